@@ -1,0 +1,213 @@
+//! A manifest found good: every rule about what may be signed, and the keys that sign it.
+
+use crate::bytes::XOnlyPublicKey;
+use crate::config::Config;
+use crate::crypto::{Crypto, KeyAggregationError, PlainTweak};
+use crate::ids::{SessionId, SignerIndex};
+use crate::manifest::Manifest;
+use crate::time::Timestamp;
+use crate::tweak::TweakError;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// A manifest that passed every check, with the key of each item.
+pub(crate) struct Agreement<C: Crypto> {
+    pub(crate) id: SessionId,
+    pub(crate) manifest: Manifest,
+    pub(crate) keys: Vec<ItemKey<C>>,
+}
+
+/// The key that one item's signature is for.
+pub(crate) struct ItemKey<C: Crypto> {
+    pub(crate) aggregate: C::KeyAggregate,
+    pub(crate) output: OutputKey,
+}
+
+/// The key that an item's signature verifies under, and how it comes from the signers' aggregate key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputKey {
+    /// The tweaks that were applied, in order, as scalars.
+    pub tweaks: Vec<PlainTweak>,
+    /// The tweaked aggregate key (BIP340).
+    pub key: XOnlyPublicKey,
+}
+
+/// Why a manifest is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Fewer signers than `min_signers`.
+    #[error("{got} signers, and at least {min} are needed")]
+    TooFewSigners {
+        /// How many there are.
+        got: usize,
+        /// The least.
+        min: usize,
+    },
+    /// More signers than `max_signers`.
+    #[error("{got} signers, and at most {max} are allowed")]
+    TooManySigners {
+        /// How many there are.
+        got: usize,
+        /// The most.
+        max: usize,
+    },
+    /// Two signers have one x coordinate.
+    #[error("signers {0} and {1} have the same key")]
+    DuplicateKey(SignerIndex, SignerIndex),
+    /// A key could not be aggregated.
+    #[error(transparent)]
+    Key(#[from] KeyAggregationError),
+    /// The coordinator is not one of the signers.
+    #[error("the coordinator is not one of the signers")]
+    NoCoordinator,
+    /// Nothing to sign.
+    #[error("there is nothing to sign")]
+    NoItems,
+    /// More items than `max_items`.
+    #[error("{got} items, and at most {max} are allowed")]
+    TooManyItems {
+        /// How many there are.
+        got: usize,
+        /// The most.
+        max: usize,
+    },
+    /// An item's tweak cannot be applied.
+    #[error("item {item}: {error}")]
+    Tweak {
+        /// Which item, from 0.
+        item: usize,
+        /// What is wrong.
+        error: TweakError,
+    },
+    /// An item's tweaked key is a signer's own key: its signature would be one of that signer alone.
+    #[error("item {item}: the tweaked key is the own key of signer {signer}")]
+    TweakedToSigner {
+        /// Which item, from 0.
+        item: usize,
+        /// Whose key.
+        signer: SignerIndex,
+    },
+    /// The memo is longer than `max_memo`.
+    #[error("a memo of {got} bytes, and at most {max} are allowed")]
+    MemoTooLong {
+        /// Its length in bytes.
+        got: usize,
+        /// The longest.
+        max: usize,
+    },
+    /// Expires before it was created, or lasts longer than `max_session_duration`.
+    #[error("a session of {got:?}, and at most {max:?} is allowed")]
+    TooLong {
+        /// From creation to expiry.
+        got: Duration,
+        /// The longest.
+        max: Duration,
+    },
+    /// Created further in the future than clocks may differ.
+    #[error("created {0:?} in the future")]
+    InFuture(Duration),
+    /// Its time, or the time to join it, is over.
+    #[error("over since {0:?}")]
+    Over(Duration),
+    /// Uses a field that is reserved for a later version.
+    #[error("uses {0}, which this version does not know")]
+    Reserved(&'static str),
+}
+
+impl<C: Crypto> Agreement<C> {
+    /// Checks everything about a manifest but its time, cheap checks first.
+    pub(crate) fn new(manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
+        check_counts(&manifest, config)?;
+        check_reserved(&manifest)?;
+        check_distinct(&manifest)?;
+        let untweaked = C::aggregate_keys(manifest.signers())?;
+        let keys = (0..)
+            .zip(manifest.items())
+            .map(|(item, content)| {
+                let mut tweaks = Vec::new();
+                let mut aggregate = untweaked.clone();
+                for tweak in content.tweaks() {
+                    aggregate = tweak
+                        .apply::<C>(aggregate, config.allow_raw_tweaks, &mut tweaks)
+                        .map_err(|error| ManifestError::Tweak { item, error })?;
+                }
+                let key = C::aggregate_key(&aggregate).x_only();
+                let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| own.x_only() == key);
+                if let Some((signer, _)) = owner {
+                    return Err(ManifestError::TweakedToSigner { item, signer });
+                }
+                Ok(ItemKey { aggregate, output: OutputKey { tweaks, key } })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { id: manifest.id(), manifest, keys })
+    }
+}
+
+/// Whether a manifest may be joined now. Costs nothing.
+pub(crate) fn check_time(manifest: &Manifest, now: Timestamp, config: &Config) -> Result<(), ManifestError> {
+    let lead = manifest.created_at.saturating_since(now);
+    if lead > config.clock_skew {
+        return Err(ManifestError::InFuture(lead));
+    }
+    let got = manifest.expires_at.saturating_since(manifest.created_at);
+    if got.is_zero() || got > config.max_session_duration {
+        return Err(ManifestError::TooLong { got, max: config.max_session_duration });
+    }
+    let end = join_deadline(manifest, config);
+    if now >= end {
+        return Err(ManifestError::Over(now.saturating_since(end)));
+    }
+    Ok(())
+}
+
+/// Until when signers may join: the announcement's time to live, or the session's end.
+pub(crate) fn join_deadline(manifest: &Manifest, config: &Config) -> Timestamp {
+    manifest.created_at.saturating_add(config.announcement_ttl).min(manifest.expires_at)
+}
+
+fn check_counts(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
+    let signers = manifest.signer_count();
+    if signers < config.min_signers {
+        return Err(ManifestError::TooFewSigners { got: signers, min: config.min_signers });
+    }
+    if signers > config.max_signers {
+        return Err(ManifestError::TooManySigners { got: signers, max: config.max_signers });
+    }
+    if manifest.signer(manifest.coordinator).is_none() {
+        return Err(ManifestError::NoCoordinator);
+    }
+    let items = manifest.items().len();
+    if items == 0 {
+        return Err(ManifestError::NoItems);
+    }
+    if items > config.max_items {
+        return Err(ManifestError::TooManyItems { got: items, max: config.max_items });
+    }
+    let memo = manifest.memo().len();
+    if memo > config.max_memo {
+        return Err(ManifestError::MemoTooLong { got: memo, max: config.max_memo });
+    }
+    Ok(())
+}
+
+fn check_reserved(manifest: &Manifest) -> Result<(), ManifestError> {
+    if !manifest.identities.is_empty() {
+        return Err(ManifestError::Reserved("identity keys"));
+    }
+    if manifest.extractor.is_some() || manifest.items().iter().any(|item| item.adaptor.is_some()) {
+        return Err(ManifestError::Reserved("adaptor signatures"));
+    }
+    Ok(())
+}
+
+/// Distinct by x coordinate: two keys that differ in y alone have one secret between them.
+fn check_distinct(manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut seen = BTreeMap::new();
+    for (index, key) in manifest.indices().zip(manifest.signers()) {
+        if let Some(first) = seen.insert(key.x_only(), index) {
+            return Err(ManifestError::DuplicateKey(first, index));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! What the application orders.
+
+use crate::agreement::ManifestError;
+use crate::bytes::{Message, PublicKey};
+use crate::crypto::InvalidSecretKey;
+use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::manifest::Item;
+use crate::wire::statement::Note;
+use core::time::Duration;
+
+/// An order to a [`Node`](crate::Node). Each says what it answers with; all can fail with a [`CommandError`], and then changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Where this node can be reached, for the joins it signs from now on.
+    SetContact(Contact),
+    /// Where another signer can be reached, by what the application knows.
+    AddContact {
+        /// Whose contact it is.
+        signer: PublicKey,
+        /// Where.
+        contact: Contact,
+    },
+    /// Make a session. This is consent to sign it; nothing is sent until it is announced.
+    /// Answers with [`Event::SessionCreated`](crate::Event::SessionCreated).
+    CreateSession(Proposal),
+    /// Tell the other signers of a session made here.
+    AnnounceSession {
+        /// Which.
+        session: SessionId,
+        /// Who is told.
+        audience: Audience,
+    },
+    /// Consent to sign everything in a discovered session's manifest. Nothing else ever does.
+    JoinSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// Forget a discovered session.
+    DeclineSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// Round 1, where stepping is manual: make and send this attempt's nonces.
+    ShareNonces {
+        /// Which.
+        session: SessionId,
+    },
+    /// Round 2, where stepping is manual: make and send this attempt's partial signatures.
+    SharePartialSignatures {
+        /// Which.
+        session: SessionId,
+    },
+    /// The end, where stepping is manual: put the partial signatures together.
+    FinalizeSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// End this node's part in a session and tell the other signers.
+    AbortSession {
+        /// Which.
+        session: SessionId,
+        /// For people.
+        reason: Note,
+    },
+    /// Forget the ended sessions that no laggard can ask for any more. Runs by itself with `enable_auto_cleanup`.
+    Cleanup,
+}
+
+/// Who is told of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Audience {
+    /// Everybody, by publishing the announcement; known contacts also directly.
+    #[default]
+    Everyone,
+    /// The signers whose contacts are known, directly, and nobody else.
+    KnownContacts,
+}
+
+/// What a new session is to sign, and with whom.
+///
+/// ```
+/// use musig2_proto::{Item, Message, Proposal, PublicKey, Tweak};
+///
+/// let signers = [[2; 33], [3; 33]].map(PublicKey::new);
+/// let proposal = Proposal::new(signers)
+///     .with_message(Message::new([7; 32]))
+///     .with_item(Item::new(Message::new([8; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"));
+/// assert_eq!(proposal.items().len(), 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    pub(crate) signers: Vec<PublicKey>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) memo: Vec<u8>,
+    pub(crate) keep_order: bool,
+}
+
+impl Proposal {
+    /// For these signers, this node's own key among them. They are sorted (BIP327 KeySort) unless [`Proposal::keep_order`] says otherwise.
+    pub fn new(signers: impl IntoIterator<Item = PublicKey>) -> Self {
+        Self {
+            signers: signers.into_iter().collect(),
+            items: Vec::new(),
+            duration: None,
+            memo: Vec::new(),
+            keep_order: false,
+        }
+    }
+
+    /// And this message, under the aggregate key as it is.
+    #[must_use]
+    pub fn with_message(self, message: Message) -> Self {
+        self.with_item(Item::new(message))
+    }
+
+    /// And this item.
+    #[must_use]
+    pub fn with_item(mut self, item: Item) -> Self {
+        self.items.push(item);
+        self
+    }
+
+    /// To be signed within this time; `max_session_duration` unless set.
+    #[must_use]
+    pub fn with_duration(mut self, duration: Duration) -> Self {
+        self.duration = Some(duration);
+        self
+    }
+
+    /// With bytes for the other signers' applications.
+    #[must_use]
+    pub fn with_memo(mut self, memo: impl Into<Vec<u8>>) -> Self {
+        self.memo = memo.into();
+        self
+    }
+
+    /// Aggregate the keys in the order given. Another order is another aggregate key.
+    #[must_use]
+    pub fn keep_order(mut self) -> Self {
+        self.keep_order = true;
+        self
+    }
+
+    /// What is to be signed.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+}
+
+/// Why an order was not carried out. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// No session of this id is known here.
+    #[error("no session {0} is known here")]
+    UnknownSession(SessionId),
+    /// The session has ended.
+    #[error("session {0} has ended")]
+    Ended(SessionId),
+    /// The session was not made here, or has been announced already.
+    #[error("session {0} was not created here, or has been announced already")]
+    NotToAnnounce(SessionId),
+    /// The session has been joined already.
+    #[error("session {0} has been joined already")]
+    AlreadyJoined(SessionId),
+    /// The session has not been joined.
+    #[error("session {0} has not been joined: join it first")]
+    NotJoined(SessionId),
+    /// The step needs what others have not sent yet.
+    #[error("still waiting for signers {}", list(.0))]
+    NotReady(Vec<SignerIndex>),
+    /// None of this node's keys is among the signers.
+    #[error("none of this node's keys is among the signers")]
+    NotASigner,
+    /// Several of this node's keys are among the signers.
+    #[error("several of this node's keys are among the signers: run a node for each")]
+    SeveralOwnKeys,
+    /// As many sessions as `max_concurrent_sessions` allows are running.
+    #[error("{0} sessions are running, as many as are allowed: wait for one to end, or raise `max_concurrent_sessions`")]
+    TooManySessions(usize),
+    /// The manifest breaks a rule.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The announcement would be larger than `max_frame_size`.
+    #[error("the announcement would have {size} bytes, and at most {max} are allowed: split the batch")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The largest.
+        max: usize,
+    },
+    /// The engine could not sign, or the random generator is broken.
+    #[error("the engine could not sign: is the random generator working?")]
+    CannotSign,
+}
+
+/// Why a key was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It is not a valid secret key.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSecretKey),
+    /// The node has it.
+    #[error("the node has this key")]
+    Duplicate,
+}
+
+fn list(signers: &[SignerIndex]) -> String {
+    signers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,262 @@
+//! Everything that can be set.
+
+use crate::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
+use core::time::Duration;
+
+/// How a [`Node`](crate::Node) behaves. [`Default`] is the reference system's; change it with the `with_*` functions.
+/// [`Node::new`](crate::Node::new) checks it.
+///
+/// ```
+/// use core::time::Duration;
+/// use musig2_proto::{Config, Node, Stepping};
+///
+/// let config = Config::default().with_nonce_timeout(Duration::from_secs(10)).with_stepping(Stepping::Manual);
+/// let node: Node = Node::new(config)?;
+/// # Ok::<(), musig2_proto::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The gossip topic for announcements. The core does not use it; adapters do.
+    pub announcement_topic: String,
+    /// How long after its creation a session can be joined, and its coordinator waits for the joins.
+    pub announcement_ttl: Duration,
+    /// How long an attempt waits for everyone's nonces, from the moment all have joined.
+    pub nonce_timeout: Duration,
+    /// How long an attempt waits for everyone's partial signatures, from the moment all nonces are there.
+    pub partial_sig_timeout: Duration,
+    /// The longest session this node creates or joins, from creation to expiry.
+    pub max_session_duration: Duration,
+    /// How many sessions this node takes part in at once. A finished one does not count.
+    pub max_concurrent_sessions: usize,
+    /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
+    pub enable_auto_cleanup: bool,
+    /// How often ended sessions are forgotten.
+    pub cleanup_interval: Duration,
+    /// The fewest signers a session can have.
+    pub min_signers: usize,
+    /// The most signers a session can have; at most [`MAX_SIGNERS`].
+    pub max_signers: usize,
+    /// Refuse sessions with a key that is not on the curve. Must be `true`: there is no signing with such a key.
+    pub require_valid_public_keys: bool,
+    /// Whether the protocol runs by itself once a session is joined, or waits for a command at each step.
+    pub stepping: Stepping,
+    /// Who sends to whom.
+    pub topology: Topology,
+    /// Allow [`Tweak::Raw`](crate::Tweak::Raw). Read there what it risks.
+    pub allow_raw_tweaks: bool,
+    /// How far two signers' clocks may differ.
+    pub clock_skew: Duration,
+    /// The most items a session can have; at most [`MAX_ITEMS`].
+    pub max_items: usize,
+    /// The longest memo, in bytes; at most [`MAX_MEMO`].
+    pub max_memo: usize,
+    /// The largest frame or announcement taken or sent, in bytes.
+    pub max_frame_size: usize,
+    /// How many sessions that are neither joined nor declined are kept, over all authors.
+    pub max_discovered_sessions: usize,
+    /// The same for one author.
+    pub max_discovered_per_author: usize,
+    /// How often one signer may restart in one session.
+    pub max_restarts: usize,
+    /// Whether a phase that ran out of time ends this node's part in the session, or is only reported again.
+    pub phase_timeout: PhaseTimeout,
+    /// The first pause before asking for what is missing; doubles from there.
+    pub poll_interval: Duration,
+    /// The longest such pause while nonces or partial signatures are missing.
+    pub max_poll_interval: Duration,
+    /// The longest such pause while joins are missing.
+    pub max_join_poll_interval: Duration,
+    /// How long a statement that its author cannot deliver itself waits for others to go with it.
+    pub relay_delay: Duration,
+    /// How soon the coordinator announces an open session again; doubles from there.
+    pub announce_interval: Duration,
+    /// The longest pause between two announcements.
+    pub max_announce_interval: Duration,
+    /// How long a joined signer waits before it repeats the coordinator's announcement in its stead.
+    pub announce_instead: Duration,
+}
+
+/// Whether the protocol runs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Stepping {
+    /// A joined session runs to its signature with no further call.
+    #[default]
+    Automatic,
+    /// Nonces, partial signatures and the final signature each wait for a [`Command`](crate::Command).
+    Manual,
+}
+
+/// Who sends to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Topology {
+    /// Everyone to everyone: the fewest trips.
+    #[default]
+    Mesh,
+    /// Everyone through the coordinator: the fewest frames. A coordinator that does not pass things on is gone round.
+    Hub,
+}
+
+/// What happens when a phase runs out of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PhaseTimeout {
+    /// This node's part in the session ends, with the names of those it waited for.
+    #[default]
+    End,
+    /// [`Event::Stalled`](crate::Event::Stalled) says so again, and the session goes on until it expires.
+    Report,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            announcement_topic: "musig2/sessions/1".into(),
+            announcement_ttl: minutes(5),
+            nonce_timeout: minutes(1),
+            partial_sig_timeout: minutes(1),
+            max_session_duration: minutes(10),
+            max_concurrent_sessions: 10,
+            enable_auto_cleanup: true,
+            cleanup_interval: minutes(5),
+            min_signers: 2,
+            max_signers: 15,
+            require_valid_public_keys: true,
+            stepping: Stepping::Automatic,
+            topology: Topology::Mesh,
+            allow_raw_tweaks: false,
+            clock_skew: Duration::from_secs(30),
+            max_items: 256,
+            max_memo: 1024,
+            max_frame_size: 1 << 20,
+            max_discovered_sessions: 256,
+            max_discovered_per_author: 16,
+            max_restarts: 8,
+            phase_timeout: PhaseTimeout::End,
+            poll_interval: Duration::from_secs(1),
+            max_poll_interval: Duration::from_secs(8),
+            max_join_poll_interval: Duration::from_secs(30),
+            relay_delay: Duration::from_millis(500),
+            announce_interval: Duration::from_secs(1),
+            max_announce_interval: Duration::from_secs(15),
+            announce_instead: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A configuration that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` must be {must}, and is {is}")]
+pub struct ConfigError {
+    key: &'static str,
+    must: String,
+    is: String,
+}
+
+macro_rules! setters {
+    ($($name:ident: $type:ty => $setter:ident,)*) => {
+        impl Config {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](Config::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $name: $type) -> Self {
+                    self.$name = $name;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    announcement_topic: String => with_announcement_topic,
+    announcement_ttl: Duration => with_announcement_ttl,
+    nonce_timeout: Duration => with_nonce_timeout,
+    partial_sig_timeout: Duration => with_partial_sig_timeout,
+    max_session_duration: Duration => with_max_session_duration,
+    max_concurrent_sessions: usize => with_max_concurrent_sessions,
+    enable_auto_cleanup: bool => with_auto_cleanup,
+    cleanup_interval: Duration => with_cleanup_interval,
+    min_signers: usize => with_min_signers,
+    max_signers: usize => with_max_signers,
+    require_valid_public_keys: bool => with_require_valid_public_keys,
+    stepping: Stepping => with_stepping,
+    topology: Topology => with_topology,
+    allow_raw_tweaks: bool => with_raw_tweaks_allowed,
+    clock_skew: Duration => with_clock_skew,
+    max_items: usize => with_max_items,
+    max_memo: usize => with_max_memo,
+    max_frame_size: usize => with_max_frame_size,
+    max_discovered_sessions: usize => with_max_discovered_sessions,
+    max_discovered_per_author: usize => with_max_discovered_per_author,
+    max_restarts: usize => with_max_restarts,
+    phase_timeout: PhaseTimeout => with_phase_timeout,
+    poll_interval: Duration => with_poll_interval,
+    max_poll_interval: Duration => with_max_poll_interval,
+    max_join_poll_interval: Duration => with_max_join_poll_interval,
+    relay_delay: Duration => with_relay_delay,
+    announce_interval: Duration => with_announce_interval,
+    max_announce_interval: Duration => with_max_announce_interval,
+    announce_instead: Duration => with_announce_instead,
+}
+
+impl Config {
+    /// The smallest `max_frame_size`: room for one statement of `max_items` nonces, with its envelope.
+    pub(crate) fn least_frame_size(&self) -> usize {
+        self.max_items.saturating_mul(66).saturating_add(4 * self.max_signers.div_ceil(8) + 1024)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let within = |key, is: usize, least: usize, most: usize| {
+            if (least..=most).contains(&is) {
+                return Ok(());
+            }
+            let must = if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+            Err(ConfigError { key, must, is: is.to_string() })
+        };
+        within("min_signers", self.min_signers, 2, self.max_signers.max(2))?;
+        within("max_signers", self.max_signers, 2, MAX_SIGNERS)?;
+        within("max_items", self.max_items, 1, MAX_ITEMS)?;
+        within("max_memo", self.max_memo, 0, MAX_MEMO)?;
+        within("max_concurrent_sessions", self.max_concurrent_sessions, 1, usize::MAX)?;
+        within("max_frame_size", self.max_frame_size, self.least_frame_size(), usize::MAX)?;
+        if !self.require_valid_public_keys {
+            return Err(ConfigError {
+                key: "require_valid_public_keys",
+                must: "true: no key aggregate contains an invalid key".into(),
+                is: "false".into(),
+            });
+        }
+        for (key, is) in [
+            ("announcement_ttl", self.announcement_ttl),
+            ("nonce_timeout", self.nonce_timeout),
+            ("partial_sig_timeout", self.partial_sig_timeout),
+            ("max_session_duration", self.max_session_duration),
+            ("cleanup_interval", self.cleanup_interval),
+            ("poll_interval", self.poll_interval),
+            ("announce_interval", self.announce_interval),
+        ] {
+            if is < Duration::from_millis(1) {
+                return Err(ConfigError { key, must: "at least 1 ms".into(), is: format!("{is:?}") });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contradiction_is_named_with_what_to_do() {
+        let error = Config::default().with_min_signers(20).check().unwrap_err();
+        assert_eq!(error.to_string(), "`min_signers` must be 2 to 15, and is 20");
+        let error = Config::default().with_max_signers(100_000).check().unwrap_err();
+        assert_eq!(error.to_string(), "`max_signers` must be 2 to 4096, and is 100000");
+        assert!(Config::default().with_max_signers(1000).check().is_ok());
+    }
+}

@@ -1,0 +1,340 @@
+//! What a node tells its application and its adapter.
+
+use crate::bytes::Signature;
+use crate::ids::{Contact, SessionId, SignerIndex, Source};
+use crate::wire::statement::AbortReason;
+
+/// Something from outside the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Input {
+    /// A frame that another node sent to this one.
+    Frame {
+        /// Whom the transport says it came from.
+        from: Source,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A publication on the announcement topic.
+    Announcement {
+        /// Whom the transport says it came from: the last hop, not the author.
+        from: Source,
+        /// The publication.
+        bytes: Vec<u8>,
+    },
+    /// A peer became reachable, perhaps again: what was sent to it before may be lost.
+    PeerConnected(Source),
+    /// A peer is no longer reachable.
+    PeerLost(Source),
+    /// Only time has passed.
+    Tick,
+}
+
+/// Something for the adapter to do, or the application to know, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Publish this to everybody on the announcement topic.
+    Publish(Vec<u8>),
+    /// Send this frame. Losing it costs time and nothing else.
+    Send {
+        /// To whom.
+        to: Destination,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// For the application.
+    Event(Event),
+    /// A peer sent something it should not have.
+    Report(Report),
+}
+
+/// Where a frame goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Destination {
+    /// To a signer, by the contact it or the application gave.
+    Contact(Contact),
+    /// Back to where something came from.
+    Source(Source),
+}
+
+/// What happens in a session. The first ten are the reference system's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A session was made here.
+    SessionCreated {
+        /// Its name.
+        session: SessionId,
+    },
+    /// A session with a key of this node was announced. Look at it with [`Node::session`](crate::Node::session), then join or decline.
+    SessionDiscovered {
+        /// Its name.
+        session: SessionId,
+    },
+    /// All signers have joined.
+    SessionReady {
+        /// Where.
+        session: SessionId,
+    },
+    /// A signer's nonces for the current attempt came (this node's own included).
+    NonceReceived {
+        /// Where.
+        session: SessionId,
+        /// Whose.
+        signer: SignerIndex,
+    },
+    /// All nonces of the current attempt are there.
+    NoncesComplete {
+        /// Where.
+        session: SessionId,
+    },
+    /// A signer's partial signatures for the current attempt came. They have not been verified: the final signature is.
+    PartialSigReceived {
+        /// Where.
+        session: SessionId,
+        /// Whose.
+        signer: SignerIndex,
+    },
+    /// All partial signatures of the current attempt are there.
+    PartialSigsComplete {
+        /// Where.
+        session: SessionId,
+    },
+    /// The end: every item is signed, and every signature verified under its tweaked aggregate key.
+    SessionComplete {
+        /// Where.
+        session: SessionId,
+        /// A signature for each item, in the manifest's order.
+        signatures: Vec<Signature>,
+    },
+    /// The end: this node takes no further part.
+    SessionAborted {
+        /// Where.
+        session: SessionId,
+        /// Why.
+        cause: AbortCause,
+        /// Whether this node's partial signatures are out, so that the others may still finish.
+        released: bool,
+    },
+    /// Something failed that should not have. The session goes on.
+    SessionError {
+        /// Where.
+        session: SessionId,
+        /// What.
+        error: SessionError,
+    },
+    /// A signer joined.
+    SignerJoined {
+        /// Where.
+        session: SessionId,
+        /// Who.
+        signer: SignerIndex,
+    },
+    /// Half of a phase's time is over. Nobody is to blame for being slow.
+    Stalled {
+        /// Where.
+        session: SessionId,
+        /// In which phase.
+        phase: Phase,
+        /// Who is awaited.
+        awaiting: Vec<SignerIndex>,
+    },
+    /// A signer lost its memory and joined again; everyone starts anew with fresh nonces.
+    AttemptRestarted {
+        /// Where.
+        session: SessionId,
+        /// How many restarts there have been.
+        attempt: u32,
+    },
+    /// The signatures arrived after this node's part had ended. They are valid.
+    LateSignature {
+        /// Where.
+        session: SessionId,
+        /// A signature for each item, in the manifest's order.
+        signatures: Vec<Signature>,
+    },
+}
+
+impl Event {
+    /// Which session this is about.
+    pub const fn session(&self) -> SessionId {
+        match self {
+            Self::SessionCreated { session }
+            | Self::SessionDiscovered { session }
+            | Self::SessionReady { session }
+            | Self::NonceReceived { session, .. }
+            | Self::NoncesComplete { session }
+            | Self::PartialSigReceived { session, .. }
+            | Self::PartialSigsComplete { session }
+            | Self::SessionComplete { session, .. }
+            | Self::SessionAborted { session, .. }
+            | Self::SessionError { session, .. }
+            | Self::SignerJoined { session, .. }
+            | Self::Stalled { session, .. }
+            | Self::AttemptRestarted { session, .. }
+            | Self::LateSignature { session, .. } => *session,
+        }
+    }
+
+    /// Whether nothing but a [`Event::LateSignature`] follows for this session on this node.
+    pub const fn is_terminal(&self) -> bool {
+        matches!(self, Self::SessionComplete { .. } | Self::SessionAborted { .. })
+    }
+}
+
+/// How far a session is. Derived from what has arrived, not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for this node's application: announce it, or join or decline it.
+    Proposed,
+    /// Waiting for signers to join.
+    Joining,
+    /// Waiting for nonces.
+    Nonces,
+    /// Waiting for partial signatures.
+    PartialSignatures,
+    /// Everything is there; waiting for this node's application to finalise.
+    Finalizing,
+    /// Ended with signatures.
+    Complete,
+    /// Ended without.
+    Aborted,
+}
+
+/// Why a node takes no further part in a session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum AbortCause {
+    /// A signer, or this node itself, ended its part.
+    BySigner {
+        /// Who.
+        signer: SignerIndex,
+        /// Why.
+        reason: AbortReason,
+    },
+    /// A phase ran out of time.
+    TimedOut {
+        /// Which.
+        phase: Phase,
+        /// Who was awaited. Silence proves nothing: they may be honest.
+        awaiting: Vec<SignerIndex>,
+    },
+    /// The session's own time is over.
+    Expired {
+        /// Who was awaited.
+        awaiting: Vec<SignerIndex>,
+    },
+    /// These signers' partial signatures do not verify.
+    InvalidPartialSignature {
+        /// Whose.
+        signers: Vec<SignerIndex>,
+    },
+    /// These signers' nonces are not points on the curve.
+    InvalidNonce {
+        /// Whose.
+        signers: Vec<SignerIndex>,
+    },
+    /// A signer joined more often than `max_restarts` allows.
+    RestartLimit {
+        /// Who.
+        signer: SignerIndex,
+    },
+}
+
+/// What failed. Codes for programs; [`Display`](core::fmt::Display) for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The engine made nonces or a signature that do not verify. Nothing of it left this node.
+    #[error("the engine computed something that does not verify: suspect the machine")]
+    ComputingFault,
+    /// All partial signatures verify, and the final signature does not.
+    #[error("all partial signatures verify, and their sum does not: suspect the machine")]
+    AggregationFault,
+    /// This node's statement does not fit a frame.
+    #[error("a statement of {size} bytes does not fit a frame")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+}
+
+/// A peer sent something it should not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whom the transport says it came from. It may be only a relay.
+    pub source: Source,
+    /// What was wrong.
+    pub offence: Offence,
+}
+
+/// What was wrong with an input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Offence {
+    /// Larger than `max_frame_size`.
+    #[error("{size} bytes, and at most {max} are allowed")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The largest.
+        max: usize,
+    },
+    /// Another version of the protocol.
+    #[error("version {0} of the protocol")]
+    Version(u8),
+    /// Not a message, or not in its one canonical encoding.
+    #[error("malformed")]
+    Malformed,
+    /// Names a signer that the session does not have, or has lists of a length that does not fit it.
+    #[error("does not fit the session's manifest")]
+    Misfit,
+    /// A signature on a statement or announcement does not verify.
+    #[error("a signature does not verify")]
+    BadSignature,
+    /// An announcement's manifest breaks a rule.
+    #[error("manifest refused: {0}")]
+    Manifest(#[from] crate::agreement::ManifestError),
+    /// Final signatures that do not verify.
+    #[error("final signatures that do not verify")]
+    FalseSignatures,
+    /// A second, different statement of one signer where there can be one.
+    #[error("signer {0} stated two different things")]
+    Conflict(SignerIndex),
+    /// More discovered sessions than there is room for.
+    #[error("no room for more sessions")]
+    NoRoom,
+    /// For a session that is not known here.
+    #[error("unknown session")]
+    UnknownSession,
+}
+
+/// How bad an offence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Honest peers do this now and then: a late message, another configuration.
+    Benign,
+    /// An honest relay may pass this on, seldom.
+    Suspicious,
+    /// No correct implementation sends this.
+    Malicious,
+}
+
+impl Offence {
+    /// How bad it is, for an adapter to score, slow down or disconnect by.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Version(_) | Self::Manifest(_) | Self::NoRoom | Self::UnknownSession => Severity::Benign,
+            Self::Conflict(_) => Severity::Suspicious,
+            Self::TooLarge { .. }
+            | Self::Malformed
+            | Self::Misfit
+            | Self::BadSignature
+            | Self::FalseSignatures => Severity::Malicious,
+        }
+    }
+}
+

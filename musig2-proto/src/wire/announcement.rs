@@ -1,0 +1,91 @@
+//! How signers learn of a session.
+
+use super::bounded::List;
+use super::{VERSION, encode};
+use crate::bytes::Signature;
+use crate::crypto::Crypto;
+use crate::hash::{TaggedHash, signed_message};
+use crate::ids::{Contact, SignerIndex};
+use crate::manifest::{MAX_SIGNERS, Manifest};
+use serde::{Deserialize, Serialize};
+
+const DOMAIN: &str = "musig2-proto/announcement";
+
+/// A manifest under its coordinator's signature, which is BIP340's over 64 bytes: the hash of the domain, then the
+/// tagged hash of version and content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// What is announced.
+    pub content: AnnouncementContent,
+    /// By the coordinator's key.
+    pub signature: Signature,
+}
+
+/// What an announcement says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncementContent {
+    /// What is to be signed, and by whom.
+    pub manifest: Manifest,
+    /// Nobody may publish it.
+    pub private: bool,
+    /// Where the coordinator thinks signers can be reached, itself among them; ascending by signer, one each.
+    pub contacts: List<KnownContact, MAX_SIGNERS>,
+}
+
+/// Where the coordinator thinks a signer can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownContact {
+    /// Who.
+    pub signer: SignerIndex,
+    /// Where.
+    pub contact: Contact,
+}
+
+/// What is published on the announcement topic. One kind in this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Publication {
+    /// A session can be joined.
+    Announcement {
+        /// Random, so that gossip that drops what it has seen carries an announcement again.
+        fresh: [u8; 8],
+        /// The session.
+        announcement: Announcement,
+    },
+}
+
+impl Announcement {
+    /// Signs it. `None` where the engine cannot.
+    pub(crate) fn sign<C: Crypto>(
+        content: AnnouncementContent,
+        keypair: &C::Keypair,
+        auxiliary: &[u8; 32],
+    ) -> Option<Self> {
+        let signature = C::sign_statement(keypair, &message(&content), auxiliary)?;
+        Some(Self { content, signature })
+    }
+
+    /// Whether the coordinator signed it.
+    pub(crate) fn verify<C: Crypto>(&self) -> bool {
+        let manifest = &self.content.manifest;
+        manifest
+            .signer(manifest.coordinator())
+            .is_some_and(|key| C::verify(&key.x_only(), &message(&self.content), &self.signature))
+    }
+
+    /// Whether every contact is some signer's, and in order.
+    pub(crate) fn fits(&self) -> bool {
+        let signers = self.content.contacts.iter().map(|known| known.signer);
+        signers.clone().is_sorted_by(|one, next| one < next)
+            && signers.clone().all(|signer| self.content.manifest.signer(signer).is_some())
+    }
+
+    /// Where the coordinator thinks this signer can be reached.
+    pub(crate) fn contact(&self, signer: SignerIndex) -> Option<&Contact> {
+        self.content.contacts.iter().find_map(|known| (known.signer == signer).then_some(&known.contact))
+    }
+}
+
+/// `SHA256_tagged("musig2-proto/announcement", version || content)` behind its domain.
+fn message(content: &AnnouncementContent) -> [u8; 64] {
+    signed_message(DOMAIN, &TaggedHash::new(DOMAIN).add([VERSION]).add(encode(content)).finish())
+}

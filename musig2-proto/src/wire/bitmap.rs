@@ -1,0 +1,47 @@
+//! Sets of signers.
+
+use super::bounded::Bytes;
+use crate::ids::SignerIndex;
+use crate::manifest::MAX_SIGNERS;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// A set of a session's signers: one bit each, the lowest bit of the first byte for signer 0, no bit beyond the last signer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bitmap(Bytes<{ MAX_SIGNERS / 8 }>);
+
+impl Bitmap {
+    /// These signers, of `count` in all.
+    pub fn new(count: usize, members: impl IntoIterator<Item = SignerIndex>) -> Self {
+        let mut bytes = vec![0_u8; count.min(MAX_SIGNERS).div_ceil(8)];
+        for member in members {
+            if let Some(byte) = bytes.get_mut(member.as_usize() / 8) {
+                *byte |= 1 << (member.get() % 8);
+            }
+        }
+        // Never more than the bound: the count was cut to it.
+        Self(Bytes::new(bytes).unwrap_or_else(|_| unreachable!("cut to the bound above")))
+    }
+
+    /// Whether this signer is one of them.
+    pub fn contains(&self, signer: SignerIndex) -> bool {
+        self.0.as_slice().get(signer.as_usize() / 8).is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)
+    }
+
+    /// The members, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = SignerIndex> + '_ {
+        SignerIndex::all(self.0.as_slice().len() * 8).filter(|&signer| self.contains(signer))
+    }
+
+    /// Whether the size is that of a session with `count` signers, and no bit stands for one beyond them.
+    pub(crate) fn fits(&self, count: usize) -> bool {
+        self.0.as_slice().len() == count.div_ceil(8) && self.iter().all(|signer| signer.as_usize() < count)
+    }
+}
+
+impl fmt::Debug for Bitmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(SignerIndex::get)).finish()
+    }
+}

@@ -1,0 +1,85 @@
+//! What nodes send one another.
+
+use super::announcement::Announcement;
+use super::bitmap::Bitmap;
+use super::bounded::List;
+use super::statement::Statement;
+use crate::bytes::Signature;
+use crate::ids::{AttemptId, Boot, SessionId, SignerIndex};
+use crate::manifest::{MAX_ITEMS, MAX_SIGNERS};
+use serde::{Deserialize, Serialize};
+
+/// The most statements in a frame.
+pub const MAX_STATEMENTS: usize = 4 * MAX_SIGNERS;
+
+byte_string!(
+    /// The hash (32 bytes) of the joins a node holds and the nonces of its attempt. Not short: an equivocator would
+    /// grind a collision.
+    BoardDigest, 32
+);
+
+/// One message between two nodes. It is not signed; what it carries is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Which session it is about.
+    pub session: SessionId,
+    /// What the sender asks for.
+    pub request: Request,
+    /// What the sender holds; `None` where it has not joined.
+    pub have: Option<Have>,
+    /// The session's announcement, for one who may lack it.
+    pub announcement: Option<Announcement>,
+    /// Statements, each under its author's signature.
+    pub statements: List<Statement, MAX_STATEMENTS>,
+    /// The final signatures, one for each item.
+    pub signatures: Option<List<Signature, MAX_ITEMS>>,
+}
+
+/// What the sender of a frame asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Nothing.
+    Nothing,
+    /// What `have` lacks.
+    Statements,
+    /// The announcement: the sender does not know the session.
+    Announcement,
+}
+
+/// What a node holds. A hint: nothing proves it, and nothing but timing depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Have {
+    /// Who the sender says it is.
+    pub signer: SignerIndex,
+    /// Its life.
+    pub boot: Boot,
+    /// Counts the sender's frames in this session; the greater one is newer.
+    pub sequence: u64,
+    /// The attempt that follows from its joins.
+    pub attempt: AttemptId,
+    /// Whose joins it holds.
+    pub joins: Bitmap,
+    /// Whose nonces for that attempt it holds.
+    pub nonces: Bitmap,
+    /// Whose partial signatures under its transcript it holds.
+    pub partials: Bitmap,
+    /// Whom it can send to by itself.
+    pub reach: Bitmap,
+    /// It takes no further part and wants no answer.
+    pub ended: bool,
+    /// Tells equal bitmaps over different statements apart.
+    pub digest: BoardDigest,
+}
+
+impl Have {
+    /// Whether the bitmaps are those of a session with `signers` signers.
+    pub(crate) fn fits(&self, signers: usize) -> bool {
+        self.signer.as_usize() < signers
+            && [&self.joins, &self.nonces, &self.partials, &self.reach].into_iter().all(|map| map.fits(signers))
+    }
+
+    /// Whether this one replaces `other` as what is known of the sender.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        self.boot != other.boot || self.sequence > other.sequence
+    }
+}

@@ -1,0 +1,42 @@
+//! The wire format, as `PROTOCOL.md` writes it down: one version byte, then `postcard`. Every value has exactly one
+//! encoding; anything else is refused.
+
+pub mod announcement;
+pub mod bitmap;
+pub mod bounded;
+pub mod frame;
+pub mod statement;
+
+use crate::event::Offence;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The version of the wire format: the first byte of every frame and publication.
+pub const VERSION: u8 = 1;
+
+/// Encodes without a version byte: what hashes are made of.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    // Writing to memory cannot fail, and none of our types refuses to be serialised.
+    postcard::to_allocvec(value).unwrap_or_default()
+}
+
+/// Encodes with the version byte: what is sent.
+pub(crate) fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+}
+
+/// Decodes what was sent: at most `max` bytes, of our version, in the canonical encoding, and nothing after it.
+pub(crate) fn decode_message<T: Serialize + DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, Offence> {
+    if bytes.len() > max {
+        return Err(Offence::TooLarge { size: bytes.len(), max });
+    }
+    let (&version, content) = bytes.split_first().ok_or(Offence::Malformed)?;
+    if version != VERSION {
+        return Err(Offence::Version(version));
+    }
+    let value = postcard::from_bytes(content).map_err(|_| Offence::Malformed)?;
+    if encode(&value) != content {
+        return Err(Offence::Malformed);
+    }
+    Ok(value)
+}

@@ -1,0 +1,199 @@
+//! What a signer states about a session, under its signature.
+
+use super::bounded::{Bytes, List};
+use super::{VERSION, encode};
+use crate::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
+use crate::crypto::Crypto;
+use crate::hash::{TaggedHash, signed_message};
+use crate::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
+use crate::manifest::MAX_ITEMS;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+const DOMAIN: &str = "musig2-proto/statement";
+
+/// The hash of a statement (32 bytes) without its signature: what is signed, and what tells statements apart.
+pub(crate) type StatementHash = [u8; 32];
+
+/// A signer's statement. Its signature is BIP340's, by the author's key, over 64 bytes: the hash of the domain, then
+/// the tagged hash of version, session, author and body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Who states it.
+    pub author: SignerIndex,
+    /// What is stated.
+    pub body: Body,
+    /// By the author's key.
+    pub signature: Signature,
+}
+
+/// What a statement says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// I consent to the manifest.
+    Join(Join),
+    /// These are my nonces.
+    Nonces(Nonces),
+    /// These are my partial signatures.
+    Partials(Partials),
+    /// I take no further part.
+    Abort(Abort),
+}
+
+/// Consent to the whole manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Which life of the signer this is. A boot exists only through its join.
+    pub boot: Boot,
+    /// Where to reach it; empty where it can only be answered.
+    pub contact: Contact,
+}
+
+/// Round 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nonces {
+    /// The life that holds the secret nonces.
+    pub boot: Boot,
+    /// The attempt they are for.
+    pub attempt: AttemptId,
+    /// The nonces.
+    pub source: NonceSource,
+}
+
+/// Where nonces come from. One way in this version; room for nonces from a pre-shared pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NonceSource {
+    /// From the statement itself: one for each item, raw.
+    Inline(List<PublicNonce, MAX_ITEMS>),
+}
+
+impl NonceSource {
+    /// One for each item.
+    pub fn nonces(&self) -> &[PublicNonce] {
+        let Self::Inline(nonces) = self;
+        nonces
+    }
+}
+
+/// Round 2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partials {
+    /// The life that held the secret nonces.
+    pub boot: Boot,
+    /// The attempt they are for.
+    pub attempt: AttemptId,
+    /// All nonces that went into them.
+    pub transcript: Transcript,
+    /// One for each item.
+    pub partials: List<PartialSignature, MAX_ITEMS>,
+}
+
+/// The end of a signer's part. Not a revocation: what it released stays released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abort {
+    /// The life that ends its part.
+    pub boot: Boot,
+    /// Why.
+    pub reason: AbortReason,
+    /// Reserved for a proof of another signer's fault: always `None` in this version.
+    pub evidence: Option<Evidence>,
+}
+
+/// Why a signer ends its part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum AbortReason {
+    /// Its application said so.
+    Requested(Note),
+}
+
+/// Reserved: no value of it exists in this version, and none decodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence {}
+
+/// A few words for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Note(String);
+
+impl Note {
+    /// The longest note, in bytes.
+    pub const MAX_SIZE: usize = 200;
+
+    /// These words, cut at the last whole character that fits.
+    pub fn new(text: &str) -> Self {
+        Self(text[..text.floor_char_boundary(Self::MAX_SIZE)].into())
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Note {
+    /// Control characters are escaped: the words may come from a stranger and go to a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character.is_control() {
+            true => write!(f, "{}", character.escape_default()),
+            false => write!(f, "{character}"),
+        })
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for Note {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(self.0.as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for Note {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = Bytes::<{ Self::MAX_SIZE }>::deserialize(from)?;
+        let text = core::str::from_utf8(bytes.as_slice()).map_err(serde::de::Error::custom)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl Statement {
+    /// States `body` under the author's key. `None` where the engine cannot sign.
+    pub(crate) fn sign<C: Crypto>(
+        session: &SessionId,
+        author: SignerIndex,
+        body: Body,
+        keypair: &C::Keypair,
+        auxiliary: &[u8; 32],
+    ) -> Option<Self> {
+        let message = signed_message(DOMAIN, &hash(session, author, &body));
+        Some(Self { author, body, signature: C::sign_statement(keypair, &message, auxiliary)? })
+    }
+
+    /// `SHA256_tagged("musig2-proto/statement", version || session || author || body)`.
+    pub(crate) fn hash(&self, session: &SessionId) -> StatementHash {
+        hash(session, self.author, &self.body)
+    }
+
+    /// Whether `author_key` signed the statement of this hash.
+    pub(crate) fn verify<C: Crypto>(&self, hash: &StatementHash, author_key: &PublicKey) -> bool {
+        C::verify(&author_key.x_only(), &signed_message(DOMAIN, hash), &self.signature)
+    }
+
+    /// Which life of its author made it.
+    pub fn boot(&self) -> Boot {
+        match &self.body {
+            Body::Join(join) => join.boot,
+            Body::Nonces(nonces) => nonces.boot,
+            Body::Partials(partials) => partials.boot,
+            Body::Abort(abort) => abort.boot,
+        }
+    }
+}
+
+fn hash(session: &SessionId, author: SignerIndex, body: &Body) -> StatementHash {
+    TaggedHash::new(DOMAIN).add([VERSION]).add(session.as_bytes()).add(encode(&(author, body))).finish()
+}
