@@ -13,6 +13,7 @@ mod board;
 mod command;
 mod config;
 mod contacts;
+mod context;
 mod crypto;
 mod event;
 mod hash;
