@@ -3,7 +3,7 @@
 use super::{Action, Step, Trace};
 use crate::network::Fate;
 use core::fmt;
-use musig2_proto::Event;
+use musig2_proto::{Command, Event, SessionId};
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +21,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started => f.write_str("starts"),
-            Self::Ordered(command) => write!(f, "is ordered {command:?}"),
+            Self::Ordered(command) => write_command(command, f),
             Self::Refused(error) => write!(f, "refuses: {error}"),
             Self::Ticked => f.write_str("ticks"),
             Self::Sent { message, to: Some(to), bytes, fate } => {
@@ -56,10 +56,35 @@ impl fmt::Display for Fate {
     }
 }
 
+/// An order in a few words.
+fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut about = |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
+    match command {
+        Command::AnnounceSession { session, .. } => about("is to announce", session),
+        Command::JoinSession { session } => about("is to join", session),
+        Command::DeclineSession { session } => about("is to decline", session),
+        Command::ShareNonces { session } => about("is to share its nonces in", session),
+        Command::SharePartialSignatures { session } => {
+            about("is to share its partial signatures in", session)
+        }
+        Command::FinalizeSession { session } => about("is to finalize", session),
+        Command::AbortSession { session, .. } => about("is to abort", session),
+        Command::CreateSession(proposal) => {
+            write!(f, "is to create a session of {} items", proposal.items().len())
+        }
+        Command::AddContact { signer, contact } => write!(f, "is told that {signer} is at {contact:?}"),
+        other => write!(f, "is ordered {other:?}"),
+    }
+}
+
+/// The first eight hex digits.
+fn short(session: &SessionId) -> String {
+    session.to_string().chars().take(8).collect()
+}
+
 /// As it prints, with the first eight hex digits of the session and no signatures.
 fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let session = event.session().to_string();
-    let session = session.get(..8).unwrap_or(&session);
+    let session = short(&event.session());
     match event {
         Event::SessionCreated { .. } => write!(f, "created session {session}"),
         Event::SessionDiscovered { .. } => write!(f, "discovered session {session}"),
