@@ -5,9 +5,11 @@
 //! | `mod.rs` | the face |
 //! | `execute.rs` | the application's orders |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
+//! | `hello.rs` | how a signer without memory is found |
 
 mod execute;
 mod handle;
+mod hello;
 
 use crate::agreement::ManifestError;
 use crate::bytes::PublicKey;
@@ -25,6 +27,8 @@ use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use crate::view::SessionView;
+use crate::wire::encode_message;
+use hello::Greeting;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +76,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     sessions: BTreeMap<SessionId, Session<C>>,
     tombstones: BTreeMap<SessionId, Tombstone>,
     stash: Stash,
+    greeting: Option<Greeting>,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
 }
@@ -99,6 +104,7 @@ impl<C: Crypto> Node<C> {
             sessions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             stash: Stash::default(),
+            greeting: None,
             cleaned_at: None,
         })
     }
@@ -145,7 +151,8 @@ impl<C: Crypto> Node<C> {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let sessions =
             self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));
-        sessions.chain(self.next_cleanup()).min()
+        let hello = self.greeting.map(|greeting| greeting.at);
+        sessions.chain(self.next_cleanup()).chain(hello).min()
     }
 
     /// A session as it stands.
@@ -158,6 +165,13 @@ impl<C: Crypto> Node<C> {
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
         let live = self.sessions.values().map(|session| session.view(&self.surroundings.config));
         live.chain(self.tombstones.values().map(|tombstone| tombstone.view().clone()))
+    }
+
+    /// The announcement of a session, for [`Command::ResumeSession`] after a restart.
+    pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
+        let live = self.sessions.get(id).and_then(Session::announcement);
+        let announcement = live.or_else(|| self.tombstones.get(id)?.announcement())?;
+        Some(encode_message(announcement))
     }
 
     /// How it was configured.

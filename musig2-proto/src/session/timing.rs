@@ -1,7 +1,6 @@
 //! Deadlines, stalls, polls and announcements.
 
 use super::{Outcome, Session};
-use crate::agreement::join_deadline;
 use crate::config::{Config, PhaseTimeout};
 use crate::context::Context;
 use crate::crypto::Crypto;
@@ -10,11 +9,15 @@ use crate::ids::{AttemptId, Source};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::encode_message;
+use crate::wire::hello::Hello;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
 /// The shortest pause between two polls, whatever asks for them.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
+
+/// Every so many polls in vain are followed by a hello.
+const POLLS_PER_HELLO: u32 = 3;
 
 /// When what is due.
 #[derive(Debug)]
@@ -75,6 +78,8 @@ impl<C: Crypto> Session<C> {
         timing.poll_interval = cx.config.poll_interval;
         if phase.0 != Phase::Joining {
             timing.announce_at = None;
+        } else if timing.announce_at.is_none() {
+            self.wait_to_announce(cx);
         }
         let pause = cx.config.poll_interval + jitter(cx, cx.config.poll_interval);
         self.timing.poll_at = Some(cx.now.saturating_add(pause));
@@ -86,7 +91,7 @@ impl<C: Crypto> Session<C> {
         let since = self.timing.since;
         let manifest = &self.agreement.manifest;
         let deadline = match self.phase() {
-            Phase::Proposed | Phase::Joining => join_deadline(manifest, config),
+            Phase::Proposed | Phase::Joining => since.saturating_add(config.announcement_ttl),
             Phase::Nonces => since.saturating_add(config.nonce_timeout),
             Phase::PartialSignatures => since.saturating_add(config.partial_sig_timeout),
             Phase::Finalizing | Phase::Complete | Phase::Aborted => manifest.expires_at(),
@@ -171,6 +176,9 @@ impl<C: Crypto> Session<C> {
 
     fn poll_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.poll(cx);
+        if self.timing.fruitless % POLLS_PER_HELLO == POLLS_PER_HELLO - 1 {
+            self.say_hello(cx);
+        }
         let longest = match self.phase() {
             Phase::Joining => cx.config.max_join_poll_interval,
             _ => cx.config.max_poll_interval,
@@ -181,6 +189,18 @@ impl<C: Crypto> Session<C> {
         timing.polled_at = cx.now;
         timing.poll_interval = timing.poll_interval.saturating_mul(2).min(longest);
         timing.poll_at = Some(cx.now.saturating_add(timing.poll_interval + jitter));
+    }
+
+    /// After polls in vain: those who should answer may not know where this node is.
+    fn say_hello<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.announcement.as_ref().is_none_or(|announcement| announcement.content.private) {
+            return;
+        }
+        let auxiliary = cx.random();
+        if let Some(hello) = Hello::sign::<C>(cx.contact.clone(), cx.now, &self.keypair, &auxiliary) {
+            let fresh = cx.random();
+            cx.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
+        }
     }
 
     /// A peer is there again: what was sent to it may be lost, so ask at once, but not more often than would be fair.
