@@ -310,6 +310,9 @@ pub enum Offence {
     /// An abort with a proof that proves nothing.
     #[error("a proof that proves nothing")]
     FalseProof,
+    /// More signatures to check than the source is allowed.
+    #[error("more signatures to check than one source is allowed")]
+    TooMany,
     /// More discovered sessions than there is room for.
     #[error("no room for more sessions")]
     NoRoom,
@@ -337,7 +340,7 @@ impl Offence {
             Self::Version(_) | Self::Manifest(_) | Self::Stale(_) | Self::NoRoom | Self::UnknownSession => {
                 Severity::Benign
             }
-            Self::Impersonation => Severity::Suspicious,
+            Self::Impersonation | Self::TooMany => Severity::Suspicious,
             Self::TooLarge { .. }
             | Self::Malformed
             | Self::Misfit

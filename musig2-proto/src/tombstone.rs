@@ -75,9 +75,10 @@ impl Tombstone {
         frame: &Frame,
     ) -> Result<(), Offence> {
         if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
-            self.receive_signatures::<C, R>(cx, signatures)?;
+            self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
         if frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended) {
+            cx.charge(from)?;
             let introduce = frame.request == Request::Announcement;
             self.answer(cx, &Destination::Source(from.clone()), introduce);
         }
@@ -98,8 +99,10 @@ impl Tombstone {
     fn receive_signatures<C: Crypto, R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
+        from: &Source,
         signatures: &[Signature],
     ) -> Result<(), Offence> {
+        cx.charge(from)?;
         if !verifies::<C>(&self.view.manifest, self.view.output_keys.iter(), signatures) {
             return Err(Offence::FalseSignatures);
         }

@@ -27,9 +27,9 @@ impl<C: Crypto> Node<C> {
                 let publication = decode_message(&bytes, self.surroundings.config.max_frame_size);
                 let taken = publication.and_then(|publication| match publication {
                     Publication::Announcement { announcement, .. } => {
-                        self.take_announcement(call, announcement)
+                        self.take_announcement(call, &from, announcement)
                     }
-                    Publication::Hello { hello, .. } => self.take_hello(call, &hello),
+                    Publication::Hello { hello, .. } => self.take_hello(call, &from, &hello),
                 });
                 (from, taken)
             }
@@ -104,7 +104,7 @@ impl<C: Crypto> Node<C> {
         }
         match &frame.announcement {
             Some(announcement) => {
-                let known = self.discover(call, announcement.clone())?;
+                let known = self.discover(call, from, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
@@ -154,6 +154,7 @@ impl<C: Crypto> Node<C> {
     fn take_announcement<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        from: &Source,
         announcement: Announcement,
     ) -> Result<(), Offence> {
         if announcement.content.private {
@@ -173,7 +174,7 @@ impl<C: Crypto> Node<C> {
         if call.now >= deadline {
             return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
         }
-        self.discover(call, announcement).map(|_| ())
+        self.discover(call, from, announcement).map(|_| ())
     }
 
     /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
@@ -181,8 +182,10 @@ impl<C: Crypto> Node<C> {
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        from: &Source,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
+        call.within(&mut self.surroundings).charge(from)?;
         let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
         call.out.push(Output::Event(Event::SessionDiscovered { session }));
         self.replay(call, &session);

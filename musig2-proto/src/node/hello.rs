@@ -4,6 +4,7 @@ use super::Node;
 use crate::context::{Call, random};
 use crate::crypto::Crypto;
 use crate::event::{Offence, Output};
+use crate::ids::Source;
 use crate::time::Timestamp;
 use crate::wire::announcement::Publication;
 use crate::wire::encode_message;
@@ -20,6 +21,12 @@ pub(super) struct Greeting {
     pub(super) at: Timestamp,
     pause: Duration,
     until: Timestamp,
+}
+
+impl Greeting {
+    pub(super) fn set_back(self, by: Duration) -> Self {
+        Self { at: self.at.saturating_sub(by), until: self.until.saturating_sub(by), ..self }
+    }
 }
 
 impl<C: Crypto> Node<C> {
@@ -48,6 +55,7 @@ impl<C: Crypto> Node<C> {
     pub(super) fn take_hello<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        from: &Source,
         hello: &Hello,
     ) -> Result<(), Offence> {
         let skew = self.surroundings.config.clock_skew;
@@ -56,6 +64,7 @@ impl<C: Crypto> Node<C> {
         if apart > skew {
             return Err(Offence::Stale(apart));
         }
+        call.within(&mut self.surroundings).charge(from)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }

@@ -20,6 +20,7 @@ use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::limits::Buckets;
 use crate::manifest::Manifest;
 use crate::secret::SecretKey;
 use crate::session::Session;
@@ -79,6 +80,8 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     greeting: Option<Greeting>,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
+    /// The time of the last call.
+    now: Timestamp,
 }
 
 /// This node's place in a manifest, and the key that signs there.
@@ -97,6 +100,7 @@ impl<C: Crypto> Node<C> {
         Ok(Self {
             keys: Vec::new(),
             surroundings: Surroundings {
+                sources: Buckets::new(config.checks_per_source, config.burst()),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
@@ -106,6 +110,7 @@ impl<C: Crypto> Node<C> {
             stash: Stash::default(),
             greeting: None,
             cleaned_at: None,
+            now: Timestamp::default(),
         })
     }
 
@@ -133,6 +138,7 @@ impl<C: Crypto> Node<C> {
         rng: &mut impl CryptoRng,
         command: Command,
     ) -> Result<Vec<Output>, CommandError> {
+        self.notice_time(now);
         let mut call = Call::new(now, rng);
         self.order(&mut call, command)?;
         self.tick(&mut call);
@@ -141,6 +147,7 @@ impl<C: Crypto> Node<C> {
 
     /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
     pub fn handle(&mut self, now: Timestamp, rng: &mut impl CryptoRng, input: Input) -> Vec<Output> {
+        self.notice_time(now);
         let mut call = Call::new(now, rng);
         self.take(&mut call, input);
         self.tick(&mut call);
@@ -182,6 +189,20 @@ impl<C: Crypto> Node<C> {
     /// This node's public keys.
     pub fn public_keys(&self) -> impl Iterator<Item = PublicKey> {
         self.keys.iter().map(|keypair| C::public_key(keypair))
+    }
+
+    /// Where the caller's clock was set back, what was to come after a pause still does. (Expiry is by the clock, whatever it says.)
+    fn notice_time(&mut self, now: Timestamp) {
+        let back = self.now.saturating_since(now);
+        self.now = now;
+        if back.is_zero() {
+            return;
+        }
+        for session in self.sessions.values_mut() {
+            session.set_back(back);
+        }
+        self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
+        self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }
 
     /// Which of this node's keys signs a manifest; `None` where none does.

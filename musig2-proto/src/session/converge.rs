@@ -188,7 +188,7 @@ impl<C: Crypto> Session<C> {
             if self.was_sent(to, &filed) {
                 continue;
             }
-            let due = filed.arrived.saturating_add(cx.config.relay_delay);
+            let due = relay_time(&filed, cx);
             if holds_back && cx.now < due {
                 self.timing.relay_by(due);
             } else {
@@ -217,7 +217,7 @@ impl<C: Crypto> Session<C> {
             }
             let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
             for filed in self.lacking(author, have) {
-                let due = filed.arrived.saturating_add(cx.config.relay_delay);
+                let due = relay_time(&filed, cx);
                 if self.was_sent(to, &filed) {
                     continue;
                 }
@@ -263,8 +263,11 @@ impl<C: Crypto> Session<C> {
         request: Request,
         have: Option<&Have>,
     ) {
+        if request == Request::Nothing || cx.charge(to).is_err() {
+            return;
+        }
         let announcement = match request {
-            Request::Nothing => return,
+            Request::Nothing => None,
             Request::Statements => None,
             Request::Announcement => self.announcement.clone(),
         };
@@ -348,4 +351,9 @@ impl<C: Crypto> Session<C> {
             .flatten()
             .collect()
     }
+}
+
+/// When a statement that waits for others to go with it has waited long enough. One from the future came before the clock was set back.
+fn relay_time<R>(filed: &Filed, cx: &Context<'_, R>) -> Timestamp {
+    if filed.arrived > cx.now { cx.now } else { filed.arrived.saturating_add(cx.config.relay_delay) }
 }

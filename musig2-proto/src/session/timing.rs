@@ -57,12 +57,27 @@ impl Timing {
         }
     }
 
+    /// Keeps all pauses as long as they were when the clock is set back.
+    fn set_back(&mut self, by: Duration) {
+        for at in [&mut self.since, &mut self.polled_at] {
+            *at = at.saturating_sub(by);
+        }
+        for at in [&mut self.poll_at, &mut self.announce_at, &mut self.relay_at] {
+            *at = at.map(|at| at.saturating_sub(by));
+        }
+    }
+
     pub(super) fn relay_by(&mut self, due: Timestamp) {
         self.relay_at = Some(self.relay_at.map_or(due, |at| at.min(due)));
     }
 }
 
 impl<C: Crypto> Session<C> {
+    /// The caller's clock was set back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.timing.set_back(by);
+    }
+
     /// Starts the clocks of a phase anew where it, or the attempt, has changed.
     pub(super) fn keep_time<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let phase = (self.phase(), self.board.attempt());
