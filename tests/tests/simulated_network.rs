@@ -107,6 +107,16 @@ fn a_partition_heals_and_the_session_finishes() {
 }
 
 #[test]
+fn two_signers_that_never_reach_each_other_finish_by_way_of_a_third() {
+    for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
+        for signers in [3, 6] {
+            let plan = Plan::one_session(signers).with_known_contacts();
+            signed(plan.with_partition(Partition::new([one], [other])));
+        }
+    }
+}
+
+#[test]
 fn a_late_joiner_is_waited_for() {
     let late = Micros::from_secs(45);
     let started = signed(Plan::one_session(3).with_late_start(BOB, late));

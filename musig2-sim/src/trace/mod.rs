@@ -1,5 +1,6 @@
 //! What happened, step by step, and its hash: two runs are the same where their hashes are.
 
+mod content;
 mod fold;
 mod text;
 
