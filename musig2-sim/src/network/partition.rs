@@ -24,7 +24,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Between these groups, from the beginning of the world until [`Network::heals_at`].
+    /// Between these groups, from the beginning of the world until [`Network::heals_at`](super::Network::heals_at).
     pub fn new(one: impl IntoIterator<Item = NodeId>, other: impl IntoIterator<Item = NodeId>) -> Self {
         Self {
             one: one.into_iter().collect(),
