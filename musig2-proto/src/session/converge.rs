@@ -217,12 +217,15 @@ impl<C: Crypto> Session<C> {
         if awaited.is_empty() {
             return;
         }
-        let mut targets = if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
-            vec![self.agreement.manifest.coordinator()]
+        // Whom to choose the other from: where a hub's signer goes round its coordinator, everybody, for those it awaits
+        // may be out of reach, or withhold.
+        let by_hub = self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS;
+        let (mut targets, others) = if by_hub {
+            (vec![self.agreement.manifest.coordinator()], Vec::new())
         } else {
-            awaited
+            let reachable = |signer: &SignerIndex| self.contact(cx.contacts, *signer).is_some();
+            (awaited, self.others().filter(reachable).collect::<Vec<_>>())
         };
-        let others: Vec<_> = self.in_reach(cx.config, cx.contacts);
         let others: Vec<_> = others.into_iter().filter(|signer| !targets.contains(signer)).collect();
         if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
             targets.extend(others.get(index));
