@@ -109,10 +109,14 @@ fn a_partition_heals_and_the_session_finishes() {
 
 #[test]
 fn two_signers_that_never_reach_each_other_finish_by_way_of_a_third() {
-    for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
-        for signers in [3, 6] {
-            let plan = Plan::one_session(signers).with_known_contacts();
-            signed(plan.with_partition(Partition::new([one], [other])));
+    for topology in [Topology::Mesh, Topology::Hub] {
+        for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
+            for seed in 0..20 {
+                let config = Config::default().with_topology(topology);
+                let signers = if seed % 2 == 0 { 3 } else { 6 };
+                let plan = Plan::one_session(signers).with_config(config).with_known_contacts();
+                signed(plan.with_seed(seed).with_partition(Partition::new([one], [other])));
+            }
         }
     }
 }
