@@ -156,7 +156,7 @@ impl<C: Crypto> Session<C> {
         cx.emit(Event::NoncesComplete { session: self.id() });
         match Round::new(&self.agreement, attempt, nonces) {
             Ok(round) => self.keep_round(round),
-            Err(RoundError::Invalid(proof)) => self.proof = Some(proof),
+            Err(RoundError::Invalid(proof)) => self.proof = Some(*proof),
             Err(RoundError::Engine) => self.fault(cx, SessionError::AggregationFault),
         }
     }

@@ -157,7 +157,7 @@ impl<C: Crypto> Session<C> {
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
         let Some(cause) = self.cause_of(&proof) else { return };
         if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
-            let abort = Abort { boot, reason: AbortReason::Convicted, proof: Some(proof) };
+            let abort = Abort { boot, reason: AbortReason::Convicted, proof: Some(Box::new(proof)) };
             if self.state(cx, Body::Abort(abort)).is_none() {
                 self.error(cx, SessionError::ComputingFault);
             }

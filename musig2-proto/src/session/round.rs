@@ -34,7 +34,7 @@ impl<C: Crypto> Round<C> {
     ) -> Result<Self, RoundError> {
         let invalid = nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
         if let Some(nonces) = invalid.and_then(|filed| Signed::of(&filed.statement)) {
-            return Err(RoundError::Invalid(Proof::InvalidNonce { nonces }));
+            return Err(RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })));
         }
         let root = TaggedHash::new("musig2-proto/nonce-bodies");
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
@@ -128,7 +128,7 @@ impl<C: Crypto> Round<C> {
 /// Why nonces do not make a round.
 pub(crate) enum RoundError {
     /// A signer's are not nonces.
-    Invalid(Proof),
+    Invalid(Box<Proof>),
     /// The engine fails on valid ones.
     Engine,
 }

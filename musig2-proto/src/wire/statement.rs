@@ -97,7 +97,7 @@ pub struct Abort {
     /// Why.
     pub reason: AbortReason,
     /// The proof of a signer's fault, where that is the reason. The session is its manifest.
-    pub proof: Option<Proof>,
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Why a signer ends its part.
