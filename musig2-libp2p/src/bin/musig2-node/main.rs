@@ -1,0 +1,3 @@
+//! The command `musig2-node`.
+
+fn main() {}
