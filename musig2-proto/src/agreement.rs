@@ -1,6 +1,6 @@
 //! A manifest found good: every rule about what may be signed, and the keys that sign it.
 
-use crate::bytes::XOnlyPublicKey;
+use crate::bytes::{Signature, XOnlyPublicKey};
 use crate::config::Config;
 use crate::crypto::{Crypto, KeyAggregationError, PlainTweak};
 use crate::ids::{SessionId, SignerIndex};
@@ -9,11 +9,12 @@ use crate::time::Timestamp;
 use crate::tweak::TweakError;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A manifest that passed every check, with the key of each item.
 pub(crate) struct Agreement<C: Crypto> {
     pub(crate) id: SessionId,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) keys: Vec<ItemKey<C>>,
 }
 
@@ -110,6 +111,9 @@ pub enum ManifestError {
     /// Its time, or the time to join it, is over.
     #[error("over since {0:?}")]
     Over(Duration),
+    /// Several of this node's keys are among the signers.
+    #[error("several of this node's keys are among the signers: run a node for each")]
+    SeveralOwnKeys,
     /// Uses a field that is reserved for a later version.
     #[error("uses {0}, which this version does not know")]
     Reserved(&'static str),
@@ -118,9 +122,7 @@ pub enum ManifestError {
 impl<C: Crypto> Agreement<C> {
     /// Checks everything about a manifest but its time, cheap checks first.
     pub(crate) fn new(manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
-        check_counts(&manifest, config)?;
-        check_reserved(&manifest)?;
-        check_distinct(&manifest)?;
+        check_shape(&manifest, config)?;
         let untweaked = C::aggregate_keys(manifest.signers())?;
         let keys = (0..)
             .zip(manifest.items())
@@ -140,8 +142,35 @@ impl<C: Crypto> Agreement<C> {
                 Ok(ItemKey { aggregate, output: OutputKey { tweaks, key } })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { id: manifest.id(), manifest, keys })
+        Ok(Self { id: manifest.id(), manifest: Arc::new(manifest), keys })
     }
+
+    /// Whether these are the final signatures.
+    pub(crate) fn verifies(&self, signatures: &[Signature]) -> bool {
+        verifies::<C>(&self.manifest, self.keys.iter().map(|key| &key.output), signatures)
+    }
+}
+
+/// Whether there is a valid signature for each item, under its own key.
+pub(crate) fn verifies<'a, C: Crypto>(
+    manifest: &Manifest,
+    keys: impl ExactSizeIterator<Item = &'a OutputKey>,
+    signatures: &[Signature],
+) -> bool {
+    let items = manifest.items();
+    signatures.len() == items.len()
+        && keys.len() == items.len()
+        && keys
+            .zip(items)
+            .zip(signatures)
+            .all(|((output, item), signature)| C::verify(&output.key, item.message().as_bytes(), signature))
+}
+
+/// The checks that need no arithmetic on the curve.
+pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
+    check_counts(manifest, config)?;
+    check_reserved(manifest)?;
+    check_distinct(manifest)
 }
 
 /// Whether a manifest may be joined now. Costs nothing.

@@ -47,7 +47,10 @@ pub(crate) mod array {
     use serde::ser::SerializeTuple;
     use serde::{Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer, const N: usize>(bytes: &[u8; N], to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         let mut tuple = to.serialize_tuple(N)?;
         for byte in bytes {
             tuple.serialize_element(byte)?;
@@ -55,7 +58,9 @@ pub(crate) mod array {
         tuple.end()
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[u8; N], D::Error> {
         struct Bytes<const N: usize>;
         impl<'de, const N: usize> Visitor<'de> for Bytes<N> {
             type Value = [u8; N];
@@ -166,8 +171,8 @@ byte_string!(
 impl ChainCode {
     /// The chain code that BIP328 gives to every MuSig2 aggregate key: SHA256 of `MuSig2MuSig2MuSig2`.
     pub const BIP328: Self = Self([
-        0x86, 0x80, 0x87, 0xca, 0x02, 0xa6, 0xf9, 0x74, 0xc4, 0x59, 0x89, 0x24, 0xc3, 0x6b, 0x57, 0x76, 0x2d, 0x32,
-        0xcb, 0x45, 0x71, 0x71, 0x67, 0xe3, 0x00, 0x62, 0x2c, 0x71, 0x67, 0xe3, 0x89, 0x65,
+        0x86, 0x80, 0x87, 0xca, 0x02, 0xa6, 0xf9, 0x74, 0xc4, 0x59, 0x89, 0x24, 0xc3, 0x6b, 0x57, 0x76, 0x2d,
+        0x32, 0xcb, 0x45, 0x71, 0x71, 0x67, 0xe3, 0x00, 0x62, 0x2c, 0x71, 0x67, 0xe3, 0x89, 0x65,
     ]);
 }
 
@@ -188,7 +193,10 @@ mod tests {
         let text = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff";
         let message: Message = text.parse().unwrap();
         assert_eq!(message.to_string(), text);
-        assert_eq!("00".parse::<Message>().unwrap_err().to_string(), "expected 64 hex digits, got 2 characters");
+        assert_eq!(
+            "00".parse::<Message>().unwrap_err().to_string(),
+            "expected 64 hex digits, got 2 characters"
+        );
         let bad = text.replace("ff", "fg");
         assert_eq!(
             bad.parse::<Message>().unwrap_err().to_string(),

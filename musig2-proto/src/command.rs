@@ -175,11 +175,10 @@ pub enum CommandError {
     /// None of this node's keys is among the signers.
     #[error("none of this node's keys is among the signers")]
     NotASigner,
-    /// Several of this node's keys are among the signers.
-    #[error("several of this node's keys are among the signers: run a node for each")]
-    SeveralOwnKeys,
     /// As many sessions as `max_concurrent_sessions` allows are running.
-    #[error("{0} sessions are running, as many as are allowed: wait for one to end, or raise `max_concurrent_sessions`")]
+    #[error(
+        "{0} sessions are running, as many as are allowed: wait for one to end, or raise `max_concurrent_sessions`"
+    )]
     TooManySessions(usize),
     /// The manifest breaks a rule.
     #[error(transparent)]

@@ -204,9 +204,14 @@ setters! {
 }
 
 impl Config {
-    /// The smallest `max_frame_size`: room for one statement of `max_items` nonces, with its envelope.
-    pub(crate) fn least_frame_size(&self) -> usize {
-        self.max_items.saturating_mul(66).saturating_add(4 * self.max_signers.div_ceil(8) + 1024)
+    /// The most that a frame of this configuration has around its statements, in bytes: four bitmaps and the rest.
+    pub(crate) fn envelope_size(&self) -> usize {
+        4 * self.max_signers.div_ceil(8) + 512
+    }
+
+    /// The smallest `max_frame_size`: room for one statement of `max_items` nonces, or the largest join.
+    fn least_frame_size(&self) -> usize {
+        self.max_items.saturating_mul(66).saturating_add(self.envelope_size() + 1024)
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -214,7 +219,8 @@ impl Config {
             if (least..=most).contains(&is) {
                 return Ok(());
             }
-            let must = if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+            let must =
+                if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
             Err(ConfigError { key, must, is: is.to_string() })
         };
         within("min_signers", self.min_signers, 2, self.max_signers.max(2))?;

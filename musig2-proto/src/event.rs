@@ -214,6 +214,8 @@ pub enum AbortCause {
         /// Why.
         reason: AbortReason,
     },
+    /// This node's application declined it.
+    Declined,
     /// A phase ran out of time.
     TimedOut {
         /// Which.
@@ -337,4 +339,3 @@ impl Offence {
         }
     }
 }
-

@@ -30,7 +30,7 @@ impl AttemptId {
 }
 
 /// A signer's place in the manifest's list of keys, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SignerIndex(u16);
 
@@ -61,9 +61,15 @@ impl fmt::Display for SignerIndex {
     }
 }
 
+impl fmt::Debug for SignerIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignerIndex({})", self.0)
+    }
+}
+
 /// Where a signer can be reached: bytes that only the adapter understands (a peer id with addresses, a URL, a mailbox).
 /// At most [`Contact::MAX_SIZE`] bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Contact(Bytes<{ Contact::MAX_SIZE }>);
 

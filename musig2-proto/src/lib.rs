@@ -1,21 +1,30 @@
 //! Sans-IO coordination of MuSig2 (BIP327) signing sessions.
 //!
 //! (map comes here)
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 #[macro_use]
 mod bytes;
 mod agreement;
+mod board;
 mod command;
 mod config;
+mod contacts;
 mod crypto;
 mod event;
 mod hash;
 mod ids;
 mod manifest;
 mod node;
+mod outgoing;
 mod secret;
+mod session;
+mod stash;
 mod time;
+mod tombstone;
 mod tweak;
 mod view;
 pub mod wire;

@@ -6,7 +6,9 @@ use crate::bytes::{
 };
 use crate::secret::SecretKey;
 use musig2::secp::{MaybeScalar, Point, Scalar};
-use musig2::{AggNonce, BinaryEncoding, KeyAggContext, CompactSignature, LiftedSignature, PubNonce, SecNonce};
+use musig2::{
+    AggNonce, BinaryEncoding, CompactSignature, KeyAggContext, LiftedSignature, PubNonce, SecNonce,
+};
 use zeroize::Zeroizing;
 
 /// The pure-Rust engine.
@@ -130,18 +132,15 @@ impl Crypto for K256 {
         else {
             return false;
         };
-        musig2::verify_partial(&round.keys, partial, &round.nonce, signer, &nonce, round.message.as_bytes()).is_ok()
+        musig2::verify_partial(&round.keys, partial, &round.nonce, signer, &nonce, round.message.as_bytes())
+            .is_ok()
     }
 
     fn aggregate_signatures(round: &Round, partials: &[PartialSignature]) -> Option<Signature> {
         let parsed = partials.iter().map(parse_partial).collect::<Option<Vec<_>>>()?;
-        let signature: CompactSignature = musig2::aggregate_partial_signatures(
-            &round.keys,
-            &round.nonce,
-            parsed,
-            round.message.as_bytes(),
-        )
-        .ok()?;
+        let signature: CompactSignature =
+            musig2::aggregate_partial_signatures(&round.keys, &round.nonce, parsed, round.message.as_bytes())
+                .ok()?;
         Some(Signature::new(signature.to_bytes()))
     }
 

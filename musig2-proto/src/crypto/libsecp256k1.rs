@@ -51,8 +51,8 @@ impl Crypto for Libsecp256k1 {
     type Round = Round;
 
     fn keypair(secret: &SecretKey) -> Result<Keypair, InvalidSecretKey> {
-        let pair = secp256k1::Keypair::from_secret_bytes(*secret.expose_secret())
-            .map_err(|_| InvalidSecretKey)?;
+        let pair =
+            secp256k1::Keypair::from_secret_bytes(*secret.expose_secret()).map_err(|_| InvalidSecretKey)?;
         Ok(Keypair { pair, public: PublicKey::new(pair.public_key().serialize()) })
     }
 

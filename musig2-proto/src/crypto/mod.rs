@@ -81,7 +81,11 @@ pub trait Crypto: Sized {
     fn round(keys: &Self::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<Self::Round>;
 
     /// BIP327 Sign. `None` where the nonce was made for another keypair: it is destroyed all the same.
-    fn sign(round: &Self::Round, nonce: Self::SecretNonce, keypair: &Self::Keypair) -> Option<PartialSignature>;
+    fn sign(
+        round: &Self::Round,
+        nonce: Self::SecretNonce,
+        keypair: &Self::Keypair,
+    ) -> Option<PartialSignature>;
 
     /// BIP327 PartialSigVerify for the signer with this key and public nonce.
     fn verify_partial(
@@ -95,7 +99,8 @@ pub trait Crypto: Sized {
     fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature>;
 
     /// BIP340 Sign of a statement: 64 bytes, never the 32 of a transaction. `None` where the signature made does not verify.
-    fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature>;
+    fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], auxiliary: &[u8; 32])
+    -> Option<Signature>;
 
     /// BIP340 Verify.
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool;

@@ -1,20 +1,80 @@
 //! The node: many sessions, one face.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `mod.rs` | the face |
+//! | `execute.rs` | the application's orders |
+//! | `handle.rs` | what comes from outside: frames, announcements, time |
 
+mod execute;
+mod handle;
+
+use crate::agreement::ManifestError;
+use crate::bytes::PublicKey;
 use crate::command::{Command, CommandError, KeyError};
 use crate::config::{Config, ConfigError};
+use crate::contacts::ContactBook;
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::event::{Input, Output};
-use crate::ids::SessionId;
+use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::manifest::Manifest;
 use crate::secret::SecretKey;
-use crate::bytes::PublicKey;
+use crate::session::{Context, Session};
+use crate::stash::Stash;
 use crate::time::Timestamp;
+use crate::tombstone::Tombstone;
 use crate::view::SessionView;
 use rand_core::CryptoRng;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// A signer's node.
+/// A signer's node: it owns the keys and all sessions, and everything that happens is a call.
+///
+/// | call | what it is for | what it gives |
+/// | --- | --- | --- |
+/// | [`execute`](Node::execute) | an order of the application | outputs, or a typed error and no change |
+/// | [`handle`](Node::handle) | a frame, an announcement, a peer, or only time | outputs; a bad input is one of them, a report |
+/// | [`next_deadline`](Node::next_deadline) | when to call `handle` with [`Input::Tick`] at the latest | a time |
+/// | [`session`](Node::session), [`sessions`](Node::sessions) | what there is to see | views |
+///
+/// Outputs are in order, and nothing is left to be fetched. Time comes from the caller, in every call, and so does the
+/// randomness: it must be the operating system's generator, or one seeded from it. Two calls must never see the same random
+/// bytes, so a node must not be copied, and neither must the process or machine it runs in: it is not `Clone`.
+///
+/// ```
+/// use musig2_proto::{Audience, Command, Config, Event, Message, Node, Output, Proposal, SecretKey, Timestamp};
+/// # use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+/// # let mut rng = ChaCha20Rng::from_seed([1; 32]); // An application uses the operating system's.
+///
+/// let mut alice: Node = Node::new(Config::default())?;
+/// let key = alice.add_key(&SecretKey::new([7; 32]))?;
+/// # let bob = Node::<musig2_proto::DefaultCrypto>::new(Config::default())?.add_key(&SecretKey::new([8; 32]))?;
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+/// let proposal = Proposal::new([key, bob]).with_message(Message::new([9; 32]));
+/// let outputs = alice.execute(now, &mut rng, Command::CreateSession(proposal))?;
+/// let [Output::Event(Event::SessionCreated { session })] = outputs[..] else { panic!() };
+/// let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+/// for output in alice.execute(now, &mut rng, announce)? {
+///     match output {
+///         Output::Publish(bytes) => { /* to everybody: their `Input::Announcement` */ }
+///         Output::Send { to, bytes } => { /* to one: its `Input::Frame` */ }
+///         Output::Event(event) => println!("{event:?}"),
+///         Output::Report(report) => { /* score, slow down or disconnect `report.source` */ }
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Node<C: Crypto = DefaultCrypto> {
     config: Config,
-    keys: Vec<C::Keypair>,
+    keys: Vec<Arc<C::Keypair>>,
+    contact: Contact,
+    contacts: ContactBook,
+    sessions: BTreeMap<SessionId, Session<C>>,
+    tombstones: BTreeMap<SessionId, Tombstone>,
+    stash: Stash,
+    /// When tombstones were last looked through.
+    cleaned_at: Option<Timestamp>,
 }
 
 impl<C: Crypto> Node<C> {
@@ -24,47 +84,126 @@ impl<C: Crypto> Node<C> {
     /// Where the configuration contradicts itself.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, keys: Vec::new() })
+        Ok(Self {
+            config,
+            keys: Vec::new(),
+            contact: Contact::default(),
+            contacts: ContactBook::default(),
+            sessions: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            stash: Stash::default(),
+            cleaned_at: None,
+        })
     }
 
-    /// Lets the node sign with this key.
+    /// Lets the node sign with this key. A node may have several, and in any one session be the signer of one of them.
     ///
     /// # Errors
     /// Where the key is invalid, or the node has it.
     pub fn add_key(&mut self, key: &SecretKey) -> Result<PublicKey, KeyError> {
-        todo!()
+        let keypair = C::keypair(key)?;
+        let public = C::public_key(&keypair);
+        if self.keys.iter().any(|known| C::public_key(known) == public) {
+            return Err(KeyError::Duplicate);
+        }
+        self.keys.push(Arc::new(keypair));
+        Ok(public)
     }
 
-    /// A local order.
+    /// Carries out an order.
     ///
     /// # Errors
     /// A misuse is a typed error and changes nothing.
-    pub fn execute(&mut self, now: Timestamp, rng: &mut impl CryptoRng, command: Command) -> Result<Vec<Output>, CommandError> {
-        todo!()
+    pub fn execute(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        command: Command,
+    ) -> Result<Vec<Output>, CommandError> {
+        let mut out = Vec::new();
+        self.order(now, rng, command, &mut out)?;
+        self.tick(now, rng, &mut out);
+        Ok(out)
     }
 
-    /// Something from outside. Never fails and never panics: a bad input comes back as a report.
+    /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
     pub fn handle(&mut self, now: Timestamp, rng: &mut impl CryptoRng, input: Input) -> Vec<Output> {
-        todo!()
+        let mut out = Vec::new();
+        self.take(now, rng, input, &mut out);
+        self.tick(now, rng, &mut out);
+        out
     }
 
-    /// When to call [`Node::handle`] with [`Input::Tick`] at the latest.
+    /// When to call [`Node::handle`] with [`Input::Tick`] at the latest. Asking changes nothing.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        todo!()
+        let sessions = self.sessions.values().filter_map(|session| session.next_deadline(&self.config));
+        sessions.chain(self.next_cleanup()).min()
     }
 
     /// A session as it stands.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
-        todo!()
+        let live = self.sessions.get(id).map(|session| session.view(&self.config));
+        live.or_else(|| self.tombstones.get(id).map(|tombstone| tombstone.view().clone()))
     }
 
-    /// All sessions known here, ended ones included.
+    /// All sessions known here, ended ones included until they are forgotten.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
-        core::iter::empty()
+        let live = self.sessions.values().map(|session| session.view(&self.config));
+        live.chain(self.tombstones.values().map(|tombstone| tombstone.view().clone()))
     }
 
     /// How it was configured.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// This node's public keys.
+    pub fn public_keys(&self) -> impl Iterator<Item = PublicKey> {
+        self.keys.iter().map(|keypair| C::public_key(keypair))
+    }
+
+    /// Which of this node's keys signs a manifest; `None` where none does.
+    fn own_place(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<Option<(SignerIndex, Arc<C::Keypair>)>, ManifestError> {
+        let mut places = self
+            .keys
+            .iter()
+            .filter_map(|keypair| Some((manifest.index_of(&C::public_key(keypair))?, keypair.clone())));
+        match (places.next(), places.next()) {
+            (_, Some(_)) => Err(ManifestError::SeveralOwnKeys),
+            (place, None) => Ok(place),
+        }
+    }
+
+    /// Runs one step of one session, then sends what follows from it and buries it where it ended.
+    fn with_session<R: CryptoRng, T>(
+        &mut self,
+        now: Timestamp,
+        rng: &mut R,
+        out: &mut Vec<Output>,
+        id: &SessionId,
+        step: impl FnOnce(&mut Session<C>, &mut Context<'_, R>) -> T,
+    ) -> Option<T> {
+        let session = self.sessions.get_mut(id)?;
+        let mut cx = Context {
+            now,
+            rng,
+            config: &self.config,
+            contact: &self.contact,
+            contacts: &mut self.contacts,
+            out,
+        };
+        let result = step(session, &mut cx);
+        session.advance(&mut cx);
+        session.flush(&mut cx);
+        if let Some(outcome) = session.outcome() {
+            if session.leaves_tombstone() {
+                self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.config));
+            }
+            self.sessions.remove(id);
+        }
+        Some(result)
     }
 }

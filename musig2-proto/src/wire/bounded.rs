@@ -73,7 +73,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
 }
 
 /// A byte string of at most `MAX` bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bytes<const MAX: usize>(Vec<u8>);
 
 impl<const MAX: usize> Bytes<MAX> {
@@ -105,7 +105,11 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
             }
             // Borrowed from the input: no allocation before the length is known to be within bounds.
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                if bytes.len() > MAX { Err(E::invalid_length(bytes.len(), &self)) } else { Ok(bytes.to_vec()) }
+                if bytes.len() > MAX {
+                    Err(E::invalid_length(bytes.len(), &self))
+                } else {
+                    Ok(bytes.to_vec())
+                }
             }
         }
         from.deserialize_bytes(Slice::<MAX>).map(Self)

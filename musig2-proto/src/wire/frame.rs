@@ -75,7 +75,9 @@ impl Have {
     /// Whether the bitmaps are those of a session with `signers` signers.
     pub(crate) fn fits(&self, signers: usize) -> bool {
         self.signer.as_usize() < signers
-            && [&self.joins, &self.nonces, &self.partials, &self.reach].into_iter().all(|map| map.fits(signers))
+            && [&self.joins, &self.nonces, &self.partials, &self.reach]
+                .into_iter()
+                .all(|map| map.fits(signers))
     }
 
     /// Whether this one replaces `other` as what is known of the sender.

@@ -26,7 +26,10 @@ pub(crate) fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Decodes what was sent: at most `max` bytes, of our version, in the canonical encoding, and nothing after it.
-pub(crate) fn decode_message<T: Serialize + DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, Offence> {
+pub(crate) fn decode_message<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    max: usize,
+) -> Result<T, Offence> {
     if bytes.len() > max {
         return Err(Offence::TooLarge { size: bytes.len(), max });
     }

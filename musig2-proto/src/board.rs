@@ -1,0 +1,235 @@
+//! The board: a session's growing set of signed statements, from which everything else is derived.
+//!
+//! Statements come late, twice, out of order and by way of others; the board makes nothing of it. Its size is bounded for each author, so
+//! that nobody can take another's place.
+
+use crate::hash::TaggedHash;
+use crate::ids::{AttemptId, Boot, SessionId, SignerIndex};
+use crate::time::Timestamp;
+use crate::wire::frame::BoardDigest;
+use crate::wire::statement::{Body, Join, Nonces, Partials, Statement, StatementHash};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many statements of rounds other than the current one are kept of each author and kind.
+const MAX_SET_ASIDE: usize = 3;
+
+/// A verified statement.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    pub(crate) statement: Statement,
+    pub(crate) hash: StatementHash,
+    pub(crate) arrived: Timestamp,
+}
+
+/// What became of a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Filing {
+    /// It is on the board.
+    New,
+    /// Something else stands in its place.
+    Conflict,
+    /// Its author has used up its room.
+    Full,
+}
+
+type Slot = (AttemptId, Boot);
+
+/// What one signer has stated.
+#[derive(Debug, Default)]
+struct Column {
+    joins: BTreeMap<Boot, Arc<Filed>>,
+    nonces: BTreeMap<Slot, Arc<Filed>>,
+    partials: BTreeMap<Slot, Arc<Filed>>,
+    abort: Option<Arc<Filed>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Board {
+    session: SessionId,
+    columns: Vec<Column>,
+    max_joins: usize,
+}
+
+impl Board {
+    pub(crate) fn new(session: SessionId, signers: usize, max_restarts: usize) -> Self {
+        let columns = (0..signers).map(|_| Column::default()).collect();
+        // One join more than is allowed, to show that it was too many.
+        Self { session, columns, max_joins: max_restarts.saturating_add(2) }
+    }
+
+    /// Whether this very statement is there. Says nothing of the signature, which need not be looked at again.
+    pub(crate) fn holds(&self, statement: &Statement, hash: &StatementHash) -> bool {
+        self.standing(statement).is_some_and(|filed| filed.hash == *hash)
+    }
+
+    /// What stands where this statement would.
+    fn standing(&self, statement: &Statement) -> Option<&Arc<Filed>> {
+        let column = self.column(statement.author)?;
+        match &statement.body {
+            Body::Join(join) => column.joins.get(&join.boot),
+            Body::Nonces(nonces) => column.nonces.get(&(nonces.attempt, nonces.boot)),
+            Body::Partials(partials) => column.partials.get(&(partials.attempt, partials.boot)),
+            Body::Abort(_) => column.abort.as_ref(),
+        }
+    }
+
+    /// Puts a verified statement on the board.
+    pub(crate) fn file(&mut self, statement: Statement, hash: StatementHash, arrived: Timestamp) -> Filing {
+        if let Some(standing) = self.standing(&statement) {
+            return match (&standing.statement.body, standing.hash == hash) {
+                (_, true) => Filing::Full,
+                // One life may move, and end its part for more than one reason: the first word stands.
+                (Body::Join(_) | Body::Abort(_), false) => Filing::Full,
+                (Body::Nonces(_) | Body::Partials(_), false) => Filing::Conflict,
+            };
+        }
+        let (current, max_joins) = (self.attempt(), self.max_joins);
+        let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
+        let joins = &column.joins;
+        let is_current = |(attempt, boot): &Slot| *attempt == current && joins.contains_key(boot);
+        let filed = Arc::new(Filed { statement, hash, arrived });
+        match &filed.statement.body {
+            Body::Join(join) => {
+                if column.joins.len() >= max_joins {
+                    return Filing::Full;
+                }
+                column.joins.insert(join.boot, filed);
+            }
+            Body::Nonces(Nonces { attempt, boot, .. }) => {
+                file_for_round(&mut column.nonces, (*attempt, *boot), filed, is_current);
+            }
+            Body::Partials(Partials { attempt, boot, .. }) => {
+                file_for_round(&mut column.partials, (*attempt, *boot), filed, is_current);
+            }
+            Body::Abort(_) => column.abort = Some(filed),
+        }
+        Filing::New
+    }
+
+    fn column(&self, author: SignerIndex) -> Option<&Column> {
+        self.columns.get(author.as_usize())
+    }
+
+    fn indexed(&self) -> impl Iterator<Item = (SignerIndex, &Column)> {
+        SignerIndex::all(self.columns.len()).zip(&self.columns)
+    }
+
+    /// The attempt that follows from the joins: zero while nobody has joined twice, else the hash of all who did, with their boots.
+    pub(crate) fn attempt(&self) -> AttemptId {
+        let mut restarted = self.indexed().filter(|(_, column)| column.joins.len() > 1).peekable();
+        if restarted.peek().is_none() {
+            return AttemptId::FIRST;
+        }
+        let hash = TaggedHash::new("musig2-proto/attempt").add(self.session.as_bytes());
+        let hash = restarted.fold(hash, |hash, (signer, column)| {
+            let count = u32::try_from(column.joins.len()).unwrap_or(u32::MAX);
+            let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());
+            column.joins.keys().fold(hash, |hash, boot| hash.add(boot.as_bytes()))
+        });
+        AttemptId::new(hash.finish())
+    }
+
+    /// How many restarts the joins show.
+    pub(crate) fn restarts(&self) -> u32 {
+        let restarts = self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
+        u32::try_from(restarts).unwrap_or(u32::MAX)
+    }
+
+    /// The signer who has restarted more often than allowed, if any.
+    pub(crate) fn over_restart_limit(&self) -> Option<SignerIndex> {
+        self.indexed().find_map(|(signer, column)| (column.joins.len() >= self.max_joins).then_some(signer))
+    }
+
+    /// Who has joined.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = SignerIndex> {
+        self.indexed().filter_map(|(signer, column)| (!column.joins.is_empty()).then_some(signer))
+    }
+
+    /// Whether a boot of a signer exists: through its join alone.
+    pub(crate) fn knows(&self, signer: SignerIndex, boot: &Boot) -> bool {
+        self.column(signer).is_some_and(|column| column.joins.contains_key(boot))
+    }
+
+    /// A signer's joins.
+    pub(crate) fn joins(&self, signer: SignerIndex) -> impl Iterator<Item = (&Join, &Arc<Filed>)> {
+        let joins = self.column(signer).into_iter().flat_map(|column| column.joins.values());
+        joins.filter_map(|filed| match &filed.statement.body {
+            Body::Join(join) => Some((join, filed)),
+            _ => None,
+        })
+    }
+
+    /// A signer's nonces for an attempt. Nonces of a boot that does not exist yet wait.
+    pub(crate) fn nonces(&self, signer: SignerIndex, attempt: AttemptId) -> Option<(&Nonces, &Arc<Filed>)> {
+        let column = self.column(signer)?;
+        let mut filed =
+            of_attempt(&column.nonces, attempt).filter(|(boot, _)| column.joins.contains_key(boot));
+        filed.find_map(|(_, filed)| match &filed.statement.body {
+            Body::Nonces(nonces) => Some((nonces, filed)),
+            _ => None,
+        })
+    }
+
+    /// A signer's partial signatures made by one life in one attempt.
+    pub(crate) fn partials(
+        &self,
+        signer: SignerIndex,
+        attempt: AttemptId,
+        boot: Boot,
+    ) -> Option<(&Partials, &Arc<Filed>)> {
+        let filed = self.column(signer)?.partials.get(&(attempt, boot))?;
+        match &filed.statement.body {
+            Body::Partials(partials) => Some((partials, filed)),
+            _ => None,
+        }
+    }
+
+    /// A signer's abort, where a life that exists made it.
+    pub(crate) fn abort(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
+        self.column(signer)?.abort.as_ref().filter(|filed| self.knows(signer, &filed.statement.boot()))
+    }
+
+    /// Tells boards with other joins, or other nonces for the current attempt, apart.
+    pub(crate) fn digest(&self) -> BoardDigest {
+        let attempt = self.attempt();
+        let hash = TaggedHash::new("musig2-proto/board").add(self.session.as_bytes()).add(attempt.as_bytes());
+        let hash = self.indexed().fold(hash, |hash, (signer, column)| {
+            let nonces = self.nonces(signer, attempt).map(|(_, filed)| filed.hash);
+            let hash = column
+                .joins
+                .keys()
+                .fold(hash, |hash, boot| hash.add([1]).add(signer.get().to_le_bytes()).add(boot.as_bytes()));
+            nonces
+                .into_iter()
+                .fold(hash, |hash, nonces| hash.add([2]).add(signer.get().to_le_bytes()).add(nonces))
+        });
+        BoardDigest::new(hash.finish())
+    }
+}
+
+fn of_attempt(
+    slots: &BTreeMap<Slot, Arc<Filed>>,
+    attempt: AttemptId,
+) -> impl Iterator<Item = (&Boot, &Arc<Filed>)> {
+    let from = (attempt, Boot::new([0; Boot::SIZE]));
+    let to = (attempt, Boot::new([0xff; Boot::SIZE]));
+    slots.range(from..=to).map(|((_, boot), filed)| (boot, filed))
+}
+
+/// Files a statement of a round. Of those that are not for the current attempt by a boot that exists, the oldest makes room.
+fn file_for_round(
+    slots: &mut BTreeMap<Slot, Arc<Filed>>,
+    slot: Slot,
+    filed: Arc<Filed>,
+    is_current: impl Fn(&Slot) -> bool,
+) {
+    slots.insert(slot, filed);
+    let set_aside = || slots.iter().filter(|(slot, _)| !is_current(slot));
+    if set_aside().count() > MAX_SET_ASIDE {
+        let oldest = set_aside().min_by_key(|(_, filed)| filed.arrived).map(|(slot, _)| *slot);
+        if let Some(oldest) = oldest {
+            slots.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! From what is to be told to frames that are not too large.
+
+use crate::board::Filed;
+use crate::bytes::Signature;
+use crate::event::{Destination, Output};
+use crate::ids::SessionId;
+use crate::session::Context;
+use crate::wire::announcement::Announcement;
+use crate::wire::bounded::List;
+use crate::wire::frame::{Frame, Have, Request};
+use crate::wire::statement::Statement;
+use crate::wire::{encode, encode_message};
+use std::sync::Arc;
+
+/// What is to be told to one peer.
+pub(crate) struct Parcel {
+    pub(crate) session: SessionId,
+    pub(crate) request: Request,
+    pub(crate) have: Option<Have>,
+    pub(crate) announcement: Option<Announcement>,
+    pub(crate) statements: Vec<Arc<Filed>>,
+    pub(crate) signatures: Option<Vec<Signature>>,
+}
+
+impl Parcel {
+    pub(crate) fn new(session: SessionId, have: Option<Have>) -> Self {
+        let (statements, signatures) = (Vec::new(), None);
+        Self { session, request: Request::Nothing, have, announcement: None, statements, signatures }
+    }
+}
+
+/// Sends it in as few frames as `max_frame_size` allows: announcement and signatures with the first, statements in order.
+pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel) {
+    let Parcel { session, request, have, announcement, statements, signatures } = parcel;
+    let signatures = signatures.and_then(|signatures| List::new(signatures).ok());
+    let mut frame = Frame { session, request, have, announcement, statements: List::empty(), signatures };
+    let mut size = encode_message(&frame).len();
+    let mut batch: Vec<Statement> = Vec::new();
+    for filed in statements {
+        let more = encode(&filed.statement).len();
+        // Three bytes for how many there are.
+        let full = size + more + 3 > cx.config.max_frame_size;
+        if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some()) {
+            let rest = Frame {
+                session,
+                request: Request::Nothing,
+                have: frame.have.clone(),
+                announcement: None,
+                statements: List::empty(),
+                signatures: None,
+            };
+            let first = core::mem::replace(&mut frame, rest);
+            emit(cx, to, first, core::mem::take(&mut batch));
+            size = encode_message(&frame).len();
+        }
+        size += more;
+        batch.push(filed.statement.clone());
+    }
+    emit(cx, to, frame, batch);
+}
+
+fn emit<R>(cx: &mut Context<'_, R>, to: &Destination, mut frame: Frame, statements: Vec<Statement>) {
+    frame.statements = List::new(statements).unwrap_or_else(|_| List::empty());
+    cx.out.push(Output::Send { to: to.clone(), bytes: encode_message(&frame) });
+}

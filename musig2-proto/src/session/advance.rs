@@ -1,0 +1,210 @@
+//! From what is on the board to the next step. Everything here is asked anew after every input, so the order in which
+//! statements arrive does not matter, and nothing can be waited for that is already there.
+
+use super::{Context, Outcome, Round, Session};
+use crate::config::Stepping;
+use crate::crypto::Crypto;
+use crate::event::{AbortCause, Event, SessionError};
+use crate::ids::{AttemptId, SignerIndex};
+use crate::wire::statement::Body;
+use rand_core::CryptoRng;
+
+/// What the application has been told.
+#[derive(Debug, Default)]
+pub(crate) struct Milestones {
+    joined: Vec<SignerIndex>,
+    ready: bool,
+    /// Which attempt the rest is about.
+    attempt: Option<AttemptId>,
+    nonces: Vec<SignerIndex>,
+    nonces_complete: bool,
+    partials: Vec<SignerIndex>,
+    partials_complete: bool,
+    /// The engine failed in this attempt: trying again would fail again.
+    faulted: bool,
+}
+
+impl<C: Crypto> Session<C> {
+    /// Takes every step that can be taken.
+    pub(crate) fn advance<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.outcome.is_some() || !self.is_active() {
+            return;
+        }
+        self.tell_joins(cx);
+        self.notice_attempt(cx);
+        if self.halted().is_none() {
+            self.step_nonces(cx);
+        }
+        self.tell_nonces(cx);
+        self.step_round(cx);
+        if self.halted().is_none() {
+            self.step_partials(cx);
+        }
+        self.tell_partials(cx);
+        self.step_finalize(cx);
+        if let Some(cause) = self.halted() {
+            self.end(cx, Outcome::Aborted(cause));
+        }
+        self.keep_time(cx);
+    }
+
+    /// Why nothing more may be signed here.
+    fn halted(&self) -> Option<AbortCause> {
+        if let Some(signer) = self.board.over_restart_limit() {
+            return Some(AbortCause::RestartLimit { signer });
+        }
+        self.agreement.manifest.indices().find_map(|signer| {
+            let abort = self.board.abort(signer)?;
+            match &abort.statement.body {
+                Body::Abort(abort) => Some(AbortCause::BySigner { signer, reason: abort.reason.clone() }),
+                _ => None,
+            }
+        })
+    }
+
+    fn tell_joins<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let joined = self.board.joined().collect::<Vec<_>>();
+        tell(&mut self.milestones.joined, &joined, |signer| {
+            cx.emit(Event::SignerJoined { session: self.agreement.id, signer });
+        });
+        if !self.milestones.ready && self.missing_joins().is_empty() {
+            self.milestones.ready = true;
+            cx.emit(Event::SessionReady { session: self.id() });
+        }
+    }
+
+    /// Where a signer came back under another boot, everyone's nonces so far are void. Unused ones are dropped.
+    fn notice_attempt<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let attempt = self.board.attempt();
+        if self.milestones.attempt == Some(attempt) {
+            return;
+        }
+        // The first attempt this node sees is nobody's restart, as far as it can tell.
+        if self.milestones.attempt.is_some() {
+            cx.emit(Event::AttemptRestarted { session: self.id(), attempt: self.board.restarts() });
+        }
+        let Milestones { joined, ready, .. } = core::mem::take(&mut self.milestones);
+        self.milestones = Milestones { joined, ready, attempt: Some(attempt), ..Milestones::default() };
+        if let Some(life) = &mut self.life {
+            life.forget_nonces_but(attempt);
+            life.permits = Default::default();
+        }
+        let (me, board) = (self.me, &self.board);
+        self.rounds.retain(|round| round.partials(board, me).is_some());
+    }
+
+    fn may(&self, stepping: Stepping, permitted: impl Fn(super::life::Permits) -> bool) -> bool {
+        stepping == Stepping::Automatic || self.life.as_ref().is_some_and(|life| permitted(life.permits))
+    }
+
+    fn step_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let attempt = self.board.attempt();
+        let stated = self.life.as_ref().is_some_and(|life| {
+            self.board.nonces(self.me, attempt).is_some_and(|(own, _)| own.boot == life.boot)
+        });
+        if stated || self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.nonces) {
+            return;
+        }
+        if self.make_nonces(cx).is_none() {
+            self.fault(cx, SessionError::ComputingFault);
+        }
+    }
+
+    fn tell_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let there = self.with_nonces();
+        tell(&mut self.milestones.nonces, &there, |signer| {
+            cx.emit(Event::NonceReceived { session: self.agreement.id, signer });
+        });
+    }
+
+    /// Once all nonces of the attempt are there, they make its round.
+    fn step_round<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.milestones.nonces_complete {
+            return;
+        }
+        let attempt = self.board.attempt();
+        let nonces = self
+            .agreement
+            .manifest
+            .indices()
+            .map(|signer| self.board.nonces(signer, attempt).map(|(_, filed)| filed.clone()))
+            .collect::<Option<Vec<_>>>();
+        let Some(nonces) = nonces else { return };
+        self.milestones.nonces_complete = true;
+        cx.emit(Event::NoncesComplete { session: self.id() });
+        match Round::new(&self.agreement, attempt, nonces) {
+            Ok(round) => self.keep_round(round),
+            Err(signers) => self.end(cx, Outcome::Aborted(AbortCause::InvalidNonce { signers })),
+        }
+    }
+
+    fn step_partials<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let ready = self.outcome.is_none()
+            && self.current_round().is_some()
+            && self.can_sign()
+            && !self.milestones.faulted
+            && self.may(cx.config.stepping, |permits| permits.partials);
+        if !ready || cx.now >= self.agreement.manifest.expires_at() {
+            return;
+        }
+        if self.release_partials(cx).is_none() {
+            self.fault(cx, SessionError::ComputingFault);
+        }
+    }
+
+    fn tell_partials<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let there = self.with_partials();
+        tell(&mut self.milestones.partials, &there, |signer| {
+            cx.emit(Event::PartialSigReceived { session: self.agreement.id, signer });
+        });
+        if !self.milestones.partials_complete && there.len() == self.agreement.manifest.signer_count() {
+            self.milestones.partials_complete = true;
+            cx.emit(Event::PartialSigsComplete { session: self.id() });
+        }
+    }
+
+    /// The final signatures are verified first; who is at fault is only asked where they do not.
+    fn step_finalize<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.finalize) {
+            return;
+        }
+        for round in &self.rounds {
+            let signers = self.agreement.manifest.indices();
+            let partials = signers
+                .map(|signer| Some(round.partials(&self.board, signer)?.0.partials.as_slice()))
+                .collect::<Option<Vec<_>>>();
+            let Some(partials) = partials else { continue };
+            let outcome = match round.aggregate(&partials) {
+                Ok(signatures) => Outcome::Complete(signatures),
+                Err(_) => {
+                    let signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
+                    let at_fault: Vec<_> = signers
+                        .zip(partials)
+                        .filter(|((signer, key), partials)| !round.verifies(*signer, key, partials))
+                        .map(|((signer, _), _)| signer)
+                        .collect();
+                    if at_fault.is_empty() {
+                        return self.fault(cx, SessionError::AggregationFault);
+                    }
+                    Outcome::Aborted(AbortCause::InvalidPartialSignature { signers: at_fault })
+                }
+            };
+            return self.end(cx, outcome);
+        }
+    }
+
+    fn fault<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, error: SessionError) {
+        self.milestones.faulted = true;
+        self.error(cx, error);
+    }
+}
+
+/// Tells of those who are there and have not been told of.
+fn tell(told: &mut Vec<SignerIndex>, there: &[SignerIndex], mut tell: impl FnMut(SignerIndex)) {
+    for &signer in there {
+        if !told.contains(&signer) {
+            told.push(signer);
+            tell(signer);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! How boards converge: each own statement is pushed once to each signer in reach; what others cannot deliver is passed on; who
+//! is unfinished asks for what is missing, and whoever is asked answers.
+
+use super::{Context, Outcome, Session};
+use crate::board::Filed;
+use crate::bytes::Signature;
+use crate::config::{Config, Topology};
+use crate::contacts::ContactBook;
+use crate::crypto::Crypto;
+use crate::event::Destination;
+use crate::ids::{Contact, SignerIndex, Source};
+use crate::outgoing::{Parcel, send};
+use crate::wire::bitmap::Bitmap;
+use crate::wire::frame::{Have, Request};
+use crate::wire::statement::{Body, StatementHash};
+use rand_core::CryptoRng;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// After so many polls in vain a hub's signer asks those it awaits directly, so that a coordinator that withholds starves nobody.
+const FRUITLESS_POLLS: u32 = 2;
+
+/// What this node knows of another signer's node.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// Where its frames last came from, by its own word.
+    source: Option<Source>,
+    /// What it last said it holds.
+    have: Option<Have>,
+    /// What has been sent to it unasked.
+    sent: BTreeSet<StatementHash>,
+    /// The announcement has been sent to it.
+    introduced: bool,
+}
+
+impl Link {
+    pub(super) fn note(&mut self, from: &Source, have: &Have) {
+        if self.have.as_ref().is_none_or(|known| have.is_newer_than(known)) {
+            self.source = Some(from.clone());
+            self.have = Some(have.clone());
+        }
+    }
+
+    /// Whether its frames last came from there, by its own word.
+    pub(super) fn is_at(&self, source: &Source) -> bool {
+        self.source.as_ref() == Some(source)
+    }
+}
+
+impl<C: Crypto> Session<C> {
+    /// Where a signer can be reached: by its latest join, by what is known of it from elsewhere, by the coordinator's word.
+    fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
+        let joined =
+            self.board.joins(signer).max_by_key(|(_, filed)| filed.arrived).map(|(join, _)| &join.contact);
+        let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
+        let announced = || self.announcement.as_ref()?.contact(signer);
+        let some = |contact: &&Contact| !contact.as_bytes().is_empty();
+        joined.filter(some).or_else(|| known().filter(some)).or_else(|| announced().filter(some))
+    }
+
+    fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
+        let me = self.me;
+        self.agreement.manifest.indices().filter(move |&signer| signer != me)
+    }
+
+    fn is_hub_signer(&self, config: &Config) -> bool {
+        config.topology == Topology::Hub && !self.is_coordinator()
+    }
+
+    /// To whom this node sends by itself: in a hub, to the coordinator alone.
+    fn in_reach(&self, config: &Config, contacts: &ContactBook) -> Vec<SignerIndex> {
+        let coordinator = self.agreement.manifest.coordinator();
+        self.others()
+            .filter(|&signer| !self.is_hub_signer(config) || signer == coordinator)
+            .filter(|&signer| self.contact(contacts, signer).is_some())
+            .collect()
+    }
+
+    /// What this node holds, for the head of a frame; `None` before it joined.
+    fn have<R>(&mut self, cx: &Context<'_, R>) -> Option<Have> {
+        let count = self.agreement.manifest.signer_count();
+        let reach = self.in_reach(cx.config, cx.contacts).into_iter().chain([self.me]);
+        let reach = Bitmap::new(count, reach);
+        let boot = self.life.as_ref()?.boot;
+        self.timing.sequence += 1;
+        Some(Have {
+            signer: self.me,
+            boot,
+            sequence: self.timing.sequence,
+            attempt: self.board.attempt(),
+            joins: Bitmap::new(count, self.board.joined()),
+            nonces: Bitmap::new(count, self.with_nonces()),
+            partials: Bitmap::new(count, self.with_partials()),
+            reach,
+            ended: self.outcome.is_some(),
+            digest: self.board.digest(),
+        })
+    }
+
+    /// What a peer that holds `have` lacks of a signer's statements, as far as anyone still needs them.
+    fn lacking(&self, author: SignerIndex, have: Option<&Have>) -> Vec<Arc<Filed>> {
+        let attempt = self.board.attempt();
+        let abreast = have.filter(|have| have.attempt == attempt);
+        let holds_join = abreast.is_some_and(|have| have.joins.contains(author));
+        let holds_nonces = abreast.is_some_and(|have| have.nonces.contains(author));
+        let holds_partials = abreast.is_some_and(|have| have.partials.contains(author));
+        let joins = self.board.joins(author).map(|(_, filed)| filed).filter(|_| !holds_join);
+        let nonces = self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
+        let partials = self.rounds.iter().filter_map(|round| {
+            let (_, filed) = round.partials(&self.board, author)?;
+            (round.attempt != attempt || !holds_partials).then_some(filed)
+        });
+        joins.chain(nonces).chain(partials).chain(self.board.abort(author)).cloned().collect()
+    }
+
+    /// Pushes what has not been pushed, and passes on what its author cannot deliver.
+    pub(crate) fn flush<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        self.timing.relay_at = None;
+        if !self.is_active() {
+            return;
+        }
+        // Those who, by their own word, do not reach everybody.
+        let needy: Vec<_> = self
+            .others()
+            .filter(|author| {
+                let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
+                have.is_some_and(|have| self.agreement.manifest.indices().any(|to| !have.reach.contains(to)))
+            })
+            .collect();
+        for to in self.in_reach(cx.config, cx.contacts) {
+            let mut statements = self.to_push(cx, to);
+            let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
+            let relays = self.to_relay(cx, to, &needy, releases);
+            let signatures = match &self.outcome {
+                Some(Outcome::Complete(signatures)) if !relays.is_empty() => Some(signatures.clone()),
+                _ => {
+                    statements.extend(relays);
+                    None
+                }
+            };
+            if !statements.is_empty() || signatures.is_some() {
+                // A coordinator's first word to a signer brings the announcement: gossip may be slower, or not come.
+                let introduce = self.is_coordinator() && !self.is_known(to);
+                self.send(cx, to, Request::Nothing, introduce, statements, signatures);
+            }
+        }
+    }
+
+    /// Whether a signer has been sent the announcement, or is known to hold it.
+    fn is_known(&self, signer: SignerIndex) -> bool {
+        self.links.get(signer.as_usize()).is_some_and(|link| link.introduced || link.have.is_some())
+    }
+
+    fn was_sent(&self, to: SignerIndex, filed: &Filed) -> bool {
+        self.links.get(to.as_usize()).is_some_and(|link| link.sent.contains(&filed.hash))
+    }
+
+    /// Own statements that have not been pushed to a signer. A hub's coordinator holds its join and nonces back until they can go
+    /// with everyone else's.
+    fn to_push<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex) -> Vec<Arc<Filed>> {
+        let own = self.lacking(self.me, None);
+        let released =
+            own.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
+        let holds_back = cx.config.topology == Topology::Hub && self.is_coordinator() && !released;
+        let mut statements = Vec::new();
+        for filed in own {
+            if self.was_sent(to, &filed) {
+                continue;
+            }
+            let due = filed.arrived.saturating_add(cx.config.relay_delay);
+            if holds_back && cx.now < due {
+                self.timing.relay_by(due);
+            } else {
+                statements.push(filed);
+            }
+        }
+        statements
+    }
+
+    /// Statements of signers who do not reach `to`: with the own partial signatures when these go out, else after a pause.
+    fn to_relay<R>(
+        &mut self,
+        cx: &Context<'_, R>,
+        to: SignerIndex,
+        needy: &[SignerIndex],
+        at_once: bool,
+    ) -> Vec<Arc<Filed>> {
+        let at_once = at_once || self.outcome.is_some();
+        let mut statements = Vec::new();
+        for &author in needy.iter().filter(|&&author| author != to) {
+            let reaches = |author: SignerIndex| {
+                self.links.get(author.as_usize())?.have.as_ref().map(|have| have.reach.contains(to))
+            };
+            if reaches(author) != Some(false) {
+                continue;
+            }
+            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
+            for filed in self.lacking(author, have) {
+                let due = filed.arrived.saturating_add(cx.config.relay_delay);
+                if self.was_sent(to, &filed) {
+                    continue;
+                }
+                if at_once || cx.now >= due {
+                    statements.push(filed);
+                } else {
+                    self.timing.relay_by(due);
+                }
+            }
+        }
+        statements
+    }
+
+    /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold.
+    pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let awaited: Vec<_> = self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
+        if awaited.is_empty() {
+            return;
+        }
+        let mut targets = if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
+            vec![self.agreement.manifest.coordinator()]
+        } else {
+            awaited
+        };
+        let others: Vec<_> = self.in_reach(cx.config, cx.contacts);
+        let others: Vec<_> = others.into_iter().filter(|signer| !targets.contains(signer)).collect();
+        if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
+            targets.extend(others.get(index));
+        }
+        for to in targets {
+            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
+            let statements = self.lacking(self.me, have);
+            let unheard = have.is_none();
+            self.send(cx, to, Request::Statements, unheard, statements, None);
+        }
+    }
+
+    /// Answers a peer that asks, from what it says in that same frame that it holds.
+    pub(crate) fn answer<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        to: &Source,
+        request: Request,
+        have: Option<&Have>,
+    ) {
+        let announcement = match request {
+            Request::Nothing => return,
+            Request::Statements => None,
+            Request::Announcement => self.announcement.clone(),
+        };
+        let have = have.filter(|_| request == Request::Statements);
+        if have.is_some_and(|have| have.ended) {
+            return;
+        }
+        // The same signers and different statements: only all of them can tell where the difference is.
+        let differs = have.is_some_and(|have| {
+            have.digest != self.board.digest()
+                && self.others().chain([self.me]).all(|signer| {
+                    let holds_join = self.board.joins(signer).next().is_some();
+                    let holds_nonces = self.board.nonces(signer, have.attempt).is_some();
+                    have.joins.contains(signer) == holds_join && have.nonces.contains(signer) == holds_nonces
+                })
+        });
+        let known = have.filter(|_| !differs);
+        let statements: Vec<_> =
+            self.agreement.manifest.indices().flat_map(|author| self.lacking(author, known)).collect();
+        if statements.is_empty() && announcement.is_none() {
+            return;
+        }
+        let have = self.have(cx);
+        let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), have) };
+        send(cx, &Destination::Source(to.clone()), parcel);
+    }
+
+    /// Sends to a signer by its contact, and remembers what went.
+    fn send<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        to: SignerIndex,
+        request: Request,
+        introduce: bool,
+        statements: Vec<Arc<Filed>>,
+        signatures: Option<Vec<Signature>>,
+    ) {
+        let Some(contact) = self.contact(cx.contacts, to).cloned() else { return };
+        let announcement = self.announcement.clone().filter(|_| introduce);
+        if let Some(link) = self.links.get_mut(to.as_usize()) {
+            link.introduced |= introduce;
+            link.sent.extend(statements.iter().map(|filed| filed.hash));
+        }
+        let have = self.have(cx);
+        let parcel = Parcel { request, announcement, statements, signatures, ..Parcel::new(self.id(), have) };
+        send(cx, &Destination::Contact(contact), parcel);
+    }
+
+    /// What tells laggards how this session ended without signatures: the aborts, with the joins that their boots exist through.
+    pub(crate) fn last_words(&self) -> Vec<Arc<Filed>> {
+        self.agreement
+            .manifest
+            .indices()
+            .filter_map(|signer| {
+                let abort = self.board.abort(signer)?;
+                let boot = abort.statement.boot();
+                let join = self.board.joins(signer).find(|(join, _)| join.boot == boot)?.1;
+                Some([join.clone(), abort.clone()])
+            })
+            .flatten()
+            .collect()
+    }
+}

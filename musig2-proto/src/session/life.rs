@@ -1,0 +1,168 @@
+//! This node's signing state in one session. Nothing here is ever written down: who loses its memory starts another life.
+
+use super::{Context, Outcome, Round, Session};
+use crate::board::Filing;
+use crate::crypto::Crypto;
+use crate::event::{AbortCause, SessionError};
+use crate::hash::TaggedHash;
+use crate::ids::{AttemptId, Boot, SignerIndex};
+use crate::wire::bounded::List;
+use crate::wire::statement::{
+    Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
+};
+use rand_core::CryptoRng;
+
+/// From consent to the end.
+pub(crate) struct Life<C: Crypto> {
+    pub(crate) boot: Boot,
+    /// The secret nonces of one attempt, from NonceGen until they sign, once, or are dropped.
+    secrets: Option<(AttemptId, Vec<C::SecretNonce>)>,
+    /// Whether partial signatures have left, in any attempt.
+    pub(crate) released: bool,
+    /// What the application has permitted of the current attempt, where stepping is manual.
+    pub(crate) permits: Permits,
+}
+
+/// A step that waits for the application, where stepping is manual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    ShareNonces,
+    SharePartialSignatures,
+    Finalize,
+}
+
+/// Which steps may be taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Permits {
+    pub(crate) nonces: bool,
+    pub(crate) partials: bool,
+    pub(crate) finalize: bool,
+}
+
+impl<C: Crypto> Life<C> {
+    pub(crate) fn forget_nonces(&mut self) {
+        self.secrets = None;
+    }
+
+    /// Drops the secret nonces of any attempt but this one.
+    pub(crate) fn forget_nonces_but(&mut self, attempt: AttemptId) {
+        self.secrets.take_if(|(of, _)| *of != attempt);
+    }
+}
+
+impl<C: Crypto> Session<C> {
+    /// Consents to the manifest: draws a boot and states the join. Fails where the engine cannot sign.
+    pub(crate) fn join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
+        let boot = Boot::new(cx.random());
+        let contact = cx.contact.clone();
+        self.state(cx, Body::Join(Join { boot, contact }))?;
+        self.life = Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
+        Some(())
+    }
+
+    /// Whether a step can be taken now, or else who is awaited.
+    pub(crate) fn check_step(&self, step: Step) -> Result<(), Vec<SignerIndex>> {
+        let awaited = match step {
+            Step::ShareNonces => Vec::new(),
+            Step::SharePartialSignatures => self.missing_nonces(),
+            Step::Finalize => match self.current_round() {
+                Some(_) => self.missing_partials(),
+                None => self.missing_nonces(),
+            },
+        };
+        if awaited.is_empty() { Ok(()) } else { Err(awaited) }
+    }
+
+    /// The application permits a step of the current attempt.
+    pub(crate) fn permit(&mut self, step: Step) {
+        let Some(life) = &mut self.life else { return };
+        match step {
+            Step::ShareNonces => life.permits.nonces = true,
+            Step::SharePartialSignatures => life.permits.partials = true,
+            Step::Finalize => life.permits.finalize = true,
+        }
+    }
+
+    /// BIP327 NonceGen for every item of the current attempt, and the statement of the public halves.
+    pub(super) fn make_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
+        let boot = self.life.as_ref()?.boot;
+        let attempt = self.board.attempt();
+        let mut secrets = Vec::with_capacity(self.agreement.keys.len());
+        let mut nonces = Vec::with_capacity(self.agreement.keys.len());
+        for (place, (key, item)) in
+            (0_u32..).zip(self.agreement.keys.iter().zip(self.agreement.manifest.items()))
+        {
+            // One draw for each item: nothing is derived from a common root.
+            let randomness = cx.random();
+            let extra = TaggedHash::new("musig2-proto/nonce")
+                .add(self.agreement.id.as_bytes())
+                .add(self.me.get().to_le_bytes())
+                .add(attempt.as_bytes())
+                .add(boot.as_bytes())
+                .add(place.to_le_bytes())
+                .finish();
+            let (secret, public) =
+                C::generate_nonce(&self.keypair, &key.aggregate, item.message(), randomness, extra)?;
+            secrets.push(secret);
+            nonces.push(public);
+        }
+        let source = NonceSource::Inline(List::new(nonces).ok()?);
+        self.state(cx, Body::Nonces(Nonces { boot, attempt, source }))?;
+        self.life.as_mut()?.secrets = Some((attempt, secrets));
+        Some(())
+    }
+
+    /// Whether this life holds the secret nonces that the current attempt needs.
+    pub(super) fn can_sign(&self) -> bool {
+        let attempt = self.board.attempt();
+        self.life.as_ref().and_then(|life| life.secrets.as_ref()).is_some_and(|(of, _)| *of == attempt)
+    }
+
+    /// BIP327 Sign of every item under the current round, each with a nonce that is gone afterwards, and the statement of the
+    /// outcome. Partial signatures that do not verify stay here: they would give the key away.
+    pub(super) fn release_partials<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
+        let life = self.life.as_mut()?;
+        let boot = life.boot;
+        let (attempt, secrets) = life.secrets.take()?;
+        let round = self.rounds.iter().find(|round| round.attempt == attempt)?;
+        // The nonces in the round must be those whose secrets are about to be used up.
+        if round.boot(self.me) != Some(boot) {
+            return None;
+        }
+        let transcript = round.transcript;
+        let partials = round.sign(secrets, &self.keypair, self.me)?;
+        let partials = List::new(partials).ok()?;
+        self.state(cx, Body::Partials(Partials { boot, attempt, transcript, partials }))?;
+        self.life.as_mut()?.released = true;
+        Some(())
+    }
+
+    /// Ends this node's part by its application's order, and says so to the others.
+    pub(crate) fn abort<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, note: Note) {
+        let reason = AbortReason::Requested(note);
+        if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
+            let body = Body::Abort(Abort { boot, reason: reason.clone(), evidence: None });
+            if self.state(cx, body).is_none() {
+                self.error(cx, SessionError::ComputingFault);
+            }
+        }
+        self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
+    }
+
+    /// Signs a statement and puts it on the board.
+    fn state<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, body: Body) -> Option<()> {
+        let auxiliary = cx.random();
+        let statement = Statement::sign::<C>(&self.agreement.id, self.me, body, &self.keypair, &auxiliary)?;
+        let hash = statement.hash(&self.agreement.id);
+        (self.board.file(statement, hash, cx.now) == Filing::New).then_some(())
+    }
+
+    /// Keeps the current round and the latest ones in which this node released: any of them may still be filled.
+    pub(super) fn keep_round(&mut self, round: Round<C>) {
+        const MAX_ROUNDS: usize = 4;
+        self.rounds.push(round);
+        if self.rounds.len() > MAX_ROUNDS {
+            self.rounds.remove(0);
+        }
+    }
+}

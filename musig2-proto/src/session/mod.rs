@@ -1,0 +1,268 @@
+//! One session on one node.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `mod.rs` | what a session holds, and what follows from it: phase, who is awaited |
+//! | `life.rs` | this node's signing state: its boot, its secret nonces, its own statements |
+//! | `round.rs` | an attempt with all its nonces: transcript, signing, aggregation |
+//! | `advance.rs` | from what is on the board to the next step, until there is none |
+//! | `receive.rs` | what a frame brings |
+//! | `converge.rs` | what is sent to whom: push once, relay, poll, answer |
+//! | `timing.rs` | deadlines, stalls, polls, announcements |
+
+mod advance;
+mod converge;
+mod life;
+mod receive;
+mod round;
+mod timing;
+
+pub(crate) use life::Step;
+
+use crate::agreement::{Agreement, OutputKey};
+use crate::board::Board;
+use crate::bytes::Signature;
+use crate::config::Config;
+use crate::contacts::ContactBook;
+use crate::crypto::Crypto;
+use crate::event::{AbortCause, Event, Output, Phase, SessionError};
+use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::time::Timestamp;
+use crate::view::SessionView;
+use crate::wire::announcement::Announcement;
+use advance::Milestones;
+use converge::Link;
+use life::Life;
+use rand_core::CryptoRng;
+use round::Round;
+use std::sync::Arc;
+use timing::Timing;
+
+/// What every step of a session has at hand: the call it runs in.
+pub(crate) struct Context<'a, R> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut R,
+    pub(crate) config: &'a Config,
+    /// Where this node can be reached.
+    pub(crate) contact: &'a Contact,
+    pub(crate) contacts: &'a mut ContactBook,
+    pub(crate) out: &'a mut Vec<Output>,
+}
+
+impl<R: CryptoRng> Context<'_, R> {
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+/// How a session ended on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Complete(Vec<Signature>),
+    Aborted(AbortCause),
+}
+
+/// A session this node created, discovered or joined, until it ends.
+pub(crate) struct Session<C: Crypto> {
+    agreement: Agreement<C>,
+    me: SignerIndex,
+    keypair: Arc<C::Keypair>,
+    /// `None` until a session made here is announced.
+    announcement: Option<Announcement>,
+    board: Board,
+    /// `Some` once this node has consented.
+    life: Option<Life<C>>,
+    /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
+    rounds: Vec<Round<C>>,
+    links: Vec<Link>,
+    milestones: Milestones,
+    timing: Timing,
+    outcome: Option<Outcome>,
+    last_activity: Timestamp,
+}
+
+impl<C: Crypto> Session<C> {
+    pub(crate) fn new(
+        agreement: Agreement<C>,
+        me: SignerIndex,
+        keypair: Arc<C::Keypair>,
+        announcement: Option<Announcement>,
+        now: Timestamp,
+        config: &Config,
+    ) -> Self {
+        let signers = agreement.manifest.signer_count();
+        Self {
+            board: Board::new(agreement.id, signers, config.max_restarts),
+            me,
+            keypair,
+            announcement,
+            life: None,
+            rounds: Vec::new(),
+            links: (0..signers).map(|_| Link::default()).collect(),
+            milestones: Milestones::default(),
+            timing: Timing::new(now),
+            outcome: None,
+            last_activity: now,
+            agreement,
+        }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.agreement.id
+    }
+
+    pub(crate) fn agreement(&self) -> &Agreement<C> {
+        &self.agreement
+    }
+
+    pub(crate) fn announcement(&self) -> Option<&Announcement> {
+        self.announcement.as_ref()
+    }
+
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    pub(crate) fn keypair(&self) -> &C::Keypair {
+        &self.keypair
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.life.is_some()
+    }
+
+    pub(crate) fn is_coordinator(&self) -> bool {
+        self.agreement.manifest.coordinator() == self.me
+    }
+
+    /// Whether this node takes part: it consented, and what it consented to is known to others.
+    fn is_active(&self) -> bool {
+        self.life.is_some() && self.announcement.is_some()
+    }
+
+    /// Whether this node's partial signatures are out.
+    pub(crate) fn released(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| life.released)
+    }
+
+    /// The round of the current attempt, once all its nonces are there.
+    fn current_round(&self) -> Option<&Round<C>> {
+        let attempt = self.board.attempt();
+        self.rounds.iter().find(|round| round.attempt == attempt)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match &self.outcome {
+            Some(Outcome::Complete(_)) => Phase::Complete,
+            Some(Outcome::Aborted(_)) => Phase::Aborted,
+            None if !self.is_active() => Phase::Proposed,
+            None if !self.missing_joins().is_empty() => Phase::Joining,
+            None if self.current_round().is_none() => Phase::Nonces,
+            None if !self.missing_partials().is_empty() => Phase::PartialSignatures,
+            None => Phase::Finalizing,
+        }
+    }
+
+    /// Whom the current phase waits for.
+    pub(crate) fn awaiting(&self) -> Vec<SignerIndex> {
+        match self.phase() {
+            Phase::Proposed | Phase::Finalizing => vec![self.me],
+            Phase::Joining => self.missing_joins(),
+            Phase::Nonces => self.missing_nonces(),
+            Phase::PartialSignatures => self.missing_partials(),
+            Phase::Complete | Phase::Aborted => Vec::new(),
+        }
+    }
+
+    fn all_but(&self, there: &[SignerIndex]) -> Vec<SignerIndex> {
+        self.agreement.manifest.indices().filter(|signer| !there.contains(signer)).collect()
+    }
+
+    fn missing_joins(&self) -> Vec<SignerIndex> {
+        self.all_but(&self.board.joined().collect::<Vec<_>>())
+    }
+
+    fn with_nonces(&self) -> Vec<SignerIndex> {
+        let attempt = self.board.attempt();
+        let signers = self.agreement.manifest.indices();
+        signers.filter(|&signer| self.board.nonces(signer, attempt).is_some()).collect()
+    }
+
+    fn missing_nonces(&self) -> Vec<SignerIndex> {
+        self.all_but(&self.with_nonces())
+    }
+
+    /// Whose partial signatures under the current transcript are there.
+    fn with_partials(&self) -> Vec<SignerIndex> {
+        let Some(round) = self.current_round() else { return Vec::new() };
+        let signers = self.agreement.manifest.indices();
+        signers.filter(|&signer| round.partials(&self.board, signer).is_some()).collect()
+    }
+
+    fn missing_partials(&self) -> Vec<SignerIndex> {
+        self.all_but(&self.with_partials())
+    }
+
+    pub(crate) fn output_keys(&self) -> impl Iterator<Item = &OutputKey> {
+        self.agreement.keys.iter().map(|key| &key.output)
+    }
+
+    pub(crate) fn view(&self, config: &Config) -> SessionView {
+        SessionView {
+            id: self.id(),
+            manifest: Arc::clone(&self.agreement.manifest),
+            output_keys: self.output_keys().cloned().collect(),
+            me: self.me,
+            phase: self.phase(),
+            attempt: self.board.restarts(),
+            joined: self.board.joined().collect(),
+            nonces: self.with_nonces(),
+            partials: self.with_partials(),
+            awaiting: self.awaiting(),
+            last_activity: self.last_activity,
+            deadline: self.outcome.is_none().then(|| self.phase_deadline(config)),
+            released: self.released(),
+            signatures: None,
+            cause: None,
+        }
+    }
+
+    /// Whether anyone may come back to it once it has ended. A session that was never joined and can no longer be is simply gone.
+    pub(crate) fn leaves_tombstone(&self) -> bool {
+        self.is_joined()
+            || !matches!(
+                self.outcome,
+                Some(Outcome::Aborted(AbortCause::TimedOut { .. } | AbortCause::Expired { .. }))
+            )
+    }
+
+    fn error<R: CryptoRng>(&self, cx: &mut Context<'_, R>, error: SessionError) {
+        cx.emit(Event::SessionError { session: self.id(), error });
+    }
+
+    /// Ends this node's part, once: the first outcome stands.
+    pub(crate) fn end<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, outcome: Outcome) {
+        if self.outcome.is_some() {
+            return;
+        }
+        let session = self.id();
+        let released = self.released();
+        if let Some(life) = &mut self.life {
+            life.forget_nonces();
+        }
+        cx.emit(match &outcome {
+            Outcome::Complete(signatures) => {
+                Event::SessionComplete { session, signatures: signatures.clone() }
+            }
+            Outcome::Aborted(cause) => Event::SessionAborted { session, cause: cause.clone(), released },
+        });
+        self.outcome = Some(outcome);
+        self.last_activity = cx.now;
+    }
+}

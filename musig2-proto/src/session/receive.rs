@@ -1,0 +1,100 @@
+//! What a frame brings. Nothing in it is believed but what a signer signed.
+
+use super::{Context, Outcome, Session};
+use crate::board::Filing;
+use crate::bytes::Signature;
+use crate::crypto::Crypto;
+use crate::event::Offence;
+use crate::ids::Source;
+use crate::wire::frame::{Frame, Have};
+use crate::wire::statement::{Body, Statement};
+use rand_core::CryptoRng;
+
+impl<C: Crypto> Session<C> {
+    /// Takes what is good in a frame, up to the first thing that is not.
+    pub(crate) fn receive<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        from: &Source,
+        frame: &Frame,
+    ) -> Result<(), Offence> {
+        if let Some(have) = &frame.have {
+            self.note(from, have)?;
+        }
+        for statement in frame.statements.iter() {
+            self.receive_statement(cx, statement)?;
+        }
+        if let Some(signatures) = &frame.signatures {
+            self.receive_signatures(cx, signatures)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers what a peer says it holds: a hint, and no more.
+    fn note(&mut self, from: &Source, have: &Have) -> Result<(), Offence> {
+        if !have.fits(self.agreement.manifest.signer_count()) {
+            return Err(Offence::Misfit);
+        }
+        if have.signer == self.me {
+            return Ok(());
+        }
+        if let Some(link) = self.links.get_mut(have.signer.as_usize()) {
+            link.note(from, have);
+        }
+        Ok(())
+    }
+
+    fn receive_statement<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        statement: &Statement,
+    ) -> Result<(), Offence> {
+        let manifest = &self.agreement.manifest;
+        let author = statement.author;
+        let key = manifest.signer(author).ok_or(Offence::Misfit)?;
+        let length = match &statement.body {
+            Body::Nonces(nonces) => nonces.source.nonces().len(),
+            Body::Partials(partials) => partials.partials.len(),
+            Body::Join(_) | Body::Abort(_) => manifest.items().len(),
+        };
+        if length != manifest.items().len() {
+            return Err(Offence::Misfit);
+        }
+        let hash = statement.hash(&self.agreement.id);
+        if self.board.holds(statement, &hash) {
+            return Ok(());
+        }
+        if !statement.verify::<C>(&hash, key) {
+            return Err(Offence::BadSignature);
+        }
+        // This life stated nothing that is not on its board.
+        if author == self.me && self.life.as_ref().is_some_and(|life| life.boot == statement.boot()) {
+            return Err(Offence::Conflict(author));
+        }
+        if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
+            cx.contacts.meet(*key, join.contact.clone());
+        }
+        match self.board.file(statement.clone(), hash, cx.now) {
+            Filing::New => self.last_activity = cx.now,
+            Filing::Full => {}
+            Filing::Conflict => return Err(Offence::Conflict(author)),
+        }
+        Ok(())
+    }
+
+    /// The final signatures prove themselves, whoever sends them.
+    fn receive_signatures<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        signatures: &[Signature],
+    ) -> Result<(), Offence> {
+        if self.outcome.is_some() {
+            return Ok(());
+        }
+        if !self.agreement.verifies(signatures) {
+            return Err(Offence::FalseSignatures);
+        }
+        self.end(cx, Outcome::Complete(signatures.to_vec()));
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! Deadlines, stalls, polls and announcements.
+
+use super::{Context, Outcome, Session};
+use crate::agreement::join_deadline;
+use crate::config::{Config, PhaseTimeout};
+use crate::crypto::Crypto;
+use crate::event::{AbortCause, Event, Output, Phase};
+use crate::ids::{AttemptId, Source};
+use crate::time::Timestamp;
+use crate::wire::announcement::{Announcement, Publication};
+use crate::wire::encode_message;
+use core::time::Duration;
+use rand_core::CryptoRng;
+
+/// The shortest pause between two polls, whatever asks for them.
+const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
+
+/// When what is due.
+#[derive(Debug)]
+pub(crate) struct Timing {
+    /// Which phase of which attempt the rest is about, and since when.
+    phase: Option<(Phase, AttemptId)>,
+    since: Timestamp,
+    stalled: bool,
+    timed_out: bool,
+    poll_at: Option<Timestamp>,
+    poll_interval: Duration,
+    polled_at: Timestamp,
+    /// Polls since the phase last changed.
+    pub(super) fruitless: u32,
+    announce_at: Option<Timestamp>,
+    announce_interval: Duration,
+    pub(super) relay_at: Option<Timestamp>,
+    /// Counts this life's frames.
+    pub(super) sequence: u64,
+}
+
+impl Timing {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            phase: None,
+            since: now,
+            stalled: false,
+            timed_out: false,
+            poll_at: None,
+            poll_interval: Duration::ZERO,
+            polled_at: now,
+            fruitless: 0,
+            announce_at: None,
+            announce_interval: Duration::ZERO,
+            relay_at: None,
+            sequence: 0,
+        }
+    }
+
+    pub(super) fn relay_by(&mut self, due: Timestamp) {
+        self.relay_at = Some(self.relay_at.map_or(due, |at| at.min(due)));
+    }
+}
+
+impl<C: Crypto> Session<C> {
+    /// Starts the clocks of a phase anew where it, or the attempt, has changed.
+    pub(super) fn keep_time<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let phase = (self.phase(), self.board.attempt());
+        if self.timing.phase == Some(phase) {
+            return;
+        }
+        let timing = &mut self.timing;
+        timing.phase = Some(phase);
+        timing.since = cx.now;
+        timing.stalled = false;
+        timing.timed_out = false;
+        timing.fruitless = 0;
+        timing.poll_interval = cx.config.poll_interval;
+        if phase.0 != Phase::Joining {
+            timing.announce_at = None;
+        }
+        let pause = cx.config.poll_interval + jitter(cx, cx.config.poll_interval);
+        self.timing.poll_at = Some(cx.now.saturating_add(pause));
+        self.last_activity = cx.now;
+    }
+
+    /// When the phase runs out of time: never after the session does.
+    pub(crate) fn phase_deadline(&self, config: &Config) -> Timestamp {
+        let since = self.timing.since;
+        let manifest = &self.agreement.manifest;
+        let deadline = match self.phase() {
+            Phase::Proposed | Phase::Joining => join_deadline(manifest, config),
+            Phase::Nonces => since.saturating_add(config.nonce_timeout),
+            Phase::PartialSignatures => since.saturating_add(config.partial_sig_timeout),
+            Phase::Finalizing | Phase::Complete | Phase::Aborted => manifest.expires_at(),
+        };
+        deadline.min(manifest.expires_at())
+    }
+
+    /// When half of the phase's time is over.
+    fn stall_at(&self, config: &Config) -> Timestamp {
+        let since = self.timing.since;
+        since.saturating_add(self.phase_deadline(config).saturating_since(since) / 2)
+    }
+
+    /// When [`Session::tick`] has something to do next.
+    pub(crate) fn next_deadline(&self, config: &Config) -> Option<Timestamp> {
+        if self.outcome.is_some() {
+            return None;
+        }
+        let expiry = self.agreement.manifest.expires_at();
+        let mut deadlines = vec![Some(expiry)];
+        if !self.timing.timed_out {
+            deadlines.push(Some(self.phase_deadline(config)));
+        }
+        if self.is_active() {
+            let stall = (!self.timing.stalled).then(|| self.stall_at(config));
+            deadlines.extend([stall, self.timing.poll_at, self.timing.announce_at, self.timing.relay_at]);
+        }
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| cx.now >= at);
+        if self.outcome.is_some() || !due(self.next_deadline(cx.config)) {
+            return;
+        }
+        let (poll, announce, relay) =
+            (due(self.timing.poll_at), due(self.timing.announce_at), due(self.timing.relay_at));
+        if cx.now >= self.agreement.manifest.expires_at() {
+            let awaiting = self.awaiting();
+            return self.end(cx, Outcome::Aborted(AbortCause::Expired { awaiting }));
+        }
+        if cx.now >= self.phase_deadline(cx.config) {
+            self.time_out(cx);
+        }
+        if self.outcome.is_some() || !self.is_active() {
+            return;
+        }
+        if !self.timing.stalled && cx.now >= self.stall_at(cx.config) {
+            self.timing.stalled = true;
+            self.say_stalled(cx);
+        }
+        if poll {
+            self.poll_now(cx);
+        }
+        if announce {
+            self.announce_now(cx);
+        }
+        if relay {
+            self.flush(cx);
+        }
+    }
+
+    fn time_out<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.timing.timed_out {
+            return;
+        }
+        self.timing.timed_out = true;
+        let phase = self.phase();
+        // A session that was not joined cannot be any more.
+        if cx.config.phase_timeout == PhaseTimeout::End || phase == Phase::Proposed {
+            let awaiting = self.awaiting();
+            self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
+        } else {
+            self.say_stalled(cx);
+        }
+    }
+
+    fn say_stalled<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        cx.emit(Event::Stalled { session: self.id(), phase: self.phase(), awaiting: self.awaiting() });
+    }
+
+    fn poll_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        self.poll(cx);
+        let longest = match self.phase() {
+            Phase::Joining => cx.config.max_join_poll_interval,
+            _ => cx.config.max_poll_interval,
+        };
+        let jitter = jitter(cx, self.timing.poll_interval);
+        let timing = &mut self.timing;
+        timing.fruitless = timing.fruitless.saturating_add(1);
+        timing.polled_at = cx.now;
+        timing.poll_interval = timing.poll_interval.saturating_mul(2).min(longest);
+        timing.poll_at = Some(cx.now.saturating_add(timing.poll_interval + jitter));
+    }
+
+    /// A peer is there again: what was sent to it may be lost, so ask at once, but not more often than would be fair.
+    pub(crate) fn hasten<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, peer: &Source) {
+        if self.is_active() && self.links.iter().any(|link| link.is_at(peer)) {
+            let soon = cx.now.max(self.timing.polled_at.saturating_add(MIN_POLL_PAUSE));
+            self.timing.poll_at = self.timing.poll_at.map(|at| at.min(soon));
+        }
+    }
+
+    /// Tells the others of a session made here.
+    pub(crate) fn announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, announcement: Announcement) {
+        self.announcement = Some(announcement);
+        self.announce_now(cx);
+    }
+
+    /// Publishes the announcement, and again with growing pauses until all have joined.
+    pub(crate) fn announce_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        self.timing.announce_at = None;
+        let Some(announcement) =
+            self.announcement.clone().filter(|announcement| !announcement.content.private)
+        else {
+            return;
+        };
+        let fresh = cx.random();
+        cx.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
+        self.wait_to_announce(cx);
+    }
+
+    /// A coordinator repeats its announcement soon; others only where nobody else does.
+    pub(crate) fn wait_to_announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if !matches!(self.phase(), Phase::Joining) {
+            return;
+        }
+        let first =
+            if self.is_coordinator() { cx.config.announce_interval } else { cx.config.announce_instead };
+        let interval = &mut self.timing.announce_interval;
+        *interval = if interval.is_zero() { first } else { interval.saturating_mul(2) };
+        *interval = (*interval).min(cx.config.max_announce_interval.max(first));
+        let pause = *interval;
+        let pause = pause + jitter(cx, pause);
+        self.timing.announce_at = Some(cx.now.saturating_add(pause));
+    }
+
+    /// Someone else announced this session: no need to, for now.
+    pub(crate) fn heard_announcement<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.timing.announce_at.is_some() && !self.is_coordinator() {
+            self.timing.announce_interval = Duration::ZERO;
+            self.wait_to_announce(cx);
+        }
+    }
+}
+
+/// Up to a quarter of `pause`, so that nodes that started together do not stay together.
+fn jitter<R: CryptoRng>(cx: &mut Context<'_, R>, pause: Duration) -> Duration {
+    let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
+    Duration::from_millis(cx.rng.next_u64() % quarter.saturating_add(1))
+}

@@ -1,0 +1,81 @@
+//! What is left of an ended session, to answer those who have not heard.
+
+use crate::agreement::verifies;
+use crate::board::Filed;
+use crate::bytes::Signature;
+use crate::config::Config;
+use crate::crypto::Crypto;
+use crate::event::{Destination, Event, Offence};
+use crate::ids::Source;
+use crate::outgoing::{Parcel, send};
+use crate::session::{Context, Outcome, Session};
+use crate::time::Timestamp;
+use crate::view::SessionView;
+use crate::wire::announcement::Announcement;
+use crate::wire::frame::{Frame, Request};
+use rand_core::CryptoRng;
+use std::sync::Arc;
+
+/// An ended session. A manifest whose tombstone stands is not opened again.
+pub(crate) struct Tombstone {
+    view: SessionView,
+    announcement: Option<Announcement>,
+    /// The aborts that ended it, with their joins.
+    last_words: Vec<Arc<Filed>>,
+}
+
+impl Tombstone {
+    /// What is left of `session`, which ended with `outcome`.
+    pub(crate) fn new<C: Crypto>(session: &Session<C>, outcome: &Outcome, config: &Config) -> Self {
+        let mut view = session.view(config);
+        match outcome {
+            Outcome::Complete(signatures) => view.signatures = Some(signatures.clone()),
+            Outcome::Aborted(cause) => view.cause = Some(cause.clone()),
+        }
+        Self { view, announcement: session.announcement().cloned(), last_words: session.last_words() }
+    }
+
+    pub(crate) fn view(&self) -> &SessionView {
+        &self.view
+    }
+
+    /// Until when laggards may ask: the session's end, and twice what clocks may differ.
+    pub(crate) fn forget_at(&self, config: &Config) -> Timestamp {
+        self.view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2))
+    }
+
+    /// Takes late signatures, and answers who asks.
+    pub(crate) fn receive<C: Crypto, R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        from: &Source,
+        frame: &Frame,
+    ) -> Result<(), Offence> {
+        if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
+            self.receive_signatures::<C, R>(cx, signatures)?;
+        }
+        let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
+        if asks && (self.view.signatures.is_some() || !self.last_words.is_empty()) {
+            let announcement = self.announcement.clone().filter(|_| frame.request == Request::Announcement);
+            let statements =
+                if self.view.signatures.is_none() { self.last_words.clone() } else { Vec::new() };
+            let signatures = self.view.signatures.clone();
+            let parcel = Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) };
+            send(cx, &Destination::Source(from.clone()), parcel);
+        }
+        Ok(())
+    }
+
+    fn receive_signatures<C: Crypto, R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        signatures: &[Signature],
+    ) -> Result<(), Offence> {
+        if !verifies::<C>(&self.view.manifest, self.view.output_keys.iter(), signatures) {
+            return Err(Offence::FalseSignatures);
+        }
+        self.view.signatures = Some(signatures.to_vec());
+        cx.emit(Event::LateSignature { session: self.view.id, signatures: signatures.to_vec() });
+        Ok(())
+    }
+}
