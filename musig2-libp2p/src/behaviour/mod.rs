@@ -1,0 +1,9 @@
+//! Sessions as a behaviour: the core, driven by a swarm.
+
+mod event;
+mod signing;
+mod system;
+mod timer;
+
+pub use event::{Acceptance, Event};
+pub use signing::Behaviour;
