@@ -144,6 +144,7 @@ fn read(file: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
     use crate::result::ResultTweak;
+    use musig2::{BinaryEncoding, CompactSignature};
     use musig2::secp::Scalar;
 
     /// A result of one signer, whose aggregate key has odd y where `odd`: there the kind of a tweak matters.
@@ -161,7 +162,7 @@ mod tests {
         let tweaked = keys.with_xonly_tweak(MaybeScalar::from_slice(&tweak.tweak.0).unwrap()).unwrap();
         let message = [4; 32];
         let own: Scalar = tweaked.aggregated_seckey([secret]).unwrap();
-        let signature: musig2::CompactSignature = musig2::sign_solo(own, message, [5; 32]);
+        let signature: CompactSignature = musig2::sign_solo(own, message, [5; 32]);
         let key: Point = tweaked.aggregated_pubkey();
         let item = ResultItem {
             message: Hex(message),
