@@ -2,6 +2,7 @@
 
 use crate::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// How a [`Node`](crate::Node) behaves. [`Default`] is the reference system's; change it with the `with_*` functions.
 /// [`Node::new`](crate::Node::new) checks it.
@@ -14,7 +15,8 @@ use core::time::Duration;
 /// let node: Node = Node::new(config)?;
 /// # Ok::<(), musig2_proto::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Config {
     /// The gossip topic for announcements. The core does not use it; adapters do.
@@ -78,7 +80,7 @@ pub struct Config {
 }
 
 /// Whether the protocol runs by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Stepping {
     /// A joined session runs to its signature with no further call.
@@ -89,7 +91,7 @@ pub enum Stepping {
 }
 
 /// Who sends to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Topology {
     /// Everyone to everyone: the fewest trips.
@@ -100,7 +102,7 @@ pub enum Topology {
 }
 
 /// What happens when a phase runs out of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PhaseTimeout {
     /// This node's part in the session ends, with the names of those it waited for.

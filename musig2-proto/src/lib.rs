@@ -1,6 +1,26 @@
-//! Sans-IO coordination of MuSig2 (BIP327) signing sessions.
+//! Sans-IO coordination of MuSig2 (BIP327) signing sessions: bytes in, bytes out.
 //!
-//! (map comes here)
+//! A set of signers who hold one MuSig2 key together agree on messages, exchange nonces and partial signatures over whatever network there is, and each ends
+//! with BIP340 signatures. This crate is the whole protocol and nothing else: no sockets, no clock, no threads, no randomness of its own, no `unsafe`. The same
+//! calls with the same random bytes give the same outputs.
+//!
+//! Start at [`Node`]: it takes [`Command`]s from the application and [`Input`]s from the network, and gives [`Output`]s: bytes to send, and [`Event`]s.
+//! What is asked of a signer is a [`Manifest`]; what it sees of a session is a [`SessionView`]. Everything that can be set is in [`Config`].
+//!
+//! | module or file | subject |
+//! | --- | --- |
+//! | `node/` | the face: orders, inputs, time |
+//! | `session/` | one session: signing state, rounds, convergence, deadlines |
+//! | `board.rs` | the signed statements that a session's state is derived from |
+//! | `agreement.rs`, `manifest.rs`, `tweak.rs` | what may be signed, under which key |
+//! | [`wire`] | the encoding, as `PROTOCOL.md` writes it down |
+//! | `crypto/` | the seam to a MuSig2 engine: [`Crypto`] |
+//!
+//! # Nonces
+//!
+//! A secret nonce exists in memory alone, in a type that can be neither copied nor read, and signing consumes it. What no code can prevent is a copy of the whole process or virtual
+//! machine between nonce and signature: do not snapshot, fork or migrate a running signer.
+
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
@@ -13,6 +33,7 @@ mod board;
 mod command;
 mod config;
 mod contacts;
+mod context;
 mod crypto;
 mod event;
 mod hash;

@@ -2,9 +2,9 @@
 
 use crate::board::Filed;
 use crate::bytes::Signature;
+use crate::context::Context;
 use crate::event::{Destination, Output};
 use crate::ids::SessionId;
-use crate::session::Context;
 use crate::wire::announcement::Announcement;
 use crate::wire::bounded::List;
 use crate::wire::frame::{Frame, Have, Request};

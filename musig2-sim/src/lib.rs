@@ -1,0 +1,52 @@
+//! Deterministic simulation of MuSig2 (BIP327) signing sessions.
+//!
+//! Real [`Node`](musig2_proto::Node)s of `musig2-proto` sign over a network in memory, in one thread and in virtual time. What the
+//! network, the applications and the random generators do follows from one [`Plan`] and its seed: the same plan gives the same run,
+//! step for step, and [`Trace::hash`] shows that it did.
+//!
+//! ```
+//! use musig2_sim::{Micros, NodeId, Partition, Plan, Probability, World};
+//!
+//! let [alice, bob, carol] = [0, 1, 2].map(NodeId::new);
+//! let plan = Plan::one_session(3)
+//!     .with_seed(7)
+//!     .with_loss(Probability::percent(10))
+//!     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)));
+//! let mut world: World = World::new(plan)?;
+//! world.run_until_quiet()?;
+//! world.check()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | look at |
+//! | --- | --- |
+//! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Answer`] |
+//! | run it | [`World`], [`RunError`] |
+//! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
+//! | know whether it was right | [`World::check`], [`Violation`], [`Judge`] |
+//!
+//! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed, the kind of decision, the link, and
+//! how many messages went over that link before. Nothing is "the next draw": taking one fault out of a plan leaves the fate of every
+//! other message as it was.
+//!
+//! **Oracles.** [`World::check`] computes each session's keys on its own, with another engine than the nodes use, and never asks the
+//! core whether a signature is good.
+
+mod application;
+mod chance;
+mod network;
+mod oracle;
+mod plan;
+mod queue;
+mod time;
+mod trace;
+mod world;
+
+pub use application::Application;
+pub use chance::Probability;
+pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
+pub use oracle::{Bip340, Engine, Judge, NoOutputKey, Progress, Violation};
+pub use plan::{Answer, NodePlan, Plan, PlanError, SessionPlan};
+pub use time::Micros;
+pub use trace::{Action, MessageId, Step, Trace, TraceHash};
+pub use world::{Counters, OrderError, RunError, World};

@@ -1,11 +1,12 @@
 //! The application's orders.
 
-use super::Node;
+use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_time};
 use crate::command::{Audience, Command, CommandError, Proposal};
 use crate::config::{Config, Stepping};
+use crate::context::{Call, random};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Output, Phase};
+use crate::event::{AbortCause, Event, Phase};
 use crate::ids::{SessionId, SignerIndex};
 use crate::manifest::{Manifest, Salt};
 use crate::session::{Outcome, Session, Step};
@@ -18,39 +19,35 @@ use rand_core::CryptoRng;
 impl<C: Crypto> Node<C> {
     pub(super) fn order<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
+        call: &mut Call<'_, R>,
         command: Command,
-        out: &mut Vec<Output>,
     ) -> Result<(), CommandError> {
         match command {
-            Command::SetContact(contact) => self.contact = contact,
-            Command::AddContact { signer, contact } => self.contacts.tell(signer, contact),
-            Command::CreateSession(proposal) => self.create(now, rng, out, proposal)?,
-            Command::AnnounceSession { session, audience } => {
-                self.announce(now, rng, out, session, audience)?
-            }
-            Command::JoinSession { session } => self.join(now, rng, out, session)?,
+            Command::SetContact(contact) => self.surroundings.contact = contact,
+            Command::AddContact { signer, contact } => self.surroundings.contacts.tell(signer, contact),
+            Command::CreateSession(proposal) => self.create(call, proposal)?,
+            Command::AnnounceSession { session, audience } => self.announce(call, session, audience)?,
+            Command::JoinSession { session } => self.join(call, session)?,
             Command::DeclineSession { session } => {
                 if self.live(&session)?.is_joined() {
                     return Err(CommandError::AlreadyJoined(session));
                 }
-                self.with_session(now, rng, out, &session, |session, cx| {
+                self.with_session(call, &session, |session, cx| {
                     session.end(cx, Outcome::Aborted(AbortCause::Declined));
                 });
             }
-            Command::ShareNonces { session } => self.step(now, rng, out, session, Step::ShareNonces)?,
+            Command::ShareNonces { session } => self.step(call, session, Step::ShareNonces)?,
             Command::SharePartialSignatures { session } => {
-                self.step(now, rng, out, session, Step::SharePartialSignatures)?;
+                self.step(call, session, Step::SharePartialSignatures)?;
             }
-            Command::FinalizeSession { session } => self.step(now, rng, out, session, Step::Finalize)?,
+            Command::FinalizeSession { session } => self.step(call, session, Step::Finalize)?,
             Command::AbortSession { session, reason } => {
                 if !self.live(&session)?.is_joined() {
                     return Err(CommandError::NotJoined(session));
                 }
-                self.with_session(now, rng, out, &session, |session, cx| session.abort(cx, reason));
+                self.with_session(call, &session, |session, cx| session.abort(cx, reason));
             }
-            Command::Cleanup => self.clean_up(now),
+            Command::Cleanup => self.clean_up(call.now),
         }
         Ok(())
     }
@@ -64,7 +61,7 @@ impl<C: Crypto> Node<C> {
 
     fn check_room(&self) -> Result<(), CommandError> {
         let running = self.sessions.values().filter(|session| session.is_joined()).count();
-        if running >= self.config.max_concurrent_sessions {
+        if running >= self.surroundings.config.max_concurrent_sessions {
             return Err(CommandError::TooManySessions(running));
         }
         Ok(())
@@ -72,23 +69,20 @@ impl<C: Crypto> Node<C> {
 
     fn create<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         proposal: Proposal,
     ) -> Result<(), CommandError> {
         self.check_room()?;
-        let mut salt = [0; 32];
-        rng.fill_bytes(&mut salt);
-        let mut manifest = self.manifest(now, proposal, Salt::new(salt))?;
-        let (me, keypair) = self.own_place(&manifest)?.ok_or(CommandError::NotASigner)?;
+        let salt = Salt::new(random(call.rng));
+        let mut manifest = self.manifest(call.now, proposal, salt)?;
+        let Place { me, keypair } = self.own_place(&manifest)?.ok_or(CommandError::NotASigner)?;
         manifest.coordinator = me;
-        check_time(&manifest, now, &self.config)?;
-        let agreement = Agreement::new(manifest, &self.config)?;
+        check_time(&manifest, call.now, &self.surroundings.config)?;
+        let agreement = Agreement::new(manifest, &self.surroundings.config)?;
         let id = agreement.id;
-        let session = Session::new(agreement, me, keypair, None, now, &self.config);
+        let session = Session::new(agreement, me, keypair, None, call.now, &self.surroundings.config);
         self.sessions.insert(id, session);
-        let joined = self.with_session(now, rng, out, &id, |session, cx| {
+        let joined = self.with_session(call, &id, |session, cx| {
             session.join(cx)?;
             cx.emit(Event::SessionCreated { session: id });
             Some(())
@@ -109,8 +103,8 @@ impl<C: Crypto> Node<C> {
         if !keep_order {
             signers.sort_unstable();
         }
-        let duration = duration.unwrap_or(self.config.max_session_duration);
-        let Config { max_signers, max_items, max_memo, .. } = self.config;
+        let duration = duration.unwrap_or(self.surroundings.config.max_session_duration);
+        let Config { max_signers, max_items, max_memo, .. } = self.surroundings.config;
         Ok(Manifest {
             signers: List::new(signers)
                 .map_err(|signers| ManifestError::TooManySigners { got: signers.len(), max: max_signers })?,
@@ -129,9 +123,7 @@ impl<C: Crypto> Node<C> {
 
     fn announce<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         id: SessionId,
         audience: Audience,
     ) -> Result<(), CommandError> {
@@ -139,8 +131,8 @@ impl<C: Crypto> Node<C> {
         if !session.is_joined() || session.announcement().is_some() {
             return Err(CommandError::NotToAnnounce(id));
         }
-        let announcement = self.announcement(rng, session, audience)?;
-        self.with_session(now, rng, out, &id, |session, cx| session.announce(cx, announcement));
+        let announcement = self.announcement(call.rng, session, audience)?;
+        self.with_session(call, &id, |session, cx| session.announce(cx, announcement));
         Ok(())
     }
 
@@ -153,8 +145,8 @@ impl<C: Crypto> Node<C> {
     ) -> Result<Announcement, CommandError> {
         let manifest = &session.agreement().manifest;
         let contacts = manifest.indices().zip(manifest.signers()).filter_map(|(signer, key)| {
-            let own = (signer == manifest.coordinator()).then_some(&self.contact);
-            let contact = own.or_else(|| self.contacts.contact(key))?.clone();
+            let own = (signer == manifest.coordinator()).then_some(&self.surroundings.contact);
+            let contact = own.or_else(|| self.surroundings.contacts.contact(key))?.clone();
             (!contact.as_bytes().is_empty()).then_some(KnownContact { signer, contact })
         });
         let content = AnnouncementContent {
@@ -162,43 +154,33 @@ impl<C: Crypto> Node<C> {
             private: audience == Audience::KnownContacts,
             contacts: List::new(contacts.collect()).unwrap_or_else(|_| List::empty()),
         };
-        let mut auxiliary = [0; 32];
-        rng.fill_bytes(&mut auxiliary);
-        let announcement = Announcement::sign::<C>(content, session.keypair(), &auxiliary)
+        let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
         let publication = Publication::Announcement { fresh: [0; 8], announcement };
         // Frames carry it too, in an envelope with four bitmaps.
-        let size = encode_message(&publication).len() + self.config.envelope_size();
-        if size > self.config.max_frame_size {
-            return Err(CommandError::TooLarge { size, max: self.config.max_frame_size });
+        let size = encode_message(&publication).len() + self.surroundings.config.envelope_size();
+        if size > self.surroundings.config.max_frame_size {
+            return Err(CommandError::TooLarge { size, max: self.surroundings.config.max_frame_size });
         }
         let Publication::Announcement { announcement, .. } = publication;
         Ok(announcement)
     }
 
-    fn join<R: CryptoRng>(
-        &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
-        id: SessionId,
-    ) -> Result<(), CommandError> {
+    fn join<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
         let session = self.live(&id)?;
         if session.is_joined() {
             return Err(CommandError::AlreadyJoined(id));
         }
-        check_time(&session.agreement().manifest, now, &self.config)?;
+        check_time(&session.agreement().manifest, call.now, &self.surroundings.config)?;
         self.check_room()?;
-        let joined = self.with_session(now, rng, out, &id, |session, cx| session.join(cx));
+        let joined = self.with_session(call, &id, Session::join);
         joined.flatten().ok_or(CommandError::CannotSign)
     }
 
     /// A step by hand. In automatic stepping it has been taken already, or is waiting for others.
     fn step<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         id: SessionId,
         step: Step,
     ) -> Result<(), CommandError> {
@@ -207,8 +189,8 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::NotJoined(id));
         }
         session.check_step(step).map_err(CommandError::NotReady)?;
-        if self.config.stepping == Stepping::Manual {
-            self.with_session(now, rng, out, &id, |session, _| session.permit(step));
+        if self.surroundings.config.stepping == Stepping::Manual {
+            self.with_session(call, &id, |session, _| session.permit(step));
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
-use super::Node;
+use super::{Node, Place};
 use crate::agreement::{Agreement, check_shape, check_time};
+use crate::context::Call;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Input, Offence, Output, Report};
 use crate::ids::{SessionId, Source};
 use crate::outgoing::{Parcel, send};
-use crate::session::{Context, Session};
+use crate::session::Session;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
@@ -15,30 +16,24 @@ use crate::wire::frame::{Frame, Request};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Node<C> {
-    pub(super) fn take<R: CryptoRng>(
-        &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        input: Input,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn take<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, input: Input) {
         let (from, taken) = match input {
             Input::Frame { from, bytes } => {
-                let frame = decode_message(&bytes, self.config.max_frame_size);
-                let taken = frame.and_then(|frame| self.take_frame(now, rng, out, &from, frame, bytes.len()));
+                let frame = decode_message(&bytes, self.surroundings.config.max_frame_size);
+                let taken = frame.and_then(|frame| self.take_frame(call, &from, frame, bytes.len()));
                 (from, taken)
             }
             Input::Announcement { from, bytes } => {
-                let publication = decode_message(&bytes, self.config.max_frame_size);
+                let publication = decode_message(&bytes, self.surroundings.config.max_frame_size);
                 let taken = publication.and_then(|publication| {
                     let Publication::Announcement { announcement, .. } = publication;
-                    self.take_publication(now, rng, out, announcement)
+                    self.take_publication(call, announcement)
                 });
                 (from, taken)
             }
             Input::PeerConnected(peer) => {
                 for id in self.sessions.keys().copied().collect::<Vec<_>>() {
-                    self.with_session(now, rng, out, &id, |session, cx| session.hasten(cx, &peer));
+                    self.with_session(call, &id, |session, cx| session.hasten(cx, &peer));
                 }
                 return;
             }
@@ -46,20 +41,23 @@ impl<C: Crypto> Node<C> {
             Input::PeerLost(_) | Input::Tick => return,
         };
         if let Err(offence) = taken {
-            out.push(Output::Report(Report { source: from, offence }));
+            call.out.push(Output::Report(Report { source: from, offence }));
         }
     }
 
     /// Does whatever time has made due.
-    pub(super) fn tick<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R, out: &mut Vec<Output>) {
+    pub(super) fn tick<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
+        let now = call.now;
         let due: Vec<_> = self
             .sessions
             .iter()
-            .filter(|(_, session)| session.next_deadline(&self.config).is_some_and(|at| now >= at))
+            .filter(|(_, session)| {
+                session.next_deadline(&self.surroundings.config).is_some_and(|at| now >= at)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in due {
-            self.with_session(now, rng, out, &id, |session, cx| session.tick(cx));
+            self.with_session(call, &id, Session::tick);
         }
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
@@ -68,25 +66,24 @@ impl<C: Crypto> Node<C> {
 
     /// When ended sessions are to be looked through, where that happens by itself.
     pub(super) fn next_cleanup(&self) -> Option<Timestamp> {
-        if !self.config.enable_auto_cleanup {
+        if !self.surroundings.config.enable_auto_cleanup {
             return None;
         }
-        let first = self.tombstones.values().map(|tombstone| tombstone.forget_at(&self.config)).min()?;
-        let pause = self.cleaned_at.map(|at| at.saturating_add(self.config.cleanup_interval));
+        let first =
+            self.tombstones.values().map(|tombstone| tombstone.forget_at(&self.surroundings.config)).min()?;
+        let pause = self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
         Some(pause.map_or(first, |pause| pause.max(first)))
     }
 
     /// Forgets the ended sessions that no laggard can ask for any more.
     pub(super) fn clean_up(&mut self, now: Timestamp) {
         self.cleaned_at = Some(now);
-        self.tombstones.retain(|_, tombstone| now < tombstone.forget_at(&self.config));
+        self.tombstones.retain(|_, tombstone| now < tombstone.forget_at(&self.surroundings.config));
     }
 
     fn take_frame<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         from: &Source,
         frame: Frame,
         size: usize,
@@ -96,40 +93,31 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Misfit);
         }
         if self.sessions.contains_key(&id) {
-            return self.receive(now, rng, out, from, &frame);
+            return self.receive(call, from, &frame);
         }
         if let Some(tombstone) = self.tombstones.get_mut(&id) {
-            let mut cx = Context {
-                now,
-                rng,
-                config: &self.config,
-                contact: &self.contact,
-                contacts: &mut self.contacts,
-                out,
-            };
+            let mut cx = call.within(&mut self.surroundings);
             return tombstone.receive::<C, R>(&mut cx, from, &frame);
         }
         match &frame.announcement {
             Some(announcement) => {
-                let known = self.discover(now, rng, out, announcement.clone())?;
+                let known = self.discover(call, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
-                if known { self.receive(now, rng, out, from, &frame) } else { Err(Offence::UnknownSession) }
+                if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
             None if frame.request == Request::Announcement => Err(Offence::UnknownSession),
-            None => self.stash(now, rng, out, from, frame, size),
+            None => self.stash(call, from, frame, size),
         }
     }
 
     /// A frame of a session that is known here.
     fn receive<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         from: &Source,
         frame: &Frame,
     ) -> Result<(), Offence> {
-        let received = self.with_session(now, rng, out, &frame.session, |session, cx| {
+        let received = self.with_session(call, &frame.session, |session, cx| {
             session.receive(cx, from, frame)?;
             // What follows from the frame belongs into the answer to it.
             session.advance(cx);
@@ -142,26 +130,17 @@ impl<C: Crypto> Node<C> {
     /// Keeps a frame of an unknown session for a moment, and asks its sender for the announcement.
     fn stash<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         from: &Source,
         frame: Frame,
         size: usize,
     ) -> Result<(), Offence> {
         let session = frame.session;
-        match self.stash.keep(now, from, size, frame) {
+        match self.stash.keep(call.now, from, size, frame) {
             Stashed::Wait => Ok(()),
             Stashed::NoRoom => Err(Offence::NoRoom),
             Stashed::Ask => {
-                let mut cx = Context {
-                    now,
-                    rng,
-                    config: &self.config,
-                    contact: &self.contact,
-                    contacts: &mut self.contacts,
-                    out,
-                };
+                let mut cx = call.within(&mut self.surroundings);
                 let parcel = Parcel { request: Request::Announcement, ..Parcel::new(session, None) };
                 send(&mut cx, &Destination::Source(from.clone()), parcel);
                 Ok(())
@@ -171,9 +150,7 @@ impl<C: Crypto> Node<C> {
 
     fn take_publication<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         announcement: Announcement,
     ) -> Result<(), Offence> {
         if announcement.content.private {
@@ -182,49 +159,48 @@ impl<C: Crypto> Node<C> {
         let id = announcement.content.manifest.id();
         if let Some(session) = self.sessions.get(&id) {
             if session.announcement() == Some(&announcement) {
-                self.with_session(now, rng, out, &id, |session, cx| session.heard_announcement(cx));
+                self.with_session(call, &id, Session::heard_announcement);
             }
             return Ok(());
         }
         if self.tombstones.contains_key(&id) {
             return Ok(());
         }
-        self.discover(now, rng, out, announcement).map(|_| ())
+        self.discover(call, announcement).map(|_| ())
     }
 
     /// Opens a session that was announced, where it is good and one of this node's keys is to sign. Says whether it did.
     fn discover<R: CryptoRng>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
         let manifest = &announcement.content.manifest;
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        check_time(manifest, now, &self.config)?;
-        check_shape(manifest, &self.config)?;
+        check_time(manifest, call.now, &self.surroundings.config)?;
+        check_shape(manifest, &self.surroundings.config)?;
         if !announcement.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        let Some((me, keypair)) = self.own_place(manifest)? else { return Ok(false) };
+        let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(false) };
         self.check_discovered(&announcement)?;
-        let agreement = Agreement::new(manifest.clone(), &self.config)?;
+        let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
         let id = agreement.id;
-        let session = Session::new(agreement, me, keypair, Some(announcement), now, &self.config);
+        let session =
+            Session::new(agreement, me, keypair, Some(announcement), call.now, &self.surroundings.config);
         self.sessions.insert(id, session);
-        out.push(Output::Event(Event::SessionDiscovered { session: id }));
-        self.replay(now, rng, out, &id);
+        call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
+        self.replay(call, &id);
         Ok(true)
     }
 
     /// What had been stashed for a session that is known now.
-    fn replay<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R, out: &mut Vec<Output>, id: &SessionId) {
+    fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, frame) in self.stash.take(id) {
-            if let Err(offence) = self.receive(now, rng, out, &source, &frame) {
-                out.push(Output::Report(Report { source, offence }));
+            if let Err(offence) = self.receive(call, &source, &frame) {
+                call.out.push(Output::Report(Report { source, offence }));
             }
         }
     }
@@ -239,8 +215,8 @@ impl<C: Crypto> Node<C> {
             .filter_map(Session::announcement)
             .filter(|other| author(other) == author(announcement))
             .count();
-        if waiting().count() >= self.config.max_discovered_sessions
-            || of_author >= self.config.max_discovered_per_author
+        if waiting().count() >= self.surroundings.config.max_discovered_sessions
+            || of_author >= self.surroundings.config.max_discovered_per_author
         {
             return Err(Offence::NoRoom);
         }

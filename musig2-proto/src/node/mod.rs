@@ -14,12 +14,13 @@ use crate::bytes::PublicKey;
 use crate::command::{Command, CommandError, KeyError};
 use crate::config::{Config, ConfigError};
 use crate::contacts::ContactBook;
+use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::manifest::Manifest;
 use crate::secret::SecretKey;
-use crate::session::{Context, Session};
+use crate::session::Session;
 use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
@@ -66,15 +67,19 @@ use std::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Node<C: Crypto = DefaultCrypto> {
-    config: Config,
     keys: Vec<Arc<C::Keypair>>,
-    contact: Contact,
-    contacts: ContactBook,
+    surroundings: Surroundings,
     sessions: BTreeMap<SessionId, Session<C>>,
     tombstones: BTreeMap<SessionId, Tombstone>,
     stash: Stash,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
+}
+
+/// This node's place in a manifest, and the key that signs there.
+struct Place<C: Crypto> {
+    me: SignerIndex,
+    keypair: Arc<C::Keypair>,
 }
 
 impl<C: Crypto> Node<C> {
@@ -85,10 +90,12 @@ impl<C: Crypto> Node<C> {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
-            config,
             keys: Vec::new(),
-            contact: Contact::default(),
-            contacts: ContactBook::default(),
+            surroundings: Surroundings {
+                config,
+                contact: Contact::default(),
+                contacts: ContactBook::default(),
+            },
             sessions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             stash: Stash::default(),
@@ -120,41 +127,42 @@ impl<C: Crypto> Node<C> {
         rng: &mut impl CryptoRng,
         command: Command,
     ) -> Result<Vec<Output>, CommandError> {
-        let mut out = Vec::new();
-        self.order(now, rng, command, &mut out)?;
-        self.tick(now, rng, &mut out);
-        Ok(out)
+        let mut call = Call::new(now, rng);
+        self.order(&mut call, command)?;
+        self.tick(&mut call);
+        Ok(call.out)
     }
 
     /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
     pub fn handle(&mut self, now: Timestamp, rng: &mut impl CryptoRng, input: Input) -> Vec<Output> {
-        let mut out = Vec::new();
-        self.take(now, rng, input, &mut out);
-        self.tick(now, rng, &mut out);
-        out
+        let mut call = Call::new(now, rng);
+        self.take(&mut call, input);
+        self.tick(&mut call);
+        call.out
     }
 
     /// When to call [`Node::handle`] with [`Input::Tick`] at the latest. Asking changes nothing.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let sessions = self.sessions.values().filter_map(|session| session.next_deadline(&self.config));
+        let sessions =
+            self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));
         sessions.chain(self.next_cleanup()).min()
     }
 
     /// A session as it stands.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
-        let live = self.sessions.get(id).map(|session| session.view(&self.config));
+        let live = self.sessions.get(id).map(|session| session.view(&self.surroundings.config));
         live.or_else(|| self.tombstones.get(id).map(|tombstone| tombstone.view().clone()))
     }
 
     /// All sessions known here, ended ones included until they are forgotten.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
-        let live = self.sessions.values().map(|session| session.view(&self.config));
+        let live = self.sessions.values().map(|session| session.view(&self.surroundings.config));
         live.chain(self.tombstones.values().map(|tombstone| tombstone.view().clone()))
     }
 
     /// How it was configured.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.surroundings.config
     }
 
     /// This node's public keys.
@@ -163,14 +171,11 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Which of this node's keys signs a manifest; `None` where none does.
-    fn own_place(
-        &self,
-        manifest: &Manifest,
-    ) -> Result<Option<(SignerIndex, Arc<C::Keypair>)>, ManifestError> {
-        let mut places = self
-            .keys
-            .iter()
-            .filter_map(|keypair| Some((manifest.index_of(&C::public_key(keypair))?, keypair.clone())));
+    fn own_place(&self, manifest: &Manifest) -> Result<Option<Place<C>>, ManifestError> {
+        let mut places = self.keys.iter().filter_map(|keypair| {
+            let me = manifest.index_of(&C::public_key(keypair))?;
+            Some(Place { me, keypair: keypair.clone() })
+        });
         match (places.next(), places.next()) {
             (_, Some(_)) => Err(ManifestError::SeveralOwnKeys),
             (place, None) => Ok(place),
@@ -180,27 +185,18 @@ impl<C: Crypto> Node<C> {
     /// Runs one step of one session, then sends what follows from it and buries it where it ended.
     fn with_session<R: CryptoRng, T>(
         &mut self,
-        now: Timestamp,
-        rng: &mut R,
-        out: &mut Vec<Output>,
+        call: &mut Call<'_, R>,
         id: &SessionId,
         step: impl FnOnce(&mut Session<C>, &mut Context<'_, R>) -> T,
     ) -> Option<T> {
         let session = self.sessions.get_mut(id)?;
-        let mut cx = Context {
-            now,
-            rng,
-            config: &self.config,
-            contact: &self.contact,
-            contacts: &mut self.contacts,
-            out,
-        };
+        let mut cx = call.within(&mut self.surroundings);
         let result = step(session, &mut cx);
         session.advance(&mut cx);
         session.flush(&mut cx);
         if let Some(outcome) = session.outcome() {
             if session.leaves_tombstone() {
-                self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.config));
+                self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.surroundings.config));
             }
             self.sessions.remove(id);
         }

@@ -1,8 +1,9 @@
 //! From what is on the board to the next step. Everything here is asked anew after every input, so the order in which
 //! statements arrive does not matter, and nothing can be waited for that is already there.
 
-use super::{Context, Outcome, Round, Session};
+use super::{Outcome, Round, Session};
 use crate::config::Stepping;
+use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Event, SessionError};
 use crate::ids::{AttemptId, SignerIndex};

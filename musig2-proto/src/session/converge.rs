@@ -1,11 +1,12 @@
 //! How boards converge: each own statement is pushed once to each signer in reach; what others cannot deliver is passed on; who
 //! is unfinished asks for what is missing, and whoever is asked answers.
 
-use super::{Context, Outcome, Session};
+use super::{Outcome, Session};
 use crate::board::Filed;
 use crate::bytes::Signature;
 use crate::config::{Config, Topology};
 use crate::contacts::ContactBook;
+use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::Destination;
 use crate::ids::{Contact, SignerIndex, Source};
@@ -128,9 +129,9 @@ impl<C: Crypto> Session<C> {
             })
             .collect();
         for to in self.in_reach(cx.config, cx.contacts) {
-            let mut statements = self.to_push(cx, to);
+            let mut statements = self.pushes(cx, to);
             let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
-            let relays = self.to_relay(cx, to, &needy, releases);
+            let relays = self.relays(cx, to, &needy, releases);
             let signatures = match &self.outcome {
                 Some(Outcome::Complete(signatures)) if !relays.is_empty() => Some(signatures.clone()),
                 _ => {
@@ -157,7 +158,7 @@ impl<C: Crypto> Session<C> {
 
     /// Own statements that have not been pushed to a signer. A hub's coordinator holds its join and nonces back until they can go
     /// with everyone else's.
-    fn to_push<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex) -> Vec<Arc<Filed>> {
+    fn pushes<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex) -> Vec<Arc<Filed>> {
         let own = self.lacking(self.me, None);
         let released =
             own.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
@@ -178,7 +179,7 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Statements of signers who do not reach `to`: with the own partial signatures when these go out, else after a pause.
-    fn to_relay<R>(
+    fn relays<R>(
         &mut self,
         cx: &Context<'_, R>,
         to: SignerIndex,

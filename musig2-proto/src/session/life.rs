@@ -1,7 +1,8 @@
 //! This node's signing state in one session. Nothing here is ever written down: who loses its memory starts another life.
 
-use super::{Context, Outcome, Round, Session};
+use super::{Outcome, Round, Session};
 use crate::board::Filing;
+use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, SessionError};
 use crate::hash::TaggedHash;

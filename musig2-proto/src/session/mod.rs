@@ -23,10 +23,10 @@ use crate::agreement::{Agreement, OutputKey};
 use crate::board::Board;
 use crate::bytes::Signature;
 use crate::config::Config;
-use crate::contacts::ContactBook;
+use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Output, Phase, SessionError};
-use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::event::{AbortCause, Event, Phase, SessionError};
+use crate::ids::{SessionId, SignerIndex};
 use crate::time::Timestamp;
 use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
@@ -37,29 +37,6 @@ use rand_core::CryptoRng;
 use round::Round;
 use std::sync::Arc;
 use timing::Timing;
-
-/// What every step of a session has at hand: the call it runs in.
-pub(crate) struct Context<'a, R> {
-    pub(crate) now: Timestamp,
-    pub(crate) rng: &'a mut R,
-    pub(crate) config: &'a Config,
-    /// Where this node can be reached.
-    pub(crate) contact: &'a Contact,
-    pub(crate) contacts: &'a mut ContactBook,
-    pub(crate) out: &'a mut Vec<Output>,
-}
-
-impl<R: CryptoRng> Context<'_, R> {
-    pub(crate) fn emit(&mut self, event: Event) {
-        self.out.push(Output::Event(event));
-    }
-
-    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.rng.fill_bytes(&mut bytes);
-        bytes
-    }
-}
 
 /// How a session ended on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! What a frame brings. Nothing in it is believed but what a signer signed.
 
-use super::{Context, Outcome, Session};
+use super::{Outcome, Session};
 use crate::board::Filing;
 use crate::bytes::Signature;
+use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::Offence;
 use crate::ids::Source;

@@ -1,8 +1,9 @@
 //! Deadlines, stalls, polls and announcements.
 
-use super::{Context, Outcome, Session};
+use super::{Outcome, Session};
 use crate::agreement::join_deadline;
 use crate::config::{Config, PhaseTimeout};
+use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Event, Output, Phase};
 use crate::ids::{AttemptId, Source};

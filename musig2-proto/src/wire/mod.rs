@@ -6,6 +6,8 @@ pub mod bitmap;
 pub mod bounded;
 pub mod frame;
 pub mod statement;
+#[cfg(test)]
+mod tests;
 
 use crate::event::Offence;
 use serde::Serialize;

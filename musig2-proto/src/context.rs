@@ -1,0 +1,61 @@
+//! What every step has at hand: the call it runs in, and what the node knows beside its sessions.
+
+use crate::config::Config;
+use crate::contacts::ContactBook;
+use crate::event::{Event, Output};
+use crate::ids::Contact;
+use crate::time::Timestamp;
+use rand_core::CryptoRng;
+
+/// One call of a node: the caller's time and randomness, and the outputs so far.
+pub(crate) struct Call<'a, R> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut R,
+    pub(crate) out: Vec<Output>,
+}
+
+/// What a node knows beside its keys and sessions.
+pub(crate) struct Surroundings {
+    pub(crate) config: Config,
+    /// Where this node can be reached.
+    pub(crate) contact: Contact,
+    pub(crate) contacts: ContactBook,
+}
+
+/// A call, and what surrounds the session it is about.
+pub(crate) struct Context<'a, R> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut R,
+    pub(crate) out: &'a mut Vec<Output>,
+    pub(crate) config: &'a Config,
+    pub(crate) contact: &'a Contact,
+    pub(crate) contacts: &'a mut ContactBook,
+}
+
+impl<'a, R: CryptoRng> Call<'a, R> {
+    pub(crate) fn new(now: Timestamp, rng: &'a mut R) -> Self {
+        Self { now, rng, out: Vec::new() }
+    }
+
+    pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
+        let Surroundings { config, contact, contacts } = surroundings;
+        Context { now: self.now, rng: self.rng, out: &mut self.out, config, contact, contacts }
+    }
+}
+
+impl<R: CryptoRng> Context<'_, R> {
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        random(self.rng)
+    }
+}
+
+/// Bytes fresh from the caller's generator.
+pub(crate) fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}

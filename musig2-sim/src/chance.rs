@@ -1,0 +1,190 @@
+//! Keyed randomness: every decision is a function of the seed and of what is decided, never the next draw of a stream.
+//! Taking one fault out of a plan leaves the fate of every other message as it was.
+
+use crate::network::NodeId;
+use core::fmt;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// How often something happens, in parts per million.
+///
+/// ```
+/// use musig2_sim::Probability;
+///
+/// assert_eq!(Probability::percent(10), Probability::per_million(100_000));
+/// assert_eq!(Probability::percent(250), Probability::ALWAYS);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub struct Probability(u32);
+
+impl Probability {
+    /// It never happens.
+    pub const NEVER: Self = Self(0);
+    /// It happens every time.
+    pub const ALWAYS: Self = Self(1_000_000);
+
+    /// From parts per million; more than all of them is [`Probability::ALWAYS`].
+    pub const fn per_million(parts: u32) -> Self {
+        if parts > Self::ALWAYS.0 { Self::ALWAYS } else { Self(parts) }
+    }
+
+    /// From parts per hundred; more than all of them is [`Probability::ALWAYS`].
+    pub const fn percent(parts: u32) -> Self {
+        Self::per_million(parts.saturating_mul(10_000))
+    }
+
+    /// In parts per million.
+    pub const fn parts_per_million(self) -> u32 {
+        self.0
+    }
+}
+
+impl From<u32> for Probability {
+    fn from(parts: u32) -> Self {
+        Self::per_million(parts)
+    }
+}
+
+impl From<Probability> for u32 {
+    fn from(probability: Probability) -> Self {
+        probability.0
+    }
+}
+
+impl fmt::Display for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:04} %", self.0 / 10_000, self.0 % 10_000)
+    }
+}
+
+/// What a decision is about. The numbers are part of what a seed means: a new domain takes a new one, none is used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Domain {
+    SecretKey = 1,
+    NodeRng = 2,
+    FrameLoss = 3,
+    FrameLatency = 4,
+    FrameDuplication = 5,
+    FrameDuplicateLatency = 6,
+    FrameDelay = 7,
+    FrameDelayLength = 8,
+    GossipLoss = 9,
+    GossipLatency = 10,
+    GossipDuplication = 11,
+    GossipDuplicateLatency = 12,
+    GossipDelay = 13,
+    GossipDelayLength = 14,
+    Plan = 15,
+}
+
+/// One decision: its domain, the link it is about, and how many of its kind came before on that link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) domain: Domain,
+    pub(crate) from: NodeId,
+    pub(crate) to: NodeId,
+    pub(crate) counter: u64,
+}
+
+impl Decision {
+    /// About a node alone.
+    pub(crate) fn of_node(domain: Domain, node: NodeId, counter: u64) -> Self {
+        Self { domain, from: node, to: node, counter }
+    }
+}
+
+/// All randomness of one world: SHA-256 of a tag, the seed and the decision.
+#[derive(Clone)]
+pub(crate) struct Chance {
+    /// Has taken in the tag and the seed.
+    seeded: Sha256,
+}
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        let tag = Sha256::digest(b"musig2-sim/decision");
+        Self { seeded: Sha256::new().chain_update(tag).chain_update(tag).chain_update(seed.to_be_bytes()) }
+    }
+
+    /// 32 bytes for this decision and no other.
+    pub(crate) fn bytes(&self, decision: Decision) -> [u8; 32] {
+        self.seeded
+            .clone()
+            .chain_update([decision.domain as u8])
+            .chain_update(decision.from.get().to_be_bytes())
+            .chain_update(decision.to.get().to_be_bytes())
+            .chain_update(decision.counter.to_be_bytes())
+            .finalize()
+            .into()
+    }
+
+    /// Whether something of this probability happens. Draws nothing where the answer is known beforehand.
+    pub(crate) fn happens(&self, probability: Probability, decision: Decision) -> bool {
+        match probability {
+            Probability::NEVER => false,
+            Probability::ALWAYS => true,
+            Probability(parts) => self.within(0, 999_999, decision) < u64::from(parts),
+        }
+    }
+
+    /// A number from `least` to `most`, both included; `least` where `most` is smaller.
+    pub(crate) fn within(&self, least: u64, most: u64, decision: Decision) -> u64 {
+        if most <= least {
+            return least;
+        }
+        let [a, b, c, d, e, f, g, h, ..] = self.bytes(decision);
+        let word = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        // The high half of a 128-bit product: word / 2^64 of the way, in integers.
+        let span = u128::from(most - least) + 1;
+        let offset = (u128::from(word) * span) >> 64;
+        least.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX))
+    }
+
+    /// A generator for this decision and no other.
+    pub(crate) fn generator(&self, decision: Decision) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed(self.bytes(decision))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(counter: u64) -> Decision {
+        Decision { domain: Domain::FrameLoss, from: NodeId::new(1), to: NodeId::new(2), counter }
+    }
+
+    #[test]
+    fn each_part_of_the_key_matters() {
+        let drawn = |seed, decision| Chance::new(seed).bytes(decision);
+        let first = drawn(7, decision(0));
+        assert_eq!(first, drawn(7, decision(0)));
+        assert_ne!(first, drawn(8, decision(0)));
+        assert_ne!(first, drawn(7, decision(1)));
+        assert_ne!(first, drawn(7, Decision { domain: Domain::FrameLatency, ..decision(0) }));
+        assert_ne!(first, drawn(7, Decision { from: NodeId::new(2), to: NodeId::new(1), ..decision(0) }));
+    }
+
+    #[test]
+    fn a_probability_is_met() {
+        let chance = Chance::new(1);
+        let hits = (0..10_000).filter(|&n| chance.happens(Probability::percent(10), decision(n))).count();
+        assert!((850..1_150).contains(&hits), "{hits} of 10,000 at 10 %");
+        assert!(!chance.happens(Probability::NEVER, decision(0)));
+        assert!(chance.happens(Probability::ALWAYS, decision(0)));
+    }
+
+    #[test]
+    fn a_range_is_met_to_both_ends() {
+        let chance = Chance::new(1);
+        let drawn: std::collections::BTreeSet<_> =
+            (0..200).map(|n| chance.within(3, 7, decision(n))).collect();
+        assert_eq!(drawn, (3..=7).collect());
+        assert_eq!(chance.within(5, 5, decision(0)), 5);
+        assert_eq!(chance.within(5, 4, decision(0)), 5);
+        chance.within(0, u64::MAX, decision(0));
+    }
+}

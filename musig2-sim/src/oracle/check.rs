@@ -1,0 +1,136 @@
+//! The checks themselves. They compare what the nodes told their applications with the plan.
+
+use super::{Engine, Judge, Progress, Violation};
+use crate::network::NodeId;
+use crate::plan::Answer;
+use crate::world::World;
+use musig2_proto::{Event, SessionId, Signature};
+
+/// Safety, whatever the network did: one end for each node and session; whoever completed did so with the signatures of
+/// everyone else, under the right keys, over what was proposed and approved by all.
+pub(crate) fn safety<C: Engine>(world: &World<C>) -> Result<(), Violation> {
+    for (session, id) in world.session_ids() {
+        let mut first: Option<(NodeId, &[Signature])> = None;
+        for node in world.plan().node_ids() {
+            check_ends(world, session, id, node)?;
+            for signatures in signed(world, id, node) {
+                check_view(world, session, id, node)?;
+                match first {
+                    None => check_signatures(world, session, node, signatures)?,
+                    Some((_, same)) if same == signatures => {}
+                    Some((one, _)) => return Err(Violation::Disagreement { session, one, other: node }),
+                }
+                first.get_or_insert((node, signatures));
+            }
+        }
+        if first.is_some() {
+            check_approved(world, session, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Liveness, once the network has healed and the world is quiet: a session that all its signers approve is complete on
+/// each of them.
+pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
+    for (session, plan) in world.plan().sessions.iter().enumerate() {
+        let willing = |node: &NodeId| {
+            let approval = world.plan().nodes.get(node.as_usize()).map(|node| node.approval);
+            *node == plan.coordinator || approval != Some(Answer::Never)
+        };
+        if !plan.signers.iter().all(willing) {
+            continue;
+        }
+        let Some(id) = world.session_id(session) else {
+            let refusal = world.application(plan.coordinator).refusals.last();
+            let refusal = refusal.map_or("its time has not come".into(), |(_, _, error)| error.to_string());
+            return Err(Violation::NotCreated { session, refusal });
+        };
+        for &node in &plan.signers {
+            let state = match world.application(node).terminal(&id) {
+                Some((_, Event::SessionComplete { .. })) => continue,
+                Some((_, event)) => Progress::Ended(event.clone()),
+                None => match world.view(node, session) {
+                    Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },
+                    None => Progress::Unknown,
+                },
+            };
+            return Err(Violation::NotComplete { session, node, state });
+        }
+    }
+    Ok(())
+}
+
+fn check_ends<C: Engine>(
+    world: &World<C>,
+    session: usize,
+    id: SessionId,
+    node: NodeId,
+) -> Result<(), Violation> {
+    let events: Vec<_> = world.application(node).terminals(&id).map(|(_, event)| event.clone()).collect();
+    if events.len() > 1 {
+        return Err(Violation::SeveralEnds { session, node, times: events.len(), events });
+    }
+    Ok(())
+}
+
+/// The signatures a node gave its application: at the end, or late.
+fn signed<C: Engine>(world: &World<C>, id: SessionId, node: NodeId) -> impl Iterator<Item = &[Signature]> {
+    world.application(node).events.iter().filter_map(move |(_, event)| match event {
+        Event::SessionComplete { session, signatures } | Event::LateSignature { session, signatures } => {
+            (*session == id).then_some(signatures.as_slice())
+        }
+        _ => None,
+    })
+}
+
+fn check_signatures<C: Engine>(
+    world: &World<C>,
+    session: usize,
+    node: NodeId,
+    signatures: &[Signature],
+) -> Result<(), Violation> {
+    let Some(plan) = world.plan().sessions.get(session) else { return Ok(()) };
+    let (got, items) = (signatures.len(), plan.items.len());
+    if got != items {
+        return Err(Violation::WrongCount { session, node, got, items });
+    }
+    let signers = world.sorted_keys(session);
+    for (item, (content, signature)) in plan.items.iter().zip(signatures).enumerate() {
+        let key = C::Judge::output_key(&signers, content).map_err(|error| Violation::NoKey {
+            session,
+            item,
+            error,
+        })?;
+        if !C::Judge::is_valid(&key, content.message(), signature) {
+            return Err(Violation::InvalidSignature { session, node, item });
+        }
+        // Every node's view has these keys, or its manifest differs from the plan's: see `check_view`.
+        let view = world.view(node, session);
+        if view.is_some_and(|view| view.output_keys.get(item).map(|output| output.key) != Some(key)) {
+            return Err(Violation::WrongKey { session, node, item });
+        }
+    }
+    Ok(())
+}
+
+/// The manifest that a node signed is the one the plan says. (A node may have forgotten it, after its time.)
+fn check_view<C: Engine>(
+    world: &World<C>,
+    session: usize,
+    id: SessionId,
+    node: NodeId,
+) -> Result<(), Violation> {
+    let Some(view) = world.view(node, session) else { return Ok(()) };
+    let items = world.plan().sessions.get(session).map(|plan| plan.items.as_slice());
+    let same = view.manifest.id() == id
+        && Some(view.manifest.items()) == items
+        && view.manifest.signers() == world.sorted_keys(session);
+    if same { Ok(()) } else { Err(Violation::OtherManifest { session, node }) }
+}
+
+fn check_approved<C: Engine>(world: &World<C>, session: usize, id: SessionId) -> Result<(), Violation> {
+    let Some(plan) = world.plan().sessions.get(session) else { return Ok(()) };
+    let missing = plan.signers.iter().find(|node| !world.application(**node).approved.contains(&id));
+    missing.map_or(Ok(()), |&node| Err(Violation::NotApproved { session, node }))
+}

@@ -1,0 +1,139 @@
+//! Which key a session signs for and whether a signature is good, computed without the core: key aggregation and
+//! verification by the `musig2` crate, tweaks from the BIPs.
+
+use hmac::{Hmac, KeyInit, Mac};
+use musig2::secp::{MaybeScalar, Point};
+use musig2::{CompactSignature, KeyAggContext};
+use musig2_proto::{
+    ChainCode, Crypto, Item, K256, Libsecp256k1, Message, PublicKey, Signature, Tweak, TweakKind,
+    XOnlyPublicKey,
+};
+use sha2::Sha512;
+
+/// An engine that worlds can run on: it comes with a judge of its signatures.
+///
+/// Engines in another group than secp256k1 bring a judge of their own.
+pub trait Engine: Crypto {
+    /// What knows its group.
+    type Judge: Judge;
+}
+
+impl Engine for Libsecp256k1 {
+    type Judge = Bip340;
+}
+
+/// For this engine the judge is independent in its tweaks only: both use the `musig2` crate.
+impl Engine for K256 {
+    type Judge = Bip340;
+}
+
+/// Computes keys and checks signatures on its own.
+pub trait Judge {
+    /// The key that this item's signature has to verify under.
+    ///
+    /// # Errors
+    /// Where a key is not on the curve, or a tweak cannot be applied.
+    fn output_key(signers: &[PublicKey], item: &Item) -> Result<XOnlyPublicKey, NoOutputKey>;
+
+    /// Whether the signature is good.
+    fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> bool;
+}
+
+/// Judges by BIP327, BIP340, BIP341 and BIP32, through the `musig2` crate on `k256`.
+///
+/// ```
+/// use musig2_proto::{Item, Message, PublicKey};
+/// use musig2_sim::{Bip340, Judge};
+///
+/// let signers: [PublicKey; 2] = [
+///     "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9".parse()?,
+///     "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659".parse()?,
+/// ];
+/// let key = Bip340::output_key(&signers, &Item::new(Message::new([7; 32])))?;
+/// assert_ne!(key, signers[0].x_only());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum Bip340 {}
+
+/// A session's key cannot be computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no output key: {0}")]
+pub struct NoOutputKey(String);
+
+impl NoOutputKey {
+    /// For this reason.
+    pub fn new(reason: impl ToString) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+impl Judge for Bip340 {
+    fn output_key(signers: &[PublicKey], item: &Item) -> Result<XOnlyPublicKey, NoOutputKey> {
+        let points = signers.iter().map(|key| Point::from_slice(key.as_bytes()));
+        let points = points.collect::<Result<Vec<_>, _>>().map_err(NoOutputKey::new)?;
+        let untweaked = KeyAggContext::new(points).map_err(NoOutputKey::new)?;
+        let keys = item.tweaks().iter().try_fold(untweaked, apply)?;
+        Ok(XOnlyPublicKey::new(keys.aggregated_pubkey::<Point>().serialize_xonly()))
+    }
+
+    fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> bool {
+        let (Ok(key), Ok(signature)) =
+            (Point::lift_x(key.to_bytes()), CompactSignature::from_bytes(signature.as_bytes()))
+        else {
+            return false;
+        };
+        musig2::verify_single(key, signature, message.as_bytes()).is_ok()
+    }
+}
+
+fn apply(keys: KeyAggContext, tweak: &Tweak) -> Result<KeyAggContext, NoOutputKey> {
+    match tweak {
+        Tweak::Taproot { merkle_root: Some(root) } => {
+            keys.with_taproot_tweak(root.as_bytes()).map_err(NoOutputKey::new)
+        }
+        Tweak::Taproot { merkle_root: None } => {
+            keys.with_unspendable_taproot_tweak().map_err(NoOutputKey::new)
+        }
+        Tweak::Bip32 { chain_code, path } => derive(keys, *chain_code, path),
+        Tweak::Raw(tweak) => {
+            let scalar = MaybeScalar::from_slice(tweak.scalar.as_bytes()).map_err(NoOutputKey::new)?;
+            keys.with_tweak(scalar, tweak.kind == TweakKind::XOnly).map_err(NoOutputKey::new)
+        }
+        other => Err(NoOutputKey::new(format!("the oracle does not know the tweak {other:?}"))),
+    }
+}
+
+/// BIP32 CKDpub, once for each child number: add the left half of
+/// `HMAC-SHA512(chain code, compressed key || child number)`; the right half is the next chain code.
+fn derive(keys: KeyAggContext, chain_code: ChainCode, path: &[u32]) -> Result<KeyAggContext, NoOutputKey> {
+    let start = (keys, chain_code.to_bytes().to_vec());
+    let (keys, _) = path.iter().try_fold(start, |(keys, chain_code), child| {
+        let mut mac = Hmac::<Sha512>::new_from_slice(&chain_code).map_err(NoOutputKey::new)?;
+        mac.update(&keys.aggregated_pubkey::<Point>().serialize());
+        mac.update(&child.to_be_bytes());
+        let output = mac.finalize().into_bytes();
+        let (scalar, next) = output.split_at(32);
+        let scalar = MaybeScalar::from_slice(scalar).map_err(NoOutputKey::new)?;
+        Ok::<_, NoOutputKey>((keys.with_plain_tweak(scalar).map_err(NoOutputKey::new)?, next.to_vec()))
+    })?;
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first test vector of BIP328.
+    #[test]
+    fn the_judge_aggregates_as_bip328_does() {
+        let signers: [PublicKey; 2] = [
+            "03935f972da013f80ae011890fa89b67a27b7be6ccb24d3274d18b2d4067f261a9".parse().unwrap(),
+            "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9".parse().unwrap(),
+        ];
+        let aggregate: PublicKey =
+            "0354240c76b8f2999143301a99c7f721ee57eee0bce401df3afeaa9ae218c70f23".parse().unwrap();
+        let key = Bip340::output_key(&signers, &Item::new(Message::new([0; 32]))).unwrap();
+        assert_eq!(key, aggregate.x_only());
+    }
+}

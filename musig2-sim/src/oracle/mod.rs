@@ -1,0 +1,9 @@
+//! What must hold of every run, checked without asking the core whether it does.
+
+mod check;
+mod judge;
+mod violation;
+
+pub(crate) use check::{liveness, safety};
+pub use judge::{Bip340, Engine, Judge, NoOutputKey};
+pub use violation::{Progress, Violation};

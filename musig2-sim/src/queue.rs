@@ -1,0 +1,104 @@
+//! What is yet to happen, in the order of virtual time.
+
+use crate::network::{Channel, NodeId};
+use crate::time::Micros;
+use crate::trace::MessageId;
+use musig2_proto::Command;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Something that happens at a known moment.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    Start(NodeId),
+    /// The plan's session of this number is proposed.
+    Propose(usize),
+    Arrive(Arrival),
+    /// A node's application orders something.
+    Order(NodeId, Command),
+    PeerLost {
+        node: NodeId,
+        peer: NodeId,
+    },
+    PeerConnected {
+        node: NodeId,
+        peer: NodeId,
+    },
+    /// A node's deadline. Void where the node has another one by then.
+    Wake(NodeId),
+}
+
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) message: MessageId,
+    pub(crate) channel: Channel,
+    pub(crate) from: NodeId,
+    pub(crate) to: NodeId,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// Happenings by time; those of one moment in the order they were added, then those added in reverse, the last first.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    happenings: BTreeMap<(Micros, u64), Happening>,
+    added: u64,
+    wakes: usize,
+}
+
+impl Queue {
+    pub(crate) fn add(&mut self, at: Micros, happening: Happening) {
+        self.insert((at, self.added), happening);
+    }
+
+    pub(crate) fn add_reversed(&mut self, at: Micros, happening: Happening) {
+        self.insert((at, u64::MAX - self.added), happening);
+    }
+
+    fn insert(&mut self, place: (Micros, u64), happening: Happening) {
+        self.added += 1;
+        self.wakes += usize::from(matches!(happening, Happening::Wake(_)));
+        self.happenings.insert(place, happening);
+    }
+
+    /// When the next one is.
+    pub(crate) fn next_at(&self) -> Option<Micros> {
+        self.happenings.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(Micros, Happening)> {
+        let ((at, _), happening) = self.happenings.pop_first()?;
+        self.wakes -= usize::from(matches!(happening, Happening::Wake(_)));
+        Some((at, happening))
+    }
+
+    /// Whether nothing but deadlines of nodes is left.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.happenings.len() == self.wakes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn happenings_of_one_moment_keep_their_order_and_reversed_ones_come_last_first() {
+        let mut queue = Queue::default();
+        let at = Micros::new(5);
+        queue.add_reversed(at, Happening::Propose(3));
+        queue.add_reversed(at, Happening::Propose(2));
+        queue.add(at, Happening::Propose(0));
+        queue.add(at, Happening::Propose(1));
+        queue.add(Micros::new(4), Happening::Wake(NodeId::new(0)));
+        assert!(!queue.is_idle());
+        assert!(matches!(queue.pop(), Some((_, Happening::Wake(_)))));
+        let order: Vec<_> = core::iter::from_fn(|| queue.pop())
+            .map(|(_, happening)| match happening {
+                Happening::Propose(number) => number,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(order, [0, 1, 2, 3]);
+        assert!(queue.is_idle());
+    }
+}

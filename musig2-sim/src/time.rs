@@ -1,0 +1,92 @@
+//! Virtual time.
+
+use core::fmt;
+use core::time::Duration;
+use musig2_proto::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Virtual time in microseconds: a moment (since the world began), or a length of time.
+///
+/// Nodes see milliseconds since the Unix epoch; the world began at [`Micros::WORLD_BEGAN`] of that clock.
+///
+/// ```
+/// use musig2_sim::Micros;
+///
+/// assert_eq!(Micros::from_millis(1_500) + Micros::new(7), Micros::new(1_500_007));
+/// assert_eq!(Micros::new(1_500_007).to_string(), "1.500007 s");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Micros(u64);
+
+impl Micros {
+    /// The beginning of the world, or no time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// What the nodes' clocks show at [`Micros::ZERO`].
+    pub const WORLD_BEGAN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    /// From microseconds.
+    pub const fn new(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// From milliseconds; stops at the largest value rather than wrap.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// From seconds; stops at the largest value rather than wrap.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// As microseconds.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// This less `other`, or zero where that is more.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// What a true clock shows at this moment.
+    pub fn to_timestamp(self) -> Timestamp {
+        Self::WORLD_BEGAN.saturating_add(Duration::from_millis(self.0 / 1_000))
+    }
+
+    /// The first moment at which a true clock shows `timestamp`.
+    pub fn from_timestamp(timestamp: Timestamp) -> Self {
+        let since = timestamp.saturating_since(Self::WORLD_BEGAN);
+        Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Stops at the largest value rather than wrap.
+impl core::ops::Add for Micros {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06} s", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_woken_no_earlier_than_its_clock_shows_the_deadline() {
+        let deadline = Micros::new(12_345).to_timestamp();
+        assert_eq!(Micros::from_timestamp(deadline), Micros::new(12_000));
+        assert_eq!(Micros::from_timestamp(deadline).to_timestamp(), deadline);
+        assert_eq!(Micros::from_timestamp(Timestamp::from_millis(0)), Micros::ZERO);
+    }
+}

@@ -1,0 +1,154 @@
+//! Steps as bytes for the running hash: each starts with a number for its kind, and everything of variable length with
+//! its length, so that two different runs are two different byte strings.
+
+use super::{Action, Step};
+use crate::network::{Fate, NodeId};
+use core::fmt;
+use musig2_proto::{Event, SessionId, Signature, SignerIndex};
+use sha2::{Digest, Sha256};
+
+pub(super) fn step(hasher: &mut Sha256, step: &Step) {
+    let mut fold = Fold(hasher);
+    fold.number(step.at.get());
+    fold.node(step.node);
+    match &step.action {
+        Action::Started => fold.kind(0),
+        Action::Ordered(command) => {
+            fold.kind(1);
+            fold.printed(command);
+        }
+        Action::Refused(error) => {
+            fold.kind(2);
+            fold.printed(error);
+        }
+        Action::Ticked => fold.kind(3),
+        Action::Sent { message, to, bytes, fate } => {
+            fold.kind(4);
+            fold.number(message.0);
+            fold.number(to.map_or(u64::MAX, |to| to.get().into()));
+            fold.bytes(bytes);
+            fold.fate(*fate);
+        }
+        Action::Published { message, bytes } => {
+            fold.kind(5);
+            fold.number(message.0);
+            fold.bytes(bytes);
+        }
+        Action::Spread { message, to, fate } => {
+            fold.kind(6);
+            fold.number(message.0);
+            fold.node(*to);
+            fold.fate(*fate);
+        }
+        Action::Received { message, from } => {
+            fold.kind(7);
+            fold.number(message.0);
+            fold.node(*from);
+        }
+        Action::Missed { message, from } => {
+            fold.kind(8);
+            fold.number(message.0);
+            fold.node(*from);
+        }
+        Action::PeerLost(peer) => {
+            fold.kind(9);
+            fold.node(*peer);
+        }
+        Action::PeerConnected(peer) => {
+            fold.kind(10);
+            fold.node(*peer);
+        }
+        Action::Event(event) => {
+            fold.kind(11);
+            fold.event(event);
+        }
+        Action::Reported(report) => {
+            fold.kind(12);
+            fold.printed(report);
+        }
+    }
+}
+
+struct Fold<'a>(&'a mut Sha256);
+
+impl Fold<'_> {
+    fn kind(&mut self, kind: u8) {
+        self.0.update([kind]);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_be_bytes());
+    }
+
+    fn node(&mut self, node: NodeId) {
+        self.0.update(node.get().to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+    }
+
+    fn fate(&mut self, fate: Fate) {
+        match fate {
+            Fate::Lost => self.kind(0),
+            Fate::Cut => self.kind(1),
+            Fate::Nowhere => self.kind(2),
+            Fate::Arrives { at, again, reversed } => {
+                self.kind(3 + u8::from(reversed));
+                self.number(at.get());
+                self.number(again.map_or(u64::MAX, |again| again.get()));
+            }
+        }
+    }
+
+    /// The frequent events field by field; whatever is seldom, or new in the core, as it prints.
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::SessionCreated { session } => self.session(0, session),
+            Event::SessionDiscovered { session } => self.session(1, session),
+            Event::SessionReady { session } => self.session(2, session),
+            Event::NoncesComplete { session } => self.session(3, session),
+            Event::PartialSigsComplete { session } => self.session(4, session),
+            Event::NonceReceived { session, signer } => self.signer(5, session, *signer),
+            Event::PartialSigReceived { session, signer } => self.signer(6, session, *signer),
+            Event::SignerJoined { session, signer } => self.signer(7, session, *signer),
+            Event::SessionComplete { session, signatures } => self.signatures(8, session, signatures),
+            Event::LateSignature { session, signatures } => self.signatures(9, session, signatures),
+            other => {
+                self.kind(10);
+                self.printed(other);
+            }
+        }
+    }
+
+    fn session(&mut self, kind: u8, session: &SessionId) {
+        self.kind(kind);
+        self.0.update(session.as_bytes());
+    }
+
+    fn signer(&mut self, kind: u8, session: &SessionId, signer: SignerIndex) {
+        self.session(kind, session);
+        self.0.update(signer.get().to_be_bytes());
+    }
+
+    fn signatures(&mut self, kind: u8, session: &SessionId, signatures: &[Signature]) {
+        self.session(kind, session);
+        self.number(signatures.len() as u64);
+        signatures.iter().for_each(|signature| self.0.update(signature.as_bytes()));
+    }
+
+    /// The `Debug` text, in as many pieces as it is printed in, and an end mark that no UTF-8 text contains.
+    fn printed(&mut self, value: &impl fmt::Debug) {
+        // The writer below never fails.
+        let _ = fmt::write(self, format_args!("{value:?}"));
+        self.kind(0xff);
+    }
+}
+
+impl fmt::Write for Fold<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! What happened, step by step, and its hash: two runs are the same where their hashes are.
+
+mod fold;
+mod text;
+
+use crate::network::{Fate, NodeId};
+use crate::time::Micros;
+use core::fmt;
+use musig2_proto::{Command, CommandError, Event, Report};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// The run so far: a running SHA-256 over every step and, where asked for with
+/// [`World::recorded`](crate::World::recorded), the steps themselves.
+///
+/// Prints as text, a line for each recorded step.
+#[derive(Clone, Default)]
+pub struct Trace {
+    hasher: Sha256,
+    count: u64,
+    recorded: Option<Vec<Step>>,
+}
+
+/// Something that happened at a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Micros,
+    /// Where.
+    pub node: NodeId,
+    /// What.
+    pub action: Action,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// The node started.
+    Started,
+    /// Its application, or the test, ordered something.
+    Ordered(Command),
+    /// The node refused the order.
+    Refused(CommandError),
+    /// It was told that only time has passed.
+    Ticked,
+    /// It sent a frame.
+    Sent {
+        /// Which of the world's messages.
+        message: MessageId,
+        /// To whom; `None` where the address is no node's.
+        to: Option<NodeId>,
+        /// The frame.
+        bytes: Arc<[u8]>,
+        /// What becomes of it.
+        fate: Fate,
+    },
+    /// It published something.
+    Published {
+        /// Which of the world's messages.
+        message: MessageId,
+        /// The publication.
+        bytes: Arc<[u8]>,
+    },
+    /// What becomes of its publication on the way to one other node.
+    Spread {
+        /// Which of the world's messages.
+        message: MessageId,
+        /// To whom.
+        to: NodeId,
+        /// What becomes of it.
+        fate: Fate,
+    },
+    /// A frame or publication reached it.
+    Received {
+        /// Which of the world's messages.
+        message: MessageId,
+        /// Who sent it.
+        from: NodeId,
+    },
+    /// A frame or publication came before it had started or listened.
+    Missed {
+        /// Which of the world's messages.
+        message: MessageId,
+        /// Who sent it.
+        from: NodeId,
+    },
+    /// Its transport said that it lost a peer.
+    PeerLost(NodeId),
+    /// Its transport said that it reached a peer.
+    PeerConnected(NodeId),
+    /// It told its application something.
+    Event(Event),
+    /// It complained of a peer.
+    Reported(Report),
+}
+
+/// A message's number in its world: the how manyth frame or publication it was, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageId(pub u64);
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// The hash of a run (32 bytes): equal for equal runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TraceHash([u8; 32]);
+
+impl TraceHash {
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Trace {
+    /// The hash of all steps so far.
+    pub fn hash(&self) -> TraceHash {
+        TraceHash(self.hasher.clone().finalize().into())
+    }
+
+    /// How many steps there were.
+    pub fn steps(&self) -> u64 {
+        self.count
+    }
+
+    /// The steps, where they are recorded; empty where they are not.
+    pub fn recorded(&self) -> &[Step] {
+        self.recorded.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn record(&mut self) {
+        self.recorded.get_or_insert_default();
+    }
+
+    pub(crate) fn add(&mut self, step: Step) {
+        self.count += 1;
+        fold::step(&mut self.hasher, &step);
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push(step);
+        }
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trace({} steps, {})", self.count, self.hash())
+    }
+}

@@ -1,0 +1,113 @@
+//! Steps as text, a line each.
+
+use super::{Action, Step, Trace};
+use crate::network::Fate;
+use core::fmt;
+use musig2_proto::{Command, Event, SessionId};
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.recorded().iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>14}  {:<8}  {}", self.at.to_string(), self.node.to_string(), self.action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("starts"),
+            Self::Ordered(command) => write_command(command, f),
+            Self::Refused(error) => write!(f, "refuses: {error}"),
+            Self::Ticked => f.write_str("ticks"),
+            Self::Sent { message, to: Some(to), bytes, fate } => {
+                write!(f, "sends {message} to {to}, {} bytes: {fate}", bytes.len())
+            }
+            Self::Sent { message, to: None, bytes, fate } => {
+                write!(f, "sends {message}, {} bytes: {fate}", bytes.len())
+            }
+            Self::Published { message, bytes } => write!(f, "publishes {message}, {} bytes", bytes.len()),
+            Self::Spread { message, to, fate } => write!(f, "spreads {message} to {to}: {fate}"),
+            Self::Received { message, from } => write!(f, "receives {message} from {from}"),
+            Self::Missed { message, from } => write!(f, "misses {message} from {from}"),
+            Self::PeerLost(peer) => write!(f, "loses {peer}"),
+            Self::PeerConnected(peer) => write!(f, "reaches {peer}"),
+            Self::Event(event) => write_event(event, f),
+            Self::Reported(report) => {
+                write!(f, "reports {:?}: {}", report.source, report.offence)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost => f.write_str("lost"),
+            Self::Cut => f.write_str("lost in the partition"),
+            Self::Nowhere => f.write_str("lost, no node has that address"),
+            Self::Arrives { at, again: None, .. } => write!(f, "arrives at {at}"),
+            Self::Arrives { at, again: Some(again), .. } => write!(f, "arrives at {at} and again at {again}"),
+        }
+    }
+}
+
+/// An order in a few words.
+fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut about = |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
+    match command {
+        Command::AnnounceSession { session, .. } => about("is to announce", session),
+        Command::JoinSession { session } => about("is to join", session),
+        Command::DeclineSession { session } => about("is to decline", session),
+        Command::ShareNonces { session } => about("is to share its nonces in", session),
+        Command::SharePartialSignatures { session } => {
+            about("is to share its partial signatures in", session)
+        }
+        Command::FinalizeSession { session } => about("is to finalize", session),
+        Command::AbortSession { session, .. } => about("is to abort", session),
+        Command::CreateSession(proposal) => {
+            write!(f, "is to create a session of {} items", proposal.items().len())
+        }
+        Command::AddContact { signer, contact } => write!(f, "is told that {signer} is at {contact:?}"),
+        other => write!(f, "is ordered {other:?}"),
+    }
+}
+
+/// The first eight hex digits.
+fn short(session: &SessionId) -> String {
+    session.to_string().chars().take(8).collect()
+}
+
+/// As it prints, with the first eight hex digits of the session and no signatures.
+fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let session = short(&event.session());
+    match event {
+        Event::SessionCreated { .. } => write!(f, "created session {session}"),
+        Event::SessionDiscovered { .. } => write!(f, "discovered session {session}"),
+        Event::SessionReady { .. } => write!(f, "session {session} ready"),
+        Event::NonceReceived { signer, .. } => write!(f, "nonces of signer {signer} in session {session}"),
+        Event::NoncesComplete { .. } => write!(f, "all nonces in session {session}"),
+        Event::PartialSigReceived { signer, .. } => {
+            write!(f, "partial signatures of signer {signer} in session {session}")
+        }
+        Event::PartialSigsComplete { .. } => write!(f, "all partial signatures in session {session}"),
+        Event::SessionComplete { .. } => write!(f, "session {session} COMPLETE"),
+        Event::SessionAborted { cause, released, .. } => {
+            write!(f, "session {session} ABORTED: {cause:?}, released: {released}")
+        }
+        Event::SessionError { error, .. } => write!(f, "session {session} error: {error}"),
+        Event::SignerJoined { signer, .. } => write!(f, "signer {signer} joined session {session}"),
+        Event::Stalled { phase, awaiting, .. } => {
+            write!(f, "session {session} stalled in {phase:?}, awaiting {awaiting:?}")
+        }
+        Event::AttemptRestarted { attempt, .. } => {
+            write!(f, "session {session} restarted: attempt {attempt}")
+        }
+        Event::LateSignature { .. } => write!(f, "session {session}: late signatures"),
+        other => write!(f, "{other:?}"),
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a run or an order failed.
+
+use crate::network::NodeId;
+use crate::time::Micros;
+use musig2_proto::{CommandError, SessionId};
+
+/// Why a run was given up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Sessions are still open at the plan's time limit.
+    #[error("not quiet by {limit}; open: {}", list(.open))]
+    NotQuiet {
+        /// The plan's time limit.
+        limit: Micros,
+        /// What has not ended where.
+        open: Vec<(NodeId, SessionId)>,
+    },
+    /// The plan's step limit was reached: nodes keep each other busy for nothing, or the limit is too low.
+    #[error("{limit} steps by {at}: a livelock, or `step_limit` is too low; open: {}", list(.open))]
+    TooManySteps {
+        /// The plan's step limit.
+        limit: u64,
+        /// When it was reached.
+        at: Micros,
+        /// What has not ended where.
+        open: Vec<(NodeId, SessionId)>,
+    },
+    /// A node wants to be woken again and again at one moment.
+    #[error("{node} still has the deadline {at} after {ticks} ticks at that moment")]
+    StuckDeadline {
+        /// Which node.
+        node: NodeId,
+        /// The moment.
+        at: Micros,
+        /// How often it was woken.
+        ticks: u32,
+    },
+    /// A node did not take its key or its own contact.
+    #[error("{node} cannot start: {reason}")]
+    CannotStart {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// The node has not started.
+    #[error("{0} has not started")]
+    NotStarted(NodeId),
+    /// The node refused.
+    #[error("{node} refused: {error}")]
+    Refused {
+        /// Which node.
+        node: NodeId,
+        /// Why.
+        error: CommandError,
+    },
+}
+
+fn list(open: &[(NodeId, SessionId)]) -> String {
+    open.iter().map(|(node, session)| format!("session {session} on {node}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,81 @@
+//! A place for a node: its key, its generator, its application, and the deadline it is woken at.
+
+use crate::application::Application;
+use crate::chance::{Chance, Decision, Domain};
+use crate::network::NodeId;
+use crate::oracle::Engine;
+use crate::time::Micros;
+use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey};
+use rand_chacha::ChaCha20Rng;
+
+pub(super) struct Host<C: Engine> {
+    pub(super) public_key: PublicKey,
+    pub(super) application: Application,
+    /// The deadline that the node is to be woken at.
+    pub(super) wake: Option<Micros>,
+    /// Wakes at one moment, in a row.
+    pub(super) ticks: (Micros, u32),
+    running: Option<Running<C>>,
+    /// How often the node has started: each life has a generator of its own.
+    starts: u64,
+}
+
+struct Running<C: Engine> {
+    node: Node<C>,
+    rng: ChaCha20Rng,
+}
+
+impl<C: Engine> Host<C> {
+    pub(super) fn new(chance: &Chance, node: NodeId) -> Self {
+        Self {
+            public_key: keypair::<C>(chance, node).1,
+            application: Application::default(),
+            wake: None,
+            ticks: (Micros::ZERO, 0),
+            running: None,
+            starts: 0,
+        }
+    }
+
+    /// Starts the node with its key.
+    pub(super) fn start(&mut self, chance: &Chance, id: NodeId, config: Config) -> Result<(), String> {
+        let mut node = Node::new(config).map_err(|error| error.to_string())?;
+        node.add_key(&keypair::<C>(chance, id).0).map_err(|error| error.to_string())?;
+        let rng = chance.generator(Decision::of_node(Domain::NodeRng, id, self.starts));
+        self.starts += 1;
+        self.running = Some(Running { node, rng });
+        Ok(())
+    }
+
+    pub(super) fn node(&self) -> Option<&Node<C>> {
+        self.running.as_ref().map(|running| &running.node)
+    }
+
+    /// `None` where the node has not started.
+    pub(super) fn handle(&mut self, now: Micros, input: Input) -> Option<Vec<Output>> {
+        let running = self.running.as_mut()?;
+        Some(running.node.handle(now.to_timestamp(), &mut running.rng, input))
+    }
+
+    /// `None` where the node has not started.
+    pub(super) fn execute(
+        &mut self,
+        now: Micros,
+        command: Command,
+    ) -> Option<Result<Vec<Output>, CommandError>> {
+        let running = self.running.as_mut()?;
+        Some(running.node.execute(now.to_timestamp(), &mut running.rng, command))
+    }
+}
+
+/// A node's keys. Only the seed and its number matter.
+fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
+    let mut tries = 0;
+    loop {
+        let secret = SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));
+        if let Ok(keypair) = C::keypair(&secret) {
+            return (secret, C::public_key(&keypair));
+        }
+        tries += 1;
+    }
+}

@@ -1,0 +1,260 @@
+//! The simulation: nodes, network and applications in one thread and virtual time.
+
+mod error;
+mod host;
+mod run;
+
+pub use error::{OrderError, RunError};
+
+use crate::application::Application;
+use crate::chance::Chance;
+use crate::network::{NodeId, Router};
+use crate::oracle::{self, Engine, Violation};
+use crate::plan::{Plan, PlanError};
+use crate::queue::{Happening, Queue};
+use crate::time::Micros;
+use crate::trace::Trace;
+use host::Host;
+use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
+
+/// A discrete-event simulation of real [`Node`]s: it carries their frames and publications as the [`Plan`] says, wakes
+/// them at their deadlines, and answers for their applications. The same plan always gives the same run.
+///
+/// ```
+/// use musig2_sim::{Plan, Probability, World};
+///
+/// let plan = Plan::one_session(3).with_seed(1).with_loss(Probability::percent(10));
+/// let mut world: World = World::new(plan)?;
+/// world.run_until_quiet()?;
+/// world.check()?;
+/// println!("signed after {} with {} frames", world.now(), world.counters().frames);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct World<C: Engine = DefaultCrypto> {
+    plan: Plan,
+    chance: Chance,
+    router: Router,
+    queue: Queue,
+    hosts: Vec<Host<C>>,
+    /// The names of the plan's sessions, as far as they were made.
+    sessions: Vec<Option<SessionId>>,
+    now: Micros,
+    counters: Counters,
+    trace: Trace,
+}
+
+/// How many messages there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Frames that nodes sent.
+    pub frames: u64,
+    /// Bytes in them.
+    pub frame_bytes: u64,
+    /// Publications that nodes made.
+    pub publications: u64,
+    /// Frames and publications that reached a node, duplicates included.
+    pub received: u64,
+    /// Frames, and publications to one node, that were lost: by chance, in a partition, or for want of a node there.
+    pub lost: u64,
+    /// Frames, and publications to one node, that came twice.
+    pub duplicated: u64,
+}
+
+impl<C: Engine> World<C> {
+    /// Sets the world up, at moment zero.
+    ///
+    /// # Errors
+    /// Where the plan contradicts itself.
+    pub fn new(plan: Plan) -> Result<Self, PlanError> {
+        plan.check()?;
+        Node::<C>::new(plan.config.clone())?;
+        let chance = Chance::new(plan.seed);
+        let hosts = plan.node_ids().map(|node| Host::new(&chance, node)).collect();
+        let mut queue = Queue::default();
+        for (node, plan) in plan.node_ids().zip(&plan.nodes) {
+            queue.add(plan.starts_at, Happening::Start(node));
+        }
+        for (session, plan) in plan.sessions.iter().enumerate() {
+            queue.add(plan.at, Happening::Propose(session));
+        }
+        for partition in &plan.network.partitions {
+            let until = partition.until.min(plan.network.heals_at.unwrap_or(partition.until));
+            let noticed = partition.noticed_after.map(|delay| partition.from + delay);
+            let Some(noticed) = noticed.filter(|noticed| *noticed < until) else { continue };
+            for (node, peer) in partition.pairs() {
+                queue.add(noticed, Happening::PeerLost { node, peer });
+                queue.add(until, Happening::PeerConnected { node, peer });
+            }
+        }
+        Ok(Self {
+            router: Router::new(plan.network.clone(), chance.clone()),
+            chance,
+            queue,
+            hosts,
+            sessions: vec![None; plan.sessions.len()],
+            now: Micros::ZERO,
+            counters: Counters::default(),
+            trace: Trace::default(),
+            plan,
+        })
+    }
+
+    /// Records every step from now on, for [`Trace::recorded`] and for printing.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.trace.record();
+        self
+    }
+
+    /// Runs until nothing is on its way and every session that was made or joined somewhere has ended there. (What a node
+    /// that is done does later, see with [`World::run_until`].)
+    ///
+    /// # Errors
+    /// Where a limit of the plan is reached first.
+    pub fn run_until_quiet(&mut self) -> Result<(), RunError> {
+        while !self.is_quiet() {
+            if self.queue.next_at().is_none_or(|at| at > self.plan.time_limit) {
+                return Err(RunError::NotQuiet { limit: self.plan.time_limit, open: self.open() });
+            }
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Runs until this moment: everything before it and at it has happened then.
+    ///
+    /// # Errors
+    /// Where the plan's step limit is reached first.
+    pub fn run_until(&mut self, moment: Micros) -> Result<(), RunError> {
+        while self.queue.next_at().is_some_and(|at| at <= moment) {
+            self.step()?;
+        }
+        self.now = self.now.max(moment);
+        Ok(())
+    }
+
+    /// Lets a node's application order something now, as a test wants it.
+    ///
+    /// # Errors
+    /// Where the node has not started, or refuses.
+    pub fn command(&mut self, node: NodeId, command: Command) -> Result<(), OrderError> {
+        self.order(node, command)
+    }
+
+    /// Checks everything that must hold of a run once it is quiet.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn check(&self) -> Result<(), Violation> {
+        self.check_safety()?;
+        self.check_liveness()
+    }
+
+    /// Checks what must hold at every moment, whatever the network does: one end for each node and session; good
+    /// signatures under independently computed keys, the same on every node, over what was proposed and approved by all.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn check_safety(&self) -> Result<(), Violation> {
+        oracle::safety(self)
+    }
+
+    /// Checks that every session that all its signers approve is complete on each of them.
+    ///
+    /// # Errors
+    /// Says which is not, and how far it is.
+    pub fn check_liveness(&self) -> Result<(), Violation> {
+        oracle::liveness(self)
+    }
+
+    /// What the world runs by.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// How many messages there were so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// A node, where it has started.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn node(&self, node: NodeId) -> Option<&Node<C>> {
+        self.hosts[node.as_usize()].node()
+    }
+
+    /// What a node's application did and was told.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn application(&self, node: NodeId) -> &Application {
+        &self.hosts[node.as_usize()].application
+    }
+
+    /// A node's public key.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn public_key(&self, node: NodeId) -> PublicKey {
+        self.hosts[node.as_usize()].public_key
+    }
+
+    /// The name of the plan's session of this number; `None` until it is made.
+    pub fn session_id(&self, session: usize) -> Option<SessionId> {
+        self.sessions.get(session).copied().flatten()
+    }
+
+    /// The plan's session of this number as it stands on a node, where the node knows it.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn view(&self, node: NodeId, session: usize) -> Option<SessionView> {
+        self.node(node)?.session(&self.session_id(session)?)
+    }
+
+    /// When the last of its signers completed the plan's session of this number; `None` until all have.
+    pub fn completed_at(&self, session: usize) -> Option<Micros> {
+        let id = self.session_id(session)?;
+        let signers = &self.plan.sessions.get(session)?.signers;
+        let ends = signers.iter().map(|&signer| match self.application(signer).terminal(&id)? {
+            (at, Event::SessionComplete { .. }) => Some(at),
+            _ => None,
+        });
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// The sessions that were made: their numbers and names.
+    pub(crate) fn session_ids(&self) -> impl Iterator<Item = (usize, SessionId)> {
+        self.sessions.iter().enumerate().filter_map(|(session, id)| Some((session, (*id)?)))
+    }
+
+    /// The keys of a session's signers, sorted (BIP327 KeySort).
+    pub(crate) fn sorted_keys(&self, session: usize) -> Vec<PublicKey> {
+        let signers = self.plan.sessions.get(session).into_iter().flat_map(|plan| &plan.signers);
+        let mut keys: Vec<_> = signers.map(|&signer| self.public_key(signer)).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.queue.is_idle() && self.hosts.iter().all(|host| host.application.open.is_empty())
+    }
+
+    fn open(&self) -> Vec<(NodeId, SessionId)> {
+        let nodes = self.plan.node_ids().zip(&self.hosts);
+        nodes.flat_map(|(node, host)| host.application.open.iter().map(move |&id| (node, id))).collect()
+    }
+}

@@ -1,0 +1,259 @@
+//! One step of the simulation, and what follows from it.
+
+use super::{OrderError, RunError, World};
+use crate::network::{Channel, Fate, NodeId};
+use crate::oracle::Engine;
+use crate::queue::{Arrival, Happening};
+use crate::time::Micros;
+use crate::trace::{Action, MessageId, Step};
+use musig2_proto::{Command, Contact, Destination, Event, Input, Output, Source};
+use std::sync::Arc;
+
+/// A node woken more often than this at one moment does not move its deadline on.
+const MAX_TICKS_AT_ONCE: u32 = 1_000;
+
+impl<C: Engine> World<C> {
+    /// Lets the next thing happen. `false` where nothing is left to happen.
+    ///
+    /// # Errors
+    /// Where the plan's step limit is reached, or a node is stuck.
+    pub fn step(&mut self) -> Result<bool, RunError> {
+        let Some((at, happening)) = self.queue.pop() else { return Ok(false) };
+        self.now = self.now.max(at);
+        match happening {
+            Happening::Start(node) => self.start(node)?,
+            Happening::Propose(session) => self.propose(session),
+            Happening::Arrive(arrival) => self.arrive(arrival),
+            Happening::Order(node, command) => {
+                // A refusal is in the application's notes and the trace, where the oracles find it.
+                let _ = self.order(node, command);
+            }
+            Happening::PeerLost { node, peer } => {
+                self.tell(node, Action::PeerLost(peer), Input::PeerLost(source(peer)));
+            }
+            Happening::PeerConnected { node, peer } => {
+                self.tell(node, Action::PeerConnected(peer), Input::PeerConnected(source(peer)));
+            }
+            Happening::Wake(node) => self.wake(node, at)?,
+        }
+        let limit = self.plan.step_limit;
+        if self.trace.steps() > limit {
+            return Err(RunError::TooManySteps { limit, at: self.now, open: self.open() });
+        }
+        Ok(true)
+    }
+
+    pub(super) fn order(&mut self, node: NodeId, command: Command) -> Result<(), OrderError> {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(node.as_usize()) else {
+            return Err(OrderError::NotStarted(node));
+        };
+        let answer = host.execute(now, command.clone()).ok_or(OrderError::NotStarted(node))?;
+        self.note(node, Action::Ordered(command.clone()));
+        let application = &mut self.hosts[node.as_usize()].application;
+        match answer {
+            Ok(outputs) => {
+                application.ordered(&command);
+                self.absorb(node, outputs);
+                Ok(())
+            }
+            Err(error) => {
+                application.refusals.push((now, command, error.clone()));
+                self.note(node, Action::Refused(error.clone()));
+                Err(OrderError::Refused { node, error })
+            }
+        }
+    }
+
+    fn start(&mut self, node: NodeId) -> Result<(), RunError> {
+        let config = self.plan.config.clone();
+        let cannot = |reason| RunError::CannotStart { node, reason };
+        self.hosts[node.as_usize()].start(&self.chance, node, config).map_err(cannot)?;
+        self.note(node, Action::Started);
+        let mut orders = vec![Command::SetContact(contact(node))];
+        if self.plan.known_contacts {
+            let others = self.plan.node_ids().filter(|&other| other != node);
+            orders.extend(others.map(|other| Command::AddContact {
+                signer: self.public_key(other),
+                contact: contact(other),
+            }));
+        }
+        for order in orders {
+            self.order(node, order).map_err(|error| cannot(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a session and announces it. Where the node refuses, its application's notes and the trace say so.
+    fn propose(&mut self, session: usize) {
+        let Some(plan) = self.plan.sessions.get(session) else { return };
+        let (node, audience) = (plan.coordinator, plan.audience());
+        let proposal = plan.proposal(self.sorted_keys(session));
+        let known = self.application(node).events.len();
+        if self.order(node, Command::CreateSession(proposal)).is_err() {
+            return;
+        }
+        let told = self.application(node).events.iter().skip(known);
+        let id = told.into_iter().find_map(|(_, event)| match event {
+            Event::SessionCreated { session } => Some(*session),
+            _ => None,
+        });
+        self.sessions[session] = id;
+        if let Some(session) = id {
+            let _ = self.order(node, Command::AnnounceSession { session, audience });
+        }
+    }
+
+    fn arrive(&mut self, Arrival { message, channel, from, to, bytes }: Arrival) {
+        let deaf = channel == Channel::Gossip
+            && self.plan.nodes.get(to.as_usize()).is_none_or(|plan| self.now < plan.listens_at);
+        if deaf || self.node(to).is_none() {
+            self.counters.lost += 1;
+            self.note(to, Action::Missed { message, from });
+            return;
+        }
+        self.counters.received += 1;
+        let (from_handle, bytes) = (source(from), bytes.to_vec());
+        let input = match channel {
+            Channel::Frame => Input::Frame { from: from_handle, bytes },
+            Channel::Gossip => Input::Announcement { from: from_handle, bytes },
+        };
+        self.tell(to, Action::Received { message, from }, input);
+    }
+
+    fn wake(&mut self, node: NodeId, at: Micros) -> Result<(), RunError> {
+        let host = &mut self.hosts[node.as_usize()];
+        if host.wake != Some(at) {
+            return Ok(());
+        }
+        host.wake = None;
+        host.ticks = if host.ticks.0 == at { (at, host.ticks.1 + 1) } else { (at, 1) };
+        let ticks = host.ticks.1;
+        if ticks > MAX_TICKS_AT_ONCE {
+            return Err(RunError::StuckDeadline { node, at, ticks });
+        }
+        self.tell(node, Action::Ticked, Input::Tick);
+        Ok(())
+    }
+
+    /// Gives a node an input, where it has started.
+    fn tell(&mut self, node: NodeId, action: Action, input: Input) {
+        let now = self.now;
+        let Some(outputs) = self.hosts[node.as_usize()].handle(now, input) else { return };
+        self.note(node, action);
+        self.absorb(node, outputs);
+    }
+
+    /// Carries out what a node returned, in its order.
+    fn absorb(&mut self, node: NodeId, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Publish(bytes) => self.publish(node, bytes.into()),
+                Output::Send { to, bytes } => self.send(node, &to, bytes.into()),
+                Output::Event(event) => self.event(node, event),
+                Output::Report(report) => {
+                    self.note(node, Action::Reported(report.clone()));
+                    let now = self.now;
+                    self.hosts[node.as_usize()].application.reports.push((now, report));
+                }
+                other => unreachable!("the simulator does not know the output {other:?}"),
+            }
+        }
+        self.schedule_wake(node);
+    }
+
+    fn publish(&mut self, from: NodeId, bytes: Arc<[u8]>) {
+        let message = self.next_message();
+        self.counters.publications += 1;
+        self.note(from, Action::Published { message, bytes: Arc::clone(&bytes) });
+        for to in self.plan.node_ids().filter(|&to| to != from) {
+            let fate = self.router.route(self.now, Channel::Gossip, from, to);
+            self.note(from, Action::Spread { message, to, fate });
+            self.carry(message, Channel::Gossip, from, to, &bytes, fate);
+        }
+    }
+
+    fn send(&mut self, from: NodeId, to: &Destination, bytes: Arc<[u8]>) {
+        let message = self.next_message();
+        self.counters.frames += 1;
+        self.counters.frame_bytes += bytes.len() as u64;
+        let address = match to {
+            Destination::Contact(contact) => contact.as_bytes(),
+            Destination::Source(source) => source.as_bytes(),
+        };
+        let to = NodeId::from_address(address).filter(|to| to.as_usize() < self.hosts.len());
+        let fate = to.map_or(Fate::Nowhere, |to| self.router.route(self.now, Channel::Frame, from, to));
+        self.note(from, Action::Sent { message, to, bytes: Arc::clone(&bytes), fate });
+        match to {
+            Some(to) => self.carry(message, Channel::Frame, from, to, &bytes, fate),
+            None => self.counters.lost += 1,
+        }
+    }
+
+    /// Puts a message on its way.
+    fn carry(
+        &mut self,
+        message: MessageId,
+        channel: Channel,
+        from: NodeId,
+        to: NodeId,
+        bytes: &Arc<[u8]>,
+        fate: Fate,
+    ) {
+        let Fate::Arrives { at, again, reversed } = fate else {
+            self.counters.lost += 1;
+            return;
+        };
+        let arrival = || Happening::Arrive(Arrival { message, channel, from, to, bytes: Arc::clone(bytes) });
+        if reversed {
+            self.queue.add_reversed(at, arrival());
+        } else {
+            self.queue.add(at, arrival());
+        }
+        if let Some(again) = again {
+            self.counters.duplicated += 1;
+            self.queue.add(again, arrival());
+        }
+    }
+
+    fn event(&mut self, node: NodeId, event: Event) {
+        self.note(node, Action::Event(event.clone()));
+        let Some(plan) = self.plan.nodes.get(node.as_usize()) else { return };
+        let application = &mut self.hosts[node.as_usize()].application;
+        let answer = application.told(self.now, event, plan, self.plan.config.stepping);
+        if let Some((delay, command)) = answer {
+            self.queue.add(self.now + delay, Happening::Order(node, command));
+        }
+    }
+
+    /// Sees to it that the node is woken at its deadline as it is now.
+    fn schedule_wake(&mut self, node: NodeId) {
+        let deadline = self.node(node).and_then(musig2_proto::Node::next_deadline);
+        let wake = deadline.map(|deadline| Micros::from_timestamp(deadline).max(self.now));
+        let host = &mut self.hosts[node.as_usize()];
+        if host.wake == wake {
+            return;
+        }
+        host.wake = wake;
+        if let Some(at) = wake {
+            self.queue.add(at, Happening::Wake(node));
+        }
+    }
+
+    fn next_message(&self) -> MessageId {
+        MessageId(self.counters.frames + self.counters.publications)
+    }
+
+    fn note(&mut self, node: NodeId, action: Action) {
+        self.trace.add(Step { at: self.now, node, action });
+    }
+}
+
+fn source(node: NodeId) -> Source {
+    Source::new(node.address())
+}
+
+fn contact(node: NodeId) -> Contact {
+    // A node's address is two bytes, and a contact has room for many more.
+    Contact::new(node.address().to_vec()).unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
+}

@@ -1,0 +1,255 @@
+//! Sessions over a simulated network with faults. Every test ends with [`signed`]: the signatures of every signer, checked
+//! under the tweaked aggregate key by two libraries, neither of them through the core.
+
+use core::time::Duration;
+use musig2_proto::{
+    ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, PlainTweak, Signature,
+    Stepping, Topology, Tweak, TweakKind, TweakScalar, XOnlyPublicKey,
+};
+use musig2_sim::{
+    Answer, Bip340, Judge, Latency, Micros, NodeId, Partition, Plan, Probability, SessionPlan, World,
+};
+
+const ALICE: NodeId = NodeId::new(0);
+const BOB: NodeId = NodeId::new(1);
+const CAROL: NodeId = NodeId::new(2);
+
+/// Runs to the end; every signer must have every signature.
+fn signed(plan: Plan) -> World {
+    let mut world = World::new(plan).unwrap();
+    finish(&mut world);
+    world
+}
+
+fn finish(world: &mut World) {
+    let seed = world.plan().seed;
+    world.run_until_quiet().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    world.check().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    verify_with_libsecp256k1(world);
+}
+
+/// `World::check` has verified with the `musig2` crate, and that all signers hold the same bytes; this is the second opinion.
+fn verify_with_libsecp256k1(world: &World) {
+    for (session, plan) in world.plan().sessions.iter().enumerate() {
+        let mut signers: Vec<_> = plan.signers.iter().map(|&node| world.public_key(node)).collect();
+        signers.sort();
+        let view = world.view(plan.coordinator, session).unwrap();
+        let signatures = view.signatures.unwrap();
+        assert_eq!(signatures.len(), plan.items.len());
+        for (item, signature) in plan.items.iter().zip(&signatures) {
+            let key = Bip340::output_key(&signers, item).unwrap();
+            assert!(is_valid(&key, item.message(), signature));
+        }
+    }
+}
+
+fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> bool {
+    let key = secp256k1::XOnlyPublicKey::from_byte_array(key.to_bytes()).unwrap();
+    let signature = secp256k1::schnorr::Signature::from_byte_array(signature.to_bytes());
+    secp256k1::schnorr::verify(&signature, message.as_bytes(), &key).is_ok()
+}
+
+/// Loses and duplicates a tenth of everything, from the first moment to the last, and lets messages overtake each other.
+fn rough(plan: Plan) -> Plan {
+    plan.with_loss(Probability::percent(10))
+        .with_duplication(Probability::percent(10))
+        .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(150) })
+        .with_delays(Probability::percent(5), Latency::Constant(Micros::from_secs(2)))
+}
+
+#[test]
+fn three_signers_finish_on_a_rough_network_with_each_of_200_seeds() {
+    for seed in 0..200 {
+        let world = signed(rough(Plan::one_session(3)).with_seed(seed));
+        assert!(world.completed_at(0).unwrap() < Micros::from_secs(60), "seed {seed}");
+    }
+}
+
+#[test]
+fn fifteen_signers_finish_on_a_rough_network_with_each_of_200_seeds() {
+    for seed in 0..200 {
+        let world = signed(rough(Plan::one_session(15)).with_seed(seed));
+        assert!(world.counters().lost > 0 && world.counters().duplicated > 0, "seed {seed}");
+        assert!(world.completed_at(0).unwrap() < Micros::from_secs(60), "seed {seed}");
+    }
+}
+
+#[test]
+fn signers_behind_a_hub_finish_on_a_rough_network_with_each_of_200_seeds() {
+    let config = Config::default().with_topology(Topology::Hub);
+    for seed in 0..200 {
+        signed(rough(Plan::one_session(5)).with_config(config.clone()).with_seed(seed));
+    }
+}
+
+#[test]
+fn drawn_plans_finish_with_each_of_200_seeds() {
+    for seed in 0..200 {
+        signed(Plan::from_seed(seed));
+    }
+}
+
+#[test]
+fn a_partition_heals_and_the_session_finishes() {
+    let [from, until] = [30, 20_000].map(Micros::from_millis);
+    let partition = Partition::new([ALICE, BOB], [CAROL]).during(from, until);
+    for plan in [
+        Plan::one_session(3).with_partition(partition.clone()),
+        Plan::one_session(3).with_partition(partition.noticed_after(Micros::from_secs(5))),
+    ] {
+        let mut world: World = World::new(plan).unwrap();
+        world.run_until(until).unwrap();
+        assert!(world.completed_at(0).is_none(), "the partition came too late to matter");
+        finish(&mut world);
+        let late = world.completed_at(0).unwrap().saturating_sub(until);
+        assert!(late < Micros::from_secs(10), "finished {late} after the partition");
+    }
+}
+
+#[test]
+fn a_late_joiner_is_waited_for() {
+    let late = Micros::from_secs(45);
+    let started = signed(Plan::one_session(3).with_late_start(BOB, late));
+    let listened = signed(Plan::one_session(3).with_late_listener(BOB, late));
+    let approved = signed(Plan::one_session(3).with_approval(BOB, Answer::After(late)));
+    for world in [started, listened, approved] {
+        let completed = world.completed_at(0).unwrap();
+        assert!(completed > late && completed < late + Micros::from_secs(30), "finished at {completed}");
+    }
+}
+
+#[test]
+fn a_duplicate_of_every_message_changes_nothing() {
+    for seed in 0..20 {
+        let once = signed(Plan::one_session(3).with_known_contacts().with_seed(seed));
+        let twice = signed(
+            Plan::one_session(3).with_known_contacts().with_seed(seed).with_duplication(Probability::ALWAYS),
+        );
+        assert_eq!(twice.counters().frames, once.counters().frames, "a duplicate is not answered");
+        assert_eq!(twice.completed_at(0), once.completed_at(0));
+        for node in [ALICE, BOB, CAROL] {
+            let events = |world: &World| world.application(node).events.clone();
+            assert_eq!(events(&twice), events(&once));
+            assert!(twice.application(node).reports.is_empty());
+        }
+    }
+}
+
+#[test]
+fn messages_in_reverse_order_are_as_good() {
+    for seed in 0..20 {
+        signed(Plan::one_session(4).with_seed(seed).with_reversal(Micros::from_millis(500)));
+    }
+}
+
+#[test]
+fn a_batch_of_64_items_with_different_tweaks_is_one_session() {
+    let config = Config::default().with_raw_tweaks_allowed(true);
+    let session = SessionPlan::new(NodeId::first(3)).with_items((0..64).map(item));
+    let plan = Plan::new(3).with_config(config).with_known_contacts().with_session(session);
+    let world = signed(plan.clone());
+    assert_eq!(world.counters().frames, 12, "as many as for one item");
+    signed(rough(plan));
+}
+
+/// Another message and other tweaks for each number.
+fn item(number: u8) -> Item {
+    let root = Tweak::Taproot { merkle_root: Some(MerkleRoot::new([number; 32])) };
+    let path = DerivationPath::new(vec![u32::from(number), 7]).unwrap();
+    let child = Tweak::Bip32 { chain_code: ChainCode::BIP328, path };
+    let raw = |kind| Tweak::Raw(PlainTweak { kind, scalar: TweakScalar::new([number + 1; 32]) });
+    let tweaks = match number % 8 {
+        0 => vec![],
+        1 => vec![Tweak::BIP86],
+        2 => vec![root],
+        3 => vec![child],
+        4 => vec![child, Tweak::BIP86],
+        5 => vec![child, root],
+        6 => vec![raw(TweakKind::Plain), raw(TweakKind::XOnly)],
+        _ => vec![raw(TweakKind::XOnly), child, root],
+    };
+    Item::new(Message::new([number; 32])).with_tweaks(tweaks).unwrap()
+}
+
+#[test]
+fn applications_can_step_through_every_round_by_hand() {
+    let config = Config::default().with_stepping(Stepping::Manual);
+    let plan = Plan::one_session(3).with_config(config).with_stepping(Answer::Never);
+    let mut world: World = World::new(plan).unwrap();
+    let pause = Micros::from_secs(5);
+    world.run_until(pause).unwrap();
+    let session = world.session_id(0).unwrap();
+    let everyone = [ALICE, BOB, CAROL];
+    let reached = |world: &World, event: &Event| {
+        everyone.iter().all(|&node| world.application(node).events.iter().any(|(_, told)| told == event))
+    };
+    let rounds = [
+        (Event::SessionReady { session }, Command::ShareNonces { session }),
+        (Event::NoncesComplete { session }, Command::SharePartialSignatures { session }),
+        (Event::PartialSigsComplete { session }, Command::FinalizeSession { session }),
+    ];
+    for (event, command) in rounds {
+        assert!(reached(&world, &event), "{event:?}");
+        for node in everyone {
+            world.command(node, command.clone()).unwrap();
+        }
+        let next = world.now() + pause;
+        world.run_until(next).unwrap();
+    }
+    finish(&mut world);
+    assert_eq!(world.now().get() / pause.get(), 4);
+}
+
+#[test]
+fn applications_that_step_by_themselves_finish_on_a_rough_network() {
+    let config = Config::default().with_stepping(Stepping::Manual);
+    for seed in 0..20 {
+        let plan = rough(Plan::one_session(3)).with_config(config.clone()).with_seed(seed);
+        signed(plan.with_stepping(Answer::After(Micros::from_millis(700))));
+    }
+}
+
+#[test]
+fn a_private_session_is_published_to_nobody() {
+    let plan =
+        Plan::new(4).with_known_contacts().with_session(SessionPlan::new([ALICE, BOB, CAROL]).private());
+    let world = signed(plan);
+    assert_eq!(world.counters().publications, 0);
+    assert!(world.application(NodeId::new(3)).events.is_empty());
+}
+
+#[test]
+fn ten_sessions_at_once_do_not_disturb_each_other() {
+    let signers = [[ALICE, BOB], [BOB, CAROL], [CAROL, ALICE]];
+    let plan = (0..10).fold(rough(Plan::new(3)), |plan, number| {
+        let items = [item(number)];
+        let session = SessionPlan::new(signers[usize::from(number) % 3])
+            .at(Micros::from_millis(u64::from(number) * 20))
+            .with_items(items);
+        plan.with_session(session)
+    });
+    let config = Config::default().with_raw_tweaks_allowed(true);
+    signed(plan.with_config(config));
+}
+
+#[test]
+fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited() {
+    let config = Config::default().with_announcement_ttl(Duration::from_secs(60));
+    let plan = Plan::one_session(3).with_config(config).with_approval(CAROL, Answer::Never);
+    let mut world: World = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    let id = world.session_id(0).unwrap();
+    let view = world.view(ALICE, 0).unwrap();
+    let carol = view.manifest.index_of(&world.public_key(CAROL)).unwrap();
+    for node in [ALICE, BOB] {
+        let (at, end) = world.application(node).terminal(&id).unwrap();
+        assert!(at >= Micros::from_secs(60));
+        let Event::SessionAborted { cause, released: false, .. } = end else { panic!("{end:?}") };
+        let musig2_proto::AbortCause::TimedOut { awaiting, .. } = cause else { panic!("{cause:?}") };
+        assert_eq!(*awaiting, [carol]);
+    }
+    assert!(
+        world.application(CAROL).terminal(&id).is_none() || !world.application(CAROL).approved.contains(&id)
+    );
+}
