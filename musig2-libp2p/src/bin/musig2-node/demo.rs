@@ -1,10 +1,11 @@
 //! `musig2-node demo`: real nodes on this machine find one another and sign.
 
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
-use crate::steps::{Ending, Session, Step};
+use crate::steps::{Session, Step};
 use crate::verify;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
@@ -247,7 +248,7 @@ impl<'a> Demo<'a> {
         let mut text = String::new();
         for (place, node) in self.nodes.iter().enumerate() {
             let state = match node.session(session).await {
-                Ok(Some(view)) => Ending::gave_up(&view, "unfinished".into()).to_string(),
+                Ok(Some(view)) => Ending::gave_up(&view, "unfinished").to_string(),
                 Ok(None) => "has not heard of the session".into(),
                 Err(error) => error.to_string(),
             };

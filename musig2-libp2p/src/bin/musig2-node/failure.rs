@@ -1,16 +1,15 @@
 //! How a command fails: what is said, and the exit code.
 
 use crate::approval::ApprovalError;
+use crate::ending::{Ending, Signer};
 use crate::keyfile::KeyFileError;
 use crate::result::ReadResultError;
-use crate::steps::{Ending, Signer};
 use crate::verify::Problem;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{CommandError, SessionId};
 use musig2_libp2p::{HandleError, StartError};
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Why a command did not do what it was asked to.
@@ -20,10 +19,10 @@ pub(crate) enum Failure {
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
     Approval(#[from] ApprovalError),
-    #[error("{}: cannot read: {error}", .file.display())]
-    Input { file: PathBuf, error: io::Error },
-    #[error("{}: {error}", .file.display())]
-    ResultFile { file: PathBuf, error: ReadResultError },
+    #[error("{name}: cannot read: {error}")]
+    Input { name: String, error: io::Error },
+    #[error("{name}: {error}")]
+    ResultFile { name: String, error: ReadResultError },
     #[error("{0}")]
     Usage(String),
     #[error("the result is wrong: {0}")]

@@ -3,6 +3,7 @@
 mod approval;
 mod cosign;
 mod demo;
+mod ending;
 mod failure;
 mod keyfile;
 mod keygen;
@@ -14,6 +15,7 @@ mod report;
 mod result;
 mod rules;
 mod steps;
+mod terms;
 mod verify;
 
 use clap::{Parser, Subcommand};

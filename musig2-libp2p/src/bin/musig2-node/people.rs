@@ -1,11 +1,13 @@
 //! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
 
+use crate::ending::{Ending, Signer};
 use crate::report::{Line, short};
 use crate::result::{ResultTweakKind, SessionResult};
-use crate::steps::{Ending, Session, Signer, Step, Terms};
+use crate::steps::{Session, Step};
+use crate::terms::Terms;
 use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
-use musig2_libp2p::musig2_proto::{ChainCode, Tweak};
+use musig2_libp2p::musig2_proto::{ChainCode, Item, Tweak};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -109,8 +111,7 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         ),
         Step::VerifiedIndependently { items } => writeln!(
             out,
-            "{GOOD}{} of {items} verify{GOOD:#}: BIP340, under the key that the signers and tweaks give, checked by another library (musig2 over k256)",
-            items,
+            "{GOOD}{items} of {items} verify{GOOD:#} (BIP340, under the key that signers and tweaks give; checked by another library)",
         ),
         Step::Other { description } => writeln!(out, "{description}"),
     }
@@ -140,7 +141,7 @@ fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
         writeln!(out, "    signer {place:<5} {key}{you}{coordinator}")?;
     }
     for (place, (item, tweaks)) in
-        terms.items.iter().zip(terms.manifest.items().iter().map(|item| item.tweaks())).enumerate()
+        terms.items.iter().zip(terms.manifest.items().iter().map(Item::tweaks)).enumerate()
     {
         writeln!(out, "    item {place:<7} message {STRONG}{}{STRONG:#}", item.message)?;
         writeln!(out, "                 key     {} (x-only, signs this item)", item.aggregate_key)?;

@@ -1,12 +1,13 @@
 //! `musig2-node propose`: makes a session, waits for its signatures.
 
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::network::{Network, NetworkArgs, StopSignals};
 use crate::parse;
 use crate::people::count;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
-use crate::steps::{Ending, Step};
+use crate::steps::Step;
 use clap::Args;
 use musig2_libp2p::HandleError;
 use musig2_libp2p::musig2_proto::{
@@ -146,7 +147,7 @@ impl Proposer<'_> {
                     }
                     self.abort(session, "the proposer's timeout is over").await?;
                     let what = format!("not finished within {} seconds,", self.timeout.as_secs());
-                    return Err(self.failed(Ending::gave_up(&view, what)));
+                    return Err(self.failed(Ending::gave_up(&view, &what)));
                 }
                 () = signals.next() => {
                     self.abort(session, "interrupted by the proposer").await?;

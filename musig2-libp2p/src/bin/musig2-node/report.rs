@@ -1,9 +1,10 @@
 //! What a command says on standard output: for people, or as JSON lines.
 
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::people;
 use crate::result::SessionResult;
-use crate::steps::{Ending, Step};
+use crate::steps::Step;
 use crate::verify::ItemVerdict;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionId};

@@ -56,7 +56,7 @@ pub(crate) struct Hex<const N: usize>(pub(crate) [u8; N]);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadResultError {
     /// Not JSON.
-    #[error("not JSON: {0}")]
+    #[error("not JSON: {0}. Give what a command with --json printed")]
     NotJson(#[from] serde_json::Error),
     /// JSON, and none of it is a result.
     #[error("holds no object of type \"result\"; {}", match .failure {

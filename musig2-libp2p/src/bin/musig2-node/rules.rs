@@ -32,7 +32,7 @@ pub(crate) struct Rules {
 /// Why an approval file is not one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RulesError {
-    #[error("{}: cannot read the approval file: {error}", .file.display())]
+    #[error("{}: cannot read the approval file: {error}. (`--approve` takes `all`, `ask`, or the path of a file)", .file.display())]
     Read { file: PathBuf, error: io::Error },
     #[error("{}, line {line}: {problem}", .file.display())]
     Line { file: PathBuf, line: usize, problem: String },

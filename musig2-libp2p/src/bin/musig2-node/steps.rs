@@ -1,16 +1,12 @@
 //! What happens on a node, in the words and fields of the JSON lines.
 
 use crate::demo::Transport;
-use crate::report::{text, texts};
-use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
+use crate::ending::{Ending, Signer};
+use crate::report::text;
+use crate::terms::Terms;
 use musig2_libp2p::NodeEvent;
-use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, Event, Manifest, OutputKey, Phase, PublicKey, SessionId, SessionView, Signature,
-    SignerIndex, TweakKind,
-};
+use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView};
 use serde::Serialize;
-use std::fmt;
-use std::sync::Arc;
 
 /// Something that happened on a node.
 #[derive(Debug, Serialize)]
@@ -109,63 +105,6 @@ pub(crate) struct Session {
     pub(crate) session: SessionId,
 }
 
-/// Everything that a join consents to.
-#[derive(Debug, Serialize)]
-pub(crate) struct Terms {
-    #[serde(serialize_with = "text")]
-    pub(crate) session: SessionId,
-    /// In aggregation order.
-    #[serde(serialize_with = "texts")]
-    pub(crate) signers: Vec<PublicKey>,
-    /// Which of them proposed it.
-    pub(crate) coordinator: u16,
-    /// Which of them this node is.
-    pub(crate) me: u16,
-    pub(crate) items: Vec<ItemTerms>,
-    /// In hex.
-    pub(crate) memo: String,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) expires_at_ms: u64,
-    /// For people, who get the tweaks by what they mean.
-    #[serde(skip)]
-    pub(crate) manifest: Arc<Manifest>,
-}
-
-/// What one item of a session would sign.
-#[derive(Debug, Serialize)]
-pub(crate) struct ItemTerms {
-    pub(crate) message: Hex<32>,
-    pub(crate) tweaks: Vec<ResultTweak>,
-    pub(crate) aggregate_key: Hex<32>,
-}
-
-/// A signer, for whoever has to find out who that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Signer {
-    /// Place among the signers, from 0.
-    pub(crate) signer: u16,
-    #[serde(serialize_with = "text")]
-    pub(crate) public_key: PublicKey,
-}
-
-/// How a session ended without signatures.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Ending {
-    #[serde(serialize_with = "text")]
-    pub(crate) session: SessionId,
-    /// A word for programs.
-    pub(crate) cause: &'static str,
-    /// What happened, for people; the signers are named apart.
-    #[serde(skip)]
-    pub(crate) what: String,
-    /// Who was waited for. Silence proves nothing: they may be honest.
-    pub(crate) awaiting: Vec<Signer>,
-    /// Who ended it, or spoiled it.
-    pub(crate) blamed: Vec<Signer>,
-    /// Whether this node's partial signatures are out, so that the others may still finish.
-    pub(crate) released: bool,
-}
-
 impl Step {
     /// What a session's event says, with the session as it stands.
     pub(crate) fn of(event: &Event, view: &SessionView) -> Self {
@@ -189,7 +128,7 @@ impl Step {
             Event::Stalled { phase, awaiting, .. } => Self::Stalled {
                 session,
                 phase: phase_name(*phase),
-                awaiting: signers(&view.manifest, awaiting),
+                awaiting: Signer::of(&view.manifest, awaiting),
             },
             Event::AttemptRestarted { attempt, .. } => Self::AttemptRestarted { session, attempt: *attempt },
             Event::LateSignature { .. } => Self::LateSignature(session),
@@ -218,134 +157,6 @@ impl Step {
     }
 }
 
-impl Terms {
-    fn of(view: &SessionView) -> Self {
-        let manifest = &view.manifest;
-        Self {
-            session: view.id,
-            signers: manifest.signers().to_vec(),
-            coordinator: manifest.coordinator().get(),
-            me: view.me.get(),
-            items: (manifest.items().iter().zip(&view.output_keys))
-                .map(|(item, key)| ItemTerms {
-                    message: Hex(item.message().to_bytes()),
-                    tweaks: tweaks(key),
-                    aggregate_key: Hex(key.key.to_bytes()),
-                })
-                .collect(),
-            memo: hex::encode(manifest.memo()),
-            expires_at_ms: manifest.expires_at().as_millis(),
-            manifest: Arc::clone(manifest),
-        }
-    }
-}
-
-impl Ending {
-    /// What the core says, with the signers by name.
-    pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
-        let name = |indices: &[SignerIndex]| signers(&view.manifest, indices);
-        let (cause, what, awaiting, blamed) = match cause {
-            AbortCause::BySigner { signer, reason } => {
-                let AbortReason::Requested(note) = reason else {
-                    return Self::other(view, cause, released);
-                };
-                let who = if *signer == view.me { "this node" } else { "a signer" };
-                // As quoted text: the words may come from a stranger and go to a terminal.
-                let what = format!("{who} ended its part, saying {:?}", note.as_str());
-                ("aborted_by_signer", what, Vec::new(), name(&[*signer]))
-            }
-            AbortCause::TimedOut { phase, awaiting } => {
-                ("timed_out", format!("no time left {}", phase_words(*phase)), name(awaiting), Vec::new())
-            }
-            AbortCause::Expired { awaiting } => {
-                ("expired", "the session expired".into(), name(awaiting), Vec::new())
-            }
-            AbortCause::InvalidPartialSignature { signers } => (
-                "invalid_partial_signature",
-                "a partial signature does not verify".into(),
-                Vec::new(),
-                name(signers),
-            ),
-            AbortCause::InvalidNonce { signers } => {
-                ("invalid_nonce", "a nonce is not on the curve".into(), Vec::new(), name(signers))
-            }
-            AbortCause::RestartLimit { signer } => {
-                ("restart_limit", "a signer restarted too often".into(), Vec::new(), name(&[*signer]))
-            }
-            other => return Self::other(view, other, released),
-        };
-        Self { session: view.id, cause, what, awaiting, blamed, released }
-    }
-
-    /// This node's user had no more patience.
-    pub(crate) fn gave_up(view: &SessionView, what: String) -> Self {
-        Self {
-            session: view.id,
-            cause: "timed_out",
-            what: format!("{what} {}", phase_words(view.phase)),
-            awaiting: signers(&view.manifest, &view.awaiting),
-            blamed: Vec::new(),
-            released: view.released,
-        }
-    }
-
-    fn other(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
-        let what = format!("{cause:?}");
-        Self { session: view.id, cause: "other", what, awaiting: Vec::new(), blamed: Vec::new(), released }
-    }
-}
-
-impl SessionResult {
-    /// What a finished session leaves.
-    pub(crate) fn of(view: &SessionView, signatures: &[Signature]) -> Self {
-        let items = view.manifest.items().iter().zip(&view.output_keys).zip(signatures);
-        Self {
-            session: Hex(view.id.to_bytes()),
-            signers: view.manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
-            items: items
-                .map(|((item, key), signature)| ResultItem {
-                    message: Hex(item.message().to_bytes()),
-                    tweaks: tweaks(key),
-                    aggregate_key: Hex(key.key.to_bytes()),
-                    signature: Hex(signature.to_bytes()),
-                })
-                .collect(),
-        }
-    }
-}
-
-impl fmt::Display for Ending {
-    /// One line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        for (title, signers) in [("waited for", &self.awaiting), ("because of", &self.blamed)] {
-            for (place, signer) in signers.iter().enumerate() {
-                let start = if place == 0 { format!("; {title} signer") } else { ",".into() };
-                write!(f, "{start} {}", signer.signer)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn tweaks(key: &OutputKey) -> Vec<ResultTweak> {
-    let kind = |kind| match kind {
-        TweakKind::Plain => ResultTweakKind::Plain,
-        TweakKind::XOnly => ResultTweakKind::XOnly,
-    };
-    key.tweaks
-        .iter()
-        .map(|step| ResultTweak { kind: kind(step.kind), tweak: Hex(step.scalar.to_bytes()) })
-        .collect()
-}
-
-fn signers(manifest: &Manifest, indices: &[SignerIndex]) -> Vec<Signer> {
-    let named = |index: &SignerIndex| {
-        manifest.signer(*index).map(|key| Signer { signer: index.get(), public_key: *key })
-    };
-    indices.iter().filter_map(named).collect()
-}
-
 fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Proposed => "proposed",
@@ -356,14 +167,5 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::Complete => "complete",
         Phase::Aborted => "aborted",
         _ => "other",
-    }
-}
-
-fn phase_words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Joining => "while waiting for signers to join",
-        Phase::Nonces => "while waiting for nonces",
-        Phase::PartialSignatures => "while waiting for partial signatures",
-        _ => "before the end",
     }
 }

@@ -65,9 +65,11 @@ pub(crate) enum Problem {
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
-    let text = read(&args.file).map_err(|error| Failure::Input { file: args.file.clone(), error })?;
-    let result = SessionResult::last_in(&text)
-        .map_err(|error| Failure::ResultFile { file: args.file.clone(), error })?;
+    let name =
+        || if is_stdin(&args.file) { "standard input".into() } else { args.file.display().to_string() };
+    let text = read(&args.file).map_err(|error| Failure::Input { name: name(), error })?;
+    let result =
+        SessionResult::last_in(&text).map_err(|error| Failure::ResultFile { name: name(), error })?;
     let verdicts = check(&result)?;
     let invalid = verdicts.iter().filter(|verdict| !verdict.valid).count();
     let items = verdicts.len();
@@ -130,9 +132,13 @@ fn check_item(aggregate: &KeyAggContext, item: &ResultItem) -> Vec<Problem> {
     problems
 }
 
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
 fn read(file: &Path) -> io::Result<String> {
     let input: Box<dyn Read> =
-        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+        if is_stdin(file) { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
     let mut text = String::new();
     if input.take(MAX_INPUT + 1).read_to_string(&mut text)? as u64 > MAX_INPUT {
         return Err(io::Error::other(format!("more than {MAX_INPUT} bytes")));
@@ -144,8 +150,8 @@ fn read(file: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
     use crate::result::ResultTweak;
-    use musig2::{BinaryEncoding, CompactSignature};
     use musig2::secp::Scalar;
+    use musig2::{BinaryEncoding, CompactSignature};
 
     /// A result of one signer, whose aggregate key has odd y where `odd`: there the kind of a tweak matters.
     fn result(odd: bool) -> (Vec<Hex<33>>, ResultItem) {
