@@ -69,7 +69,8 @@ impl PeerContact {
             let address = without_peer_id(address);
             let size = 1 + address.len();
             let fits = size <= room && u8::try_from(address.len()).is_ok() && !address.is_empty();
-            if fits && contact.addresses.len() < Self::MAX_ADDRESSES && !contact.addresses.contains(&address) {
+            if fits && contact.addresses.len() < Self::MAX_ADDRESSES && !contact.addresses.contains(&address)
+            {
                 room -= size;
                 contact.addresses.push(address);
             }
@@ -127,7 +128,9 @@ pub(crate) fn without_peer_id(mut address: Multiaddr) -> Multiaddr {
 }
 
 fn push_with_length(bytes: &mut Vec<u8>, part: &[u8]) {
-    bytes.push(u8::try_from(part.len()).expect("peer ids have at most 66 bytes, and longer addresses are left out"));
+    bytes.push(
+        u8::try_from(part.len()).expect("peer ids have at most 66 bytes, and longer addresses are left out"),
+    );
     bytes.extend_from_slice(part);
 }
 
@@ -151,7 +154,11 @@ mod tests {
         let long: Multiaddr = format!("/dns4/{}.example/tcp/4001", "x".repeat(120)).parse().unwrap();
         let peer = PeerId::random();
         let addresses = (0..20).map(|port| {
-            if port % 2 == 0 { long.clone().with(Protocol::Tcp(port)) } else { Multiaddr::empty().with(Protocol::Tcp(port)) }
+            if port % 2 == 0 {
+                long.clone().with(Protocol::Tcp(port))
+            } else {
+                Multiaddr::empty().with(Protocol::Tcp(port))
+            }
         });
         let contact = PeerContact::new(peer, addresses);
         assert_eq!(contact.addresses().len(), PeerContact::MAX_ADDRESSES);

@@ -8,12 +8,13 @@ use crate::frames::{Config, Handler, LinkEvent, Links};
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
+    ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{
-    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Proposal, Report,
-    SessionId, Severity, Source,
+    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Proposal,
+    Report, SessionId, Severity, Source,
 };
 use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
@@ -106,7 +107,8 @@ impl<C: Crypto> Behaviour<C> {
 
     /// Takes a publication from the announcement topic, and says whether to pass it on. `from` is the last hop.
     pub fn on_announcement(&mut self, from: PeerId, bytes: Vec<u8>) -> Acceptance {
-        let outputs = self.core.handle(now(), &mut entropy(), Input::Announcement { from: source(from), bytes });
+        let outputs =
+            self.core.handle(now(), &mut entropy(), Input::Announcement { from: source(from), bytes });
         let worst = outputs.iter().filter_map(|output| match output {
             Output::Report(report) => Some(report.offence.severity()),
             _ => None,

@@ -1,8 +1,8 @@
 //! All connections, as one place to send frames to peers.
 
+use super::Config;
 use super::handler::{Command, Handler, Notice};
 use super::waiting::{Due, Waiting};
-use super::Config;
 use futures::FutureExt;
 use futures_timer::Delay;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -40,12 +40,29 @@ pub(crate) struct Links {
 /// What happens on the links.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
-    Connected { peer: PeerId },
-    Disconnected { peer: PeerId },
-    Received { peer: PeerId, frame: Vec<u8> },
-    Oversize { peer: PeerId, size: usize },
-    DialFailed { peer: PeerId, error: String },
-    Undelivered { peer: PeerId, frames: usize, reason: Undelivered },
+    Connected {
+        peer: PeerId,
+    },
+    Disconnected {
+        peer: PeerId,
+    },
+    Received {
+        peer: PeerId,
+        frame: Vec<u8>,
+    },
+    Oversize {
+        peer: PeerId,
+        size: usize,
+    },
+    DialFailed {
+        peer: PeerId,
+        error: String,
+    },
+    Undelivered {
+        peer: PeerId,
+        frames: usize,
+        reason: Undelivered,
+    },
     /// All that was sent before [`Links::finish`] was read, or is lost.
     Finished,
 }
@@ -143,7 +160,9 @@ impl Links {
                 self.add(established.peer_id, established.connection_id);
             }
             FromSwarm::ConnectionClosed(closed) => self.remove(closed.peer_id, closed.connection_id),
-            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => self.dial_failed(*peer, error),
+            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
+                self.dial_failed(*peer, error)
+            }
             // Nothing here depends on listeners or external addresses. (The enum may grow.)
             _ => {}
         }
@@ -186,7 +205,12 @@ impl Links {
         }
     }
 
-    fn pass_on(&mut self, peer_id: PeerId, connection: ConnectionId, frame: Vec<u8>) -> Result<(), Undelivered> {
+    fn pass_on(
+        &mut self,
+        peer_id: PeerId,
+        connection: ConnectionId,
+        frame: Vec<u8>,
+    ) -> Result<(), Undelivered> {
         if self.underway == MAX_UNDERWAY {
             return Err(Undelivered::QueueFull);
         }
@@ -207,7 +231,8 @@ impl Links {
     fn dial_failed(&mut self, peer: PeerId, error: &DialError) {
         // Another behaviour's dial is running: its outcome, good or bad, is told here too.
         let running = matches!(error, DialError::DialPeerConditionFalse(_));
-        if !running && !self.connected.contains_key(&peer) && self.waiting.dial_failed(&peer, Instant::now()) {
+        if !running && !self.connected.contains_key(&peer) && self.waiting.dial_failed(&peer, Instant::now())
+        {
             self.events.push_back(LinkEvent::DialFailed { peer, error: error.to_string() });
         }
     }

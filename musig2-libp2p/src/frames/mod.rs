@@ -13,8 +13,8 @@ mod waiting;
 
 pub use config::Config;
 pub(crate) use handler::Handler;
-pub(crate) use links::{LinkEvent, Links};
 pub use links::Undelivered;
+pub(crate) use links::{LinkEvent, Links};
 
 use libp2p::StreamProtocol;
 

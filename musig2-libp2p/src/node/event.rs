@@ -205,7 +205,10 @@ mod tests {
     }
 
     fn complete(session: u8) -> NodeEvent {
-        NodeEvent::Session(Event::SessionComplete { session: SessionId::new([session; 32]), signatures: Vec::new() })
+        NodeEvent::Session(Event::SessionComplete {
+            session: SessionId::new([session; 32]),
+            signatures: Vec::new(),
+        })
     }
 
     #[tokio::test]
@@ -219,7 +222,10 @@ mod tests {
         while let Some(event) = events.next().await {
             read.push(event);
         }
-        assert_eq!(read, [NodeEvent::Missed { events: 2 }, complete(1), discovered(4), complete(5), discovered(6)]);
+        assert_eq!(
+            read,
+            [NodeEvent::Missed { events: 2 }, complete(1), discovered(4), complete(5), discovered(6)]
+        );
     }
 
     #[tokio::test]
