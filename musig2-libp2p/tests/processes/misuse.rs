@@ -72,9 +72,13 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
         Running::start(["cosign", "--approve", "all", "--key", key, "--listen", "/ip4/127.0.0.1/tcp/0"]);
     let address = first.address();
     let taken = address.split("/p2p/").next().expect("an address");
-    let second = Running::start(["cosign", "--approve", "all", "--key", key, "--listen", taken]).finish();
-    assert_eq!(second.code, Some(1), "{second:?}");
-    assert!(second.stderr.contains(taken), "{second:?}");
+    // In use; no address of this machine (RFC 5737); no transport there is.
+    for unusable in [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"] {
+        let second =
+            Running::start(["cosign", "--approve", "all", "--key", key, "--listen", unusable]).finish();
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(second.stderr.contains(unusable), "{second:?}");
+    }
 }
 
 #[test]

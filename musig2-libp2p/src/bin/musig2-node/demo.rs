@@ -194,11 +194,13 @@ impl<'a> Demo<'a> {
                 progress.address = Some(address);
             }
             NodeEvent::PeerConnected { peer } => {
-                let met = self.peers.get(&peer).copied();
-                let is_new = met.is_none_or(|met| self.met.insert((place.min(met), place.max(met))));
+                let peer_node = self.peers.get(&peer).copied();
+                let is_new =
+                    peer_node.is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
                 // A person knows of a pair once one of the two has said so.
                 if is_new || self.console.is_json() {
-                    self.console.step(Some(place), &Step::PeerConnected { peer: peer.to_string(), met })?;
+                    self.console
+                        .step(Some(place), &Step::PeerConnected { peer: peer.to_string(), peer_node })?;
                 }
             }
             NodeEvent::ListenFailed { address, error } => return Err(Failure::Listen { address, error }),

@@ -21,10 +21,9 @@ mod verify;
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use report::{Console, Line};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Sign together: several signers, one BIP340 signature
 ///
@@ -58,8 +57,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    log_to_stderr();
     let console = Console::new(cli.json);
     match run(&cli.command, &console) {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,6 +66,17 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// What `RUST_LOG` asks for; without it warnings, but not yamux's of every connection that the other end closes first.
+fn log_to_stderr() {
+    let filter = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = if filter.is_empty() { "warn,yamux=error" } else { &filter };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().parse_lossy(filter))
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
 }
 
 fn run(command: &Command, console: &Console) -> Result<(), Failure> {

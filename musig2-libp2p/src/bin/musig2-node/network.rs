@@ -7,9 +7,11 @@ use crate::report::{Console, Line};
 use crate::steps::Step;
 use clap::Args;
 use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use std::io;
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 
 /// Who this node is, and where.
@@ -63,6 +65,7 @@ impl NetworkArgs {
         if !self.listen.is_empty() {
             config = config.with_listen(self.listen.iter().cloned());
         }
+        config.listen.iter().try_for_each(check_free)?;
         let listeners = config.listen.len();
         let (handle, events) = Node::start(config, [identity.secret])?;
         Ok(Network { handle, events, listeners, met_anyone: false })
@@ -112,6 +115,21 @@ impl Network {
     pub(crate) async fn session(&self, session: SessionId) -> Result<SessionView, Failure> {
         self.handle.session(session).await?.ok_or(Failure::Forgotten(session))
     }
+}
+
+/// libp2p listens on TCP with SO_REUSEPORT, to dial from the same port. Two programs would then share a port without a word, and each get
+/// some of the other's connections.
+fn check_free(address: &Multiaddr) -> Result<(), Failure> {
+    let mut protocols = address.iter();
+    let ip = match protocols.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::from(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::from(ip),
+        _ => return Ok(()),
+    };
+    let Some(Protocol::Tcp(port @ 1..)) = protocols.next() else { return Ok(()) };
+    let failed =
+        |error: io::Error| Failure::Listen { address: Some(address.clone()), error: error.to_string() };
+    TcpListener::bind((ip, port)).map(drop).map_err(failed)
 }
 
 /// SIGINT and SIGTERM: from its making on, they end nothing but what waits for them here.

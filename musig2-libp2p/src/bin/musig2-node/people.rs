@@ -50,7 +50,7 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         if demo { String::new() } else { format!("session {}: ", short(&session.session)) }
     };
     match step {
-        Step::PeerConnected { met: Some(node), .. } => writeln!(out, "connected to signer {node}"),
+        Step::PeerConnected { peer_node: Some(node), .. } => writeln!(out, "connected to signer {node}"),
         Step::PeerConnected { peer, .. } => writeln!(out, "connected to {peer}"),
         Step::PeerDisconnected { peer } => writeln!(out, "lost the connection to {peer}"),
         Step::DialFailed { peer: Some(peer), error } => {

@@ -16,7 +16,7 @@ pub(crate) enum Step {
         peer: String,
         /// Which of the demonstration's nodes.
         #[serde(skip_serializing_if = "Option::is_none")]
-        met: Option<usize>,
+        peer_node: Option<usize>,
     },
     PeerDisconnected {
         peer: String,
@@ -139,7 +139,9 @@ impl Step {
     /// What happened on the network, not in a session.
     pub(crate) fn of_network(event: &NodeEvent) -> Self {
         match event {
-            NodeEvent::PeerConnected { peer } => Self::PeerConnected { peer: peer.to_string(), met: None },
+            NodeEvent::PeerConnected { peer } => {
+                Self::PeerConnected { peer: peer.to_string(), peer_node: None }
+            }
             NodeEvent::PeerDisconnected { peer } => Self::PeerDisconnected { peer: peer.to_string() },
             NodeEvent::DialFailed { peer, error } => {
                 Self::DialFailed { peer: peer.map(|peer| peer.to_string()), error: error.clone() }
