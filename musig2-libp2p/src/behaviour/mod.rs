@@ -3,6 +3,8 @@
 mod event;
 mod signing;
 mod system;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 pub use event::{Acceptance, Event};

@@ -9,6 +9,8 @@ mod codec;
 mod config;
 mod handler;
 mod links;
+#[cfg(test)]
+pub(crate) mod tests;
 mod waiting;
 
 pub use config::Config;
