@@ -1,19 +1,242 @@
-//! Sessions from announcement to signature, on a network where nothing goes wrong.
+//! Sessions from announcement to end, where the network does what the test says.
 
 mod common;
 
-use common::Room;
-use musig2_proto::{Config, Event};
+use common::{Room, contact};
+use core::time::Duration;
+use musig2_proto::{
+    AbortCause, AbortReason, Audience, Command, Config, Event, Note, Phase, PhaseTimeout, Proposal,
+};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
 
 #[test]
-fn three_signers_complete_and_agree() {
+fn the_events_of_a_session_come_in_the_order_of_its_phases() {
     let mut room = Room::new(3, &Config::default());
-    room.propose(2);
+    room.propose();
     room.settle();
     for events in &room.events {
-        println!("{events:#?}");
-        let Some(Event::SessionComplete { signatures, .. }) = events.last() else { panic!() };
-        assert_eq!(signatures.len(), 2);
+        let order: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::SessionCreated { .. } | Event::SessionDiscovered { .. } => Some("opened"),
+                Event::SessionReady { .. } => Some("ready"),
+                Event::NoncesComplete { .. } => Some("nonces"),
+                Event::PartialSigsComplete { .. } => Some("partials"),
+                Event::SessionComplete { .. } => Some("complete"),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(order, ["opened", "ready", "nonces", "partials", "complete"]);
+        let each = |of: fn(&Event) -> bool| events.iter().filter(|event| of(event)).count();
+        assert_eq!(each(|event| matches!(event, Event::SignerJoined { .. })), 3);
+        assert_eq!(each(|event| matches!(event, Event::NonceReceived { .. })), 3);
+        assert_eq!(each(|event| matches!(event, Event::PartialSigReceived { .. })), 3);
     }
-    println!("{}", room.frames.len());
+}
+
+#[test]
+fn a_batch_of_256_items_and_fifteen_signers_is_one_session() {
+    let mut room = Room::new(15, &Config::default());
+    let proposal = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
+        proposal.with_message(musig2_proto::Message::new([item; 32]))
+    });
+    let session = room.create(0, proposal);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    for node in 0..15 {
+        let Event::SessionComplete { signatures, .. } = room.ends(node)[0] else { panic!() };
+        assert_eq!(signatures.len(), 256);
+    }
+}
+
+#[test]
+fn a_thousand_signers_are_a_session_where_the_configuration_allows() {
+    let config = Config::default().with_max_signers(1000);
+    let mut room = Room::new(1, &config);
+    let others = (1_u16..1000).map(|number| {
+        let mut secret = [7; 32];
+        secret[..2].copy_from_slice(&number.to_be_bytes());
+        let mut node: musig2_proto::Node = musig2_proto::Node::new(Config::default()).unwrap();
+        node.add_key(&musig2_proto::SecretKey::new(secret)).unwrap()
+    });
+    let keys: Vec<_> = room.keys.iter().copied().chain(others).collect();
+    let session = room.create(0, Proposal::new(keys).with_message(musig2_proto::Message::new([1; 32])));
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    assert_eq!(room.nodes[0].session(&session).unwrap().awaiting.len(), 999);
+}
+
+#[test]
+fn a_session_says_how_far_it_is() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.create(0, room.proposal(1).with_memo("rent"));
+    let view = |room: &Room, node: usize| room.nodes[node].session(&session).unwrap();
+    assert_eq!(view(&room, 0).phase, Phase::Proposed);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    assert_eq!(view(&room, 0).phase, Phase::Joining);
+    assert_eq!(view(&room, 0).awaiting.len(), 2);
+    assert!(view(&room, 0).is_coordinator() && !view(&room, 1).is_coordinator());
+    assert_eq!(view(&room, 1).phase, Phase::Proposed);
+    assert_eq!(view(&room, 1).manifest.memo(), b"rent");
+    for node in [1, 2] {
+        room.execute(node, Command::JoinSession { session });
+    }
+    room.settle();
+    let end = view(&room, 2);
+    assert_eq!((end.phase, end.awaiting.len(), end.deadline), (Phase::Complete, 0, None));
+    assert!(end.released && end.signatures.is_some() && end.cause.is_none());
+    assert_eq!(room.nodes[2].sessions().count(), 1);
+}
+
+#[test]
+fn an_abort_ends_the_session_everywhere_and_says_who_and_why() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    room.execute(1, Command::AbortSession { session, reason: Note::new("wrong amount") });
+    room.settle();
+    let me = room.nodes[1].session(&session).unwrap().me;
+    for node in [0, 1] {
+        let [Event::SessionAborted { cause, released: false, .. }] = room.ends(node)[..] else { panic!() };
+        let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = cause else { panic!() };
+        assert_eq!((*signer, note.as_str()), (me, "wrong amount"));
+    }
+    // Who comes later learns it from those who were there.
+    room.execute(2, Command::JoinSession { session });
+    room.pass(seconds(3));
+    assert!(matches!(room.ends(2)[..], [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]));
+}
+
+#[test]
+fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    for node in [1, 2] {
+        room.execute(node, Command::JoinSession { session });
+    }
+    // Everyone's nonces arrive; then nothing reaches node 2 any more.
+    room.lost = Box::new(|_, to| to == 2);
+    room.settle();
+    assert!(!room.is_complete(0));
+    room.lost = Box::new(|_, _| false);
+    room.pass(seconds(5));
+    for node in 0..3 {
+        assert!(room.is_complete(node), "{node}: {:?}", room.events[node]);
+    }
+}
+
+#[test]
+fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
+    let mut room = Room::new(3, &Config::default().with_partial_sig_timeout(seconds(5)));
+    let session = room.propose();
+    // Node 2 hears everything and is heard; when partial signatures are on their way, nothing reaches it.
+    let cut = std::rc::Rc::new(core::cell::Cell::new(false));
+    let is_cut = cut.clone();
+    room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
+    while !room.events[2].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        room.step();
+    }
+    cut.set(true);
+    room.pass(seconds(20));
+    let [Event::SessionAborted { cause, released: true, .. }] = room.ends(2)[..] else {
+        panic!("{:?}", room.events[2])
+    };
+    assert!(matches!(cause, AbortCause::TimedOut { phase: Phase::PartialSignatures, .. }));
+    assert!(room.is_complete(0) && room.is_complete(1));
+    // The application asks a friend by other means.
+    cut.set(false);
+    let frame = room.signatures_of(0, session);
+    room.handle(2, frame);
+    assert!(matches!(room.events[2].last(), Some(Event::LateSignature { .. })));
+    assert!(room.nodes[2].session(&session).unwrap().signatures.is_some());
+    assert_eq!(room.ends(2).len(), 1);
+}
+
+#[test]
+fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
+    let mut room = Room::new(3, &Config::default());
+    room.lost = Box::new(|from, _| from == 2);
+    room.propose();
+    room.pass(seconds(200));
+    let silent = room.nodes[2].sessions().next().unwrap().me;
+    let stalls: Vec<_> =
+        room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).collect();
+    let [Event::Stalled { phase: Phase::Joining, awaiting, .. }] = stalls[..] else { panic!("{stalls:?}") };
+    assert_eq!(*awaiting, [silent]);
+    room.pass(seconds(200));
+    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!() };
+    assert_eq!(*cause, AbortCause::TimedOut { phase: Phase::Joining, awaiting: vec![silent] });
+}
+
+#[test]
+fn a_phase_timeout_that_is_only_reported_leaves_the_session_to_its_expiry() {
+    let config = Config::default().with_phase_timeout(PhaseTimeout::Report);
+    let mut room = Room::new(2, &config);
+    room.lost = Box::new(|from, _| from == 1);
+    room.propose();
+    room.pass(seconds(400));
+    assert!(room.ends(0).is_empty());
+    let stalls = room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).count();
+    assert_eq!(stalls, 2);
+    room.pass(seconds(300));
+    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::Expired { .. }, .. }]));
+}
+
+#[test]
+fn a_signer_without_a_contact_is_answered_where_it_asks_from() {
+    let mut room = Room::new(3, &Config::default());
+    room.execute(2, Command::SetContact(musig2_proto::Contact::default()));
+    room.propose();
+    room.pass(seconds(10));
+    for node in 0..3 {
+        assert!(room.is_complete(node));
+    }
+}
+
+#[test]
+fn an_ended_session_is_remembered_until_laggards_have_had_their_time_and_then_forgotten() {
+    let mut room = Room::new(2, &Config::default());
+    let session = room.propose();
+    room.settle();
+    assert!(room.is_complete(0));
+    room.pass(seconds(10 * 60 + 59));
+    assert!(room.nodes[0].session(&session).is_some());
+    room.pass(seconds(2));
+    assert!(room.nodes[0].session(&session).is_none());
+    assert_eq!(room.nodes[0].next_deadline(), None);
+}
+
+#[test]
+fn without_auto_cleanup_a_command_forgets() {
+    let mut room = Room::new(2, &Config::default().with_auto_cleanup(false));
+    let session = room.propose();
+    room.pass(seconds(3600));
+    assert!(room.nodes[0].session(&session).is_some());
+    room.execute(0, Command::Cleanup);
+    assert!(room.nodes[0].session(&session).is_none());
+}
+
+#[test]
+fn contacts_told_by_the_application_let_a_private_session_be() {
+    let mut room = Room::new(3, &Config::default());
+    for (node, signer) in [(0, 1), (0, 2)] {
+        let (signer, contact) = (room.keys[signer], contact(signer));
+        room.execute(node, Command::AddContact { signer, contact });
+    }
+    let session = room.create(0, room.proposal(1));
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::KnownContacts });
+    room.pass(seconds(10));
+    assert!(room.publications.is_empty());
+    for node in 0..3 {
+        assert!(room.is_complete(node));
+    }
 }

@@ -1,8 +1,14 @@
-//! A few nodes in one place, and everything they send delivered at once, in order. Networks with faults are `musig2-sim`'s.
+//! A few nodes in one place, and everything they send delivered in order. Networks with faults are `musig2-sim`'s.
 
+#![allow(dead_code, reason = "each test file uses what it needs")]
+
+use core::time::Duration;
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{
-    Audience, Command, Config, Contact, Destination, Event, Input, Message, Node, Output, Proposal,
-    PublicKey, SecretKey, SessionId, Source, Timestamp,
+    Audience, Command, CommandError, Config, Contact, Destination, Event, Input, Message, Node, Output,
+    Proposal, PublicKey, Report, SecretKey, SessionId, Source, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -11,12 +17,19 @@ use std::collections::VecDeque;
 pub struct Room {
     pub nodes: Vec<Node>,
     pub keys: Vec<PublicKey>,
-    pub events: Vec<Vec<Event>>,
     pub now: Timestamp,
-    pub frames: Vec<(usize, usize, Vec<u8>)>,
+    /// What each node told its application, and the reports it made.
+    pub events: Vec<Vec<Event>>,
+    pub reports: Vec<Vec<Report>>,
+    /// Whether applications join what is discovered.
     pub join: bool,
-    rng: ChaCha20Rng,
-    mail: VecDeque<(usize, Input)>,
+    /// What is lost on the way: (from, to).
+    pub lost: Box<dyn Fn(usize, usize) -> bool>,
+    /// Everything that was sent: from, to, bytes.
+    pub frames: Vec<(usize, usize, Vec<u8>)>,
+    pub publications: Vec<Vec<u8>>,
+    pub rng: ChaCha20Rng,
+    mail: VecDeque<(usize, usize, Input)>,
 }
 
 impl Room {
@@ -24,10 +37,13 @@ impl Room {
         let mut room = Self {
             nodes: Vec::new(),
             keys: Vec::new(),
-            events: vec![Vec::new(); count],
             now: Timestamp::from_millis(1_800_000_000_000),
-            frames: Vec::new(),
+            events: vec![Vec::new(); count],
+            reports: vec![Vec::new(); count],
             join: true,
+            lost: Box::new(|_, _| false),
+            frames: Vec::new(),
+            publications: Vec::new(),
             rng: ChaCha20Rng::from_seed([5; 32]),
             mail: VecDeque::new(),
         };
@@ -40,32 +56,86 @@ impl Room {
         room
     }
 
+    pub fn try_execute(&mut self, node: usize, command: Command) -> Result<(), CommandError> {
+        let outputs = self.nodes[node].execute(self.now, &mut self.rng, command)?;
+        self.carry(node, outputs);
+        Ok(())
+    }
+
     pub fn execute(&mut self, node: usize, command: Command) {
-        let outputs = self.nodes[node].execute(self.now, &mut self.rng, command).unwrap();
+        self.try_execute(node, command).unwrap();
+    }
+
+    pub fn handle(&mut self, node: usize, input: Input) {
+        let outputs = self.nodes[node].handle(self.now, &mut self.rng, input);
         self.carry(node, outputs);
     }
 
-    pub fn announce(&mut self, node: usize, proposal: Proposal) -> SessionId {
+    /// All keys, and this many messages.
+    pub fn proposal(&self, items: u8) -> Proposal {
+        let proposal = Proposal::new(self.keys.clone());
+        (0..items).fold(proposal, |proposal, item| proposal.with_message(Message::new([item; 32])))
+    }
+
+    pub fn create(&mut self, node: usize, proposal: Proposal) -> SessionId {
         self.execute(node, Command::CreateSession(proposal));
         let Some(Event::SessionCreated { session }) = self.events[node].last() else { panic!("not created") };
-        let session = *session;
-        self.execute(node, Command::AnnounceSession { session, audience: Audience::Everyone });
+        *session
+    }
+
+    /// Node 0 proposes a session of everyone and announces it.
+    pub fn propose(&mut self) -> SessionId {
+        let session = self.create(0, self.proposal(1));
+        self.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
         session
     }
 
-    pub fn propose(&mut self, items: u8) -> SessionId {
-        let mut proposal = Proposal::new(self.keys.clone());
-        for item in 0..items {
-            proposal = proposal.with_message(Message::new([item; 32]));
+    /// Delivers everything, and what follows from it.
+    pub fn settle(&mut self) {
+        while !self.mail.is_empty() {
+            self.step();
         }
-        self.announce(0, proposal)
     }
 
-    pub fn settle(&mut self) {
-        while let Some((to, input)) = self.mail.pop_front() {
-            let outputs = self.nodes[to].handle(self.now, &mut self.rng, input);
-            self.carry(to, outputs);
+    /// Delivers one message, or loses it.
+    pub fn step(&mut self) {
+        let (from, to, input) = self.mail.pop_front().expect("nothing is on its way");
+        if to < self.nodes.len() && !(self.lost)(from, to) {
+            self.handle(to, input);
         }
+    }
+
+    /// What a node that has the signatures answers one that asks.
+    pub fn signatures_of(&mut self, node: usize, session: SessionId) -> Input {
+        let ask = Frame {
+            session,
+            request: Request::Announcement,
+            have: None,
+            announcement: None,
+            statements: List::empty(),
+            signatures: None,
+        };
+        let bytes = [&[VERSION][..], &postcard::to_allocvec(&ask).unwrap()].concat();
+        let input = Input::Frame { from: source(99), bytes };
+        let outputs = self.nodes[node].handle(self.now, &mut self.rng, input);
+        let [Output::Send { bytes, .. }] = &outputs[..] else { panic!("{outputs:?}") };
+        Input::Frame { from: source(node), bytes: bytes.clone() }
+    }
+
+    /// Lets time pass, waking nodes at their deadlines.
+    pub fn pass(&mut self, duration: Duration) {
+        let end = self.now.saturating_add(duration);
+        self.settle();
+        loop {
+            let next = self.nodes.iter().filter_map(Node::next_deadline).min();
+            let Some(next) = next.filter(|&next| next <= end) else { break };
+            self.now = self.now.max(next);
+            for node in 0..self.nodes.len() {
+                self.handle(node, Input::Tick);
+            }
+            self.settle();
+        }
+        self.now = end;
     }
 
     fn carry(&mut self, from: usize, outputs: Vec<Output>) {
@@ -73,19 +143,18 @@ impl Room {
             match output {
                 Output::Publish(bytes) => {
                     for to in (0..self.nodes.len()).filter(|&to| to != from) {
-                        self.mail.push_back((
-                            to,
-                            Input::Announcement { from: source(from), bytes: bytes.clone() },
-                        ));
+                        let bytes = bytes.clone();
+                        self.mail.push_back((from, to, Input::Announcement { from: source(from), bytes }));
                     }
+                    self.publications.push(bytes);
                 }
                 Output::Send { to, bytes } => {
-                    let to = match &to {
+                    let to = usize::from(match &to {
                         Destination::Contact(contact) => contact.as_bytes()[0],
                         Destination::Source(source) => source.as_bytes()[0],
-                    } as usize;
+                    });
                     self.frames.push((from, to, bytes.clone()));
-                    self.mail.push_back((to, Input::Frame { from: source(from), bytes }));
+                    self.mail.push_back((from, to, Input::Frame { from: source(from), bytes }));
                 }
                 Output::Event(event) => {
                     self.events[from].push(event.clone());
@@ -93,17 +162,26 @@ impl Room {
                         self.execute(from, Command::JoinSession { session });
                     }
                 }
-                Output::Report(report) => panic!("{from} reports {report:?}"),
+                Output::Report(report) => self.reports[from].push(report),
                 other => panic!("{other:?}"),
             }
         }
     }
+
+    /// The events of a node that end a session.
+    pub fn ends(&self, node: usize) -> Vec<&Event> {
+        self.events[node].iter().filter(|event| event.is_terminal()).collect()
+    }
+
+    pub fn is_complete(&self, node: usize) -> bool {
+        matches!(self.ends(node)[..], [Event::SessionComplete { .. }])
+    }
 }
 
-fn contact(node: usize) -> Contact {
+pub fn contact(node: usize) -> Contact {
     Contact::new(vec![node as u8]).unwrap()
 }
 
-fn source(node: usize) -> Source {
+pub fn source(node: usize) -> Source {
     Source::new([node as u8])
 }

@@ -1,0 +1,191 @@
+//! A misused command is a typed error that says what to do, and changes nothing.
+
+mod common;
+
+use common::Room;
+use core::time::Duration;
+use musig2_proto::{
+    Audience, Command, CommandError, Config, Event, Item, KeyError, ManifestError, Message, Node, Note,
+    Proposal, PublicKey, SecretKey, SessionId, Stepping, Timestamp,
+};
+
+fn refused(room: &mut Room, node: usize, command: Command) -> CommandError {
+    let before: Vec<_> = room.nodes[node].sessions().collect();
+    let deadline = room.nodes[node].next_deadline();
+    let error = room.try_execute(node, command).unwrap_err();
+    assert_eq!(room.nodes[node].sessions().collect::<Vec<_>>(), before);
+    assert_eq!(room.nodes[node].next_deadline(), deadline);
+    error
+}
+
+#[test]
+fn a_proposal_that_breaks_a_rule_is_refused_with_the_rule() {
+    let mut room = Room::new(3, &Config::default());
+    let keys = room.keys.clone();
+    let one = || Item::new(Message::new([1; 32]));
+    let create = |room: &mut Room, proposal: Proposal| refused(room, 0, Command::CreateSession(proposal));
+    let manifest = |error| match error {
+        CommandError::Manifest(error) => error,
+        other => panic!("{other:?}"),
+    };
+
+    let error = create(&mut room, Proposal::new([keys[0]]).with_item(one()));
+    assert_eq!(manifest(error), ManifestError::TooFewSigners { got: 1, min: 2 });
+    let error = create(&mut room, Proposal::new([keys[0], keys[1], keys[1]]).with_item(one()));
+    assert!(matches!(manifest(error), ManifestError::DuplicateKey(..)));
+    let mut mirrored = *keys[1].as_bytes();
+    mirrored[0] ^= 1;
+    let error =
+        create(&mut room, Proposal::new([keys[0], keys[1], PublicKey::new(mirrored)]).with_item(one()));
+    assert!(matches!(manifest(error), ManifestError::DuplicateKey(..)), "one x coordinate, one secret");
+    let error = create(&mut room, Proposal::new([keys[0], PublicKey::new([5; 33])]).with_item(one()));
+    assert_eq!(manifest(error).to_string(), "key 1 is not a point on secp256k1");
+    let error = create(&mut room, Proposal::new(keys.clone()));
+    assert_eq!(manifest(error), ManifestError::NoItems);
+    let many = (0..257).fold(Proposal::new(keys.clone()), |proposal, _| proposal.with_item(one()));
+    let error = create(&mut room, many);
+    assert_eq!(manifest(error), ManifestError::TooManyItems { got: 257, max: 256 });
+    let error = create(&mut room, room_proposal(&keys).with_memo(vec![0; 1025]));
+    assert_eq!(manifest(error), ManifestError::MemoTooLong { got: 1025, max: 1024 });
+    let error = create(&mut room, room_proposal(&keys).with_duration(Duration::from_secs(601)));
+    assert!(matches!(manifest(error), ManifestError::TooLong { .. }));
+    let error = create(&mut room, room_proposal(&keys).with_duration(Duration::ZERO));
+    assert!(matches!(manifest(error), ManifestError::TooLong { .. }));
+    let error = create(&mut room, Proposal::new([keys[1], keys[2]]).with_item(one()));
+    assert_eq!(error, CommandError::NotASigner);
+    let strangers = (1..=16_u8).map(|number| {
+        let mut node: Node = Node::new(Config::default()).unwrap();
+        node.add_key(&SecretKey::new([100 + number; 32])).unwrap()
+    });
+    let error = create(&mut room, Proposal::new(strangers.chain([keys[0]])).with_item(one()));
+    assert_eq!(error.to_string(), "17 signers, and at most 15 are allowed");
+}
+
+fn room_proposal(keys: &[PublicKey]) -> Proposal {
+    Proposal::new(keys.iter().copied()).with_message(Message::new([1; 32]))
+}
+
+#[test]
+fn a_command_in_the_wrong_phase_is_refused() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let nobody = SessionId::new([9; 32]);
+    assert_eq!(
+        refused(&mut room, 0, Command::JoinSession { session: nobody }),
+        CommandError::UnknownSession(nobody)
+    );
+    let session = room.create(0, room.proposal(1));
+    assert_eq!(
+        refused(&mut room, 0, Command::ShareNonces { session }),
+        CommandError::NotJoined(session),
+        "not announced, so nobody knows it"
+    );
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    room.execute(0, announce.clone());
+    room.settle();
+    assert_eq!(refused(&mut room, 0, announce.clone()), CommandError::NotToAnnounce(session));
+    assert_eq!(refused(&mut room, 1, announce), CommandError::NotToAnnounce(session));
+    assert_eq!(refused(&mut room, 0, Command::JoinSession { session }), CommandError::AlreadyJoined(session));
+    assert_eq!(
+        refused(&mut room, 0, Command::DeclineSession { session }),
+        CommandError::AlreadyJoined(session)
+    );
+    let abort = Command::AbortSession { session, reason: Note::new("") };
+    assert_eq!(refused(&mut room, 1, abort), CommandError::NotJoined(session));
+    room.execute(1, Command::DeclineSession { session });
+    assert_eq!(refused(&mut room, 1, Command::JoinSession { session }), CommandError::Ended(session));
+    room.pass(Duration::from_secs(301));
+    assert_eq!(
+        refused(&mut room, 2, Command::JoinSession { session }),
+        CommandError::UnknownSession(session)
+    );
+}
+
+#[test]
+fn a_declined_session_is_not_discovered_again() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::DeclineSession { session });
+    room.pass(Duration::from_secs(60));
+    assert!(room.publications.len() > 3, "the coordinator goes on announcing");
+    let discovered = |event: &&Event| matches!(event, Event::SessionDiscovered { .. });
+    assert_eq!(room.events[1].iter().filter(discovered).count(), 1);
+}
+
+#[test]
+fn a_step_by_hand_that_must_wait_says_for_whom() {
+    let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.pass(Duration::from_secs(1));
+    let place = |room: &Room, node: usize| room.nodes[node].session(&session).unwrap().me;
+    for node in [0, 1] {
+        room.execute(node, Command::ShareNonces { session });
+    }
+    room.pass(Duration::from_secs(1));
+    let awaited = vec![place(&room, 2)];
+    for command in [Command::SharePartialSignatures { session }, Command::FinalizeSession { session }] {
+        assert_eq!(refused(&mut room, 0, command), CommandError::NotReady(awaited.clone()));
+    }
+    room.execute(2, Command::ShareNonces { session });
+    room.pass(Duration::from_secs(1));
+    for node in 0..3 {
+        assert!(room.events[node].contains(&Event::NoncesComplete { session }));
+        room.execute(node, Command::SharePartialSignatures { session });
+    }
+    room.pass(Duration::from_secs(1));
+    for node in 0..3 {
+        assert!(room.ends(node).is_empty());
+        room.execute(node, Command::FinalizeSession { session });
+        assert!(room.is_complete(node));
+    }
+}
+
+#[test]
+fn a_key_is_taken_once_and_only_where_it_is_one() {
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    assert!(matches!(node.add_key(&SecretKey::new([0; 32])), Err(KeyError::Invalid(_))));
+    assert!(matches!(node.add_key(&SecretKey::new([0xff; 32])), Err(KeyError::Invalid(_))));
+    node.add_key(&SecretKey::new([1; 32])).unwrap();
+    assert_eq!(node.add_key(&SecretKey::new([1; 32])), Err(KeyError::Duplicate));
+}
+
+#[test]
+fn two_own_keys_in_one_session_are_refused_and_in_two_are_fine() {
+    let mut room = Room::new(2, &Config::default());
+    let second = room.nodes[0].add_key(&SecretKey::new([50; 32])).unwrap();
+    let both = room_proposal(&[room.keys[0], second, room.keys[1]]);
+    assert_eq!(
+        refused(&mut room, 0, Command::CreateSession(both)),
+        CommandError::Manifest(ManifestError::SeveralOwnKeys)
+    );
+    for own in [room.keys[0], second] {
+        let session = room.create(0, room_proposal(&[own, room.keys[1]]));
+        room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    }
+    room.settle();
+    assert_eq!(room.ends(0).len(), 2);
+    assert_eq!(room.ends(1).len(), 2);
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let secret = SecretKey::new([0xab; 32]);
+    assert_eq!(format!("{secret:?}"), "SecretKey(<redacted>)");
+}
+
+#[test]
+fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
+    let mut room = Room::new(3, &Config::default());
+    let mut keys = room.keys.clone();
+    keys.sort();
+    keys.reverse();
+    let sorted = room.create(0, room_proposal(&keys));
+    let given = room.create(0, room_proposal(&keys).keep_order());
+    let view = |id| room.nodes[0].session(id).unwrap();
+    assert!(view(&sorted).manifest.signers().is_sorted());
+    assert_eq!(view(&given).manifest.signers(), keys);
+    assert_ne!(view(&sorted).output_keys, view(&given).output_keys);
+    assert_eq!(view(&given).manifest.created_at(), Timestamp::from_millis(1_800_000_000_000));
+}

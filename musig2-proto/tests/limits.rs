@@ -1,0 +1,157 @@
+//! What a node takes on is bounded, and what has ended makes room at once.
+
+mod common;
+
+use common::{Room, source};
+use core::time::Duration;
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::{
+    Audience, Command, CommandError, Config, Event, Input, ManifestError, Offence, Output, SessionId,
+    Severity, Timestamp,
+};
+
+#[test]
+fn the_eleventh_session_waits_for_one_of_ten_to_end() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let sessions: Vec<_> = (0..10)
+        .map(|_| {
+            let session = room.create(0, room.proposal(1));
+            room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+            session
+        })
+        .collect();
+    room.settle();
+    let eleventh = Command::CreateSession(room.proposal(1));
+    assert_eq!(room.try_execute(0, eleventh.clone()), Err(CommandError::TooManySessions(10)));
+    room.execute(1, Command::JoinSession { session: sessions[0] });
+    room.settle();
+    assert!(room.is_complete(0));
+    room.execute(0, eleventh);
+}
+
+#[test]
+fn the_eleventh_session_after_ten_finished_runs() {
+    let mut room = Room::new(2, &Config::default());
+    for number in 1..=11 {
+        room.propose();
+        room.settle();
+        assert_eq!(room.ends(0).len(), number);
+        assert_eq!(room.ends(1).len(), number);
+    }
+}
+
+#[test]
+fn one_author_has_so_many_sessions_waiting_and_no_more() {
+    let config = Config::default().with_max_concurrent_sessions(100).with_max_discovered_per_author(3);
+    let mut room = Room::new(3, &config);
+    room.join = false;
+    for author in [0, 0, 0, 0, 1] {
+        let session = room.create(author, room.proposal(1));
+        room.execute(author, Command::AnnounceSession { session, audience: Audience::Everyone });
+    }
+    room.settle();
+    assert_eq!(room.nodes[2].sessions().count(), 4);
+    let offences: Vec<_> = room.reports[2].iter().map(|report| &report.offence).collect();
+    assert!(
+        !offences.is_empty() && offences.iter().all(|&offence| *offence == Offence::NoRoom),
+        "{offences:?}"
+    );
+}
+
+#[test]
+fn an_announcement_is_taken_only_in_its_time() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    room.propose();
+    room.settle();
+    room.lost = Box::new(|_, _| false);
+    let bytes = room.publications[0].clone();
+    let start = room.now;
+    let offence = |room: &mut Room, now: Timestamp| {
+        let input = Input::Announcement { from: source(0), bytes: bytes.clone() };
+        let outputs = room.nodes[1].handle(now, &mut room.rng, input);
+        outputs.into_iter().find_map(|output| match output {
+            Output::Report(report) => Some(report.offence),
+            Output::Event(Event::SessionDiscovered { .. }) => None,
+            other => panic!("{other:?}"),
+        })
+    };
+    let late = start.saturating_add(Duration::from_secs(300));
+    assert!(matches!(offence(&mut room, late), Some(Offence::Manifest(ManifestError::Over(_)))));
+    let early = start.saturating_sub(Duration::from_secs(31));
+    assert!(matches!(offence(&mut room, early), Some(Offence::Manifest(ManifestError::InFuture(_)))));
+    let skewed = start.saturating_sub(Duration::from_secs(30));
+    assert_eq!(offence(&mut room, skewed), None);
+    assert_eq!(room.nodes[1].sessions().count(), 1);
+}
+
+#[test]
+fn garbage_is_a_report_and_nothing_else() {
+    let mut room = Room::new(2, &Config::default());
+    let mut report = |input: Input| {
+        let outputs = room.nodes[0].handle(room.now, &mut room.rng, input);
+        let [Output::Report(report)] = &outputs[..] else { panic!("{outputs:?}") };
+        assert_eq!(report.source, source(1));
+        (report.offence.clone(), report.offence.severity())
+    };
+    let frame = |bytes: Vec<u8>| Input::Frame { from: source(1), bytes };
+    let announcement = |bytes: Vec<u8>| Input::Announcement { from: source(1), bytes };
+    for input in [frame, announcement] {
+        assert_eq!(report(input(vec![])), (Offence::Malformed, Severity::Malicious));
+        assert_eq!(report(input(vec![2, 0])), (Offence::Version(2), Severity::Benign));
+        assert_eq!(report(input(vec![VERSION; 100])), (Offence::Malformed, Severity::Malicious));
+        let size = (1 << 20) + 1;
+        let large = (Offence::TooLarge { size, max: 1 << 20 }, Severity::Malicious);
+        assert_eq!(report(input(vec![VERSION; size])), large);
+    }
+}
+
+#[test]
+fn a_changed_byte_in_an_announcement_is_never_a_session() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    room.propose();
+    room.settle();
+    let bytes = room.publications[0].clone();
+    // The first ten are version, kind and `fresh`, which nobody signed.
+    for at in 10..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        room.handle(1, Input::Announcement { from: source(0), bytes: changed });
+    }
+    assert_eq!(room.nodes[1].sessions().count(), 0);
+    assert_eq!(room.reports[1].len(), bytes.len() - 10);
+    room.handle(1, Input::Announcement { from: source(0), bytes });
+    assert_eq!(room.nodes[1].sessions().count(), 1);
+}
+
+#[test]
+fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
+    let mut room = Room::new(1, &Config::default());
+    let push = |session: u16| Frame {
+        session: SessionId::new({
+            let mut id = [7; 32];
+            id[..2].copy_from_slice(&session.to_le_bytes());
+            id
+        }),
+        request: Request::Nothing,
+        have: None,
+        announcement: None,
+        statements: List::empty(),
+        signatures: None,
+    };
+    let mut deliver = |from: usize, frame: Frame| {
+        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+        room.nodes[0].handle(room.now, &mut room.rng, Input::Frame { from: source(from), bytes })
+    };
+    // Of one session: the first two senders are asked, each once.
+    let asked = [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
+    assert_eq!(asked, [true, false, true, false]);
+    // Of many sessions from one sender: no more than eight.
+    let reported =
+        (1..200).filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)])).count();
+    assert_eq!(reported, 199 - 8);
+}
