@@ -28,7 +28,8 @@ use std::task::{Context, Poll};
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put these first among the behaviours and allow two
 /// connections per peer: when two peers dial each other at once, either may be the one that lasts.
 ///
-/// ```
+#[cfg_attr(feature = "gossipsub", doc = "```")]
+#[cfg_attr(not(feature = "gossipsub"), doc = "```ignore")]
 /// use libp2p::{Swarm, gossipsub, swarm::NetworkBehaviour};
 /// use musig2_libp2p::{Behaviour, Event, libp2p};
 ///

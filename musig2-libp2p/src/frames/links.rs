@@ -161,7 +161,7 @@ impl Links {
             }
             FromSwarm::ConnectionClosed(closed) => self.remove(closed.peer_id, closed.connection_id),
             FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
-                self.dial_failed(*peer, error)
+                self.dial_failed(*peer, error);
             }
             // Nothing here depends on listeners or external addresses. (The enum may grow.)
             _ => {}

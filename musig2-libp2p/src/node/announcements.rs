@@ -51,7 +51,7 @@ impl Announcements {
                 self.unheard.push_back((made, announcement));
             }
             Err(error) => {
-                tracing::error!(%error, size = announcement.len(), "cannot publish an announcement")
+                tracing::error!(%error, size = announcement.len(), "cannot publish an announcement");
             }
         }
     }

@@ -118,7 +118,7 @@ impl Task {
             Order::Execute { command, reply } => drop(reply.send(signing.execute(command))),
             Order::CreateSession { proposal, reply } => drop(reply.send(signing.create_session(proposal))),
             Order::Session { session, reply } => {
-                drop(reply.send(signing.core().session(&session).map(Box::new)))
+                drop(reply.send(signing.core().session(&session).map(Box::new)));
             }
             Order::Sessions { reply } => drop(reply.send(signing.core().sessions().collect())),
             Order::Stop { reply } => drop(reply.send(())),
@@ -182,7 +182,7 @@ impl Task {
                 self.update_contact();
             }
             SwarmEvent::IncomingConnectionError { error, .. } => {
-                tracing::debug!(%error, "a connection did not come about")
+                tracing::debug!(%error, "a connection did not come about");
             }
             // Steps of what is told when it is done. (The enum may grow.)
             _ => {}
