@@ -48,6 +48,7 @@ use std::task::{Context, Poll};
 ///             let acceptance = signing.on_announcement(from, message.data).into();
 ///             gossipsub.report_message_validation_result(&message_id, &from, acceptance);
 ///         }
+///         MineEvent::Gossipsub(gossipsub::Event::Subscribed { .. }) => signing.on_subscribed(),
 ///         MineEvent::Gossipsub(_) => {}
 ///     }
 /// }
@@ -117,6 +118,12 @@ impl<C: Crypto> Behaviour<C> {
         let acceptance = Acceptance::from_worst(worst.max());
         self.perform(outputs);
         acceptance
+    }
+
+    /// Tells that a peer subscribed to the announcement topic. Without it, who comes late hears of a session only when it is next announced: after a
+    /// second, then two, four and so on.
+    pub fn on_subscribed(&mut self) {
+        self.handle(Input::AudienceGrew);
     }
 
     /// Tells where a peer may be found. Where frames wait for it, it is dialled there at once; otherwise this is forgotten.

@@ -235,7 +235,10 @@ impl Task {
                 let acceptance = signing.on_announcement(from, message.data);
                 gossip.report_message_validation_result(&message_id, &from, acceptance.into());
             }
-            gossipsub::Event::Subscribed { .. } => self.announcements.retry(gossip),
+            gossipsub::Event::Subscribed { .. } => {
+                self.announcements.retry(gossip);
+                signing.on_subscribed();
+            }
             _ => {}
         }
     }
