@@ -1,12 +1,11 @@
 //! Who decides whether `cosign` joins a session: everybody may, a file says, or a person is asked.
 
+use crate::questions::{Answer, Questions};
 use crate::rules::{Rules, RulesError};
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
-use std::collections::VecDeque;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
-use tokio::sync::mpsc;
 
 /// The value of `--approve`.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub(crate) enum Decision {
     Join,
     /// Do not sign, because of this.
     Decline(String),
-    /// A person will say; the answer comes from [`Questions::answer`].
+    /// A person will say; the answer comes from [`Approver::answer`].
     Asked,
 }
 
@@ -71,13 +70,13 @@ impl Approver {
         match approve {
             Approve::All => Ok(Self::All),
             Approve::Ask if !io::stdin().is_terminal() => Err(ApprovalError::NobodyToAsk),
-            Approve::Ask => Ok(Self::Person(Questions::new())),
+            Approve::Ask => Ok(Self::Person(Questions::on_stdin())),
             Approve::File(path) => Ok(Self::Rules(Rules::read(path)?)),
         }
     }
 
-    /// Decides on a session.
-    pub(crate) fn decide(&mut self, session: &SessionView) -> Decision {
+    /// Decides on a session. `shown`: a person has just seen what it is about.
+    pub(crate) fn decide(&mut self, session: &SessionView, shown: bool) -> Decision {
         match self {
             Self::All => Decision::Join,
             Self::Rules(rules) => match rules.check(session) {
@@ -85,7 +84,7 @@ impl Approver {
                 Err(problem) => Decision::Decline(problem),
             },
             Self::Person(questions) => {
-                questions.waiting.push_back(session.id);
+                questions.add(session, shown);
                 Decision::Asked
             }
         }
@@ -102,95 +101,7 @@ impl Approver {
     /// A session has ended: whoever would be asked about it need not be.
     pub(crate) fn forget(&mut self, session: SessionId) {
         if let Self::Person(questions) = self {
-            questions.waiting.retain(|waiting| *waiting != session);
-            if questions.asked == Some(session) {
-                questions.asked = None;
-                questions.withdrawn = true;
-                prompt("\nToo late: the session has ended. Press Enter to go on. ");
-            }
+            questions.withdraw(session);
         }
     }
-}
-
-/// What a person said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Sign.
-    Yes,
-    /// Do not sign.
-    No,
-    /// Nothing more will be said: standard input ended.
-    Gone,
-}
-
-/// Questions to a person at a terminal, one after another.
-#[derive(Debug)]
-pub(crate) struct Questions {
-    /// Sessions to ask about; at most as many as the node keeps undecided (`max_discovered_sessions`).
-    waiting: VecDeque<SessionId>,
-    asked: Option<SessionId>,
-    /// The session asked about ended before the answer, which may be half typed: it must not answer the next question.
-    withdrawn: bool,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Questions {
-    fn new() -> Self {
-        // A thread of its own: a read from a terminal cannot be cancelled, and must not hold the end of the program up.
-        let (sender, lines) = mpsc::channel(16);
-        std::thread::spawn(move || {
-            for line in io::stdin().lock().lines().map_while(Result::ok) {
-                // Lines that nobody waits for are dropped when the channel is full: they answer no question.
-                if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(line) {
-                    return;
-                }
-            }
-        });
-        Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines }
-    }
-
-    /// Cancel-safe: a question asked stays asked.
-    async fn answer(&mut self) -> (SessionId, Answer) {
-        loop {
-            if self.withdrawn {
-                // The end of input shows again below.
-                let _ = self.lines.recv().await;
-                self.withdrawn = false;
-            }
-            let session = match self.asked {
-                Some(asked) => asked,
-                None => match self.waiting.pop_front() {
-                    Some(next) => {
-                        // What was typed before the question is no answer to it.
-                        while self.lines.try_recv().is_ok() {}
-                        self.asked = Some(next);
-                        ask(next);
-                        next
-                    }
-                    None => std::future::pending().await,
-                },
-            };
-            let answer = match self.lines.recv().await.as_deref().map(str::trim) {
-                None => Answer::Gone,
-                Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => Answer::Yes,
-                Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => Answer::No,
-                Some(_) => {
-                    ask(session);
-                    continue;
-                }
-            };
-            self.asked = None;
-            return (session, answer);
-        }
-    }
-}
-
-fn ask(session: SessionId) {
-    prompt(&format!("Sign everything in session {}? [y/n] ", crate::report::short(&session)));
-}
-
-/// On standard error: standard output may be JSON. Where that is closed, there is nobody to tell.
-fn prompt(text: &str) {
-    let mut to = io::stderr();
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

@@ -1,8 +1,9 @@
 //! `musig2-node cosign`: stays up, and signs what is approved.
 
-use crate::approval::{Answer, Approve, Approver, Decision};
+use crate::approval::{Approve, Approver, Decision};
 use crate::failure::Failure;
 use crate::network::{Network, NetworkArgs, StopSignals};
+use crate::questions::Answer;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::rules;
@@ -79,7 +80,8 @@ impl Cosigner<'_> {
     async fn take(&mut self, event: &Event, view: &SessionView) -> Result<(), Failure> {
         self.console.step(None, &Step::of(event, view))?;
         match event {
-            Event::SessionDiscovered { session } => match self.approver.decide(view) {
+            Event::SessionDiscovered { session } => match self.approver.decide(view, !self.console.is_json())
+            {
                 Decision::Join => self.join(*session).await?,
                 Decision::Decline(reason) => self.decline(*session, reason).await?,
                 Decision::Asked => {}

@@ -11,6 +11,7 @@ mod network;
 mod parse;
 mod people;
 mod propose;
+mod questions;
 mod report;
 mod result;
 mod rules;
@@ -68,10 +69,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// What `RUST_LOG` asks for; without it warnings, but not yamux's of every connection that the other end closes first.
+/// What `RUST_LOG` asks for; without it warnings, but not those of everyday things: a connection that the other end closes first (yamux),
+/// a node that knows nobody yet (Kademlia).
 fn log_to_stderr() {
     let filter = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = if filter.is_empty() { "warn,yamux=error" } else { &filter };
+    let filter = if filter.is_empty() { "warn,yamux=error,libp2p_kad=error" } else { &filter };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())

@@ -40,6 +40,8 @@ pub(crate) struct Identity {
 pub(crate) struct Network {
     pub(crate) handle: Handle,
     events: Events,
+    /// The last failed dial that was shown: the same one is tried again and again, and said once.
+    failed_dial: Option<NodeEvent>,
     /// Addresses to listen on that have not failed.
     listeners: usize,
     /// Whether any peer was ever connected.
@@ -68,7 +70,7 @@ impl NetworkArgs {
         config.listen.iter().try_for_each(check_free)?;
         let listeners = config.listen.len();
         let (handle, events) = Node::start(config, [identity.secret])?;
-        Ok(Network { handle, events, listeners, met_anyone: false })
+        Ok(Network { handle, events, failed_dial: None, listeners, met_anyone: false })
     }
 }
 
@@ -96,6 +98,12 @@ impl Network {
             }
             NodeEvent::ListenFailed { address, error } if self.listeners <= 1 => {
                 return Err(Failure::Listen { address, error });
+            }
+            failed @ NodeEvent::DialFailed { .. } => {
+                if self.failed_dial.as_ref() == Some(&failed) {
+                    return Ok(None);
+                }
+                Step::of_network(self.failed_dial.insert(failed))
             }
             other => {
                 self.listeners -= usize::from(matches!(other, NodeEvent::ListenFailed { .. }));

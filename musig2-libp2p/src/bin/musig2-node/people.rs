@@ -133,7 +133,7 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
 }
 
 /// Everything that a join consents to.
-fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
+pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
     writeln!(out, "    session      {}", terms.session)?;
     for (place, key) in (0..).zip(&terms.signers) {
         let you = if place == terms.me { ", you" } else { "" };

@@ -142,8 +142,12 @@ impl Proposer<'_> {
                 }
                 () = sleep_until(deadline) => {
                     let view = self.network.session(session).await?;
+                    // It may have ended by itself in the same moment.
                     if let Some(signatures) = &view.signatures {
                         return self.signed(&view, signatures);
+                    }
+                    if let Some(cause) = &view.cause {
+                        return Err(self.failed(Ending::of(&view, cause, view.released)));
                     }
                     self.abort(session, "the proposer's timeout is over").await?;
                     let what = format!("not finished within {} seconds,", self.timeout.as_secs());
@@ -165,7 +169,7 @@ impl Proposer<'_> {
     async fn abort(&mut self, session: SessionId, reason: &str) -> Result<(), Failure> {
         match self.network.handle.execute(Command::AbortSession { session, reason: Note::new(reason) }).await
         {
-            // It ended by itself in the same moment.
+            // As above.
             Err(HandleError::Command(CommandError::Ended(_))) => Ok(()),
             outcome => Ok(outcome?),
         }

@@ -162,7 +162,7 @@ mod tests {
                 let keys = aggregate(&signers).unwrap();
                 (secret, signers, keys)
             })
-            .find(|(_, _, keys)| bool::from(keys.aggregated_pubkey::<Point>().has_odd_y()) == odd)
+            .find(|(_, _, keys)| keys.aggregated_pubkey::<Point>().has_odd_y() == odd)
             .unwrap();
         let tweak = ResultTweak { kind: ResultTweakKind::XOnly, tweak: Hex([3; 32]) };
         let tweaked = keys.with_xonly_tweak(MaybeScalar::from_slice(&tweak.tweak.0).unwrap()).unwrap();
