@@ -70,15 +70,17 @@ impl Bootstrap {
         }
     }
 
-    pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now: Instant) {
+    /// A dial failed. `true`: it was one of these, to somebody else, and is tried again.
+    pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now: Instant) -> bool {
         let dialled = |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
-        let Some(entry) = self.peers.iter_mut().find(dialled) else { return };
+        let Some(entry) = self.peers.iter_mut().find(dialled) else { return false };
         if matches!(error, DialError::LocalPeerId { .. }) {
             entry.state = State::Own;
-            return;
+            return false;
         }
         entry.state = State::Due(now + entry.pause);
         entry.pause = (2 * entry.pause).min(LONGEST_PAUSE);
+        true
     }
 
     pub(super) fn disconnected(&mut self, peer: PeerId, now: Instant) {
@@ -118,7 +120,7 @@ mod tests {
             now = bootstrap.next_due().unwrap();
             let [dial] = &bootstrap.due(now)[..] else { panic!("one dial") };
             assert_eq!(bootstrap.next_due(), None);
-            bootstrap.failed(dial.connection_id(), &DialError::Aborted, now);
+            assert!(bootstrap.failed(dial.connection_id(), &DialError::Aborted, now));
         }
         assert_eq!(bootstrap.next_due(), Some(now + LONGEST_PAUSE));
 
@@ -136,7 +138,7 @@ mod tests {
         let address: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
         let mut bootstrap = Bootstrap::new(std::slice::from_ref(&address), now);
         let dial = bootstrap.due(now).remove(0);
-        bootstrap.failed(dial.connection_id(), &DialError::LocalPeerId { address }, now);
+        assert!(!bootstrap.failed(dial.connection_id(), &DialError::LocalPeerId { address }, now));
         assert_eq!(bootstrap.next_due(), None);
     }
 

@@ -1,5 +1,6 @@
 //! How a node is set up.
 
+use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 
@@ -28,11 +29,13 @@ pub struct NodeConfig {
     pub enable_gossipsub: bool,
     /// How sessions run.
     pub protocol: musig2_proto::Config,
+    /// Limits on the frames between signers.
+    pub frames: Config,
     /// This node's network identity, which is its peer id. `None`: a new one each start. It is no signing key and must not be one.
     pub identity: Option<Keypair>,
     /// How many events [`Events`](crate::Events) holds while nobody reads them; at least 1.
     pub event_capacity: usize,
-    /// The most connections, over all peers; a signer needs one to each co-signer.
+    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer.
     pub max_connections: u32,
 }
 
@@ -47,6 +50,7 @@ impl Default for NodeConfig {
             enable_dht: true,
             enable_gossipsub: true,
             protocol: musig2_proto::Config::default(),
+            frames: Config::default(),
             identity: None,
             event_capacity: 1024,
             max_connections: 512,
@@ -87,6 +91,13 @@ impl NodeConfig {
     #[must_use]
     pub fn with_protocol(mut self, protocol: musig2_proto::Config) -> Self {
         self.protocol = protocol;
+        self
+    }
+
+    /// Sets [`frames`](Self::frames).
+    #[must_use]
+    pub fn with_frames(mut self, frames: Config) -> Self {
+        self.frames = frames;
         self
     }
 

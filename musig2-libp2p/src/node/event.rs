@@ -36,7 +36,8 @@ pub enum NodeEvent {
         /// What was wrong.
         offence: Offence,
     },
-    /// A peer could not be dialled. Bootstrap peers are dialled again by themselves.
+    /// A bootstrap peer or co-signer could not be dialled. It is dialled again by itself: a bootstrap peer always, a co-signer while something
+    /// waits to be sent to it.
     DialFailed {
         /// Whom, where that is known.
         peer: Option<PeerId>,

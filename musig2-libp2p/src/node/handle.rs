@@ -1,5 +1,6 @@
 //! Orders to a running node.
 
+use crate::Behaviour;
 use libp2p::PeerId;
 use musig2_proto::{Command, CommandError, Proposal, PublicKey, SessionId, SessionView};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl Handle {
     /// # Errors
     /// Where the core refuses it, and then nothing changed; or the node has stopped.
     pub async fn execute(&self, command: Command) -> Result<(), HandleError> {
-        Ok(self.ask(|reply| Order::Execute { command, reply }).await??)
+        Ok(self.ask(|signing| signing.execute(command)).await??)
     }
 
     /// Creates a session, which is consent to sign it. Nobody hears of it before [`Command::AnnounceSession`].
@@ -51,7 +52,7 @@ impl Handle {
     /// # Errors
     /// Where the core refuses the proposal, or the node has stopped.
     pub async fn create_session(&self, proposal: Proposal) -> Result<SessionId, HandleError> {
-        Ok(self.ask(|reply| Order::CreateSession { proposal, reply }).await??)
+        Ok(self.ask(|signing| signing.create_session(proposal)).await??)
     }
 
     /// A session as it stands; `None` where it is unknown or forgotten.
@@ -59,7 +60,7 @@ impl Handle {
     /// # Errors
     /// Where the node has stopped.
     pub async fn session(&self, session: SessionId) -> Result<Option<SessionView>, HandleError> {
-        Ok(self.ask(|reply| Order::Session { session, reply }).await?.map(|view| *view))
+        self.ask(move |signing| signing.core().session(&session)).await
     }
 
     /// All sessions, those that ended a short while ago included.
@@ -67,7 +68,7 @@ impl Handle {
     /// # Errors
     /// Where the node has stopped.
     pub async fn sessions(&self) -> Result<Vec<SessionView>, HandleError> {
-        self.ask(|reply| Order::Sessions { reply }).await
+        self.ask(|signing| signing.core().sessions().collect()).await
     }
 
     /// Stops the node: sends what is queued (for a second at most), closes all connections, and returns when all is done. Does nothing
@@ -80,19 +81,23 @@ impl Handle {
         }
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, HandleError> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Behaviour) -> T + Send + 'static,
+    ) -> Result<T, HandleError> {
         let (reply, answer) = oneshot::channel();
-        self.orders.send(order(reply)).await.map_err(|_| HandleError::Stopped)?;
+        // A caller that has stopped waiting does not undo its order.
+        let question = Box::new(|signing: &mut Behaviour| drop(reply.send(question(signing))));
+        self.orders.send(Order::Ask(question)).await.map_err(|_| HandleError::Stopped)?;
         answer.await.map_err(|_| HandleError::Stopped)
     }
 }
 
-/// An order on its way to the node's task, with where to answer.
-#[derive(Debug)]
+/// An order on its way to the node's task.
 pub(crate) enum Order {
-    Execute { command: Command, reply: oneshot::Sender<Result<(), CommandError>> },
-    CreateSession { proposal: Proposal, reply: oneshot::Sender<Result<SessionId, CommandError>> },
-    Session { session: SessionId, reply: oneshot::Sender<Option<Box<SessionView>>> },
-    Sessions { reply: oneshot::Sender<Vec<SessionView>> },
-    Stop { reply: oneshot::Sender<()> },
+    /// Something to do or to look up, which answers by itself.
+    Ask(Box<dyn FnOnce(&mut Behaviour) + Send>),
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
 }

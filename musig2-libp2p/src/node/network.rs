@@ -2,7 +2,7 @@
 
 use super::config::NodeConfig;
 use super::{announcements, transport};
-use crate::{Behaviour, Config};
+use crate::Behaviour;
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::identity::Keypair;
 use libp2p::kad::store::MemoryStore;
@@ -38,8 +38,11 @@ pub(super) fn swarm(
     core: musig2_proto::Node,
 ) -> Result<Swarm<Network>, Box<dyn Error + Send + Sync>> {
     let local = identity.public().to_peer_id();
+    // A quarter is left for this node's own dials, however many strangers come.
+    let incoming = config.max_connections - config.max_connections / 4;
     let limits = ConnectionLimits::default()
         .with_max_established(Some(config.max_connections))
+        .with_max_established_incoming(Some(incoming))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
         .with_max_pending_incoming(Some(PENDING_CONNECTIONS))
         .with_max_pending_outgoing(Some(PENDING_CONNECTIONS));
@@ -57,7 +60,7 @@ pub(super) fn swarm(
         .with_cache_size(0);
     let network = Network {
         limits: connection_limits::Behaviour::new(limits),
-        signing: Behaviour::new(local, core, Config::default()),
+        signing: Behaviour::new(local, core, config.frames.clone()),
         gossip: gossip.into(),
         dht: dht.into(),
         identify: identify::Behaviour::new(identify),

@@ -67,7 +67,8 @@ pub enum StartError {
 }
 
 impl Node {
-    /// Starts a node that signs with these keys. It runs as a task of the tokio runtime this is called in.
+    /// Starts a node that signs with these keys; without any it only helps others to meet. It runs as a task of the tokio
+    /// runtime this is called in.
     ///
     /// # Errors
     /// Where there is no tokio runtime, the configuration contradicts itself, a key is invalid, or an address cannot be listened on.

@@ -9,9 +9,10 @@ use super::handle::Order;
 use super::network::{self, Network, NetworkEvent};
 use crate::Event;
 use futures::StreamExt;
+use futures::future::{Either, pending};
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, gossipsub, identify, kad, ping};
 use musig2_proto::Command;
 use std::collections::{HashMap, HashSet};
@@ -86,15 +87,18 @@ impl Task {
     async fn serve(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Sender<()>> {
         loop {
             self.dial_bootstrap_peers();
-            let redial = self.bootstrap.next_due().map(Into::into);
+            let redial = match self.bootstrap.next_due() {
+                Some(at) => Either::Left(sleep_until(at.into())),
+                None => Either::Right(pending()),
+            };
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(Order::Stop { reply }) => return Some(reply),
-                    Some(order) => self.carry_out(order),
+                    Some(Order::Ask(question)) => question(&mut self.swarm.behaviour_mut().signing),
                     None => return None,
                 },
                 event = self.swarm.select_next_some() => self.on_event(event),
-                () = async { sleep_until(redial.expect("the branch has a condition")).await }, if redial.is_some() => {}
+                () = redial => {}
             }
         }
     }
@@ -108,20 +112,6 @@ impl Task {
         };
         if timeout(at_most, done).await.is_err() {
             tracing::debug!("went on without waiting any longer");
-        }
-    }
-
-    fn carry_out(&mut self, order: Order) {
-        let signing = &mut self.swarm.behaviour_mut().signing;
-        // Where an answer cannot be delivered, its caller has stopped waiting for it.
-        match order {
-            Order::Execute { command, reply } => drop(reply.send(signing.execute(command))),
-            Order::CreateSession { proposal, reply } => drop(reply.send(signing.create_session(proposal))),
-            Order::Session { session, reply } => {
-                drop(reply.send(signing.core().session(&session).map(Box::new)));
-            }
-            Order::Sessions { reply } => drop(reply.send(signing.core().sessions().collect())),
-            Order::Stop { reply } => drop(reply.send(())),
         }
     }
 
@@ -151,8 +141,7 @@ impl Task {
                 }
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id: peer, error } => {
-                self.bootstrap.failed(connection_id, &error, Instant::now());
-                self.events.send(NodeEvent::DialFailed { peer, error: error.to_string() });
+                self.on_dial_failed(connection_id, peer, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
             SwarmEvent::ExpiredListenAddr { address, .. } => {
@@ -197,6 +186,7 @@ impl Task {
             NetworkEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
                 self.on_identified(connection_id, peer_id, info);
             }
+            NetworkEvent::Ping(ping::Event { result: Err(ping::Failure::Unsupported), .. }) => {}
             NetworkEvent::Ping(ping::Event { peer, connection, result: Err(error) }) => {
                 // Without this a cut cable is noticed after a minute.
                 tracing::debug!(%peer, %error, "no answer to a ping: closing the connection");
@@ -217,8 +207,8 @@ impl Task {
             Event::Session(event) => self.events.send(NodeEvent::Session(event)),
             Event::Offence { peer, offence } => self.events.send(NodeEvent::Offence { peer, offence }),
             Event::DialFailed { peer, error } => {
-                tracing::debug!(%peer, error, "a co-signer could not be dialled");
                 self.look_up(peer);
+                self.events.send(NodeEvent::DialFailed { peer: Some(peer), error });
             }
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
@@ -304,19 +294,22 @@ impl Task {
         }
     }
 
+    /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
+    fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
+        if self.bootstrap.failed(connection, error, Instant::now()) {
+            self.events.send(NodeEvent::DialFailed { peer, error: error.to_string() });
+        }
+    }
+
     fn dial_bootstrap_peers(&mut self) {
-        let now = Instant::now();
-        for dial in self.bootstrap.due(now) {
+        for dial in self.bootstrap.due(Instant::now()) {
             let (peer, connection) = (dial.get_peer_id(), dial.connection_id());
             match self.swarm.dial(dial) {
                 Ok(()) => {}
                 Err(_) if peer.is_some_and(|peer| self.swarm.is_connected(&peer)) => {
                     self.bootstrap.established(connection, peer.expect("as was just asked"));
                 }
-                Err(error) => {
-                    self.bootstrap.failed(connection, &error, now);
-                    self.events.send(NodeEvent::DialFailed { peer, error: error.to_string() });
-                }
+                Err(error) => self.on_dial_failed(connection, peer, &error),
             }
         }
     }
