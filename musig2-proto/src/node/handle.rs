@@ -39,7 +39,7 @@ impl<C: Crypto> Node<C> {
             }
             Input::AudienceGrew => {
                 for id in self.sessions.keys().copied().collect::<Vec<_>>() {
-                    self.with_session(call, &id, |session, cx| session.announce_sooner(cx));
+                    self.with_session(call, &id, Session::announce_sooner);
                 }
                 return;
             }
