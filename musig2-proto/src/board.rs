@@ -5,7 +5,10 @@
 
 use crate::hash::TaggedHash;
 use crate::ids::{AttemptId, Boot, SessionId, SignerIndex};
+use crate::manifest::MAX_SIGNERS;
 use crate::time::Timestamp;
+use crate::wire::bounded::List;
+use crate::wire::evidence::{MAX_JOINS, Proof, Restarted, Signed};
 use crate::wire::frame::BoardDigest;
 use crate::wire::statement::{Body, Join, Nonces, Partials, Statement, StatementHash};
 use std::collections::BTreeMap;
@@ -23,12 +26,12 @@ pub(crate) struct Filed {
 }
 
 /// What became of a statement.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Filing {
     /// It is on the board.
     New,
     /// Something else stands in its place.
-    Conflict,
+    Conflict(Arc<Filed>),
     /// Its author has used up its room.
     Full,
 }
@@ -48,14 +51,11 @@ struct Column {
 pub(crate) struct Board {
     session: SessionId,
     columns: Vec<Column>,
-    max_joins: usize,
 }
 
 impl Board {
-    pub(crate) fn new(session: SessionId, signers: usize, max_restarts: usize) -> Self {
-        let columns = (0..signers).map(|_| Column::default()).collect();
-        // One join more than is allowed, to show that it was too many.
-        Self { session, columns, max_joins: max_restarts.saturating_add(2) }
+    pub(crate) fn new(session: SessionId, signers: usize) -> Self {
+        Self { session, columns: (0..signers).map(|_| Column::default()).collect() }
     }
 
     /// Whether this very statement is there. Says nothing of the signature, which need not be looked at again.
@@ -77,21 +77,21 @@ impl Board {
     /// Puts a verified statement on the board.
     pub(crate) fn file(&mut self, statement: Statement, hash: StatementHash, arrived: Timestamp) -> Filing {
         if let Some(standing) = self.standing(&statement) {
-            return match (&standing.statement.body, standing.hash == hash) {
-                (_, true) => Filing::Full,
+            return match &standing.statement.body {
+                _ if standing.hash == hash => Filing::Full,
                 // One life may move, and end its part for more than one reason: the first word stands.
-                (Body::Join(_) | Body::Abort(_), false) => Filing::Full,
-                (Body::Nonces(_) | Body::Partials(_), false) => Filing::Conflict,
+                Body::Join(_) | Body::Abort(_) => Filing::Full,
+                Body::Nonces(_) | Body::Partials(_) => Filing::Conflict(Arc::clone(standing)),
             };
         }
-        let (current, max_joins) = (self.attempt(), self.max_joins);
+        let current = self.attempt();
         let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
         let joins = &column.joins;
         let is_current = |(attempt, boot): &Slot| *attempt == current && joins.contains_key(boot);
         let filed = Arc::new(Filed { statement, hash, arrived });
         match &filed.statement.body {
             Body::Join(join) => {
-                if column.joins.len() >= max_joins {
+                if column.joins.len() >= MAX_JOINS {
                     return Filing::Full;
                 }
                 column.joins.insert(join.boot, filed);
@@ -117,17 +117,36 @@ impl Board {
 
     /// The attempt that follows from the joins: zero while nobody has joined twice, else the hash of all who did, with their boots.
     pub(crate) fn attempt(&self) -> AttemptId {
-        let mut restarted = self.indexed().filter(|(_, column)| column.joins.len() > 1).peekable();
-        if restarted.peek().is_none() {
-            return AttemptId::FIRST;
-        }
-        let hash = TaggedHash::new("musig2-proto/attempt").add(self.session.as_bytes());
-        let hash = restarted.fold(hash, |hash, (signer, column)| {
-            let count = u32::try_from(column.joins.len()).unwrap_or(u32::MAX);
-            let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());
-            column.joins.keys().fold(hash, |hash, boot| hash.add(boot.as_bytes()))
+        attempt_of(
+            &self.session,
+            self.twice_joined().map(|(signer, column)| (signer, column.joins.len(), column.joins.keys())),
+        )
+    }
+
+    fn twice_joined(&self) -> impl Iterator<Item = (SignerIndex, &Column)> {
+        self.indexed().filter(|(_, column)| column.joins.len() > 1)
+    }
+
+    /// Who has joined more than once, and under which boots: what the attempt is the hash of.
+    fn restarted(&self) -> List<Restarted, MAX_SIGNERS> {
+        let restarted = self.twice_joined().map(|(signer, column)| {
+            let boots = column.joins.keys().copied().collect();
+            // A column never holds more.
+            Restarted { signer, boots: List::new(boots).unwrap_or_else(|_| List::empty()) }
         });
-        AttemptId::new(hash.finish())
+        List::new(restarted.collect()).unwrap_or_else(|_| List::empty())
+    }
+
+    /// The proof that two lives of one signer take part in the current attempt, which follows from the joins of both.
+    pub(crate) fn concurrent_instances(&self) -> Option<Proof> {
+        let attempt = self.attempt();
+        self.indexed().find_map(|(_, column)| {
+            let mut lives =
+                of_attempt(&column.nonces, attempt).filter(|(boot, _)| column.joins.contains_key(boot));
+            let (first, second) = (lives.next()?.1, lives.next()?.1);
+            let (first, second) = (Signed::of(&first.statement)?, Signed::of(&second.statement)?);
+            Some(Proof::ConcurrentInstances { first, second, restarted: self.restarted() })
+        })
     }
 
     /// How many restarts the joins show.
@@ -136,9 +155,11 @@ impl Board {
         u32::try_from(restarts).unwrap_or(u32::MAX)
     }
 
-    /// The signer who has restarted more often than allowed, if any.
-    pub(crate) fn over_restart_limit(&self) -> Option<SignerIndex> {
-        self.indexed().find_map(|(signer, column)| (column.joins.len() >= self.max_joins).then_some(signer))
+    /// The proof that a signer has restarted more often than allowed.
+    pub(crate) fn restart_limit(&self) -> Option<Proof> {
+        let column = self.columns.iter().find(|column| column.joins.len() >= MAX_JOINS)?;
+        let joins = column.joins.values().filter_map(|filed| Signed::of(&filed.statement)).collect();
+        Some(Proof::RestartLimit { joins: List::new(joins).ok()? })
     }
 
     /// Who has joined.
@@ -206,6 +227,24 @@ impl Board {
         });
         BoardDigest::new(hash.finish())
     }
+}
+
+/// Zero while nobody has joined twice, else the hash of all who did, with their boots.
+pub(crate) fn attempt_of<'a>(
+    session: &SessionId,
+    restarted: impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &'a Boot>)>,
+) -> AttemptId {
+    let mut restarted = restarted.peekable();
+    if restarted.peek().is_none() {
+        return AttemptId::FIRST;
+    }
+    let hash = TaggedHash::new("musig2-proto/attempt").add(session.as_bytes());
+    let hash = restarted.fold(hash, |hash, (signer, count, boots)| {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());
+        boots.fold(hash, |hash, boot| hash.add(boot.as_bytes()))
+    });
+    AttemptId::new(hash.finish())
 }
 
 fn of_attempt(

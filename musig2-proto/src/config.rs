@@ -59,8 +59,6 @@ pub struct Config {
     pub max_discovered_sessions: usize,
     /// The same for one author.
     pub max_discovered_per_author: usize,
-    /// How often one signer may restart in one session.
-    pub max_restarts: usize,
     /// Whether a phase that ran out of time ends this node's part in the session, or is only reported again.
     pub phase_timeout: PhaseTimeout,
     /// The first pause before asking for what is missing; doubles from there.
@@ -136,7 +134,6 @@ impl Default for Config {
             max_frame_size: 1 << 20,
             max_discovered_sessions: 256,
             max_discovered_per_author: 16,
-            max_restarts: 8,
             phase_timeout: PhaseTimeout::End,
             poll_interval: Duration::from_secs(1),
             max_poll_interval: Duration::from_secs(8),
@@ -194,7 +191,6 @@ setters! {
     max_frame_size: usize => with_max_frame_size,
     max_discovered_sessions: usize => with_max_discovered_sessions,
     max_discovered_per_author: usize => with_max_discovered_per_author,
-    max_restarts: usize => with_max_restarts,
     phase_timeout: PhaseTimeout => with_phase_timeout,
     poll_interval: Duration => with_poll_interval,
     max_poll_interval: Duration => with_max_poll_interval,

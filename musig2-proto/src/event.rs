@@ -1,7 +1,9 @@
 //! What a node tells its application and its adapter.
 
 use crate::bytes::Signature;
+use crate::evidence::Fault;
 use crate::ids::{Contact, SessionId, SignerIndex, Source};
+use crate::wire::evidence::Evidence;
 use crate::wire::statement::AbortReason;
 
 /// Something from outside the node.
@@ -206,7 +208,7 @@ pub enum Phase {
 }
 
 /// Why a node takes no further part in a session.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AbortCause {
     /// A signer, or this node itself, ended its part.
@@ -230,21 +232,17 @@ pub enum AbortCause {
         /// Who was awaited.
         awaiting: Vec<SignerIndex>,
     },
-    /// These signers' partial signatures do not verify.
-    InvalidPartialSignature {
-        /// Whose.
-        signers: Vec<SignerIndex>,
-    },
-    /// These signers' nonces are not points on the curve.
-    InvalidNonce {
-        /// Whose.
-        signers: Vec<SignerIndex>,
-    },
-    /// A signer joined more often than `max_restarts` allows.
-    RestartLimit {
+    /// A signer broke the protocol, and this proves it.
+    Convicted {
         /// Who.
         signer: SignerIndex,
+        /// What it did.
+        fault: Fault,
+        /// For anyone to check with [`Evidence::verify`]: no honest signer can be named by it.
+        evidence: Box<Evidence>,
     },
+    /// This node's key signs in this session elsewhere as well: another process, another machine, a copy of this one.
+    RivalInstance,
 }
 
 /// What failed. Codes for programs; [`Display`](core::fmt::Display) for people.
@@ -304,9 +302,12 @@ pub enum Offence {
     /// Final signatures that do not verify.
     #[error("final signatures that do not verify")]
     FalseSignatures,
-    /// A second, different statement of one signer where there can be one.
-    #[error("signer {0} stated two different things")]
-    Conflict(SignerIndex),
+    /// A statement under this node's own key and life that this node never made.
+    #[error("a statement of this node's own life that it did not make")]
+    Impersonation,
+    /// An abort with a proof that proves nothing.
+    #[error("a proof that proves nothing")]
+    FalseProof,
     /// More discovered sessions than there is room for.
     #[error("no room for more sessions")]
     NoRoom,
@@ -332,11 +333,12 @@ impl Offence {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Version(_) | Self::Manifest(_) | Self::NoRoom | Self::UnknownSession => Severity::Benign,
-            Self::Conflict(_) => Severity::Suspicious,
+            Self::Impersonation => Severity::Suspicious,
             Self::TooLarge { .. }
             | Self::Malformed
             | Self::Misfit
             | Self::BadSignature
+            | Self::FalseProof
             | Self::FalseSignatures => Severity::Malicious,
         }
     }

@@ -36,6 +36,7 @@ mod contacts;
 mod context;
 mod crypto;
 mod event;
+mod evidence;
 mod hash;
 mod ids;
 mod manifest;
@@ -67,6 +68,7 @@ pub use crypto::{
 pub use event::{
     AbortCause, Destination, Event, Input, Offence, Output, Phase, Report, SessionError, Severity,
 };
+pub use evidence::{Conviction, EvidenceError, Fault, MAX_EVIDENCE_SIZE};
 pub use ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Source, Transcript};
 pub use manifest::{Item, MAX_ITEMS, MAX_MEMO, MAX_SIGNERS, Manifest, Salt};
 pub use node::Node;
@@ -74,4 +76,5 @@ pub use secret::SecretKey;
 pub use time::Timestamp;
 pub use tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
 pub use view::SessionView;
+pub use wire::evidence::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
 pub use wire::statement::{AbortReason, Note};

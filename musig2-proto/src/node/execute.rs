@@ -80,7 +80,7 @@ impl<C: Crypto> Node<C> {
         check_time(&manifest, call.now, &self.surroundings.config)?;
         let agreement = Agreement::new(manifest, &self.surroundings.config)?;
         let id = agreement.id;
-        let session = Session::new(agreement, me, keypair, None, call.now, &self.surroundings.config);
+        let session = Session::new(agreement, me, keypair, None, call.now);
         self.sessions.insert(id, session);
         let joined = self.with_session(call, &id, |session, cx| {
             session.join(cx)?;

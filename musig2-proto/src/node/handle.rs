@@ -194,8 +194,7 @@ impl<C: Crypto> Node<C> {
         self.check_discovered(&announcement)?;
         let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
         let id = agreement.id;
-        let session =
-            Session::new(agreement, me, keypair, Some(announcement), call.now, &self.surroundings.config);
+        let session = Session::new(agreement, me, keypair, Some(announcement), call.now);
         self.sessions.insert(id, session);
         call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
         self.replay(call, &id);

@@ -1,6 +1,7 @@
 //! From what is on the board to the next step. Everything here is asked anew after every input, so the order in which
 //! statements arrive does not matter, and nothing can be waited for that is already there.
 
+use super::round::RoundError;
 use super::{Outcome, Round, Session};
 use crate::config::Stepping;
 use crate::context::Context;
@@ -33,33 +34,53 @@ impl<C: Crypto> Session<C> {
         }
         self.tell_joins(cx);
         self.notice_attempt(cx);
-        if self.halted().is_none() {
+        self.prove();
+        if !self.is_halted() {
             self.step_nonces(cx);
         }
         self.tell_nonces(cx);
         self.step_round(cx);
-        if self.halted().is_none() {
+        if !self.is_halted() {
             self.step_partials(cx);
         }
         self.tell_partials(cx);
+        // Signatures beat everything, a proof of fault beats an abort.
         self.step_finalize(cx);
-        if let Some(cause) = self.halted() {
+        if let Some(proof) = self.proof.take().filter(|_| self.outcome.is_none()) {
+            self.convict(cx, proof);
+        }
+        if let Some(cause) = self.aborted() {
             self.end(cx, Outcome::Aborted(cause));
         }
         self.keep_time(cx);
     }
 
-    /// Why nothing more may be signed here.
-    fn halted(&self) -> Option<AbortCause> {
-        if let Some(signer) = self.board.over_restart_limit() {
-            return Some(AbortCause::RestartLimit { signer });
+    /// What the board proves by itself. (What a single statement proves is noticed when it comes.)
+    fn prove(&mut self) {
+        if self.proof.is_none() {
+            self.proof = self.board.concurrent_instances().or_else(|| self.board.restart_limit());
         }
-        self.agreement.manifest.indices().find_map(|signer| {
-            let abort = self.board.abort(signer)?;
-            match &abort.statement.body {
-                Body::Abort(abort) => Some(AbortCause::BySigner { signer, reason: abort.reason.clone() }),
-                _ => None,
-            }
+    }
+
+    /// Whether nothing more may be signed here.
+    fn is_halted(&self) -> bool {
+        self.proof.is_some() || self.aborted().is_some()
+    }
+
+    /// By which signer's word the session ends. A proof counts for more than a wish.
+    fn aborted(&self) -> Option<AbortCause> {
+        let aborts = || {
+            self.agreement.manifest.indices().filter_map(|signer| {
+                match &self.board.abort(signer)?.statement.body {
+                    Body::Abort(abort) => Some((signer, abort)),
+                    _ => None,
+                }
+            })
+        };
+        let convicted = aborts().find_map(|(_, abort)| self.cause_of(abort.proof.as_ref()?));
+        convicted.or_else(|| {
+            let (signer, abort) = aborts().next()?;
+            Some(AbortCause::BySigner { signer, reason: abort.reason.clone() })
         })
     }
 
@@ -135,7 +156,8 @@ impl<C: Crypto> Session<C> {
         cx.emit(Event::NoncesComplete { session: self.id() });
         match Round::new(&self.agreement, attempt, nonces) {
             Ok(round) => self.keep_round(round),
-            Err(signers) => self.end(cx, Outcome::Aborted(AbortCause::InvalidNonce { signers })),
+            Err(RoundError::Invalid(proof)) => self.proof = Some(*proof),
+            Err(RoundError::Engine) => self.fault(cx, SessionError::AggregationFault),
         }
     }
 
@@ -175,22 +197,16 @@ impl<C: Crypto> Session<C> {
                 .map(|signer| Some(round.partials(&self.board, signer)?.0.partials.as_slice()))
                 .collect::<Option<Vec<_>>>();
             let Some(partials) = partials else { continue };
-            let outcome = match round.aggregate(&partials) {
-                Ok(signatures) => Outcome::Complete(signatures),
-                Err(_) => {
-                    let signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
-                    let at_fault: Vec<_> = signers
-                        .zip(partials)
-                        .filter(|((signer, key), partials)| !round.verifies(*signer, key, partials))
-                        .map(|((signer, _), _)| signer)
-                        .collect();
-                    if at_fault.is_empty() {
-                        return self.fault(cx, SessionError::AggregationFault);
-                    }
-                    Outcome::Aborted(AbortCause::InvalidPartialSignature { signers: at_fault })
-                }
-            };
-            return self.end(cx, outcome);
+            if let Some(signatures) = round.aggregate(&partials) {
+                return self.end(cx, Outcome::Complete(signatures));
+            }
+            let mut signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
+            let proof = signers.find_map(|(signer, key)| round.proof_against(&self.board, signer, key));
+            match proof {
+                Some(proof) => self.proof = Some(proof),
+                None => self.fault(cx, SessionError::AggregationFault),
+            }
+            return;
         }
     }
 

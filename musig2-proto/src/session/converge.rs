@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// After so many polls in vain a hub's signer asks those it awaits directly, so that a coordinator that withholds starves nobody.
+/// After so many polls in vain a hub's signer asks those it awaits, and any other, directly, so that a coordinator that withholds starves nobody.
 const FRUITLESS_POLLS: u32 = 2;
 
 /// What this node knows of another signer's node.
@@ -68,13 +68,17 @@ impl<C: Crypto> Session<C> {
         config.topology == Topology::Hub && !self.is_coordinator()
     }
 
+    fn with_contact(&self, contacts: &ContactBook) -> Vec<SignerIndex> {
+        self.others().filter(|&signer| self.contact(contacts, signer).is_some()).collect()
+    }
+
     /// To whom this node sends by itself: in a hub, to the coordinator alone.
     fn in_reach(&self, config: &Config, contacts: &ContactBook) -> Vec<SignerIndex> {
-        let coordinator = self.agreement.manifest.coordinator();
-        self.others()
-            .filter(|&signer| !self.is_hub_signer(config) || signer == coordinator)
-            .filter(|&signer| self.contact(contacts, signer).is_some())
-            .collect()
+        let mut signers = self.with_contact(contacts);
+        if self.is_hub_signer(config) {
+            signers.retain(|&signer| signer == self.agreement.manifest.coordinator());
+        }
+        signers
     }
 
     /// What this node holds, for the head of a frame; `None` before it joined.
@@ -217,12 +221,12 @@ impl<C: Crypto> Session<C> {
         if awaited.is_empty() {
             return;
         }
-        let mut targets = if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
-            vec![self.agreement.manifest.coordinator()]
-        } else {
-            awaited
-        };
-        let others: Vec<_> = self.in_reach(cx.config, cx.contacts);
+        let (mut targets, others) =
+            if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
+                (vec![self.agreement.manifest.coordinator()], Vec::new())
+            } else {
+                (awaited, self.with_contact(cx.contacts))
+            };
         let others: Vec<_> = others.into_iter().filter(|signer| !targets.contains(signer)).collect();
         if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
             targets.extend(others.get(index));

@@ -5,9 +5,12 @@ use crate::board::Filing;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, SessionError};
+use crate::evidence::Conviction;
 use crate::hash::TaggedHash;
 use crate::ids::{AttemptId, Boot, SignerIndex};
+use crate::manifest::Manifest;
 use crate::wire::bounded::List;
+use crate::wire::evidence::{Evidence, Proof};
 use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
@@ -142,7 +145,7 @@ impl<C: Crypto> Session<C> {
     pub(crate) fn abort<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, note: Note) {
         let reason = AbortReason::Requested(note);
         if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
-            let body = Body::Abort(Abort { boot, reason: reason.clone(), evidence: None });
+            let body = Body::Abort(Abort { boot, reason: reason.clone(), proof: None });
             if self.state(cx, body).is_none() {
                 self.error(cx, SessionError::ComputingFault);
             }
@@ -150,12 +153,32 @@ impl<C: Crypto> Session<C> {
         self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
+    /// Ends this node's part with the proof of a signer's fault, and shows it to the others.
+    pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
+        let Some(cause) = self.cause_of(&proof) else { return };
+        if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
+            let abort = Abort { boot, reason: AbortReason::Convicted, proof: Some(Box::new(proof)) };
+            if self.state(cx, Body::Abort(abort)).is_none() {
+                self.error(cx, SessionError::ComputingFault);
+            }
+        }
+        self.end(cx, Outcome::Aborted(cause));
+    }
+
+    /// Whom a proof convicts, checked as anyone else would.
+    pub(super) fn cause_of(&self, proof: &Proof) -> Option<AbortCause> {
+        let Conviction { signer, fault, .. } = proof.verify(&self.agreement).ok()?;
+        let manifest = Manifest::clone(&self.agreement.manifest);
+        let evidence = Box::new(Evidence { manifest, proof: proof.clone() });
+        Some(AbortCause::Convicted { signer, fault, evidence })
+    }
+
     /// Signs a statement and puts it on the board.
     fn state<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, body: Body) -> Option<()> {
         let auxiliary = cx.random();
         let statement = Statement::sign::<C>(&self.agreement.id, self.me, body, &self.keypair, &auxiliary)?;
         let hash = statement.hash(&self.agreement.id);
-        (self.board.file(statement, hash, cx.now) == Filing::New).then_some(())
+        matches!(self.board.file(statement, hash, cx.now), Filing::New).then_some(())
     }
 
     /// Keeps the current round and the latest ones in which this node released: any of them may still be filled.

@@ -18,6 +18,7 @@ mod round;
 mod timing;
 
 pub(crate) use life::Step;
+pub(crate) use round::transcript;
 
 use crate::agreement::{Agreement, OutputKey};
 use crate::board::Board;
@@ -30,6 +31,7 @@ use crate::ids::{SessionId, SignerIndex};
 use crate::time::Timestamp;
 use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
+use crate::wire::evidence::Proof;
 use advance::Milestones;
 use converge::Link;
 use life::Life;
@@ -58,6 +60,8 @@ pub(crate) struct Session<C: Crypto> {
     /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
     rounds: Vec<Round<C>>,
     links: Vec<Link>,
+    /// Of a signer's fault, from its discovery to the end of the same call.
+    proof: Option<Proof>,
     milestones: Milestones,
     timing: Timing,
     outcome: Option<Outcome>,
@@ -71,17 +75,17 @@ impl<C: Crypto> Session<C> {
         keypair: Arc<C::Keypair>,
         announcement: Option<Announcement>,
         now: Timestamp,
-        config: &Config,
     ) -> Self {
         let signers = agreement.manifest.signer_count();
         Self {
-            board: Board::new(agreement.id, signers, config.max_restarts),
+            board: Board::new(agreement.id, signers),
             me,
             keypair,
             announcement,
             life: None,
             rounds: Vec::new(),
             links: (0..signers).map(|_| Link::default()).collect(),
+            proof: None,
             milestones: Milestones::default(),
             timing: Timing::new(now),
             outcome: None,

@@ -5,10 +5,11 @@ use crate::board::Filing;
 use crate::bytes::Signature;
 use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::Offence;
+use crate::event::{AbortCause, Offence};
 use crate::ids::Source;
+use crate::wire::evidence::{Proof, Signed};
 use crate::wire::frame::{Frame, Have};
-use crate::wire::statement::{Body, Statement};
+use crate::wire::statement::{Abort, Body, Statement};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Session<C> {
@@ -53,12 +54,8 @@ impl<C: Crypto> Session<C> {
         let manifest = &self.agreement.manifest;
         let author = statement.author;
         let key = manifest.signer(author).ok_or(Offence::Misfit)?;
-        let length = match &statement.body {
-            Body::Nonces(nonces) => nonces.source.nonces().len(),
-            Body::Partials(partials) => partials.partials.len(),
-            Body::Join(_) | Body::Abort(_) => manifest.items().len(),
-        };
-        if length != manifest.items().len() {
+        let items = manifest.items().len();
+        if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
         }
         let hash = statement.hash(&self.agreement.id);
@@ -68,9 +65,22 @@ impl<C: Crypto> Session<C> {
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
         }
-        // This life stated nothing that is not on its board.
+        // This life stated nothing that is not on its board: someone else uses its key and knows its boot.
         if author == self.me && self.life.as_ref().is_some_and(|life| life.boot == statement.boot()) {
-            return Err(Offence::Conflict(author));
+            self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
+            return Err(Offence::Impersonation);
+        }
+        match &statement.body {
+            // Signed, so this many is its author's fault.
+            Body::Nonces(nonces) if nonces.source.nonces().len() != items => {
+                let nonces = Signed::of(statement);
+                self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
+                return Ok(());
+            }
+            Body::Abort(Abort { proof: Some(proof), .. }) if self.cause_of(proof).is_none() => {
+                return Err(Offence::FalseProof);
+            }
+            _ => {}
         }
         if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
             cx.contacts.meet(*key, join.contact.clone());
@@ -78,7 +88,10 @@ impl<C: Crypto> Session<C> {
         match self.board.file(statement.clone(), hash, cx.now) {
             Filing::New => self.last_activity = cx.now,
             Filing::Full => {}
-            Filing::Conflict => return Err(Offence::Conflict(author)),
+            Filing::Conflict(standing) => {
+                self.proof =
+                    self.proof.take().or_else(|| Proof::of_equivocation(&standing.statement, statement));
+            }
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
-//! One attempt with all its nonces: what partial signatures are made under.
+//! One attempt with all its nonces: what partial signatures are made under, and what shows that one is wrong.
 
 use crate::agreement::Agreement;
 use crate::board::{Board, Filed};
-use crate::bytes::{PartialSignature, PublicNonce, Signature};
+use crate::bytes::{AggregateNonce, PartialSignature, PublicKey, PublicNonce, Signature};
 use crate::crypto::Crypto;
 use crate::hash::TaggedHash;
-use crate::ids::{AttemptId, Boot, SignerIndex, Transcript};
-use crate::wire::statement::{Body, Partials};
+use crate::ids::{AttemptId, Boot, SessionId, SignerIndex, Transcript};
+use crate::wire::bounded::List;
+use crate::wire::evidence::{NonceRoot, Proof, Signed};
+use crate::wire::statement::{Body, Partials, Statement};
 use std::sync::Arc;
 
 /// An attempt, its transcript, and the BIP327 session context of each item.
@@ -14,6 +16,8 @@ pub(crate) struct Round<C: Crypto> {
     pub(crate) attempt: AttemptId,
     pub(crate) transcript: Transcript,
     items: Vec<C::Round>,
+    aggregates: Vec<AggregateNonce>,
+    nonce_root: NonceRoot,
     /// The selected `Nonces` of each signer, in order.
     nonces: Vec<Arc<Filed>>,
 }
@@ -21,43 +25,31 @@ pub(crate) struct Round<C: Crypto> {
 impl<C: Crypto> Round<C> {
     /// Brings the nonces of all signers together, in order.
     ///
-    /// Fails with those whose nonces are not points on the curve. An aggregate at infinity is nobody's fault: BIP327 says how to go on.
+    /// Fails with the proof that some signer's nonces are not points on the curve. An aggregate at infinity is nobody's fault: BIP327
+    /// says how to go on.
     pub(crate) fn new(
         agreement: &Agreement<C>,
         attempt: AttemptId,
         nonces: Vec<Arc<Filed>>,
-    ) -> Result<Self, Vec<SignerIndex>> {
-        let invalid: Vec<_> = agreement
-            .manifest
-            .indices()
-            .zip(&nonces)
-            .filter(|(_, filed)| !nonces_of(filed).iter().all(C::is_valid_nonce))
-            .map(|(signer, _)| signer)
-            .collect();
-        if !invalid.is_empty() {
-            return Err(invalid);
+    ) -> Result<Self, RoundError> {
+        let invalid = nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
+        if let Some(nonces) = invalid.and_then(|filed| Signed::of(&filed.statement)) {
+            return Err(RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })));
         }
-        let bodies = TaggedHash::new("musig2-proto/nonce-bodies");
-        let bodies = nonces.iter().fold(bodies, |hash, filed| hash.add(filed.hash));
-        let mut aggregates = TaggedHash::new("musig2-proto/aggregate-nonces");
+        let root = TaggedHash::new("musig2-proto/nonce-bodies");
+        let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
+        let mut aggregates = Vec::with_capacity(agreement.keys.len());
         let mut items = Vec::with_capacity(agreement.keys.len());
         for (place, (key, item)) in agreement.keys.iter().zip(agreement.manifest.items()).enumerate() {
             let of_item: Vec<_> =
-                nonces.iter().filter_map(|filed| nonces_of(filed).get(place).copied()).collect();
-            // Each was found valid above, so neither step fails.
-            let Some(aggregate) = C::aggregate_nonces(&of_item) else { return Err(Vec::new()) };
-            let Some(round) = C::round(&key.aggregate, &aggregate, item.message()) else {
-                return Err(Vec::new());
-            };
-            aggregates = aggregates.add(aggregate.as_bytes());
-            items.push(round);
+                nonces.iter().filter_map(|filed| nonces_of(&filed.statement).get(place).copied()).collect();
+            // Each was found valid above.
+            let aggregate = C::aggregate_nonces(&of_item).ok_or(RoundError::Engine)?;
+            items.push(C::round(&key.aggregate, &aggregate, item.message()).ok_or(RoundError::Engine)?);
+            aggregates.push(aggregate);
         }
-        let transcript = TaggedHash::new("musig2-proto/transcript")
-            .add(agreement.id.as_bytes())
-            .add(attempt.as_bytes())
-            .add(bodies.finish())
-            .add(aggregates.finish());
-        Ok(Self { attempt, transcript: Transcript::new(transcript.finish()), items, nonces })
+        let transcript = transcript(&agreement.id, attempt, &nonce_root, &aggregates);
+        Ok(Self { attempt, transcript, items, aggregates, nonce_root, nonces })
     }
 
     /// Which life of a signer this round goes on with.
@@ -93,39 +85,69 @@ impl<C: Crypto> Round<C> {
     }
 
     /// Whether these are a signer's partial signatures of every item.
-    pub(crate) fn verifies(
-        &self,
-        signer: SignerIndex,
-        key: &crate::bytes::PublicKey,
-        partials: &[PartialSignature],
-    ) -> bool {
-        let Some(nonces) = self.nonces.get(signer.as_usize()).map(nonces_of) else { return false };
-        partials.len() == self.items.len()
-            && self
-                .items
-                .iter()
-                .zip(nonces)
-                .zip(partials)
-                .all(|((round, nonce), partial)| C::verify_partial(round, key, nonce, partial))
+    fn verifies(&self, signer: SignerIndex, key: &PublicKey, partials: &[PartialSignature]) -> bool {
+        partials.len() == self.items.len() && self.first_invalid(signer, key, partials).is_none()
     }
 
-    /// Puts everyone's partial signatures together. Fails with the items whose signatures do not verify.
-    pub(crate) fn aggregate(&self, partials: &[&[PartialSignature]]) -> Result<Vec<Signature>, Vec<usize>> {
-        let mut signatures = Vec::with_capacity(self.items.len());
-        let mut failed = Vec::new();
-        for (place, round) in self.items.iter().enumerate() {
-            let of_item: Vec<_> = partials.iter().filter_map(|of| of.get(place).copied()).collect();
-            match C::aggregate_signatures(round, &of_item) {
-                Some(signature) => signatures.push(signature),
-                None => failed.push(place),
-            }
-        }
-        if failed.is_empty() { Ok(signatures) } else { Err(failed) }
+    /// The first item whose partial signature of a signer does not verify.
+    fn first_invalid(
+        &self,
+        signer: SignerIndex,
+        key: &PublicKey,
+        partials: &[PartialSignature],
+    ) -> Option<usize> {
+        let nonces = self.nonces.get(signer.as_usize()).map(|filed| nonces_of(&filed.statement))?;
+        self.items
+            .iter()
+            .zip(nonces)
+            .zip(partials)
+            .position(|((round, nonce), partial)| !C::verify_partial(round, key, nonce, partial))
+    }
+
+    /// The proof that a signer's partial signatures do not verify, where they do not.
+    pub(crate) fn proof_against(&self, board: &Board, signer: SignerIndex, key: &PublicKey) -> Option<Proof> {
+        let (partials, filed) = self.partials(board, signer)?;
+        let item = self.first_invalid(signer, key, partials.partials.as_slice())?;
+        Some(Proof::InvalidPartialSignature {
+            nonces: Signed::of(&self.nonces.get(signer.as_usize())?.statement)?,
+            partials: Signed::of(&filed.statement)?,
+            nonce_root: self.nonce_root,
+            aggregates: List::new(self.aggregates.clone()).ok()?,
+            item: u16::try_from(item).ok()?,
+        })
+    }
+
+    /// Puts everyone's partial signatures together. `None` where some item's signature does not verify.
+    pub(crate) fn aggregate(&self, partials: &[&[PartialSignature]]) -> Option<Vec<Signature>> {
+        let of_item = |place| partials.iter().filter_map(|of| of.get(place).copied()).collect::<Vec<_>>();
+        let signatures = self.items.iter().enumerate();
+        signatures.map(|(place, round)| C::aggregate_signatures(round, &of_item(place))).collect()
     }
 }
 
-fn nonces_of(filed: &Arc<Filed>) -> &[PublicNonce] {
-    match &filed.statement.body {
+/// Why nonces do not make a round.
+pub(crate) enum RoundError {
+    /// A signer's are not nonces.
+    Invalid(Box<Proof>),
+    /// The engine fails on valid ones.
+    Engine,
+}
+
+/// What partial signatures answer to.
+pub(crate) fn transcript(
+    session: &SessionId,
+    attempt: AttemptId,
+    nonce_root: &NonceRoot,
+    aggregates: &[AggregateNonce],
+) -> Transcript {
+    let all = TaggedHash::new("musig2-proto/aggregate-nonces");
+    let all = aggregates.iter().fold(all, |hash, aggregate| hash.add(aggregate.as_bytes()));
+    let hash = TaggedHash::new("musig2-proto/transcript").add(session.as_bytes()).add(attempt.as_bytes());
+    Transcript::new(hash.add(nonce_root).add(all.finish()).finish())
+}
+
+fn nonces_of(statement: &Statement) -> &[PublicNonce] {
+    match &statement.body {
         Body::Nonces(nonces) => nonces.source.nonces(),
         _ => &[],
     }

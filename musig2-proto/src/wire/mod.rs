@@ -4,6 +4,7 @@
 pub mod announcement;
 pub mod bitmap;
 pub mod bounded;
+pub mod evidence;
 pub mod frame;
 pub mod statement;
 #[cfg(test)]

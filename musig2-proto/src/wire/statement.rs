@@ -1,6 +1,7 @@
 //! What a signer states about a session, under its signature.
 
 use super::bounded::{Bytes, List};
+use super::evidence::Proof;
 use super::{VERSION, encode};
 use crate::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
 use crate::crypto::Crypto;
@@ -95,8 +96,8 @@ pub struct Abort {
     pub boot: Boot,
     /// Why.
     pub reason: AbortReason,
-    /// Reserved for a proof of another signer's fault: always `None` in this version.
-    pub evidence: Option<Evidence>,
+    /// The proof of a signer's fault, where that is the reason. The session is its manifest.
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Why a signer ends its part.
@@ -105,11 +106,9 @@ pub struct Abort {
 pub enum AbortReason {
     /// Its application said so.
     Requested(Note),
+    /// The proof beside it convicts a signer.
+    Convicted,
 }
-
-/// Reserved: no value of it exists in this version, and none decodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Evidence {}
 
 /// A few words for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]

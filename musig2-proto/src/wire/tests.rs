@@ -81,7 +81,7 @@ fn partials() -> Statement {
 
 fn abort() -> Statement {
     let reason = AbortReason::Requested(Note::new("no"));
-    statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, evidence: None }))
+    statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }))
 }
 
 fn have() -> Have {
