@@ -2,7 +2,7 @@
 
 use crate::report::text;
 use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+    AbortCause, AbortReason, Fault, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
 };
 use serde::Serialize;
 use std::fmt;
@@ -54,18 +54,16 @@ impl Ending {
             AbortCause::Expired { awaiting } => {
                 ("expired", "the session expired".into(), name(awaiting), Vec::new())
             }
-            AbortCause::InvalidPartialSignature { signers } => (
-                "invalid_partial_signature",
-                "a partial signature does not verify".into(),
+            AbortCause::Convicted { signer, fault, .. } => {
+                let (cause, what) = fault_words(*fault);
+                (cause, what.into(), Vec::new(), name(&[*signer]))
+            }
+            AbortCause::RivalInstance => (
+                "rival_instance",
+                "this node's key signs in this session elsewhere as well: stop the other one".into(),
                 Vec::new(),
-                name(signers),
+                Vec::new(),
             ),
-            AbortCause::InvalidNonce { signers } => {
-                ("invalid_nonce", "a nonce is not on the curve".into(), Vec::new(), name(signers))
-            }
-            AbortCause::RestartLimit { signer } => {
-                ("restart_limit", "a signer restarted too often".into(), Vec::new(), name(&[*signer]))
-            }
             other => return Self::other(view, other, released),
         };
         Self { session: view.id, cause, what, awaiting, blamed, released }
@@ -110,6 +108,19 @@ impl Signer {
             manifest.signer(*index).map(|key| Self { signer: index.get(), public_key: *key })
         };
         indices.iter().filter_map(named).collect()
+    }
+}
+
+fn fault_words(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::RestartLimit => ("restart_limit", "a signer restarted too often"),
+        Fault::ConcurrentInstances => ("concurrent_instances", "a signer's key ran in two places at once"),
+        Fault::InvalidNonce => ("invalid_nonce", "a nonce is not on the curve"),
+        Fault::InvalidPartialSignature => {
+            ("invalid_partial_signature", "a partial signature does not verify")
+        }
+        Fault::Equivocation => ("equivocation", "a signer told different signers different things"),
+        _ => ("convicted", "a signer broke the protocol"),
     }
 }
 
