@@ -44,6 +44,11 @@
 //! - `contact`: a peer id and addresses as bytes.
 //! - `node`: the ready-made swarm and its task.
 
+#![cfg_attr(
+    not(feature = "node"),
+    allow(rustdoc::broken_intra_doc_links, reason = "this page tells of `Node` also where it is not built")
+)]
+
 mod behaviour;
 mod contact;
 mod frames;
