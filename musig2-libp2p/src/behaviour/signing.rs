@@ -131,8 +131,9 @@ impl<C: Crypto> Behaviour<C> {
         self.links.found(&peer, addresses);
     }
 
-    /// Sends nothing more, and says with [`Event::Finished`] when connected peers have read what was sent. Keep polling the swarm until then, and
-    /// close the connections after it: whatever is on its way when a connection closes may be lost.
+    /// Sends nothing more, and says with [`Event::Finished`] when connected peers have read what was sent. Poll the swarm until
+    /// then, for as long as you care to wait (a peer may never read), and close the connections after it: whatever is on its way
+    /// when a connection closes may be lost.
     pub fn finish(&mut self) {
         self.links.finish();
     }

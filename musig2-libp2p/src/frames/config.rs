@@ -23,7 +23,7 @@ pub struct Config {
     pub bytes_per_second: u32,
     /// How long a connection is kept for the next frame.
     pub keep_alive: Duration,
-    /// After how many malicious offences a peer is disconnected.
+    /// After how many malicious offences a peer is disconnected. 0: never.
     pub max_offences: u32,
 }
 

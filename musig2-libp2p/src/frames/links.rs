@@ -107,7 +107,9 @@ impl Links {
 
     /// Sends a frame. The addresses are where a peer that is not connected may be found, besides those that other behaviours know.
     pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
-        let taken = match self.connected.get(&peer).and_then(|connections| connections.first().copied()) {
+        let connection = self.connected.get(&peer).and_then(|connections| connections.first().copied());
+        let taken = match connection {
+            _ if self.finishing.is_some() => Err(Undelivered::ConnectionLost),
             Some(connection) => self.pass_on(peer, connection, frame),
             None => self.waiting.push(peer, addresses, frame, Instant::now()),
         };
