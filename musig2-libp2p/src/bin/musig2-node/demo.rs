@@ -49,7 +49,7 @@ The items take turns at: no tweak, BIP86, a taproot script root, a BIP328 child 
 Exit code: 0 if everybody got signatures that verify, 1 if not.")]
 pub(crate) struct DemoArgs {
     /// How many nodes sign together
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=50))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=30))]
     signers: u16,
     /// How many messages they sign, all in one session
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]

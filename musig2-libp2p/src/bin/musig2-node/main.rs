@@ -69,11 +69,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// What `RUST_LOG` asks for; without it warnings, but not those of everyday things: a connection that the other end closes first (yamux),
-/// a node that knows nobody yet (Kademlia).
+/// What `RUST_LOG` asks for; without it our own warnings, and of the libraries below only errors: they warn of everyday things, such as a
+/// connection that the other end closes first.
 fn log_to_stderr() {
     let filter = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = if filter.is_empty() { "warn,yamux=error,libp2p_kad=error" } else { &filter };
+    let filter = if filter.is_empty() { "error,musig2_libp2p=warn,musig2_node=warn" } else { &filter };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())
