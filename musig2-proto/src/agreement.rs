@@ -173,7 +173,7 @@ pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), Ma
     check_distinct(manifest)
 }
 
-/// Whether a manifest may be joined now. Costs nothing.
+/// Whether a manifest may be signed now. Costs nothing.
 pub(crate) fn check_time(manifest: &Manifest, now: Timestamp, config: &Config) -> Result<(), ManifestError> {
     let lead = manifest.created_at.saturating_since(now);
     if lead > config.clock_skew {
@@ -183,14 +183,14 @@ pub(crate) fn check_time(manifest: &Manifest, now: Timestamp, config: &Config) -
     if got.is_zero() || got > config.max_session_duration {
         return Err(ManifestError::TooLong { got, max: config.max_session_duration });
     }
-    let end = join_deadline(manifest, config);
+    let end = manifest.expires_at;
     if now >= end {
         return Err(ManifestError::Over(now.saturating_since(end)));
     }
     Ok(())
 }
 
-/// Until when signers may join: the announcement's time to live, or the session's end.
+/// Until when a published announcement is taken: its time to live, or the session's end.
 pub(crate) fn join_deadline(manifest: &Manifest, config: &Config) -> Timestamp {
     manifest.created_at.saturating_add(config.announcement_ttl).min(manifest.expires_at)
 }

@@ -51,11 +51,17 @@ struct Column {
 pub(crate) struct Board {
     session: SessionId,
     columns: Vec<Column>,
+    /// Follows from the joins; kept because everything asks for it.
+    attempt: AttemptId,
 }
 
 impl Board {
     pub(crate) fn new(session: SessionId, signers: usize) -> Self {
-        Self { session, columns: (0..signers).map(|_| Column::default()).collect() }
+        Self {
+            session,
+            columns: (0..signers).map(|_| Column::default()).collect(),
+            attempt: AttemptId::FIRST,
+        }
     }
 
     /// Whether this very statement is there. Says nothing of the signature, which need not be looked at again.
@@ -84,7 +90,7 @@ impl Board {
                 Body::Nonces(_) | Body::Partials(_) => Filing::Conflict(Arc::clone(standing)),
             };
         }
-        let current = self.attempt();
+        let current = self.attempt;
         let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
         let joins = &column.joins;
         let is_current = |(attempt, boot): &Slot| *attempt == current && joins.contains_key(boot);
@@ -104,6 +110,9 @@ impl Board {
             }
             Body::Abort(_) => column.abort = Some(filed),
         }
+        let restarted = self.twice_joined();
+        let restarted = restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
+        self.attempt = attempt_of(&self.session, restarted);
         Filing::New
     }
 
@@ -117,10 +126,7 @@ impl Board {
 
     /// The attempt that follows from the joins: zero while nobody has joined twice, else the hash of all who did, with their boots.
     pub(crate) fn attempt(&self) -> AttemptId {
-        attempt_of(
-            &self.session,
-            self.twice_joined().map(|(signer, column)| (signer, column.joins.len(), column.joins.keys())),
-        )
+        self.attempt
     }
 
     fn twice_joined(&self) -> impl Iterator<Item = (SignerIndex, &Column)> {

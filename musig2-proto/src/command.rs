@@ -3,6 +3,7 @@
 use crate::agreement::ManifestError;
 use crate::bytes::{Message, PublicKey};
 use crate::crypto::InvalidSecretKey;
+use crate::event::Offence;
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::manifest::Item;
 use crate::wire::statement::Note;
@@ -36,6 +37,15 @@ pub enum Command {
         /// Which.
         session: SessionId,
     },
+    /// Take up a session again after this node lost its memory: discover it by the announcement that the application kept
+    /// (see [`Node::announcement`](crate::Node::announcement)), and consent to it.
+    ResumeSession {
+        /// As [`Node::announcement`](crate::Node::announcement) gave it.
+        announcement: Vec<u8>,
+    },
+    /// Publish that this node is here and may have forgotten sessions, now and with growing pauses until none from before can be open
+    /// any more. Those who remember it answer, and its application is asked again. For the start of a node; set its contact first.
+    SayHello,
     /// Forget a discovered session.
     DeclineSession {
         /// Which.
@@ -183,6 +193,9 @@ pub enum CommandError {
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// What was to be resumed is not an announcement, or not one that may still be signed.
+    #[error("the announcement to resume: {0}")]
+    Announcement(Offence),
     /// The announcement would be larger than `max_frame_size`.
     #[error("the announcement would have {size} bytes, and at most {max} are allowed: split the batch")]
     TooLarge {

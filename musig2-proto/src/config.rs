@@ -59,6 +59,10 @@ pub struct Config {
     pub max_discovered_sessions: usize,
     /// The same for one author.
     pub max_discovered_per_author: usize,
+    /// How many signatures of one source are checked each second.
+    pub checks_per_source: u32,
+    /// How many of one source are checked at once before that counts, and four for each of `max_signers` in any case.
+    pub source_burst: u32,
     /// Whether a phase that ran out of time ends this node's part in the session, or is only reported again.
     pub phase_timeout: PhaseTimeout,
     /// The first pause before asking for what is missing; doubles from there.
@@ -134,6 +138,8 @@ impl Default for Config {
             max_frame_size: 1 << 20,
             max_discovered_sessions: 256,
             max_discovered_per_author: 16,
+            checks_per_source: 200,
+            source_burst: 1000,
             phase_timeout: PhaseTimeout::End,
             poll_interval: Duration::from_secs(1),
             max_poll_interval: Duration::from_secs(8),
@@ -191,6 +197,8 @@ setters! {
     max_frame_size: usize => with_max_frame_size,
     max_discovered_sessions: usize => with_max_discovered_sessions,
     max_discovered_per_author: usize => with_max_discovered_per_author,
+    checks_per_source: u32 => with_checks_per_source,
+    source_burst: u32 => with_source_burst,
     phase_timeout: PhaseTimeout => with_phase_timeout,
     poll_interval: Duration => with_poll_interval,
     max_poll_interval: Duration => with_max_poll_interval,
@@ -205,6 +213,11 @@ impl Config {
     /// The most that a frame of this configuration has around its statements, in bytes: four bitmaps and the rest.
     pub(crate) fn envelope_size(&self) -> usize {
         4 * self.max_signers.div_ceil(8) + 512
+    }
+
+    /// A relayed board has joins, nonces and partial signatures of everyone.
+    pub(crate) fn burst(&self) -> u32 {
+        self.source_burst.max(u32::try_from(4 * self.max_signers).unwrap_or(u32::MAX))
     }
 
     /// The smallest `max_frame_size`: room for one statement of `max_items` nonces, or the largest join.
@@ -226,6 +239,7 @@ impl Config {
         within("max_items", self.max_items, 1, MAX_ITEMS)?;
         within("max_memo", self.max_memo, 0, MAX_MEMO)?;
         within("max_concurrent_sessions", self.max_concurrent_sessions, 1, usize::MAX)?;
+        within("checks_per_source", self.checks_per_source.try_into().unwrap_or(usize::MAX), 1, usize::MAX)?;
         within("max_frame_size", self.max_frame_size, self.least_frame_size(), usize::MAX)?;
         if !self.require_valid_public_keys {
             return Err(ConfigError {

@@ -2,8 +2,9 @@
 
 use crate::config::Config;
 use crate::contacts::ContactBook;
-use crate::event::{Event, Output};
-use crate::ids::Contact;
+use crate::event::{Event, Offence, Output};
+use crate::ids::{Contact, Source};
+use crate::limits::Buckets;
 use crate::time::Timestamp;
 use rand_core::CryptoRng;
 
@@ -20,6 +21,8 @@ pub(crate) struct Surroundings {
     /// Where this node can be reached.
     pub(crate) contact: Contact,
     pub(crate) contacts: ContactBook,
+    /// Signature checks that each source may still ask for.
+    pub(crate) sources: Buckets<Source>,
 }
 
 /// A call, and what surrounds the session it is about.
@@ -30,6 +33,7 @@ pub(crate) struct Context<'a, R> {
     pub(crate) config: &'a Config,
     pub(crate) contact: &'a Contact,
     pub(crate) contacts: &'a mut ContactBook,
+    pub(crate) sources: &'a mut Buckets<Source>,
 }
 
 impl<'a, R: CryptoRng> Call<'a, R> {
@@ -38,8 +42,15 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, contacts } = surroundings;
-        Context { now: self.now, rng: self.rng, out: &mut self.out, config, contact, contacts }
+        let Surroundings { config, contact, contacts, sources } = surroundings;
+        Context { now: self.now, rng: self.rng, out: &mut self.out, config, contact, contacts, sources }
+    }
+}
+
+impl<R> Context<'_, R> {
+    /// Charges a source for a signature check that it makes this node do.
+    pub(crate) fn charge(&mut self, source: &Source) -> Result<(), Offence> {
+        if self.sources.take(self.now, source) { Ok(()) } else { Err(Offence::TooMany) }
     }
 }
 

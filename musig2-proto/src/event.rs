@@ -5,6 +5,7 @@ use crate::evidence::Fault;
 use crate::ids::{Contact, SessionId, SignerIndex, Source};
 use crate::wire::evidence::Evidence;
 use crate::wire::statement::AbortReason;
+use core::time::Duration;
 
 /// Something from outside the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,12 +303,18 @@ pub enum Offence {
     /// Final signatures that do not verify.
     #[error("final signatures that do not verify")]
     FalseSignatures,
+    /// A hello from another time than now: clocks differ, or someone repeats it.
+    #[error("said {0:?} from now")]
+    Stale(Duration),
     /// A statement under this node's own key and life that this node never made.
     #[error("a statement of this node's own life that it did not make")]
     Impersonation,
     /// An abort with a proof that proves nothing.
     #[error("a proof that proves nothing")]
     FalseProof,
+    /// More signatures to check than the source is allowed.
+    #[error("more signatures to check than one source is allowed")]
+    TooMany,
     /// More discovered sessions than there is room for.
     #[error("no room for more sessions")]
     NoRoom,
@@ -332,8 +339,10 @@ impl Offence {
     /// How bad it is, for an adapter to score, slow down or disconnect by.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::Version(_) | Self::Manifest(_) | Self::NoRoom | Self::UnknownSession => Severity::Benign,
-            Self::Impersonation => Severity::Suspicious,
+            Self::Version(_) | Self::Manifest(_) | Self::Stale(_) | Self::NoRoom | Self::UnknownSession => {
+                Severity::Benign
+            }
+            Self::Impersonation | Self::TooMany => Severity::Suspicious,
             Self::TooLarge { .. }
             | Self::Malformed
             | Self::Misfit

@@ -39,6 +39,7 @@ mod event;
 mod evidence;
 mod hash;
 mod ids;
+mod limits;
 mod manifest;
 mod node;
 mod outgoing;

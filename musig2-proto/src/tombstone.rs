@@ -7,14 +7,16 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Offence};
-use crate::ids::Source;
+use crate::ids::{Contact, SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
 use crate::time::Timestamp;
 use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
 use crate::wire::frame::{Frame, Request};
+use crate::wire::hello::HelloContent;
 use rand_core::CryptoRng;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An ended session. A manifest whose tombstone stands is not opened again.
@@ -23,6 +25,8 @@ pub(crate) struct Tombstone {
     announcement: Option<Announcement>,
     /// The aborts that ended it, with their joins.
     last_words: Vec<Arc<Filed>>,
+    /// Which signers were told after a hello, and where.
+    greeted: BTreeMap<SignerIndex, Contact>,
 }
 
 impl Tombstone {
@@ -33,11 +37,29 @@ impl Tombstone {
             Outcome::Complete(signatures) => view.signatures = Some(signatures.clone()),
             Outcome::Aborted(cause) => view.cause = Some(cause.clone()),
         }
-        Self { view, announcement: session.announcement().cloned(), last_words: session.last_words() }
+        Self {
+            view,
+            announcement: session.announcement().cloned(),
+            last_words: session.last_words(),
+            greeted: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn view(&self) -> &SessionView {
         &self.view
+    }
+
+    pub(crate) fn announcement(&self) -> Option<&Announcement> {
+        self.announcement.as_ref()
+    }
+
+    /// Tells a signer that may have forgotten how it ended, once for each contact.
+    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
+        let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return };
+        let known = self.greeted.insert(signer, hello.contact.clone());
+        if known.as_ref() != Some(&hello.contact) {
+            self.answer(cx, &Destination::Contact(hello.contact.clone()), true);
+        }
     }
 
     /// Until when laggards may ask: the session's end, and twice what clocks may differ.
@@ -53,25 +75,34 @@ impl Tombstone {
         frame: &Frame,
     ) -> Result<(), Offence> {
         if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
-            self.receive_signatures::<C, R>(cx, signatures)?;
+            self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
-        let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
-        if asks && (self.view.signatures.is_some() || !self.last_words.is_empty()) {
-            let announcement = self.announcement.clone().filter(|_| frame.request == Request::Announcement);
-            let statements =
-                if self.view.signatures.is_none() { self.last_words.clone() } else { Vec::new() };
-            let signatures = self.view.signatures.clone();
-            let parcel = Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) };
-            send(cx, &Destination::Source(from.clone()), parcel);
+        if frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended) {
+            cx.charge(from)?;
+            let introduce = frame.request == Request::Announcement;
+            self.answer(cx, &Destination::Source(from.clone()), introduce);
         }
         Ok(())
+    }
+
+    /// The signatures, or who ended it and why; nothing where it ended in silence.
+    fn answer<R: CryptoRng>(&self, cx: &mut Context<'_, R>, to: &Destination, introduce: bool) {
+        let signatures = self.view.signatures.clone();
+        let statements = if signatures.is_none() { self.last_words.clone() } else { Vec::new() };
+        if signatures.is_some() || !statements.is_empty() {
+            let announcement = self.announcement.clone().filter(|_| introduce);
+            let parcel = Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) };
+            send(cx, to, parcel);
+        }
     }
 
     fn receive_signatures<C: Crypto, R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
+        from: &Source,
         signatures: &[Signature],
     ) -> Result<(), Offence> {
+        cx.charge(from)?;
         if !verifies::<C>(&self.view.manifest, self.view.output_keys.iter(), signatures) {
             return Err(Offence::FalseSignatures);
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 /// What one node's application did and was told. Bounded by the plan's `step_limit`: each entry was a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Application {
     /// Each event, and when it came.
     pub events: Vec<(Micros, Event)>,

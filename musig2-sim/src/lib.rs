@@ -50,3 +50,7 @@ pub use plan::{Answer, NodePlan, Plan, PlanError, SessionPlan};
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use world::{Counters, OrderError, RunError, World};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

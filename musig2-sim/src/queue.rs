@@ -38,6 +38,7 @@ pub(crate) struct Arrival {
 }
 
 /// Happenings by time; those of one moment in the order they were added, then those added in reverse, the last first.
+/// Bounded by the plan and its `step_limit`: a step adds two at most.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     happenings: BTreeMap<(Micros, u64), Happening>,

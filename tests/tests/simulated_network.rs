@@ -3,12 +3,13 @@
 
 use core::time::Duration;
 use musig2_proto::{
-    ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, PlainTweak, Signature,
-    Stepping, Topology, Tweak, TweakKind, TweakScalar, XOnlyPublicKey,
+    AbortCause, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, Note,
+    PhaseTimeout, PlainTweak, Signature, Stepping, Topology, Tweak, TweakKind, TweakScalar, XOnlyPublicKey,
 };
 use musig2_sim::{
     Answer, Bip340, Judge, Latency, Micros, NodeId, Partition, Plan, Probability, SessionPlan, World,
 };
+use std::collections::BTreeSet;
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
@@ -103,6 +104,20 @@ fn a_partition_heals_and_the_session_finishes() {
         finish(&mut world);
         let late = world.completed_at(0).unwrap().saturating_sub(until);
         assert!(late < Micros::from_secs(10), "finished {late} after the partition");
+    }
+}
+
+#[test]
+fn two_signers_that_never_reach_each_other_finish_by_way_of_a_third() {
+    for topology in [Topology::Mesh, Topology::Hub] {
+        for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
+            for seed in 0..20 {
+                let config = Config::default().with_topology(topology);
+                let signers = if seed % 2 == 0 { 3 } else { 6 };
+                let plan = Plan::one_session(signers).with_config(config).with_known_contacts();
+                signed(plan.with_seed(seed).with_partition(Partition::new([one], [other])));
+            }
+        }
     }
 }
 
@@ -232,6 +247,57 @@ fn ten_sessions_at_once_do_not_disturb_each_other() {
     signed(plan.with_config(config));
 }
 
+/// Nothing heals, clocks are short, and one signer aborts: sessions complete, time out, expire and are aborted.
+#[test]
+fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silent() {
+    let seconds = Duration::from_secs;
+    let config = Config::default()
+        .with_announcement_ttl(seconds(12))
+        .with_nonce_timeout(seconds(4))
+        .with_partial_sig_timeout(seconds(4))
+        .with_max_session_duration(seconds(15));
+    let mut ends = BTreeSet::new();
+    for seed in 0..200 {
+        // Every other seed goes on after a phase timed out, until the session expires.
+        let timeout = if seed % 2 == 0 { PhaseTimeout::End } else { PhaseTimeout::Report };
+        let mut plan = Plan::from_seed(seed).with_config(config.clone().with_phase_timeout(timeout));
+        plan.network.heals_at = None;
+        let mut world: World = World::new(plan).unwrap();
+        world.run_until(Micros::from_millis(9_000)).unwrap();
+        if let Some(session) = world.session_id(0) {
+            // Refused where the node has not heard of it, or it has ended there.
+            let abort = Command::AbortSession { session, reason: Note::new("changed my mind") };
+            let _ = world.command(BOB, abort);
+        }
+        world.run_until_quiet().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        world.check_safety().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+        for node in world.plan().node_ids() {
+            ends.extend(world.application(node).events.iter().filter_map(|(_, event)| kind_of_end(event)));
+        }
+        let silence = world.now() + Micros::from_secs(60);
+        world.run_until(silence).unwrap();
+        let counters = world.counters();
+        world.run_until(silence + Micros::from_secs(3_600)).unwrap();
+        assert_eq!(world.counters(), counters, "seed {seed}");
+        world.check_safety().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    }
+    assert_eq!(ends, ["aborted", "complete", "expired", "late signatures", "timed out"].into());
+}
+
+fn kind_of_end(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::SessionComplete { .. } => Some("complete"),
+        Event::LateSignature { .. } => Some("late signatures"),
+        Event::SessionAborted { cause, .. } => Some(match cause {
+            AbortCause::BySigner { .. } => "aborted",
+            AbortCause::TimedOut { .. } => "timed out",
+            AbortCause::Expired { .. } => "expired",
+            other => panic!("nobody here does that: {other:?}"),
+        }),
+        _ => None,
+    }
+}
+
 #[test]
 fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited() {
     let config = Config::default().with_announcement_ttl(Duration::from_secs(60));
@@ -246,7 +312,7 @@ fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited()
         let (at, end) = world.application(node).terminal(&id).unwrap();
         assert!(at >= Micros::from_secs(60));
         let Event::SessionAborted { cause, released: false, .. } = end else { panic!("{end:?}") };
-        let musig2_proto::AbortCause::TimedOut { awaiting, .. } = cause else { panic!("{cause:?}") };
+        let AbortCause::TimedOut { awaiting, .. } = cause else { panic!("{cause:?}") };
         assert_eq!(*awaiting, [carol]);
     }
     assert!(

@@ -11,9 +11,9 @@ use crate::ids::{SessionId, SignerIndex};
 use crate::manifest::{Manifest, Salt};
 use crate::session::{Outcome, Session, Step};
 use crate::time::Timestamp;
-use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact, Publication};
+use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
 use crate::wire::bounded::{Bytes, List};
-use crate::wire::encode_message;
+use crate::wire::{decode_message, encode_message};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Node<C> {
@@ -28,6 +28,8 @@ impl<C: Crypto> Node<C> {
             Command::CreateSession(proposal) => self.create(call, proposal)?,
             Command::AnnounceSession { session, audience } => self.announce(call, session, audience)?,
             Command::JoinSession { session } => self.join(call, session)?,
+            Command::ResumeSession { announcement } => self.resume(call, &announcement)?,
+            Command::SayHello => self.start_hello(call.now),
             Command::DeclineSession { session } => {
                 if self.live(&session)?.is_joined() {
                     return Err(CommandError::AlreadyJoined(session));
@@ -131,13 +133,13 @@ impl<C: Crypto> Node<C> {
         if !session.is_joined() || session.announcement().is_some() {
             return Err(CommandError::NotToAnnounce(id));
         }
-        let announcement = self.announcement(call.rng, session, audience)?;
+        let announcement = self.sign_announcement(call.rng, session, audience)?;
         self.with_session(call, &id, |session, cx| session.announce(cx, announcement));
         Ok(())
     }
 
     /// Signs what the others are told: the manifest, and where signers can be reached.
-    fn announcement<R: CryptoRng>(
+    fn sign_announcement<R: CryptoRng>(
         &self,
         rng: &mut R,
         session: &Session<C>,
@@ -156,13 +158,11 @@ impl<C: Crypto> Node<C> {
         };
         let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
-        let publication = Publication::Announcement { fresh: [0; 8], announcement };
         // Frames carry it too, in an envelope with four bitmaps.
-        let size = encode_message(&publication).len() + self.surroundings.config.envelope_size();
+        let size = encode_message(&announcement).len() + self.surroundings.config.envelope_size();
         if size > self.surroundings.config.max_frame_size {
             return Err(CommandError::TooLarge { size, max: self.surroundings.config.max_frame_size });
         }
-        let Publication::Announcement { announcement, .. } = publication;
         Ok(announcement)
     }
 
@@ -175,6 +175,20 @@ impl<C: Crypto> Node<C> {
         self.check_room()?;
         let joined = self.with_session(call, &id, Session::join);
         joined.flatten().ok_or(CommandError::CannotSign)
+    }
+
+    fn resume<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, bytes: &[u8]) -> Result<(), CommandError> {
+        let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
+            .map_err(CommandError::Announcement)?;
+        let id = announcement.content.manifest.id();
+        if !self.sessions.contains_key(&id) && !self.tombstones.contains_key(&id) {
+            self.check_room()?;
+            let opened = self.open(call.now, announcement).map_err(CommandError::Announcement)?;
+            opened.ok_or(CommandError::NotASigner)?;
+        }
+        self.join(call, id)?;
+        self.replay(call, &id);
+        Ok(())
     }
 
     /// A step by hand. In automatic stepping it has been taken already, or is waiting for others.

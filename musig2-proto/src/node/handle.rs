@@ -1,7 +1,7 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
 use super::{Node, Place};
-use crate::agreement::{Agreement, check_shape, check_time};
+use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline};
 use crate::context::Call;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Input, Offence, Output, Report};
@@ -25,9 +25,11 @@ impl<C: Crypto> Node<C> {
             }
             Input::Announcement { from, bytes } => {
                 let publication = decode_message(&bytes, self.surroundings.config.max_frame_size);
-                let taken = publication.and_then(|publication| {
-                    let Publication::Announcement { announcement, .. } = publication;
-                    self.take_publication(call, announcement)
+                let taken = publication.and_then(|publication| match publication {
+                    Publication::Announcement { announcement, .. } => {
+                        self.take_announcement(call, &from, announcement)
+                    }
+                    Publication::Hello { hello, .. } => self.take_hello(call, &from, &hello),
                 });
                 (from, taken)
             }
@@ -65,6 +67,7 @@ impl<C: Crypto> Node<C> {
         for id in due {
             self.with_session(call, &id, Session::tick);
         }
+        self.hello_if_due(call);
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
@@ -107,7 +110,7 @@ impl<C: Crypto> Node<C> {
         }
         match &frame.announcement {
             Some(announcement) => {
-                let known = self.discover(call, announcement.clone())?;
+                let known = self.discover(call, from, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
@@ -154,9 +157,10 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    fn take_publication<R: CryptoRng>(
+    fn take_announcement<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        from: &Source,
         announcement: Announcement,
     ) -> Result<(), Offence> {
         if announcement.content.private {
@@ -172,37 +176,53 @@ impl<C: Crypto> Node<C> {
         if self.tombstones.contains_key(&id) {
             return Ok(());
         }
-        self.discover(call, announcement).map(|_| ())
+        let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
+        if call.now >= deadline {
+            return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
+        }
+        self.discover(call, from, announcement).map(|_| ())
     }
 
-    /// Opens a session that was announced, where it is good and one of this node's keys is to sign. Says whether it did.
+    /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
+    /// it did.
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        from: &Source,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
+        call.within(&mut self.surroundings).charge(from)?;
+        let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
+        call.out.push(Output::Event(Event::SessionDiscovered { session }));
+        self.replay(call, &session);
+        Ok(true)
+    }
+
+    /// Opens a session that was announced, where it is good. `None` where no key of this node is to sign.
+    pub(super) fn open(
+        &mut self,
+        now: Timestamp,
+        announcement: Announcement,
+    ) -> Result<Option<SessionId>, Offence> {
         let manifest = &announcement.content.manifest;
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        check_time(manifest, call.now, &self.surroundings.config)?;
+        check_time(manifest, now, &self.surroundings.config)?;
         check_shape(manifest, &self.surroundings.config)?;
         if !announcement.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(false) };
+        let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
         self.check_discovered(&announcement)?;
         let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
         let id = agreement.id;
-        let session = Session::new(agreement, me, keypair, Some(announcement), call.now);
-        self.sessions.insert(id, session);
-        call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
-        self.replay(call, &id);
-        Ok(true)
+        self.sessions.insert(id, Session::new(agreement, me, keypair, Some(announcement), now));
+        Ok(Some(id))
     }
 
     /// What had been stashed for a session that is known now.
-    fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
+    pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, frame) in self.stash.take(id) {
             if let Err(offence) = self.receive(call, &source, &frame) {
                 call.out.push(Output::Report(Report { source, offence }));

@@ -5,9 +5,11 @@
 //! | `mod.rs` | the face |
 //! | `execute.rs` | the application's orders |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
+//! | `hello.rs` | how a signer without memory is found |
 
 mod execute;
 mod handle;
+mod hello;
 
 use crate::agreement::ManifestError;
 use crate::bytes::PublicKey;
@@ -18,6 +20,7 @@ use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::limits::Buckets;
 use crate::manifest::Manifest;
 use crate::secret::SecretKey;
 use crate::session::Session;
@@ -25,6 +28,8 @@ use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use crate::view::SessionView;
+use crate::wire::encode_message;
+use hello::Greeting;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,8 +77,11 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     sessions: BTreeMap<SessionId, Session<C>>,
     tombstones: BTreeMap<SessionId, Tombstone>,
     stash: Stash,
+    greeting: Option<Greeting>,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
+    /// The time of the last call.
+    now: Timestamp,
 }
 
 /// This node's place in a manifest, and the key that signs there.
@@ -92,6 +100,7 @@ impl<C: Crypto> Node<C> {
         Ok(Self {
             keys: Vec::new(),
             surroundings: Surroundings {
+                sources: Buckets::new(config.checks_per_source, config.burst()),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
@@ -99,7 +108,9 @@ impl<C: Crypto> Node<C> {
             sessions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             stash: Stash::default(),
+            greeting: None,
             cleaned_at: None,
+            now: Timestamp::default(),
         })
     }
 
@@ -127,6 +138,7 @@ impl<C: Crypto> Node<C> {
         rng: &mut impl CryptoRng,
         command: Command,
     ) -> Result<Vec<Output>, CommandError> {
+        self.notice_time(now);
         let mut call = Call::new(now, rng);
         self.order(&mut call, command)?;
         self.tick(&mut call);
@@ -135,6 +147,7 @@ impl<C: Crypto> Node<C> {
 
     /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
     pub fn handle(&mut self, now: Timestamp, rng: &mut impl CryptoRng, input: Input) -> Vec<Output> {
+        self.notice_time(now);
         let mut call = Call::new(now, rng);
         self.take(&mut call, input);
         self.tick(&mut call);
@@ -145,7 +158,8 @@ impl<C: Crypto> Node<C> {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let sessions =
             self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));
-        sessions.chain(self.next_cleanup()).min()
+        let hello = self.greeting.map(|greeting| greeting.at);
+        sessions.chain(self.next_cleanup()).chain(hello).min()
     }
 
     /// A session as it stands.
@@ -160,6 +174,13 @@ impl<C: Crypto> Node<C> {
         live.chain(self.tombstones.values().map(|tombstone| tombstone.view().clone()))
     }
 
+    /// The announcement of a session, for [`Command::ResumeSession`] after a restart.
+    pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
+        let live = self.sessions.get(id).and_then(Session::announcement);
+        let announcement = live.or_else(|| self.tombstones.get(id)?.announcement())?;
+        Some(encode_message(announcement))
+    }
+
     /// How it was configured.
     pub fn config(&self) -> &Config {
         &self.surroundings.config
@@ -168,6 +189,20 @@ impl<C: Crypto> Node<C> {
     /// This node's public keys.
     pub fn public_keys(&self) -> impl Iterator<Item = PublicKey> {
         self.keys.iter().map(|keypair| C::public_key(keypair))
+    }
+
+    /// Where the caller's clock was set back, what was to come after a pause still does. (Expiry is by the clock, whatever it says.)
+    fn notice_time(&mut self, now: Timestamp) {
+        let back = self.now.saturating_since(now);
+        self.now = now;
+        if back.is_zero() {
+            return;
+        }
+        for session in self.sessions.values_mut() {
+            session.set_back(back);
+        }
+        self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
+        self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }
 
     /// Which of this node's keys signs a manifest; `None` where none does.

@@ -11,8 +11,10 @@ use crate::crypto::Crypto;
 use crate::event::Destination;
 use crate::ids::{Contact, SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
+use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
-use crate::wire::frame::{Have, Request};
+use crate::wire::frame::{BoardDigest, Have, Request};
+use crate::wire::hello::HelloContent;
 use crate::wire::statement::{Body, StatementHash};
 use rand_core::CryptoRng;
 use std::collections::BTreeSet;
@@ -32,6 +34,18 @@ pub(crate) struct Link {
     sent: BTreeSet<StatementHash>,
     /// The announcement has been sent to it.
     introduced: bool,
+    /// Its last hello.
+    hello: Option<Heard>,
+    /// What it was sent after a hello, and where.
+    greeted: Option<(Contact, BoardDigest)>,
+}
+
+/// A hello: when it came, when it was said, where its signer is.
+#[derive(Debug)]
+struct Heard {
+    arrived: Timestamp,
+    said: Timestamp,
+    contact: Contact,
 }
 
 impl Link {
@@ -49,10 +63,12 @@ impl Link {
 }
 
 impl<C: Crypto> Session<C> {
-    /// Where a signer can be reached: by its latest join, by what is known of it from elsewhere, by the coordinator's word.
+    /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
     fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
-        let joined =
-            self.board.joins(signer).max_by_key(|(_, filed)| filed.arrived).map(|(join, _)| &join.contact);
+        let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, &join.contact));
+        let heard = self.links.get(signer.as_usize()).and_then(|link| link.hello.as_ref());
+        let heard = heard.map(|heard| (heard.arrived, &heard.contact));
+        let joined = joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
         let some = |contact: &&Contact| !contact.as_bytes().is_empty();
@@ -172,7 +188,7 @@ impl<C: Crypto> Session<C> {
             if self.was_sent(to, &filed) {
                 continue;
             }
-            let due = filed.arrived.saturating_add(cx.config.relay_delay);
+            let due = relay_time(&filed, cx);
             if holds_back && cx.now < due {
                 self.timing.relay_by(due);
             } else {
@@ -201,7 +217,7 @@ impl<C: Crypto> Session<C> {
             }
             let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
             for filed in self.lacking(author, have) {
-                let due = filed.arrived.saturating_add(cx.config.relay_delay);
+                let due = relay_time(&filed, cx);
                 if self.was_sent(to, &filed) {
                     continue;
                 }
@@ -247,8 +263,11 @@ impl<C: Crypto> Session<C> {
         request: Request,
         have: Option<&Have>,
     ) {
+        if request == Request::Nothing || cx.charge(to).is_err() {
+            return;
+        }
         let announcement = match request {
-            Request::Nothing => return,
+            Request::Nothing => None,
             Request::Statements => None,
             Request::Announcement => self.announcement.clone(),
         };
@@ -274,6 +293,27 @@ impl<C: Crypto> Session<C> {
         let have = self.have(cx);
         let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), have) };
         send(cx, &Destination::Source(to.clone()), parcel);
+    }
+
+    /// A signer says where it is and that it may have forgotten: it is sent everything, once for each contact and board.
+    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
+        let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
+        let (Some(signer), Some(announcement)) = (signer, self.announcement.clone()) else { return };
+        let greeting = Some((hello.contact.clone(), self.board.digest()));
+        let Some(link) = self.links.get_mut(signer.as_usize()) else { return };
+        if link.hello.as_ref().is_some_and(|heard| hello.time <= heard.said) {
+            return;
+        }
+        link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
+        if link.greeted == greeting || hello.contact.as_bytes().is_empty() {
+            return;
+        }
+        link.greeted = greeting;
+        let statements =
+            self.agreement.manifest.indices().flat_map(|author| self.lacking(author, None)).collect();
+        let have = self.have(cx);
+        let parcel = Parcel { announcement: Some(announcement), statements, ..Parcel::new(self.id(), have) };
+        send(cx, &Destination::Contact(hello.contact.clone()), parcel);
     }
 
     /// Sends to a signer by its contact, and remembers what went.
@@ -311,4 +351,9 @@ impl<C: Crypto> Session<C> {
             .flatten()
             .collect()
     }
+}
+
+/// When a statement that waits for others to go with it has waited long enough. One from the future came before the clock was set back.
+fn relay_time<R>(filed: &Filed, cx: &Context<'_, R>) -> Timestamp {
+    if filed.arrived > cx.now { cx.now } else { filed.arrived.saturating_add(cx.config.relay_delay) }
 }

@@ -24,10 +24,10 @@ impl<C: Crypto> Session<C> {
             self.note(from, have)?;
         }
         for statement in frame.statements.iter() {
-            self.receive_statement(cx, statement)?;
+            self.receive_statement(cx, from, statement)?;
         }
         if let Some(signatures) = &frame.signatures {
-            self.receive_signatures(cx, signatures)?;
+            self.receive_signatures(cx, from, signatures)?;
         }
         Ok(())
     }
@@ -49,6 +49,7 @@ impl<C: Crypto> Session<C> {
     fn receive_statement<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
+        from: &Source,
         statement: &Statement,
     ) -> Result<(), Offence> {
         let manifest = &self.agreement.manifest;
@@ -62,6 +63,7 @@ impl<C: Crypto> Session<C> {
         if self.board.holds(statement, &hash) {
             return Ok(());
         }
+        cx.charge(from)?;
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
         }
@@ -100,11 +102,13 @@ impl<C: Crypto> Session<C> {
     fn receive_signatures<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
+        from: &Source,
         signatures: &[Signature],
     ) -> Result<(), Offence> {
         if self.outcome.is_some() {
             return Ok(());
         }
+        cx.charge(from)?;
         if !self.agreement.verifies(signatures) {
             return Err(Offence::FalseSignatures);
         }

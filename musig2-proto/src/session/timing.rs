@@ -1,7 +1,6 @@
 //! Deadlines, stalls, polls and announcements.
 
 use super::{Outcome, Session};
-use crate::agreement::join_deadline;
 use crate::config::{Config, PhaseTimeout};
 use crate::context::Context;
 use crate::crypto::Crypto;
@@ -10,11 +9,15 @@ use crate::ids::{AttemptId, Source};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::encode_message;
+use crate::wire::hello::Hello;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
 /// The shortest pause between two polls, whatever asks for them.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
+
+/// Every so many polls in vain are followed by a hello.
+const POLLS_PER_HELLO: u32 = 3;
 
 /// When what is due.
 #[derive(Debug)]
@@ -54,12 +57,27 @@ impl Timing {
         }
     }
 
+    /// Keeps all pauses as long as they were when the clock is set back.
+    fn set_back(&mut self, by: Duration) {
+        for at in [&mut self.since, &mut self.polled_at] {
+            *at = at.saturating_sub(by);
+        }
+        for at in [&mut self.poll_at, &mut self.announce_at, &mut self.relay_at] {
+            *at = at.map(|at| at.saturating_sub(by));
+        }
+    }
+
     pub(super) fn relay_by(&mut self, due: Timestamp) {
         self.relay_at = Some(self.relay_at.map_or(due, |at| at.min(due)));
     }
 }
 
 impl<C: Crypto> Session<C> {
+    /// The caller's clock was set back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.timing.set_back(by);
+    }
+
     /// Starts the clocks of a phase anew where it, or the attempt, has changed.
     pub(super) fn keep_time<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let phase = (self.phase(), self.board.attempt());
@@ -75,6 +93,8 @@ impl<C: Crypto> Session<C> {
         timing.poll_interval = cx.config.poll_interval;
         if phase.0 != Phase::Joining {
             timing.announce_at = None;
+        } else if timing.announce_at.is_none() {
+            self.wait_to_announce(cx);
         }
         let pause = cx.config.poll_interval + jitter(cx, cx.config.poll_interval);
         self.timing.poll_at = Some(cx.now.saturating_add(pause));
@@ -86,7 +106,7 @@ impl<C: Crypto> Session<C> {
         let since = self.timing.since;
         let manifest = &self.agreement.manifest;
         let deadline = match self.phase() {
-            Phase::Proposed | Phase::Joining => join_deadline(manifest, config),
+            Phase::Proposed | Phase::Joining => since.saturating_add(config.announcement_ttl),
             Phase::Nonces => since.saturating_add(config.nonce_timeout),
             Phase::PartialSignatures => since.saturating_add(config.partial_sig_timeout),
             Phase::Finalizing | Phase::Complete | Phase::Aborted => manifest.expires_at(),
@@ -171,6 +191,9 @@ impl<C: Crypto> Session<C> {
 
     fn poll_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.poll(cx);
+        if self.timing.fruitless % POLLS_PER_HELLO == POLLS_PER_HELLO - 1 {
+            self.say_hello(cx);
+        }
         let longest = match self.phase() {
             Phase::Joining => cx.config.max_join_poll_interval,
             _ => cx.config.max_poll_interval,
@@ -181,6 +204,18 @@ impl<C: Crypto> Session<C> {
         timing.polled_at = cx.now;
         timing.poll_interval = timing.poll_interval.saturating_mul(2).min(longest);
         timing.poll_at = Some(cx.now.saturating_add(timing.poll_interval + jitter));
+    }
+
+    /// After polls in vain: those who should answer may not know where this node is.
+    fn say_hello<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.announcement.as_ref().is_none_or(|announcement| announcement.content.private) {
+            return;
+        }
+        let auxiliary = cx.random();
+        if let Some(hello) = Hello::sign::<C>(cx.contact.clone(), cx.now, &self.keypair, &auxiliary) {
+            let fresh = cx.random();
+            cx.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
+        }
     }
 
     /// A peer is there again: what was sent to it may be lost, so ask at once, but not more often than would be fair.

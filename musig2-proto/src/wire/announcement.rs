@@ -1,6 +1,7 @@
 //! How signers learn of a session.
 
 use super::bounded::List;
+use super::hello::Hello;
 use super::{VERSION, encode};
 use crate::bytes::Signature;
 use crate::crypto::Crypto;
@@ -41,7 +42,7 @@ pub struct KnownContact {
     pub contact: Contact,
 }
 
-/// What is published on the announcement topic. One kind in this version.
+/// What is published on the announcement topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Publication {
     /// A session can be joined.
@@ -50,6 +51,13 @@ pub enum Publication {
         fresh: [u8; 8],
         /// The session.
         announcement: Announcement,
+    },
+    /// A signer may have forgotten sessions.
+    Hello {
+        /// Random, as above.
+        fresh: [u8; 8],
+        /// The signer.
+        hello: Hello,
     },
 }
 

@@ -6,6 +6,7 @@ pub mod bitmap;
 pub mod bounded;
 pub mod evidence;
 pub mod frame;
+pub mod hello;
 pub mod statement;
 #[cfg(test)]
 mod tests;

@@ -92,17 +92,16 @@ impl Room {
 
     /// Delivers everything, and what follows from it.
     pub fn settle(&mut self) {
-        while !self.mail.is_empty() {
-            self.step();
-        }
+        while self.step() {}
     }
 
-    /// Delivers one message, or loses it.
-    pub fn step(&mut self) {
-        let (from, to, input) = self.mail.pop_front().expect("nothing is on its way");
+    /// Delivers one message, or loses it. Says whether there was one.
+    pub fn step(&mut self) -> bool {
+        let Some((from, to, input)) = self.mail.pop_front() else { return false };
         if to < self.nodes.len() && !(self.lost)(from, to) {
             self.handle(to, input);
         }
+        true
     }
 
     /// What a node that has the signatures answers one that asks.
@@ -159,7 +158,11 @@ impl Room {
                 Output::Event(event) => {
                     self.events[from].push(event.clone());
                     if let (Event::SessionDiscovered { session }, true) = (event, self.join) {
-                        self.execute(from, Command::JoinSession { session });
+                        // What came with the announcement may have ended it already.
+                        match self.try_execute(from, Command::JoinSession { session }) {
+                            Ok(()) | Err(CommandError::Ended(_)) => {}
+                            Err(error) => panic!("{error}"),
+                        }
                     }
                 }
                 Output::Report(report) => self.reports[from].push(report),

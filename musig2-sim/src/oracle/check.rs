@@ -95,7 +95,7 @@ fn check_signatures<C: Engine>(
     if got != items {
         return Err(Violation::WrongCount { session, node, got, items });
     }
-    let signers = world.sorted_keys(session);
+    let (signers, view) = (world.sorted_keys(session), world.view(node, session));
     for (item, (content, signature)) in plan.items.iter().zip(signatures).enumerate() {
         let key = C::Judge::output_key(&signers, content).map_err(|error| Violation::NoKey {
             session,
@@ -106,8 +106,8 @@ fn check_signatures<C: Engine>(
             return Err(Violation::InvalidSignature { session, node, item });
         }
         // Every node's view has these keys, or its manifest differs from the plan's: see `check_view`.
-        let view = world.view(node, session);
-        if view.is_some_and(|view| view.output_keys.get(item).map(|output| output.key) != Some(key)) {
+        if view.as_ref().is_some_and(|view| view.output_keys.get(item).map(|output| output.key) != Some(key))
+        {
             return Err(Violation::WrongKey { session, node, item });
         }
     }

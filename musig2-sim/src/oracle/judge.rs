@@ -9,6 +9,7 @@ use musig2_proto::{
     XOnlyPublicKey,
 };
 use sha2::Sha512;
+use std::error::Error;
 
 /// An engine that worlds can run on: it comes with a judge of its signatures.
 ///
@@ -63,18 +64,14 @@ pub struct NoOutputKey(String);
 
 impl NoOutputKey {
     /// For this reason.
-    pub fn new(reason: impl ToString) -> Self {
-        Self(reason.to_string())
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
     }
 }
 
 impl Judge for Bip340 {
     fn output_key(signers: &[PublicKey], item: &Item) -> Result<XOnlyPublicKey, NoOutputKey> {
-        let points = signers.iter().map(|key| Point::from_slice(key.as_bytes()));
-        let points = points.collect::<Result<Vec<_>, _>>().map_err(NoOutputKey::new)?;
-        let untweaked = KeyAggContext::new(points).map_err(NoOutputKey::new)?;
-        let keys = item.tweaks().iter().try_fold(untweaked, apply)?;
-        Ok(XOnlyPublicKey::new(keys.aggregated_pubkey::<Point>().serialize_xonly()))
+        output_key(signers, item).map_err(|error| NoOutputKey::new(error.to_string()))
     }
 
     fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> bool {
@@ -87,36 +84,43 @@ impl Judge for Bip340 {
     }
 }
 
-fn apply(keys: KeyAggContext, tweak: &Tweak) -> Result<KeyAggContext, NoOutputKey> {
+fn output_key(signers: &[PublicKey], item: &Item) -> Result<XOnlyPublicKey, Box<dyn Error>> {
+    let points = signers.iter().map(|key| Point::from_slice(key.as_bytes()));
+    let untweaked = KeyAggContext::new(points.collect::<Result<Vec<_>, _>>()?)?;
+    let keys = item.tweaks().iter().try_fold(untweaked, apply)?;
+    Ok(XOnlyPublicKey::new(keys.aggregated_pubkey::<Point>().serialize_xonly()))
+}
+
+fn apply(keys: KeyAggContext, tweak: &Tweak) -> Result<KeyAggContext, Box<dyn Error>> {
     match tweak {
-        Tweak::Taproot { merkle_root: Some(root) } => {
-            keys.with_taproot_tweak(root.as_bytes()).map_err(NoOutputKey::new)
-        }
-        Tweak::Taproot { merkle_root: None } => {
-            keys.with_unspendable_taproot_tweak().map_err(NoOutputKey::new)
-        }
-        Tweak::Bip32 { chain_code, path } => derive(keys, *chain_code, path),
+        Tweak::Taproot { merkle_root: Some(root) } => Ok(keys.with_taproot_tweak(root.as_bytes())?),
+        Tweak::Taproot { merkle_root: None } => Ok(keys.with_unspendable_taproot_tweak()?),
+        Tweak::Bip32 { chain_code, path } => derive(keys, chain_code, path),
         Tweak::Raw(tweak) => {
-            let scalar = MaybeScalar::from_slice(tweak.scalar.as_bytes()).map_err(NoOutputKey::new)?;
-            keys.with_tweak(scalar, tweak.kind == TweakKind::XOnly).map_err(NoOutputKey::new)
+            let scalar = MaybeScalar::from_slice(tweak.scalar.as_bytes())?;
+            Ok(keys.with_tweak(scalar, tweak.kind == TweakKind::XOnly)?)
         }
-        other => Err(NoOutputKey::new(format!("the oracle does not know the tweak {other:?}"))),
+        other => Err(format!("the oracle does not know the tweak {other:?}").into()),
     }
 }
 
 /// BIP32 CKDpub, once for each child number: add the left half of
 /// `HMAC-SHA512(chain code, compressed key || child number)`; the right half is the next chain code.
-fn derive(keys: KeyAggContext, chain_code: ChainCode, path: &[u32]) -> Result<KeyAggContext, NoOutputKey> {
-    let start = (keys, chain_code.to_bytes().to_vec());
-    let (keys, _) = path.iter().try_fold(start, |(keys, chain_code), child| {
-        let mut mac = Hmac::<Sha512>::new_from_slice(&chain_code).map_err(NoOutputKey::new)?;
+fn derive(
+    mut keys: KeyAggContext,
+    chain_code: &ChainCode,
+    path: &[u32],
+) -> Result<KeyAggContext, Box<dyn Error>> {
+    let mut chain_code = chain_code.as_bytes().to_vec();
+    for child in path {
+        let mut mac = Hmac::<Sha512>::new_from_slice(&chain_code)?;
         mac.update(&keys.aggregated_pubkey::<Point>().serialize());
         mac.update(&child.to_be_bytes());
         let output = mac.finalize().into_bytes();
         let (scalar, next) = output.split_at(32);
-        let scalar = MaybeScalar::from_slice(scalar).map_err(NoOutputKey::new)?;
-        Ok::<_, NoOutputKey>((keys.with_plain_tweak(scalar).map_err(NoOutputKey::new)?, next.to_vec()))
-    })?;
+        keys = keys.with_plain_tweak(MaybeScalar::from_slice(scalar)?)?;
+        chain_code = next.to_vec();
+    }
     Ok(keys)
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Action, Step};
 use crate::network::{Fate, NodeId};
+use crate::time::Micros;
 use core::fmt;
 use musig2_proto::{Event, SessionId, Signature, SignerIndex};
 use sha2::{Digest, Sha256};
@@ -97,7 +98,7 @@ impl Fold<'_> {
             Fate::Arrives { at, again, reversed } => {
                 self.kind(3 + u8::from(reversed));
                 self.number(at.get());
-                self.number(again.map_or(u64::MAX, |again| again.get()));
+                self.number(again.map_or(u64::MAX, Micros::get));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What happened, step by step, and its hash: two runs are the same where their hashes are.
 
+mod content;
 mod fold;
 mod text;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// The run so far: a running SHA-256 over every step and, where asked for with
 /// [`World::recorded`](crate::World::recorded), the steps themselves.
 ///
-/// Prints as text, a line for each recorded step.
+/// Prints as text, a line for each recorded step. The plan's `step_limit` bounds them.
 #[derive(Clone, Default)]
 pub struct Trace {
     hasher: Sha256,
@@ -23,6 +24,7 @@ pub struct Trace {
 
 /// Something that happened at a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Step {
     /// When.
     pub at: Micros,

@@ -1,5 +1,6 @@
 //! Steps as text, a line each.
 
+use super::content::Content;
 use super::{Action, Step, Trace};
 use crate::network::Fate;
 use core::fmt;
@@ -24,11 +25,11 @@ impl fmt::Display for Action {
             Self::Ordered(command) => write_command(command, f),
             Self::Refused(error) => write!(f, "refuses: {error}"),
             Self::Ticked => f.write_str("ticks"),
-            Self::Sent { message, to: Some(to), bytes, fate } => {
-                write!(f, "sends {message} to {to}, {} bytes: {fate}", bytes.len())
-            }
-            Self::Sent { message, to: None, bytes, fate } => {
-                write!(f, "sends {message}, {} bytes: {fate}", bytes.len())
+            Self::Sent { message, to, bytes, fate } => {
+                let (size, content) = (bytes.len(), Content(bytes));
+                write!(f, "sends {message}")?;
+                to.map_or(Ok(()), |to| write!(f, " to {to}"))?;
+                write!(f, " ({content}; {size} bytes): {fate}")
             }
             Self::Published { message, bytes } => write!(f, "publishes {message}, {} bytes", bytes.len()),
             Self::Spread { message, to, fate } => write!(f, "spreads {message} to {to}: {fate}"),

@@ -3,6 +3,8 @@
 mod error;
 mod host;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use error::{OrderError, RunError};
 
@@ -71,6 +73,7 @@ impl<C: Engine> World<C> {
         Node::<C>::new(plan.config.clone())?;
         let chance = Chance::new(plan.seed);
         let hosts = plan.node_ids().map(|node| Host::new(&chance, node)).collect();
+        let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
         let mut queue = Queue::default();
         for (node, plan) in plan.node_ids().zip(&plan.nodes) {
             queue.add(plan.starts_at, Happening::Start(node));
@@ -88,7 +91,7 @@ impl<C: Engine> World<C> {
             }
         }
         Ok(Self {
-            router: Router::new(plan.network.clone(), chance.clone()),
+            router: Router::new(plan.network.clone(), nodes, chance.clone()),
             chance,
             queue,
             hosts,

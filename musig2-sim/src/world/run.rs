@@ -148,8 +148,8 @@ impl<C: Engine> World<C> {
     fn absorb(&mut self, node: NodeId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Publish(bytes) => self.publish(node, bytes.into()),
-                Output::Send { to, bytes } => self.send(node, &to, bytes.into()),
+                Output::Publish(bytes) => self.publish(node, &bytes.into()),
+                Output::Send { to, bytes } => self.send(node, &to, &bytes.into()),
                 Output::Event(event) => self.event(node, event),
                 Output::Report(report) => {
                     self.note(node, Action::Reported(report.clone()));
@@ -162,18 +162,18 @@ impl<C: Engine> World<C> {
         self.schedule_wake(node);
     }
 
-    fn publish(&mut self, from: NodeId, bytes: Arc<[u8]>) {
+    fn publish(&mut self, from: NodeId, bytes: &Arc<[u8]>) {
         let message = self.next_message();
         self.counters.publications += 1;
-        self.note(from, Action::Published { message, bytes: Arc::clone(&bytes) });
+        self.note(from, Action::Published { message, bytes: Arc::clone(bytes) });
         for to in self.plan.node_ids().filter(|&to| to != from) {
             let fate = self.router.route(self.now, Channel::Gossip, from, to);
             self.note(from, Action::Spread { message, to, fate });
-            self.carry(message, Channel::Gossip, from, to, &bytes, fate);
+            self.carry(message, Channel::Gossip, from, to, bytes, fate);
         }
     }
 
-    fn send(&mut self, from: NodeId, to: &Destination, bytes: Arc<[u8]>) {
+    fn send(&mut self, from: NodeId, to: &Destination, bytes: &Arc<[u8]>) {
         let message = self.next_message();
         self.counters.frames += 1;
         self.counters.frame_bytes += bytes.len() as u64;
@@ -183,9 +183,9 @@ impl<C: Engine> World<C> {
         };
         let to = NodeId::from_address(address).filter(|to| to.as_usize() < self.hosts.len());
         let fate = to.map_or(Fate::Nowhere, |to| self.router.route(self.now, Channel::Frame, from, to));
-        self.note(from, Action::Sent { message, to, bytes: Arc::clone(&bytes), fate });
+        self.note(from, Action::Sent { message, to, bytes: Arc::clone(bytes), fate });
         match to {
-            Some(to) => self.carry(message, Channel::Frame, from, to, &bytes, fate),
+            Some(to) => self.carry(message, Channel::Frame, from, to, bytes, fate),
             None => self.counters.lost += 1,
         }
     }

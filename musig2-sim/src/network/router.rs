@@ -1,171 +1,9 @@
-//! What the network does to a message: how late it comes, whether it comes at all, and whether it comes twice.
+//! Decides what becomes of each message.
 
-use crate::chance::{Chance, Decision, Domain, Probability};
+use super::{Network, NodeId};
+use crate::chance::{Chance, Decision, Domain};
 use crate::time::Micros;
-use core::fmt;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// A node's number, from 0. Not a signer's index: that is the place of its key in a session's sorted list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct NodeId(u16);
-
-impl NodeId {
-    /// From a number.
-    pub const fn new(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// As a number.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-
-    /// The first `count` nodes.
-    pub fn first(count: u16) -> impl Iterator<Item = Self> + Clone {
-        (0..count).map(Self)
-    }
-
-    pub(crate) const fn as_usize(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The bytes of this node's contact and source handle.
-    pub(crate) const fn address(self) -> [u8; 2] {
-        self.0.to_be_bytes()
-    }
-
-    pub(crate) fn from_address(address: &[u8]) -> Option<Self> {
-        address.try_into().ok().map(u16::from_be_bytes).map(Self)
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {}", self.0)
-    }
-}
-
-/// The network between all nodes. [`Default`] is a calm one: 10 ms everywhere, no faults.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Network {
-    /// How frames travel, on each link of two nodes.
-    pub frames: Link,
-    /// How publications travel from their author to each other node.
-    pub gossip: Link,
-    /// When whom cannot reach whom.
-    pub partitions: Vec<Partition>,
-    /// From when on nothing is lost, duplicated, delayed, reversed or cut any more. Latency stays.
-    pub heals_at: Option<Micros>,
-}
-
-/// How messages travel from one node to another.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Link {
-    /// How long a message takes. Messages overtake each other where it varies.
-    pub latency: Latency,
-    /// How often a message is lost.
-    pub loss: Probability,
-    /// How often a message that is not lost comes a second time, another latency later.
-    pub duplication: Probability,
-    /// How often a message takes `delay` longer.
-    pub delayed: Probability,
-    /// How much longer.
-    pub delay: Latency,
-    /// Messages sent within one window of this length arrive in the reverse of the order they were sent in.
-    pub reversal: Option<Micros>,
-}
-
-/// A length of time, certain or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Latency {
-    /// Always this long.
-    Constant(Micros),
-    /// From `least` to `most`, both included, each equally likely.
-    Uniform {
-        /// The shortest.
-        least: Micros,
-        /// The longest.
-        most: Micros,
-    },
-}
-
-impl Latency {
-    fn draw(self, chance: &Chance, decision: Decision) -> Micros {
-        match self {
-            Self::Constant(latency) => latency,
-            Self::Uniform { least, most } => Micros::new(chance.within(least.get(), most.get(), decision)),
-        }
-    }
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self::Constant(Micros::from_millis(10))
-    }
-}
-
-/// Two groups of nodes that cannot reach each other for a time: what one sends to the other in it is lost. Nodes in
-/// neither group reach everyone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Partition {
-    /// These.
-    pub one: BTreeSet<NodeId>,
-    /// And those.
-    pub other: BTreeSet<NodeId>,
-    /// The first moment of it.
-    pub from: Micros,
-    /// The first moment after it.
-    pub until: Micros,
-    /// How long the transport takes to notice and to say so with `Input::PeerLost`; it then also says
-    /// `Input::PeerConnected` when the partition is over. `None`: it never notices.
-    pub noticed_after: Option<Micros>,
-}
-
-impl Partition {
-    /// Between these groups, from the beginning of the world until [`Network::heals_at`].
-    pub fn new(one: impl IntoIterator<Item = NodeId>, other: impl IntoIterator<Item = NodeId>) -> Self {
-        Self {
-            one: one.into_iter().collect(),
-            other: other.into_iter().collect(),
-            from: Micros::ZERO,
-            until: Micros::new(u64::MAX),
-            noticed_after: None,
-        }
-    }
-
-    /// From this moment until before that one.
-    #[must_use]
-    pub fn during(self, from: Micros, until: Micros) -> Self {
-        Self { from, until, ..self }
-    }
-
-    /// Noticed by the transport after this time.
-    #[must_use]
-    pub fn noticed_after(self, delay: Micros) -> Self {
-        Self { noticed_after: Some(delay), ..self }
-    }
-
-    fn separates(&self, from: NodeId, to: NodeId) -> bool {
-        let across = |one: &BTreeSet<_>, other: &BTreeSet<_>| one.contains(&from) && other.contains(&to);
-        across(&self.one, &self.other) || across(&self.other, &self.one)
-    }
-
-    fn cuts(&self, at: Micros, from: NodeId, to: NodeId) -> bool {
-        (self.from..self.until).contains(&at) && self.separates(from, to)
-    }
-
-    /// Each ordered pair that it separates.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        let pairs = self.one.iter().flat_map(|&one| self.other.iter().map(move |&other| (one, other)));
-        pairs.flat_map(|(one, other)| [(one, other), (other, one)])
-    }
-}
+use std::collections::BTreeMap;
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,13 +39,15 @@ pub enum Fate {
 /// channel and pair of nodes).
 pub(crate) struct Router {
     network: Network,
+    nodes: u16,
     chance: Chance,
     sent: BTreeMap<(Channel, NodeId, NodeId), u64>,
 }
 
 impl Router {
-    pub(crate) fn new(network: Network, chance: Chance) -> Self {
-        Self { network, chance, sent: BTreeMap::new() }
+    /// For this many nodes.
+    pub(crate) fn new(network: Network, nodes: u16, chance: Chance) -> Self {
+        Self { network, nodes, chance, sent: BTreeMap::new() }
     }
 
     pub(crate) fn route(&mut self, now: Micros, channel: Channel, from: NodeId, to: NodeId) -> Fate {
@@ -218,7 +58,10 @@ impl Router {
             Channel::Gossip => (&self.network.gossip, &GOSSIP),
         };
         let faults = self.network.heals_at.is_none_or(|heal| now < heal);
-        let cut = || self.network.partitions.iter().any(|partition| partition.cuts(now, from, to));
+        let cut = || match channel {
+            Channel::Frame => self.network.cuts(now, from, to),
+            Channel::Gossip => self.network.separates(now, self.nodes, from, to),
+        };
         let fate = if faults && cut() {
             Fate::Cut
         } else if faults && self.chance.happens(link.loss, decision(domains.loss)) {
@@ -279,13 +122,15 @@ const GOSSIP: Domains = Domains {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Latency, Link, Partition};
     use super::*;
+    use crate::chance::Probability;
 
     const ALICE: NodeId = NodeId::new(0);
     const BOB: NodeId = NodeId::new(1);
 
     fn router(network: Network) -> Router {
-        Router::new(network, Chance::new(1))
+        Router::new(network, 3, Chance::new(1))
     }
 
     fn faulty() -> Network {
@@ -350,6 +195,10 @@ mod tests {
         assert!(cut(&network, from, ALICE, BOB) && cut(&network, from, BOB, ALICE));
         assert!(!cut(&network, from, ALICE, NodeId::new(2)));
         assert!(!cut(&network, until, ALICE, BOB));
+        let gossip = |network: &Network| router(network.clone()).route(from, Channel::Gossip, ALICE, BOB);
+        assert_ne!(gossip(&network), Fate::Cut, "the third node carries it");
+        let all = Partition::new([ALICE], [BOB, NodeId::new(2)]);
+        assert_eq!(gossip(&Network { partitions: vec![all], ..Network::default() }), Fate::Cut);
         let healed = Network { heals_at: Some(Micros::from_secs(2)), ..network };
         assert!(cut(&healed, Micros::from_millis(1_999), ALICE, BOB));
         assert!(!cut(&healed, Micros::from_secs(2), ALICE, BOB));

@@ -1,0 +1,56 @@
+//! How a signer that remembers nothing is found by those who remember it.
+
+use super::{VERSION, encode};
+use crate::bytes::{PublicKey, Signature};
+use crate::crypto::Crypto;
+use crate::hash::{TaggedHash, signed_message};
+use crate::ids::Contact;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const DOMAIN: &str = "musig2-proto/hello";
+
+/// "I am here, and may have forgotten": under the signer's signature, which is BIP340's over 64 bytes: the hash of the
+/// domain, then the tagged hash of version and content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// What is said.
+    pub content: HelloContent,
+    /// By the signer's key.
+    pub signature: Signature,
+}
+
+/// What a hello says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloContent {
+    /// Who.
+    pub signer: PublicKey,
+    /// Where it can be reached now.
+    pub contact: Contact,
+    /// When, by its own clock.
+    pub time: Timestamp,
+}
+
+impl Hello {
+    /// Signs it. `None` where the engine cannot.
+    pub(crate) fn sign<C: Crypto>(
+        contact: Contact,
+        time: Timestamp,
+        keypair: &C::Keypair,
+        auxiliary: &[u8; 32],
+    ) -> Option<Self> {
+        let content = HelloContent { signer: C::public_key(keypair), contact, time };
+        let signature = C::sign_statement(keypair, &message(&content), auxiliary)?;
+        Some(Self { content, signature })
+    }
+
+    /// Whether the signer signed it.
+    pub(crate) fn verify<C: Crypto>(&self) -> bool {
+        C::verify(&self.content.signer.x_only(), &message(&self.content), &self.signature)
+    }
+}
+
+/// `SHA256_tagged("musig2-proto/hello", version || content)` behind its domain.
+fn message(content: &HelloContent) -> [u8; 64] {
+    signed_message(DOMAIN, &TaggedHash::new(DOMAIN).add([VERSION]).add(encode(content)).finish())
+}

@@ -1,0 +1,89 @@
+//! A signer that lost its memory, in any phase, is found by those who remember, and the session finishes.
+
+mod common;
+
+use common::{Room, contact};
+use core::time::Duration;
+use musig2_proto::{Command, Config, Event, Node, SecretKey};
+
+/// The same key, and nothing else of what the node was.
+fn forget(room: &mut Room, node: usize) {
+    room.nodes[node] = Node::new(Config::default()).unwrap();
+    room.nodes[node].add_key(&SecretKey::new([node as u8 + 1; 32])).unwrap();
+    room.events[node].clear();
+}
+
+fn come_back(room: &mut Room, node: usize) {
+    forget(room, node);
+    room.execute(node, Command::SetContact(contact(node)));
+    room.execute(node, Command::SayHello);
+    room.handle(node, musig2_proto::Input::Tick);
+}
+
+#[test]
+fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
+    // The number of messages in a calm session of three, and a few more.
+    for moment in 0..24 {
+        for node in 0..3 {
+            let mut room = Room::new(3, &Config::default());
+            let session = room.propose();
+            let mut done = true;
+            for _ in 0..moment {
+                done = !room.step();
+            }
+            // If nobody else knows of the session yet, it is gone with its coordinator.
+            let known = (0..3).any(|other| other != node && room.nodes[other].session(&session).is_some());
+            come_back(&mut room, node);
+            room.pass(Duration::from_secs(120));
+            if known {
+                for signer in 0..3 {
+                    assert!(
+                        room.is_complete(signer),
+                        "{node} after {moment} messages: {signer} has {:#?}",
+                        room.events[signer]
+                    );
+                }
+            }
+            assert!(room.reports.iter().all(Vec::is_empty), "{:?}", room.reports);
+            let _ = done;
+        }
+    }
+}
+
+#[test]
+fn a_proposer_that_alone_knows_the_session_resumes_it_from_what_its_application_kept() {
+    let mut room = Room::new(3, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    room.settle();
+    let kept = room.nodes[0].announcement(&session).unwrap();
+    room.lost = Box::new(|_, _| false);
+    come_back(&mut room, 0);
+    room.execute(0, Command::ResumeSession { announcement: kept });
+    room.pass(Duration::from_secs(60));
+    for node in 0..3 {
+        assert!(room.is_complete(node));
+    }
+}
+
+#[test]
+fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
+    let mut room = Room::new(3, &Config::default());
+    room.propose();
+    while !room.events[0].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        room.step();
+    }
+    room.lost = Box::new(|_, to| to == 2);
+    room.settle();
+    room.lost = Box::new(|_, _| false);
+    come_back(&mut room, 2);
+    room.pass(Duration::from_secs(60));
+    for node in [0, 1] {
+        assert!(
+            room.events[node].iter().any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. }))
+        );
+    }
+    for node in 0..3 {
+        assert!(room.is_complete(node));
+    }
+}

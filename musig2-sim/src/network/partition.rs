@@ -1,0 +1,64 @@
+//! Who cannot reach whom, and when.
+
+use super::NodeId;
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Two groups of nodes that cannot reach each other for a time: what one sends to the other in it is lost. Nodes in
+/// neither group reach everyone, and carry gossip from one to the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Partition {
+    /// These.
+    pub one: BTreeSet<NodeId>,
+    /// And those.
+    pub other: BTreeSet<NodeId>,
+    /// The first moment of it.
+    pub from: Micros,
+    /// The first moment after it.
+    pub until: Micros,
+    /// How long the transport takes to notice and to say so with `Input::PeerLost`; it then also says
+    /// `Input::PeerConnected` when the partition is over. `None`: it never notices.
+    pub noticed_after: Option<Micros>,
+}
+
+impl Partition {
+    /// Between these groups, from the beginning of the world until [`Network::heals_at`](super::Network::heals_at).
+    pub fn new(one: impl IntoIterator<Item = NodeId>, other: impl IntoIterator<Item = NodeId>) -> Self {
+        Self {
+            one: one.into_iter().collect(),
+            other: other.into_iter().collect(),
+            from: Micros::ZERO,
+            until: Micros::new(u64::MAX),
+            noticed_after: None,
+        }
+    }
+
+    /// From this moment until before that one.
+    #[must_use]
+    pub fn during(self, from: Micros, until: Micros) -> Self {
+        Self { from, until, ..self }
+    }
+
+    /// Noticed by the transport after this time.
+    #[must_use]
+    pub fn noticed_after(self, delay: Micros) -> Self {
+        Self { noticed_after: Some(delay), ..self }
+    }
+
+    fn separates(&self, from: NodeId, to: NodeId) -> bool {
+        let across = |one: &BTreeSet<_>, other: &BTreeSet<_>| one.contains(&from) && other.contains(&to);
+        across(&self.one, &self.other) || across(&self.other, &self.one)
+    }
+
+    pub(super) fn cuts(&self, at: Micros, from: NodeId, to: NodeId) -> bool {
+        (self.from..self.until).contains(&at) && self.separates(from, to)
+    }
+
+    /// Each ordered pair that it separates.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+        let pairs = self.one.iter().flat_map(|&one| self.other.iter().map(move |&other| (one, other)));
+        pairs.flat_map(|(one, other)| [(one, other), (other, one)])
+    }
+}
