@@ -64,6 +64,7 @@ impl Link {
 
 impl<C: Crypto> Session<C> {
     /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
+    /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
     fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
         let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, &join.contact));
         let heard = self.links.get(signer.as_usize()).and_then(|link| link.hello.as_ref());
@@ -72,7 +73,12 @@ impl<C: Crypto> Session<C> {
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
         let some = |contact: &&Contact| !contact.as_bytes().is_empty();
-        joined.filter(some).or_else(|| known().filter(some)).or_else(|| announced().filter(some))
+        let own_word = || announced().filter(|_| signer == self.agreement.manifest.coordinator());
+        joined
+            .filter(some)
+            .or_else(|| own_word().filter(some))
+            .or_else(|| known().filter(some))
+            .or_else(|| announced().filter(some))
     }
 
     fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
