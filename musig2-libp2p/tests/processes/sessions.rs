@@ -151,6 +151,25 @@ fn what_an_approval_file_allows_is_signed() {
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
 }
 
+/// Each `propose` is a new node, at other addresses, with the key that the co-signers met at an earlier one.
+#[test]
+fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
+    let signers = Signers::new();
+    let mut first = signers.cosign(1, TCP, None, "all");
+    let address = first.address();
+    let mut second = signers.cosign(2, TCP, Some(&address), "all");
+    second.address();
+    for round in 1..=3 {
+        let proposed = signers
+            .propose(TCP, &address, &["--message", &message(round), "--timeout", "4", "--linger", "0"])
+            .finish();
+        assert_eq!(proposed.code, Some(0), "round {round}: {proposed:?}");
+        let result = proposed.last();
+        assert_eq!(first.wait_for("result"), result);
+        assert_eq!(second.wait_for("result"), result);
+    }
+}
+
 #[test]
 fn a_proposer_that_reaches_nobody_says_so() {
     let signers = Signers::new();
