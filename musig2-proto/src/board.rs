@@ -145,11 +145,9 @@ impl Board {
 
     /// The proof that two lives of one signer take part in the current attempt, which follows from the joins of both.
     pub(crate) fn concurrent_instances(&self) -> Option<Proof> {
-        let attempt = self.attempt();
-        self.indexed().find_map(|(_, column)| {
-            let mut lives =
-                of_attempt(&column.nonces, attempt).filter(|(boot, _)| column.joins.contains_key(boot));
-            let (first, second) = (lives.next()?.1, lives.next()?.1);
+        self.indexed().find_map(|(signer, _)| {
+            let mut lives = self.lives(signer);
+            let (first, second) = (lives.next()?, lives.next()?);
             let (first, second) = (Signed::of(&first.statement)?, Signed::of(&second.statement)?);
             Some(Proof::ConcurrentInstances { first, second, restarted: self.restarted() })
         })
@@ -159,6 +157,14 @@ impl Board {
     pub(crate) fn restarts(&self) -> u32 {
         let restarts = self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
         u32::try_from(restarts).unwrap_or(u32::MAX)
+    }
+
+    /// The nonces of a signer's lives that take part in the current attempt: one, unless it runs twice.
+    pub(crate) fn lives(&self, signer: SignerIndex) -> impl Iterator<Item = &Arc<Filed>> {
+        self.column(signer).into_iter().flat_map(|column| {
+            let existing = |(boot, _): &(&Boot, _)| column.joins.contains_key(boot);
+            of_attempt(&column.nonces, self.attempt()).filter(existing).map(|(_, filed)| filed)
+        })
     }
 
     /// The proof that a signer has restarted more often than allowed.

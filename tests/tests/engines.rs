@@ -75,9 +75,8 @@ fn run(in_rust: &[bool], items: &[Item]) -> Run {
     let mut signatures = vec![Vec::new(); signers.len()];
     let proposal = items.iter().cloned().fold(Proposal::new(keys), Proposal::with_item);
     let mut work = VecDeque::new();
-    for number in 0..signers.len() {
-        let contact = Contact::new(vec![number as u8]).unwrap();
-        signers[number].execute(Command::SetContact(contact)).unwrap();
+    for (number, signer) in (0..).zip(&mut signers) {
+        signer.execute(Command::SetContact(Contact::new(vec![number]).unwrap())).unwrap();
     }
     work.extend(
         signers[0].execute(Command::CreateSession(proposal)).unwrap().into_iter().map(|output| (0, output)),
@@ -117,7 +116,7 @@ fn run(in_rust: &[bool], items: &[Item]) -> Run {
                     );
                 }
                 Output::Event(Event::SessionComplete { signatures: complete, .. }) => {
-                    signatures[from] = complete
+                    signatures[from] = complete;
                 }
                 Output::Event(_) => {}
                 other => panic!("{other:?}"),

@@ -93,7 +93,7 @@ fn taproot_output_keys_are_those_of_bip341_also_below_a_path() {
         let tap = Tweak::Taproot { merkle_root: root.map(MerkleRoot::new) };
         for (xpub, tweaks) in [(synthetic_xpub(), vec![tap.clone()]), (child, vec![below.clone(), tap])] {
             let internal: UntweakedPublicKey = xpub.public_key.x_only_public_key().0;
-            let root = root.map(|root| bitcoin::hashes::Hash::from_byte_array(root));
+            let root = root.map(bitcoin::hashes::Hash::from_byte_array);
             let expected = internal.tap_tweak(&secp, root).0.to_x_only_public_key();
             assert_eq!(*output_key(tweaks).as_bytes(), expected.serialize());
         }

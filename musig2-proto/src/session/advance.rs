@@ -34,6 +34,9 @@ impl<C: Crypto> Session<C> {
         }
         self.tell_joins(cx);
         self.notice_attempt(cx);
+        if self.has_rival() {
+            return self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
+        }
         self.prove();
         if !self.is_halted() {
             self.step_nonces(cx);
@@ -53,6 +56,12 @@ impl<C: Crypto> Session<C> {
             self.end(cx, Outcome::Aborted(cause));
         }
         self.keep_time(cx);
+    }
+
+    /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.
+    fn has_rival(&self) -> bool {
+        let Some(boot) = self.life.as_ref().map(|life| life.boot) else { return false };
+        self.board.lives(self.me).any(|filed| filed.statement.boot() != boot)
     }
 
     /// What the board proves by itself. (What a single statement proves is noticed when it comes.)

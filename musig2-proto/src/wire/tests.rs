@@ -3,7 +3,9 @@
 use super::announcement::{Announcement, AnnouncementContent, KnownContact, Publication};
 use super::bitmap::Bitmap;
 use super::bounded::{Bytes, List};
+use super::evidence::{Evidence, Proof, Restarted, Signed};
 use super::frame::{BoardDigest, Frame, Have, Request};
+use super::hello::{Hello, HelloContent};
 use super::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement};
 use super::{decode_message, encode, encode_message};
 use crate::bytes::{
@@ -82,6 +84,13 @@ fn partials() -> Statement {
 fn abort() -> Statement {
     let reason = AbortReason::Requested(Note::new("no"));
     statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }))
+}
+
+fn proof() -> Proof {
+    let boots = List::new(vec![Boot::new([0xb1; 16]), Boot::new([0xb2; 16])]).unwrap();
+    let restarted = List::new(vec![Restarted { signer: SignerIndex::new(1), boots }]).unwrap();
+    let nonces = || Signed::of(&nonces()).unwrap();
+    Proof::ConcurrentInstances { first: nonces(), second: nonces(), restarted }
 }
 
 fn have() -> Have {
@@ -194,6 +203,68 @@ fn statements_are_as_written_down() {
         hex(&join().hash(&SessionId::new([0x77; 32]))),
         "851fb2518edc50f47564fbf815a3bb8f8cb49dccf927f11d834947c0933568bc"
     );
+}
+
+#[test]
+fn hellos_are_as_written_down() {
+    let contact = Contact::new(b"here".to_vec()).unwrap();
+    let time = Timestamp::from_millis(300);
+    let content = HelloContent { signer: PublicKey::new([0x02; 33]), contact, time };
+    let hello = Hello { content, signature: Signature::new([0xc0; 64]) };
+    let publication = Publication::Hello { fresh: [9; 8], hello };
+    let expected =
+        ["01", "01", &rep("09", 8), &rep("02", 33), "04", "68657265", "ac02", &rep("c0", 64)].concat();
+    assert_eq!(hex(&encode_message(&publication)), expected);
+}
+
+#[test]
+fn proofs_are_as_written_down() {
+    let signed = |parts: &[&str]| ["01", &parts.concat(), &rep("b0", 64)].concat();
+    let boot = rep("bb", 16);
+    let nonces_hex = signed(&[&boot, &rep("00", 32), "00", "02", &rep("21", 66), &rep("22", 66)]);
+    let partials_hex = signed(&[&boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)]);
+    let join_hex = signed(&[&boot, "04", "68657265"]);
+    let (nonces, partials) = (|| Signed::of(&nonces()).unwrap(), || Signed::of(&partials()).unwrap());
+    let invalid = Proof::InvalidPartialSignature {
+        nonces: nonces(),
+        partials: partials(),
+        nonce_root: [0xd1; 32],
+        aggregates: List::new(vec![crate::bytes::AggregateNonce::new([0x51; 66])]).unwrap(),
+        item: 300,
+    };
+    let cases = [
+        (
+            Proof::EquivocatingNonces { first: nonces(), second: nonces() },
+            ["00", &nonces_hex, &nonces_hex].concat(),
+        ),
+        (
+            Proof::EquivocatingPartials { first: partials(), second: partials() },
+            ["01", &partials_hex, &partials_hex].concat(),
+        ),
+        (Proof::InvalidNonce { nonces: nonces() }, ["02", &nonces_hex].concat()),
+        (invalid, ["03", &nonces_hex, &partials_hex, &rep("d1", 32), "01", &rep("51", 66), "ac02"].concat()),
+        (
+            proof(),
+            ["04", &nonces_hex, &nonces_hex, "01", "01", "02", &rep("b1", 16), &rep("b2", 16)].concat(),
+        ),
+        (
+            Proof::RestartLimit { joins: List::new(vec![Signed::of(&join()).unwrap()]).unwrap() },
+            ["05", "01", &join_hex].concat(),
+        ),
+    ];
+    for (proof, expected) in cases {
+        assert_eq!(hex(&encode(&proof)), expected);
+        let evidence = Evidence { manifest: manifest(), proof: proof.clone() };
+        assert_eq!(hex(&evidence.to_bytes()), ["01", &manifest_hex(), &expected].concat());
+        assert_eq!(Evidence::from_bytes(&evidence.to_bytes()), Ok(evidence));
+        let abort = Abort {
+            boot: Boot::new([0xbb; 16]),
+            reason: AbortReason::Convicted,
+            proof: Some(Box::new(proof)),
+        };
+        let abort_hex = signed(&["03", &boot, "01", "01", &expected]);
+        assert_eq!(hex(&encode(&statement(Body::Abort(abort)))), abort_hex);
+    }
 }
 
 #[test]
