@@ -51,6 +51,7 @@
 
 mod behaviour;
 mod contact;
+mod dial_error;
 mod frames;
 #[cfg(feature = "node")]
 mod node;

@@ -235,7 +235,7 @@ impl Links {
         let running = matches!(error, DialError::DialPeerConditionFalse(_));
         if !running && !self.connected.contains_key(&peer) && self.waiting.dial_failed(&peer, Instant::now())
         {
-            self.events.push_back(LinkEvent::DialFailed { peer, error: error.to_string() });
+            self.events.push_back(LinkEvent::DialFailed { peer, error: crate::dial_error::describe(error) });
         }
     }
 

@@ -7,7 +7,7 @@ use super::config::NodeConfig;
 use super::event::{EventSender, NodeEvent};
 use super::handle::Order;
 use super::network::{self, Network, NetworkEvent};
-use crate::Event;
+use crate::{Event, dial_error};
 use futures::StreamExt;
 use futures::future::{Either, pending};
 use libp2p::core::transport::ListenerId;
@@ -297,7 +297,7 @@ impl Task {
     /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
     fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
         if self.bootstrap.failed(connection, error, Instant::now()) {
-            self.events.send(NodeEvent::DialFailed { peer, error: error.to_string() });
+            self.events.send(NodeEvent::DialFailed { peer, error: dial_error::describe(error) });
         }
     }
 

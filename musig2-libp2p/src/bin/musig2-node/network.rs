@@ -10,9 +10,13 @@ use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
+
+/// How many different failed dials are remembered as shown.
+const MAX_FAILED_DIALS: usize = 64;
 
 /// Who this node is, and where.
 #[derive(Debug, Args)]
@@ -40,8 +44,8 @@ pub(crate) struct Identity {
 pub(crate) struct Network {
     pub(crate) handle: Handle,
     events: Events,
-    /// The last failed dial that was shown: the same one is tried again and again, and said once.
-    failed_dial: Option<NodeEvent>,
+    /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
+    failed_dials: BTreeSet<String>,
     /// Addresses to listen on that have not failed.
     listeners: usize,
     /// Whether any peer was ever connected.
@@ -70,7 +74,7 @@ impl NetworkArgs {
         config.listen.iter().try_for_each(check_free)?;
         let listeners = config.listen.len();
         let (handle, events) = Node::start(config, [identity.secret])?;
-        Ok(Network { handle, events, failed_dial: None, listeners, met_anyone: false })
+        Ok(Network { handle, events, failed_dials: BTreeSet::new(), listeners, met_anyone: false })
     }
 }
 
@@ -99,14 +103,14 @@ impl Network {
             NodeEvent::ListenFailed { address, error } if self.listeners <= 1 => {
                 return Err(Failure::Listen { address, error });
             }
-            failed @ NodeEvent::DialFailed { .. } => {
-                if self.failed_dial.as_ref() == Some(&failed) {
-                    return Ok(None);
-                }
-                Step::of_network(self.failed_dial.insert(failed))
-            }
+            NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => return Ok(None),
             other => {
                 self.listeners -= usize::from(matches!(other, NodeEvent::ListenFailed { .. }));
+                if let NodeEvent::DialFailed { error, .. } = &other
+                    && self.failed_dials.len() < MAX_FAILED_DIALS
+                {
+                    self.failed_dials.insert(error.clone());
+                }
                 self.met_anyone |= matches!(other, NodeEvent::PeerConnected { .. });
                 Step::of_network(&other)
             }
