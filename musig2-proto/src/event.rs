@@ -29,6 +29,8 @@ pub enum Input {
     PeerConnected(Source),
     /// A peer is no longer reachable.
     PeerLost(Source),
+    /// Somebody began to listen on the announcement topic, who has missed what was published before.
+    AudienceGrew,
     /// Only time has passed.
     Tick,
 }

@@ -40,6 +40,12 @@ impl<C: Crypto> Node<C> {
                 }
                 return;
             }
+            Input::AudienceGrew => {
+                for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+                    self.with_session(call, &id, Session::announce_sooner);
+                }
+                return;
+            }
             // Nothing to do: what is missing is asked for by time, and the peer is told when it is back.
             Input::PeerLost(_) | Input::Tick => return,
         };

@@ -89,6 +89,7 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
+    /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
     fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
         // Of several lives, the one that takes part; of those, the one that was heard of last.
         let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
@@ -101,7 +102,12 @@ impl<C: Crypto> Session<C> {
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
         let some = |contact: &&Contact| !contact.as_bytes().is_empty();
-        joined.filter(some).or_else(|| known().filter(some)).or_else(|| announced().filter(some))
+        let own_word = || announced().filter(|_| signer == self.agreement.manifest.coordinator());
+        joined
+            .filter(some)
+            .or_else(|| own_word().filter(some))
+            .or_else(|| known().filter(some))
+            .or_else(|| announced().filter(some))
     }
 
     fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
