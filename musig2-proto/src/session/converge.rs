@@ -13,7 +13,7 @@ use crate::ids::{Contact, SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
-use crate::wire::frame::{BoardDigest, Have, Request};
+use crate::wire::frame::{Have, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::{Body, StatementHash};
 use rand_core::CryptoRng;
@@ -50,8 +50,6 @@ pub(crate) struct Link {
     introduced: bool,
     /// Its last hello.
     hello: Option<Heard>,
-    /// What it was sent after a hello, and where.
-    greeted: Option<(Contact, BoardDigest)>,
 }
 
 /// A hello: when it came, when it was said, where its signer is.
@@ -343,20 +341,15 @@ impl<C: Crypto> Session<C> {
         send(cx, &Destination::Source(to.clone()), parcel);
     }
 
-    /// A signer says where it is and that it may have forgotten: it is sent everything, once for each contact and board.
+    /// A signer says where it is and that it may have forgotten: it is sent everything.
     pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
         let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
         let (Some(signer), Some(announcement)) = (signer, self.announcement.clone()) else { return };
-        let greeting = Some((hello.contact.clone(), self.board.digest()));
         let Some(link) = self.links.get_mut(signer.as_usize()) else { return };
-        if link.hello.as_ref().is_some_and(|heard| hello.time <= heard.said) {
+        if !hello.is_after(link.hello.as_ref().map(|heard| &heard.said)) {
             return;
         }
         link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
-        if link.greeted == greeting || hello.contact.as_bytes().is_empty() {
-            return;
-        }
-        link.greeted = greeting;
         let statements =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(author, None)).collect();
         let have = self.have(cx, &mut None);
