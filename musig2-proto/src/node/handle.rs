@@ -70,6 +70,7 @@ impl<C: Crypto> Node<C> {
             self.with_session(call, &id, Session::tick);
         }
         self.hello_if_due(call);
+        self.stash.forget(now);
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
