@@ -1,0 +1,17 @@
+//! Signers, coordinators and strangers that break the protocol, a file for each way to do it, named by what it is.
+//!
+//! Every test ends with [`room::Room::conclude`] or one of its kin, which checks what must hold whatever happened.
+
+mod attacker;
+mod protocol;
+mod room;
+mod verdict;
+
+mod equivocating_nonces;
+mod equivocating_partials;
+mod evidence_cannot_be_forged;
+mod infinite_aggregate;
+mod invalid_nonces;
+mod invalid_partials;
+mod replayed_statements;
+mod silent_signer;
