@@ -1,7 +1,7 @@
 //! Nonces that are not nonces convict whoever signed them, on whatever engine it is looked at.
 
 use crate::room::Room;
-use musig2_proto::{Fault, PublicNonce};
+use musig2_proto::{Crypto, Fault, K256, Libsecp256k1, PublicNonce};
 
 /// The attacker states this in the place of good nonces: its first item's nonce is `change`d.
 fn convicted_for(change: impl Fn(&mut [u8; 66])) {
@@ -36,6 +36,20 @@ fn a_nonce_at_infinity_convicts() {
     convicted_for(|nonce| nonce[..33].fill(0));
     convicted_for(|nonce| nonce[33..].fill(0));
     convicted_for(|nonce| nonce.fill(0));
+}
+
+#[test]
+fn a_nonce_of_another_encoding_than_compressed_convicts_on_both_engines() {
+    for tag in (0..=255).filter(|tag| !matches!(tag, 2 | 3)) {
+        let mut nonce = [2; 66];
+        nonce[0] = tag;
+        let nonce = PublicNonce::new(nonce);
+        assert!(!Libsecp256k1::is_valid_nonce(&nonce), "{tag}");
+        assert!(!K256::is_valid_nonce(&nonce), "{tag}");
+    }
+    for tag in [0, 1, 4, 5, 6, 7] {
+        convicted_for(|nonce| nonce[0] = tag);
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The bytes and hashes of `PROTOCOL.md`, written from that page alone: what an attacker's own program would have.
 
 use musig2_proto::wire::VERSION;
+use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::frame::{BoardDigest, Frame, Have, Request};
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, SessionId, SignerIndex, Transcript};
 use serde::Serialize;
@@ -71,6 +72,24 @@ pub fn attempt(session: &SessionId, restarted: &[(SignerIndex, Vec<Boot>)]) -> A
         listed.extend(boots.iter().flat_map(|boot| *boot.as_bytes()));
     }
     AttemptId::new(tagged("musig2-proto/attempt", &[session.as_bytes(), &listed]))
+}
+
+/// What a node says it holds, true or not, and that nothing it says later is newer.
+pub fn summary(signers: usize, signer: SignerIndex, boot: Boot, holds_everything: bool) -> Have {
+    let everyone = (0..signers as u16).map(SignerIndex::new).filter(|_| holds_everything);
+    let all = Bitmap::new(signers, everyone);
+    Have {
+        signer,
+        boot,
+        sequence: u64::MAX,
+        attempt: AttemptId::FIRST,
+        joins: all.clone(),
+        nonces: all.clone(),
+        partials: all.clone(),
+        reach: all,
+        ended: holds_everything,
+        digest: BoardDigest::new([0; 32]),
+    }
 }
 
 /// A frame with nothing but statements.

@@ -127,14 +127,15 @@ fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted()
     let stated = room.statements(session);
     let altered = stated.iter().map(|statement| alter(statement.clone()));
     let altered: Vec<_> = altered.collect();
-    assert!(altered.iter().any(|one| matches!(one.body, Body::Nonces(_))));
     for statement in &altered {
         let frame = protocol::frame(session, [statement.clone()]);
         for seat in 0..2 {
             room.handle(seat, Input::Frame { from: crate::room::source(9), bytes: protocol::encode(&frame) });
         }
     }
-    assert_eq!(bad_signatures(&room), 2 * altered.len());
+    // An altered join is not even looked at: its place is taken, and two of them are no contradiction.
+    let nonces = altered.iter().filter(|one| matches!(one.body, Body::Nonces(_))).count();
+    assert_eq!((nonces, bad_signatures(&room)), (2, 2 * nonces));
     room.lost = Box::new(|_, _| false);
     room.conclude_with_signatures();
 }

@@ -135,15 +135,15 @@ impl Room {
 
     /// Seat 0 proposes a session of everyone, with one item under the aggregate key and one under a tweaked one, and announces it.
     pub fn propose(&mut self) -> SessionId {
-        let session = self.create(0);
-        self.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
-        session
+        self.propose_this(self.proposal())
     }
 
-    pub fn create(&mut self, seat: usize) -> SessionId {
-        self.execute(seat, Command::CreateSession(self.proposal()));
-        let Some((_, Event::SessionCreated { session })) = self.events[seat].last() else { panic!() };
-        *session
+    /// Seat 0 proposes and announces this.
+    pub fn propose_this(&mut self, proposal: Proposal) -> SessionId {
+        self.execute(0, Command::CreateSession(proposal));
+        let Some(&(_, Event::SessionCreated { session })) = self.events[0].last() else { panic!() };
+        self.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+        session
     }
 
     pub fn proposal(&self) -> Proposal {
@@ -289,6 +289,19 @@ impl Room {
         self.now = end;
     }
 
+    /// Another node with the key of an honest one, in a seat of its own, that does not know of the first.
+    pub fn double(&mut self, seat: usize) {
+        assert_eq!(self.honest(), self.keys.len(), "the attackers' seats would move");
+        let (node, key) = engine(seat, &self.config);
+        self.doubled.push(key);
+        self.nodes.push(node);
+        self.keys.push(key);
+        self.events.push(Vec::new());
+        self.reports.push(Vec::new());
+        let twin = self.honest() - 1;
+        self.execute(twin, Command::SetContact(contact(twin)));
+    }
+
     /// A node that has lost everything but its key.
     pub fn restart(&mut self, seat: usize) {
         self.nodes[seat] = engine(seat, &self.config).0;
@@ -304,7 +317,15 @@ impl Room {
         }
     }
 
-    fn carry(&mut self, from: usize, outputs: Vec<Output>) {
+    /// Delivers something, and loses whatever is sent in return.
+    pub fn deliver_quietly(&mut self, seat: usize, input: Input) {
+        let (frames, mail) = (self.frames.len(), self.mail.len());
+        self.handle(seat, input);
+        self.frames.truncate(frames);
+        self.mail.truncate(mail);
+    }
+
+    pub fn carry(&mut self, from: usize, outputs: Vec<Output>) {
         for output in outputs {
             match output {
                 Output::Publish(bytes) => {
@@ -353,6 +374,11 @@ pub struct Puppet {
 }
 
 impl Puppet {
+    /// Tells it where a signer is.
+    pub fn tell(&mut self, now: Timestamp, signer: PublicKey, contact: Contact) {
+        self.node.execute(now, &mut self.rng, Command::AddContact { signer, contact }).unwrap();
+    }
+
     /// Makes a session, and gives its announcement as it would be published.
     pub fn announce(&mut self, now: Timestamp, proposal: Proposal, audience: Audience) -> Announced {
         let outputs = self.node.execute(now, &mut self.rng, Command::CreateSession(proposal)).unwrap();
@@ -404,4 +430,14 @@ pub fn contact(seat: usize) -> Contact {
 
 pub fn source(seat: usize) -> Source {
     Source::new([seat as u8])
+}
+
+/// By libsecp256k1's BIP340 alone, under the tweaked keys.
+pub fn assert_signatures(view: &SessionView, signatures: &[Signature]) {
+    assert_eq!(signatures.len(), view.manifest.items().len());
+    for ((item, output), signature) in view.manifest.items().iter().zip(&view.output_keys).zip(signatures) {
+        let key = secp256k1::XOnlyPublicKey::from_byte_array(output.key.to_bytes()).unwrap();
+        let signature = secp256k1::schnorr::Signature::from_byte_array(signature.to_bytes());
+        secp256k1::schnorr::verify(&signature, item.message().as_bytes(), &key).unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! What must hold at the end of every attack, whatever it was.
 
 use crate::evidence_cannot_be_forged::assert_nothing_convicts;
-use crate::room::Room;
+use crate::room::{Room, assert_signatures};
 use core::time::Duration;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{
@@ -152,7 +152,7 @@ impl Room {
                 let other = taken.insert(slot, statement);
                 assert!(other.is_none(), "an honest signer contradicts itself: {other:?} {statement:?}");
             }
-            assert_nothing_convicts(view, stated);
+            assert_nothing_convicts(view, stated, &self.statements(view.id));
         }
     }
 }
@@ -165,14 +165,4 @@ pub fn assert_convicts(bytes: &[u8], signer: SignerIndex, fault: Fault) {
     assert_eq!(by_c, by_rust);
     assert_eq!((by_c.signer, by_c.fault), (signer, fault));
     assert_eq!(evidence.manifest.signer(signer), Some(&by_c.key));
-}
-
-/// By libsecp256k1's BIP340 alone, under the tweaked keys.
-fn assert_signatures(view: &SessionView, signatures: &[Signature]) {
-    assert_eq!(signatures.len(), view.manifest.items().len());
-    for ((item, output), signature) in view.manifest.items().iter().zip(&view.output_keys).zip(signatures) {
-        let key = secp256k1::XOnlyPublicKey::from_byte_array(output.key.to_bytes()).unwrap();
-        let signature = secp256k1::schnorr::Signature::from_byte_array(signature.to_bytes());
-        secp256k1::schnorr::verify(&signature, item.message().as_bytes(), &key).unwrap();
-    }
 }
