@@ -12,7 +12,7 @@ use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{
     AttemptId, Audience, Command, CommandError, Config, Contact, Crypto, Destination, Event, Input, Item,
     K256, Libsecp256k1, Manifest, Message, Node, Output, Proposal, PublicKey, Report, SecretKey, SessionId,
-    SessionView, SignerIndex, Source, Timestamp, Tweak,
+    SessionView, Signature, SignerIndex, Source, Timestamp, Tweak,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
