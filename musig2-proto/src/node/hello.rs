@@ -64,11 +64,16 @@ impl<C: Crypto> Node<C> {
         if apart > skew {
             return Err(Offence::Stale(apart));
         }
-        call.within(&mut self.surroundings).charge(from)?;
+        let signer = &hello.content.signer;
+        let concerns = self
+            .sessions
+            .values()
+            .any(|session| session.agreement().manifest.index_of(signer).is_some())
+            || self.tombstones.values().any(|tombstone| tombstone.view().manifest.index_of(signer).is_some());
+        call.charge_publication(&mut self.surroundings, from, concerns, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        let signer = &hello.content.signer;
         if self.keys.iter().any(|own| C::public_key(own) == *signer) {
             return Ok(());
         }

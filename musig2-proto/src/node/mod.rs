@@ -103,6 +103,7 @@ impl<C: Crypto> Node<C> {
             keys: Vec::new(),
             surroundings: Surroundings {
                 sources: Buckets::new(config.checks_per_source, config.burst()),
+                publications: Buckets::new(config.checks_per_source, config.burst()),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
