@@ -27,7 +27,7 @@ fn join_again(room: &mut Room, mallory: &mut Attacker, lives: usize) -> Vec<Boot
 
 fn finish(room: &mut Room, session: SessionId, mallory: &mut Attacker) {
     let nonces = mallory.nonces();
-    room.send_all(&[nonces.clone()]);
+    room.send_all(core::slice::from_ref(&nonces));
     room.settle();
     let round = mallory.round(&nonces, &room.nonces_for(session, mallory.attempt));
     let partials = mallory.partials(&nonces, &round);

@@ -12,6 +12,7 @@ mod equivocating_partials;
 mod evidence_cannot_be_forged;
 mod false_accusations;
 mod forged_summaries;
+mod hellos;
 mod infinite_aggregate;
 mod invalid_nonces;
 mod invalid_partials;

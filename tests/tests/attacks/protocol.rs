@@ -4,6 +4,7 @@ use musig2_proto::wire::VERSION;
 use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{BoardDigest, Frame, Have, Request};
+use musig2_proto::wire::hello::HelloContent;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, SessionId, SignerIndex, Transcript};
 use serde::Serialize;
@@ -12,6 +13,9 @@ use sha2::{Digest, Sha256};
 
 /// The tag of statements.
 pub const STATEMENT: &str = "musig2-proto/statement";
+
+/// The tag of hellos.
+pub const HELLO: &str = "musig2-proto/hello";
 
 /// A version byte, then the value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -38,6 +42,10 @@ pub fn signed_message(tag: &str, hash: &[u8; 32]) -> [u8; 64] {
 pub fn statement_hash(session: &SessionId, author: SignerIndex, body: &Body) -> [u8; 32] {
     let stated = postcard::to_allocvec(&(author, body)).unwrap();
     tagged(STATEMENT, &[&[VERSION], session.as_bytes(), &stated])
+}
+
+pub fn hello_hash(content: &HelloContent) -> [u8; 32] {
+    tagged(HELLO, &[&[VERSION], &postcard::to_allocvec(content).unwrap()])
 }
 
 /// The hash of all nonce statements, in signer order.

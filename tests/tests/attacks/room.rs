@@ -170,7 +170,14 @@ impl Room {
 
     /// A node with the first attacker's key, to make manifests and announcements with.
     pub fn puppet(&self) -> Puppet {
-        Puppet { node: engine(self.attacker_seat(), &self.config).0, rng: ChaCha20Rng::from_seed([6; 32]) }
+        self.puppet_of(&secret(self.attacker_seat()), &self.config)
+    }
+
+    /// The same with any key.
+    pub fn puppet_of(&self, key: &SecretKey, config: &Config) -> Puppet {
+        let mut node = Node::<Libsecp256k1>::new(config.clone()).unwrap();
+        node.add_key(key).unwrap();
+        Puppet { node: Box::new(node), rng: ChaCha20Rng::from_seed([6; 32]) }
     }
 
     /// A stranger's key, with no place among the signers.
@@ -213,8 +220,13 @@ impl Room {
         *sessions.max_by_key(|(at, _)| **at).expect("a session").1
     }
 
+    /// Gives a node's outputs, and carries them nowhere.
+    pub fn handle_apart(&mut self, seat: usize, input: Input) -> Vec<Output> {
+        self.nodes[seat].handle(self.now, &mut self.rng, input)
+    }
+
     pub fn handle(&mut self, seat: usize, input: Input) {
-        let outputs = self.nodes[seat].handle(self.now, &mut self.rng, input);
+        let outputs = self.handle_apart(seat, input);
         self.carry(seat, outputs);
     }
 
