@@ -8,7 +8,7 @@ use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::{Contact, Crypto, Input, Libsecp256k1, Offence, PublicKey, SecretKey, Timestamp};
 
 /// In the name of `signer`, by any key.
-fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestamp) -> Vec<u8> {
+pub fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestamp) -> Vec<u8> {
     let content = HelloContent { signer, contact, time };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let keypair = Libsecp256k1::keypair(by).unwrap();

@@ -7,6 +7,7 @@ mod protocol;
 mod room;
 mod verdict;
 
+mod altered_evidence;
 mod equivocating_nonces;
 mod equivocating_partials;
 mod evidence_cannot_be_forged;
@@ -18,6 +19,7 @@ mod invalid_nonces;
 mod invalid_partials;
 mod joining_again;
 mod message_order;
+mod relayed_flood;
 mod replayed_statements;
 mod silent_signer;
 mod strangers;

@@ -432,6 +432,10 @@ fn engine(seat: usize, config: &Config) -> (Box<dyn Engine>, PublicKey) {
     }
 }
 
+pub fn public_key(secret: &SecretKey) -> PublicKey {
+    Libsecp256k1::public_key(&Libsecp256k1::keypair(secret).unwrap())
+}
+
 pub fn secret(seat: usize) -> SecretKey {
     SecretKey::new([seat as u8 + 1; 32])
 }

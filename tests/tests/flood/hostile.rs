@@ -2,7 +2,7 @@
 
 use crate::attacker::Attacker;
 use crate::protocol;
-use crate::room::Room;
+use crate::room::{self, Room};
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
@@ -11,7 +11,7 @@ use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::statement::{Abort, Body};
 use musig2_proto::{
     AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1, Message,
-    Node, Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript,
+    Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript,
     Tweak,
 };
 
@@ -232,8 +232,7 @@ fn hello(number: usize, secret: u8, now: Timestamp) -> Input {
 }
 
 fn public_key(secret: u8) -> PublicKey {
-    let mut node = Node::<Libsecp256k1>::new(Config::default()).unwrap();
-    node.add_key(&SecretKey::new([secret; 32])).unwrap()
+    room::public_key(&SecretKey::new([secret; 32]))
 }
 
 fn bytes(number: usize) -> [u8; 32] {
