@@ -1,9 +1,11 @@
 //! What happens in a world: who takes part, what they sign, what the network does. A [`Plan`] is data: it can be stored
 //! and compared, and the same plan always gives the same run.
 
+mod crash;
 mod seeded;
 mod session;
 
+pub use crash::{Crash, CrashMoment};
 pub use session::SessionPlan;
 
 use crate::chance::Probability;
@@ -38,6 +40,8 @@ pub struct Plan {
     pub sessions: Vec<SessionPlan>,
     /// What is between the nodes.
     pub network: Network,
+    /// Who crashes, when, and for how long.
+    pub crashes: Vec<Crash>,
     /// How each node is configured.
     pub config: Config,
     /// Whether each node is told from the start where every other is.
@@ -60,6 +64,9 @@ pub struct NodePlan {
     pub approval: Answer,
     /// What it does when a step waits for it; only where stepping is manual.
     pub stepping: Answer,
+    /// Whether its application keeps the announcements of its sessions where a crash does not reach them, and resumes the
+    /// sessions afterwards.
+    pub resumes: bool,
 }
 
 /// What an application does when its node waits for it.
@@ -100,6 +107,14 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// A crash is to happen to a node that there is not.
+    #[error("{node} is to crash, and there are only {nodes}")]
+    NoSuchNodeToCrash {
+        /// The node.
+        node: NodeId,
+        /// How many nodes there are.
+        nodes: usize,
+    },
     /// A session's coordinator is not one of its signers.
     #[error("session {session}: its coordinator, {coordinator}, is not one of its signers")]
     CoordinatorNotSigner {
@@ -121,6 +136,7 @@ impl Plan {
             nodes: NodeId::first(nodes).map(|_| NodePlan::default()).collect(),
             sessions: Vec::new(),
             network: Network::default(),
+            crashes: Vec::new(),
             config: Config::default(),
             known_contacts: false,
             time_limit: Micros::from_secs(3_600),
@@ -279,6 +295,9 @@ impl Plan {
         let nodes = self.nodes.len();
         if nodes > usize::from(u16::MAX) {
             return Err(PlanError::TooManyNodes(nodes));
+        }
+        if let Some(crash) = self.crashes.iter().find(|crash| crash.node.as_usize() >= nodes) {
+            return Err(PlanError::NoSuchNodeToCrash { node: crash.node, nodes });
         }
         for (session, plan) in self.sessions.iter().enumerate() {
             if let Some(&node) = plan.signers.iter().find(|node| node.as_usize() >= nodes) {

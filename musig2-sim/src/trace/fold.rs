@@ -67,6 +67,8 @@ pub(super) fn step(hasher: &mut Sha256, step: &Step) {
             fold.kind(12);
             fold.printed(report);
         }
+        Action::Crashed => fold.kind(13),
+        Action::Restarted => fold.kind(14),
     }
 }
 

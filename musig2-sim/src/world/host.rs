@@ -10,14 +10,19 @@ use rand_chacha::ChaCha20Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
+    /// Of the present life, or of the last where the node is down.
     pub(super) application: Application,
+    /// Of the lives before. Bounded by the plan's crashes and those that a test orders.
+    pub(super) former: Vec<Application>,
+    /// How many outputs there were, in all lives.
+    pub(super) outputs: u64,
     /// The deadline that the node is to be woken at.
     pub(super) wake: Option<Micros>,
     /// Wakes at one moment, in a row.
     pub(super) ticks: (Micros, u32),
     running: Option<Running<C>>,
     /// How often the node has started: each life has a generator of its own.
-    starts: u64,
+    pub(super) starts: u64,
 }
 
 struct Running<C: Engine> {
@@ -30,6 +35,8 @@ impl<C: Engine> Host<C> {
         Self {
             public_key: keypair::<C>(chance, node).1,
             application: Application::default(),
+            former: Vec::new(),
+            outputs: 0,
             wake: None,
             ticks: (Micros::ZERO, 0),
             running: None,
@@ -45,6 +52,12 @@ impl<C: Engine> Host<C> {
         self.starts += 1;
         self.running = Some(Running { node, rng });
         Ok(())
+    }
+
+    /// Drops the node and everything it knows.
+    pub(super) fn stop(&mut self) {
+        self.running = None;
+        self.wake = None;
     }
 
     pub(super) fn node(&self) -> Option<&Node<C>> {
