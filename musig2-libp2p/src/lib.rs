@@ -1,1 +1,70 @@
+//! MuSig2 (BIP327) signing sessions over libp2p.
+//!
+//! [`musig2_proto`] is the whole protocol; this crate gives it a network, a clock and the operating system's entropy.
+//! There are two ways in:
+//!
+//! | | for whom | what it brings |
+//! |---|---|---|
+//! | [`Node`] (feature `node`, on by default) | applications that want to sign | a swarm in a tokio task: TCP and QUIC, gossipsub, Kademlia, identify, ping, limits |
+//! | [`Behaviour`] | applications with a swarm of their own | frames between signers; announcements go through your gossipsub, a line each way |
+//!
+//! With a [`Node`]: start it, give orders to the [`Handle`], read [`Events`]. This one signs whatever it is asked:
+//!
+#![cfg_attr(feature = "node", doc = "```no_run")]
+#![cfg_attr(not(feature = "node"), doc = "```ignore")]
+//! use musig2_libp2p::musig2_proto::{Command, Event, SecretKey};
+//! use musig2_libp2p::{Node, NodeConfig, NodeEvent};
+//!
+//! # async fn cosign(key: SecretKey) -> Result<(), Box<dyn std::error::Error>> {
+//! let config = NodeConfig::default().with_bootstrap_peers(["/dns4/signer.example/tcp/4001".parse()?]);
+//! let (node, mut events) = Node::start(config, [key])?;
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         NodeEvent::Session(Event::SessionDiscovered { session }) => node.execute(Command::JoinSession { session }).await?,
+//!         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => println!("{signatures:?}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How to compose a [`Behaviour`] stands on its page.
+//!
+//! # What a network can and cannot do here
+//!
+//! It can lose, delay, repeat and reorder messages, and refuse to carry them: then a session takes longer, or ends with the names of those
+//! who were awaited. It cannot change them or make them up, as all are signed by signers' keys inside. Peer ids stand for nothing but
+//! where bytes came from; a node's network identity is a key of its own, and is never a signing key.
+//!
+//! # Where things are
+//!
+//! - `frames`: whole byte strings between peers: substreams, queues, dialling. Knows nothing of sessions.
+//! - `behaviour`: the core, driven by frames, announcements and time.
+//! - `contact`: a peer id and addresses as bytes.
+//! - `node`: the ready-made swarm and its task.
 
+#![cfg_attr(
+    not(feature = "node"),
+    allow(rustdoc::broken_intra_doc_links, reason = "this page tells of `Node` also where it is not built")
+)]
+
+mod behaviour;
+mod contact;
+mod dial_error;
+mod frames;
+#[cfg(feature = "node")]
+mod node;
+
+pub use libp2p;
+pub use musig2_proto;
+
+pub use behaviour::{Acceptance, Behaviour, Event};
+pub use contact::{ContactError, PeerContact};
+pub use frames::{Config, PROTOCOL, Undelivered};
+#[cfg(feature = "node")]
+pub use node::{Events, Handle, HandleError, Node, NodeConfig, NodeEvent, StartError};
+
+#[cfg(all(doctest, feature = "node"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,12 +4,15 @@ use crate::bytes::{Signature, XOnlyPublicKey};
 use crate::config::Config;
 use crate::crypto::{Crypto, KeyAggregationError, PlainTweak};
 use crate::ids::{SessionId, SignerIndex};
-use crate::manifest::Manifest;
+use crate::manifest::{Item, Manifest};
 use crate::time::Timestamp;
-use crate::tweak::TweakError;
+use crate::tweak::{Tweak, TweakError};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// How many tweak steps a session may have for each item that the configuration allows: BIP328's two, taproot's one, and one more.
+const STEPS_PER_ITEM: usize = 4;
 
 /// A manifest that passed every check, with the key of each item.
 pub(crate) struct Agreement<C: Crypto> {
@@ -73,6 +76,14 @@ pub enum ManifestError {
         /// The most.
         max: usize,
     },
+    /// The items' tweaks take more steps than four for each of `max_items`, a step of a path being one.
+    #[error("tweaks of {got} steps, and at most {max} are allowed")]
+    TooManyTweaks {
+        /// How many there are.
+        got: usize,
+        /// The most.
+        max: usize,
+    },
     /// An item's tweak cannot be applied.
     #[error("item {item}: {error}")]
     Tweak {
@@ -131,8 +142,8 @@ impl<C: Crypto> Agreement<C> {
                 let mut aggregate = untweaked.clone();
                 for tweak in content.tweaks() {
                     aggregate = tweak
-                        .apply::<C>(aggregate, config.allow_raw_tweaks, &mut tweaks)
-                        .map_err(|error| ManifestError::Tweak { item, error })?;
+                        .apply::<C>(aggregate, &mut tweaks)
+                        .map_err(|error| ManifestError::Tweak { item, error: error.into() })?;
                 }
                 let key = C::aggregate_key(&aggregate).x_only();
                 let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| own.x_only() == key);
@@ -170,7 +181,27 @@ pub(crate) fn verifies<'a, C: Crypto>(
 pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
     check_counts(manifest, config)?;
     check_reserved(manifest)?;
-    check_distinct(manifest)
+    check_distinct(manifest)?;
+    check_tweaks(manifest, config)
+}
+
+/// What can be said of tweaks without a key: that none is refused anyway, and that together they are not too many.
+fn check_tweaks(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
+    for (item, content) in manifest.items().iter().enumerate() {
+        for tweak in content.tweaks() {
+            tweak.check(config.allow_raw_tweaks).map_err(|error| ManifestError::Tweak { item, error })?;
+        }
+    }
+    let (got, max) = (tweak_steps(manifest), STEPS_PER_ITEM * config.max_items);
+    if got > max {
+        return Err(ManifestError::TooManyTweaks { got, max });
+    }
+    Ok(())
+}
+
+/// How many points have to be computed for a manifest's tweaks.
+pub(crate) fn tweak_steps(manifest: &Manifest) -> usize {
+    manifest.items().iter().flat_map(Item::tweaks).map(Tweak::steps).sum()
 }
 
 /// Whether a manifest may be signed now. Costs nothing.

@@ -14,8 +14,11 @@ use crate::wire::statement::{Body, Join, Nonces, Partials, Statement, StatementH
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many statements of rounds other than the current one are kept of each author and kind.
+/// How many statements of rounds other than the current one are kept of each other author and kind.
 const MAX_SET_ASIDE: usize = 3;
+
+/// How many lives of one author can take part in an attempt: two, which proves that it is one too many.
+const MAX_LIVES: usize = 2;
 
 /// A verified statement.
 #[derive(Debug)]
@@ -50,17 +53,33 @@ struct Column {
 #[derive(Debug)]
 pub(crate) struct Board {
     session: SessionId,
+    me: SignerIndex,
     columns: Vec<Column>,
     /// Follows from the joins; kept because everything asks for it.
     attempt: AttemptId,
 }
 
 impl Board {
-    pub(crate) fn new(session: SessionId, signers: usize) -> Self {
+    pub(crate) fn new(session: SessionId, signers: usize, me: SignerIndex) -> Self {
         Self {
             session,
+            me,
             columns: (0..signers).map(|_| Column::default()).collect(),
             attempt: AttemptId::FIRST,
+        }
+    }
+
+    /// Whether there is a place for a statement: something else may stand there for good, or its author have used up its room.
+    pub(crate) fn has_place(&self, statement: &Statement) -> bool {
+        match &statement.body {
+            // One life may move, and end its part for more than one reason: the first word stands.
+            Body::Join(_) => {
+                let joins = self.column(statement.author).map_or(MAX_JOINS, |column| column.joins.len());
+                self.standing(statement).is_none() && joins < MAX_JOINS
+            }
+            Body::Abort(_) => self.standing(statement).is_none(),
+            // A second one is the proof of a fault.
+            Body::Nonces(_) | Body::Partials(_) => true,
         }
     }
 
@@ -82,38 +101,32 @@ impl Board {
 
     /// Puts a verified statement on the board.
     pub(crate) fn file(&mut self, statement: Statement, hash: StatementHash, arrived: Timestamp) -> Filing {
-        if let Some(standing) = self.standing(&statement) {
-            return match &standing.statement.body {
-                _ if standing.hash == hash => Filing::Full,
-                // One life may move, and end its part for more than one reason: the first word stands.
-                Body::Join(_) | Body::Abort(_) => Filing::Full,
-                Body::Nonces(_) | Body::Partials(_) => Filing::Conflict(Arc::clone(standing)),
-            };
+        if let Some(standing) = self.standing(&statement).filter(|standing| standing.hash != hash) {
+            return Filing::Conflict(Arc::clone(standing));
         }
-        let current = self.attempt;
+        if !self.has_place(&statement) {
+            return Filing::Full;
+        }
+        let (current, own) = (self.attempt, statement.author == self.me);
         let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
         let joins = &column.joins;
-        let is_current = |(attempt, boot): &Slot| *attempt == current && joins.contains_key(boot);
+        // What this node said itself it must not forget: it would take it for the word of a rival.
+        let is_kept = |(attempt, boot): &Slot| own || (*attempt == current && joins.contains_key(boot));
         let filed = Arc::new(Filed { statement, hash, arrived });
-        match &filed.statement.body {
-            Body::Join(join) => {
-                if column.joins.len() >= MAX_JOINS {
-                    return Filing::Full;
-                }
-                column.joins.insert(join.boot, filed);
-            }
+        let filed_now = match &filed.statement.body {
+            Body::Join(join) => column.joins.insert(join.boot, filed).is_none(),
             Body::Nonces(Nonces { attempt, boot, .. }) => {
-                file_for_round(&mut column.nonces, (*attempt, *boot), filed, is_current);
+                file_for_round(&mut column.nonces, (*attempt, *boot), filed, own, is_kept)
             }
             Body::Partials(Partials { attempt, boot, .. }) => {
-                file_for_round(&mut column.partials, (*attempt, *boot), filed, is_current);
+                file_for_round(&mut column.partials, (*attempt, *boot), filed, own, is_kept)
             }
-            Body::Abort(_) => column.abort = Some(filed),
-        }
+            Body::Abort(_) => column.abort.replace(filed).is_none(),
+        };
         let restarted = self.twice_joined();
         let restarted = restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
         self.attempt = attempt_of(&self.session, restarted);
-        Filing::New
+        if filed_now { Filing::New } else { Filing::Full }
     }
 
     fn column(&self, author: SignerIndex) -> Option<&Column> {
@@ -145,11 +158,9 @@ impl Board {
 
     /// The proof that two lives of one signer take part in the current attempt, which follows from the joins of both.
     pub(crate) fn concurrent_instances(&self) -> Option<Proof> {
-        let attempt = self.attempt();
-        self.indexed().find_map(|(_, column)| {
-            let mut lives =
-                of_attempt(&column.nonces, attempt).filter(|(boot, _)| column.joins.contains_key(boot));
-            let (first, second) = (lives.next()?.1, lives.next()?.1);
+        self.indexed().find_map(|(signer, _)| {
+            let mut lives = self.lives(signer);
+            let (first, second) = (lives.next()?, lives.next()?);
             let (first, second) = (Signed::of(&first.statement)?, Signed::of(&second.statement)?);
             Some(Proof::ConcurrentInstances { first, second, restarted: self.restarted() })
         })
@@ -159,6 +170,14 @@ impl Board {
     pub(crate) fn restarts(&self) -> u32 {
         let restarts = self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
         u32::try_from(restarts).unwrap_or(u32::MAX)
+    }
+
+    /// The nonces of a signer's lives that take part in the current attempt: one, unless it runs twice.
+    pub(crate) fn lives(&self, signer: SignerIndex) -> impl Iterator<Item = &Arc<Filed>> {
+        self.column(signer).into_iter().flat_map(|column| {
+            let existing = |(boot, _): &(&Boot, _)| column.joins.contains_key(boot);
+            of_attempt(&column.nonces, self.attempt()).filter(existing).map(|(_, filed)| filed)
+        })
     }
 
     /// The proof that a signer has restarted more often than allowed.
@@ -262,19 +281,26 @@ fn of_attempt(
     slots.range(from..=to).map(|((_, boot), filed)| (boot, filed))
 }
 
-/// Files a statement of a round. Of those that are not for the current attempt by a boot that exists, the oldest makes room.
+/// Files a statement of a round. Of those to be kept there are two lives in an attempt: the proof that it is one too many. Of the others,
+/// the oldest makes room. `false` where there is none.
 fn file_for_round(
     slots: &mut BTreeMap<Slot, Arc<Filed>>,
     slot: Slot,
     filed: Arc<Filed>,
-    is_current: impl Fn(&Slot) -> bool,
-) {
+    own: bool,
+    is_kept: impl Fn(&Slot) -> bool,
+) -> bool {
+    let lives = slots.keys().filter(|(attempt, _)| *attempt == slot.0).count();
+    if !own && lives >= MAX_LIVES && is_kept(&slot) {
+        return false;
+    }
     slots.insert(slot, filed);
-    let set_aside = || slots.iter().filter(|(slot, _)| !is_current(slot));
+    let set_aside = || slots.iter().filter(|(slot, _)| !is_kept(slot));
     if set_aside().count() > MAX_SET_ASIDE {
         let oldest = set_aside().min_by_key(|(_, filed)| filed.arrived).map(|(slot, _)| *slot);
         if let Some(oldest) = oldest {
             slots.remove(&oldest);
         }
     }
+    true
 }

@@ -13,7 +13,7 @@ use core::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Where this node can be reached, for the joins it signs from now on.
+    /// Where this node can be reached, for the joins it signs from now on; sessions that are joined keep what they said.
     SetContact(Contact),
     /// Where another signer can be reached, by what the application knows.
     AddContact {
@@ -51,7 +51,8 @@ pub enum Command {
         /// Which.
         session: SessionId,
     },
-    /// Round 1, where stepping is manual: make and send this attempt's nonces.
+    /// Round 1, where stepping is manual: make and send this attempt's nonces. Permission is for one attempt: after
+    /// [`Event::AttemptRestarted`](crate::Event::AttemptRestarted) all three steps are to be taken again.
     ShareNonces {
         /// Which.
         session: SessionId,
@@ -179,6 +180,12 @@ pub enum CommandError {
     /// The session has not been joined.
     #[error("session {0} has not been joined: join it first")]
     NotJoined(SessionId),
+    /// The session was made here and has not been announced.
+    #[error("session {0} has not been announced: announce it first")]
+    NotAnnounced(SessionId),
+    /// This node's key has joined the session under as many lives as one signer may have.
+    #[error("this key has joined session {0} as often as one signer may: it has restarted too often")]
+    RestartLimit(SessionId),
     /// The step needs what others have not sent yet.
     #[error("still waiting for signers {}", list(.0))]
     NotReady(Vec<SignerIndex>),

@@ -55,7 +55,8 @@ pub struct Config {
     pub max_memo: usize,
     /// The largest frame or announcement taken or sent, in bytes.
     pub max_frame_size: usize,
-    /// How many sessions that are neither joined nor declined are kept, over all authors.
+    /// How many sessions that are neither joined nor declined are kept, over all authors; half of them for authors whose contact this node
+    /// did not know before.
     pub max_discovered_sessions: usize,
     /// The same for one author.
     pub max_discovered_per_author: usize,
@@ -136,8 +137,8 @@ impl Default for Config {
             max_items: 256,
             max_memo: 1024,
             max_frame_size: 1 << 20,
-            max_discovered_sessions: 256,
-            max_discovered_per_author: 16,
+            max_discovered_sessions: 64,
+            max_discovered_per_author: 8,
             checks_per_source: 200,
             source_burst: 1000,
             phase_timeout: PhaseTimeout::End,
@@ -151,6 +152,9 @@ impl Default for Config {
         }
     }
 }
+
+/// No pause or timeout is longer, so that their sums do not overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A configuration that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -225,7 +229,9 @@ impl Config {
         self.max_items.saturating_mul(66).saturating_add(self.envelope_size() + 1024)
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// # Errors
+    /// Names the key that contradicts the others, what it must be, and what it is.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let within = |key, is: usize, least: usize, most: usize| {
             if (least..=most).contains(&is) {
                 return Ok(());
@@ -255,10 +261,16 @@ impl Config {
             ("max_session_duration", self.max_session_duration),
             ("cleanup_interval", self.cleanup_interval),
             ("poll_interval", self.poll_interval),
+            ("max_poll_interval", self.max_poll_interval),
+            ("max_join_poll_interval", self.max_join_poll_interval),
             ("announce_interval", self.announce_interval),
+            ("max_announce_interval", self.max_announce_interval),
+            ("announce_instead", self.announce_instead),
+            ("relay_delay", self.relay_delay),
+            ("clock_skew", self.clock_skew),
         ] {
-            if is < Duration::from_millis(1) {
-                return Err(ConfigError { key, must: "at least 1 ms".into(), is: format!("{is:?}") });
+            if is < Duration::from_millis(1) || is > LONGEST {
+                return Err(ConfigError { key, must: "1 ms to a year".into(), is: format!("{is:?}") });
             }
         }
         Ok(())

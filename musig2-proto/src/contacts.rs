@@ -16,8 +16,9 @@ pub(crate) struct ContactBook {
 }
 
 impl ContactBook {
-    /// The application knows; as many as it likes.
+    /// The application knows better than what was met before; as many as it likes.
     pub(crate) fn tell(&mut self, signer: PublicKey, contact: Contact) {
+        self.met.remove(&signer);
         self.told.insert(signer, contact);
     }
 

@@ -50,7 +50,12 @@ impl<'a, R: CryptoRng> Call<'a, R> {
 impl<R> Context<'_, R> {
     /// Charges a source for a signature check that it makes this node do.
     pub(crate) fn charge(&mut self, source: &Source) -> Result<(), Offence> {
-        if self.sources.take(self.now, source) { Ok(()) } else { Err(Offence::TooMany) }
+        self.charge_for(source, 1)
+    }
+
+    /// Charges a source for work that takes as long as so many signature checks.
+    pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
+        if self.sources.take(self.now, source, checks) { Ok(()) } else { Err(Offence::TooMany) }
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Input {
     PeerConnected(Source),
     /// A peer is no longer reachable.
     PeerLost(Source),
+    /// Somebody began to listen on the announcement topic, who has missed what was published before.
+    AudienceGrew,
     /// Only time has passed.
     Tick,
 }
@@ -254,12 +256,6 @@ pub enum SessionError {
     /// All partial signatures verify, and the final signature does not.
     #[error("all partial signatures verify, and their sum does not: suspect the machine")]
     AggregationFault,
-    /// This node's statement does not fit a frame.
-    #[error("a statement of {size} bytes does not fit a frame")]
-    TooLarge {
-        /// Its size in bytes.
-        size: usize,
-    },
 }
 
 /// A peer sent something it should not have.
@@ -340,9 +336,8 @@ impl Offence {
             Self::Version(_) | Self::Manifest(_) | Self::Stale(_) | Self::NoRoom | Self::UnknownSession => {
                 Severity::Benign
             }
-            Self::Impersonation | Self::TooMany => Severity::Suspicious,
-            Self::TooLarge { .. }
-            | Self::Malformed
+            Self::TooLarge { .. } | Self::Impersonation | Self::TooMany => Severity::Suspicious,
+            Self::Malformed
             | Self::Misfit
             | Self::BadSignature
             | Self::FalseProof

@@ -35,6 +35,7 @@ mod config;
 mod contacts;
 mod context;
 mod crypto;
+mod declined;
 mod event;
 mod evidence;
 mod hash;

@@ -29,8 +29,8 @@ impl<K: Ord + Clone> Buckets<K> {
         Self { rate, burst, buckets: BTreeMap::new(), shared }
     }
 
-    /// Takes a token out of the bucket of `key`; `false` where it is empty.
-    pub(crate) fn take(&mut self, now: Timestamp, key: &K) -> bool {
+    /// Takes tokens out of the bucket of `key`; `false` where there are not so many.
+    pub(crate) fn take(&mut self, now: Timestamp, key: &K, tokens: usize) -> bool {
         let (rate, full) = (u64::from(self.rate), u64::from(self.burst) * 1000);
         let refill = |bucket: &mut Bucket| {
             let elapsed = u64::try_from(now.saturating_since(bucket.at).as_millis()).unwrap_or(u64::MAX);
@@ -51,11 +51,10 @@ impl<K: Ord + Clone> Buckets<K> {
             None => &mut self.shared,
         };
         refill(bucket);
-        let enough = bucket.level >= 1000;
-        if enough {
-            bucket.level -= 1000;
-        }
-        enough
+        let price = u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(1000);
+        let rest = bucket.level.checked_sub(price);
+        bucket.level = rest.unwrap_or(bucket.level);
+        rest.is_some()
     }
 }
 
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     fn drain(buckets: &mut Buckets<u32>, now: u64, key: u32) -> usize {
-        (0..1000).take_while(|_| buckets.take(Timestamp::from_millis(now), &key)).count()
+        (0..1000).take_while(|_| buckets.take(Timestamp::from_millis(now), &key, 1)).count()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::event::{Destination, Output};
 use crate::ids::SessionId;
 use crate::wire::announcement::Announcement;
 use crate::wire::bounded::List;
-use crate::wire::frame::{Frame, Have, Request};
+use crate::wire::frame::{Frame, Have, MAX_STATEMENTS, Request};
 use crate::wire::statement::Statement;
 use crate::wire::{encode, encode_message};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
     for filed in statements {
         let more = encode(&filed.statement).len();
         // Three bytes for how many there are.
-        let full = size + more + 3 > cx.config.max_frame_size;
+        let full = size + more + 3 > cx.config.max_frame_size || batch.len() == MAX_STATEMENTS;
         if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some()) {
             let rest = Frame {
                 session,
@@ -60,6 +60,7 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
 }
 
 fn emit<R>(cx: &mut Context<'_, R>, to: &Destination, mut frame: Frame, statements: Vec<Statement>) {
+    // Split at the bound above.
     frame.statements = List::new(statements).unwrap_or_else(|_| List::empty());
     cx.out.push(Output::Send { to: to.clone(), bytes: encode_message(&frame) });
 }

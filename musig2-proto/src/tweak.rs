@@ -39,6 +39,9 @@ pub const MAX_PATH: usize = 16;
 /// An unhardened BIP32 path: at most [`MAX_PATH`] child numbers.
 pub type DerivationPath = List<u32, MAX_PATH>;
 
+/// The first hardened child number (BIP32).
+const HARDENED: u32 = 1 << 31;
+
 /// A tweak cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TweakError {
@@ -57,18 +60,38 @@ impl Tweak {
     /// The output key of BIP86: taproot without scripts.
     pub const BIP86: Self = Self::Taproot { merkle_root: None };
 
+    /// What can be said of it without a key.
+    pub(crate) fn check(&self, allow_raw: bool) -> Result<(), TweakError> {
+        match self {
+            Self::Taproot { .. } => Ok(()),
+            Self::Bip32 { path, .. } => path
+                .iter()
+                .find(|&&child| child >= HARDENED)
+                .map_or(Ok(()), |&child| Err(TweakError::Hardened(child))),
+            Self::Raw(_) if allow_raw => Ok(()),
+            Self::Raw(_) => Err(TweakError::Raw),
+        }
+    }
+
+    /// How many points have to be computed to apply it.
+    pub(crate) fn steps(&self) -> usize {
+        match self {
+            Self::Taproot { .. } | Self::Raw(_) => 1,
+            Self::Bip32 { path, .. } => path.len(),
+        }
+    }
+
     /// Applies this tweak to `keys`, and adds what was applied to `applied`.
     pub(crate) fn apply<C: Crypto>(
         &self,
         mut keys: C::KeyAggregate,
-        allow_raw: bool,
         applied: &mut Vec<PlainTweak>,
-    ) -> Result<C::KeyAggregate, TweakError> {
+    ) -> Result<C::KeyAggregate, InvalidTweak> {
         let mut step = |keys: &C::KeyAggregate, kind, scalar| {
             let tweak = PlainTweak { kind, scalar };
             let tweaked = C::tweak(keys, &tweak)?;
             applied.push(tweak);
-            Ok::<_, TweakError>(tweaked)
+            Ok(tweaked)
         };
         match self {
             Self::Taproot { merkle_root } => {
@@ -78,16 +101,12 @@ impl Tweak {
             Self::Bip32 { chain_code, path } => {
                 let mut chain_code = *chain_code;
                 for &child in path.iter() {
-                    if child >= 1 << 31 {
-                        return Err(TweakError::Hardened(child));
-                    }
                     let (scalar, next) = child_tweak(&C::aggregate_key(&keys), &chain_code, child);
                     keys = step(&keys, TweakKind::Plain, scalar)?;
                     chain_code = next;
                 }
                 Ok(keys)
             }
-            Self::Raw(_) if !allow_raw => Err(TweakError::Raw),
             Self::Raw(tweak) => step(&keys, tweak.kind, tweak.scalar),
         }
     }

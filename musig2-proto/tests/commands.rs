@@ -77,8 +77,8 @@ fn a_command_in_the_wrong_phase_is_refused() {
     let session = room.create(0, room.proposal(1));
     assert_eq!(
         refused(&mut room, 0, Command::ShareNonces { session }),
-        CommandError::NotJoined(session),
-        "not announced, so nobody knows it"
+        CommandError::NotAnnounced(session),
+        "nobody knows it yet"
     );
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     room.execute(0, announce.clone());

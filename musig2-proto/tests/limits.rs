@@ -104,7 +104,7 @@ fn garbage_is_a_report_and_nothing_else() {
         assert_eq!(report(input(vec![2, 0])), (Offence::Version(2), Severity::Benign));
         assert_eq!(report(input(vec![VERSION; 100])), (Offence::Malformed, Severity::Malicious));
         let size = (1 << 20) + 1;
-        let large = (Offence::TooLarge { size, max: 1 << 20 }, Severity::Malicious);
+        let large = (Offence::TooLarge { size, max: 1 << 20 }, Severity::Suspicious);
         assert_eq!(report(input(vec![VERSION; size])), large);
     }
 }

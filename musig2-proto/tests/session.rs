@@ -5,7 +5,7 @@ mod common;
 use common::{Room, contact};
 use core::time::Duration;
 use musig2_proto::{
-    AbortCause, AbortReason, Audience, Command, Config, Event, Note, Phase, PhaseTimeout, Proposal,
+    AbortCause, AbortReason, Audience, Command, Config, Event, Input, Note, Phase, PhaseTimeout, Proposal,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -35,6 +35,20 @@ fn the_events_of_a_session_come_in_the_order_of_its_phases() {
         assert_eq!(each(|event| matches!(event, Event::NonceReceived { .. })), 3);
         assert_eq!(each(|event| matches!(event, Event::PartialSigReceived { .. })), 3);
     }
+}
+
+#[test]
+fn who_begins_to_listen_late_hears_of_a_session_soon_and_once() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    room.propose();
+    room.pass(seconds(20));
+    let before = room.publications.len();
+    for _ in 0..10 {
+        room.handle(0, Input::AudienceGrew);
+    }
+    room.pass(Duration::from_millis(250));
+    assert_eq!(room.publications.len(), before + 1);
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub trait Crypto: Sized {
     /// BIP327 PartialSigAgg, then BIP340 Verify. `None` where the outcome does not verify: some partial signature is invalid.
     fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature>;
 
-    /// BIP340 Sign of a statement: 64 bytes, never the 32 of a transaction. `None` where the signature made does not verify.
+    /// BIP340 Sign of a statement: 64 bytes, never the 32 of a transaction. `None` where the engine cannot sign.
     fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], auxiliary: &[u8; 32])
     -> Option<Signature>;
 

@@ -34,6 +34,8 @@ impl<C: Crypto> Node<C> {
                 if self.live(&session)?.is_joined() {
                     return Err(CommandError::AlreadyJoined(session));
                 }
+                let expires_at = self.live(&session)?.agreement().manifest.expires_at();
+                self.declined.add(session, expires_at);
                 self.with_session(call, &session, |session, cx| {
                     session.end(cx, Outcome::Aborted(AbortCause::Declined));
                 });
@@ -55,9 +57,11 @@ impl<C: Crypto> Node<C> {
     }
 
     fn live(&self, id: &SessionId) -> Result<&Session<C>, CommandError> {
-        self.sessions.get(id).ok_or_else(|| match self.tombstones.contains_key(id) {
-            true => CommandError::Ended(*id),
-            false => CommandError::UnknownSession(*id),
+        self.sessions.get(id).ok_or_else(|| {
+            match self.tombstones.contains_key(id) || self.declined.contains(id) {
+                true => CommandError::Ended(*id),
+                false => CommandError::UnknownSession(*id),
+            }
         })
     }
 
@@ -82,6 +86,10 @@ impl<C: Crypto> Node<C> {
         check_time(&manifest, call.now, &self.surroundings.config)?;
         let agreement = Agreement::new(manifest, &self.surroundings.config)?;
         let id = agreement.id;
+        // Two sessions of one salt: the generator repeats itself.
+        if self.sessions.contains_key(&id) || self.tombstones.contains_key(&id) {
+            return Err(CommandError::CannotSign);
+        }
         let session = Session::new(agreement, me, keypair, None, call.now);
         self.sessions.insert(id, session);
         let joined = self.with_session(call, &id, |session, cx| {
@@ -159,7 +167,9 @@ impl<C: Crypto> Node<C> {
         let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
         // Frames carry it too, in an envelope with four bitmaps.
-        let size = encode_message(&announcement).len() + self.surroundings.config.envelope_size();
+        let signatures = 64 * manifest.items().len();
+        let size =
+            encode_message(&announcement).len() + signatures + self.surroundings.config.envelope_size();
         if size > self.surroundings.config.max_frame_size {
             return Err(CommandError::TooLarge { size, max: self.surroundings.config.max_frame_size });
         }
@@ -172,6 +182,9 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::AlreadyJoined(id));
         }
         check_time(&session.agreement().manifest, call.now, &self.surroundings.config)?;
+        if !session.may_join() {
+            return Err(CommandError::RestartLimit(id));
+        }
         self.check_room()?;
         let joined = self.with_session(call, &id, Session::join);
         joined.flatten().ok_or(CommandError::CannotSign)
@@ -199,8 +212,11 @@ impl<C: Crypto> Node<C> {
         step: Step,
     ) -> Result<(), CommandError> {
         let session = self.live(&id)?;
-        if !session.is_joined() || session.phase() == Phase::Proposed {
+        if !session.is_joined() {
             return Err(CommandError::NotJoined(id));
+        }
+        if session.phase() == Phase::Proposed {
+            return Err(CommandError::NotAnnounced(id));
         }
         session.check_step(step).map_err(CommandError::NotReady)?;
         if self.surroundings.config.stepping == Stepping::Manual {

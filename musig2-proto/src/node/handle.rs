@@ -1,7 +1,8 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
 use super::{Node, Place};
-use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline};
+use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
+use crate::bytes::PublicKey;
 use crate::context::Call;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Input, Offence, Output, Report};
@@ -36,6 +37,12 @@ impl<C: Crypto> Node<C> {
             Input::PeerConnected(peer) => {
                 for id in self.sessions.keys().copied().collect::<Vec<_>>() {
                     self.with_session(call, &id, |session, cx| session.hasten(cx, &peer));
+                }
+                return;
+            }
+            Input::AudienceGrew => {
+                for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+                    self.with_session(call, &id, Session::announce_sooner);
                 }
                 return;
             }
@@ -82,6 +89,7 @@ impl<C: Crypto> Node<C> {
     pub(super) fn clean_up(&mut self, now: Timestamp) {
         self.cleaned_at = Some(now);
         self.tombstones.retain(|_, tombstone| now < tombstone.forget_at(&self.surroundings.config));
+        self.declined.forget(now);
     }
 
     fn take_frame<R: CryptoRng>(
@@ -103,6 +111,7 @@ impl<C: Crypto> Node<C> {
             return tombstone.receive::<C, R>(&mut cx, from, &frame);
         }
         match &frame.announcement {
+            _ if self.declined.contains(&id) => Ok(()),
             Some(announcement) => {
                 let known = self.discover(call, from, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
@@ -167,7 +176,7 @@ impl<C: Crypto> Node<C> {
             }
             return Ok(());
         }
-        if self.tombstones.contains_key(&id) {
+        if self.tombstones.contains_key(&id) || self.declined.contains(&id) {
             return Ok(());
         }
         let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
@@ -185,7 +194,10 @@ impl<C: Crypto> Node<C> {
         from: &Source,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
-        call.within(&mut self.surroundings).charge(from)?;
+        // Aggregating a key or applying a tweak takes about half as long as checking a signature.
+        let manifest = &announcement.content.manifest;
+        let work = 1 + (manifest.signer_count() + tweak_steps(manifest)) / 2;
+        call.within(&mut self.surroundings).charge_for(from, work)?;
         let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
         call.out.push(Output::Event(Event::SessionDiscovered { session }));
         self.replay(call, &session);
@@ -224,18 +236,27 @@ impl<C: Crypto> Node<C> {
         }
     }
 
+    /// Whether there is room for a session that waits for the application. Half of it is for authors whose contact this node knew
+    /// before, so that strangers cannot take it all.
     fn check_discovered(&self, announcement: &Announcement) -> Result<(), Offence> {
+        let config = &self.surroundings.config;
         let author = |announcement: &Announcement| {
             let manifest = &announcement.content.manifest;
             manifest.signer(manifest.coordinator()).copied()
         };
-        let waiting = || self.sessions.values().filter(|session| !session.is_joined());
-        let of_author = waiting()
-            .filter_map(Session::announcement)
-            .filter(|other| author(other) == author(announcement))
-            .count();
-        if waiting().count() >= self.surroundings.config.max_discovered_sessions
-            || of_author >= self.surroundings.config.max_discovered_per_author
+        let is_known = |author: &PublicKey| self.surroundings.contacts.contact(author).is_some();
+        let waiting: Vec<_> = self
+            .sessions
+            .values()
+            .filter(|session| !session.is_joined())
+            .filter_map(|session| author(session.announcement()?))
+            .collect();
+        let new = author(announcement).ok_or(Offence::Misfit)?;
+        let of_author = waiting.iter().filter(|&&author| author == new).count();
+        let of_strangers = waiting.iter().filter(|author| !is_known(author)).count();
+        if waiting.len() >= config.max_discovered_sessions
+            || of_author >= config.max_discovered_per_author
+            || (!is_known(&new) && of_strangers >= config.max_discovered_sessions.div_ceil(2))
         {
             return Err(Offence::NoRoom);
         }

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::contacts::ContactBook;
 use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
+use crate::declined::Declined;
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::limits::Buckets;
@@ -76,6 +77,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     surroundings: Surroundings,
     sessions: BTreeMap<SessionId, Session<C>>,
     tombstones: BTreeMap<SessionId, Tombstone>,
+    declined: Declined,
     stash: Stash,
     greeting: Option<Greeting>,
     /// When tombstones were last looked through.
@@ -107,6 +109,7 @@ impl<C: Crypto> Node<C> {
             },
             sessions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            declined: Declined::default(),
             stash: Stash::default(),
             greeting: None,
             cleaned_at: None,

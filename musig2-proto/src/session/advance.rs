@@ -10,17 +10,18 @@ use crate::event::{AbortCause, Event, SessionError};
 use crate::ids::{AttemptId, SignerIndex};
 use crate::wire::statement::Body;
 use rand_core::CryptoRng;
+use std::collections::BTreeSet;
 
 /// What the application has been told.
 #[derive(Debug, Default)]
 pub(crate) struct Milestones {
-    joined: Vec<SignerIndex>,
+    joined: BTreeSet<SignerIndex>,
     ready: bool,
     /// Which attempt the rest is about.
     attempt: Option<AttemptId>,
-    nonces: Vec<SignerIndex>,
+    nonces: BTreeSet<SignerIndex>,
     nonces_complete: bool,
-    partials: Vec<SignerIndex>,
+    partials: BTreeSet<SignerIndex>,
     partials_complete: bool,
     /// The engine failed in this attempt: trying again would fail again.
     faulted: bool,
@@ -34,6 +35,9 @@ impl<C: Crypto> Session<C> {
         }
         self.tell_joins(cx);
         self.notice_attempt(cx);
+        if self.has_rival() {
+            return self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
+        }
         self.prove();
         if !self.is_halted() {
             self.step_nonces(cx);
@@ -53,6 +57,12 @@ impl<C: Crypto> Session<C> {
             self.end(cx, Outcome::Aborted(cause));
         }
         self.keep_time(cx);
+    }
+
+    /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.
+    fn has_rival(&self) -> bool {
+        let Some(boot) = self.life.as_ref().map(|life| life.boot) else { return false };
+        self.board.lives(self.me).any(|filed| filed.statement.boot() != boot)
     }
 
     /// What the board proves by itself. (What a single statement proves is noticed when it comes.)
@@ -191,22 +201,30 @@ impl<C: Crypto> Session<C> {
         if self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.finalize) {
             return;
         }
-        for round in &self.rounds {
+        let complete = |round: &Round<C>| {
             let signers = self.agreement.manifest.indices();
             let partials = signers
                 .map(|signer| Some(round.partials(&self.board, signer)?.0.partials.as_slice()))
-                .collect::<Option<Vec<_>>>();
-            let Some(partials) = partials else { continue };
-            if let Some(signatures) = round.aggregate(&partials) {
-                return self.end(cx, Outcome::Complete(signatures));
+                .collect::<Option<Vec<_>>>()?;
+            Some(round.aggregate(&partials))
+        };
+        // Whichever attempt fills first and well, even where another is spoilt.
+        let (mut signed, mut spoilt) = (None, None);
+        for round in &self.rounds {
+            match complete(round) {
+                Some(Some(signatures)) => signed = Some(signatures),
+                Some(None) => spoilt = Some(round),
+                None => {}
             }
-            let mut signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
-            let proof = signers.find_map(|(signer, key)| round.proof_against(&self.board, signer, key));
-            match proof {
-                Some(proof) => self.proof = Some(proof),
-                None => self.fault(cx, SessionError::AggregationFault),
-            }
-            return;
+        }
+        if let Some(signatures) = signed {
+            return self.end(cx, Outcome::Complete(signatures));
+        }
+        let Some(round) = spoilt else { return };
+        let mut signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
+        match signers.find_map(|(signer, key)| round.proof_against(&self.board, signer, key)) {
+            Some(proof) => self.proof = Some(proof),
+            None => self.fault(cx, SessionError::AggregationFault),
         }
     }
 
@@ -217,10 +235,9 @@ impl<C: Crypto> Session<C> {
 }
 
 /// Tells of those who are there and have not been told of.
-fn tell(told: &mut Vec<SignerIndex>, there: &[SignerIndex], mut tell: impl FnMut(SignerIndex)) {
+fn tell(told: &mut BTreeSet<SignerIndex>, there: &[SignerIndex], mut tell: impl FnMut(SignerIndex)) {
     for &signer in there {
-        if !told.contains(&signer) {
-            told.push(signer);
+        if told.insert(signer) {
             tell(signer);
         }
     }

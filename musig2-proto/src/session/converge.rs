@@ -23,11 +23,25 @@ use std::sync::Arc;
 /// After so many polls in vain a hub's signer asks those it awaits, and any other, directly, so that a coordinator that withholds starves nobody.
 const FRUITLESS_POLLS: u32 = 2;
 
+/// Every so many polls bring all own statements, whatever the other is said to hold.
+const POLLS_PER_DOUBT: u32 = 3;
+
+/// What one frame to a signer is made of.
+struct Letter {
+    request: Request,
+    /// With the announcement.
+    introduce: bool,
+    statements: Vec<Arc<Filed>>,
+    signatures: Option<Vec<Signature>>,
+}
+
 /// What this node knows of another signer's node.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     /// Where its frames last came from, by its own word.
     source: Option<Source>,
+    /// Where a new statement of its own last came from.
+    located: Option<Source>,
     /// What it last said it holds.
     have: Option<Have>,
     /// What has been sent to it unasked.
@@ -56,6 +70,10 @@ impl Link {
         }
     }
 
+    pub(super) fn locate(&mut self, from: &Source) {
+        self.located = Some(from.clone());
+    }
+
     /// Whether its frames last came from there, by its own word.
     pub(super) fn is_at(&self, source: &Source) -> bool {
         self.source.as_ref() == Some(source)
@@ -63,16 +81,33 @@ impl Link {
 }
 
 impl<C: Crypto> Session<C> {
+    /// Where to send what a signer is to get: to its contact, else back to where it spoke from.
+    fn route(&self, contacts: &ContactBook, signer: SignerIndex) -> Option<Destination> {
+        let located = || self.links.get(signer.as_usize())?.located.clone();
+        let contact = self.contact(contacts, signer).cloned();
+        contact.map(Destination::Contact).or_else(|| located().map(Destination::Source))
+    }
+
     /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
+    /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
     fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
-        let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, &join.contact));
+        // Of several lives, the one that takes part; of those, the one that was heard of last.
+        let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
+        let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, join));
+        let joined = joined.filter(|(_, join)| alive.is_none_or(|boot| join.boot == boot));
+        let joined = joined.map(|(arrived, join)| (arrived, &join.contact));
         let heard = self.links.get(signer.as_usize()).and_then(|link| link.hello.as_ref());
         let heard = heard.map(|heard| (heard.arrived, &heard.contact));
         let joined = joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
         let some = |contact: &&Contact| !contact.as_bytes().is_empty();
-        joined.filter(some).or_else(|| known().filter(some)).or_else(|| announced().filter(some))
+        let own_word = || announced().filter(|_| signer == self.agreement.manifest.coordinator());
+        joined
+            .filter(some)
+            .or_else(|| own_word().filter(some))
+            .or_else(|| known().filter(some))
+            .or_else(|| announced().filter(some))
     }
 
     fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
@@ -97,22 +132,28 @@ impl<C: Crypto> Session<C> {
         signers
     }
 
-    /// What this node holds, for the head of a frame; `None` before it joined.
-    fn have<R>(&mut self, cx: &Context<'_, R>) -> Option<Have> {
+    /// What this node holds, for the head of a frame; `None` before it joined. `known` is what it came to earlier in the same call.
+    fn have<R>(&mut self, cx: &Context<'_, R>, known: &mut Option<Have>) -> Option<Have> {
+        self.timing.sequence += 1;
+        if known.is_none() {
+            *known = self.holdings(cx);
+        }
+        let sequence = self.timing.sequence;
+        known.clone().map(|have| Have { sequence, ..have })
+    }
+
+    fn holdings<R>(&self, cx: &Context<'_, R>) -> Option<Have> {
         let count = self.agreement.manifest.signer_count();
         let reach = self.in_reach(cx.config, cx.contacts).into_iter().chain([self.me]);
-        let reach = Bitmap::new(count, reach);
-        let boot = self.life.as_ref()?.boot;
-        self.timing.sequence += 1;
         Some(Have {
             signer: self.me,
-            boot,
-            sequence: self.timing.sequence,
+            boot: self.life.as_ref()?.boot,
+            sequence: 0,
             attempt: self.board.attempt(),
             joins: Bitmap::new(count, self.board.joined()),
             nonces: Bitmap::new(count, self.with_nonces()),
             partials: Bitmap::new(count, self.with_partials()),
-            reach,
+            reach: Bitmap::new(count, reach),
             ended: self.outcome.is_some(),
             digest: self.board.digest(),
         })
@@ -125,7 +166,8 @@ impl<C: Crypto> Session<C> {
         let holds_join = abreast.is_some_and(|have| have.joins.contains(author));
         let holds_nonces = abreast.is_some_and(|have| have.nonces.contains(author));
         let holds_partials = abreast.is_some_and(|have| have.partials.contains(author));
-        let joins = self.board.joins(author).map(|(_, filed)| filed).filter(|_| !holds_join);
+        // With nonces goes the join through which their boot exists: the bitmap of joins does not say which of several it is.
+        let joins = self.board.joins(author).map(|(_, filed)| filed).filter(|_| !holds_join || !holds_nonces);
         let nonces = self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
         let partials = self.rounds.iter().filter_map(|round| {
             let (_, filed) = round.partials(&self.board, author)?;
@@ -148,6 +190,7 @@ impl<C: Crypto> Session<C> {
                 have.is_some_and(|have| self.agreement.manifest.indices().any(|to| !have.reach.contains(to)))
             })
             .collect();
+        let mut holdings = None;
         for to in self.in_reach(cx.config, cx.contacts) {
             let mut statements = self.pushes(cx, to);
             let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
@@ -162,7 +205,8 @@ impl<C: Crypto> Session<C> {
             if !statements.is_empty() || signatures.is_some() {
                 // A coordinator's first word to a signer brings the announcement: gossip may be slower, or not come.
                 let introduce = self.is_coordinator() && !self.is_known(to);
-                self.send(cx, to, Request::Nothing, introduce, statements, signatures);
+                let request = Request::Nothing;
+                self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures });
             }
         }
     }
@@ -247,11 +291,15 @@ impl<C: Crypto> Session<C> {
         if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
             targets.extend(others.get(index));
         }
+        // What a peer is said to hold may be a lie that suits someone else: now and then it is not believed.
+        let mut holdings = None;
+        let believe = self.timing.fruitless % POLLS_PER_DOUBT != POLLS_PER_DOUBT - 1;
         for to in targets {
-            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
+            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
             let statements = self.lacking(self.me, have);
-            let unheard = have.is_none();
-            self.send(cx, to, Request::Statements, unheard, statements, None);
+            let introduce = have.is_none();
+            let request = Request::Statements;
+            self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures: None });
         }
     }
 
@@ -290,7 +338,7 @@ impl<C: Crypto> Session<C> {
         if statements.is_empty() && announcement.is_none() {
             return;
         }
-        let have = self.have(cx);
+        let have = self.have(cx, &mut None);
         let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), have) };
         send(cx, &Destination::Source(to.clone()), parcel);
     }
@@ -311,45 +359,42 @@ impl<C: Crypto> Session<C> {
         link.greeted = greeting;
         let statements =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(author, None)).collect();
-        let have = self.have(cx);
+        let have = self.have(cx, &mut None);
         let parcel = Parcel { announcement: Some(announcement), statements, ..Parcel::new(self.id(), have) };
         send(cx, &Destination::Contact(hello.contact.clone()), parcel);
     }
 
-    /// Sends to a signer by its contact, and remembers what went.
+    /// Sends to a signer, and remembers what went.
     fn send<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
         to: SignerIndex,
-        request: Request,
-        introduce: bool,
-        statements: Vec<Arc<Filed>>,
-        signatures: Option<Vec<Signature>>,
+        holdings: &mut Option<Have>,
+        letter: Letter,
     ) {
-        let Some(contact) = self.contact(cx.contacts, to).cloned() else { return };
+        let Letter { request, introduce, statements, signatures } = letter;
+        let Some(destination) = self.route(cx.contacts, to) else { return };
         let announcement = self.announcement.clone().filter(|_| introduce);
         if let Some(link) = self.links.get_mut(to.as_usize()) {
             link.introduced |= introduce;
             link.sent.extend(statements.iter().map(|filed| filed.hash));
         }
-        let have = self.have(cx);
+        let have = self.have(cx, holdings);
         let parcel = Parcel { request, announcement, statements, signatures, ..Parcel::new(self.id(), have) };
-        send(cx, &Destination::Contact(contact), parcel);
+        send(cx, &destination, parcel);
     }
 
-    /// What tells laggards how this session ended without signatures: the aborts, with the joins that their boots exist through.
+    /// What is told to laggards where this session ended without signatures: the aborts, with the joins that their boots exist through;
+    /// and what this node has released, which its own end does not take back.
     pub(crate) fn last_words(&self) -> Vec<Arc<Filed>> {
-        self.agreement
-            .manifest
-            .indices()
-            .filter_map(|signer| {
-                let abort = self.board.abort(signer)?;
-                let boot = abort.statement.boot();
-                let join = self.board.joins(signer).find(|(join, _)| join.boot == boot)?.1;
-                Some([join.clone(), abort.clone()])
-            })
-            .flatten()
-            .collect()
+        let aborts = self.agreement.manifest.indices().filter_map(|signer| {
+            let abort = self.board.abort(signer)?;
+            let boot = abort.statement.boot();
+            let join = self.board.joins(signer).find(|(join, _)| join.boot == boot)?.1;
+            Some([join.clone(), abort.clone()])
+        });
+        let words: Vec<_> = aborts.flatten().collect();
+        if words.is_empty() && self.released() { self.lacking(self.me, None) } else { words }
     }
 }
 

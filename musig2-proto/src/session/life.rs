@@ -10,7 +10,7 @@ use crate::hash::TaggedHash;
 use crate::ids::{AttemptId, Boot, SignerIndex};
 use crate::manifest::Manifest;
 use crate::wire::bounded::List;
-use crate::wire::evidence::{Evidence, Proof};
+use crate::wire::evidence::{Evidence, MAX_RESTARTS, Proof};
 use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
@@ -62,6 +62,11 @@ impl<C: Crypto> Session<C> {
         self.state(cx, Body::Join(Join { boot, contact }))?;
         self.life = Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
         Some(())
+    }
+
+    /// Whether this key may begin another life here without being one of too many.
+    pub(crate) fn may_join(&self) -> bool {
+        self.board.joins(self.me).count() <= MAX_RESTARTS
     }
 
     /// Whether a step can be taken now, or else who is awaited.

@@ -37,6 +37,7 @@ use converge::Link;
 use life::Life;
 use rand_core::CryptoRng;
 use round::Round;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timing::Timing;
 
@@ -78,7 +79,7 @@ impl<C: Crypto> Session<C> {
     ) -> Self {
         let signers = agreement.manifest.signer_count();
         Self {
-            board: Board::new(agreement.id, signers),
+            board: Board::new(agreement.id, signers, me),
             me,
             keypair,
             announcement,
@@ -162,6 +163,7 @@ impl<C: Crypto> Session<C> {
     }
 
     fn all_but(&self, there: &[SignerIndex]) -> Vec<SignerIndex> {
+        let there: BTreeSet<_> = there.iter().collect();
         self.agreement.manifest.indices().filter(|signer| !there.contains(signer)).collect()
     }
 
@@ -214,13 +216,9 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether anyone may come back to it once it has ended. A session that was never joined and can no longer be is simply gone.
+    /// Whether anyone may come back to it once it has ended. One that was never joined and has no signatures is simply gone.
     pub(crate) fn leaves_tombstone(&self) -> bool {
-        self.is_joined()
-            || !matches!(
-                self.outcome,
-                Some(Outcome::Aborted(AbortCause::TimedOut { .. } | AbortCause::Expired { .. }))
-            )
+        self.is_joined() || matches!(self.outcome, Some(Outcome::Complete(_)))
     }
 
     fn error<R: CryptoRng>(&self, cx: &mut Context<'_, R>, error: SessionError) {

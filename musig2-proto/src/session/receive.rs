@@ -6,30 +6,45 @@ use crate::bytes::Signature;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Offence};
-use crate::ids::Source;
+use crate::ids::{SignerIndex, Source};
 use crate::wire::evidence::{Proof, Signed};
 use crate::wire::frame::{Frame, Have};
 use crate::wire::statement::{Abort, Body, Statement};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Session<C> {
-    /// Takes what is good in a frame, up to the first thing that is not.
+    /// Takes what is good in a frame, and says what of it was the first that was not.
     pub(crate) fn receive<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
         from: &Source,
         frame: &Frame,
     ) -> Result<(), Offence> {
+        let mut outcome = Ok(());
         if let Some(have) = &frame.have {
             self.note(from, have)?;
         }
         for statement in frame.statements.iter() {
-            self.receive_statement(cx, from, statement)?;
+            let sender = frame.have.as_ref().map(|have| have.signer);
+            match self.receive_statement(cx, from, statement) {
+                Ok(true) if sender == Some(statement.author) => self.locate(statement.author, from),
+                Ok(_) => {}
+                // One wrong statement among good ones: the sender may only pass it on.
+                Err(offence) if offence != Offence::TooMany => outcome = outcome.and(Err(offence)),
+                Err(offence) => return outcome.and(Err(offence)),
+            }
         }
         if let Some(signatures) = &frame.signatures {
-            self.receive_signatures(cx, from, signatures)?;
+            outcome = outcome.and(self.receive_signatures(cx, from, signatures));
         }
-        Ok(())
+        outcome
+    }
+
+    /// A signer's own new statement came from here.
+    fn locate(&mut self, signer: SignerIndex, from: &Source) {
+        if let Some(link) = self.links.get_mut(signer.as_usize()) {
+            link.locate(from);
+        }
     }
 
     /// Remembers what a peer says it holds: a hint, and no more.
@@ -51,7 +66,7 @@ impl<C: Crypto> Session<C> {
         cx: &mut Context<'_, R>,
         from: &Source,
         statement: &Statement,
-    ) -> Result<(), Offence> {
+    ) -> Result<bool, Offence> {
         let manifest = &self.agreement.manifest;
         let author = statement.author;
         let key = manifest.signer(author).ok_or(Offence::Misfit)?;
@@ -60,8 +75,8 @@ impl<C: Crypto> Session<C> {
             return Err(Offence::Misfit);
         }
         let hash = statement.hash(&self.agreement.id);
-        if self.board.holds(statement, &hash) {
-            return Ok(());
+        if self.board.holds(statement, &hash) || !self.board.has_place(statement) {
+            return Ok(false);
         }
         cx.charge(from)?;
         if !statement.verify::<C>(&hash, key) {
@@ -77,25 +92,29 @@ impl<C: Crypto> Session<C> {
             Body::Nonces(nonces) if nonces.source.nonces().len() != items => {
                 let nonces = Signed::of(statement);
                 self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
-                return Ok(());
+                return Ok(true);
             }
             Body::Abort(Abort { proof: Some(proof), .. }) if self.cause_of(proof).is_none() => {
                 return Err(Offence::FalseProof);
             }
             _ => {}
         }
-        if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
-            cx.contacts.meet(*key, join.contact.clone());
-        }
+        let key = *key;
         match self.board.file(statement.clone(), hash, cx.now) {
-            Filing::New => self.last_activity = cx.now,
+            Filing::New => {
+                self.last_activity = cx.now;
+                if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
+                    cx.contacts.meet(key, join.contact.clone());
+                }
+                return Ok(true);
+            }
             Filing::Full => {}
             Filing::Conflict(standing) => {
                 self.proof =
                     self.proof.take().or_else(|| Proof::of_equivocation(&standing.statement, statement));
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The final signatures prove themselves, whoever sends them.

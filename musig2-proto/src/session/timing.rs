@@ -260,6 +260,16 @@ impl<C: Crypto> Session<C> {
         self.timing.announce_at = Some(cx.now.saturating_add(pause));
     }
 
+    /// Somebody new listens: announces again soon, once for all who come within a quarter of the first pause. Whoever comes
+    /// and goes all the time makes that at most four announcements in a first pause.
+    pub(crate) fn announce_sooner<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.is_coordinator()
+            && let Some(at) = &mut self.timing.announce_at
+        {
+            *at = (*at).min(cx.now.saturating_add(cx.config.announce_interval / 4));
+        }
+    }
+
     /// Someone else announced this session: no need to, for now.
     pub(crate) fn heard_announcement<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.timing.announce_at.is_some() && !self.is_coordinator() {

@@ -89,7 +89,9 @@ impl Announcement {
 
     /// Where the coordinator thinks this signer can be reached.
     pub(crate) fn contact(&self, signer: SignerIndex) -> Option<&Contact> {
-        self.content.contacts.iter().find_map(|known| (known.signer == signer).then_some(&known.contact))
+        let contacts = &self.content.contacts;
+        let place = contacts.binary_search_by_key(&signer, |known| known.signer).ok()?;
+        contacts.get(place).map(|known| &known.contact)
     }
 }
 

@@ -1,0 +1,322 @@
+//! `musig2-node demo`: real nodes on this machine find one another and sign.
+
+use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::keyfile;
+use crate::report::{Console, Line};
+use crate::result::SessionResult;
+use crate::steps::{Session, Step};
+use crate::verify;
+use clap::{Args, ValueEnum};
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::{BoxStream, SelectAll};
+use musig2_libp2p::libp2p::multiaddr::Protocol;
+use musig2_libp2p::libp2p::{Multiaddr, PeerId};
+use musig2_libp2p::musig2_proto::{
+    Audience, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, Proposal,
+    PublicKey, SecretKey, SessionId, Tweak,
+};
+use musig2_libp2p::{Handle, Node, NodeConfig, NodeEvent};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Everything takes a second or so; what is not done by then will not be.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whose address everybody knows.
+const BOOTSTRAP: usize = 0;
+
+/// Who proposes: one who has to find the others.
+const PROPOSER: usize = 1;
+
+/// Watch real nodes on this machine find one another and sign
+///
+/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They know the address of the first one and
+/// nothing else. One proposes messages, the others approve, and everybody ends with the signatures, which are then verified independently.
+/// Needs no set-up, leaves nothing behind.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node demo
+  musig2-node demo --signers 7 --items 4 --transport quic
+  musig2-node demo --json | musig2-node verify -
+
+The items take turns at: no tweak, BIP86, a taproot script root, a BIP328 child key as a BIP86 output.
+Exit code: 0 if everybody got signatures that verify, 1 if not.")]
+pub(crate) struct DemoArgs {
+    /// How many nodes sign together
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=30))]
+    signers: u16,
+    /// How many messages they sign, all in one session
+    #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    items: u16,
+    /// How the nodes connect
+    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
+    transport: Transport,
+}
+
+/// How nodes connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    Tcp,
+    Quic,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
+    let (signers, items) = (usize::from(args.signers), usize::from(args.items));
+    console.step(None, &Step::DemoStarted { signers, items, transport: args.transport })?;
+    let mut demo = Demo::new(console);
+    let played = timeout(DEADLINE, demo.play(signers, items, args.transport)).await;
+    let outcome = match played {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::Demo { seconds: DEADLINE.as_secs(), state: demo.state().await }),
+    };
+    join_all(demo.nodes.iter().map(Handle::stop)).await;
+    conclude(console, &outcome?)
+}
+
+/// Checks the result, and shows it.
+fn conclude(console: &Console, result: &SessionResult) -> Result<(), Failure> {
+    let verdicts = verify::check(result)?;
+    let items = verdicts.len();
+    let bad: Vec<_> = verdicts.into_iter().filter(|verdict| !verdict.valid).collect();
+    if !bad.is_empty() {
+        let invalid = bad.len();
+        bad.into_iter().try_for_each(|verdict| console.show(&Line::Verified(verdict)))?;
+        return Err(Failure::Invalid { invalid, items });
+    }
+    let verified = Step::VerifiedIndependently { items };
+    // The result ends the JSON lines; a person wants to see it first.
+    if console.is_json() {
+        console.step(None, &verified)?;
+        return console.show(&Line::Result(result));
+    }
+    console.show(&Line::Result(result))?;
+    console.step(None, &verified)
+}
+
+struct Demo<'a> {
+    console: &'a Console,
+    /// By place, which is also the signer's index.
+    nodes: Vec<Handle>,
+    /// Whose peer id is whose.
+    peers: BTreeMap<PeerId, usize>,
+    events: SelectAll<BoxStream<'static, (usize, NodeEvent)>>,
+    /// Pairs that are or were connected, the smaller place first.
+    met: BTreeSet<(usize, usize)>,
+    /// Who has the signatures.
+    complete: BTreeSet<usize>,
+    session: Option<SessionId>,
+}
+
+impl<'a> Demo<'a> {
+    fn new(console: &'a Console) -> Self {
+        Self {
+            console,
+            nodes: Vec::new(),
+            peers: BTreeMap::new(),
+            events: SelectAll::new(),
+            met: BTreeSet::new(),
+            complete: BTreeSet::new(),
+            session: None,
+        }
+    }
+
+    /// From nothing to signatures on every node.
+    async fn play(
+        &mut self,
+        signers: usize,
+        items: usize,
+        transport: Transport,
+    ) -> Result<SessionResult, Failure> {
+        let mut keys = (0..signers).map(|_| keyfile::generate()).collect::<Result<Vec<_>, _>>()?;
+        // As the session sorts them, so that a node's place is its signer's index.
+        keys.sort_by_key(|(_, public)| *public);
+        let proposal = propose(keys.iter().map(|(_, public)| *public), items)?;
+
+        let mut bootstrap = Vec::new();
+        for (secret, _) in keys {
+            self.start(secret, signers, &bootstrap, transport)?;
+            while bootstrap.is_empty() {
+                bootstrap.extend(self.step().await?.address);
+            }
+        }
+        while (0..signers).any(|place| place != BOOTSTRAP && !self.met.contains(&(BOOTSTRAP, place))) {
+            self.step().await?;
+        }
+
+        let proposer = self.nodes[PROPOSER].clone();
+        let session = proposer.create_session(proposal).await?;
+        self.session = Some(session);
+        proposer.execute(Command::AnnounceSession { session, audience: Audience::Everyone }).await?;
+        loop {
+            let result = self.step().await?.result;
+            if let Some(result) = result.filter(|_| self.complete.len() == signers) {
+                return Ok(result);
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        secret: SecretKey,
+        signers: usize,
+        bootstrap: &[Multiaddr],
+        transport: Transport,
+    ) -> Result<(), Failure> {
+        let defaults = Config::default();
+        let most = defaults.max_signers.max(signers);
+        let config = NodeConfig::default()
+            .with_listen([transport.loopback()])
+            .with_bootstrap_peers(bootstrap.iter().cloned())
+            .with_protocol(defaults.with_max_signers(most));
+        let (handle, events) = Node::start(config, [secret])?;
+        let place = self.nodes.len();
+        self.peers.insert(handle.peer_id(), place);
+        self.nodes.push(handle);
+        self.events.push(events.map(move |event| (place, event)).boxed());
+        Ok(())
+    }
+
+    /// Takes one event of one node.
+    async fn step(&mut self) -> Result<Progress, Failure> {
+        let (place, event) = self.events.next().await.ok_or(Failure::NodeStopped)?;
+        let mut progress = Progress::default();
+        match event {
+            NodeEvent::Listening { address } => {
+                self.console.show(&Line::Listening { address: &address, node: Some(place) })?;
+                progress.address = Some(address);
+            }
+            NodeEvent::PeerConnected { peer } => {
+                let peer_node = self.peers.get(&peer).copied();
+                let is_new =
+                    peer_node.is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
+                // A person knows of a pair once one of the two has said so.
+                if is_new || self.console.is_json() {
+                    self.console
+                        .step(Some(place), &Step::PeerConnected { peer: peer.to_string(), peer_node })?;
+                }
+            }
+            NodeEvent::ListenFailed { address, error } => return Err(Failure::Listen { address, error }),
+            NodeEvent::Session(event) => progress.result = self.session_event(place, &event).await?,
+            other => self.console.step(Some(place), &Step::of_network(&other))?,
+        }
+        Ok(progress)
+    }
+
+    /// Shows it, approves what is discovered, and gives the result of a session that is complete.
+    async fn session_event(&mut self, place: usize, event: &Event) -> Result<Option<SessionResult>, Failure> {
+        let session = event.session();
+        let node = self.nodes[place].clone();
+        let view = node.session(session).await?.ok_or(Failure::Forgotten(session))?;
+        if self.console.is_json() || is_milestone(event) {
+            self.console.step(Some(place), &Step::of(event, &view))?;
+        }
+        match event {
+            Event::SessionDiscovered { .. } => {
+                node.execute(Command::JoinSession { session }).await?;
+                self.console.step(Some(place), &Step::SessionJoined(Session { session }))?;
+            }
+            Event::SessionComplete { signatures, .. } => {
+                self.complete.insert(place);
+                return Ok(Some(SessionResult::of(&view, signatures)));
+            }
+            Event::SessionAborted { cause, released, .. } => {
+                let ending = Box::new(Ending::of(&view, cause, *released));
+                return Err(Failure::Session { ending, hint: None });
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Who is where, for when nothing goes on.
+    async fn state(&self) -> String {
+        let Some(session) = self.session else {
+            let lost = (0..self.nodes.len())
+                .filter(|place| *place != BOOTSTRAP && !self.met.contains(&(BOOTSTRAP, *place)))
+                .map(|place| place.to_string());
+            return format!(
+                "not connected to signer {BOOTSTRAP}: signers {}",
+                lost.collect::<Vec<_>>().join(", ")
+            );
+        };
+        let mut text = String::new();
+        for (place, node) in self.nodes.iter().enumerate() {
+            let state = match node.session(session).await {
+                Ok(Some(view)) => Ending::gave_up(&view, "unfinished").to_string(),
+                Ok(None) => "has not heard of the session".into(),
+                Err(error) => error.to_string(),
+            };
+            text.push_str(&format!("\n  signer {place}: {state}"));
+        }
+        text
+    }
+}
+
+/// What one event brought.
+#[derive(Default)]
+struct Progress {
+    /// Where a node listens.
+    address: Option<Multiaddr>,
+    /// What a node that is complete has.
+    result: Option<SessionResult>,
+}
+
+/// What a person wants to see of every node; single nonces and signatures would drown it.
+fn is_milestone(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::NonceReceived { .. }
+            | Event::PartialSigReceived { .. }
+            | Event::SignerJoined { .. }
+            | Event::SessionReady { .. }
+    )
+}
+
+/// Random messages, under keys of every kind.
+fn propose(signers: impl Iterator<Item = PublicKey>, items: usize) -> Result<Proposal, Failure> {
+    let child = |number| DerivationPath::new(vec![0, number]).unwrap_or_else(|_| DerivationPath::empty());
+    (0..).take(items).try_fold(Proposal::new(signers), |proposal, number: u32| {
+        let tweaks = match number % 4 {
+            0 => vec![],
+            1 => vec![Tweak::BIP86],
+            2 => vec![Tweak::Taproot { merkle_root: Some(MerkleRoot::new(random()?)) }],
+            _ => vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path: child(number) }, Tweak::BIP86],
+        };
+        let item = Item::new(Message::new(random()?));
+        Ok(proposal.with_item(item.clone().with_tweaks(tweaks).unwrap_or(item)))
+    })
+}
+
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(keyfile::KeyFileError::Entropy)?;
+    Ok(bytes)
+}
+
+impl Transport {
+    /// A free port on this machine.
+    fn loopback(self) -> Multiaddr {
+        let start = Multiaddr::empty().with(Protocol::Ip4(Ipv4Addr::LOCALHOST));
+        match self {
+            Self::Tcp => start.with(Protocol::Tcp(0)),
+            Self::Quic => start.with(Protocol::Udp(0)).with(Protocol::QuicV1),
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Quic => "QUIC",
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! How a session ends without signatures, and who is named for it.
+
+use crate::report::text;
+use musig2_libp2p::musig2_proto::{
+    AbortCause, AbortReason, Fault, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+};
+use serde::Serialize;
+use std::fmt;
+
+/// A signer, for whoever has to find out who that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Signer {
+    /// Place among the signers, from 0.
+    pub(crate) signer: u16,
+    #[serde(serialize_with = "text")]
+    pub(crate) public_key: PublicKey,
+}
+
+/// How a session ended without signatures.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Ending {
+    #[serde(serialize_with = "text")]
+    pub(crate) session: SessionId,
+    /// A word for programs.
+    pub(crate) cause: &'static str,
+    /// What happened, for people; the signers are named apart.
+    #[serde(skip)]
+    pub(crate) what: String,
+    /// Who was waited for. Silence proves nothing: they may be honest.
+    pub(crate) awaiting: Vec<Signer>,
+    /// Who ended it, or spoiled it.
+    pub(crate) blamed: Vec<Signer>,
+    /// Whether this node's partial signatures are out, so that the others may still finish.
+    pub(crate) released: bool,
+}
+
+impl Ending {
+    /// What the core says, with the signers by name.
+    pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
+        let name = |indices: &[SignerIndex]| Signer::of(&view.manifest, indices);
+        let (cause, what, awaiting, blamed) = match cause {
+            AbortCause::BySigner { signer, reason } => {
+                let AbortReason::Requested(note) = reason else {
+                    return Self::other(view, cause, released);
+                };
+                let who = if *signer == view.me { "this node" } else { "a signer" };
+                // As quoted text: the words may come from a stranger and go to a terminal.
+                let what = format!("{who} ended its part, saying {:?}", note.as_str());
+                ("aborted_by_signer", what, Vec::new(), name(&[*signer]))
+            }
+            AbortCause::TimedOut { phase, awaiting } => {
+                ("timed_out", format!("no time left {}", phase_words(*phase)), name(awaiting), Vec::new())
+            }
+            AbortCause::Expired { awaiting } => {
+                ("expired", "the session expired".into(), name(awaiting), Vec::new())
+            }
+            AbortCause::Convicted { signer, fault, .. } => {
+                let (cause, what) = fault_words(*fault);
+                (cause, what.into(), Vec::new(), name(&[*signer]))
+            }
+            AbortCause::RivalInstance => (
+                "rival_instance",
+                "this node's key signs in this session elsewhere as well: stop the other one".into(),
+                Vec::new(),
+                Vec::new(),
+            ),
+            other => return Self::other(view, other, released),
+        };
+        Self { session: view.id, cause, what, awaiting, blamed, released }
+    }
+
+    /// This node's user had no more patience.
+    pub(crate) fn gave_up(view: &SessionView, what: &str) -> Self {
+        Self {
+            session: view.id,
+            cause: "timed_out",
+            what: format!("{what} {}", phase_words(view.phase)),
+            awaiting: Signer::of(&view.manifest, &view.awaiting),
+            blamed: Vec::new(),
+            released: view.released,
+        }
+    }
+
+    fn other(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
+        let what = format!("{cause:?}");
+        Self { session: view.id, cause: "other", what, awaiting: Vec::new(), blamed: Vec::new(), released }
+    }
+}
+
+impl fmt::Display for Ending {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for (title, signers) in [("waited for", &self.awaiting), ("because of", &self.blamed)] {
+            for (place, signer) in signers.iter().enumerate() {
+                let start = if place == 0 { format!("; {title} signer") } else { ",".into() };
+                write!(f, "{start} {}", signer.signer)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Signer {
+    /// Those of these places.
+    pub(crate) fn of(manifest: &Manifest, indices: &[SignerIndex]) -> Vec<Self> {
+        let named = |index: &SignerIndex| {
+            manifest.signer(*index).map(|key| Self { signer: index.get(), public_key: *key })
+        };
+        indices.iter().filter_map(named).collect()
+    }
+}
+
+fn fault_words(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::RestartLimit => ("restart_limit", "a signer restarted too often"),
+        Fault::ConcurrentInstances => ("concurrent_instances", "a signer's key ran in two places at once"),
+        Fault::InvalidNonce => ("invalid_nonce", "a nonce is not on the curve"),
+        Fault::InvalidPartialSignature => {
+            ("invalid_partial_signature", "a partial signature does not verify")
+        }
+        Fault::Equivocation => ("equivocation", "a signer told different signers different things"),
+        _ => ("convicted", "a signer broke the protocol"),
+    }
+}
+
+fn phase_words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Joining => "while waiting for signers to join",
+        Phase::Nonces => "while waiting for nonces",
+        Phase::PartialSignatures => "while waiting for partial signatures",
+        _ => "before the end",
+    }
+}

@@ -1,0 +1,106 @@
+//! How a command fails: what is said, and the exit code.
+
+use crate::approval::ApprovalError;
+use crate::ending::{Ending, Signer};
+use crate::keyfile::KeyFileError;
+use crate::result::ReadResultError;
+use crate::verify::Problem;
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::{CommandError, SessionId};
+use musig2_libp2p::{HandleError, StartError};
+use std::fmt::Write;
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    #[error("{name}: cannot read: {error}")]
+    Input { name: String, error: io::Error },
+    #[error("{name}: {error}")]
+    ResultFile { name: String, error: ReadResultError },
+    #[error("{0}")]
+    Usage(String),
+    #[error("the result is wrong: {0}")]
+    Wrong(#[from] Problem),
+    #[error("{invalid} of {items} items do not verify")]
+    Invalid { invalid: usize, items: usize },
+    #[error("cannot start the node: {0}")]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Node(#[from] HandleError),
+    #[error("cannot listen{}: {error}. Is the address one of this machine's, and is no other program using it?",
+        .address.as_ref().map(|address| format!(" on {address}")).unwrap_or_default())]
+    Listen { address: Option<Multiaddr>, error: String },
+    #[error("the node stopped by itself")]
+    NodeStopped,
+    #[error("{}", no_signatures(.ending, .hint.as_deref()))]
+    Session { ending: Box<Ending>, hint: Option<String> },
+    #[error("session {0} is not known any more")]
+    Forgotten(SessionId),
+    #[error("interrupted")]
+    Interrupted,
+    #[error("not finished after {seconds} seconds: {state}")]
+    Demo { seconds: u64, state: String },
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+impl Failure {
+    /// 2 where what was given must change, 1 where something else went wrong.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::KeyFile(_)
+            | Self::Approval(_)
+            | Self::Input { .. }
+            | Self::ResultFile { .. }
+            | Self::Usage(_)
+            | Self::Node(HandleError::Command(CommandError::Manifest(_) | CommandError::TooLarge { .. })) => {
+                ExitCode::from(2)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Whoever read standard output is gone, and needs no telling.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// How a session ended, where that is why.
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        match self {
+            Self::Session { ending, .. } => Some(ending),
+            _ => None,
+        }
+    }
+}
+
+fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
+    let mut text = format!("session {} has no signatures: {}", ending.session, ending.what);
+    list(&mut text, "waited for", &ending.awaiting);
+    list(&mut text, "because of", &ending.blamed);
+    if ending.released {
+        text.push_str(
+            "\n  note: this node's partial signatures are out; the others may still finish without it",
+        );
+    }
+    if let Some(hint) = hint {
+        text.push_str("\n  hint: ");
+        text.push_str(hint);
+    }
+    text
+}
+
+fn list(text: &mut String, title: &str, signers: &[Signer]) {
+    for Signer { signer, public_key } in signers {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  {title} signer {signer}: {public_key}");
+    }
+}

@@ -1,0 +1,105 @@
+//! `musig2-node`: MuSig2 (BIP327) signing sessions from the command line.
+
+mod approval;
+mod cosign;
+mod demo;
+mod ending;
+mod failure;
+mod keyfile;
+mod keygen;
+mod network;
+mod parse;
+mod people;
+mod propose;
+mod questions;
+mod report;
+mod result;
+mod rules;
+mod steps;
+mod terms;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use report::{Console, Line};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Sign together: several signers, one BIP340 signature
+///
+/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on what is signed, and each ends with the
+/// signatures, or with the names of those who were waited for or spoiled it. `musig2-node demo` shows it all on this machine.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Start with:
+  musig2-node demo
+
+Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `info` or `libp2p=debug`) for a log on standard error."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON object a line and nothing else, the last one of type `result` (or `failure`)
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Keygen(keygen::KeygenArgs),
+    Cosign(cosign::CosignArgs),
+    Propose(propose::ProposeArgs),
+    Verify(verify::VerifyArgs),
+    Demo(demo::DemoArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    let console = Console::new(cli.json);
+    match run(&cli.command, &console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(&failure, &console);
+            failure.exit_code()
+        }
+    }
+}
+
+/// What `RUST_LOG` asks for; without it our own warnings, and of the libraries below only errors: they warn of everyday things, such as a
+/// connection that the other end closes first.
+fn log_to_stderr() {
+    let filter = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = if filter.is_empty() { "error,musig2_libp2p=warn,musig2_node=warn" } else { &filter };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().parse_lossy(filter))
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}
+
+fn run(command: &Command, console: &Console) -> Result<(), Failure> {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime);
+    match command {
+        Command::Keygen(args) => keygen::run(args, console),
+        Command::Verify(args) => verify::run(args, console),
+        Command::Cosign(args) => runtime()?.block_on(cosign::run(args, console)),
+        Command::Propose(args) => runtime()?.block_on(propose::run(args, console)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args, console)),
+    }
+}
+
+/// On standard error for people, as the last JSON line for programs. Where those cannot be written to, nobody is left to tell.
+fn tell(failure: &Failure, console: &Console) {
+    if failure.is_closed_output() {
+        return;
+    }
+    if console.is_json() {
+        let _ = console.show(&Line::Failure { message: failure.to_string(), ending: failure.ending() });
+    }
+    let _ = writeln!(io::stderr(), "error: {failure}");
+}

@@ -1,0 +1,224 @@
+//! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
+
+use crate::ending::{Ending, Signer};
+use crate::report::{Line, short};
+use crate::result::{ResultTweakKind, SessionResult};
+use crate::steps::{Session, Step};
+use crate::terms::Terms;
+use crate::verify::ItemVerdict;
+use anstyle::{AnsiColor, Style};
+use musig2_libp2p::musig2_proto::{ChainCode, Item, Tweak};
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// Writes one line, or a few.
+pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io::Result<()> {
+    match line {
+        Line::Key { public_key, file } => {
+            writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")?;
+            writeln!(out, "secret key  in {}: whoever has this file can sign as you", file.display())
+        }
+        Line::Listening { address, node } => {
+            prefix(out, elapsed, *node)?;
+            writeln!(out, "listening on {address}")
+        }
+        Line::Event { node, step, .. } => {
+            prefix(out, elapsed, *node)?;
+            self::step(out, step, node.is_some())
+        }
+        Line::Verified(verdict) => verified(out, verdict),
+        Line::Result(result) => self::result(out, result),
+        // On standard error.
+        Line::Failure { .. } => Ok(()),
+    }
+}
+
+/// When, and on which of the demonstration's nodes.
+fn prefix(out: &mut Vec<u8>, elapsed: Duration, node: Option<usize>) -> io::Result<()> {
+    write!(out, "{DIM}{:>8.3} s{DIM:#}  ", elapsed.as_secs_f64())?;
+    node.map_or(Ok(()), |node| write!(out, "{STRONG}signer {node:<2}{STRONG:#}  "))
+}
+
+fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
+    // The demonstration has one session: its name need not be repeated.
+    let of = |session: &Session| {
+        if demo { String::new() } else { format!("session {}: ", short(&session.session)) }
+    };
+    match step {
+        Step::PeerConnected { peer_node: Some(node), .. } => writeln!(out, "connected to signer {node}"),
+        Step::PeerConnected { peer, .. } => writeln!(out, "connected to {peer}"),
+        Step::PeerDisconnected { peer } => writeln!(out, "lost the connection to {peer}"),
+        Step::DialFailed { peer: Some(peer), error } => {
+            writeln!(out, "{BAD}cannot reach{BAD:#} {peer}: {error}")
+        }
+        Step::DialFailed { peer: None, error } => writeln!(out, "{BAD}cannot reach a peer{BAD:#}: {error}"),
+        Step::ListenFailed { address: Some(address), error } => {
+            writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
+        }
+        Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
+        Step::Offence { peer, offence } => writeln!(out, "{BAD}bad input{BAD:#} through {peer}: {offence}"),
+        Step::Missed { events } => writeln!(out, "{events} events came too fast to be shown"),
+        Step::SessionCreated(terms) if demo => {
+            writeln!(
+                out,
+                "proposes session {} to sign {}",
+                short(&terms.session),
+                count(terms.items.len(), "message")
+            )
+        }
+        Step::SessionDiscovered(_) if demo => writeln!(out, "discovered the session"),
+        Step::SessionCreated(terms) => {
+            writeln!(out, "proposed a session")?;
+            self::terms(out, terms)
+        }
+        Step::SessionDiscovered(terms) => {
+            writeln!(out, "{STRONG}discovered a session{STRONG:#}")?;
+            self::terms(out, terms)
+        }
+        Step::SessionJoined(session) => writeln!(out, "{}approved, joined", of(session)),
+        Step::SessionDeclined { session, reason } => {
+            writeln!(out, "{}{BAD}declined{BAD:#}: {reason}", of(session))
+        }
+        Step::SignerJoined { session, signer } => writeln!(out, "{}signer {signer} joined", of(session)),
+        Step::SessionReady(session) => writeln!(out, "{}all signers have joined", of(session)),
+        Step::NonceReceived { session, signer } => writeln!(out, "{}nonces of signer {signer}", of(session)),
+        Step::NoncesComplete(session) => writeln!(out, "{}has everyone's nonces", of(session)),
+        Step::PartialSigReceived { session, signer } => {
+            writeln!(out, "{}partial signatures of signer {signer}", of(session))
+        }
+        Step::PartialSigsComplete(session) => {
+            writeln!(out, "{}has everyone's partial signatures", of(session))
+        }
+        Step::SessionComplete(session) => writeln!(out, "{}{GOOD}complete{GOOD:#}", of(session)),
+        Step::SessionAborted(ending) => aborted(out, ending),
+        Step::SessionError { session, error } => writeln!(out, "{}{BAD}error{BAD:#}: {error}", of(session)),
+        Step::Stalled { session, awaiting, .. } => {
+            writeln!(out, "{}still waiting for {}", of(session), names(awaiting))
+        }
+        Step::AttemptRestarted { session, attempt } => {
+            writeln!(out, "{}a signer restarted: attempt {}", of(session), attempt + 1)
+        }
+        Step::LateSignature(session) => writeln!(out, "{}{GOOD}signatures arrived late{GOOD:#}", of(session)),
+        Step::DemoStarted { signers, items, transport } => writeln!(
+            out,
+            "{STRONG}{} of {signers} signers{STRONG:#}: {signers} nodes on 127.0.0.1 over {transport}, who know the address of signer 0 and nothing else",
+            count(*items, "signature"),
+        ),
+        Step::VerifiedIndependently { items } => writeln!(
+            out,
+            "{GOOD}{items} of {items} verify{GOOD:#} (BIP340, under the key that signers and tweaks give; checked by another library)",
+        ),
+        Step::Other { description } => writeln!(out, "{description}"),
+    }
+}
+
+fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
+    writeln!(
+        out,
+        "session {}: {BAD}ended without signatures{BAD:#}: {}",
+        short(&ending.session),
+        ending.what
+    )?;
+    for (title, signers) in [("waited for", &ending.awaiting), ("because of", &ending.blamed)] {
+        for Signer { signer, public_key } in signers {
+            writeln!(out, "    {title} signer {signer}: {public_key}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a join consents to.
+pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
+    writeln!(out, "    session      {}", terms.session)?;
+    for (place, key) in (0..).zip(&terms.signers) {
+        let you = if place == terms.me { ", you" } else { "" };
+        let coordinator = if place == terms.coordinator { ", proposed it" } else { "" };
+        writeln!(out, "    signer {place:<5} {key}{you}{coordinator}")?;
+    }
+    for (place, (item, tweaks)) in
+        terms.items.iter().zip(terms.manifest.items().iter().map(Item::tweaks)).enumerate()
+    {
+        writeln!(out, "    item {place:<7} message {STRONG}{}{STRONG:#}", item.message)?;
+        writeln!(out, "                 key     {} (x-only, signs this item)", item.aggregate_key)?;
+        for tweak in tweaks {
+            writeln!(out, "                 tweak   {}", tweak_words(tweak))?;
+        }
+        for step in &item.tweaks {
+            writeln!(out, "                         {DIM}{} {}{DIM:#}", kind(step.kind), step.tweak)?;
+        }
+    }
+    if !terms.memo.is_empty() {
+        // As quoted text: it may come from a stranger and goes to a terminal.
+        match std::str::from_utf8(terms.manifest.memo()) {
+            Ok(text) => writeln!(out, "    memo         {text:?}")?,
+            Err(_) => writeln!(out, "    memo         {} (hex)", terms.memo)?,
+        }
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_millis(terms.expires_at_ms).saturating_sub(now).as_secs();
+    writeln!(out, "    expires      in {} min {} s", left / 60, left % 60)
+}
+
+fn tweak_words(tweak: &Tweak) -> String {
+    match tweak {
+        Tweak::Taproot { merkle_root: None } => "taproot output key without scripts (BIP86)".into(),
+        Tweak::Taproot { merkle_root: Some(root) } => {
+            format!("taproot output key with script root {root} (BIP341)")
+        }
+        Tweak::Bip32 { chain_code, path } => {
+            let path: String = path.iter().map(|child| format!("/{child}")).collect();
+            match *chain_code {
+                ChainCode::BIP328 => format!("child key at m{path} (BIP32, chain code of BIP328)"),
+                other => format!("child key at m{path} (BIP32, chain code {other})"),
+            }
+        }
+        Tweak::Raw(_) => "raw: whoever chose it may know more about the key than you do".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn result(out: &mut Vec<u8>, result: &SessionResult) -> io::Result<()> {
+    writeln!(out, "\nsession      {}", result.session)?;
+    for (place, key) in result.signers.iter().enumerate() {
+        writeln!(out, "signer {place:<5} {key}")?;
+    }
+    for (place, item) in result.items.iter().enumerate() {
+        writeln!(out, "item {place:<7} message    {}", item.message)?;
+        for step in &item.tweaks {
+            writeln!(out, "             tweak      {} {DIM}{}{DIM:#}", step.tweak, kind(step.kind))?;
+        }
+        writeln!(out, "             key        {}", item.aggregate_key)?;
+        writeln!(out, "             signature  {GOOD}{}{GOOD:#}", item.signature)?;
+    }
+    Ok(())
+}
+
+fn verified(out: &mut Vec<u8>, verdict: &ItemVerdict) -> io::Result<()> {
+    if verdict.valid {
+        return writeln!(out, "item {:<4} {GOOD}verifies{GOOD:#}", verdict.item);
+    }
+    writeln!(out, "item {:<4} {BAD}does not verify{BAD:#}", verdict.item)?;
+    verdict.problems.iter().try_for_each(|problem| writeln!(out, "    {problem}"))
+}
+
+fn kind(kind: ResultTweakKind) -> &'static str {
+    match kind {
+        ResultTweakKind::Plain => "plain",
+        ResultTweakKind::XOnly => "xonly",
+    }
+}
+
+fn names(signers: &[Signer]) -> String {
+    let named = |signer: &Signer| format!("signer {} ({})", signer.signer, signer.public_key);
+    signers.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+/// `1 message`, `2 messages`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,114 @@
+//! What a command says on standard output: for people, or as JSON lines.
+
+use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::people;
+use crate::result::SessionResult;
+use crate::steps::Step;
+use crate::verify::ItemVerdict;
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::{PublicKey, SessionId};
+use serde::{Serialize, Serializer};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// One thing said.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Line<'a> {
+    /// A key was made.
+    Key {
+        #[serde(serialize_with = "text")]
+        public_key: PublicKey,
+        #[serde(skip)]
+        file: &'a Path,
+    },
+    /// A node listens.
+    Listening {
+        #[serde(serialize_with = "text")]
+        address: &'a Multiaddr,
+        /// Which of the demonstration's nodes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// Something happened.
+    Event {
+        /// Milliseconds since the command started.
+        at_ms: u64,
+        /// Which of the demonstration's nodes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+        #[serde(flatten)]
+        step: &'a Step,
+    },
+    /// An item of a result was checked.
+    Verified(ItemVerdict),
+    /// The end: signatures.
+    Result(&'a SessionResult),
+    /// The end: none. People read the message on standard error.
+    Failure {
+        message: String,
+        #[serde(flatten)]
+        ending: Option<&'a Ending>,
+    },
+}
+
+/// Standard output, in one of its two formats.
+#[derive(Debug)]
+pub(crate) struct Console {
+    json: bool,
+    started: Instant,
+}
+
+impl Console {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, started: Instant::now() }
+    }
+
+    /// Whether programs read what is said.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Since the command started.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Says that something happened, on one of the demonstration's nodes or on the only one.
+    pub(crate) fn step(&self, node: Option<usize>, step: &Step) -> Result<(), Failure> {
+        let at_ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.show(&Line::Event { at_ms, node, step })
+    }
+
+    /// Says one thing, and lets it through at once.
+    pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        if self.json {
+            serde_json::to_writer(&mut text, line).map_err(io::Error::from).map_err(Failure::Output)?;
+            text.push(b'\n');
+        } else {
+            people::write(&mut text, line, self.elapsed()).map_err(Failure::Output)?;
+        }
+        // Colours are taken out where nobody would see them; JSON has none.
+        let mut out = anstream::stdout().lock();
+        out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::Output)
+    }
+}
+
+/// The start of a session's name: enough to tell a few apart on a screen.
+pub(crate) fn short(session: &SessionId) -> String {
+    session.to_string().chars().take(8).collect()
+}
+
+/// Serialises a value as people read it.
+pub(crate) fn text<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+/// The same for a list.
+pub(crate) fn texts<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(values.iter().map(ToString::to_string))
+}

@@ -1,0 +1,173 @@
+//! What happens on a node, in the words and fields of the JSON lines.
+
+use crate::demo::Transport;
+use crate::ending::{Ending, Signer};
+use crate::report::text;
+use crate::terms::Terms;
+use musig2_libp2p::NodeEvent;
+use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView};
+use serde::Serialize;
+
+/// Something that happened on a node.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Step {
+    PeerConnected {
+        peer: String,
+        /// Which of the demonstration's nodes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer_node: Option<usize>,
+    },
+    PeerDisconnected {
+        peer: String,
+    },
+    DialFailed {
+        peer: Option<String>,
+        error: String,
+    },
+    ListenFailed {
+        address: Option<String>,
+        error: String,
+    },
+    Offence {
+        peer: String,
+        offence: String,
+    },
+    Missed {
+        events: u64,
+    },
+    SessionCreated(Box<Terms>),
+    SessionDiscovered(Box<Terms>),
+    /// This node joined.
+    SessionJoined(Session),
+    /// This node did not.
+    SessionDeclined {
+        #[serde(flatten)]
+        session: Session,
+        reason: String,
+    },
+    SignerJoined {
+        #[serde(flatten)]
+        session: Session,
+        signer: u16,
+    },
+    SessionReady(Session),
+    NonceReceived {
+        #[serde(flatten)]
+        session: Session,
+        signer: u16,
+    },
+    NoncesComplete(Session),
+    PartialSigReceived {
+        #[serde(flatten)]
+        session: Session,
+        signer: u16,
+    },
+    PartialSigsComplete(Session),
+    SessionComplete(Session),
+    SessionAborted(Box<Ending>),
+    SessionError {
+        #[serde(flatten)]
+        session: Session,
+        error: String,
+    },
+    Stalled {
+        #[serde(flatten)]
+        session: Session,
+        phase: &'static str,
+        awaiting: Vec<Signer>,
+    },
+    AttemptRestarted {
+        #[serde(flatten)]
+        session: Session,
+        attempt: u32,
+    },
+    LateSignature(Session),
+    DemoStarted {
+        signers: usize,
+        items: usize,
+        transport: Transport,
+    },
+    /// Every signature was checked by `verify`'s code.
+    VerifiedIndependently {
+        items: usize,
+    },
+    /// Something that this version of the command has no words for.
+    Other {
+        description: String,
+    },
+}
+
+/// Which session something happened in.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Session {
+    #[serde(serialize_with = "text")]
+    pub(crate) session: SessionId,
+}
+
+impl Step {
+    /// What a session's event says, with the session as it stands.
+    pub(crate) fn of(event: &Event, view: &SessionView) -> Self {
+        let session = Session { session: event.session() };
+        match event {
+            Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view))),
+            Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view))),
+            Event::SessionReady { .. } => Self::SessionReady(session),
+            Event::NonceReceived { signer, .. } => Self::NonceReceived { session, signer: signer.get() },
+            Event::NoncesComplete { .. } => Self::NoncesComplete(session),
+            Event::PartialSigReceived { signer, .. } => {
+                Self::PartialSigReceived { session, signer: signer.get() }
+            }
+            Event::PartialSigsComplete { .. } => Self::PartialSigsComplete(session),
+            Event::SessionComplete { .. } => Self::SessionComplete(session),
+            Event::SessionAborted { cause, released, .. } => {
+                Self::SessionAborted(Box::new(Ending::of(view, cause, *released)))
+            }
+            Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
+            Event::SignerJoined { signer, .. } => Self::SignerJoined { session, signer: signer.get() },
+            Event::Stalled { phase, awaiting, .. } => Self::Stalled {
+                session,
+                phase: phase_name(*phase),
+                awaiting: Signer::of(&view.manifest, awaiting),
+            },
+            Event::AttemptRestarted { attempt, .. } => Self::AttemptRestarted { session, attempt: *attempt },
+            Event::LateSignature { .. } => Self::LateSignature(session),
+            other => Self::Other { description: format!("{other:?}") },
+        }
+    }
+
+    /// What happened on the network, not in a session.
+    pub(crate) fn of_network(event: &NodeEvent) -> Self {
+        match event {
+            NodeEvent::PeerConnected { peer } => {
+                Self::PeerConnected { peer: peer.to_string(), peer_node: None }
+            }
+            NodeEvent::PeerDisconnected { peer } => Self::PeerDisconnected { peer: peer.to_string() },
+            NodeEvent::DialFailed { peer, error } => {
+                Self::DialFailed { peer: peer.map(|peer| peer.to_string()), error: error.clone() }
+            }
+            NodeEvent::ListenFailed { address, error } => Self::ListenFailed {
+                address: address.as_ref().map(ToString::to_string),
+                error: error.clone(),
+            },
+            NodeEvent::Offence { peer, offence } => {
+                Self::Offence { peer: peer.to_string(), offence: offence.to_string() }
+            }
+            NodeEvent::Missed { events } => Self::Missed { events: *events },
+            other => Self::Other { description: format!("{other:?}") },
+        }
+    }
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Proposed => "proposed",
+        Phase::Joining => "joining",
+        Phase::Nonces => "nonces",
+        Phase::PartialSignatures => "partial_signatures",
+        Phase::Finalizing => "finalizing",
+        Phase::Complete => "complete",
+        Phase::Aborted => "aborted",
+        _ => "other",
+    }
+}

@@ -1,0 +1,92 @@
+//! What a session is about, before it is joined and after it is signed, in the fields of the JSON lines.
+
+use crate::report::{text, texts};
+use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
+use musig2_libp2p::musig2_proto::{
+    Manifest, OutputKey, PublicKey, SessionId, SessionView, Signature, TweakKind,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Everything that a join consents to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Terms {
+    #[serde(serialize_with = "text")]
+    pub(crate) session: SessionId,
+    /// In aggregation order.
+    #[serde(serialize_with = "texts")]
+    pub(crate) signers: Vec<PublicKey>,
+    /// Which of them proposed it.
+    pub(crate) coordinator: u16,
+    /// Which of them this node is.
+    pub(crate) me: u16,
+    pub(crate) items: Vec<ItemTerms>,
+    /// In hex.
+    pub(crate) memo: String,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) expires_at_ms: u64,
+    /// For people, who get the tweaks by what they mean.
+    #[serde(skip)]
+    pub(crate) manifest: Arc<Manifest>,
+}
+
+/// What one item of a session would sign.
+#[derive(Debug, Serialize)]
+pub(crate) struct ItemTerms {
+    pub(crate) message: Hex<32>,
+    pub(crate) tweaks: Vec<ResultTweak>,
+    pub(crate) aggregate_key: Hex<32>,
+}
+
+impl Terms {
+    /// Of a session as it stands.
+    pub(crate) fn of(view: &SessionView) -> Self {
+        let manifest = &view.manifest;
+        Self {
+            session: view.id,
+            signers: manifest.signers().to_vec(),
+            coordinator: manifest.coordinator().get(),
+            me: view.me.get(),
+            items: (manifest.items().iter().zip(&view.output_keys))
+                .map(|(item, key)| ItemTerms {
+                    message: Hex(item.message().to_bytes()),
+                    tweaks: tweaks(key),
+                    aggregate_key: Hex(key.key.to_bytes()),
+                })
+                .collect(),
+            memo: hex::encode(manifest.memo()),
+            expires_at_ms: manifest.expires_at().as_millis(),
+            manifest: Arc::clone(manifest),
+        }
+    }
+}
+
+impl SessionResult {
+    /// What a finished session leaves.
+    pub(crate) fn of(view: &SessionView, signatures: &[Signature]) -> Self {
+        let items = view.manifest.items().iter().zip(&view.output_keys).zip(signatures);
+        Self {
+            session: Hex(view.id.to_bytes()),
+            signers: view.manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
+            items: items
+                .map(|((item, key), signature)| ResultItem {
+                    message: Hex(item.message().to_bytes()),
+                    tweaks: tweaks(key),
+                    aggregate_key: Hex(key.key.to_bytes()),
+                    signature: Hex(signature.to_bytes()),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn tweaks(key: &OutputKey) -> Vec<ResultTweak> {
+    let kind = |kind| match kind {
+        TweakKind::Plain => ResultTweakKind::Plain,
+        TweakKind::XOnly => ResultTweakKind::XOnly,
+    };
+    key.tweaks
+        .iter()
+        .map(|step| ResultTweak { kind: kind(step.kind), tweak: Hex(step.scalar.to_bytes()) })
+        .collect()
+}

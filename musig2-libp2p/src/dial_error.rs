@@ -1,0 +1,60 @@
+//! Why a dial failed, in words for people.
+
+use libp2p::swarm::DialError;
+use std::error::Error;
+
+/// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over.
+pub(crate) fn describe(error: &DialError) -> String {
+    let DialError::Transport(attempts) = error else {
+        let mut text = error.to_string();
+        if let DialError::Denied { cause } = error {
+            text = format!("{text}: {cause}");
+        }
+        return text;
+    };
+    let attempts: Vec<_> =
+        attempts.iter().map(|(address, error)| format!("{address}: {}", cause(error))).collect();
+    attempts.join("; ")
+}
+
+/// What the innermost error that says anything says. The DNS transport wraps causes as lines under a heading.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    let text = chain.map(ToString::to_string).filter(|text| !text.is_empty()).last().unwrap_or_default();
+    let heading = text.lines().next().unwrap_or_default();
+    let wrapped: Vec<_> =
+        text.lines().skip(1).filter_map(|line| line.strip_prefix(" - ")).map(once).collect();
+    if wrapped.is_empty() { once(heading) } else { wrapped.join(", ") }
+}
+
+/// `reason: reason` as `reason`.
+fn once(text: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split(": ") {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libp2p::core::transport::TransportError;
+    use std::io;
+
+    #[test]
+    fn a_cause_is_told_once_with_its_address() {
+        let refused = "Multiple dial errors occurred:\n - Connection refused (os error 111): Connection refused (os error 111)";
+        let attempts =
+            [("/ip4/127.0.0.1/tcp/1", refused), ("/ip4/127.0.0.1/udp/1/quic-v1", "Handshake timed out")];
+        let attempts = attempts.map(|(address, error)| {
+            (address.parse().expect("an address"), TransportError::Other(io::Error::other(error)))
+        });
+        assert_eq!(
+            describe(&DialError::Transport(attempts.into())),
+            "/ip4/127.0.0.1/tcp/1: Connection refused (os error 111); /ip4/127.0.0.1/udp/1/quic-v1: Handshake timed out"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! All connections, as one place to send frames to peers.
+
+use super::Config;
+use super::handler::{Command, Handler, Notice};
+use super::waiting::{Due, Waiting};
+use futures::FutureExt;
+use futures_timer::Delay;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{
+    CloseConnection, ConnectionId, DialError, DialFailure, FromSwarm, NotifyHandler, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// How many frames are on their way to handlers at most. They stay here only while a connection is too busy to take them.
+const MAX_UNDERWAY: usize = 4096;
+
+/// Sends frames to peers and tells what comes from them, over however many connections there are.
+///
+/// A peer is sent to on the first of its connections for as long as that lasts, so that frames stay in order; it is heard on all. A peer
+/// that is not connected is dialled. Everything kept is about a connected peer, or bounded by the configuration.
+#[derive(Debug)]
+pub(crate) struct Links {
+    config: Config,
+    max_frame_size: usize,
+    /// The connections of each connected peer, never none; frames are sent on the first.
+    connected: HashMap<PeerId, Vec<ConnectionId>>,
+    waiting: Waiting,
+    finishing: Option<HashSet<PeerId>>,
+    events: VecDeque<LinkEvent>,
+    actions: VecDeque<ToSwarm<Infallible, Command>>,
+    /// How many of `actions` are frames.
+    underway: usize,
+    timer: Option<Delay>,
+}
+
+/// What happens on the links.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    Connected {
+        peer: PeerId,
+    },
+    Disconnected {
+        peer: PeerId,
+    },
+    Received {
+        peer: PeerId,
+        frame: Vec<u8>,
+    },
+    Oversize {
+        peer: PeerId,
+        size: usize,
+    },
+    DialFailed {
+        peer: PeerId,
+        error: String,
+    },
+    Undelivered {
+        peer: PeerId,
+        frames: usize,
+        reason: Undelivered,
+    },
+    /// All that was sent before [`Links::finish`] was read, or is lost.
+    Finished,
+}
+
+/// Why frames were not delivered. The core sends again what still matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undelivered {
+    /// The peer could not be reached in time.
+    #[error("the peer could not be reached in time")]
+    Unreachable,
+    /// More frames wait for it than are allowed: it reads too slowly, or cannot be reached.
+    #[error("too many frames wait for the peer")]
+    QueueFull,
+    /// The peer does not take frames.
+    #[error("the peer does not speak {}", super::PROTOCOL)]
+    Unsupported,
+    /// The connection broke, or is being closed.
+    #[error("the connection to the peer is lost")]
+    ConnectionLost,
+}
+
+impl Links {
+    pub(crate) fn new(local: PeerId, config: Config, max_frame_size: usize) -> Self {
+        Self {
+            waiting: Waiting::new(local, config.clone()),
+            config,
+            max_frame_size,
+            connected: HashMap::new(),
+            finishing: None,
+            events: VecDeque::new(),
+            actions: VecDeque::new(),
+            underway: 0,
+            timer: None,
+        }
+    }
+
+    /// For a new connection, which counts only once the swarm says that it is established.
+    pub(crate) fn new_handler(&self) -> Handler {
+        Handler::new(self.config.clone(), self.max_frame_size)
+    }
+
+    /// Sends a frame. The addresses are where a peer that is not connected may be found, besides those that other behaviours know.
+    pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
+        let connection = self.connected.get(&peer).and_then(|connections| connections.first().copied());
+        let taken = match connection {
+            _ if self.finishing.is_some() => Err(Undelivered::ConnectionLost),
+            Some(connection) => self.pass_on(peer, connection, frame),
+            None => self.waiting.push(peer, addresses, frame, Instant::now()),
+        };
+        if let Err(reason) = taken {
+            self.events.push_back(LinkEvent::Undelivered { peer, frames: 1, reason });
+        }
+    }
+
+    /// Where a peer may be found that frames wait for.
+    pub(crate) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.waiting.addresses(peer)
+    }
+
+    /// Dials the peer at these addresses too, if frames wait for it.
+    pub(crate) fn found(&mut self, peer: &PeerId, addresses: &[Multiaddr]) {
+        self.waiting.found(peer, addresses, Instant::now());
+    }
+
+    /// Closes all connections to a peer.
+    pub(crate) fn disconnect(&mut self, peer: PeerId) {
+        self.actions.push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::All });
+    }
+
+    /// Sends nothing from now on, and says with [`LinkEvent::Finished`] when connected peers have read what was sent.
+    pub(crate) fn finish(&mut self) {
+        if self.finishing.is_some() {
+            return;
+        }
+        for (&peer_id, connections) in &self.connected {
+            if let Some(&connection) = connections.first() {
+                let handler = NotifyHandler::One(connection);
+                self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event: Command::Finish });
+            }
+        }
+        self.finishing = Some(self.connected.keys().copied().collect());
+        self.check_finished();
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<LinkEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    pub(crate) fn on_swarm_event(&mut self, event: &FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(established) => {
+                self.add(established.peer_id, established.connection_id);
+            }
+            FromSwarm::ConnectionClosed(closed) => self.remove(closed.peer_id, closed.connection_id),
+            FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
+                self.dial_failed(*peer, error);
+            }
+            // Nothing here depends on listeners or external addresses. (The enum may grow.)
+            _ => {}
+        }
+    }
+
+    pub(crate) fn on_notice(&mut self, peer: PeerId, notice: Notice) {
+        self.events.push_back(match notice {
+            Notice::Received(frame) => LinkEvent::Received { peer, frame },
+            Notice::Oversize { size } => LinkEvent::Oversize { peer, size },
+            Notice::Undelivered { frames, reason } => LinkEvent::Undelivered { peer, frames, reason },
+            Notice::Finished => return self.finished(peer),
+        });
+    }
+
+    /// What the swarm is to do. Events may come of it: look for them afterwards, also where it is pending.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Infallible, Command>> {
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                if matches!(action, ToSwarm::NotifyHandler { event: Command::Send(_), .. }) {
+                    self.underway -= 1;
+                }
+                return Poll::Ready(action);
+            }
+            let now = Instant::now();
+            match self.waiting.due(now) {
+                Some(Due::Dial { peer, new_port }) => self.dial(peer, new_port),
+                Some(Due::Expired { peer, frames }) => {
+                    let reason = Undelivered::Unreachable;
+                    self.events.push_back(LinkEvent::Undelivered { peer, frames, reason });
+                }
+                None => {
+                    let Some(next) = self.waiting.next_due() else { return Poll::Pending };
+                    let mut timer = Delay::new(next.saturating_duration_since(now));
+                    if timer.poll_unpin(context).is_pending() {
+                        self.timer = Some(timer);
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    fn pass_on(
+        &mut self,
+        peer_id: PeerId,
+        connection: ConnectionId,
+        frame: Vec<u8>,
+    ) -> Result<(), Undelivered> {
+        if self.underway == MAX_UNDERWAY {
+            return Err(Undelivered::QueueFull);
+        }
+        self.underway += 1;
+        let (handler, event) = (NotifyHandler::One(connection), Command::Send(frame));
+        self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event });
+        Ok(())
+    }
+
+    fn dial(&mut self, peer: PeerId, new_port: bool) {
+        let options = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing);
+        let options = if new_port { options.allocate_new_port() } else { options };
+        // The addresses come back through `addresses`, with those of the other behaviours.
+        let opts = options.addresses(Vec::new()).extend_addresses_through_behaviour().build();
+        self.actions.push_back(ToSwarm::Dial { opts });
+    }
+
+    fn dial_failed(&mut self, peer: PeerId, error: &DialError) {
+        // Another behaviour's dial is running: its outcome, good or bad, is told here too.
+        let running = matches!(error, DialError::DialPeerConditionFalse(_));
+        if !running && !self.connected.contains_key(&peer) && self.waiting.dial_failed(&peer, Instant::now())
+        {
+            self.events.push_back(LinkEvent::DialFailed { peer, error: crate::dial_error::describe(error) });
+        }
+    }
+
+    fn add(&mut self, peer: PeerId, connection: ConnectionId) {
+        let connections = self.connected.entry(peer).or_default();
+        connections.push(connection);
+        if connections.len() > 1 {
+            return;
+        }
+        self.events.push_back(LinkEvent::Connected { peer });
+        for frame in self.waiting.take(&peer) {
+            self.send(peer, &[], frame);
+        }
+    }
+
+    fn remove(&mut self, peer: PeerId, connection: ConnectionId) {
+        let Some(connections) = self.connected.get_mut(&peer) else { return };
+        connections.retain(|other| *other != connection);
+        if connections.is_empty() {
+            self.connected.remove(&peer);
+            self.events.push_back(LinkEvent::Disconnected { peer });
+        }
+        self.finished(peer);
+    }
+
+    fn finished(&mut self, peer: PeerId) {
+        if let Some(unfinished) = &mut self.finishing
+            && unfinished.remove(&peer)
+        {
+            self.check_finished();
+        }
+    }
+
+    fn check_finished(&mut self) {
+        if self.finishing.as_ref().is_some_and(HashSet::is_empty) {
+            self.events.push_back(LinkEvent::Finished);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Frames between peers: whole byte strings over one long-lived substream per connection and direction.
+//!
+//! The protocol is `/musig2/frames/1`. Who has something to say opens a substream and keeps it; each frame on it is its length in
+//! bytes (unsigned, 4 bytes, big endian), then the frame. Nothing is ever written in the other direction.
+//! Delivery is in order and not assured: whoever sends must be ready to send again.
+
+mod bucket;
+mod codec;
+mod config;
+mod handler;
+mod links;
+#[cfg(test)]
+pub(crate) mod tests;
+mod waiting;
+
+pub use config::Config;
+pub(crate) use handler::Handler;
+pub use links::Undelivered;
+pub(crate) use links::{LinkEvent, Links};
+
+use libp2p::StreamProtocol;
+
+/// The name under which frames are negotiated.
+pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/musig2/frames/1");

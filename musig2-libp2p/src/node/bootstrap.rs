@@ -1,0 +1,154 @@
+//! The peers that a node finds the others through.
+
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId};
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Keeps a connection to each bootstrap peer, dialling again with growing pauses.
+#[derive(Debug)]
+pub(super) struct Bootstrap {
+    peers: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    address: Multiaddr,
+    state: State,
+    pause: Duration,
+}
+
+#[derive(Debug)]
+enum State {
+    Due(Instant),
+    Dialing(ConnectionId),
+    Connected(PeerId),
+    /// The address is this node's own: there is nobody to dial.
+    Own,
+}
+
+impl Bootstrap {
+    pub(super) fn new(addresses: &[Multiaddr], now: Instant) -> Self {
+        let entry = |address: &Multiaddr| Entry {
+            address: address.clone(),
+            state: State::Due(now),
+            pause: FIRST_PAUSE,
+        };
+        Self { peers: addresses.iter().map(entry).collect() }
+    }
+
+    /// When to call [`Bootstrap::due`] again.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.peers
+            .iter()
+            .filter_map(|entry| if let State::Due(at) = entry.state { Some(at) } else { None })
+            .min()
+    }
+
+    /// Whom to dial now. The outcome of each must be told.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<DialOpts> {
+        let due = self.peers.iter_mut().filter(|entry| matches!(entry.state, State::Due(at) if at <= now));
+        due.map(|entry| {
+            let dial = DialOpts::from(entry.address.clone());
+            entry.state = State::Dialing(dial.connection_id());
+            dial
+        })
+        .collect()
+    }
+
+    pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) {
+        for entry in &mut self.peers {
+            let dialled = matches!(entry.state, State::Dialing(id) if id == connection);
+            if dialled || entry.peer() == Some(peer) {
+                entry.state = State::Connected(peer);
+                entry.pause = FIRST_PAUSE;
+            }
+        }
+    }
+
+    /// A dial failed. `true`: it was one of these, to somebody else, and is tried again.
+    pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now: Instant) -> bool {
+        let dialled = |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
+        let Some(entry) = self.peers.iter_mut().find(dialled) else { return false };
+        if matches!(error, DialError::LocalPeerId { .. }) {
+            entry.state = State::Own;
+            return false;
+        }
+        entry.state = State::Due(now + entry.pause);
+        entry.pause = (2 * entry.pause).min(LONGEST_PAUSE);
+        true
+    }
+
+    pub(super) fn disconnected(&mut self, peer: PeerId, now: Instant) {
+        for entry in &mut self.peers {
+            if matches!(entry.state, State::Connected(connected) if connected == peer) {
+                entry.state = State::Due(now + entry.pause);
+            }
+        }
+    }
+
+    /// Whether this peer was reached at one of the addresses.
+    pub(super) fn contains(&self, peer: PeerId) -> bool {
+        self.peers.iter().any(|entry| matches!(entry.state, State::Connected(connected) if connected == peer))
+    }
+}
+
+impl Entry {
+    /// The peer that the address names.
+    fn peer(&self) -> Option<PeerId> {
+        match self.address.iter().last() {
+            Some(Protocol::P2p(peer)) => Some(peer),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bootstrap_peer_is_dialled_until_it_answers_and_again_when_it_is_lost() {
+        let start = Instant::now();
+        let mut bootstrap = Bootstrap::new(&["/ip4/192.0.2.1/tcp/1".parse().unwrap()], start);
+        let mut now = start;
+        for _ in 0..10 {
+            now = bootstrap.next_due().unwrap();
+            let [dial] = &bootstrap.due(now)[..] else { panic!("one dial") };
+            assert_eq!(bootstrap.next_due(), None);
+            assert!(bootstrap.failed(dial.connection_id(), &DialError::Aborted, now));
+        }
+        assert_eq!(bootstrap.next_due(), Some(now + LONGEST_PAUSE));
+
+        let peer = PeerId::random();
+        let dial = bootstrap.due(now + LONGEST_PAUSE).remove(0);
+        bootstrap.established(dial.connection_id(), peer);
+        assert!(bootstrap.contains(peer) && bootstrap.next_due().is_none());
+        bootstrap.disconnected(peer, now);
+        assert_eq!(bootstrap.next_due(), Some(now + FIRST_PAUSE));
+    }
+
+    #[test]
+    fn an_own_address_is_left_alone() {
+        let now = Instant::now();
+        let address: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
+        let mut bootstrap = Bootstrap::new(std::slice::from_ref(&address), now);
+        let dial = bootstrap.due(now).remove(0);
+        assert!(!bootstrap.failed(dial.connection_id(), &DialError::LocalPeerId { address }, now));
+        assert_eq!(bootstrap.next_due(), None);
+    }
+
+    #[test]
+    fn a_named_peer_that_dials_first_counts() {
+        let now = Instant::now();
+        let peer = PeerId::random();
+        let address: Multiaddr = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}").parse().unwrap();
+        let mut bootstrap = Bootstrap::new(&[address], now);
+        bootstrap.established(ConnectionId::new_unchecked(0), peer);
+        assert!(bootstrap.contains(peer) && bootstrap.due(now).is_empty());
+    }
+}

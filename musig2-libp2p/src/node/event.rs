@@ -1,0 +1,240 @@
+//! What a node tells its application.
+
+use futures::Stream;
+use libp2p::{Multiaddr, PeerId};
+use musig2_proto::Offence;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Something that happened on a [`Node`](crate::Node).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// The node listens here. Others can use the address as a bootstrap address.
+    Listening {
+        /// Where, with `/p2p/` and the peer id at the end.
+        address: Multiaddr,
+    },
+    /// The first connection to a peer is open.
+    PeerConnected {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// The last connection to a peer is closed.
+    PeerDisconnected {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// Something happened in a session.
+    Session(musig2_proto::Event),
+    /// A peer sent something it should not have.
+    Offence {
+        /// Who: the last hop, perhaps only a relay.
+        peer: PeerId,
+        /// What was wrong.
+        offence: Offence,
+    },
+    /// A bootstrap peer or co-signer could not be dialled. It is dialled again by itself: a bootstrap peer always, a co-signer while something
+    /// waits to be sent to it.
+    DialFailed {
+        /// Whom, where that is known.
+        peer: Option<PeerId>,
+        /// Why, for people.
+        error: String,
+    },
+    /// An address cannot be listened on, or not any more.
+    ListenFailed {
+        /// Which, where that is known.
+        address: Option<Multiaddr>,
+        /// Why, for people.
+        error: String,
+    },
+    /// Nobody read the events for so long that some were dropped here: look at [`Handle::sessions`](crate::Handle::sessions).
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}
+
+impl NodeEvent {
+    /// Whether it is kept however slow the reader is.
+    fn must_arrive(&self) -> bool {
+        matches!(self, Self::Session(event)
+            if event.is_terminal() || matches!(event, musig2_proto::Event::LateSignature { .. }))
+    }
+}
+
+/// What happens on a [`Node`](crate::Node), in order; also a [`Stream`]. Ends when the node has stopped and everything was read.
+///
+/// It never holds the node up. `event_capacity` of [`NodeConfig`](crate::NodeConfig) events are held for a slow reader; beyond
+/// it the oldest are dropped, and a [`NodeEvent::Missed`] stands in their place. The ends of sessions (`SessionComplete`,
+/// `SessionAborted`, `LateSignature`) are never dropped: there are at most two for each session, and only
+/// this application creates or joins sessions. Dropping `Events` drops events, and the node runs on.
+#[derive(Debug)]
+pub struct Events {
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl Events {
+    /// The next event; `None` when the node has stopped.
+    pub async fn next(&mut self) -> Option<NodeEvent> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<NodeEvent>> {
+        let mut queue = lock(&self.queue);
+        if let Some(event) = queue.pop() {
+            return Poll::Ready(Some(event));
+        }
+        if queue.closed {
+            return Poll::Ready(None);
+        }
+        queue.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Stream for Events {
+    type Item = NodeEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<NodeEvent>> {
+        self.poll(context)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.queue);
+        queue.abandoned = true;
+        queue.events.clear();
+    }
+}
+
+/// The node's end of [`Events`]. Dropping it ends the stream.
+#[derive(Debug)]
+pub(crate) struct EventSender {
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl EventSender {
+    pub(crate) fn send(&self, event: NodeEvent) {
+        let reader = {
+            let mut queue = lock(&self.queue);
+            queue.push(event);
+            queue.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+impl Drop for EventSender {
+    fn drop(&mut self) {
+        let reader = {
+            let mut queue = lock(&self.queue);
+            queue.closed = true;
+            queue.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+pub(crate) fn channel(capacity: usize) -> (EventSender, Events) {
+    let queue = Arc::new(Mutex::new(Queue { capacity: capacity.max(1), ..Queue::default() }));
+    (EventSender { queue: Arc::clone(&queue) }, Events { queue })
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<NodeEvent>,
+    /// How many of `events` may be dropped; at most `capacity`.
+    droppable: usize,
+    capacity: usize,
+    missed: u64,
+    reader: Option<Waker>,
+    closed: bool,
+    abandoned: bool,
+}
+
+impl Queue {
+    fn push(&mut self, event: NodeEvent) {
+        if self.abandoned {
+            return;
+        }
+        if !event.must_arrive() {
+            if self.droppable == self.capacity
+                && let Some(oldest) = self.events.iter().position(|event| !event.must_arrive())
+            {
+                self.events.remove(oldest);
+                self.droppable -= 1;
+                self.missed += 1;
+            }
+            self.droppable += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    fn pop(&mut self) -> Option<NodeEvent> {
+        if self.missed > 0 {
+            return Some(NodeEvent::Missed { events: std::mem::take(&mut self.missed) });
+        }
+        let event = self.events.pop_front()?;
+        if !event.must_arrive() {
+            self.droppable -= 1;
+        }
+        Some(event)
+    }
+}
+
+/// A reader that panicked leaves the queue whole: every change to it is complete before the lock is given up.
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use musig2_proto::{Event, SessionId};
+
+    fn discovered(session: u8) -> NodeEvent {
+        NodeEvent::Session(Event::SessionDiscovered { session: SessionId::new([session; 32]) })
+    }
+
+    fn complete(session: u8) -> NodeEvent {
+        NodeEvent::Session(Event::SessionComplete {
+            session: SessionId::new([session; 32]),
+            signatures: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_misses_the_oldest_but_no_end_of_a_session() {
+        let (sender, mut events) = channel(2);
+        for event in [complete(1), discovered(2), discovered(3), discovered(4), complete(5), discovered(6)] {
+            sender.send(event);
+        }
+        drop(sender);
+        let mut read = Vec::new();
+        while let Some(event) = events.next().await {
+            read.push(event);
+        }
+        assert_eq!(
+            read,
+            [NodeEvent::Missed { events: 2 }, complete(1), discovered(4), complete(5), discovered(6)]
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_a_reader_that_left() {
+        let (sender, events) = channel(2);
+        sender.send(discovered(1));
+        drop(events);
+        sender.send(complete(2));
+        assert!(lock(&sender.queue).events.is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! Orders to a running node.
+
+use crate::Behaviour;
+use libp2p::PeerId;
+use musig2_proto::{Command, CommandError, Proposal, PublicKey, SessionId, SessionView};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Orders to a running [`Node`](crate::Node). Cheap to clone; the node stops when [`Handle::stop`] is called or the last one is dropped.
+///
+/// Every function waits until the node has carried the order out; orders are carried out one after another, in the order given.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) peer_id: PeerId,
+    pub(crate) public_keys: Arc<[PublicKey]>,
+    pub(crate) orders: mpsc::Sender<Order>,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The core refused it. Nothing changed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The node has stopped.
+    #[error("the node has stopped: start another")]
+    Stopped,
+}
+
+impl Handle {
+    /// The node's network identity.
+    pub fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// The keys the node signs with, in the order they were given to [`Node::start`](crate::Node::start).
+    pub fn public_keys(&self) -> &[PublicKey] {
+        &self.public_keys
+    }
+
+    /// Carries out an order to the core: announce, join, decline, step, abort. What comes of it arrives as events.
+    ///
+    /// # Errors
+    /// Where the core refuses it, and then nothing changed; or the node has stopped.
+    pub async fn execute(&self, command: Command) -> Result<(), HandleError> {
+        Ok(self.ask(|signing| signing.execute(command)).await??)
+    }
+
+    /// Creates a session, which is consent to sign it. Nobody hears of it before [`Command::AnnounceSession`].
+    ///
+    /// # Errors
+    /// Where the core refuses the proposal, or the node has stopped.
+    pub async fn create_session(&self, proposal: Proposal) -> Result<SessionId, HandleError> {
+        Ok(self.ask(|signing| signing.create_session(proposal)).await??)
+    }
+
+    /// A session as it stands; `None` where it is unknown or forgotten.
+    ///
+    /// # Errors
+    /// Where the node has stopped.
+    pub async fn session(&self, session: SessionId) -> Result<Option<SessionView>, HandleError> {
+        self.ask(move |signing| signing.core().session(&session)).await
+    }
+
+    /// All sessions, those that ended a short while ago included.
+    ///
+    /// # Errors
+    /// Where the node has stopped.
+    pub async fn sessions(&self) -> Result<Vec<SessionView>, HandleError> {
+        self.ask(|signing| signing.core().sessions().collect()).await
+    }
+
+    /// Stops the node: sends what is queued (for a second at most), closes all connections, and returns when all is done. Does nothing
+    /// on a stopped node.
+    pub async fn stop(&self) {
+        let (reply, stopped) = oneshot::channel();
+        if self.orders.send(Order::Stop { reply }).await.is_ok() {
+            // An error is a node that stopped for another reason first.
+            let _ = stopped.await;
+        }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Behaviour) -> T + Send + 'static,
+    ) -> Result<T, HandleError> {
+        let (reply, answer) = oneshot::channel();
+        // A caller that has stopped waiting does not undo its order.
+        let question = Box::new(|signing: &mut Behaviour| drop(reply.send(question(signing))));
+        self.orders.send(Order::Ask(question)).await.map_err(|_| HandleError::Stopped)?;
+        answer.await.map_err(|_| HandleError::Stopped)
+    }
+}
+
+/// An order on its way to the node's task.
+pub(crate) enum Order {
+    /// Something to do or to look up, which answers by itself.
+    Ask(Box<dyn FnOnce(&mut Behaviour) + Send>),
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+}

@@ -1,0 +1,60 @@
+//! How bytes travel: TCP with Noise and Yamux, or QUIC; names resolved by DNS.
+
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::{
+    Boxed, DialOpts, ListenerId, OrTransport, PortUse, TransportError, TransportEvent,
+};
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, PeerId, Transport, dns, noise, quic, tcp, yamux};
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub(super) fn build(
+    identity: &Keypair,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
+    let tcp = FromNewPort(tcp::tokio::Transport::new(tcp::Config::default().nodelay(true)))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise::Config::new(identity)?)
+        .multiplex(yamux::Config::default())
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let quic = quic::tokio::Transport::new(quic::Config::new(identity))
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner());
+    Ok(dns::tokio::Transport::system(either)?.boxed())
+}
+
+/// Dials from a new port, whatever the behaviour that dials asks for. Two nodes that dial each other at the same moment from the ports they listen
+/// on would meet as one TCP connection with two initiators, which fails on both sides; every behaviour but ours asks for that.
+struct FromNewPort<T>(T);
+
+impl<T: Transport + Unpin> Transport for FromNewPort<T> {
+    type Output = T::Output;
+    type Error = T::Error;
+    type ListenerUpgrade = T::ListenerUpgrade;
+    type Dial = T::Dial;
+
+    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Self::Error>> {
+        self.0.listen_on(id, address)
+    }
+
+    fn remove_listener(&mut self, id: ListenerId) -> bool {
+        self.0.remove_listener(id)
+    }
+
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<Self::Dial, TransportError<Self::Error>> {
+        self.0.dial(address, DialOpts { port_use: PortUse::New, ..options })
+    }
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<TransportEvent<Self::ListenerUpgrade, Self::Error>> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}

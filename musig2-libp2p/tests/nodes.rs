@@ -1,0 +1,50 @@
+//! Ready-made nodes on loopback finish sessions, however they find one another.
+#![cfg(feature = "node")]
+
+mod signers;
+
+use musig2_libp2p::PeerContact;
+use signers::{QUIC, Signer, TCP, network, sign_together};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_signers_over_tcp_know_one_address_and_finish() {
+    sign_together(network(3, TCP, |config| config).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_signers_over_quic_know_one_address_and_finish() {
+    sign_together(network(3, QUIC, |config| config).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifteen_signers_over_tcp_finish() {
+    sign_together(network(15, TCP, |config| config).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_hash_table_contacts_suffice() {
+    sign_together(network(3, TCP, |config| config.with_dht(false)).await).await;
+}
+
+/// Without gossip and hash table, the proposer is told where the others are.
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_that_the_application_tells_suffice() {
+    for listen in [TCP, QUIC] {
+        let mut signers = network(3, listen, |config| config.with_gossipsub(false).with_dht(false)).await;
+        let contacts = [signers[0].contact().await, signers[1].contact().await];
+        for (signer, contact) in signers.iter().zip(&contacts) {
+            signers[2].knows(signer, contact).await;
+        }
+        sign_together(signers).await;
+    }
+}
+
+/// The proposer knows who the others are and not where.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_without_addresses_is_found_through_the_hash_table() {
+    let signers: Vec<Signer> = network(3, TCP, |config| config.with_gossipsub(false)).await;
+    for signer in &signers[..2] {
+        signers[2].knows(signer, &PeerContact::new(signer.handle.peer_id(), [])).await;
+    }
+    sign_together(signers).await;
+}

@@ -1,0 +1,140 @@
+//! Running `musig2-node`, and reading what it prints as it comes.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
+
+/// Far more than anything here takes: a test that gets here hangs.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The command, with nothing on its standard input.
+pub(crate) fn musig2_node<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_musig2-node"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command to its end.
+pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Finished {
+    let output = musig2_node(arguments).output().expect("the command starts");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// A command that runs with `--json`. Killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    printed: String,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    pub(crate) fn start<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Self {
+        let mut child = musig2_node(arguments).arg("--json").spawn().expect("the command starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, lines) = channel();
+        spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let stderr = child.stderr.take().map(|stderr| spawn(move || read(stderr)));
+        Self { child, lines, printed: String::new(), stderr }
+    }
+
+    /// The next line of this type, or event of this name.
+    pub(crate) fn wait_for(&mut self, kind: &str) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let Ok(line) = line else { panic!("no `{kind}` came ({line:?}); so far: {}", self.printed) };
+            let value: Value = serde_json::from_str(&line).expect("every line is JSON");
+            self.printed.push_str(&line);
+            self.printed.push('\n');
+            if value["type"] == kind || value["event"] == kind {
+                return value;
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&mut self) -> String {
+        self.wait_for("listening")["address"].as_str().expect("an address").into()
+    }
+
+    /// Waits for its own end.
+    pub(crate) fn finish(mut self) -> Finished {
+        let end = Instant::now() + PATIENCE;
+        // Standard output is closed when the process ends.
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.printed.push_str(&line);
+            self.printed.push('\n');
+        }
+        assert!(Instant::now() < end, "still running; so far: {}", self.printed);
+        let status = self.child.wait().expect("it was started");
+        self.finished(status)
+    }
+
+    /// Ends it as a service manager does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(self) -> Finished {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` starts");
+        assert!(sent.success());
+        self.finish()
+    }
+
+    fn finished(&mut self, status: ExitStatus) -> Finished {
+        let stderr = self.stderr.take().map(|reader| reader.join().expect("no panic"));
+        Finished {
+            code: status.code(),
+            stdout: std::mem::take(&mut self.printed),
+            stderr: stderr.unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error is a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Finished {
+    /// The last line of standard output.
+    pub(crate) fn last(&self) -> Value {
+        let line = self.stdout.lines().last().unwrap_or_else(|| panic!("nothing printed: {self:?}"));
+        serde_json::from_str(line).expect("every line is JSON")
+    }
+}
+
+/// Makes a key, and gives its public key.
+pub(crate) fn keygen(file: &Path) -> String {
+    let made = run([OsStr::new("keygen"), OsStr::new("--json"), OsStr::new("--out"), file.as_os_str()]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let line = made.last();
+    assert_eq!(line["type"], "key");
+    line["public_key"].as_str().expect("a key").into()
+}
+
+fn read(mut from: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    // What came before an error is worth showing.
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into()
+}

@@ -1,0 +1,51 @@
+//! Key files.
+
+use crate::child::{keygen, run};
+use std::fs;
+use tempfile::tempdir;
+
+#[test]
+fn a_key_is_never_overwritten() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    keygen(&file);
+    let before = fs::read(&file).expect("a file");
+    let again = run(["keygen", "--out", file.to_str().expect("text")]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("never overwritten"), "{}", again.stderr);
+    assert_eq!(fs::read(&file).expect("a file"), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_is_its_owners_alone_or_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    keygen(&file);
+    assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o7777, 0o600);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("set");
+    let refused = run(["cosign", "--approve", "all", "--key", file.to_str().expect("text")]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("mode 0640") && refused.stderr.contains("chmod 600"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_holds_no_key_is_refused_without_showing_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    for text in ["", "secret!", &"00".repeat(32), &"ff".repeat(32), &"7g".repeat(32), &"77".repeat(99)] {
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+        let refused = run(["cosign", "--approve", "all", "--key", file.to_str().expect("text")]);
+        assert_eq!(refused.code, Some(2), "{text}");
+        assert!(refused.stderr.contains("not a key file"), "{}", refused.stderr);
+        assert!(text.is_empty() || !refused.stderr.contains(text), "{}", refused.stderr);
+    }
+}

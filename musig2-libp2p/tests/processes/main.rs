@@ -1,0 +1,6 @@
+//! The command `musig2-node` as a user runs it: operating-system processes, real sockets, what they print and how they exit.
+
+mod child;
+mod files;
+mod misuse;
+mod sessions;

@@ -1,0 +1,92 @@
+//! What a user mistypes is told in a sentence, with exit code 2 and no panic.
+
+use crate::child::{Running, keygen, musig2_node, run};
+use std::fs;
+use std::io::Read;
+use tempfile::tempdir;
+
+#[test]
+fn every_mistake_is_told_in_a_sentence() {
+    let folder = tempdir().expect("a folder");
+    let path = |file: &str| folder.path().join(file).to_str().expect("text").to_owned();
+    let key = path("a.key");
+    let own = keygen(folder.path().join("a.key").as_ref());
+    let other = keygen(folder.path().join("b.key").as_ref());
+    let message = "07".repeat(32);
+    let off_curve = format!("02{}", "ff".repeat(32));
+    let rules = path("rules");
+    fs::write(&rules, "signer any\nmessage 07\n").expect("written");
+    let missing = path("missing");
+    let many: Vec<_> =
+        (0..15).map(|number| keygen(folder.path().join(number.to_string()).as_ref())).collect();
+
+    let propose = |more: &[&str]| {
+        let mut arguments = vec!["propose".to_owned(), "--key".into(), key.clone()];
+        arguments.extend(more.iter().map(ToString::to_string));
+        arguments
+    };
+    let mut too_many = propose(&["--message", &message, "--listen", "/ip4/127.0.0.1/tcp/0", "--signer"]);
+    too_many.extend(many);
+    let cases = [
+        (propose(&["--signer", "02ab", "--message", &message]), "expected 66 hex digits, got 4 characters"),
+        (propose(&["--signer", &off_curve, "--message", &message]), "not a point on secp256k1"),
+        (propose(&["--signer", &other, "--message", "0707"]), "expected 64 hex digits, got 4 characters"),
+        (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "character 2 is not a hex digit"),
+        (propose(&["--signer", &own, "--message", &message]), "your own key is the only signer"),
+        (propose(&["--signer", &other, &other, "--message", &message]), "is given twice"),
+        (
+            propose(&["--signer", &other, "--message", &message, "--bootstrap", "localhost:1"]),
+            "not a libp2p address",
+        ),
+        (propose(&["--signer", &other, "--message", &message, "--timeout", "0"]), "0 is not in 1..="),
+        (too_many, "16 signers, and at most 15 are allowed"),
+        (vec!["cosign".into(), "--approve".into(), "all".into(), "--key".into(), missing.clone()], "keygen"),
+        (vec!["cosign".into(), "--key".into(), key.clone()], "standard input is not a terminal"),
+        (
+            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), rules],
+            "rules, line 2: `07`",
+        ),
+        (
+            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), missing.clone()],
+            "`all`, `ask`",
+        ),
+        (vec!["verify".into(), missing], "cannot read"),
+        (vec!["demo".into(), "--signers".into(), "1".into()], "1 is not in 2..="),
+    ];
+    for (arguments, expected) in cases {
+        let told = run(&arguments);
+        assert_eq!(told.code, Some(2), "{arguments:?}: {told:?}");
+        assert!(told.stderr.contains(expected), "{arguments:?}: {}", told.stderr);
+        assert!(!told.stderr.contains("panicked"), "{arguments:?}: {}", told.stderr);
+        assert_eq!(told.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on_ends_the_command() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    keygen(&file);
+    let key = file.to_str().expect("text");
+    let mut first =
+        Running::start(["cosign", "--approve", "all", "--key", key, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+    let address = first.address();
+    let taken = address.split("/p2p/").next().expect("an address");
+    // In use; no address of this machine (RFC 5737); no transport there is.
+    for unusable in [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"] {
+        let second =
+            Running::start(["cosign", "--approve", "all", "--key", key, "--listen", unusable]).finish();
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(second.stderr.contains(unusable), "{second:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_reason_to_panic() {
+    let mut child = musig2_node(["demo", "--json"]).spawn().expect("the command starts");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+    assert_eq!(child.wait().expect("it was started").code(), Some(1));
+    assert_eq!(stderr, "");
+}
