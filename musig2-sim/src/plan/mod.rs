@@ -2,16 +2,18 @@
 //! and compared, and the same plan always gives the same run.
 
 mod crash;
+mod error;
 mod seeded;
 mod session;
 
 pub use crash::{Crash, CrashMoment};
+pub use error::PlanError;
 pub use session::SessionPlan;
 
 use crate::chance::Probability;
 use crate::network::{Latency, Network, NodeId, Partition};
 use crate::time::Micros;
-use musig2_proto::{Config, ConfigError};
+use musig2_proto::Config;
 use serde::{Deserialize, Serialize};
 
 /// Everything that happens in a [`World`](crate::World). Written by a test with the `with_*` functions, or drawn by
@@ -88,44 +90,6 @@ impl Default for Answer {
     fn default() -> Self {
         Self::AT_ONCE
     }
-}
-
-/// Why a plan cannot be carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// More nodes than there are numbers.
-    #[error("{0} nodes, and at most {max} can be numbered", max = u16::MAX)]
-    TooManyNodes(usize),
-    /// A session names a node that there is not.
-    #[error("session {session} names {node}, and there are only {nodes}")]
-    NoSuchNode {
-        /// Which session, from 0.
-        session: usize,
-        /// The node it names.
-        node: NodeId,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-    /// A crash is to happen to a node that there is not.
-    #[error("{node} is to crash, and there are only {nodes}")]
-    NoSuchNodeToCrash {
-        /// The node.
-        node: NodeId,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-    /// A session's coordinator is not one of its signers.
-    #[error("session {session}: its coordinator, {coordinator}, is not one of its signers")]
-    CoordinatorNotSigner {
-        /// Which session, from 0.
-        session: usize,
-        /// Its coordinator.
-        coordinator: NodeId,
-    },
-    /// The nodes' configuration contradicts itself.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
 }
 
 impl Plan {

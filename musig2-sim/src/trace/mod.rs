@@ -44,6 +44,11 @@ pub enum Action {
     Crashed,
     /// It came back with an empty disk.
     Restarted,
+    /// Its clock was set.
+    ClockSet {
+        /// So many milliseconds ahead of the true one.
+        ahead: i64,
+    },
     /// Its application, or the test, ordered something.
     Ordered(Command),
     /// The node refused the order.

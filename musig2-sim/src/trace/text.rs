@@ -24,6 +24,7 @@ impl fmt::Display for Action {
             Self::Started => f.write_str("starts"),
             Self::Crashed => f.write_str("CRASHES"),
             Self::Restarted => f.write_str("starts again with an empty disk"),
+            Self::ClockSet { ahead } => write!(f, "has its clock set {ahead} ms ahead"),
             Self::Ordered(command) => write_command(command, f),
             Self::Refused(error) => write!(f, "refuses: {error}"),
             Self::Ticked => f.write_str("ticks"),

@@ -16,7 +16,7 @@ use crate::oracle::{self, Engine, Violation};
 use crate::plan::{CrashMoment, Plan, PlanError};
 use crate::queue::{Happening, Queue};
 use crate::time::Micros;
-use crate::trace::Trace;
+use crate::trace::{Action, Trace};
 use host::Host;
 use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
 
@@ -151,6 +151,16 @@ impl<C: Engine> World<C> {
     /// Where the node has not started, or refuses.
     pub fn command(&mut self, node: NodeId, command: Command) -> Result<(), OrderError> {
         self.order(node, command)
+    }
+
+    /// Sets a node's clock so many milliseconds ahead of the true one; behind it, where negative. A crash leaves it as it is.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn set_clock(&mut self, node: NodeId, ahead: i64) {
+        self.hosts[node.as_usize()].clock_ahead = ahead;
+        self.note(node, Action::ClockSet { ahead });
+        self.schedule_wake(node);
     }
 
     /// Checks everything that must hold of a run once it is quiet.

@@ -244,10 +244,9 @@ impl<C: Engine> World<C> {
     }
 
     /// Sees to it that the node is woken at its deadline as it is now.
-    fn schedule_wake(&mut self, node: NodeId) {
-        let deadline = self.node(node).and_then(musig2_proto::Node::next_deadline);
-        let wake = deadline.map(|deadline| Micros::from_timestamp(deadline).max(self.now));
+    pub(super) fn schedule_wake(&mut self, node: NodeId) {
         let host = &mut self.hosts[node.as_usize()];
+        let wake = host.deadline().map(|deadline| deadline.max(self.now));
         if host.wake == wake {
             return;
         }
