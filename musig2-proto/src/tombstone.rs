@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Offence};
-use crate::ids::{Contact, SignerIndex, Source};
+use crate::ids::{SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
 use crate::time::Timestamp;
@@ -25,8 +25,8 @@ pub(crate) struct Tombstone {
     announcement: Option<Announcement>,
     /// The aborts that ended it, with their joins.
     last_words: Vec<Arc<Filed>>,
-    /// Which signers were told after a hello, and where.
-    greeted: BTreeMap<SignerIndex, Contact>,
+    /// Which signers' hellos were answered, and what time they told.
+    greeted: BTreeMap<SignerIndex, Timestamp>,
 }
 
 impl Tombstone {
@@ -53,11 +53,11 @@ impl Tombstone {
         self.announcement.as_ref()
     }
 
-    /// Tells a signer that may have forgotten how it ended, once for each contact.
+    /// Tells a signer that may have forgotten how it ended.
     pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
         let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return };
-        let known = self.greeted.insert(signer, hello.contact.clone());
-        if known.as_ref() != Some(&hello.contact) {
+        if hello.is_after(self.greeted.get(&signer)) {
+            self.greeted.insert(signer, hello.time);
             self.answer(cx, &Destination::Contact(hello.contact.clone()), true);
         }
     }

@@ -66,6 +66,10 @@ impl Task {
         // A session announced before this node knows its own addresses would not tell them.
         self.update_contact();
         self.drive_until(LISTENING, |task| task.silent_listeners.is_empty()).await;
+        // Whatever this node forgot by stopping, those who remember can tell it.
+        if let Err(error) = self.swarm.behaviour_mut().signing.execute(Command::SayHello) {
+            tracing::warn!(%error, "could not say hello");
+        }
 
         let reply = self.serve(&mut orders).await;
 

@@ -104,7 +104,7 @@ impl Crypto for K256 {
     }
 
     fn round(keys: &KeyAggContext, nonce: &AggregateNonce, message: &Message) -> Option<Round> {
-        let nonce = AggNonce::from_bytes(nonce.as_bytes()).ok()?;
+        let nonce = parse_aggregate(nonce)?;
         Some(Round { keys: keys.clone(), nonce, message: *message })
     }
 
@@ -157,11 +157,28 @@ impl Crypto for K256 {
 }
 
 fn parse_key(key: &PublicKey) -> Option<Point> {
-    Point::from_slice(key.as_bytes()).ok()
+    Point::from_slice(key.as_bytes()).ok().filter(|_| is_compressed(key.as_bytes()))
 }
 
 fn parse_nonce(nonce: &PublicNonce) -> Option<PubNonce> {
-    PubNonce::from_bytes(nonce.as_bytes()).ok()
+    let compressed = halves(nonce.as_bytes()).all(is_compressed);
+    PubNonce::from_bytes(nonce.as_bytes()).ok().filter(|_| compressed)
+}
+
+/// Where a half is infinity, it is 33 zeros (BIP327 cpoint_ext).
+fn parse_aggregate(nonce: &AggregateNonce) -> Option<AggNonce> {
+    let encoded =
+        halves(nonce.as_bytes()).all(|half| is_compressed(half) || half.iter().all(|&byte| byte == 0));
+    AggNonce::from_bytes(nonce.as_bytes()).ok().filter(|_| encoded)
+}
+
+/// BIP327 cpoint. The `k256` crate takes SEC 1's compact form (0x05) as well, which libsecp256k1 refuses.
+fn is_compressed(point: &[u8]) -> bool {
+    matches!(point.first(), Some(2 | 3))
+}
+
+fn halves(nonce: &[u8; 66]) -> impl Iterator<Item = &[u8]> {
+    nonce.chunks(33)
 }
 
 fn parse_partial(partial: &PartialSignature) -> Option<musig2::PartialSignature> {

@@ -1,23 +1,22 @@
 //! How boards converge: each own statement is pushed once to each signer in reach; what others cannot deliver is passed on; who
 //! is unfinished asks for what is missing, and whoever is asked answers.
 
+use super::link::Heard;
 use super::{Outcome, Session};
 use crate::board::Filed;
 use crate::bytes::Signature;
-use crate::config::{Config, Topology};
-use crate::contacts::ContactBook;
+use crate::config::Topology;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::Destination;
-use crate::ids::{Contact, SignerIndex, Source};
+use crate::ids::{SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
-use crate::wire::frame::{BoardDigest, Have, Request};
+use crate::wire::frame::{Have, Request};
 use crate::wire::hello::HelloContent;
-use crate::wire::statement::{Body, StatementHash};
+use crate::wire::statement::Body;
 use rand_core::CryptoRng;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// After so many polls in vain a hub's signer asks those it awaits, and any other, directly, so that a coordinator that withholds starves nobody.
@@ -35,103 +34,7 @@ struct Letter {
     signatures: Option<Vec<Signature>>,
 }
 
-/// What this node knows of another signer's node.
-#[derive(Debug, Default)]
-pub(crate) struct Link {
-    /// Where its frames last came from, by its own word.
-    source: Option<Source>,
-    /// Where a new statement of its own last came from.
-    located: Option<Source>,
-    /// What it last said it holds.
-    have: Option<Have>,
-    /// What has been sent to it unasked.
-    sent: BTreeSet<StatementHash>,
-    /// The announcement has been sent to it.
-    introduced: bool,
-    /// Its last hello.
-    hello: Option<Heard>,
-    /// What it was sent after a hello, and where.
-    greeted: Option<(Contact, BoardDigest)>,
-}
-
-/// A hello: when it came, when it was said, where its signer is.
-#[derive(Debug)]
-struct Heard {
-    arrived: Timestamp,
-    said: Timestamp,
-    contact: Contact,
-}
-
-impl Link {
-    pub(super) fn note(&mut self, from: &Source, have: &Have) {
-        if self.have.as_ref().is_none_or(|known| have.is_newer_than(known)) {
-            self.source = Some(from.clone());
-            self.have = Some(have.clone());
-        }
-    }
-
-    pub(super) fn locate(&mut self, from: &Source) {
-        self.located = Some(from.clone());
-    }
-
-    /// Whether its frames last came from there, by its own word.
-    pub(super) fn is_at(&self, source: &Source) -> bool {
-        self.source.as_ref() == Some(source)
-    }
-}
-
 impl<C: Crypto> Session<C> {
-    /// Where to send what a signer is to get: to its contact, else back to where it spoke from.
-    fn route(&self, contacts: &ContactBook, signer: SignerIndex) -> Option<Destination> {
-        let located = || self.links.get(signer.as_usize())?.located.clone();
-        let contact = self.contact(contacts, signer).cloned();
-        contact.map(Destination::Contact).or_else(|| located().map(Destination::Source))
-    }
-
-    /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
-    /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
-    fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
-        // Of several lives, the one that takes part; of those, the one that was heard of last.
-        let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
-        let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, join));
-        let joined = joined.filter(|(_, join)| alive.is_none_or(|boot| join.boot == boot));
-        let joined = joined.map(|(arrived, join)| (arrived, &join.contact));
-        let heard = self.links.get(signer.as_usize()).and_then(|link| link.hello.as_ref());
-        let heard = heard.map(|heard| (heard.arrived, &heard.contact));
-        let joined = joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
-        let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
-        let announced = || self.announcement.as_ref()?.contact(signer);
-        let some = |contact: &&Contact| !contact.as_bytes().is_empty();
-        let own_word = || announced().filter(|_| signer == self.agreement.manifest.coordinator());
-        joined
-            .filter(some)
-            .or_else(|| own_word().filter(some))
-            .or_else(|| known().filter(some))
-            .or_else(|| announced().filter(some))
-    }
-
-    fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
-        let me = self.me;
-        self.agreement.manifest.indices().filter(move |&signer| signer != me)
-    }
-
-    fn is_hub_signer(&self, config: &Config) -> bool {
-        config.topology == Topology::Hub && !self.is_coordinator()
-    }
-
-    fn with_contact(&self, contacts: &ContactBook) -> Vec<SignerIndex> {
-        self.others().filter(|&signer| self.contact(contacts, signer).is_some()).collect()
-    }
-
-    /// To whom this node sends by itself: in a hub, to the coordinator alone.
-    fn in_reach(&self, config: &Config, contacts: &ContactBook) -> Vec<SignerIndex> {
-        let mut signers = self.with_contact(contacts);
-        if self.is_hub_signer(config) {
-            signers.retain(|&signer| signer == self.agreement.manifest.coordinator());
-        }
-        signers
-    }
-
     /// What this node holds, for the head of a frame; `None` before it joined. `known` is what it came to earlier in the same call.
     fn have<R>(&mut self, cx: &Context<'_, R>, known: &mut Option<Have>) -> Option<Have> {
         self.timing.sequence += 1;
@@ -343,20 +246,15 @@ impl<C: Crypto> Session<C> {
         send(cx, &Destination::Source(to.clone()), parcel);
     }
 
-    /// A signer says where it is and that it may have forgotten: it is sent everything, once for each contact and board.
+    /// A signer says where it is and that it may have forgotten: it is sent everything.
     pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
         let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
         let (Some(signer), Some(announcement)) = (signer, self.announcement.clone()) else { return };
-        let greeting = Some((hello.contact.clone(), self.board.digest()));
         let Some(link) = self.links.get_mut(signer.as_usize()) else { return };
-        if link.hello.as_ref().is_some_and(|heard| hello.time <= heard.said) {
+        if !hello.is_after(link.hello.as_ref().map(|heard| &heard.said)) {
             return;
         }
         link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
-        if link.greeted == greeting || hello.contact.as_bytes().is_empty() {
-            return;
-        }
-        link.greeted = greeting;
         let statements =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(author, None)).collect();
         let have = self.have(cx, &mut None);

@@ -7,12 +7,14 @@
 //! | `round.rs` | an attempt with all its nonces: transcript, signing, aggregation |
 //! | `advance.rs` | from what is on the board to the next step, until there is none |
 //! | `receive.rs` | what a frame brings |
+//! | `link.rs` | where the other signers are, and what each is known to hold |
 //! | `converge.rs` | what is sent to whom: push once, relay, poll, answer |
 //! | `timing.rs` | deadlines, stalls, polls, announcements |
 
 mod advance;
 mod converge;
 mod life;
+mod link;
 mod receive;
 mod round;
 mod timing;
@@ -33,8 +35,8 @@ use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
 use crate::wire::evidence::Proof;
 use advance::Milestones;
-use converge::Link;
 use life::Life;
+use link::Link;
 use rand_core::CryptoRng;
 use round::Round;
 use std::collections::BTreeSet;

@@ -6,9 +6,13 @@ use crate::crypto::Crypto;
 use crate::hash::{TaggedHash, signed_message};
 use crate::ids::Contact;
 use crate::time::Timestamp;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 const DOMAIN: &str = "musig2-proto/hello";
+
+/// Hellos of one signer are answered so far apart, by the time that they tell.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// "I am here, and may have forgotten": under the signer's signature, which is BIP340's over 64 bytes: the hash of the
 /// domain, then the tagged hash of version and content.
@@ -29,6 +33,14 @@ pub struct HelloContent {
     pub contact: Contact,
     /// When, by its own clock.
     pub time: Timestamp,
+}
+
+impl HelloContent {
+    /// Whether it is to be answered after one that told this time: an answer may be lost, so each is, but a second apart.
+    pub(crate) fn is_after(&self, last: Option<&Timestamp>) -> bool {
+        let reachable = !self.contact.as_bytes().is_empty();
+        reachable && last.is_none_or(|last| self.time >= last.saturating_add(PAUSE))
+    }
 }
 
 impl Hello {

@@ -1,0 +1,302 @@
+//! What was once possible: each of these failed before it was mended.
+
+mod common;
+
+use common::{Room, contact, source};
+use core::cell::Cell;
+use core::time::Duration;
+use musig2_proto::wire::frame::{Frame, Have};
+use musig2_proto::{
+    AbortCause, Audience, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item,
+    ManifestError, Message, Node, Offence, Output, Phase, PlainTweak, Proposal, SecretKey, Stepping, Tweak,
+    TweakError, TweakKind, TweakScalar,
+};
+use std::rc::Rc;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A switch for what is lost, to be thrown while the room is in use.
+fn cut(room: &mut Room, lost: impl Fn(usize, usize) -> bool + 'static) -> Rc<Cell<bool>> {
+    let switch = Rc::new(Cell::new(false));
+    let seen = switch.clone();
+    room.lost = Box::new(move |from, to| seen.get() && lost(from, to));
+    switch
+}
+
+fn forget(room: &mut Room, node: usize, config: &Config) {
+    room.nodes[node] = Node::new(config.clone()).unwrap();
+    room.nodes[node].add_key(&SecretKey::new([node as u8 + 1; 32])).unwrap();
+    room.execute(node, Command::SetContact(contact(node)));
+    room.events[node].clear();
+}
+
+/// The announcement of a session of `items` by a stranger, with the room's first node as a co-signer.
+fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
+    let config =
+        Config::default().with_raw_tweaks_allowed(true).with_max_items(4096).with_max_frame_size(1 << 21);
+    let mut stranger: Node = Node::new(config).unwrap();
+    let key = stranger.add_key(&SecretKey::new(secret)).unwrap();
+    let proposal = items.into_iter().fold(Proposal::new([key, room.keys[0]]), Proposal::with_item);
+    let created = stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!() };
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let announced = stranger.execute(room.now, &mut room.rng, announce).unwrap();
+    announced
+        .into_iter()
+        .find_map(|output| match output {
+            Output::Publish(bytes) => Some(bytes),
+            _ => None,
+        })
+        .unwrap()
+}
+
+fn hear(room: &mut Room, bytes: Vec<u8>) -> Option<Offence> {
+    let known = room.reports[0].len();
+    room.handle(0, Input::Announcement { from: source(9), bytes });
+    room.reports[0].get(known).map(|report| report.offence.clone())
+}
+
+#[test]
+fn tweaks_that_take_long_are_refused_before_any_is_applied() {
+    let mut room = Room::new(1, &Config::default());
+    let long =
+        || Tweak::Bip32 { chain_code: ChainCode::BIP328, path: DerivationPath::new(vec![1; 16]).unwrap() };
+    let item = |tweaks| Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
+    let items = vec![item((0..8).map(|_| long()).collect()); 9];
+    let bytes = of_a_stranger(&mut room, [40; 32], items);
+    let refused = hear(&mut room, bytes);
+    assert_eq!(refused, Some(Offence::Manifest(ManifestError::TooManyTweaks { got: 1152, max: 1024 })));
+    let raw = Tweak::Raw(PlainTweak { kind: TweakKind::Plain, scalar: TweakScalar::new([1; 32]) });
+    let bytes = of_a_stranger(&mut room, [40; 32], vec![item(vec![long()]), item(vec![raw])]);
+    let refused = hear(&mut room, bytes);
+    let raw = ManifestError::Tweak { item: 1, error: TweakError::Raw };
+    assert_eq!(refused, Some(Offence::Manifest(raw)));
+}
+
+#[test]
+fn strangers_leave_room_for_those_this_node_knows() {
+    let mut room = Room::new(2, &Config::default());
+    room.propose();
+    room.settle();
+    room.join = false;
+    for number in 0..40 {
+        let bytes = of_a_stranger(&mut room, [100 + number; 32], vec![Item::new(Message::new([1; 32]))]);
+        assert_eq!(hear(&mut room, bytes), (number >= 32).then_some(Offence::NoRoom));
+    }
+    let session = room.create(1, room.proposal(1));
+    room.execute(1, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    assert!(room.nodes[0].session(&session).is_some());
+}
+
+#[test]
+fn declined_sessions_leave_nothing_but_their_names() {
+    let mut room = Room::new(1, &Config::default());
+    room.join = false;
+    for number in 0..200 {
+        let bytes = of_a_stranger(&mut room, [number + 50; 32], vec![Item::new(Message::new([1; 32]))]);
+        hear(&mut room, bytes.clone());
+        let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
+        room.execute(0, Command::DeclineSession { session });
+        hear(&mut room, bytes);
+        assert_eq!(room.nodes[0].sessions().count(), 0);
+        room.now = room.now.saturating_add(seconds(1));
+    }
+}
+
+#[test]
+fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
+    let mut room = Room::new(3, &Config::default());
+    // Node 2 can only be answered, so node 0 must bring it what it lacks by itself.
+    let session = room.propose();
+    let cut = cut(&mut room, |from, to| from == 0 && to == 2);
+    cut.set(true);
+    room.settle();
+    // Someone says in the name of each that it holds everything, and always will.
+    let real = room.frames.iter().find_map(|(_, _, bytes)| {
+        let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
+        frame.have
+    });
+    let real = real.unwrap();
+    let all = musig2_proto::wire::bitmap::Bitmap::new(3, (0..3).map(musig2_proto::SignerIndex::new));
+    for signer in 0..3 {
+        let boots: Vec<_> = room
+            .frames
+            .iter()
+            .filter_map(|(_, _, bytes)| postcard::from_bytes::<Frame>(&bytes[1..]).unwrap().have)
+            .filter(|have| have.signer.get() == signer)
+            .map(|have| have.boot)
+            .collect();
+        for boot in boots {
+            let have = Have {
+                signer: musig2_proto::SignerIndex::new(signer),
+                boot,
+                sequence: u64::MAX,
+                joins: all.clone(),
+                nonces: all.clone(),
+                partials: all.clone(),
+                reach: all.clone(),
+                ..real.clone()
+            };
+            let frame = Frame {
+                session,
+                request: musig2_proto::wire::frame::Request::Nothing,
+                have: Some(have),
+                announcement: None,
+                statements: musig2_proto::wire::bounded::List::empty(),
+                signatures: None,
+            };
+            let bytes = [&[1][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+            for node in 0..3 {
+                room.handle(node, Input::Frame { from: source(77), bytes: bytes.clone() });
+            }
+        }
+    }
+    cut.set(false);
+    room.pass(seconds(30));
+    for node in 0..3 {
+        assert!(room.is_complete(node), "{node}: {:?}", room.nodes[node].session(&session));
+    }
+}
+
+#[test]
+fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
+    let config = Config::default().with_stepping(Stepping::Manual);
+    let mut room = Room::new(3, &config);
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    // Node 1 forgets, and joins again; for a few seconds nothing that it says arrives.
+    let cut = cut(&mut room, |from, _| from == 1);
+    forget(&mut room, 1, &config);
+    cut.set(true);
+    while room.nodes[1].session(&session).is_none() {
+        room.pass(seconds(1));
+    }
+    room.execute(1, Command::JoinSession { session });
+    room.execute(2, Command::JoinSession { session });
+    for node in 0..3 {
+        room.execute(node, Command::ShareNonces { session });
+    }
+    room.pass(seconds(4));
+    cut.set(false);
+    for _ in 0..8 {
+        room.pass(seconds(5));
+        for node in 0..3 {
+            // Refused where it is too early, or done.
+            let _ = room.try_execute(node, Command::ShareNonces { session });
+            let _ = room.try_execute(node, Command::SharePartialSignatures { session });
+            let _ = room.try_execute(node, Command::FinalizeSession { session });
+        }
+    }
+    for node in 0..3 {
+        assert!(room.is_complete(node), "{:?}", room.nodes[node].session(&session));
+    }
+}
+
+#[test]
+fn others_announce_where_the_coordinator_no_longer_does() {
+    let mut room = Room::new(3, &Config::default());
+    room.lost = Box::new(|_, to| to == 2);
+    room.propose();
+    room.settle();
+    room.nodes[0] = Node::new(Config::default()).unwrap();
+    room.lost = Box::new(|_, _| false);
+    room.pass(seconds(10));
+    assert_eq!(room.nodes[2].sessions().count(), 1);
+}
+
+#[test]
+fn a_finished_signer_without_a_contact_is_asked_where_it_spoke_from() {
+    let mut room = Room::new(2, &Config::default());
+    room.execute(1, Command::SetContact(Contact::default()));
+    let cut = cut(&mut room, |from, _| from == 1);
+    room.propose();
+    while !room.is_complete(1) {
+        if !room.step() {
+            room.pass(Duration::from_millis(250));
+        }
+        // What it sends at the end is lost.
+        cut.set(room.is_complete(1));
+    }
+    room.settle();
+    cut.set(false);
+    room.pass(seconds(30));
+    assert!(room.is_complete(0), "{:?}", room.events[0]);
+}
+
+#[test]
+fn what_the_application_says_of_a_contact_counts_for_more_than_what_was_met() {
+    let mut room = Room::new(2, &Config::default());
+    room.propose();
+    room.settle();
+    let signer = room.keys[1];
+    room.execute(0, Command::AddContact { signer, contact: contact(77) });
+    let before = room.frames.len();
+    room.lost = Box::new(|_, _| true);
+    room.propose();
+    assert!(room.frames.len() > before);
+    assert!(room.frames[before..].iter().all(|(_, to, _)| *to == 77));
+}
+
+#[test]
+fn who_ran_out_of_time_does_not_take_back_what_it_released() {
+    let impatient = Config::default().with_partial_sig_timeout(seconds(2));
+    let mut room = Room::new(3, &Config::default());
+    forget(&mut room, 1, &impatient);
+    room.propose();
+    let cut = cut(&mut room, |_, _| true);
+    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        room.step();
+    }
+    cut.set(true);
+    room.pass(seconds(5));
+    let timed_out = AbortCause::TimedOut { phase: Phase::PartialSignatures, awaiting: Vec::new() };
+    let [Event::SessionAborted { cause, released: true, .. }] = room.ends(1)[..] else {
+        panic!("{:#?}", room.events[1])
+    };
+    assert_eq!(core::mem::discriminant(cause), core::mem::discriminant(&timed_out));
+    cut.set(false);
+    room.pass(seconds(30));
+    for node in [0, 2] {
+        assert!(room.is_complete(node), "{:?}", room.events[node]);
+    }
+}
+
+#[test]
+fn pauses_that_would_overflow_or_never_pass_are_refused() {
+    for config in [
+        Config::default().with_poll_interval(Duration::MAX),
+        Config::default().with_announce_interval(Duration::MAX),
+        Config::default().with_max_join_poll_interval(Duration::ZERO),
+        Config::default().with_announce_instead(Duration::ZERO),
+    ] {
+        assert!(Node::<musig2_proto::DefaultCrypto>::new(config).is_err());
+    }
+}
+
+#[test]
+fn a_clock_set_back_by_an_hour_stops_nothing() {
+    let mut room = Room::new(3, &Config::default());
+    let cut = cut(&mut room, |_, _| true);
+    room.propose();
+    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        room.step();
+    }
+    cut.set(true);
+    room.pass(seconds(8));
+    cut.set(false);
+    room.now = room.now.saturating_sub(seconds(3600));
+    // A node hears of the time when it is called: an adapter's timer runs by another clock.
+    for node in 0..3 {
+        room.handle(node, Input::Tick);
+    }
+    room.pass(seconds(20));
+    for node in 0..3 {
+        assert!(room.is_complete(node), "{:?}", room.events[node]);
+    }
+}
