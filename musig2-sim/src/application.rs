@@ -3,9 +3,9 @@
 use crate::plan::{Answer, NodePlan};
 use crate::time::Micros;
 use musig2_proto::{Command, CommandError, Event, Report, SessionId, Stepping};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What one node's application did and was told. Bounded by the plan's `step_limit`: each entry was a step.
+/// What one node's application did and was told, from one start of the node to its crash. Bounded by the plan's `step_limit`: each entry was a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Application {
@@ -19,13 +19,25 @@ pub struct Application {
     pub approved: BTreeSet<SessionId>,
     /// Those of them that have not ended here.
     pub open: BTreeSet<SessionId>,
+    /// Those that a crash made the node forget and that have not ended here since, with the end of their time.
+    pub forgotten: BTreeMap<SessionId, Micros>,
+    /// The announcement of each session announced or joined here: the one thing that a crash does not take. Only used
+    /// where the plan says that this application [resumes](NodePlan::resumes).
+    pub kept: BTreeMap<SessionId, Vec<u8>>,
 }
 
 impl Application {
     /// Notes that the node carried out an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
-        if let Command::JoinSession { session } = command {
-            self.approve(*session);
+        match command {
+            Command::JoinSession { session } => self.approve(*session),
+            Command::ResumeSession { announcement } => {
+                let resumed = self.kept.iter().find(|(_, kept)| *kept == announcement);
+                if let Some(session) = resumed.map(|(session, _)| *session) {
+                    self.approve(session);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -54,6 +66,7 @@ impl Application {
             }
             event if event.is_terminal() => {
                 self.open.remove(&session);
+                self.forgotten.remove(&session);
                 (Answer::Never, None)
             }
             _ => (Answer::Never, None),
@@ -70,6 +83,18 @@ impl Application {
         if self.terminal(&session).is_none() {
             self.open.insert(session);
         }
+    }
+
+    /// Notes that its node crashed, and when each of the node's sessions would have been over.
+    pub(crate) fn forget(&mut self, expiries: &BTreeMap<SessionId, Micros>) {
+        let approved = self.approved.iter().filter_map(|id| Some((*id, *expiries.get(id)?)));
+        self.forgotten.extend(approved);
+        self.open.clear();
+    }
+
+    /// What is left when its node comes back.
+    pub(crate) fn next_life(&self) -> Self {
+        Self { forgotten: self.forgotten.clone(), kept: self.kept.clone(), ..Self::default() }
     }
 
     /// When and how a session ended here, where it has.

@@ -20,10 +20,10 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Answer`] |
+//! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
 //! | run it | [`World`], [`RunError`] |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
-//! | know whether it was right | [`World::check`], [`Violation`], [`Judge`] |
+//! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
 //!
 //! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed, the kind of decision, the link, and
 //! how many messages went over that link before. Nothing is "the next draw": taking one fault out of a plan leaves the fate of every
@@ -45,8 +45,10 @@ mod world;
 pub use application::Application;
 pub use chance::Probability;
 pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
-pub use oracle::{Bip340, Engine, Judge, NoOutputKey, Progress, Violation};
-pub use plan::{Answer, NodePlan, Plan, PlanError, SessionPlan};
+pub use oracle::{
+    Bip340, Challenge, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Progress, Recording, Violation,
+};
+pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, SessionPlan};
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use world::{Counters, OrderError, RunError, World};

@@ -11,11 +11,18 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Happening {
     Start(NodeId),
+    /// A node crashes, where it is running, and comes back after this time.
+    Crash(NodeId, Micros),
+    Restart(NodeId),
     /// The plan's session of this number is proposed.
     Propose(usize),
     Arrive(Arrival),
-    /// A node's application orders something.
-    Order(NodeId, Command),
+    /// A node's application orders something. Void where the node has had more starts by then.
+    Order {
+        node: NodeId,
+        starts: u64,
+        command: Command,
+    },
     PeerLost {
         node: NodeId,
         peer: NodeId,

@@ -5,7 +5,8 @@ use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Two groups of nodes that cannot reach each other for a time: what one sends to the other in it is lost. Nodes in
+/// Two groups of nodes that cannot reach each other for a time: what one sends to the other in it is lost, both ways
+/// unless it is [one-way](Partition::one_way). Nodes in
 /// neither group reach everyone, and carry gossip from one to the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -21,6 +22,8 @@ pub struct Partition {
     /// How long the transport takes to notice and to say so with `Input::PeerLost`; it then also says
     /// `Input::PeerConnected` when the partition is over. `None`: it never notices.
     pub noticed_after: Option<Micros>,
+    /// Only what the first group sends to the second is lost.
+    pub one_way: bool,
 }
 
 impl Partition {
@@ -32,6 +35,7 @@ impl Partition {
             from: Micros::ZERO,
             until: Micros::new(u64::MAX),
             noticed_after: None,
+            one_way: false,
         }
     }
 
@@ -47,9 +51,15 @@ impl Partition {
         Self { noticed_after: Some(delay), ..self }
     }
 
+    /// Losing only what the first group sends to the second.
+    #[must_use]
+    pub fn one_way(self) -> Self {
+        Self { one_way: true, ..self }
+    }
+
     fn separates(&self, from: NodeId, to: NodeId) -> bool {
         let across = |one: &BTreeSet<_>, other: &BTreeSet<_>| one.contains(&from) && other.contains(&to);
-        across(&self.one, &self.other) || across(&self.other, &self.one)
+        across(&self.one, &self.other) || (!self.one_way && across(&self.other, &self.one))
     }
 
     pub(super) fn cuts(&self, at: Micros, from: NodeId, to: NodeId) -> bool {

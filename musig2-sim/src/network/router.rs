@@ -199,6 +199,9 @@ mod tests {
         assert_ne!(gossip(&network), Fate::Cut, "the third node carries it");
         let all = Partition::new([ALICE], [BOB, NodeId::new(2)]);
         assert_eq!(gossip(&Network { partitions: vec![all], ..Network::default() }), Fate::Cut);
+        let one_way =
+            Network { partitions: vec![Partition::new([ALICE], [BOB]).one_way()], ..Network::default() };
+        assert!(cut(&one_way, from, ALICE, BOB) && !cut(&one_way, from, BOB, ALICE));
         let healed = Network { heals_at: Some(Micros::from_secs(2)), ..network };
         assert!(cut(&healed, Micros::from_millis(1_999), ALICE, BOB));
         assert!(!cut(&healed, Micros::from_secs(2), ALICE, BOB));

@@ -4,21 +4,25 @@ use super::{Engine, Judge, Progress, Violation};
 use crate::network::NodeId;
 use crate::plan::Answer;
 use crate::world::World;
-use musig2_proto::{Event, SessionId, Signature};
+use musig2_proto::{AbortCause, Event, Fault, MAX_RESTARTS, Report, SessionId, Severity, Signature};
 
-/// Safety, whatever the network did: one end for each node and session; whoever completed did so with the signatures of
+/// Safety, whatever the network did: one end for each life of a node and session; nobody blamed; whoever completed did so with the signatures of
 /// everyone else, under the right keys, over what was proposed and approved by all.
 pub(crate) fn safety<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     for (session, id) in world.session_ids() {
         let mut first: Option<(NodeId, &[Signature])> = None;
+        // Two attempts can both be filled, each on other nodes: two sets of signatures, both good.
+        let restarted = world.plan().node_ids().any(|node| world.lives(node).count() > 1);
         for node in world.plan().node_ids() {
             check_ends(world, session, id, node)?;
             for signatures in signed(world, id, node) {
                 check_view(world, session, id, node)?;
                 match first {
-                    None => check_signatures(world, session, node, signatures)?,
                     Some((_, same)) if same == signatures => {}
-                    Some((one, _)) => return Err(Violation::Disagreement { session, one, other: node }),
+                    Some((one, _)) if !restarted => {
+                        return Err(Violation::Disagreement { session, one, other: node });
+                    }
+                    _ => check_signatures(world, session, node, signatures)?,
                 }
                 first.get_or_insert((node, signatures));
             }
@@ -27,7 +31,8 @@ pub(crate) fn safety<C: Engine>(world: &World<C>) -> Result<(), Violation> {
             check_approved(world, session, id)?;
         }
     }
-    Ok(())
+    check_blame(world)?;
+    C::check_nonces().map_err(Violation::Nonce)
 }
 
 /// Liveness, once the network has healed and the world is quiet: a session that all its signers approve is complete on
@@ -61,22 +66,58 @@ pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Everyone in a world is honest, and its network alters nothing: whoever is convicted is innocent, but of having restarted
+/// more often than is allowed.
+fn check_blame<C: Engine>(world: &World<C>) -> Result<(), Violation> {
+    for node in world.plan().node_ids() {
+        for life in world.lives(node) {
+            for (_, event) in &life.events {
+                if is_unjust(world, event) {
+                    return Err(Violation::HonestBlamed { node, event: event.clone() });
+                }
+            }
+            let malicious = |report: &&Report| report.offence.severity() == Severity::Malicious;
+            if let Some(report) = life.reports.iter().map(|(_, report)| report).find(malicious) {
+                return Err(Violation::HonestReported { node, report: report.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_unjust<C: Engine>(world: &World<C>, event: &Event) -> bool {
+    match event {
+        Event::SessionAborted { cause: AbortCause::RivalInstance, .. } => true,
+        Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. } => {
+            let lives = |node: &NodeId| {
+                evidence.manifest.signer(*signer) == Some(&world.public_key(*node))
+                    && world.lives(*node).count() > MAX_RESTARTS + 1
+            };
+            *fault != Fault::RestartLimit || !world.plan().node_ids().any(|node| lives(&node))
+        }
+        _ => false,
+    }
+}
+
 fn check_ends<C: Engine>(
     world: &World<C>,
     session: usize,
     id: SessionId,
     node: NodeId,
 ) -> Result<(), Violation> {
-    let events: Vec<_> = world.application(node).terminals(&id).map(|(_, event)| event.clone()).collect();
-    if events.len() > 1 {
-        return Err(Violation::SeveralEnds { session, node, times: events.len(), events });
+    for life in world.lives(node) {
+        let events: Vec<_> = life.terminals(&id).map(|(_, event)| event.clone()).collect();
+        if events.len() > 1 {
+            return Err(Violation::SeveralEnds { session, node, times: events.len(), events });
+        }
     }
     Ok(())
 }
 
 /// The signatures a node gave its application: at the end, or late.
 fn signed<C: Engine>(world: &World<C>, id: SessionId, node: NodeId) -> impl Iterator<Item = &[Signature]> {
-    world.application(node).events.iter().filter_map(move |(_, event)| match event {
+    let events = world.lives(node).flat_map(|life| &life.events);
+    events.filter_map(move |(_, event)| match event {
         Event::SessionComplete { session, signatures } | Event::LateSignature { session, signatures } => {
             (*session == id).then_some(signatures.as_slice())
         }
@@ -131,6 +172,7 @@ fn check_view<C: Engine>(
 
 fn check_approved<C: Engine>(world: &World<C>, session: usize, id: SessionId) -> Result<(), Violation> {
     let Some(plan) = world.plan().sessions.get(session) else { return Ok(()) };
-    let missing = plan.signers.iter().find(|node| !world.application(**node).approved.contains(&id));
+    let approves = |node: NodeId| world.lives(node).any(|life| life.approved.contains(&id));
+    let missing = plan.signers.iter().find(|node| !approves(**node));
     missing.map_or(Ok(()), |&node| Err(Violation::NotApproved { session, node }))
 }

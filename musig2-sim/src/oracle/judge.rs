@@ -1,6 +1,7 @@
 //! Which key a session signs for and whether a signature is good, computed without the core: key aggregation and
 //! verification by the `musig2` crate, tweaks from the BIPs.
 
+use super::NonceFault;
 use hmac::{Hmac, KeyInit, Mac};
 use musig2::secp::{MaybeScalar, Point};
 use musig2::{CompactSignature, KeyAggContext};
@@ -17,6 +18,17 @@ use std::error::Error;
 pub trait Engine: Crypto {
     /// What knows its group.
     type Judge: Judge;
+
+    /// A world begins. An engine that keeps a record of the nonces starts another one.
+    fn begin() {}
+
+    /// Whether every secret nonce of the record was used as it must be; always, where none is kept.
+    ///
+    /// # Errors
+    /// Says which was not.
+    fn check_nonces() -> Result<(), NonceFault> {
+        Ok(())
+    }
 }
 
 impl Engine for Libsecp256k1 {

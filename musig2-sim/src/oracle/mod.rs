@@ -2,8 +2,12 @@
 
 mod check;
 mod judge;
+mod nonces;
+mod recording;
 mod violation;
 
 pub(crate) use check::{liveness, safety};
 pub use judge::{Bip340, Engine, Judge, NoOutputKey};
+pub use nonces::{Challenge, NonceFault, NonceRecord};
+pub use recording::Recording;
 pub use violation::{Progress, Violation};

@@ -1,14 +1,14 @@
 //! What can go wrong in a run.
 
-use super::NoOutputKey;
+use super::{NoOutputKey, NonceFault};
 use crate::network::NodeId;
-use musig2_proto::{Event, Phase, SignerIndex};
+use musig2_proto::{Event, Phase, Report, SignerIndex};
 
 /// What did not hold. Sessions are numbered as in the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A node ended one session more than once.
+    /// A node ended one session more than once in one life.
     #[error("{node} ended session {session} {times} times: {events:?}")]
     SeveralEnds {
         /// Which session.
@@ -70,7 +70,7 @@ pub enum Violation {
         /// Which item.
         item: usize,
     },
-    /// Two nodes completed one session with different signatures.
+    /// Two nodes completed one session with different signatures, and nobody had crashed.
     #[error("{one} and {other} completed session {session} with different signatures")]
     Disagreement {
         /// Which session.
@@ -88,6 +88,25 @@ pub enum Violation {
         /// Who did not.
         node: NodeId,
     },
+    /// A node named a signer for a fault, or took itself for one of two. Nobody in a world has done anything wrong.
+    #[error("{node} blames an honest signer: {event:?}")]
+    HonestBlamed {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        event: Event,
+    },
+    /// A node reported a peer for what no honest node sends.
+    #[error("{node} reports an honest peer: {report:?}")]
+    HonestReported {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        report: Report,
+    },
+    /// A secret nonce was not used as it must be. Only engines that keep a record notice.
+    #[error(transparent)]
+    Nonce(NonceFault),
     /// The session was never made.
     #[error("session {session} was never made: {refusal}")]
     NotCreated {

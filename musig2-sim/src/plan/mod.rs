@@ -1,15 +1,19 @@
 //! What happens in a world: who takes part, what they sign, what the network does. A [`Plan`] is data: it can be stored
 //! and compared, and the same plan always gives the same run.
 
+mod crash;
+mod error;
 mod seeded;
 mod session;
 
+pub use crash::{Crash, CrashMoment};
+pub use error::PlanError;
 pub use session::SessionPlan;
 
 use crate::chance::Probability;
 use crate::network::{Latency, Network, NodeId, Partition};
 use crate::time::Micros;
-use musig2_proto::{Config, ConfigError};
+use musig2_proto::Config;
 use serde::{Deserialize, Serialize};
 
 /// Everything that happens in a [`World`](crate::World). Written by a test with the `with_*` functions, or drawn by
@@ -38,6 +42,8 @@ pub struct Plan {
     pub sessions: Vec<SessionPlan>,
     /// What is between the nodes.
     pub network: Network,
+    /// Who crashes, when, and for how long.
+    pub crashes: Vec<Crash>,
     /// How each node is configured.
     pub config: Config,
     /// Whether each node is told from the start where every other is.
@@ -60,6 +66,9 @@ pub struct NodePlan {
     pub approval: Answer,
     /// What it does when a step waits for it; only where stepping is manual.
     pub stepping: Answer,
+    /// Whether its application keeps the announcements of its sessions where a crash does not reach them, and resumes the
+    /// sessions afterwards.
+    pub resumes: bool,
 }
 
 /// What an application does when its node waits for it.
@@ -83,36 +92,6 @@ impl Default for Answer {
     }
 }
 
-/// Why a plan cannot be carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// More nodes than there are numbers.
-    #[error("{0} nodes, and at most {max} can be numbered", max = u16::MAX)]
-    TooManyNodes(usize),
-    /// A session names a node that there is not.
-    #[error("session {session} names {node}, and there are only {nodes}")]
-    NoSuchNode {
-        /// Which session, from 0.
-        session: usize,
-        /// The node it names.
-        node: NodeId,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-    /// A session's coordinator is not one of its signers.
-    #[error("session {session}: its coordinator, {coordinator}, is not one of its signers")]
-    CoordinatorNotSigner {
-        /// Which session, from 0.
-        session: usize,
-        /// Its coordinator.
-        coordinator: NodeId,
-    },
-    /// The nodes' configuration contradicts itself.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-}
-
 impl Plan {
     /// This many nodes, seed 0, a calm network and no session yet.
     pub fn new(nodes: u16) -> Self {
@@ -121,6 +100,7 @@ impl Plan {
             nodes: NodeId::first(nodes).map(|_| NodePlan::default()).collect(),
             sessions: Vec::new(),
             network: Network::default(),
+            crashes: Vec::new(),
             config: Config::default(),
             known_contacts: false,
             time_limit: Micros::from_secs(3_600),
@@ -279,6 +259,9 @@ impl Plan {
         let nodes = self.nodes.len();
         if nodes > usize::from(u16::MAX) {
             return Err(PlanError::TooManyNodes(nodes));
+        }
+        if let Some(crash) = self.crashes.iter().find(|crash| crash.node.as_usize() >= nodes) {
+            return Err(PlanError::NoSuchNodeToCrash { node: crash.node, nodes });
         }
         for (session, plan) in self.sessions.iter().enumerate() {
             if let Some(&node) = plan.signers.iter().find(|node| node.as_usize() >= nodes) {

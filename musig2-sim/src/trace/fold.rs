@@ -67,6 +67,12 @@ pub(super) fn step(hasher: &mut Sha256, step: &Step) {
             fold.kind(12);
             fold.printed(report);
         }
+        Action::Crashed => fold.kind(13),
+        Action::Restarted => fold.kind(14),
+        Action::ClockSet { ahead } => {
+            fold.kind(15);
+            fold.0.update(ahead.to_be_bytes());
+        }
     }
 }
 

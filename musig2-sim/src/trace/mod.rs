@@ -40,6 +40,15 @@ pub struct Step {
 pub enum Action {
     /// The node started.
     Started,
+    /// It crashed: its memory is gone.
+    Crashed,
+    /// It came back with an empty disk.
+    Restarted,
+    /// Its clock was set.
+    ClockSet {
+        /// So many milliseconds ahead of the true one.
+        ahead: i64,
+    },
     /// Its application, or the test, ordered something.
     Ordered(Command),
     /// The node refused the order.
@@ -80,7 +89,7 @@ pub enum Action {
         /// Who sent it.
         from: NodeId,
     },
-    /// A frame or publication came before it had started or listened.
+    /// A frame or publication came while it was not running or did not listen.
     Missed {
         /// Which of the world's messages.
         message: MessageId,

@@ -22,6 +22,9 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started => f.write_str("starts"),
+            Self::Crashed => f.write_str("CRASHES"),
+            Self::Restarted => f.write_str("starts again with an empty disk"),
+            Self::ClockSet { ahead } => write!(f, "has its clock set {ahead} ms ahead"),
             Self::Ordered(command) => write_command(command, f),
             Self::Refused(error) => write!(f, "refuses: {error}"),
             Self::Ticked => f.write_str("ticks"),
@@ -62,6 +65,7 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut about = |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
     match command {
         Command::AnnounceSession { session, .. } => about("is to announce", session),
+        Command::ResumeSession { .. } => f.write_str("is to resume a session"),
         Command::JoinSession { session } => about("is to join", session),
         Command::DeclineSession { session } => about("is to decline", session),
         Command::ShareNonces { session } => about("is to share its nonces in", session),

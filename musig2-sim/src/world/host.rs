@@ -5,19 +5,27 @@ use crate::chance::{Chance, Decision, Domain};
 use crate::network::NodeId;
 use crate::oracle::Engine;
 use crate::time::Micros;
-use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey};
+use core::time::Duration;
+use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey, Timestamp};
 use rand_chacha::ChaCha20Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
+    /// Of the present life, or of the last where the node is down.
     pub(super) application: Application,
+    /// Of the lives before. Bounded by the plan's crashes and those that a test orders.
+    pub(super) former: Vec<Application>,
+    /// How many outputs there were, in all lives.
+    pub(super) outputs: u64,
     /// The deadline that the node is to be woken at.
     pub(super) wake: Option<Micros>,
     /// Wakes at one moment, in a row.
     pub(super) ticks: (Micros, u32),
     running: Option<Running<C>>,
+    /// How far its clock is ahead of the true one, in milliseconds.
+    pub(super) clock_ahead: i64,
     /// How often the node has started: each life has a generator of its own.
-    starts: u64,
+    pub(super) starts: u64,
 }
 
 struct Running<C: Engine> {
@@ -30,6 +38,9 @@ impl<C: Engine> Host<C> {
         Self {
             public_key: keypair::<C>(chance, node).1,
             application: Application::default(),
+            former: Vec::new(),
+            outputs: 0,
+            clock_ahead: 0,
             wake: None,
             ticks: (Micros::ZERO, 0),
             running: None,
@@ -47,14 +58,32 @@ impl<C: Engine> Host<C> {
         Ok(())
     }
 
+    /// Drops the node and everything it knows.
+    pub(super) fn stop(&mut self) {
+        self.running = None;
+        self.wake = None;
+    }
+
     pub(super) fn node(&self) -> Option<&Node<C>> {
         self.running.as_ref().map(|running| &running.node)
     }
 
+    /// What the node's clock shows.
+    fn clock(&self, now: Micros) -> Timestamp {
+        shift(now.to_timestamp(), self.clock_ahead)
+    }
+
+    /// When the node has to be woken.
+    pub(super) fn deadline(&self) -> Option<Micros> {
+        let deadline = self.node()?.next_deadline()?;
+        Some(Micros::from_timestamp(shift(deadline, self.clock_ahead.saturating_neg())))
+    }
+
     /// `None` where the node has not started.
     pub(super) fn handle(&mut self, now: Micros, input: Input) -> Option<Vec<Output>> {
+        let now = self.clock(now);
         let running = self.running.as_mut()?;
-        Some(running.node.handle(now.to_timestamp(), &mut running.rng, input))
+        Some(running.node.handle(now, &mut running.rng, input))
     }
 
     /// `None` where the node has not started.
@@ -63,9 +92,15 @@ impl<C: Engine> Host<C> {
         now: Micros,
         command: Command,
     ) -> Option<Result<Vec<Output>, CommandError>> {
+        let now = self.clock(now);
         let running = self.running.as_mut()?;
-        Some(running.node.execute(now.to_timestamp(), &mut running.rng, command))
+        Some(running.node.execute(now, &mut running.rng, command))
     }
+}
+
+fn shift(time: Timestamp, millis: i64) -> Timestamp {
+    let by = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 { time.saturating_sub(by) } else { time.saturating_add(by) }
 }
 
 /// A node's keys. Only the seed and its number matter.

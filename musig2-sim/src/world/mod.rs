@@ -1,5 +1,6 @@
 //! The simulation: nodes, network and applications in one thread and virtual time.
 
+mod crash;
 mod error;
 mod host;
 mod run;
@@ -12,10 +13,10 @@ use crate::application::Application;
 use crate::chance::Chance;
 use crate::network::{NodeId, Router};
 use crate::oracle::{self, Engine, Violation};
-use crate::plan::{Plan, PlanError};
+use crate::plan::{CrashMoment, Plan, PlanError};
 use crate::queue::{Happening, Queue};
 use crate::time::Micros;
-use crate::trace::Trace;
+use crate::trace::{Action, Trace};
 use host::Host;
 use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
 
@@ -71,6 +72,7 @@ impl<C: Engine> World<C> {
     pub fn new(plan: Plan) -> Result<Self, PlanError> {
         plan.check()?;
         Node::<C>::new(plan.config.clone())?;
+        C::begin();
         let chance = Chance::new(plan.seed);
         let hosts = plan.node_ids().map(|node| Host::new(&chance, node)).collect();
         let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
@@ -80,6 +82,11 @@ impl<C: Engine> World<C> {
         }
         for (session, plan) in plan.sessions.iter().enumerate() {
             queue.add(plan.at, Happening::Propose(session));
+        }
+        for crash in &plan.crashes {
+            if let CrashMoment::At(at) = crash.when {
+                queue.add(at, Happening::Crash(crash.node, crash.down_for));
+            }
         }
         for partition in &plan.network.partitions {
             let until = partition.until.min(plan.network.heals_at.unwrap_or(partition.until));
@@ -110,7 +117,8 @@ impl<C: Engine> World<C> {
         self
     }
 
-    /// Runs until nothing is on its way and every session that was made or joined somewhere has ended there. (What a node
+    /// Runs until nothing is on its way and every session that was made or joined somewhere has ended there, or its time is
+    /// over where a crash took it. (What a node
     /// that is done does later, see with [`World::run_until`].)
     ///
     /// # Errors
@@ -145,6 +153,16 @@ impl<C: Engine> World<C> {
         self.order(node, command)
     }
 
+    /// Sets a node's clock so many milliseconds ahead of the true one; behind it, where negative. A crash leaves it as it is.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn set_clock(&mut self, node: NodeId, ahead: i64) {
+        self.hosts[node.as_usize()].clock_ahead = ahead;
+        self.note(node, Action::ClockSet { ahead });
+        self.schedule_wake(node);
+    }
+
     /// Checks everything that must hold of a run once it is quiet.
     ///
     /// # Errors
@@ -154,8 +172,9 @@ impl<C: Engine> World<C> {
         self.check_liveness()
     }
 
-    /// Checks what must hold at every moment, whatever the network does: one end for each node and session; good
-    /// signatures under independently computed keys, the same on every node, over what was proposed and approved by all.
+    /// Checks what must hold at every moment, whatever the network does: one end for each life of a node and session; good
+    /// signatures under independently computed keys, the same on every node (where nobody crashed), over what was proposed
+    /// and approved by all; nobody blamed; with [`Recording`](crate::Recording) no secret nonce used twice.
     ///
     /// # Errors
     /// Says what does not hold.
@@ -191,7 +210,7 @@ impl<C: Engine> World<C> {
         &self.trace
     }
 
-    /// A node, where it has started.
+    /// A node, where it is running.
     ///
     /// # Panics
     /// Where the plan has no such node.
@@ -199,7 +218,8 @@ impl<C: Engine> World<C> {
         self.hosts[node.as_usize()].node()
     }
 
-    /// What a node's application did and was told.
+    /// What a node's application did and was told, in the present life where it crashed and came back. All of them are
+    /// [`World::lives`].
     ///
     /// # Panics
     /// Where the plan has no such node.
@@ -253,7 +273,13 @@ impl<C: Engine> World<C> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.queue.is_idle() && self.hosts.iter().all(|host| host.application.open.is_empty())
+        // What was forgotten can come back until its time is over, or nobody has anything more to say.
+        let silent = self.queue.next_at().is_none();
+        let over = |until: &Micros| silent || self.now >= *until;
+        let mut applications = self.hosts.iter().map(|host| &host.application);
+        self.queue.is_idle()
+            && applications
+                .all(|application| application.open.is_empty() && application.forgotten.values().all(over))
     }
 
     fn open(&self) -> Vec<(NodeId, SessionId)> {

@@ -21,10 +21,13 @@ impl<C: Engine> World<C> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
         match happening {
-            Happening::Start(node) => self.start(node)?,
+            Happening::Start(node) => self.start(node, Action::Started)?,
+            Happening::Crash(node, down_for) => self.crash_as_planned(node, down_for),
+            Happening::Restart(node) => self.restart(node)?,
             Happening::Propose(session) => self.propose(session),
             Happening::Arrive(arrival) => self.arrive(arrival),
-            Happening::Order(node, command) => {
+            Happening::Order { node, starts, .. } if self.hosts[node.as_usize()].starts != starts => {}
+            Happening::Order { node, command, .. } => {
                 // A refusal is in the application's notes and the trace, where the oracles find it.
                 let _ = self.order(node, command);
             }
@@ -54,6 +57,7 @@ impl<C: Engine> World<C> {
         match answer {
             Ok(outputs) => {
                 application.ordered(&command);
+                self.keep_announcement(node, &command);
                 self.absorb(node, outputs);
                 Ok(())
             }
@@ -65,11 +69,11 @@ impl<C: Engine> World<C> {
         }
     }
 
-    fn start(&mut self, node: NodeId) -> Result<(), RunError> {
+    pub(super) fn start(&mut self, node: NodeId, action: Action) -> Result<(), RunError> {
         let config = self.plan.config.clone();
         let cannot = |reason| RunError::CannotStart { node, reason };
         self.hosts[node.as_usize()].start(&self.chance, node, config).map_err(cannot)?;
-        self.note(node, Action::Started);
+        self.note(node, action);
         let mut orders = vec![Command::SetContact(contact(node))];
         if self.plan.known_contacts {
             let others = self.plan.node_ids().filter(|&other| other != node);
@@ -144,6 +148,15 @@ impl<C: Engine> World<C> {
         self.absorb(node, outputs);
     }
 
+    /// Whoever wants to resume a session after a crash stores its announcement before anything of it leaves.
+    fn keep_announcement(&mut self, node: NodeId, command: &Command) {
+        let (Command::AnnounceSession { session, .. } | Command::JoinSession { session }) = command else {
+            return;
+        };
+        let announcement = self.node(node).and_then(|running| running.announcement(session));
+        self.hosts[node.as_usize()].application.kept.extend(announcement.map(|bytes| (*session, bytes)));
+    }
+
     /// Carries out what a node returned, in its order.
     fn absorb(&mut self, node: NodeId, outputs: Vec<Output>) {
         for output in outputs {
@@ -157,6 +170,9 @@ impl<C: Engine> World<C> {
                     self.hosts[node.as_usize()].application.reports.push((now, report));
                 }
                 other => unreachable!("the simulator does not know the output {other:?}"),
+            }
+            if self.crashes_after_output(node) {
+                return;
             }
         }
         self.schedule_wake(node);
@@ -222,15 +238,15 @@ impl<C: Engine> World<C> {
         let application = &mut self.hosts[node.as_usize()].application;
         let answer = application.told(self.now, event, plan, self.plan.config.stepping);
         if let Some((delay, command)) = answer {
-            self.queue.add(self.now + delay, Happening::Order(node, command));
+            let starts = self.hosts[node.as_usize()].starts;
+            self.queue.add(self.now + delay, Happening::Order { node, starts, command });
         }
     }
 
     /// Sees to it that the node is woken at its deadline as it is now.
-    fn schedule_wake(&mut self, node: NodeId) {
-        let deadline = self.node(node).and_then(musig2_proto::Node::next_deadline);
-        let wake = deadline.map(|deadline| Micros::from_timestamp(deadline).max(self.now));
+    pub(super) fn schedule_wake(&mut self, node: NodeId) {
         let host = &mut self.hosts[node.as_usize()];
+        let wake = host.deadline().map(|deadline| deadline.max(self.now));
         if host.wake == wake {
             return;
         }
@@ -244,7 +260,7 @@ impl<C: Engine> World<C> {
         MessageId(self.counters.frames + self.counters.publications)
     }
 
-    fn note(&mut self, node: NodeId, action: Action) {
+    pub(super) fn note(&mut self, node: NodeId, action: Action) {
         self.trace.add(Step { at: self.now, node, action });
     }
 }

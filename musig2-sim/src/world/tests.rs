@@ -3,7 +3,7 @@
 use super::*;
 use crate::oracle::Progress;
 use crate::plan::{Answer, SessionPlan};
-use musig2_proto::{AbortCause, Item, Message, Signature, SignerIndex, Tweak};
+use musig2_proto::{AbortCause, Item, Message, Offence, Report, Signature, SignerIndex, Source, Tweak};
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
@@ -109,4 +109,19 @@ fn a_session_that_no_node_made_is_found() {
     let error = world.check().unwrap_err();
     let refusal = "3 signers, and at most 2 are allowed";
     assert_eq!(error.to_string(), format!("session 0 was never made: {refusal}"));
+}
+
+#[test]
+fn blame_of_an_honest_signer_is_found() {
+    let session = completed().session_id(0).unwrap();
+    let rival = Event::SessionAborted { session, cause: AbortCause::RivalInstance, released: false };
+    let mut world = completed();
+    world.hosts[1].application.events.pop();
+    world.hosts[1].application.events.push((world.now, rival.clone()));
+    assert_eq!(world.check(), Err(Violation::HonestBlamed { node: BOB, event: rival }));
+
+    let report = Report { source: Source::new([0, 0]), offence: Offence::BadSignature };
+    let mut world = completed();
+    world.hosts[1].application.reports.push((world.now, report.clone()));
+    assert_eq!(world.check(), Err(Violation::HonestReported { node: BOB, report }));
 }

@@ -1,0 +1,186 @@
+//! An engine that writes down what becomes of every secret nonce.
+
+use super::Engine;
+use super::nonces::{Challenge, NonceFault, NonceRecord};
+use core::marker::PhantomData;
+use musig2_proto::{
+    AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, PartialSignature,
+    PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, XOnlyPublicKey,
+};
+
+/// The engine `C`, and a record of which secret nonce signed what. A secret nonce goes by its public nonce: two of one
+/// public nonce are one.
+///
+/// Each thread has one record, and a [`World`](crate::World) begins another when it is made: where each ends
+/// before the next is made, [`World::check_safety`](crate::World::check_safety) sees the record of its own.
+///
+/// ```
+/// use musig2_proto::Libsecp256k1;
+/// use musig2_sim::{Micros, NodeId, NonceRecord, Plan, Recording, World};
+///
+/// let [from, until] = [15, 2_000].map(Micros::from_millis);
+/// let plan = Plan::one_session(3).with_crash(NodeId::new(1), from, until);
+/// let mut world: World<Recording<Libsecp256k1>> = World::new(plan)?;
+/// world.run_until_quiet()?;
+/// world.check()?; // Among other things: no secret nonce was used twice.
+/// NonceRecord::with(|record| assert!(record.signed() >= 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Recording<C>(PhantomData<C>);
+
+/// A secret nonce that knows its public half.
+pub struct RecordedNonce<C: Crypto> {
+    secret: C::SecretNonce,
+    public: PublicNonce,
+}
+
+/// A signing round that knows its challenge.
+pub struct RecordedRound<C: Crypto> {
+    round: C::Round,
+    challenge: Challenge,
+}
+
+impl<C: Engine> Engine for Recording<C> {
+    type Judge = C::Judge;
+
+    fn begin() {
+        NonceRecord::clear();
+    }
+
+    fn check_nonces() -> Result<(), NonceFault> {
+        NonceRecord::with(NonceRecord::check)
+    }
+}
+
+impl<C: Crypto> Crypto for Recording<C> {
+    type Keypair = C::Keypair;
+    type KeyAggregate = C::KeyAggregate;
+    type SecretNonce = RecordedNonce<C>;
+    type Round = RecordedRound<C>;
+
+    fn keypair(secret: &SecretKey) -> Result<C::Keypair, InvalidSecretKey> {
+        C::keypair(secret)
+    }
+
+    fn public_key(keypair: &C::Keypair) -> PublicKey {
+        C::public_key(keypair)
+    }
+
+    fn aggregate_keys(keys: &[PublicKey]) -> Result<C::KeyAggregate, KeyAggregationError> {
+        C::aggregate_keys(keys)
+    }
+
+    fn tweak(keys: &C::KeyAggregate, tweak: &PlainTweak) -> Result<C::KeyAggregate, InvalidTweak> {
+        C::tweak(keys, tweak)
+    }
+
+    fn aggregate_key(keys: &C::KeyAggregate) -> PublicKey {
+        C::aggregate_key(keys)
+    }
+
+    fn generate_nonce(
+        keypair: &C::Keypair,
+        keys: &C::KeyAggregate,
+        message: &Message,
+        randomness: [u8; 32],
+        extra: [u8; 32],
+    ) -> Option<(RecordedNonce<C>, PublicNonce)> {
+        let (secret, public) = C::generate_nonce(keypair, keys, message, randomness, extra)?;
+        NonceRecord::generates(public);
+        Some((RecordedNonce { secret, public }, public))
+    }
+
+    fn is_valid_nonce(nonce: &PublicNonce) -> bool {
+        C::is_valid_nonce(nonce)
+    }
+
+    fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce> {
+        C::aggregate_nonces(nonces)
+    }
+
+    fn round(keys: &C::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<RecordedRound<C>> {
+        let round = C::round(keys, nonce, message)?;
+        let challenge = Challenge { nonce: *nonce, key: C::aggregate_key(keys), message: *message };
+        Some(RecordedRound { round, challenge })
+    }
+
+    fn sign(
+        round: &RecordedRound<C>,
+        nonce: RecordedNonce<C>,
+        keypair: &C::Keypair,
+    ) -> Option<PartialSignature> {
+        let RecordedNonce { secret, public } = nonce;
+        let partial = C::sign(&round.round, secret, keypair)?;
+        NonceRecord::signs(public, round.challenge.clone());
+        Some(partial)
+    }
+
+    fn verify_partial(
+        round: &RecordedRound<C>,
+        signer: &PublicKey,
+        nonce: &PublicNonce,
+        partial: &PartialSignature,
+    ) -> bool {
+        C::verify_partial(&round.round, signer, nonce, partial)
+    }
+
+    fn aggregate_signatures(round: &RecordedRound<C>, partials: &[PartialSignature]) -> Option<Signature> {
+        C::aggregate_signatures(&round.round, partials)
+    }
+
+    fn sign_statement(keypair: &C::Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature> {
+        C::sign_statement(keypair, message, auxiliary)
+    }
+
+    fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {
+        C::verify(key, message, signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use musig2_proto::Libsecp256k1;
+
+    type C = Recording<Libsecp256k1>;
+
+    /// Two rounds of one signer with another, on different messages, and how often a nonce of this randomness signs in each.
+    fn record(rounds: &[(u8, u8)]) -> Result<(), NonceFault> {
+        C::begin();
+        let keypair = C::keypair(&SecretKey::new([1; 32])).unwrap();
+        let keys = C::aggregate_keys(&[C::public_key(&keypair)]).unwrap();
+        for &(randomness, message) in rounds {
+            let nonce = C::generate_nonce(&keypair, &keys, &Message::new([0; 32]), [randomness; 32], [0; 32]);
+            let (secret, public) = nonce.unwrap();
+            let aggregate = C::aggregate_nonces(&[public]).unwrap();
+            let round = C::round(&keys, &aggregate, &Message::new([message; 32])).unwrap();
+            C::sign(&round, secret, &keypair).unwrap();
+        }
+        C::check_nonces()
+    }
+
+    #[test]
+    fn a_nonce_for_each_signature_is_right() {
+        assert_eq!(record(&[(1, 1), (2, 1), (3, 2)]), Ok(()));
+        NonceRecord::with(|record| assert_eq!((record.generated(), record.signed()), (3, 3)));
+    }
+
+    #[test]
+    fn a_nonce_in_two_challenges_is_found() {
+        let fault = record(&[(1, 1), (2, 1), (1, 2)]);
+        assert!(matches!(fault, Err(NonceFault::TwoChallenges { challenges, .. }) if challenges.len() == 2));
+    }
+
+    #[test]
+    fn a_nonce_that_is_generated_again_is_found_though_it_signs_the_same() {
+        let fault = record(&[(1, 1), (1, 1)]);
+        assert!(matches!(fault, Err(NonceFault::GeneratedAgain { times: 2, .. })));
+    }
+
+    #[test]
+    fn another_world_has_another_record() {
+        assert!(record(&[(1, 1), (1, 1)]).is_err());
+        assert_eq!(record(&[(1, 1)]), Ok(()));
+    }
+}

@@ -1,0 +1,42 @@
+//! Contradictions in a plan.
+
+use crate::network::NodeId;
+use musig2_proto::ConfigError;
+
+/// Why a plan cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// More nodes than there are numbers.
+    #[error("{0} nodes, and at most {max} can be numbered", max = u16::MAX)]
+    TooManyNodes(usize),
+    /// A session names a node that there is not.
+    #[error("session {session} names {node}, and there are only {nodes}")]
+    NoSuchNode {
+        /// Which session, from 0.
+        session: usize,
+        /// The node it names.
+        node: NodeId,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// A crash is to happen to a node that there is not.
+    #[error("{node} is to crash, and there are only {nodes}")]
+    NoSuchNodeToCrash {
+        /// The node.
+        node: NodeId,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// A session's coordinator is not one of its signers.
+    #[error("session {session}: its coordinator, {coordinator}, is not one of its signers")]
+    CoordinatorNotSigner {
+        /// Which session, from 0.
+        session: usize,
+        /// Its coordinator.
+        coordinator: NodeId,
+    },
+    /// The nodes' configuration contradicts itself.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}

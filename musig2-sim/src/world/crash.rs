@@ -1,0 +1,84 @@
+//! Nodes that lose their memory, and come back without it.
+
+use super::{RunError, World};
+use crate::application::Application;
+use crate::network::NodeId;
+use crate::oracle::Engine;
+use crate::plan::CrashMoment;
+use crate::queue::Happening;
+use crate::time::Micros;
+use crate::trace::Action;
+use musig2_proto::Command;
+
+impl<C: Engine> World<C> {
+    /// Crashes a node now: its memory is gone, and what reaches it is lost until [`World::restart`]. Without effect where
+    /// it is not running.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn crash(&mut self, node: NodeId) {
+        let Some(running) = self.node(node) else { return };
+        let expiries = running
+            .sessions()
+            .map(|session| (session.id, Micros::from_timestamp(session.manifest.expires_at())))
+            .collect();
+        let host = &mut self.hosts[node.as_usize()];
+        host.application.forget(&expiries);
+        host.stop();
+        self.note(node, Action::Crashed);
+    }
+
+    /// Starts a crashed node again, with its key and an empty disk. Without effect where it is running.
+    ///
+    /// # Errors
+    /// Where the node does not take its key or its own contact.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn restart(&mut self, node: NodeId) -> Result<(), RunError> {
+        if self.node(node).is_some() {
+            return Ok(());
+        }
+        let host = &mut self.hosts[node.as_usize()];
+        let next = host.application.next_life();
+        host.former.push(core::mem::replace(&mut host.application, next));
+        self.start(node, Action::Restarted)?;
+        if self.plan.nodes.get(node.as_usize()).is_some_and(|plan| plan.resumes) {
+            for announcement in self.application(node).kept.clone().into_values() {
+                // A refusal is in the application's notes and the trace: the session may be over.
+                let _ = self.order(node, Command::ResumeSession { announcement });
+            }
+        }
+        let hello = self.order(node, Command::SayHello);
+        debug_assert!(hello.is_ok() || self.node(node).is_none(), "a running node always says hello");
+        Ok(())
+    }
+
+    /// What a node's application did and was told in each of its lives, the present or last one at the end.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn lives(&self, node: NodeId) -> impl Iterator<Item = &Application> {
+        let host = &self.hosts[node.as_usize()];
+        host.former.iter().chain([&host.application])
+    }
+
+    pub(super) fn crash_as_planned(&mut self, node: NodeId, down_for: Micros) {
+        if self.node(node).is_some() {
+            self.crash(node);
+            self.queue.add(self.now + down_for, Happening::Restart(node));
+        }
+    }
+
+    /// Counts an output of a node; crashes the node where the plan says so. Says whether it did.
+    pub(super) fn crashes_after_output(&mut self, node: NodeId) -> bool {
+        let host = &mut self.hosts[node.as_usize()];
+        host.outputs += 1;
+        let now = CrashMoment::AfterOutput(host.outputs);
+        let crash = self.plan.crashes.iter().find(|crash| crash.node == node && crash.when == now).copied();
+        if let Some(crash) = crash {
+            self.crash_as_planned(node, crash.down_for);
+        }
+        crash.is_some()
+    }
+}

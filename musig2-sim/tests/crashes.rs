@@ -1,0 +1,129 @@
+//! A node that crashes is gone with its memory, what reaches it then is lost, and it comes back as somebody new with the same key.
+
+use musig2_proto::{Command, Event};
+use musig2_sim::{Action, Answer, Micros, NodeId, Partition, Plan, Step, World};
+
+const ALICE: NodeId = NodeId::new(0);
+const BOB: NodeId = NodeId::new(1);
+
+fn steps(world: &World, node: NodeId) -> impl Iterator<Item = &Step> {
+    world.trace().recorded().iter().filter(move |step| step.node == node)
+}
+
+#[test]
+fn the_same_crashes_give_the_same_run() {
+    let run = |plan: Plan| {
+        let mut world: World = World::new(plan).unwrap();
+        world.run_until_quiet().unwrap();
+        world.check().unwrap();
+        world.trace().hash()
+    };
+    let plan = Plan::one_session(3).with_crash(BOB, Micros::from_millis(15), Micros::from_secs(1));
+    assert_eq!(run(plan.clone()), run(plan.clone()));
+    assert_ne!(run(plan), run(Plan::one_session(3)));
+}
+
+#[test]
+fn a_crash_after_an_output_loses_the_rest_of_the_call() {
+    let outputs = |plan: Plan| {
+        let mut world = World::new(plan).unwrap().recorded();
+        world.run_until(Micros::from_millis(500)).unwrap();
+        let is_output = |step: &&Step| {
+            matches!(
+                step.action,
+                Action::Sent { .. } | Action::Published { .. } | Action::Event(_) | Action::Reported(_)
+            )
+        };
+        steps(&world, ALICE).filter(is_output).map(|step| (step.at, step.action.clone())).collect::<Vec<_>>()
+    };
+    let whole = outputs(Plan::one_session(3));
+    for output in 1..whole.len() {
+        let plan = Plan::one_session(3).with_crash_after_output(ALICE, output as u64, Micros::from_secs(1));
+        assert_eq!(outputs(plan), whole[..output]);
+    }
+}
+
+#[test]
+fn what_reaches_a_node_that_is_down_is_lost() {
+    let plan = Plan::one_session(2).with_crash(BOB, Micros::from_millis(5), Micros::from_millis(15));
+    let mut world = World::new(plan).unwrap().recorded();
+    world.run_until(Micros::from_millis(20)).unwrap();
+    let kinds: Vec<_> = steps(&world, BOB)
+        .filter_map(|step| match step.action {
+            Action::Started => Some((step.at, "starts")),
+            Action::Crashed => Some((step.at, "crashes")),
+            Action::Restarted => Some((step.at, "comes back")),
+            Action::Missed { .. } => Some((step.at, "misses")),
+            _ => None,
+        })
+        .collect();
+    let millis = Micros::from_millis;
+    assert_eq!(
+        kinds,
+        [(millis(0), "starts"), (millis(5), "crashes"), (millis(10), "misses"), (millis(15), "comes back")]
+    );
+}
+
+#[test]
+fn an_application_forgets_what_it_was_about_to_do() {
+    let plan = Plan::one_session(2).with_approval(BOB, Answer::After(Micros::from_secs(2)));
+    let mut world: World = World::new(plan).unwrap();
+    world.run_until(Micros::from_secs(1)).unwrap();
+    world.crash(BOB);
+    assert!(world.node(BOB).is_none());
+    world.restart(BOB).unwrap();
+    world.restart(BOB).unwrap();
+    world.run_until(Micros::from_millis(2_500)).unwrap();
+    assert_eq!(world.lives(BOB).count(), 2);
+    assert!(world.lives(BOB).all(|life| life.approved.is_empty()));
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    assert!(world.completed_at(0).unwrap() > Micros::from_secs(3), "asked again, and thought it over again");
+}
+
+#[test]
+fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
+    // All is complete and silent when Bob comes back and finds nobody.
+    let [crash, back, heal] = [1, 2, 30].map(Micros::from_secs);
+    let plan = Plan::one_session(2)
+        .with_crash(BOB, crash, back)
+        .with_partition(Partition::new([ALICE], [BOB]).during(crash, heal));
+    let mut world: World = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    assert!(world.completed_at(0).unwrap() > heal);
+}
+
+#[test]
+fn an_announcement_is_kept_before_anything_of_it_leaves_and_resumed_only_where_the_plan_says_so() {
+    for resumes in [false, true] {
+        let [crash, back] = [5, 1_000].map(Micros::from_millis);
+        let alone = Partition::new([ALICE], [BOB]).during(Micros::ZERO, back);
+        let plan = Plan::one_session(2).with_crash(ALICE, crash, back).with_partition(alone);
+        let mut world: World = World::new(if resumes { plan.with_resuming() } else { plan }).unwrap();
+        world.run_until(Micros::from_secs(60)).unwrap();
+        assert_eq!(world.application(ALICE).kept.len(), 1);
+        assert_eq!(world.check().is_ok(), resumes);
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_a_nodes_own() {
+    const MINUTE: i64 = 60_000;
+    for ahead in [-MINUTE, MINUTE] {
+        let mut world: World = World::new(Plan::one_session(2)).unwrap();
+        world.run_until(Micros::from_millis(1)).unwrap();
+        world.set_clock(BOB, ahead);
+        world.run_until_quiet().unwrap();
+        world.check().unwrap();
+    }
+    let mut world: World = World::new(Plan::one_session(2)).unwrap();
+    world.run_until(Micros::from_millis(15)).unwrap();
+    world.set_clock(BOB, 60 * MINUTE);
+    let session = world.session_id(0).unwrap();
+    world.run_until(Micros::from_millis(16)).unwrap();
+    let (_, end) = world.application(BOB).terminal(&session).unwrap();
+    assert!(matches!(end, Event::SessionAborted { .. }));
+    assert!(world.command(ALICE, Command::Cleanup).is_ok());
+    assert!(world.application(ALICE).terminal(&session).is_none());
+}

@@ -1,0 +1,101 @@
+//! One crash, after each output that each signer gives out in a calm session.
+
+use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks, signed};
+use musig2_proto::Command;
+use musig2_sim::{Micros, NodeId, NonceRecord, Partition, Plan, World};
+
+/// Alice's first output says that she made the session. Nothing of it has left her then: it is announced by another order.
+const CREATED: u64 = 1;
+
+/// Crashes `node` after each of its outputs from `first` on, until a run ends before it would. Answers with how many
+/// crashes there were, and whether in one of them a signer had to sign a second time.
+fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros) -> (u64, bool) {
+    let mut signed_again = false;
+    for output in first.. {
+        let world = signed(plan.clone().with_crash_after_output(node, output, down_for));
+        if crashes(&world, node) == 0 {
+            return (output - first, signed_again);
+        }
+        signed_again |= NonceRecord::with(|record| record.signed() > 3);
+        let back = Micros::from_secs(1) + down_for;
+        let completed = world.completed_at(0).unwrap();
+        assert!(
+            completed < back + Micros::from_secs(15),
+            "{node} crashed after output {output}, was back by {back}, and all was done at {completed}"
+        );
+    }
+    unreachable!("a session has fewer outputs than there are numbers")
+}
+
+fn exhaust_all(plan: &Plan, down_for: Micros) {
+    let mut signed_again = false;
+    for (node, first) in [(ALICE, CREATED + 1), (BOB, 1), (CAROL, 1)] {
+        let (points, again) = exhaust(plan, node, first, down_for);
+        assert!(points >= 14, "{node} crashed after {points} outputs only");
+        signed_again |= again;
+    }
+    assert!(signed_again, "no crash came between a partial signature and the end");
+}
+
+#[test]
+fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_a_second() {
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(1)));
+}
+
+#[test]
+fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_twenty_seconds() {
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(20)));
+}
+
+/// What was sent to the life before reaches the next one.
+#[test]
+fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_at_once() {
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::ZERO));
+}
+
+#[test]
+fn a_crash_after_any_output_is_survived_by_a_signer_whose_application_resumes_the_session() {
+    for down_for in [0, 1, 20].map(Micros::from_secs) {
+        networks().into_iter().for_each(|plan| exhaust_all(&plan.with_resuming(), down_for));
+    }
+}
+
+/// Nobody can be asked for a session that was made and not announced.
+#[test]
+fn a_session_whose_coordinator_crashes_before_it_announces_it_never_was() {
+    for plan in networks() {
+        let plan = plan.with_crash_after_output(ALICE, CREATED, Micros::from_secs(1));
+        let mut world: Recorded = World::new(plan).unwrap();
+        while crashes(&world, ALICE) == 0 {
+            assert_eq!(world.counters().frames + world.counters().publications, 0);
+            world.step().unwrap();
+        }
+        world.run_until_quiet().unwrap();
+        world.check_safety().unwrap();
+        for node in [ALICE, BOB, CAROL] {
+            assert!(world.application(node).events.is_empty() && world.application(node).kept.is_empty());
+        }
+    }
+}
+
+/// The one case in which a session that was announced is lost: its coordinator forgets it before anybody else has heard of it.
+/// With the announcement that its application kept (before anything of it left), it takes the session up again.
+#[test]
+fn a_session_that_only_its_crashed_coordinator_knew_is_resumed_from_the_kept_announcement() {
+    let [unheard, crash, back] = [0, 50, 1_050].map(Micros::from_millis);
+    for plan in networks() {
+        let cut = Partition::new([ALICE], [BOB, CAROL]).during(unheard, back);
+        let mut world: Recorded =
+            World::new(plan.with_partition(cut).with_crash(ALICE, crash, back)).unwrap();
+        world.run_until(Micros::from_secs(120)).unwrap();
+        world.check_safety().unwrap();
+        let session = world.session_id(0).unwrap();
+        for node in [ALICE, BOB, CAROL] {
+            assert!(world.view(node, 0).is_none() && world.application(node).events.is_empty());
+        }
+        let announcement = world.application(ALICE).kept[&session].clone();
+        world.command(ALICE, Command::ResumeSession { announcement }).unwrap();
+        finish(&mut world);
+        assert!(world.completed_at(0).unwrap() < Micros::from_secs(125));
+    }
+}
