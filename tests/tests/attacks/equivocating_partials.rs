@@ -1,4 +1,4 @@
-//! A signer that states different partial signatures to different peers spoils the session for nobody without being named for it.
+//! A signer that states different partial signatures to different peers is named for it, or stops nobody.
 
 use crate::room::Room;
 use crate::verdict::End;
@@ -40,7 +40,7 @@ fn valid_ones_to_one_signer_and_invalid_ones_to_another_leave_one_with_the_signa
 }
 
 #[test]
-fn two_transcripts_to_two_signers_convict_once_the_two_compare_or_count_as_silence() {
+fn a_rogue_transcript_to_one_signer_does_not_keep_from_it_what_the_other_could_finish() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();

@@ -1,7 +1,8 @@
 //! What a frame says its sender holds is a hint from nobody: whoever forges it delays the others a little, and starves nobody.
 
+use crate::node::source;
 use crate::protocol;
-use crate::room::{Room, source};
+use crate::room::Room;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{Boot, Config, Input, SessionId, Topology};
 

@@ -1,7 +1,8 @@
 //! A hello says where a signer is that may have forgotten: under its signature, and only for now.
 
+use crate::node::{contact, secret, source};
 use crate::protocol;
-use crate::room::{Room, contact, secret, source};
+use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::hello::{Hello, HelloContent};

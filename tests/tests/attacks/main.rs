@@ -3,6 +3,8 @@
 //! Every test ends with [`room::Room::conclude`] or one of its kin, which checks what must hold whatever happened.
 
 mod attacker;
+mod forger;
+mod node;
 mod protocol;
 mod room;
 mod verdict;

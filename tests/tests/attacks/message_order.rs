@@ -55,7 +55,7 @@ fn everything_twice() {
         for (from, to, frame) in room.frames.clone() {
             if room.nodes[to].session(&session).is_some() {
                 let bytes = crate::protocol::encode(&frame);
-                let input = musig2_proto::Input::Frame { from: crate::room::source(from), bytes };
+                let input = musig2_proto::Input::Frame { from: crate::node::source(from), bytes };
                 room.deliver_quietly(to, input);
             }
         }

@@ -1,7 +1,8 @@
 //! What others publish comes by way of honest neighbours. It must not use up what these may ask for themselves.
 
 use crate::hellos::hello;
-use crate::room::{Room, contact, public_key, secret, source};
+use crate::node::{contact, public_key, secret, source};
+use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::{Command, Input, Message, Proposal, SecretKey};
 

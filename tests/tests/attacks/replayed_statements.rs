@@ -24,7 +24,7 @@ fn statements_of_another_session_are_refused_and_their_relayer_reported() {
     room.lost = Box::new(|_, _| false);
     for statement in &old {
         let frame = protocol::frame(second, [statement.clone()]);
-        room.handle(0, Input::Frame { from: crate::room::source(9), bytes: protocol::encode(&frame) });
+        room.handle(0, Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) });
     }
     assert_eq!(bad_signatures(&room), old.len());
     let ends = room.conclude();
@@ -130,7 +130,7 @@ fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted()
     for statement in &altered {
         let frame = protocol::frame(session, [statement.clone()]);
         for seat in 0..2 {
-            room.handle(seat, Input::Frame { from: crate::room::source(9), bytes: protocol::encode(&frame) });
+            room.handle(seat, Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) });
         }
     }
     // An altered join is not even looked at: its place is taken, and two of them are no contradiction.

@@ -4,15 +4,14 @@
 //! recorded. [`Room::conclude`] ends every test: it lets time run out and checks what must hold whatever the attack was.
 
 use crate::attacker::Attacker;
+use crate::node::{Engine, Puppet, contact, engine, secret, source};
 use crate::protocol;
 use core::time::Duration;
-use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{
-    AttemptId, Audience, Command, CommandError, Config, Contact, Crypto, Destination, Event, Input, Item,
-    K256, Libsecp256k1, Manifest, Message, Node, Output, Proposal, PublicKey, Report, SecretKey, SessionId,
-    SessionView, Signature, SignerIndex, Source, Timestamp, Tweak,
+    AttemptId, Audience, Command, CommandError, Config, Destination, Event, Input, Item, Message, Output,
+    Proposal, PublicKey, Report, SecretKey, SessionId, SessionView, Signature, SignerIndex, Timestamp, Tweak,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -32,7 +31,6 @@ pub struct Room {
     pub reports: Vec<Vec<Report>>,
     /// Every frame that an honest node sent: from, to.
     pub frames: Vec<(usize, usize, Frame)>,
-    pub publications: Vec<Vec<u8>>,
     /// What is lost between two seats.
     pub lost: Box<dyn Fn(usize, usize) -> bool>,
     /// Whether honest applications join what they discover.
@@ -48,47 +46,6 @@ pub struct Room {
     rng: ChaCha20Rng,
 }
 
-/// A node on whichever engine.
-pub trait Engine {
-    fn execute(
-        &mut self,
-        now: Timestamp,
-        rng: &mut ChaCha20Rng,
-        command: Command,
-    ) -> Result<Vec<Output>, CommandError>;
-    fn handle(&mut self, now: Timestamp, rng: &mut ChaCha20Rng, input: Input) -> Vec<Output>;
-    fn next_deadline(&self) -> Option<Timestamp>;
-    fn session(&self, id: &SessionId) -> Option<SessionView>;
-    fn announcement(&self, id: &SessionId) -> Option<Vec<u8>>;
-}
-
-impl<C: Crypto> Engine for Node<C> {
-    fn execute(
-        &mut self,
-        now: Timestamp,
-        rng: &mut ChaCha20Rng,
-        command: Command,
-    ) -> Result<Vec<Output>, CommandError> {
-        self.execute(now, rng, command)
-    }
-
-    fn handle(&mut self, now: Timestamp, rng: &mut ChaCha20Rng, input: Input) -> Vec<Output> {
-        self.handle(now, rng, input)
-    }
-
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.next_deadline()
-    }
-
-    fn session(&self, id: &SessionId) -> Option<SessionView> {
-        self.session(id)
-    }
-
-    fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
-        self.announcement(id)
-    }
-}
-
 impl Room {
     pub fn new(honest: usize, attackers: usize) -> Self {
         Self::with_config(honest, attackers, Config::default())
@@ -102,7 +59,6 @@ impl Room {
             events: vec![Vec::new(); honest],
             reports: vec![Vec::new(); honest],
             frames: Vec::new(),
-            publications: Vec::new(),
             lost: Box::new(|_, _| false),
             join: true,
             reversed: false,
@@ -170,14 +126,7 @@ impl Room {
 
     /// A node with the first attacker's key, to make manifests and announcements with.
     pub fn puppet(&self) -> Puppet {
-        self.puppet_of(&secret(self.attacker_seat()), &self.config)
-    }
-
-    /// The same with any key.
-    pub fn puppet_of(&self, key: &SecretKey, config: &Config) -> Puppet {
-        let mut node = Node::<Libsecp256k1>::new(config.clone()).unwrap();
-        node.add_key(key).unwrap();
-        Puppet { node: Box::new(node), rng: ChaCha20Rng::from_seed([6; 32]) }
+        Puppet::new(&secret(self.attacker_seat()), &self.config)
     }
 
     /// A stranger's key, with no place among the signers.
@@ -345,7 +294,6 @@ impl Room {
                         let bytes = bytes.clone();
                         self.mail.push_back((from, to, Input::Announcement { from: source(from), bytes }));
                     }
-                    self.publications.push(bytes);
                 }
                 Output::Send { to, bytes } => {
                     let (Destination::Contact(_) | Destination::Source(_)) = &to;
@@ -377,75 +325,6 @@ impl Room {
             }
         }
     }
-}
-
-/// A node whose outputs nobody carries.
-pub struct Puppet {
-    pub node: Box<dyn Engine>,
-    rng: ChaCha20Rng,
-}
-
-impl Puppet {
-    /// Tells it where a signer is.
-    pub fn tell(&mut self, now: Timestamp, signer: PublicKey, contact: Contact) {
-        self.node.execute(now, &mut self.rng, Command::AddContact { signer, contact }).unwrap();
-    }
-
-    /// Makes a session, and gives its announcement as it would be published.
-    pub fn announce(&mut self, now: Timestamp, proposal: Proposal, audience: Audience) -> Announced {
-        let outputs = self.node.execute(now, &mut self.rng, Command::CreateSession(proposal)).unwrap();
-        let session = outputs.iter().find_map(|output| match output {
-            Output::Event(event) => Some(event.session()),
-            _ => None,
-        });
-        let session = session.expect("created");
-        let announce = Command::AnnounceSession { session, audience };
-        self.node.execute(now, &mut self.rng, announce).unwrap();
-        let announcement: Announcement = protocol::decode(&self.node.announcement(&session).unwrap());
-        let publication = Publication::Announcement { fresh: [1; 8], announcement: announcement.clone() };
-        Announced { session, bytes: protocol::encode(&publication), announcement }
-    }
-}
-
-pub struct Announced {
-    pub session: SessionId,
-    pub announcement: Announcement,
-    /// As it would be published.
-    pub bytes: Vec<u8>,
-}
-
-impl Announced {
-    pub fn manifest(&self) -> Manifest {
-        self.announcement.content.manifest.clone()
-    }
-}
-
-fn engine(seat: usize, config: &Config) -> (Box<dyn Engine>, PublicKey) {
-    if seat.is_multiple_of(2) {
-        let mut node = Node::<Libsecp256k1>::new(config.clone()).unwrap();
-        let key = node.add_key(&secret(seat)).unwrap();
-        (Box::new(node), key)
-    } else {
-        let mut node = Node::<K256>::new(config.clone()).unwrap();
-        let key = node.add_key(&secret(seat)).unwrap();
-        (Box::new(node), key)
-    }
-}
-
-pub fn public_key(secret: &SecretKey) -> PublicKey {
-    Libsecp256k1::public_key(&Libsecp256k1::keypair(secret).unwrap())
-}
-
-pub fn secret(seat: usize) -> SecretKey {
-    SecretKey::new([seat as u8 + 1; 32])
-}
-
-pub fn contact(seat: usize) -> Contact {
-    Contact::new(vec![seat as u8]).unwrap()
-}
-
-pub fn source(seat: usize) -> Source {
-    Source::new([seat as u8])
 }
 
 /// By libsecp256k1's BIP340 alone, under the tweaked keys.

@@ -1,7 +1,8 @@
 //! A stranger, with no key in a session, can neither end it nor finish it.
 
+use crate::node::source;
 use crate::protocol;
-use crate::room::{Room, source};
+use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;

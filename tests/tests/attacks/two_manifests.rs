@@ -1,7 +1,8 @@
 //! A coordinator that tells different signers different things gets nothing signed that not everyone saw.
 
+use crate::node::contact;
 use crate::protocol;
-use crate::room::{Room, contact};
+use crate::room::Room;
 use crate::verdict::End;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{Audience, Message, Phase, Proposal};

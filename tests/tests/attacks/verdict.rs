@@ -1,6 +1,6 @@
 //! What must hold at the end of every attack, whatever it was.
 
-use crate::evidence_cannot_be_forged::assert_nothing_convicts;
+use crate::forger::assert_nothing_convicts;
 use crate::room::{Room, assert_signatures};
 use core::time::Duration;
 use musig2_proto::wire::statement::{Body, Statement};

@@ -1,8 +1,9 @@
 //! What is poured over a node: each kind as large as it can be once decoded, or as dear to check, or as hard to tell from what is honest.
 
 use crate::attacker::Attacker;
+use crate::node::{self, Puppet};
 use crate::protocol;
-use crate::room::{self, Room};
+use crate::room::Room;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
@@ -11,8 +12,7 @@ use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::statement::{Abort, Body};
 use musig2_proto::{
     AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1, Message,
-    Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript,
-    Tweak,
+    Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript, Tweak,
 };
 
 /// How many transport handles the attackers have: more than there are buckets.
@@ -44,7 +44,7 @@ impl Flood {
     pub fn new(room: &Room, spoilt: SessionId) -> Self {
         let victim = room.keys[0];
         let announce = |author: u8, count: usize, proposal: &dyn Fn(usize) -> Proposal| {
-            let mut puppet = room.puppet_of(&SecretKey::new([author; 32]), &Config::default());
+            let mut puppet = Puppet::new(&SecretKey::new([author; 32]), &Config::default());
             (0..count)
                 .map(|number| puppet.announce(room.now, proposal(number), Audience::Everyone).bytes)
                 .collect::<Vec<_>>()
@@ -232,7 +232,7 @@ fn hello(number: usize, secret: u8, now: Timestamp) -> Input {
 }
 
 fn public_key(secret: u8) -> PublicKey {
-    room::public_key(&SecretKey::new([secret; 32]))
+    node::public_key(&SecretKey::new([secret; 32]))
 }
 
 fn bytes(number: usize) -> [u8; 32] {

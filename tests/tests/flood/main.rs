@@ -7,6 +7,9 @@
 mod attacker;
 mod hostile;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
+#[path = "../attacks/node.rs"]
+mod node;
+#[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/protocol.rs"]
 mod protocol;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
