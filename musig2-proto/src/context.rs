@@ -21,8 +21,11 @@ pub(crate) struct Surroundings {
     /// Where this node can be reached.
     pub(crate) contact: Contact,
     pub(crate) contacts: ContactBook,
-    /// Signature checks that each source may still ask for.
+    /// Signature checks that each source may still ask for, by its frames.
     pub(crate) sources: Buckets<Source>,
+    /// The same for publications, of which a source is only the last hop: those that concern this node, and those checked for the sake of
+    /// passing them on. Neither flood takes anything from the other, or from the frames of an honest neighbour.
+    pub(crate) publications: Buckets<(Source, bool)>,
 }
 
 /// A call, and what surrounds the session it is about.
@@ -41,8 +44,20 @@ impl<'a, R: CryptoRng> Call<'a, R> {
         Self { now, rng, out: Vec::new() }
     }
 
+    /// Charges for a publication, `concerns` saying whether it does this node.
+    pub(crate) fn charge_publication(
+        &self,
+        surroundings: &mut Surroundings,
+        source: &Source,
+        concerns: bool,
+        checks: usize,
+    ) -> Result<(), Offence> {
+        let key = (source.clone(), concerns);
+        if surroundings.publications.take(self.now, &key, checks) { Ok(()) } else { Err(Offence::Busy) }
+    }
+
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, contacts, sources } = surroundings;
+        let Surroundings { config, contact, contacts, sources, .. } = surroundings;
         Context { now: self.now, rng: self.rng, out: &mut self.out, config, contact, contacts, sources }
     }
 }

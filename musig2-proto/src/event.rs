@@ -309,6 +309,9 @@ pub enum Offence {
     /// More signatures to check than the source is allowed.
     #[error("more signatures to check than one source is allowed")]
     TooMany,
+    /// More publications to check than there is time for. The source only passed them on.
+    #[error("more publications to check than one relay is allowed")]
+    Busy,
     /// More discovered sessions than there is room for.
     #[error("no room for more sessions")]
     NoRoom,
@@ -333,9 +336,12 @@ impl Offence {
     /// How bad it is, for an adapter to score, slow down or disconnect by.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::Version(_) | Self::Manifest(_) | Self::Stale(_) | Self::NoRoom | Self::UnknownSession => {
-                Severity::Benign
-            }
+            Self::Version(_)
+            | Self::Manifest(_)
+            | Self::Busy
+            | Self::Stale(_)
+            | Self::NoRoom
+            | Self::UnknownSession => Severity::Benign,
             Self::TooLarge { .. } | Self::Impersonation | Self::TooMany => Severity::Suspicious,
             Self::Malformed
             | Self::Misfit

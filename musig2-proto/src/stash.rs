@@ -41,10 +41,7 @@ pub(crate) enum Stashed {
 impl Stash {
     /// Keeps a frame of `size` encoded bytes, where there is room.
     pub(crate) fn keep(&mut self, now: Timestamp, from: &Source, size: usize, frame: Frame) -> Stashed {
-        self.unknown.retain(|_, unknown| {
-            // A clock that was set back must not keep them for ever.
-            now >= unknown.since && now.saturating_since(unknown.since) < LIFETIME
-        });
+        self.forget(now);
         let session = frame.session;
         let bytes: usize =
             self.unknown.values().flat_map(|unknown| &unknown.frames).map(|(_, size, _)| size).sum();
@@ -68,6 +65,19 @@ impl Stash {
         } else {
             Stashed::Wait
         }
+    }
+
+    /// Forgets what has been kept long enough.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        self.unknown.retain(|_, unknown| {
+            // A clock that was set back must not keep them for ever.
+            now >= unknown.since && now.saturating_since(unknown.since) < LIFETIME
+        });
+    }
+
+    /// When there is something to forget.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.unknown.values().map(|unknown| unknown.since.saturating_add(LIFETIME)).min()
     }
 
     /// Takes out what was kept for a session.

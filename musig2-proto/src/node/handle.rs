@@ -7,6 +7,7 @@ use crate::context::Call;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Input, Offence, Output, Report};
 use crate::ids::{SessionId, Source};
+use crate::manifest::Manifest;
 use crate::outgoing::{Parcel, send};
 use crate::session::Session;
 use crate::stash::Stashed;
@@ -69,6 +70,7 @@ impl<C: Crypto> Node<C> {
             self.with_session(call, &id, Session::tick);
         }
         self.hello_if_due(call);
+        self.stash.forget(now);
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
@@ -113,7 +115,9 @@ impl<C: Crypto> Node<C> {
         match &frame.announcement {
             _ if self.declined.contains(&id) => Ok(()),
             Some(announcement) => {
-                let known = self.discover(call, from, announcement.clone())?;
+                let checks = opening(&announcement.content.manifest);
+                call.within(&mut self.surroundings).charge_for(from, checks)?;
+                let known = self.discover(call, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
@@ -183,7 +187,10 @@ impl<C: Crypto> Node<C> {
         if call.now >= deadline {
             return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
         }
-        self.discover(call, from, announcement).map(|_| ())
+        let concerns = self.own_place(&announcement.content.manifest)?.is_some();
+        let checks = if concerns { opening(&announcement.content.manifest) } else { 1 };
+        call.charge_publication(&mut self.surroundings, from, concerns, checks)?;
+        self.discover(call, announcement).map(|_| ())
     }
 
     /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
@@ -191,13 +198,8 @@ impl<C: Crypto> Node<C> {
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
-        from: &Source,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
-        // Aggregating a key or applying a tweak takes about half as long as checking a signature.
-        let manifest = &announcement.content.manifest;
-        let work = 1 + (manifest.signer_count() + tweak_steps(manifest)) / 2;
-        call.within(&mut self.surroundings).charge_for(from, work)?;
         let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
         call.out.push(Output::Event(Event::SessionDiscovered { session }));
         self.replay(call, &session);
@@ -262,4 +264,9 @@ impl<C: Crypto> Node<C> {
         }
         Ok(())
     }
+}
+
+/// What opening a session takes, in signature checks: aggregating a key or applying a tweak is about half of one.
+fn opening(manifest: &Manifest) -> usize {
+    1 + (manifest.signer_count() + tweak_steps(manifest)) / 2
 }

@@ -5,6 +5,7 @@ use crate::context::{Call, random};
 use crate::crypto::Crypto;
 use crate::event::{Offence, Output};
 use crate::ids::Source;
+use crate::manifest::Manifest;
 use crate::time::Timestamp;
 use crate::wire::announcement::Publication;
 use crate::wire::encode_message;
@@ -64,15 +65,18 @@ impl<C: Crypto> Node<C> {
         if apart > skew {
             return Err(Offence::Stale(apart));
         }
-        call.within(&mut self.surroundings).charge(from)?;
+        let signer = &hello.content.signer;
+        let is_in = |manifest: &Manifest| manifest.index_of(signer).is_some();
+        let open = self.sessions.iter().filter(|(_, session)| is_in(&session.agreement().manifest));
+        let open: Vec<_> = open.map(|(id, _)| *id).collect();
+        let ended = self.tombstones.values().any(|tombstone| is_in(&tombstone.view().manifest));
+        call.charge_publication(&mut self.surroundings, from, ended || !open.is_empty(), 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        let signer = &hello.content.signer;
         if self.keys.iter().any(|own| C::public_key(own) == *signer) {
             return Ok(());
         }
-        let open: Vec<_> = self.sessions.keys().copied().collect();
         for id in open {
             self.with_session(call, &id, |session, cx| session.greet(cx, &hello.content));
         }

@@ -103,6 +103,7 @@ impl<C: Crypto> Node<C> {
             keys: Vec::new(),
             surroundings: Surroundings {
                 sources: Buckets::new(config.checks_per_source, config.burst()),
+                publications: Buckets::new(config.checks_per_source, config.burst()),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
@@ -162,7 +163,7 @@ impl<C: Crypto> Node<C> {
         let sessions =
             self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));
         let hello = self.greeting.map(|greeting| greeting.at);
-        sessions.chain(self.next_cleanup()).chain(hello).min()
+        sessions.chain(self.next_cleanup()).chain(hello).chain(self.stash.next_deadline()).min()
     }
 
     /// A session as it stands.

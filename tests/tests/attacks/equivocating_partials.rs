@@ -1,0 +1,60 @@
+//! A signer that states different partial signatures to different peers spoils the session for nobody without being named for it.
+
+use crate::room::Room;
+use crate::verdict::End;
+use musig2_proto::{Fault, Transcript};
+
+#[test]
+fn two_partial_signatures_in_one_place_convict_their_author() {
+    let mut room = Room::new(2, 1);
+    let session = room.propose();
+    room.settle();
+    let mut mallory = room.attacker(0, session);
+    let (join, nonces) = (mallory.join(), mallory.nonces());
+    room.send_all(&[join, nonces]);
+    room.settle();
+    let one = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
+    let other = mallory.partials_with(mallory.garbage(), Transcript::new([2; 32]));
+    room.send_all(&[one, other]);
+    room.conclude_with_conviction(Fault::Equivocation);
+}
+
+#[test]
+fn valid_ones_to_one_signer_and_invalid_ones_to_another_leave_one_with_the_signatures_and_one_with_the_name()
+{
+    let mut room = Room::new(2, 1);
+    let session = room.propose();
+    room.settle();
+    let mut mallory = room.attacker(0, session);
+    let (join, nonces) = (mallory.join(), mallory.nonces());
+    room.send_all(&[join, nonces.clone()]);
+    room.settle();
+    let round = mallory.round(&nonces, &room.nonces(session));
+    let invalid = mallory.partials_with(mallory.garbage(), round.transcript);
+    let valid = mallory.partials(&nonces, &round);
+    room.send(0, [valid]);
+    room.send(1, [invalid]);
+    let ends = room.conclude_one();
+    assert!(matches!(ends[0], End::Complete(_)), "{ends:?}");
+    assert_eq!(ends[1], End::Convicted(mallory.index, Fault::InvalidPartialSignature));
+}
+
+#[test]
+fn two_transcripts_to_two_signers_convict_once_the_two_compare_or_count_as_silence() {
+    let mut room = Room::new(2, 1);
+    let session = room.propose();
+    room.settle();
+    let mut mallory = room.attacker(0, session);
+    let (join, nonces) = (mallory.join(), mallory.nonces());
+    room.send_all(&[join, nonces.clone()]);
+    room.settle();
+    let round = mallory.round(&nonces, &room.nonces(session));
+    let valid = mallory.partials(&nonces, &round);
+    let elsewhere = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
+    room.send(0, [valid]);
+    room.send(1, [elsewhere]);
+    let ends = room.conclude_one();
+    assert!(matches!(ends[0], End::Complete(_)), "{ends:?}");
+    // The one that has the signatures answers the other's poll with them.
+    assert!(matches!(ends[1], End::Complete(_)), "{ends:?}");
+}

@@ -1,0 +1,64 @@
+//! Whatever the order in which messages come, the session finishes.
+
+use crate::room::Room;
+use core::time::Duration;
+use musig2_proto::{Command, Event};
+
+#[test]
+fn the_latest_message_first() {
+    for honest in [2, 3, 7] {
+        let mut room = Room::new(honest, 0);
+        room.reversed = true;
+        room.propose();
+        room.conclude_with_signatures();
+    }
+}
+
+#[test]
+fn partial_signatures_before_nonces_before_the_join() {
+    let mut room = Room::new(2, 1);
+    let session = room.propose();
+    room.settle();
+    let mut mallory = room.attacker(0, session);
+    let (join, nonces) = (mallory.join(), mallory.nonces());
+    let round = mallory.round(&nonces, &room.nonces(session));
+    let partials = mallory.partials(&nonces, &round);
+    for statement in [partials, nonces, join] {
+        room.send_all(&[statement]);
+        room.settle();
+    }
+    room.conclude_with_signatures();
+}
+
+#[test]
+fn own_nonces_made_after_everyone_elses_arrived() {
+    let mut room = Room::new(3, 0);
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.join = true;
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    room.pass(Duration::from_secs(30));
+    let before = room.statements(session).len();
+    assert_eq!(before, 4, "the joins and nonces of two");
+    room.execute(2, Command::JoinSession { session });
+    room.conclude_with_signatures();
+    assert!(room.events.iter().flatten().all(|(_, event)| !matches!(event, Event::AttemptRestarted { .. })));
+}
+
+#[test]
+fn everything_twice() {
+    let mut room = Room::new(3, 0);
+    let session = room.propose();
+    while room.step() {
+        for (from, to, frame) in room.frames.clone() {
+            if room.nodes[to].session(&session).is_some() {
+                let bytes = crate::protocol::encode(&frame);
+                let input = musig2_proto::Input::Frame { from: crate::room::source(from), bytes };
+                room.deliver_quietly(to, input);
+            }
+        }
+    }
+    room.conclude_with_signatures();
+}
