@@ -32,7 +32,7 @@ fn loot() -> &'static Loot {
     LOOT.get_or_init(|| {
         let mut room = Room::new(3, 0);
         let mut loot = Loot::default();
-        for moment in (0..24).step_by(2) {
+        for moment in (0..24).step_by(3) {
             for seat in 0..3 {
                 let session = a_session_with_restarts(&mut room, moment, seat);
                 let view = room.view(session);
@@ -200,7 +200,7 @@ impl Choices {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn not_from_any_of_it_across_sessions_however_it_is_altered(
