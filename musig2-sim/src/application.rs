@@ -53,7 +53,10 @@ impl Application {
         let manual = stepping == Stepping::Manual;
         let (answer, command) = match &event {
             Event::SessionDiscovered { .. } => (plan.approval, Some(Command::JoinSession { session })),
-            Event::SessionReady { .. } if manual => (plan.stepping, Some(Command::ShareNonces { session })),
+            // A new attempt begins with new nonces.
+            Event::SessionReady { .. } | Event::AttemptRestarted { .. } if manual => {
+                (plan.stepping, Some(Command::ShareNonces { session }))
+            }
             Event::NoncesComplete { .. } if manual => {
                 (plan.stepping, Some(Command::SharePartialSignatures { session }))
             }

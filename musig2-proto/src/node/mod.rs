@@ -179,6 +179,9 @@ impl<C: Crypto> Node<C> {
     }
 
     /// The announcement of a session, for [`Command::ResumeSession`] after a restart.
+    ///
+    /// A proposer that wants to survive its own crash stores it before it carries out the outputs of [`Command::AnnounceSession`]: until
+    /// someone else has heard of the session, nobody else can remember it.
     pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
         let live = self.sessions.get(id).and_then(Session::announcement);
         let announcement = live.or_else(|| self.tombstones.get(id)?.announcement())?;

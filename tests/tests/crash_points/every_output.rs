@@ -1,8 +1,8 @@
 //! One crash, after each output that each signer gives out in a calm session.
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks, signed};
-use musig2_proto::Command;
-use musig2_sim::{Micros, NodeId, NonceRecord, Partition, Plan, World};
+use musig2_proto::{Command, Stepping};
+use musig2_sim::{Answer, Micros, NodeId, NonceRecord, Partition, Plan, World};
 
 /// Alice's first output says that she made the session. Nothing of it has left her then: it is announced by another order.
 const CREATED: u64 = 1;
@@ -57,6 +57,15 @@ fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_at_once() {
 fn a_crash_after_any_output_is_survived_by_a_signer_whose_application_resumes_the_session() {
     for down_for in [0, 1, 20].map(Micros::from_secs) {
         networks().into_iter().for_each(|plan| exhaust_all(&plan.with_resuming(), down_for));
+    }
+}
+
+#[test]
+fn a_crash_after_any_output_is_survived_by_applications_that_step_by_hand() {
+    for plan in networks() {
+        let config = plan.config.clone().with_stepping(Stepping::Manual);
+        let stepping = Answer::After(Micros::from_millis(100));
+        exhaust_all(&plan.with_config(config).with_stepping(stepping), Micros::from_secs(1));
     }
 }
 
