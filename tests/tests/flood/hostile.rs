@@ -59,7 +59,7 @@ impl Flood {
             announce(author, 2, &|number| pair(author, public_key(200)).with_message(message(number)))
         });
         let large =
-            authors.take(40).flat_map(|author| announce(author, 1, &|_| largest(pair(author, victim))));
+            authors.take(36).flat_map(|author| announce(author, 1, &|_| largest(pair(author, victim))));
         let mut stranger = room.stranger(spoilt);
         Self {
             small: small.collect(),
