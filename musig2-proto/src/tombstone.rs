@@ -56,6 +56,10 @@ impl Tombstone {
     /// Tells a signer that may have forgotten how it ended.
     pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
         let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return };
+        // Who forgot it can no longer take it up.
+        if cx.now >= self.view.manifest.expires_at() {
+            return;
+        }
         if hello.is_after(self.greeted.get(&signer)) {
             self.greeted.insert(signer, hello.time);
             self.answer(cx, &Destination::Contact(hello.contact.clone()), true);

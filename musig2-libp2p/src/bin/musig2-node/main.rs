@@ -42,7 +42,7 @@ Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object a line and nothing else, the last one of type `result` (or `failure`)
+    /// Print one JSON object a line, and nothing else on standard output; what fails ends with one of type `failure`
     #[arg(long, global = true)]
     json: bool,
 }
