@@ -9,7 +9,7 @@ use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
 use musig2_libp2p::musig2_proto::{ChainCode, Item, Tweak};
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -159,8 +159,7 @@ pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
             Err(_) => writeln!(out, "    memo         {} (hex)", terms.memo)?,
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = Duration::from_millis(terms.expires_at_ms).saturating_sub(now).as_secs();
+    let left = terms.left().as_secs();
     writeln!(out, "    expires      in {} min {} s", left / 60, left % 60)
 }
 

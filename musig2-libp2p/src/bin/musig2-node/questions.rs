@@ -7,6 +7,7 @@ use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 /// What a person said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +23,9 @@ pub(crate) enum Answer {
 /// Questions to a person. The lines that answer them come through a channel.
 #[derive(Debug)]
 pub(crate) struct Questions {
-    /// At most as many as the node keeps undecided sessions (`max_discovered_sessions`).
+    /// Without expired ones whenever one is added: at most as many as the node keeps undecided sessions (`max_discovered_sessions`).
     waiting: VecDeque<Question>,
-    asked: Option<SessionId>,
+    asked: Option<Asked>,
     /// The session asked about ended before the answer, which may be half typed: it must not answer the next question.
     withdrawn: bool,
     lines: mpsc::Receiver<String>,
@@ -33,8 +34,16 @@ pub(crate) struct Questions {
 #[derive(Debug)]
 struct Question {
     session: SessionId,
+    /// Of the session. The node forgets it then without a word.
+    expires: Instant,
     /// Everything that a yes consents to, where it would not stand right above the question.
     terms: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    session: SessionId,
+    expires: Instant,
 }
 
 impl Questions {
@@ -59,18 +68,21 @@ impl Questions {
 
     /// One more question. `shown`: the person has just seen what the session is about.
     pub(crate) fn add(&mut self, session: &SessionView, shown: bool) {
-        let mut terms = Vec::new();
+        let terms = Terms::of(session);
+        let now = Instant::now();
+        self.waiting.retain(|question| question.expires > now);
+        let mut text = Vec::new();
         if !shown || self.asked.is_some() || !self.waiting.is_empty() {
             // Writing to memory does not fail.
-            let _ = people::terms(&mut terms, &Terms::of(session));
+            let _ = people::terms(&mut text, &terms);
         }
-        self.waiting.push_back(Question { session: session.id, terms });
+        self.waiting.push_back(Question { session: session.id, expires: now + terms.left(), terms: text });
     }
 
     /// The session has ended: no question is left.
     pub(crate) fn withdraw(&mut self, session: SessionId) {
         self.waiting.retain(|question| question.session != session);
-        if self.asked == Some(session) {
+        if self.asked.is_some_and(|asked| asked.session == session) {
             self.asked = None;
             self.withdrawn = true;
             prompt(b"Too late: the session has ended. Press Enter to go on.\n");
@@ -85,14 +97,23 @@ impl Questions {
                 let _ = self.lines.recv().await;
                 self.withdrawn = false;
             }
-            let session = match self.asked {
+            let asked = match self.asked {
                 Some(asked) => asked,
                 None => match self.waiting.pop_front() {
+                    Some(question) if question.expires <= Instant::now() => continue,
                     Some(question) => self.ask(&question),
                     None => std::future::pending().await,
                 },
             };
-            let answer = match self.lines.recv().await.as_deref().map(str::trim) {
+            let line = tokio::select! {
+                biased;
+                () = sleep_until(asked.expires) => {
+                    self.withdraw(asked.session);
+                    continue;
+                }
+                line = self.lines.recv() => line,
+            };
+            let answer = match line.as_deref().map(str::trim) {
                 None => Answer::Gone,
                 Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => Answer::Yes,
                 Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => Answer::No,
@@ -102,18 +123,19 @@ impl Questions {
                 }
             };
             self.asked = None;
-            return (session, answer);
+            return (asked.session, answer);
         }
     }
 
-    fn ask(&mut self, question: &Question) -> SessionId {
+    fn ask(&mut self, question: &Question) -> Asked {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
-        self.asked = Some(question.session);
         prompt(&question.terms);
         // A line of its own: more may be printed before the answer comes.
         prompt(format!("Sign everything in session {}? Type y or n:\n", short(&question.session)).as_bytes());
-        question.session
+        let asked = Asked { session: question.session, expires: question.expires };
+        self.asked = Some(asked);
+        asked
     }
 }
 
@@ -127,6 +149,7 @@ fn prompt(text: &[u8]) {
 mod tests {
     use super::*;
     use futures::FutureExt;
+    use std::time::Duration;
 
     const ONE: SessionId = SessionId::new([1; 32]);
     const TWO: SessionId = SessionId::new([2; 32]);
@@ -134,14 +157,14 @@ mod tests {
     fn questions(sessions: &[SessionId]) -> (mpsc::Sender<String>, Questions) {
         let (sender, lines) = mpsc::channel(16);
         let mut questions = Questions::on(lines);
-        questions
-            .waiting
-            .extend(sessions.iter().map(|session| Question { session: *session, terms: Vec::new() }));
+        let expires = Instant::now() + Duration::from_secs(60);
+        let question = |session: &SessionId| Question { session: *session, expires, terms: Vec::new() };
+        questions.waiting.extend(sessions.iter().map(question));
         (sender, questions)
     }
 
-    #[test]
-    fn questions_are_asked_in_turn_until_they_are_answered() {
+    #[tokio::test]
+    async fn questions_are_asked_in_turn_until_they_are_answered() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
         sender.try_send("perhaps".into()).unwrap();
@@ -153,8 +176,8 @@ mod tests {
         assert_eq!(questions.answer().now_or_never(), None);
     }
 
-    #[test]
-    fn what_was_typed_before_a_question_does_not_answer_it() {
+    #[tokio::test]
+    async fn what_was_typed_before_a_question_does_not_answer_it() {
         let (sender, mut questions) = questions(&[ONE]);
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None);
@@ -162,8 +185,8 @@ mod tests {
         assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::No)));
     }
 
-    #[test]
-    fn an_answer_meant_for_a_session_that_ended_does_not_answer_the_next() {
+    #[tokio::test]
+    async fn an_answer_meant_for_a_session_that_ended_does_not_answer_the_next() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
         questions.withdraw(ONE);
@@ -174,8 +197,29 @@ mod tests {
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::No)));
     }
 
-    #[test]
-    fn nobody_there_is_no_consent() {
+    #[tokio::test]
+    async fn a_session_that_expired_is_not_asked_about() {
+        let (sender, mut questions) = questions(&[ONE, TWO]);
+        questions.waiting[0].expires = Instant::now();
+        assert_eq!(questions.answer().now_or_never(), None);
+        sender.try_send("y".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_expires_before_the_answer_is_not_asked_about_any_more() {
+        let (sender, mut questions) = questions(&[ONE, TWO]);
+        assert_eq!(questions.answer().now_or_never(), None);
+        questions.asked = Some(Asked { session: ONE, expires: Instant::now() - Duration::from_secs(1) });
+        assert_eq!(questions.answer().now_or_never(), None);
+        sender.try_send("y".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), None, "the line was typed for the first session");
+        sender.try_send("y".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_no_consent() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         drop(sender);
         assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::Gone)));

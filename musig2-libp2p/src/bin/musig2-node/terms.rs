@@ -7,6 +7,7 @@ use musig2_libp2p::musig2_proto::{
 };
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Everything that a join consents to.
 #[derive(Debug, Serialize)]
@@ -58,6 +59,12 @@ impl Terms {
             expires_at_ms: manifest.expires_at().as_millis(),
             manifest: Arc::clone(manifest),
         }
+    }
+
+    /// How long the session can still be joined and signed, by this machine's clock.
+    pub(crate) fn left(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Duration::from_millis(self.expires_at_ms).saturating_sub(now)
     }
 }
 
