@@ -218,8 +218,7 @@ impl<C: Crypto> Session<C> {
             return;
         }
         let announcement = match request {
-            Request::Nothing => None,
-            Request::Statements => None,
+            Request::Nothing | Request::Statements => None,
             Request::Announcement => self.announcement.clone(),
         };
         let have = have.filter(|_| request == Request::Statements);
