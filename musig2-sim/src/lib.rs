@@ -24,6 +24,7 @@
 //! | run it | [`World`], [`RunError`] |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
 //! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
+//! | do all of it at once | [`trial::run`] |
 //!
 //! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed, the kind of decision, the link, and
 //! how many messages went over that link before. Nothing is "the next draw": taking one fault out of a plan leaves the fate of every
@@ -40,6 +41,7 @@ mod plan;
 mod queue;
 mod time;
 mod trace;
+pub mod trial;
 mod world;
 
 pub use application::Application;

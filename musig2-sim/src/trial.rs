@@ -1,0 +1,152 @@
+//! A plan, run to its end and judged.
+
+use crate::oracle::{Engine, Recording, Violation};
+use crate::plan::{Plan, PlanError};
+use crate::trace::TraceHash;
+use crate::world::{RunError, World};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What became of a plan: whether everything held, and how much was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What did not hold, where anything did not.
+    pub verdict: Result<(), Failure>,
+    /// The hash of the run: none where the plan cannot be run, or the run panicked.
+    pub hash: Option<TraceHash>,
+    /// How many steps it took.
+    pub steps: u64,
+    /// How many sessions the plan has.
+    pub sessions: u64,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The plan cannot be run.
+    #[error("the plan cannot be run: {0}")]
+    Plan(#[from] PlanError),
+    /// Code panicked.
+    #[error("panic: {0}")]
+    Panic(String),
+    /// Something happened that must never happen.
+    #[error(transparent)]
+    Safety(Violation),
+    /// Something did not happen that must happen once the network has healed.
+    #[error(transparent)]
+    Liveness(Violation),
+    /// The run did not come to rest.
+    #[error(transparent)]
+    Unrest(RunError),
+}
+
+impl Failure {
+    /// What kind of rule was broken.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Plan(_) => FailureKind::Plan,
+            Self::Panic(_) => FailureKind::Panic,
+            Self::Safety(_) => FailureKind::Safety,
+            Self::Liveness(_) | Self::Unrest(_) => FailureKind::Liveness,
+        }
+    }
+
+    /// The name of the rule that was broken: two failures of one name are taken for the same one while a plan is made smaller.
+    pub fn name(&self) -> String {
+        let text = match self {
+            Self::Plan(_) => return "Plan".into(),
+            Self::Panic(_) => return "Panic".into(),
+            Self::Safety(violation) | Self::Liveness(violation) => format!("{violation:?}"),
+            Self::Unrest(error) => format!("{error:?}"),
+        };
+        // A derived `Debug` text begins with the variant; of a fault within a variant, the fault tells more.
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        match words.next() {
+            Some("Nonce") => words.next().unwrap_or("Nonce").into(),
+            first => first.unwrap_or_default().into(),
+        }
+    }
+}
+
+/// The kinds of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// The plan is at fault, not the run.
+    Plan,
+    /// Something did not happen that must.
+    Liveness,
+    /// Code panicked.
+    Panic,
+    /// Something happened that must never.
+    Safety,
+}
+
+/// Runs a plan until the world is quiet and judges it, with a record of every secret nonce. A panic becomes a failure.
+///
+/// ```
+/// use musig2_sim::{Plan, trial};
+///
+/// let outcome = trial::run::<musig2_proto::Libsecp256k1>(Plan::one_session(3).with_seed(1));
+/// assert_eq!(outcome.verdict, Ok(()));
+/// ```
+pub fn run<C: Engine>(plan: Plan) -> Outcome {
+    let sessions = plan.sessions.len() as u64;
+    let nothing = |failure| Outcome { verdict: Err(failure), hash: None, steps: 0, sessions };
+    let mut world = match World::<Recording<C>>::new(plan) {
+        Ok(world) => world,
+        Err(error) => return nothing(error.into()),
+    };
+    // The world is not looked at again after a panic.
+    match catch_unwind(AssertUnwindSafe(|| finish(&mut world))) {
+        Ok(verdict) => {
+            let trace = world.trace();
+            Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions }
+        }
+        Err(panic) => nothing(Failure::Panic(message(panic.as_ref()))),
+    }
+}
+
+/// Runs a world until it is quiet and judges it.
+///
+/// # Errors
+/// Says what did not hold.
+pub fn finish<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
+    let rest = world.run_until_quiet();
+    // Whatever keeps a run from its end, what must never happen comes first.
+    world.check_safety().map_err(Failure::Safety)?;
+    rest.map_err(Failure::Unrest)?;
+    world.check_liveness().map_err(Failure::Liveness)
+}
+
+fn message(panic: &(dyn core::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Micros;
+    use musig2_proto::{Config, Libsecp256k1};
+
+    #[test]
+    fn a_good_plan_passes_and_says_how_much_was_done() {
+        let outcome = run::<Libsecp256k1>(Plan::one_session(2));
+        assert_eq!((outcome.verdict, outcome.sessions), (Ok(()), 1));
+        assert!(outcome.steps > 10 && outcome.hash.is_some());
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_run_a_run_without_end_and_a_session_without_end_are_told_apart() {
+        let failure = |plan| run::<Libsecp256k1>(plan).verdict.unwrap_err();
+        let bad = failure(
+            Plan::one_session(3).with_config(Config::default().with_min_signers(9).with_max_signers(3)),
+        );
+        assert_eq!((bad.kind(), bad.name().as_str()), (FailureKind::Plan, "Plan"));
+        let unrest = failure(Plan::one_session(3).with_time_limit(Micros::from_millis(15)));
+        assert_eq!((unrest.kind(), unrest.name().as_str()), (FailureKind::Liveness, "NotQuiet"));
+        let refused = failure(Plan::one_session(3).with_config(Config::default().with_max_signers(2)));
+        assert_eq!((refused.kind(), refused.name().as_str()), (FailureKind::Liveness, "NotCreated"));
+    }
+}
