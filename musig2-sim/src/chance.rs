@@ -78,6 +78,7 @@ pub(crate) enum Domain {
     GossipDelay = 13,
     GossipDelayLength = 14,
     Plan = 15,
+    Adversary = 41,
 }
 
 /// One decision: its domain, the link it is about, and how many of its kind came before on that link.

@@ -21,6 +21,7 @@
 //! | to | look at |
 //! | --- | --- |
 //! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
+//! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`] |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
 //! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
@@ -33,6 +34,7 @@
 //! **Oracles.** [`World::check`] computes each session's keys on its own, with another engine than the nodes use, and never asks the
 //! core whether a signature is good.
 
+mod adversary;
 mod application;
 mod chance;
 mod network;
@@ -44,6 +46,7 @@ mod trace;
 pub mod trial;
 mod world;
 
+pub use adversary::{Adversary, Means, NonceFlaw, Pot, Strategy, Withheld};
 pub use application::Application;
 pub use chance::Probability;
 pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};

@@ -6,14 +6,15 @@ use crate::plan::Answer;
 use crate::world::World;
 use musig2_proto::{AbortCause, Event, Fault, MAX_RESTARTS, Report, SessionId, Severity, Signature};
 
-/// Safety, whatever the network did: one end for each life of a node and session; nobody blamed; whoever completed did so with the signatures of
-/// everyone else, under the right keys, over what was proposed and approved by all.
+/// Safety, whatever the network and Byzantine nodes did: one end for each life of an honest node and session; no honest signer blamed; whoever completed
+/// did so with the signatures of everyone else, under the right keys, over what was proposed and approved by all.
 pub(crate) fn safety<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     for (session, id) in world.session_ids() {
         let mut first: Option<(NodeId, &[Signature])> = None;
         // Two attempts can both be filled, each on other nodes: two sets of signatures, both good.
-        let restarted = world.plan().node_ids().any(|node| world.lives(node).count() > 1);
-        for node in world.plan().node_ids() {
+        let restarted =
+            world.plan().node_ids().any(|node| world.lives(node).count() > 1 || !world.is_honest(node));
+        for node in honest(world) {
             check_ends(world, session, id, node)?;
             for signatures in signed(world, id, node) {
                 check_view(world, session, id, node)?;
@@ -35,13 +36,13 @@ pub(crate) fn safety<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     C::check_nonces().map_err(Violation::Nonce)
 }
 
-/// Liveness, once the network has healed and the world is quiet: a session that all its signers approve is complete on
-/// each of them.
+/// Liveness, once the network has healed and the world is quiet: a session that all its signers approve, all of them honest, is
+/// complete on each of them.
 pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     for (session, plan) in world.plan().sessions.iter().enumerate() {
         let willing = |node: &NodeId| {
             let approval = world.plan().nodes.get(node.as_usize()).map(|node| node.approval);
-            *node == plan.coordinator || approval != Some(Answer::Never)
+            world.is_honest(*node) && (*node == plan.coordinator || approval != Some(Answer::Never))
         };
         if !plan.signers.iter().all(willing) {
             continue;
@@ -66,17 +67,21 @@ pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Everyone in a world is honest, and its network alters nothing: whoever is convicted is innocent, but of having restarted
-/// more often than is allowed.
+/// The network alters nothing: an honest node that is convicted is innocent, but of having restarted more often than is allowed, and one that is
+/// reported has at most passed on what it was right to pass on. What Byzantine nodes say of others is nothing to go by.
 fn check_blame<C: Engine>(world: &World<C>) -> Result<(), Violation> {
-    for node in world.plan().node_ids() {
+    for node in honest(world) {
         for life in world.lives(node) {
             for (_, event) in &life.events {
                 if is_unjust(world, event) {
                     return Err(Violation::HonestBlamed { node, event: event.clone() });
                 }
             }
-            let malicious = |report: &&Report| report.offence.severity() == Severity::Malicious;
+            let malicious = |report: &&Report| {
+                let source = NodeId::from_address(report.source.as_bytes());
+                report.offence.severity() == Severity::Malicious
+                    && source.is_none_or(|source| world.is_honest(source))
+            };
             if let Some(report) = life.reports.iter().map(|(_, report)| report).find(malicious) {
                 return Err(Violation::HonestReported { node, report: report.clone() });
             }
@@ -85,15 +90,20 @@ fn check_blame<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     Ok(())
 }
 
+fn honest<C: Engine>(world: &World<C>) -> impl Iterator<Item = NodeId> {
+    world.plan().node_ids().filter(|&node| world.is_honest(node))
+}
+
 fn is_unjust<C: Engine>(world: &World<C>, event: &Event) -> bool {
     match event {
         Event::SessionAborted { cause: AbortCause::RivalInstance, .. } => true,
         Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. } => {
-            let lives = |node: &NodeId| {
-                evidence.manifest.signer(*signer) == Some(&world.public_key(*node))
-                    && world.lives(*node).count() > MAX_RESTARTS + 1
+            let is_guilty = |node: NodeId| {
+                let restarted = world.lives(node).count() > MAX_RESTARTS + 1;
+                evidence.manifest.signer(*signer) == Some(&world.public_key(node))
+                    && (!world.is_honest(node) || restarted && *fault == Fault::RestartLimit)
             };
-            *fault != Fault::RestartLimit || !world.plan().node_ids().any(|node| lives(&node))
+            !world.plan().node_ids().any(is_guilty)
         }
         _ => false,
     }
@@ -173,6 +183,6 @@ fn check_view<C: Engine>(
 fn check_approved<C: Engine>(world: &World<C>, session: usize, id: SessionId) -> Result<(), Violation> {
     let Some(plan) = world.plan().sessions.get(session) else { return Ok(()) };
     let approves = |node: NodeId| world.lives(node).any(|life| life.approved.contains(&id));
-    let missing = plan.signers.iter().find(|node| !approves(**node));
+    let missing = plan.signers.iter().find(|node| world.is_honest(**node) && !approves(**node));
     missing.map_or(Ok(()), |&node| Err(Violation::NotApproved { session, node }))
 }

@@ -28,6 +28,14 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// A node is to be the twin of one that there is not, or that is a twin itself.
+    #[error("{node} is to be the twin of {of}, which is no node or a twin itself")]
+    NoSuchNodeToDouble {
+        /// The twin.
+        node: NodeId,
+        /// Whose twin it is to be.
+        of: NodeId,
+    },
     /// A session's coordinator is not one of its signers.
     #[error("session {session}: its coordinator, {coordinator}, is not one of its signers")]
     CoordinatorNotSigner {

@@ -10,6 +10,7 @@ pub use crash::{Crash, CrashMoment};
 pub use error::PlanError;
 pub use session::SessionPlan;
 
+use crate::adversary::Strategy;
 use crate::chance::Probability;
 use crate::network::{Latency, Network, NodeId, Partition};
 use crate::time::Micros;
@@ -69,6 +70,9 @@ pub struct NodePlan {
     /// Whether its application keeps the announcements of its sessions where a crash does not reach them, and resumes the
     /// sessions afterwards.
     pub resumes: bool,
+    /// How it breaks the protocol; `None` where it is honest.
+    #[serde(default)]
+    pub strategy: Option<Strategy>,
 }
 
 /// What an application does when its node waits for it.
@@ -230,6 +234,21 @@ impl Plan {
         self
     }
 
+    /// Makes a node Byzantine. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_strategy(mut self, node: NodeId, strategy: Strategy) -> Self {
+        self.change(node, |plan| plan.strategy = Some(strategy));
+        self
+    }
+
+    /// Adds a node with the key of another one: neither of them knows, and neither is honest any more.
+    #[must_use]
+    pub fn with_twin(mut self, of: NodeId) -> Self {
+        let strategy = Some(Strategy::Twin { of });
+        self.nodes.push(NodePlan { strategy, ..NodePlan::default() });
+        self
+    }
+
     /// Sets [`Plan::time_limit`].
     #[must_use]
     pub fn with_time_limit(mut self, limit: Micros) -> Self {
@@ -242,6 +261,21 @@ impl Plan {
     pub fn with_step_limit(mut self, limit: u64) -> Self {
         self.step_limit = limit;
         self
+    }
+
+    /// Whether a node follows the protocol, and is alone with its key.
+    pub fn is_honest(&self, node: NodeId) -> bool {
+        let twin = Some(Strategy::Twin { of: node });
+        self.nodes.get(node.as_usize()).is_none_or(|plan| plan.strategy.is_none())
+            && self.nodes.iter().all(|plan| plan.strategy != twin)
+    }
+
+    /// The node whose key a node has: its own, but for twins.
+    pub(crate) fn key_of(&self, node: NodeId) -> NodeId {
+        match self.nodes.get(node.as_usize()).and_then(|plan| plan.strategy) {
+            Some(Strategy::Twin { of }) => of,
+            _ => node,
+        }
     }
 
     fn change(&mut self, node: NodeId, change: impl FnOnce(&mut NodePlan)) {
@@ -262,6 +296,12 @@ impl Plan {
         }
         if let Some(crash) = self.crashes.iter().find(|crash| crash.node.as_usize() >= nodes) {
             return Err(PlanError::NoSuchNodeToCrash { node: crash.node, nodes });
+        }
+        for node in self.node_ids() {
+            let of = self.key_of(node);
+            if of != node && (of.as_usize() >= nodes || self.key_of(of) != of) {
+                return Err(PlanError::NoSuchNodeToDouble { node, of });
+            }
         }
         for (session, plan) in self.sessions.iter().enumerate() {
             if let Some(&node) = plan.signers.iter().find(|node| node.as_usize() >= nodes) {

@@ -1,5 +1,7 @@
 //! A place for a node: its key, its generator, its application, and the deadline it is woken at.
 
+use super::corrupted::Corrupted;
+use crate::adversary::Pot;
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain};
 use crate::network::NodeId;
@@ -11,6 +13,10 @@ use rand_chacha::ChaCha20Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
+    /// The number that the key comes from: this host's, but for twins.
+    key_of: NodeId,
+    /// In whose hands the node is, where it is not honest.
+    pub(super) corrupted: Option<Corrupted<C>>,
     /// Of the present life, or of the last where the node is down.
     pub(super) application: Application,
     /// Of the lives before. Bounded by the plan's crashes and those that a test orders.
@@ -34,9 +40,12 @@ struct Running<C: Engine> {
 }
 
 impl<C: Engine> Host<C> {
-    pub(super) fn new(chance: &Chance, node: NodeId) -> Self {
+    /// With the key of this number.
+    pub(super) fn new(chance: &Chance, key_of: NodeId) -> Self {
         Self {
-            public_key: keypair::<C>(chance, node).1,
+            public_key: keypair::<C>(chance, key_of).1,
+            key_of,
+            corrupted: None,
             application: Application::default(),
             former: Vec::new(),
             outputs: 0,
@@ -51,7 +60,7 @@ impl<C: Engine> Host<C> {
     /// Starts the node with its key.
     pub(super) fn start(&mut self, chance: &Chance, id: NodeId, config: Config) -> Result<(), String> {
         let mut node = Node::new(config).map_err(|error| error.to_string())?;
-        node.add_key(&keypair::<C>(chance, id).0).map_err(|error| error.to_string())?;
+        node.add_key(&keypair::<C>(chance, self.key_of).0).map_err(|error| error.to_string())?;
         let rng = chance.generator(Decision::of_node(Domain::NodeRng, id, self.starts));
         self.starts += 1;
         self.running = Some(Running { node, rng });
@@ -75,15 +84,22 @@ impl<C: Engine> Host<C> {
 
     /// When the node has to be woken.
     pub(super) fn deadline(&self) -> Option<Micros> {
-        let deadline = self.node()?.next_deadline()?;
+        let node = self.node()?.next_deadline();
+        let adversary = self.corrupted.as_ref().and_then(Corrupted::next_deadline);
+        let deadline = node.into_iter().chain(adversary).min()?;
         Some(Micros::from_timestamp(shift(deadline, self.clock_ahead.saturating_neg())))
     }
 
     /// `None` where the node has not started.
-    pub(super) fn handle(&mut self, now: Micros, input: Input) -> Option<Vec<Output>> {
+    pub(super) fn handle(&mut self, now: Micros, input: Input, pot: &mut Pot) -> Option<Vec<Output>> {
         let now = self.clock(now);
-        let running = self.running.as_mut()?;
-        Some(running.node.handle(now, &mut running.rng, input))
+        let Running { node, rng } = self.running.as_mut()?;
+        let Some(corrupted) = &mut self.corrupted else { return Some(node.handle(now, rng, input)) };
+        let mut outputs = Vec::new();
+        for input in corrupted.before(node, pot, now, input) {
+            outputs.extend(node.handle(now, rng, input));
+        }
+        Some(corrupted.after(node, pot, now, outputs))
     }
 
     /// `None` where the node has not started.
@@ -91,10 +107,13 @@ impl<C: Engine> Host<C> {
         &mut self,
         now: Micros,
         command: Command,
+        pot: &mut Pot,
     ) -> Option<Result<Vec<Output>, CommandError>> {
         let now = self.clock(now);
-        let running = self.running.as_mut()?;
-        Some(running.node.execute(now, &mut running.rng, command))
+        let Running { node, rng } = self.running.as_mut()?;
+        let outputs = node.execute(now, rng, command);
+        let Some(corrupted) = &mut self.corrupted else { return Some(outputs) };
+        Some(outputs.map(|outputs| corrupted.after(node, pot, now, outputs)))
     }
 }
 
@@ -104,7 +123,7 @@ fn shift(time: Timestamp, millis: i64) -> Timestamp {
 }
 
 /// A node's keys. Only the seed and its number matter.
-fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
+pub(super) fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
     let mut tries = 0;
     loop {
         let secret = SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));

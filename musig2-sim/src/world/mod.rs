@@ -1,5 +1,6 @@
 //! The simulation: nodes, network and applications in one thread and virtual time.
 
+mod corrupted;
 mod crash;
 mod error;
 mod host;
@@ -9,6 +10,7 @@ mod tests;
 
 pub use error::{OrderError, RunError};
 
+use crate::adversary::{Pot, Strategy};
 use crate::application::Application;
 use crate::chance::Chance;
 use crate::network::{NodeId, Router};
@@ -39,6 +41,8 @@ pub struct World<C: Engine = DefaultCrypto> {
     router: Router,
     queue: Queue,
     hosts: Vec<Host<C>>,
+    /// What adversaries share.
+    pot: Pot,
     /// The names of the plan's sessions, as far as they were made.
     sessions: Vec<Option<SessionId>>,
     now: Micros,
@@ -74,7 +78,7 @@ impl<C: Engine> World<C> {
         Node::<C>::new(plan.config.clone())?;
         C::begin();
         let chance = Chance::new(plan.seed);
-        let hosts = plan.node_ids().map(|node| Host::new(&chance, node)).collect();
+        let hosts = plan.node_ids().map(|node| Host::new(&chance, plan.key_of(node))).collect();
         let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
         let mut queue = Queue::default();
         for (node, plan) in plan.node_ids().zip(&plan.nodes) {
@@ -97,17 +101,25 @@ impl<C: Engine> World<C> {
                 queue.add(until, Happening::PeerConnected { node, peer });
             }
         }
-        Ok(Self {
+        let mut world = Self {
             router: Router::new(plan.network.clone(), nodes, chance.clone()),
             chance,
             queue,
             hosts,
+            pot: Pot::default(),
             sessions: vec![None; plan.sessions.len()],
             now: Micros::ZERO,
             counters: Counters::default(),
             trace: Trace::default(),
             plan,
-        })
+        };
+        for node in world.plan.node_ids() {
+            let strategy = world.plan.nodes.get(node.as_usize()).and_then(|plan| plan.strategy);
+            if let Some(adversary) = strategy.and_then(Strategy::adversary) {
+                world.corrupt(node, adversary);
+            }
+        }
+        Ok(world)
     }
 
     /// Records every step from now on, for [`Trace::recorded`] and for printing.
@@ -117,7 +129,7 @@ impl<C: Engine> World<C> {
         self
     }
 
-    /// Runs until nothing is on its way and every session that was made or joined somewhere has ended there, or its time is
+    /// Runs until nothing is on its way and every session that was made or joined at an honest node has ended there, or its time is
     /// over where a crash took it. (What a node
     /// that is done does later, see with [`World::run_until`].)
     ///
@@ -276,14 +288,20 @@ impl<C: Engine> World<C> {
         // What was forgotten can come back until its time is over, or nobody has anything more to say.
         let silent = self.queue.next_at().is_none();
         let over = |until: &Micros| silent || self.now >= *until;
-        let mut applications = self.hosts.iter().map(|host| &host.application);
+        let mut applications = self.honest_hosts().map(|(_, host)| &host.application);
         self.queue.is_idle()
             && applications
                 .all(|application| application.open.is_empty() && application.forgotten.values().all(over))
     }
 
+    /// What a Byzantine node leaves open holds nobody up.
+    fn honest_hosts(&self) -> impl Iterator<Item = (NodeId, &Host<C>)> {
+        self.plan.node_ids().zip(&self.hosts).filter(|(node, _)| self.is_honest(*node))
+    }
+
     fn open(&self) -> Vec<(NodeId, SessionId)> {
-        let nodes = self.plan.node_ids().zip(&self.hosts);
-        nodes.flat_map(|(node, host)| host.application.open.iter().map(move |&id| (node, id))).collect()
+        self.honest_hosts()
+            .flat_map(|(node, host)| host.application.open.iter().map(move |&id| (node, id)))
+            .collect()
     }
 }

@@ -51,7 +51,7 @@ impl<C: Engine> World<C> {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else {
             return Err(OrderError::NotStarted(node));
         };
-        let answer = host.execute(now, command.clone()).ok_or(OrderError::NotStarted(node))?;
+        let answer = host.execute(now, command.clone(), &mut self.pot).ok_or(OrderError::NotStarted(node))?;
         self.note(node, Action::Ordered(command.clone()));
         let application = &mut self.hosts[node.as_usize()].application;
         match answer {
@@ -143,7 +143,7 @@ impl<C: Engine> World<C> {
     /// Gives a node an input, where it has started.
     fn tell(&mut self, node: NodeId, action: Action, input: Input) {
         let now = self.now;
-        let Some(outputs) = self.hosts[node.as_usize()].handle(now, input) else { return };
+        let Some(outputs) = self.hosts[node.as_usize()].handle(now, input, &mut self.pot) else { return };
         self.note(node, action);
         self.absorb(node, outputs);
     }

@@ -1,0 +1,80 @@
+//! A host whose node is in an adversary's hands.
+
+use super::World;
+use super::host::keypair;
+use crate::adversary::{Adversary, Means, Pot};
+use crate::chance::{Chance, Decision, Domain};
+use crate::network::NodeId;
+use crate::oracle::Engine;
+use musig2_proto::{Input, Node, Output, SecretKey, Timestamp};
+
+/// An adversary, with the key and the randomness of its node. It outlives the node's crashes.
+pub(super) struct Corrupted<C: Engine> {
+    adversary: Box<dyn Adversary<C>>,
+    secret: SecretKey,
+    chance: Chance,
+    me: NodeId,
+    nodes: u16,
+    /// How often it was asked: each time it has a generator of its own.
+    calls: u64,
+}
+
+impl<C: Engine> World<C> {
+    /// Puts a node into an adversary's hands, from now on. What the plan says of its strategy no longer counts.
+    ///
+    /// # Panics
+    /// Where the plan has no such node.
+    pub fn corrupt(&mut self, node: NodeId, adversary: Box<dyn Adversary<C>>) {
+        let nodes = u16::try_from(self.plan.nodes.len()).unwrap_or(u16::MAX);
+        let secret = keypair::<C>(&self.chance, self.plan.key_of(node)).0;
+        let chance = self.chance.clone();
+        let corrupted = Corrupted { adversary, secret, chance, me: node, nodes, calls: 0 };
+        self.hosts[node.as_usize()].corrupted = Some(corrupted);
+    }
+
+    /// Whether a node follows the protocol, and is alone with its key. What any other does is not judged, and it may be blamed.
+    pub fn is_honest(&self, node: NodeId) -> bool {
+        self.plan.is_honest(node)
+            && self.hosts.get(node.as_usize()).is_none_or(|host| host.corrupted.is_none())
+    }
+}
+
+impl<C: Engine> Corrupted<C> {
+    pub(super) fn before(
+        &mut self,
+        node: &Node<C>,
+        pot: &mut Pot,
+        now: Timestamp,
+        input: Input,
+    ) -> Vec<Input> {
+        self.ask(node, pot, now, |adversary, means| adversary.before(means, input))
+    }
+
+    pub(super) fn after(
+        &mut self,
+        node: &Node<C>,
+        pot: &mut Pot,
+        now: Timestamp,
+        outputs: Vec<Output>,
+    ) -> Vec<Output> {
+        self.ask(node, pot, now, |adversary, means| adversary.after(means, outputs))
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.adversary.next_deadline()
+    }
+
+    fn ask<T>(
+        &mut self,
+        node: &Node<C>,
+        pot: &mut Pot,
+        now: Timestamp,
+        question: impl FnOnce(&mut dyn Adversary<C>, &mut Means<'_, C>) -> T,
+    ) -> T {
+        let &mut Self { me, nodes, calls, .. } = self;
+        self.calls += 1;
+        let mut rng = self.chance.generator(Decision::of_node(Domain::Adversary, me, calls));
+        let mut means = Means { me, nodes, now, node, secret: &self.secret, rng: &mut rng, pot };
+        question(self.adversary.as_mut(), &mut means)
+    }
+}
