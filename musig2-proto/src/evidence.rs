@@ -3,13 +3,13 @@
 //! Nothing here can convict a signer that followed the protocol: each proof needs statements under the signer's own signature that the
 //! protocol never lets it make. A board, a relayer or an accuser can hide statements; they cannot add any.
 
-use crate::agreement::{Agreement, ManifestError};
-use crate::bytes::PublicKey;
+use crate::agreement::{Agreement, ManifestError, check_shape};
+use crate::bytes::{AggregateNonce, PublicKey};
 use crate::config::Config;
 use crate::crypto::Crypto;
 use crate::event::Offence;
-use crate::ids::{AttemptId, SignerIndex};
-use crate::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
+use crate::ids::{AttemptId, SessionId, SignerIndex};
+use crate::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS, Manifest};
 use crate::session::transcript;
 use crate::wire::evidence::{Content, Evidence, MAX_JOINS, Proof, Restarted, Signed};
 use crate::wire::statement::{Nonces, Partials, Statement};
@@ -81,6 +81,8 @@ impl Evidence {
 
     /// Names the culprit. Needs no node and nobody's word.
     ///
+    /// Cheap checks come first: what the statements say, then their signatures, and only then the aggregation of the session's keys.
+    ///
     /// # Errors
     /// Where it proves nothing.
     pub fn verify<C: Crypto>(&self) -> Result<Conviction, EvidenceError> {
@@ -91,7 +93,10 @@ impl Evidence {
             .with_max_memo(MAX_MEMO)
             .with_max_session_duration(Duration::MAX)
             .with_raw_tweaks_allowed(true);
-        self.proof.verify(&Agreement::<C>::new(self.manifest.clone(), &permissive)?)
+        check_shape(&self.manifest, &permissive)?;
+        let case = Case { session: self.manifest.id(), manifest: &self.manifest };
+        let conviction = self.proof.check_statements::<C>(&case)?;
+        self.proof.check_partial(&Agreement::<C>::new(self.manifest.clone(), &permissive)?, conviction)
     }
 }
 
@@ -104,96 +109,131 @@ impl Proof {
         Some(Self::EquivocatingPartials { first: Signed::of(first)?, second: Signed::of(second)? })
     }
 
+    /// What it takes to check it, in signature checks.
+    pub(crate) fn checks(&self) -> usize {
+        match self {
+            Self::InvalidNonce { .. } => 1,
+            Self::EquivocatingNonces { .. }
+            | Self::EquivocatingPartials { .. }
+            | Self::ConcurrentInstances { .. } => 2,
+            // The partial signature's counts as one.
+            Self::InvalidPartialSignature { .. } => 3,
+            Self::RestartLimit { joins } => joins.len(),
+        }
+    }
+
     pub(crate) fn verify<C: Crypto>(&self, agreement: &Agreement<C>) -> Result<Conviction, EvidenceError> {
-        let (signer, fault) = match self {
+        let case = Case { session: agreement.id, manifest: &agreement.manifest };
+        self.check_statements::<C>(&case).and_then(|conviction| self.check_partial(agreement, conviction))
+    }
+
+    /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
+    fn check_statements<C: Crypto>(&self, case: &Case<'_>) -> Result<Conviction, EvidenceError> {
+        match self {
             Self::EquivocatingNonces { first, second } => {
                 let slot = |one: &Signed<Nonces>| (one.content.attempt, one.content.boot);
-                let author = author(agreement, [first, second])?;
                 let guilty = slot(first) == slot(second) && first.content != second.content;
-                (guilty.then_some(author), Fault::Equivocation)
+                case.convict::<C, _>(Fault::Equivocation, guilty, &[first, second])
             }
             Self::EquivocatingPartials { first, second } => {
                 let slot = |one: &Signed<Partials>| (one.content.attempt, one.content.boot);
-                let author = author(agreement, [first, second])?;
                 let guilty = slot(first) == slot(second) && first.content != second.content;
-                (guilty.then_some(author), Fault::Equivocation)
+                case.convict::<C, _>(Fault::Equivocation, guilty, &[first, second])
             }
             Self::InvalidNonce { nonces } => {
-                let author = author(agreement, [nonces])?;
+                let conviction = case.convict::<C, _>(Fault::InvalidNonce, true, &[nonces])?;
                 let nonces = nonces.content.source.nonces();
                 let valid =
-                    nonces.len() == agreement.manifest.items().len() && nonces.iter().all(C::is_valid_nonce);
-                ((!valid).then_some(author), Fault::InvalidNonce)
+                    nonces.len() == case.manifest.items().len() && nonces.iter().all(C::is_valid_nonce);
+                if valid { Err(EvidenceError::NoFault) } else { Ok(conviction) }
             }
-            Self::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, item } => {
-                let author = author(agreement, [nonces])?;
-                let same_author = self::author(agreement, [partials])? == author;
-                let (nonces, partials) = (&nonces.content, &partials.content);
-                let same_round = nonces.boot == partials.boot
-                    && nonces.attempt == partials.attempt
-                    && transcript(&agreement.id, partials.attempt, nonce_root, aggregates)
-                        == partials.transcript;
-                let guilty = same_author
-                    && same_round
-                    && is_invalid(agreement, author, nonces, partials, aggregates, usize::from(*item));
-                (guilty.then_some(author), Fault::InvalidPartialSignature)
+            Self::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, .. } => {
+                let (made, used) = (&partials.content, &nonces.content);
+                let answers_to = transcript(&case.session, made.attempt, nonce_root, aggregates);
+                let same_round = nonces.author == partials.author
+                    && (used.boot, used.attempt) == (made.boot, made.attempt)
+                    && answers_to == made.transcript;
+                case.convict::<C, _>(Fault::InvalidPartialSignature, same_round, &[nonces])?;
+                case.convict::<C, _>(Fault::InvalidPartialSignature, same_round, &[partials])
             }
             Self::ConcurrentInstances { first, second, restarted } => {
-                let author = author(agreement, [first, second])?;
-                let (first, second) = (&first.content, &second.content);
-                let lives = restarted.iter().find(|one| one.signer == author);
-                let both = lives.is_some_and(|lives| {
-                    lives.boots.contains(&first.boot) && lives.boots.contains(&second.boot)
+                let (one, other) = (&first.content, &second.content);
+                let both_joined = restarted.iter().any(|lives| {
+                    lives.signer == first.author
+                        && lives.boots.contains(&one.boot)
+                        && lives.boots.contains(&other.boot)
                 });
-                let guilty = both
-                    && first.boot != second.boot
-                    && first.attempt == second.attempt
-                    && attempt_of(agreement, restarted) == first.attempt;
-                (guilty.then_some(author), Fault::ConcurrentInstances)
+                let guilty = both_joined
+                    && one.boot != other.boot
+                    && one.attempt == other.attempt
+                    && attempt_of(&case.session, restarted) == one.attempt;
+                case.convict::<C, _>(Fault::ConcurrentInstances, guilty, &[first, second])
             }
             Self::RestartLimit { joins } => {
-                let author = author(agreement, joins.iter())?;
                 let lives: BTreeSet<_> = joins.iter().map(|join| join.content.boot).collect();
-                ((lives.len() >= MAX_JOINS).then_some(author), Fault::RestartLimit)
+                let joins: Vec<_> = joins.iter().collect();
+                case.convict::<C, _>(Fault::RestartLimit, lives.len() >= MAX_JOINS, &joins)
             }
+        }
+    }
+
+    /// Whether the partial signature that it is about, where it is about one, is invalid.
+    fn check_partial<C: Crypto>(
+        &self,
+        agreement: &Agreement<C>,
+        conviction: Conviction,
+    ) -> Result<Conviction, EvidenceError> {
+        let guilty = match self {
+            Self::InvalidPartialSignature { nonces, partials, aggregates, item, .. } => {
+                let (nonces, partials) = (&nonces.content, &partials.content);
+                is_invalid(agreement, &conviction.key, nonces, partials, aggregates, usize::from(*item))
+            }
+            _ => true,
         };
-        let signer = signer.ok_or(EvidenceError::NoFault)?;
-        let key = *agreement.manifest.signer(signer).ok_or(EvidenceError::NoFault)?;
-        Ok(Conviction { signer, key, fault })
+        if guilty { Ok(conviction) } else { Err(EvidenceError::NoFault) }
     }
 }
 
-/// The one author of all these statements, each signed by it.
-fn author<'a, C: Crypto, T: Content + 'a>(
-    agreement: &Agreement<C>,
-    statements: impl IntoIterator<Item = &'a Signed<T>>,
-) -> Result<SignerIndex, EvidenceError> {
-    let mut author = None;
-    for signed in statements {
-        if *author.get_or_insert(signed.author) != signed.author {
+/// A session that somebody is accused in.
+struct Case<'a> {
+    session: SessionId,
+    manifest: &'a Manifest,
+}
+
+impl Case<'_> {
+    /// Convicts the one author of all these statements, where they are a fault and its own. Signatures are looked at last.
+    fn convict<C: Crypto, T: Content>(
+        &self,
+        fault: Fault,
+        guilty: bool,
+        statements: &[&Signed<T>],
+    ) -> Result<Conviction, EvidenceError> {
+        let signer = statements.first().ok_or(EvidenceError::NoFault)?.author;
+        let key = *self.manifest.signer(signer).ok_or(EvidenceError::NoFault)?;
+        if !guilty || statements.iter().any(|signed| signed.author != signer) {
             return Err(EvidenceError::NoFault);
         }
-        let key = agreement.manifest.signer(signed.author).ok_or(EvidenceError::NoFault)?;
-        let statement = signed.statement();
-        if !statement.verify::<C>(&statement.hash(&agreement.id), key) {
+        let is_signed = |signed: &&Signed<T>| {
+            let statement = signed.statement();
+            statement.verify::<C>(&statement.hash(&self.session), &key)
+        };
+        if !statements.iter().all(is_signed) {
             return Err(EvidenceError::BadSignature);
         }
+        Ok(Conviction { signer, key, fault })
     }
-    author.ok_or(EvidenceError::NoFault)
 }
 
 /// BIP327 PartialSigVerify, with the aggregate nonce that the signer itself put its name to.
 fn is_invalid<C: Crypto>(
     agreement: &Agreement<C>,
-    author: SignerIndex,
+    signer: &PublicKey,
     nonces: &Nonces,
     partials: &Partials,
-    aggregates: &[crate::bytes::AggregateNonce],
+    aggregates: &[AggregateNonce],
     item: usize,
 ) -> bool {
-    let (Some(key), Some(content), Some(signer)) =
-        (agreement.keys.get(item), agreement.manifest.items().get(item), agreement.manifest.signer(author))
-    else {
+    let (Some(key), Some(content)) = (agreement.keys.get(item), agreement.manifest.items().get(item)) else {
         return false;
     };
     let (Some(aggregate), Some(nonce), Some(partial)) =
@@ -206,9 +246,65 @@ fn is_invalid<C: Crypto>(
     !C::verify_partial(&round, signer, nonce, partial)
 }
 
-fn attempt_of<C: Crypto>(agreement: &Agreement<C>, restarted: &[Restarted]) -> AttemptId {
+fn attempt_of(session: &SessionId, restarted: &[Restarted]) -> AttemptId {
     crate::board::attempt_of(
-        &agreement.id,
+        session,
         restarted.iter().map(|one| (one.signer, one.boots.len(), one.boots.iter())),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::{Message, PublicNonce, Signature};
+    use crate::crypto::DefaultCrypto;
+    use crate::ids::Boot;
+    use crate::manifest::{Item, Salt};
+    use crate::secret::SecretKey;
+    use crate::time::Timestamp;
+    use crate::wire::bounded::{Bytes, List};
+    use crate::wire::statement::NonceSource;
+
+    /// Two signers, of whom the second's key is no point: whoever aggregates the keys finds out.
+    fn manifest(signer: PublicKey) -> Manifest {
+        Manifest {
+            signers: List::new(vec![signer, PublicKey::new([5; 33])]).unwrap(),
+            coordinator: SignerIndex::new(0),
+            identities: List::empty(),
+            items: List::new(vec![Item::new(Message::new([1; 32]))]).unwrap(),
+            extractor: None,
+            created_at: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(2),
+            salt: Salt::new([0; 32]),
+            memo: Bytes::new(Vec::new()).unwrap(),
+        }
+    }
+
+    fn signed(content: Nonces) -> Signed<Nonces> {
+        Signed { author: SignerIndex::new(0), content, signature: Signature::new([0; 64]) }
+    }
+
+    #[test]
+    fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_aggregation() {
+        let keypair = DefaultCrypto::keypair(&SecretKey::new([1; 32])).unwrap();
+        let manifest = manifest(DefaultCrypto::public_key(&keypair));
+        let nonces = |byte| {
+            let source = NonceSource::Inline(List::new(vec![PublicNonce::new([byte; 66])]).unwrap());
+            Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source }
+        };
+        let verify = |first: Signed<_>, second: Signed<_>| {
+            let proof = Proof::EquivocatingNonces { first, second };
+            Evidence { manifest: manifest.clone(), proof }.verify::<DefaultCrypto>()
+        };
+        assert_eq!(verify(signed(nonces(1)), signed(nonces(1))), Err(EvidenceError::NoFault));
+        assert_eq!(verify(signed(nonces(1)), signed(nonces(2))), Err(EvidenceError::BadSignature));
+        let [first, second] = [1, 2].map(|byte| {
+            let body = crate::wire::statement::Body::Nonces(nonces(byte));
+            let author = SignerIndex::new(0);
+            let statement =
+                Statement::sign::<DefaultCrypto>(&manifest.id(), author, body, &keypair, &[0; 32]).unwrap();
+            Signed::of(&statement).unwrap()
+        });
+        assert!(matches!(verify(first, second), Err(EvidenceError::Manifest(ManifestError::Key(_)))));
+    }
 }

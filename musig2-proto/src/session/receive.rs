@@ -78,7 +78,11 @@ impl<C: Crypto> Session<C> {
         if self.board.holds(statement, &hash) || !self.board.has_place(statement) {
             return Ok(false);
         }
-        cx.charge(from)?;
+        let proof = match &statement.body {
+            Body::Abort(Abort { proof: Some(proof), .. }) => Some(proof),
+            _ => None,
+        };
+        cx.charge_for(from, 1 + proof.map_or(0, |proof| proof.checks()))?;
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
         }
@@ -87,17 +91,14 @@ impl<C: Crypto> Session<C> {
             self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
             return Err(Offence::Impersonation);
         }
-        match &statement.body {
-            // Signed, so this many is its author's fault.
-            Body::Nonces(nonces) if nonces.source.nonces().len() != items => {
-                let nonces = Signed::of(statement);
-                self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
-                return Ok(true);
-            }
-            Body::Abort(Abort { proof: Some(proof), .. }) if self.cause_of(proof).is_none() => {
-                return Err(Offence::FalseProof);
-            }
-            _ => {}
+        if proof.is_some_and(|proof| self.cause_of(proof).is_none()) {
+            return Err(Offence::FalseProof);
+        }
+        // Signed, so this many is its author's fault.
+        if matches!(&statement.body, Body::Nonces(nonces) if nonces.source.nonces().len() != items) {
+            let nonces = Signed::of(statement);
+            self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
+            return Ok(true);
         }
         let key = *key;
         match self.board.file(statement.clone(), hash, cx.now) {
