@@ -42,7 +42,7 @@ pub(crate) enum Filing {
 type Slot = (AttemptId, Boot);
 
 /// What one signer has stated.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Column {
     joins: BTreeMap<Boot, Arc<Filed>>,
     nonces: BTreeMap<Slot, Arc<Filed>>,
@@ -50,7 +50,7 @@ struct Column {
     abort: Option<Arc<Filed>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Board {
     session: SessionId,
     me: SignerIndex,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const MAX_BUCKETS: usize = 1024;
 
 /// A token bucket for each key: `burst` at once, refilled at `rate` a second.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Buckets<K> {
     rate: u32,
     burst: u32,

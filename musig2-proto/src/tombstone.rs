@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An ended session. A manifest whose tombstone stands is not opened again.
+#[derive(Clone)]
 pub(crate) struct Tombstone {
     view: SessionView,
     announcement: Option<Announcement>,

@@ -22,7 +22,7 @@
 //! | --- | --- |
 //! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
-//! | run it | [`World`], [`RunError`] |
+//! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
 //! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
 //! | do all of it at once | [`trial::run`] |
@@ -56,6 +56,7 @@ pub use oracle::{
 pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, SessionPlan};
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
+pub use transparent::{Transparent, TransparentJudge};
 pub use world::{Counters, OrderError, RunError, World};
 
 #[cfg(doctest)]

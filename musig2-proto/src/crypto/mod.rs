@@ -34,7 +34,7 @@ pub trait Crypto: Sized {
     /// The aggregate of all signers' keys with the tweaks applied so far (BIP327 KeyAgg Context).
     type KeyAggregate: Clone;
     /// A secret nonce. It must be neither `Clone` nor printable, and is erased when dropped; [`Crypto::sign`] takes it by value, so that
-    /// it meets one challenge at most. (The simulator's engine alone may have it `Clone`.)
+    /// it meets one challenge at most. (The simulator's engine alone may have it `Clone`: a node on such an engine can be cloned, too.)
     type SecretNonce;
     /// One item's signing round: aggregate key, aggregate nonce and message brought together (BIP327 Session Context).
     type Round;

@@ -46,7 +46,8 @@ use std::sync::Arc;
 ///
 /// Outputs are in order, and nothing is left to be fetched. Time comes from the caller, in every call, and so does the
 /// randomness: it must be the operating system's generator, or one seeded from it. Two calls must never see the same random
-/// bytes, so a node must not be copied, and neither must the process or machine it runs in: it is not `Clone`.
+/// bytes, so a node must not be copied, and neither must the process or machine it runs in: it is not `Clone`. (On an engine whose
+/// secret nonces are, which is the simulator's alone, it is, to explore where a state may lead.)
 ///
 /// ```
 /// use musig2_proto::{Audience, Command, Config, Event, Message, Node, Output, Proposal, SecretKey, Timestamp};
@@ -90,6 +91,26 @@ pub struct Node<C: Crypto = DefaultCrypto> {
 struct Place<C: Crypto> {
     me: SignerIndex,
     keypair: Arc<C::Keypair>,
+}
+
+/// Where the engine's secret nonce can be cloned: the simulator's alone.
+impl<C: Crypto> Clone for Node<C>
+where
+    C::SecretNonce: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            keys: self.keys.clone(),
+            surroundings: self.surroundings.clone(),
+            sessions: self.sessions.clone(),
+            tombstones: self.tombstones.clone(),
+            declined: self.declined.clone(),
+            stash: self.stash.clone(),
+            greeting: self.greeting,
+            cleaned_at: self.cleaned_at,
+            now: self.now,
+        }
+    }
 }
 
 impl<C: Crypto> Node<C> {

@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use std::collections::BTreeSet;
 
 /// What the application has been told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Milestones {
     joined: BTreeSet<SignerIndex>,
     ready: bool,

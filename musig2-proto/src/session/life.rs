@@ -15,6 +15,7 @@ use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
 use rand_core::CryptoRng;
+use std::sync::Arc;
 
 /// From consent to the end.
 pub(crate) struct Life<C: Crypto> {
@@ -41,6 +42,17 @@ pub(crate) struct Permits {
     pub(crate) nonces: bool,
     pub(crate) partials: bool,
     pub(crate) finalize: bool,
+}
+
+/// Where the engine's secret nonce can be cloned: the simulator's alone.
+impl<C: Crypto> Clone for Life<C>
+where
+    C::SecretNonce: Clone,
+{
+    fn clone(&self) -> Self {
+        let Self { boot, secrets, released, permits } = self;
+        Self { boot: *boot, secrets: secrets.clone(), released: *released, permits: *permits }
+    }
 }
 
 impl<C: Crypto> Life<C> {
@@ -189,7 +201,7 @@ impl<C: Crypto> Session<C> {
     /// Keeps the current round and the latest ones in which this node released: any of them may still be filled.
     pub(super) fn keep_round(&mut self, round: Round<C>) {
         const MAX_ROUNDS: usize = 4;
-        self.rounds.push(round);
+        self.rounds.push(Arc::new(round));
         if self.rounds.len() > MAX_ROUNDS {
             self.rounds.remove(0);
         }

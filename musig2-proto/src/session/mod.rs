@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 
 /// A session this node created, discovered or joined, until it ends.
 pub(crate) struct Session<C: Crypto> {
-    agreement: Agreement<C>,
+    agreement: Arc<Agreement<C>>,
     me: SignerIndex,
     keypair: Arc<C::Keypair>,
     /// `None` until a session made here is announced.
@@ -61,7 +61,7 @@ pub(crate) struct Session<C: Crypto> {
     /// `Some` once this node has consented.
     life: Option<Life<C>>,
     /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
-    rounds: Vec<Round<C>>,
+    rounds: Vec<Arc<Round<C>>>,
     links: Vec<Link>,
     /// Of a signer's fault, from its discovery to the end of the same call.
     proof: Option<Proof>,
@@ -69,6 +69,30 @@ pub(crate) struct Session<C: Crypto> {
     timing: Timing,
     outcome: Option<Outcome>,
     last_activity: Timestamp,
+}
+
+/// Where the engine's secret nonce can be cloned: the simulator's alone.
+impl<C: Crypto> Clone for Session<C>
+where
+    C::SecretNonce: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            agreement: Arc::clone(&self.agreement),
+            me: self.me,
+            keypair: Arc::clone(&self.keypair),
+            announcement: self.announcement.clone(),
+            board: self.board.clone(),
+            life: self.life.clone(),
+            rounds: self.rounds.clone(),
+            links: self.links.clone(),
+            proof: self.proof.clone(),
+            milestones: self.milestones.clone(),
+            timing: self.timing.clone(),
+            outcome: self.outcome.clone(),
+            last_activity: self.last_activity,
+        }
+    }
 }
 
 impl<C: Crypto> Session<C> {
@@ -93,7 +117,7 @@ impl<C: Crypto> Session<C> {
             timing: Timing::new(now),
             outcome: None,
             last_activity: now,
-            agreement,
+            agreement: Arc::new(agreement),
         }
     }
 
@@ -138,7 +162,7 @@ impl<C: Crypto> Session<C> {
     /// The round of the current attempt, once all its nonces are there.
     fn current_round(&self) -> Option<&Round<C>> {
         let attempt = self.board.attempt();
-        self.rounds.iter().find(|round| round.attempt == attempt)
+        self.rounds.iter().map(AsRef::as_ref).find(|round| round.attempt == attempt)
     }
 
     pub(crate) fn phase(&self) -> Phase {

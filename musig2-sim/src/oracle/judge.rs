@@ -116,24 +116,34 @@ fn apply(keys: KeyAggContext, tweak: &Tweak) -> Result<KeyAggContext, Box<dyn Er
     }
 }
 
-/// BIP32 CKDpub, once for each child number: add the left half of
-/// `HMAC-SHA512(chain code, compressed key || child number)`; the right half is the next chain code.
+/// BIP32 CKDpub, once for each child number.
 fn derive(
     mut keys: KeyAggContext,
     chain_code: &ChainCode,
     path: &[u32],
 ) -> Result<KeyAggContext, Box<dyn Error>> {
-    let mut chain_code = chain_code.as_bytes().to_vec();
+    let mut chain_code = *chain_code;
     for child in path {
-        let mut mac = Hmac::<Sha512>::new_from_slice(&chain_code)?;
-        mac.update(&keys.aggregated_pubkey::<Point>().serialize());
-        mac.update(&child.to_be_bytes());
-        let output = mac.finalize().into_bytes();
-        let (scalar, next) = output.split_at(32);
-        keys = keys.with_plain_tweak(MaybeScalar::from_slice(scalar)?)?;
-        chain_code = next.to_vec();
+        let (scalar, next) = child_tweak(&keys.aggregated_pubkey::<Point>().serialize(), &chain_code, *child);
+        keys = keys.with_plain_tweak(MaybeScalar::from_slice(&scalar)?)?;
+        chain_code = next;
     }
     Ok(keys)
+}
+
+/// BIP32: what a child number adds is the left half of `HMAC-SHA512(chain code, compressed key || child number)`, and the right half
+/// is the child's chain code.
+pub(crate) fn child_tweak(key: &[u8; 33], chain_code: &ChainCode, child: u32) -> ([u8; 32], ChainCode) {
+    let output = Hmac::<Sha512>::new_from_slice(chain_code.as_bytes())
+        .expect("HMAC takes keys of any length")
+        .chain_update(key)
+        .chain_update(child.to_be_bytes())
+        .finalize()
+        .into_bytes();
+    let (mut scalar, mut next) = ([0; 32], [0; 32]);
+    scalar.copy_from_slice(&output[..32]);
+    next.copy_from_slice(&output[32..]);
+    (scalar, ChainCode::new(next))
 }
 
 #[cfg(test)]

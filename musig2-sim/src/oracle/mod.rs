@@ -7,6 +7,7 @@ mod recording;
 mod violation;
 
 pub(crate) use check::{liveness, safety};
+pub(crate) use judge::child_tweak;
 pub use judge::{Bip340, Engine, Judge, NoOutputKey};
 pub use nonces::{Challenge, NonceFault, NonceRecord};
 pub use recording::Recording;

@@ -1,0 +1,69 @@
+//! The transparent engine under the protocol itself.
+
+use musig2_proto::{
+    Audience, ChainCode, Command, Config, Crypto, DerivationPath, Input, Item, MerkleRoot, Message, Node,
+    PlainTweak, Proposal, SecretKey, Source, Timestamp, Tweak, TweakKind, TweakScalar,
+};
+use musig2_sim::{NodeId, Plan, SessionPlan, Transparent, World};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+fn run(plan: Plan) -> World<Transparent> {
+    let mut world = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    world
+}
+
+#[test]
+fn faulty_sessions_complete_and_are_judged_good() {
+    for seed in 0..200 {
+        run(Plan::from_seed(seed));
+    }
+}
+
+#[test]
+fn keys_under_every_kind_of_tweak_are_judged_good() {
+    let raw = |kind| Tweak::Raw(PlainTweak { kind, scalar: TweakScalar::new([9; 32]) });
+    let path = DerivationPath::new(vec![0, 7, 1 << 30]).unwrap();
+    let tweaks = [
+        Tweak::BIP86,
+        Tweak::Taproot { merkle_root: Some(MerkleRoot::new([5; 32])) },
+        Tweak::Bip32 { chain_code: ChainCode::BIP328, path },
+        raw(TweakKind::Plain),
+        raw(TweakKind::XOnly),
+    ];
+    // Each alone, and one after another.
+    let items = tweaks.iter().cloned().map(|tweak| vec![tweak]).chain([tweaks.to_vec()]);
+    let items = items.map(|tweaks| Item::new(Message::new([4; 32])).with_tweaks(tweaks).unwrap());
+    let session = SessionPlan::new(NodeId::first(4)).with_items(items);
+    for seed in 0..20 {
+        let config = Config::default().with_raw_tweaks_allowed(true);
+        run(Plan::new(4).with_seed(seed).with_config(config).with_session(session.clone()));
+    }
+}
+
+/// What a model checker does: from one state, in two directions.
+#[test]
+fn a_cloned_node_goes_on_as_the_original_does() {
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    let mut alice: Node<Transparent> = Node::new(Config::default()).unwrap();
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let own = alice.add_key(&SecretKey::new([1; 32])).unwrap();
+    let other = Transparent::public_key(&Transparent::keypair(&SecretKey::new([2; 32])).unwrap());
+    let proposal = Proposal::new([own, other]).with_message(Message::new([3; 32]));
+    alice.execute(NOW, &mut rng, Command::CreateSession(proposal)).unwrap();
+
+    let (mut copy, mut copied_rng) = (alice.clone(), rng.clone());
+    let session = alice.sessions().next().unwrap().id;
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let outputs = alice.execute(NOW, &mut rng, announce.clone()).unwrap();
+    assert_eq!(copy.execute(NOW, &mut copied_rng, announce.clone()).unwrap(), outputs);
+    // And apart: what one hears, the other does not know.
+    let abort = Command::AbortSession { session, reason: Default::default() };
+    copy.execute(NOW, &mut copied_rng, abort).unwrap();
+    assert!(copy.session(&session).unwrap().cause.is_some());
+    assert!(alice.session(&session).unwrap().cause.is_none());
+    alice.handle(NOW, &mut rng, Input::PeerLost(Source::new([1])));
+    assert_ne!(alice.next_deadline(), copy.next_deadline());
+}
