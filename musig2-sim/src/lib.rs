@@ -43,6 +43,7 @@ mod plan;
 mod queue;
 mod time;
 mod trace;
+mod transparent;
 pub mod trial;
 mod world;
 
