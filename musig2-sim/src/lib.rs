@@ -20,7 +20,7 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
+//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
@@ -54,7 +54,7 @@ pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
 pub use oracle::{
     Bip340, Challenge, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Progress, Recording, Violation,
 };
-pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, SessionPlan};
+pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, SessionPlan, UnknownProfile};
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use transparent::{Transparent, TransparentJudge};

@@ -2,7 +2,7 @@
 
 use musig2_proto::{K256, Libsecp256k1};
 use musig2_sim::{
-    Action, Answer, Engine, Micros, NodeId, OrderError, Plan, RunError, TraceHash, Violation, World,
+    Action, Answer, Engine, Micros, NodeId, OrderError, Plan, Profile, RunError, TraceHash, Violation, World,
 };
 
 fn run<C: Engine>(plan: Plan) -> World<C> {
@@ -19,7 +19,7 @@ fn hash(plan: Plan) -> TraceHash {
 #[test]
 fn the_same_plan_gives_the_same_run_and_another_seed_another() {
     for seed in 0..20 {
-        let plan = Plan::from_seed(seed);
+        let plan = Plan::drawn(seed, Profile::Swarm);
         assert_eq!(hash(plan.clone()), hash(plan.clone()), "seed {seed}");
         // The same faults as far as they are planned, but other chances, keys and nonces.
         assert_ne!(hash(plan.clone()), hash(plan.with_seed(seed + 1)), "seed {seed}");
@@ -28,7 +28,7 @@ fn the_same_plan_gives_the_same_run_and_another_seed_another() {
 
 #[test]
 fn a_stored_plan_gives_the_same_run() {
-    let plan = Plan::from_seed(3);
+    let plan = Plan::drawn(3, Profile::Swarm);
     let stored = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(hash(plan), hash(stored));
 }
@@ -36,16 +36,16 @@ fn a_stored_plan_gives_the_same_run() {
 #[test]
 fn both_engines_give_the_same_run() {
     for seed in 0..5 {
-        let plan = Plan::from_seed(seed);
+        let plan = Plan::drawn(seed, Profile::Swarm);
         assert_eq!(run::<K256>(plan.clone()).trace().hash(), hash(plan), "seed {seed}");
     }
 }
 
 #[test]
 fn recording_a_run_does_not_change_it_and_shows_every_step() {
-    let mut world: World = World::new(Plan::from_seed(5)).unwrap().recorded();
+    let mut world: World = World::new(Plan::drawn(5, Profile::Swarm)).unwrap().recorded();
     world.run_until_quiet().unwrap();
-    assert_eq!(world.trace().hash(), hash(Plan::from_seed(5)));
+    assert_eq!(world.trace().hash(), hash(Plan::drawn(5, Profile::Swarm)));
     assert_eq!(world.trace().recorded().len() as u64, world.trace().steps());
     let text = world.trace().to_string();
     assert_eq!(text.lines().count() as u64, world.trace().steps());

@@ -1,0 +1,162 @@
+//! Plans in a test's own words.
+
+use super::{Answer, NodePlan, Plan, SessionPlan};
+use crate::adversary::Strategy;
+use crate::chance::Probability;
+use crate::network::{Latency, Network, NodeId, Partition};
+use crate::time::Micros;
+use musig2_proto::Config;
+
+impl Plan {
+    /// Sets [`Plan::seed`].
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Adds a session.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionPlan) -> Self {
+        self.sessions.push(session);
+        self
+    }
+
+    /// Sets [`Plan::config`].
+    #[must_use]
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets [`Plan::known_contacts`].
+    #[must_use]
+    pub fn with_known_contacts(mut self) -> Self {
+        self.known_contacts = true;
+        self
+    }
+
+    /// Sets [`Plan::network`].
+    #[must_use]
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Sets the latency of frames and gossip.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Latency) -> Self {
+        self.network.frames.latency = latency;
+        self.network.gossip.latency = latency;
+        self
+    }
+
+    /// Sets how often a frame or publication is lost.
+    #[must_use]
+    pub fn with_loss(mut self, loss: Probability) -> Self {
+        self.network.frames.loss = loss;
+        self.network.gossip.loss = loss;
+        self
+    }
+
+    /// Sets how often a frame or publication comes twice.
+    #[must_use]
+    pub fn with_duplication(mut self, duplication: Probability) -> Self {
+        self.network.frames.duplication = duplication;
+        self.network.gossip.duplication = duplication;
+        self
+    }
+
+    /// Sets how often a frame or publication takes how much longer.
+    #[must_use]
+    pub fn with_delays(mut self, delayed: Probability, delay: Latency) -> Self {
+        for link in [&mut self.network.frames, &mut self.network.gossip] {
+            (link.delayed, link.delay) = (delayed, delay);
+        }
+        self
+    }
+
+    /// Makes frames that are sent within a window of this length arrive in reverse order.
+    #[must_use]
+    pub fn with_reversal(mut self, window: Micros) -> Self {
+        self.network.frames.reversal = Some(window);
+        self
+    }
+
+    /// Adds a partition.
+    #[must_use]
+    pub fn with_partition(mut self, partition: Partition) -> Self {
+        self.network.partitions.push(partition);
+        self
+    }
+
+    /// Sets [`Network::heals_at`].
+    #[must_use]
+    pub fn with_heal_at(mut self, at: Micros) -> Self {
+        self.network.heals_at = Some(at);
+        self
+    }
+
+    /// Starts a node late. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_late_start(mut self, node: NodeId, at: Micros) -> Self {
+        self.change(node, |plan| plan.starts_at = at);
+        self
+    }
+
+    /// Lets a node hear the announcement topic late. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_late_listener(mut self, node: NodeId, at: Micros) -> Self {
+        self.change(node, |plan| plan.listens_at = at);
+        self
+    }
+
+    /// Sets what a node does about sessions it discovers. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_approval(mut self, node: NodeId, approval: Answer) -> Self {
+        self.change(node, |plan| plan.approval = approval);
+        self
+    }
+
+    /// Sets what every node does when a step waits for it.
+    #[must_use]
+    pub fn with_stepping(mut self, stepping: Answer) -> Self {
+        self.nodes.iter_mut().for_each(|node| node.stepping = stepping);
+        self
+    }
+
+    /// Makes a node Byzantine. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_strategy(mut self, node: NodeId, strategy: Strategy) -> Self {
+        self.change(node, |plan| plan.strategy = Some(strategy));
+        self
+    }
+
+    /// Adds a node with the key of another one: neither of them knows, and neither is honest any more.
+    #[must_use]
+    pub fn with_twin(mut self, of: NodeId) -> Self {
+        let strategy = Some(Strategy::Twin { of });
+        self.nodes.push(NodePlan { strategy, ..NodePlan::default() });
+        self
+    }
+
+    /// Sets [`Plan::time_limit`].
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Micros) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Sets [`Plan::step_limit`].
+    #[must_use]
+    pub fn with_step_limit(mut self, limit: u64) -> Self {
+        self.step_limit = limit;
+        self
+    }
+
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut NodePlan)) {
+        if let Some(plan) = self.nodes.get_mut(node.as_usize()) {
+            change(plan);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! One node of a plan, and its application.
+
+use crate::adversary::Strategy;
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+
+/// One node, and how its application behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NodePlan {
+    /// When it starts. What is sent to it before is lost.
+    pub starts_at: Micros,
+    /// When it hears the announcement topic. What is published before is lost to it.
+    pub listens_at: Micros,
+    /// What it does about a session it discovers.
+    pub approval: Answer,
+    /// What it does when a step waits for it; only where stepping is manual.
+    pub stepping: Answer,
+    /// Whether its application keeps the announcements of its sessions where a crash does not reach them, and resumes the
+    /// sessions afterwards.
+    pub resumes: bool,
+    /// How it breaks the protocol; `None` where it is honest.
+    #[serde(default)]
+    pub strategy: Option<Strategy>,
+}
+
+/// What an application does when its node waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Answer {
+    /// What is asked, after this time.
+    After(Micros),
+    /// Nothing by itself. A test can still order it with [`World::command`](crate::World::command).
+    Never,
+}
+
+impl Answer {
+    /// What is asked, at once.
+    pub const AT_ONCE: Self = Self::After(Micros::ZERO);
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self::AT_ONCE
+    }
+}
