@@ -4,7 +4,7 @@ use musig2_proto::{
     Audience, ChainCode, Command, Config, Crypto, DerivationPath, Input, Item, MerkleRoot, Message, Node,
     PlainTweak, Proposal, SecretKey, Source, Timestamp, Tweak, TweakKind, TweakScalar,
 };
-use musig2_sim::{NodeId, Plan, SessionPlan, Transparent, World};
+use musig2_sim::{NodeId, Plan, Profile, SessionPlan, Transparent, World};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -18,7 +18,7 @@ fn run(plan: Plan) -> World<Transparent> {
 #[test]
 fn faulty_sessions_complete_and_are_judged_good() {
     for seed in 0..200 {
-        run(Plan::from_seed(seed));
+        run(Plan::drawn(seed, Profile::Swarm));
     }
 }
 

@@ -253,7 +253,8 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
     for seed in 0..200 {
         // Every other seed goes on after a phase timed out, until the session expires.
         let timeout = if seed % 2 == 0 { PhaseTimeout::End } else { PhaseTimeout::Report };
-        let mut plan = Plan::drawn(seed, Profile::Swarm).with_config(config.clone().with_phase_timeout(timeout));
+        let mut plan =
+            Plan::drawn(seed, Profile::Swarm).with_config(config.clone().with_phase_timeout(timeout));
         plan.network.heals_at = None;
         let mut world: World = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(9_000)).unwrap();
