@@ -155,6 +155,11 @@ impl Proposal {
         self
     }
 
+    /// Who signs, in the order given.
+    pub fn signers(&self) -> &[PublicKey] {
+        &self.signers
+    }
+
     /// What is to be signed.
     pub fn items(&self) -> &[Item] {
         &self.items

@@ -31,8 +31,9 @@
 //! how many messages went over that link before. Nothing is "the next draw": taking one fault out of a plan leaves the fate of every
 //! other message as it was.
 //!
-//! **Oracles.** [`World::check`] computes each session's keys on its own, with another engine than the nodes use, and never asks the
-//! core whether a signature is good.
+//! **Oracles.** At every step [`World`] checks what must never happen ([`World::check_safety`]), and once it is quiet what must have
+//! happened ([`World::check_liveness`]). Keys and signatures are computed independently, with another engine than the nodes use; the core
+//! is never asked whether it is right. [`Coverage`] says what of the protocol was reached: a check of what never happens proves nothing.
 
 mod adversary;
 mod application;
@@ -52,7 +53,8 @@ pub use application::Application;
 pub use chance::Probability;
 pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
 pub use oracle::{
-    Bip340, Challenge, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Progress, Recording, Violation,
+    Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,
+    Recording, Violation, Work,
 };
 pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, SessionPlan, UnknownProfile};
 pub use time::Micros;

@@ -1,6 +1,6 @@
 //! A plan, run to its end and judged.
 
-use crate::oracle::{Engine, Recording, Violation};
+use crate::oracle::{Coverage, Engine, Recording, Violation};
 use crate::plan::{Plan, PlanError};
 use crate::trace::TraceHash;
 use crate::world::{RunError, World};
@@ -18,6 +18,8 @@ pub struct Outcome {
     pub steps: u64,
     /// How many sessions the plan has.
     pub sessions: u64,
+    /// What of the protocol was reached.
+    pub coverage: Coverage,
 }
 
 /// Why a run failed.
@@ -92,7 +94,13 @@ pub enum FailureKind {
 /// ```
 pub fn run<C: Engine>(plan: Plan) -> Outcome {
     let sessions = plan.sessions.len() as u64;
-    let nothing = |failure| Outcome { verdict: Err(failure), hash: None, steps: 0, sessions };
+    let nothing = |failure| Outcome {
+        verdict: Err(failure),
+        hash: None,
+        steps: 0,
+        sessions,
+        coverage: Coverage::default(),
+    };
     let mut world = match World::<Recording<C>>::new(plan) {
         Ok(world) => world,
         Err(error) => return nothing(error.into()),
@@ -101,7 +109,8 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| finish(&mut world))) {
         Ok(verdict) => {
             let trace = world.trace();
-            Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions }
+            let coverage = world.coverage();
+            Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions, coverage }
         }
         Err(panic) => nothing(Failure::Panic(message(panic.as_ref()))),
     }

@@ -1,7 +1,7 @@
 //! Which key a session signs for and whether a signature is good, computed without the core: key aggregation and
 //! verification by the `musig2` crate, tweaks from the BIPs.
 
-use super::NonceFault;
+use super::Work;
 use hmac::{Hmac, KeyInit, Mac};
 use musig2::secp::{MaybeScalar, Point};
 use musig2::{CompactSignature, KeyAggContext};
@@ -18,26 +18,30 @@ use std::error::Error;
 pub trait Engine: Crypto {
     /// What knows its group.
     type Judge: Judge;
+    /// What evidence is checked with: another engine of the same group, where there is one.
+    type Other: Crypto;
 
-    /// A world begins. An engine that keeps a record of the nonces starts another one.
+    /// A world begins. An engine that keeps a record starts another one.
     fn begin() {}
 
-    /// Whether every secret nonce of the record was used as it must be; always, where none is kept.
-    ///
-    /// # Errors
-    /// Says which was not.
-    fn check_nonces() -> Result<(), NonceFault> {
-        Ok(())
+    /// What it did since it was last asked; nothing, where it keeps no record.
+    fn work() -> Work {
+        Work::default()
     }
+
+    /// The random bytes that went into each secret nonce since the world began, where it keeps a record.
+    fn each_secret(_see: impl FnMut(&[u8; 32])) {}
 }
 
 impl Engine for Libsecp256k1 {
     type Judge = Bip340;
+    type Other = K256;
 }
 
 /// For this engine the judge is independent in its tweaks only: both use the `musig2` crate.
 impl Engine for K256 {
     type Judge = Bip340;
+    type Other = Libsecp256k1;
 }
 
 /// Computes keys and checks signatures on its own.

@@ -1,8 +1,8 @@
 //! What became of every secret nonce, and what must hold of it.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use musig2_proto::{AggregateNonce, Message, PublicKey, PublicNonce};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a partial signature is made on. A secret nonce that meets two of them gives its key away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,11 +15,26 @@ pub struct Challenge {
     pub message: Message,
 }
 
+/// What an engine did since it was last asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Work {
+    /// How many signatures and partial signatures it checked, and keys it aggregated.
+    pub checks: u64,
+    /// What it signed, in order.
+    pub signed: Vec<Challenge>,
+    /// A secret nonce that was not used as it must be.
+    pub fault: Option<NonceFault>,
+}
+
 /// Everything that happened to secret nonces on this thread since its last world was made. Bounded by what the world's
 /// plan lets happen: an entry for each nonce made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NonceRecord {
     nonces: BTreeMap<PublicNonce, Uses>,
+    /// The first that was not used as it must be; one that met two challenges before any other.
+    fault: Option<NonceFault>,
+    signed: Vec<Challenge>,
 }
 
 /// What happened to one secret nonce.
@@ -27,7 +42,10 @@ pub struct NonceRecord {
 struct Uses {
     generated: u32,
     signed: u32,
-    challenges: BTreeSet<Challenge>,
+    /// What it met first.
+    challenge: Option<Challenge>,
+    /// What went into it: as secret as the nonce.
+    randomness: [u8; 32],
 }
 
 /// A secret nonce was not used as it must be: its key is as good as published.
@@ -51,17 +69,18 @@ pub enum NonceFault {
         times: u32,
     },
     /// It met different challenges.
-    #[error("the nonce {nonce} signed {} different challenges", .challenges.len())]
+    #[error("the nonce {nonce} signed two different challenges")]
     TwoChallenges {
         /// Which, by its public half.
         nonce: PublicNonce,
-        /// All of them.
-        challenges: Vec<Challenge>,
+        /// What it met first, and what it met then.
+        challenges: Box<[Challenge; 2]>,
     },
 }
 
 thread_local! {
     static RECORD: RefCell<NonceRecord> = RefCell::default();
+    static CHECKS: Cell<u64> = const { Cell::new(0) };
 }
 
 impl NonceRecord {
@@ -80,41 +99,62 @@ impl NonceRecord {
         self.nonces.values().filter(|uses| uses.signed > 0).count()
     }
 
-    /// Whether every secret nonce was generated once and signed one challenge at most, at most once.
-    ///
-    /// # Errors
-    /// Names one that was not; one that met two challenges before any other.
-    pub fn check(&self) -> Result<(), NonceFault> {
-        let faults = self.nonces.iter().filter_map(|(&nonce, uses)| uses.fault(nonce));
-        faults.min_by_key(|fault| !matches!(fault, NonceFault::TwoChallenges { .. })).map_or(Ok(()), Err)
+    /// The random bytes that went into each secret nonce.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.nonces.values().map(|uses| &uses.randomness)
     }
 
     pub(super) fn clear() {
         RECORD.set(Self::default());
+        CHECKS.set(0);
     }
 
-    pub(super) fn generates(nonce: PublicNonce) {
-        RECORD.with_borrow_mut(|record| record.nonces.entry(nonce).or_default().generated += 1);
+    /// What was done since this was last asked.
+    pub(super) fn work() -> Work {
+        RECORD.with_borrow_mut(|record| Work {
+            checks: CHECKS.take(),
+            signed: core::mem::take(&mut record.signed),
+            fault: record.fault.take(),
+        })
+    }
+
+    pub(super) fn checks() {
+        CHECKS.set(CHECKS.get() + 1);
+    }
+
+    pub(super) fn generates(nonce: PublicNonce, randomness: [u8; 32]) {
+        RECORD.with_borrow_mut(|record| {
+            let uses = record.nonces.entry(nonce).or_default();
+            uses.generated += 1;
+            uses.randomness = randomness;
+            if uses.generated > 1 {
+                let times = uses.generated;
+                record.find(NonceFault::GeneratedAgain { nonce, times });
+            }
+        });
     }
 
     pub(super) fn signs(nonce: PublicNonce, challenge: Challenge) {
         RECORD.with_borrow_mut(|record| {
+            record.signed.push(challenge.clone());
             let uses = record.nonces.entry(nonce).or_default();
             uses.signed += 1;
-            uses.challenges.insert(challenge);
+            let times = uses.signed;
+            let first = uses.challenge.get_or_insert_with(|| challenge.clone());
+            if *first != challenge {
+                let challenges = Box::new([first.clone(), challenge]);
+                record.find(NonceFault::TwoChallenges { nonce, challenges });
+            } else if times > 1 {
+                record.find(NonceFault::SignedAgain { nonce, times });
+            }
         });
     }
-}
 
-impl Uses {
-    fn fault(&self, nonce: PublicNonce) -> Option<NonceFault> {
-        let &Self { generated, signed, ref challenges } = self;
-        if challenges.len() > 1 {
-            Some(NonceFault::TwoChallenges { nonce, challenges: challenges.iter().cloned().collect() })
-        } else if generated > 1 {
-            Some(NonceFault::GeneratedAgain { nonce, times: generated })
-        } else {
-            (signed > 1).then_some(NonceFault::SignedAgain { nonce, times: signed })
+    fn find(&mut self, fault: NonceFault) {
+        let graver = matches!(fault, NonceFault::TwoChallenges { .. })
+            && !matches!(self.fault, Some(NonceFault::TwoChallenges { .. }));
+        if graver || self.fault.is_none() {
+            self.fault = Some(fault);
         }
     }
 }

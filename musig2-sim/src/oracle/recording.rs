@@ -1,7 +1,7 @@
-//! An engine that writes down what becomes of every secret nonce.
+//! An engine that writes down what becomes of every secret nonce, and counts what it checks.
 
 use super::Engine;
-use super::nonces::{Challenge, NonceFault, NonceRecord};
+use super::nonces::{Challenge, NonceRecord, Work};
 use core::marker::PhantomData;
 use musig2_proto::{
     AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, PartialSignature,
@@ -11,8 +11,8 @@ use musig2_proto::{
 /// The engine `C`, and a record of which secret nonce signed what. A secret nonce goes by its public nonce: two of one
 /// public nonce are one.
 ///
-/// Each thread has one record, and a [`World`](crate::World) begins another when it is made: where each ends
-/// before the next is made, [`World::check_safety`](crate::World::check_safety) sees the record of its own.
+/// Each thread has one record, and a [`World`](crate::World) begins another when it is made: let each end before the next
+/// is made.
 ///
 /// ```
 /// use musig2_proto::Libsecp256k1;
@@ -43,13 +43,18 @@ pub struct RecordedRound<C: Crypto> {
 
 impl<C: Engine> Engine for Recording<C> {
     type Judge = C::Judge;
+    type Other = C::Other;
 
     fn begin() {
         NonceRecord::clear();
     }
 
-    fn check_nonces() -> Result<(), NonceFault> {
-        NonceRecord::with(NonceRecord::check)
+    fn work() -> Work {
+        NonceRecord::work()
+    }
+
+    fn each_secret(mut see: impl FnMut(&[u8; 32])) {
+        NonceRecord::with(|record| record.secrets().for_each(&mut see));
     }
 }
 
@@ -68,6 +73,7 @@ impl<C: Crypto> Crypto for Recording<C> {
     }
 
     fn aggregate_keys(keys: &[PublicKey]) -> Result<C::KeyAggregate, KeyAggregationError> {
+        NonceRecord::checks();
         C::aggregate_keys(keys)
     }
 
@@ -87,7 +93,7 @@ impl<C: Crypto> Crypto for Recording<C> {
         extra: [u8; 32],
     ) -> Option<(RecordedNonce<C>, PublicNonce)> {
         let (secret, public) = C::generate_nonce(keypair, keys, message, randomness, extra)?;
-        NonceRecord::generates(public);
+        NonceRecord::generates(public, randomness);
         Some((RecordedNonce { secret, public }, public))
     }
 
@@ -122,6 +128,7 @@ impl<C: Crypto> Crypto for Recording<C> {
         nonce: &PublicNonce,
         partial: &PartialSignature,
     ) -> bool {
+        NonceRecord::checks();
         C::verify_partial(&round.round, signer, nonce, partial)
     }
 
@@ -134,19 +141,21 @@ impl<C: Crypto> Crypto for Recording<C> {
     }
 
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {
+        NonceRecord::checks();
         C::verify(key, message, signature)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::NonceFault;
     use super::*;
     use musig2_proto::Libsecp256k1;
 
     type C = Recording<Libsecp256k1>;
 
     /// Two rounds of one signer with another, on different messages, and how often a nonce of this randomness signs in each.
-    fn record(rounds: &[(u8, u8)]) -> Result<(), NonceFault> {
+    fn fault(rounds: &[(u8, u8)]) -> Option<NonceFault> {
         C::begin();
         let keypair = C::keypair(&SecretKey::new([1; 32])).unwrap();
         let keys = C::aggregate_keys(&[C::public_key(&keypair)]).unwrap();
@@ -157,30 +166,40 @@ mod tests {
             let round = C::round(&keys, &aggregate, &Message::new([message; 32])).unwrap();
             C::sign(&round, secret, &keypair).unwrap();
         }
-        C::check_nonces()
+        C::work().fault
     }
 
     #[test]
     fn a_nonce_for_each_signature_is_right() {
-        assert_eq!(record(&[(1, 1), (2, 1), (3, 2)]), Ok(()));
+        assert_eq!(fault(&[(1, 1), (2, 1), (3, 2)]), None);
         NonceRecord::with(|record| assert_eq!((record.generated(), record.signed()), (3, 3)));
     }
 
     #[test]
     fn a_nonce_in_two_challenges_is_found() {
-        let fault = record(&[(1, 1), (2, 1), (1, 2)]);
-        assert!(matches!(fault, Err(NonceFault::TwoChallenges { challenges, .. }) if challenges.len() == 2));
+        let fault = fault(&[(1, 1), (2, 1), (1, 2)]);
+        assert!(matches!(fault, Some(NonceFault::TwoChallenges { .. })));
     }
 
     #[test]
     fn a_nonce_that_is_generated_again_is_found_though_it_signs_the_same() {
-        let fault = record(&[(1, 1), (1, 1)]);
-        assert!(matches!(fault, Err(NonceFault::GeneratedAgain { times: 2, .. })));
+        let fault = fault(&[(1, 1), (1, 1)]);
+        assert!(matches!(fault, Some(NonceFault::GeneratedAgain { times: 2, .. })));
     }
 
     #[test]
     fn another_world_has_another_record() {
-        assert!(record(&[(1, 1), (1, 1)]).is_err());
-        assert_eq!(record(&[(1, 1)]), Ok(()));
+        assert!(fault(&[(1, 1), (1, 1)]).is_some());
+        assert_eq!(fault(&[(1, 1)]), None);
+    }
+
+    #[test]
+    fn work_is_told_once() {
+        assert_eq!(fault(&[(1, 1), (2, 1)]), None);
+        assert_eq!(C::work(), Work::default());
+        let key = XOnlyPublicKey::new([1; 32]);
+        C::verify(&key, &[], &Signature::new([0; 64]));
+        C::verify(&key, &[], &Signature::new([0; 64]));
+        assert_eq!(C::work().checks, 2);
     }
 }

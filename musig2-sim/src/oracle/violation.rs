@@ -1,30 +1,52 @@
 //! What can go wrong in a run.
 
-use super::{NoOutputKey, NonceFault};
+use super::{Challenge, NoOutputKey, NonceFault};
 use crate::network::NodeId;
-use musig2_proto::{Event, Phase, Report, SignerIndex};
+use musig2_proto::{Event, Phase, Report, SessionId, SignerIndex};
 
-/// What did not hold. Sessions are numbered as in the plan.
+/// What did not hold. `session` is a session's name where it is about what happened, and its number in the plan where it is about
+/// what did not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A node ended one session more than once in one life.
-    #[error("{node} ended session {session} {times} times: {events:?}")]
-    SeveralEnds {
-        /// Which session.
-        session: usize,
+    /// A secret nonce was not used as it must be. Only engines that keep a [record](crate::Recording) notice.
+    #[error("{node}: {fault}")]
+    Nonce {
+        /// Whose.
+        node: NodeId,
+        /// What happened to it.
+        fault: NonceFault,
+    },
+    /// A node signed what its application did not approve, or after the session's time. Only engines that keep a
+    /// [record](crate::Recording) notice.
+    #[error("{node} signed {}, under the key {}, and no open session that it approved asks for that", .challenge.message, .challenge.key)]
+    SignedUnapproved {
         /// Which node.
         node: NodeId,
-        /// How often.
-        times: usize,
-        /// With which events.
-        events: Vec<Event>,
+        /// What it signed.
+        challenge: Box<Challenge>,
     },
-    /// A node signed something other than the plan says.
-    #[error("{node} completed session {session} with another manifest than was proposed")]
+    /// A node that its application did not let join a session spoke in it for itself.
+    #[error("{node} takes part in session {session}, which it never approved")]
+    SpokeUnapproved {
+        /// Which node.
+        node: NodeId,
+        /// Which session.
+        session: SessionId,
+    },
+    /// A session was signed and one of its honest signers did not consent.
+    #[error("session {session} was completed, and {node} never approved it")]
+    NotApproved {
+        /// Which session.
+        session: SessionId,
+        /// Who did not.
+        node: NodeId,
+    },
+    /// A node made a session other than what its application proposed, or sees it otherwise than others do.
+    #[error("{node} has another manifest for session {session} than was proposed")]
     OtherManifest {
         /// Which session.
-        session: usize,
+        session: SessionId,
         /// Which node.
         node: NodeId,
     },
@@ -32,7 +54,7 @@ pub enum Violation {
     #[error("{node} completed session {session} with {got} signatures for {items} items")]
     WrongCount {
         /// Which session.
-        session: usize,
+        session: SessionId,
         /// Which node.
         node: NodeId,
         /// How many signatures there are.
@@ -44,7 +66,7 @@ pub enum Violation {
     #[error("{node} has the wrong output key for item {item} of session {session}")]
     WrongKey {
         /// Which session.
-        session: usize,
+        session: SessionId,
         /// Which node.
         node: NodeId,
         /// Which item.
@@ -54,7 +76,7 @@ pub enum Violation {
     #[error("item {item} of session {session} has {error}")]
     NoKey {
         /// Which session.
-        session: usize,
+        session: SessionId,
         /// Which item.
         item: usize,
         /// Why.
@@ -64,31 +86,37 @@ pub enum Violation {
     #[error("{node} completed session {session} with a signature for item {item} that does not verify")]
     InvalidSignature {
         /// Which session.
-        session: usize,
+        session: SessionId,
         /// Which node.
         node: NodeId,
         /// Which item.
         item: usize,
     },
-    /// Two nodes completed one session with different signatures, and nobody had crashed.
-    #[error("{one} and {other} completed session {session} with different signatures")]
+    /// A node ended a session with other signatures than another did in the same attempt.
+    #[error("{node} completed session {session} with other signatures than another did")]
     Disagreement {
         /// Which session.
-        session: usize,
-        /// One of them.
-        one: NodeId,
-        /// The other.
-        other: NodeId,
-    },
-    /// A session was signed and one of its signers did not consent.
-    #[error("session {session} was completed, and {node} never approved it")]
-    NotApproved {
-        /// Which session.
-        session: usize,
-        /// Who did not.
+        session: SessionId,
+        /// The later of them.
         node: NodeId,
     },
-    /// A node named a signer for a fault, or took itself for one of two. Nobody in a world has done anything wrong.
+    /// A node said something of a session that it does not know, that has ended there, or that it has not joined.
+    #[error("{node} says out of place: {event:?}")]
+    OutOfPlace {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        event: Event,
+    },
+    /// A session goes on beyond its expiry by the node's own clock.
+    #[error("session {session} is over, and {node} goes on with it")]
+    Overdue {
+        /// Which session.
+        session: SessionId,
+        /// Which node.
+        node: NodeId,
+    },
+    /// A node named an honest signer for a fault or an abort, or took itself for one of two.
     #[error("{node} blames an honest signer: {event:?}")]
     HonestBlamed {
         /// Which node.
@@ -96,7 +124,7 @@ pub enum Violation {
         /// What it said.
         event: Event,
     },
-    /// A node reported a peer for what no honest node sends.
+    /// A node reported an honest peer for what no honest node sends.
     #[error("{node} reports an honest peer: {report:?}")]
     HonestReported {
         /// Which node.
@@ -104,9 +132,43 @@ pub enum Violation {
         /// What it said.
         report: Report,
     },
-    /// A secret nonce was not used as it must be. Only engines that keep a record notice.
-    #[error(transparent)]
-    Nonce(NonceFault),
+    /// A node convicted a signer with evidence that does not prove it.
+    #[error("{node} has evidence that proves nothing, {reason}: {event:?}")]
+    BadEvidence {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        event: Event,
+        /// Why it proves nothing.
+        reason: String,
+    },
+    /// A node gave out more in one call than there can be reason for.
+    #[error("{node} gave out {outputs} outputs in one call, and {most} are the most")]
+    TooManyOutputs {
+        /// Which node.
+        node: NodeId,
+        /// How many.
+        outputs: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A node checked more signatures in one call than there can be reason for. Only engines that keep a
+    /// [record](crate::Recording) notice.
+    #[error("{node} checked {checks} signatures in one call, and {most} are the most")]
+    TooManyChecks {
+        /// Which node.
+        node: NodeId,
+        /// How many.
+        checks: u64,
+        /// The most.
+        most: usize,
+    },
+    /// A node sent something that is not a message in its one encoding.
+    #[error("{node} sent what is no message")]
+    NotAMessage {
+        /// Which node.
+        node: NodeId,
+    },
     /// The session was never made.
     #[error("session {session} was never made: {refusal}")]
     NotCreated {

@@ -72,6 +72,7 @@ pub struct Round {
 
 impl Engine for Transparent {
     type Judge = TransparentJudge;
+    type Other = Self;
 }
 
 impl Crypto for Transparent {

@@ -30,12 +30,12 @@ impl<C: Engine> World<C> {
         let chance = self.chance.clone();
         let corrupted = Corrupted { adversary, secret, chance, me: node, nodes, calls: 0 };
         self.hosts[node.as_usize()].corrupted = Some(corrupted);
+        self.watch.corrupted(node);
     }
 
     /// Whether a node follows the protocol, and is alone with its key. What any other does is not judged, and it may be blamed.
     pub fn is_honest(&self, node: NodeId) -> bool {
-        self.plan.is_honest(node)
-            && self.hosts.get(node.as_usize()).is_none_or(|host| host.corrupted.is_none())
+        self.watch.is_honest(node)
     }
 }
 

@@ -25,6 +25,7 @@ impl<C: Engine> World<C> {
         let host = &mut self.hosts[node.as_usize()];
         host.application.forget(&expiries);
         host.stop();
+        self.watch.crashed(node);
         self.note(node, Action::Crashed);
     }
 

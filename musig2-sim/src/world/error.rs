@@ -1,6 +1,7 @@
 //! Why a run or an order failed.
 
 use crate::network::NodeId;
+use crate::oracle::Violation;
 use crate::time::Micros;
 use musig2_proto::{CommandError, SessionId};
 
@@ -8,6 +9,9 @@ use musig2_proto::{CommandError, SessionId};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// Something happened that must not: the last step did it.
+    #[error(transparent)]
+    Violated(Violation),
     /// Sessions are still open at the plan's time limit.
     #[error("not quiet by {limit}; open: {}", list(.open))]
     NotQuiet {

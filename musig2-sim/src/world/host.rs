@@ -78,7 +78,7 @@ impl<C: Engine> Host<C> {
     }
 
     /// What the node's clock shows.
-    fn clock(&self, now: Micros) -> Timestamp {
+    pub(super) fn clock(&self, now: Micros) -> Timestamp {
         shift(now.to_timestamp(), self.clock_ahead)
     }
 

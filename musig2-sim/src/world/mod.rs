@@ -5,8 +5,6 @@ mod crash;
 mod error;
 mod host;
 mod run;
-#[cfg(test)]
-mod tests;
 
 pub use error::{OrderError, RunError};
 
@@ -14,7 +12,7 @@ use crate::adversary::{Pot, Strategy};
 use crate::application::Application;
 use crate::chance::Chance;
 use crate::network::{NodeId, Router};
-use crate::oracle::{self, Engine, Violation};
+use crate::oracle::{self, Coverage, Engine, Violation, Watch};
 use crate::plan::{CrashMoment, Plan, PlanError};
 use crate::queue::{Happening, Queue};
 use crate::time::Micros;
@@ -48,6 +46,7 @@ pub struct World<C: Engine = DefaultCrypto> {
     now: Micros,
     counters: Counters,
     trace: Trace,
+    watch: Watch,
 }
 
 /// How many messages there were.
@@ -78,7 +77,9 @@ impl<C: Engine> World<C> {
         Node::<C>::new(plan.config.clone())?;
         C::begin();
         let chance = Chance::new(plan.seed);
-        let hosts = plan.node_ids().map(|node| Host::new(&chance, plan.key_of(node))).collect();
+        let hosts: Vec<_> = plan.node_ids().map(|node| Host::<C>::new(&chance, plan.key_of(node))).collect();
+        let keys = plan.node_ids().zip(&hosts).map(|(node, host)| (host.public_key, plan.is_honest(node)));
+        let watch = Watch::new(keys);
         let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
         let mut queue = Queue::default();
         for (node, plan) in plan.node_ids().zip(&plan.nodes) {
@@ -111,6 +112,7 @@ impl<C: Engine> World<C> {
             now: Micros::ZERO,
             counters: Counters::default(),
             trace: Trace::default(),
+            watch,
             plan,
         };
         for node in world.plan.node_ids() {
@@ -134,7 +136,7 @@ impl<C: Engine> World<C> {
     /// that is done does later, see with [`World::run_until`].)
     ///
     /// # Errors
-    /// Where a limit of the plan is reached first.
+    /// Where a limit of the plan is reached first, or something happens that must not.
     pub fn run_until_quiet(&mut self) -> Result<(), RunError> {
         while !self.is_quiet() {
             if self.queue.next_at().is_none_or(|at| at > self.plan.time_limit) {
@@ -148,7 +150,7 @@ impl<C: Engine> World<C> {
     /// Runs until this moment: everything before it and at it has happened then.
     ///
     /// # Errors
-    /// Where the plan's step limit is reached first.
+    /// Where the plan's step limit is reached first, or something happens that must not.
     pub fn run_until(&mut self, moment: Micros) -> Result<(), RunError> {
         while self.queue.next_at().is_some_and(|at| at <= moment) {
             self.step()?;
@@ -184,14 +186,21 @@ impl<C: Engine> World<C> {
         self.check_liveness()
     }
 
-    /// Checks what must hold at every moment, whatever the network does: one end for each life of a node and session; good
-    /// signatures under independently computed keys, the same on every node (where nobody crashed), over what was proposed
-    /// and approved by all; nobody blamed; with [`Recording`](crate::Recording) no secret nonce used twice.
+    /// Whether everything held that must hold at every moment, whatever the network does. It was checked at every step, and the
+    /// first thing that did not hold also ended the run with [`RunError::Violated`]:
+    ///
+    /// - with a [`Recording`](crate::Recording) engine: a secret nonce meets one challenge at most, and what it signs was approved by the
+    ///   node's application and is not over;
+    /// - signatures verify under independently computed keys, for what all signers approved, and are the same on all honest nodes that
+    ///   ended with the same attempt;
+    /// - nobody speaks in a session that it did not approve; a session ends once in each life of a node, and not after its time;
+    /// - nobody honest is blamed or reported, and evidence convicts by its bytes alone;
+    /// - a call gives out, and makes the engine check, only so much.
     ///
     /// # Errors
-    /// Says what does not hold.
+    /// Says what did not hold.
     pub fn check_safety(&self) -> Result<(), Violation> {
-        oracle::safety(self)
+        self.watch.violation().cloned().map_or(Ok(()), Err)
     }
 
     /// Checks that every session that all its signers approve is complete on each of them.
@@ -215,6 +224,11 @@ impl<C: Engine> World<C> {
     /// How many messages there were so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What of the protocol was reached so far.
+    pub fn coverage(&self) -> Coverage {
+        self.watch.coverage()
     }
 
     /// What happened so far.
@@ -269,11 +283,6 @@ impl<C: Engine> World<C> {
             _ => None,
         });
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
-    }
-
-    /// The sessions that were made: their numbers and names.
-    pub(crate) fn session_ids(&self) -> impl Iterator<Item = (usize, SessionId)> {
-        self.sessions.iter().enumerate().filter_map(|(session, id)| Some((session, (*id)?)))
     }
 
     /// The keys of a session's signers, sorted (BIP327 KeySort).

@@ -2,7 +2,7 @@
 
 use super::{OrderError, RunError, World};
 use crate::network::{Channel, Fate, NodeId};
-use crate::oracle::Engine;
+use crate::oracle::{Call, Cause, Engine};
 use crate::queue::{Arrival, Happening};
 use crate::time::Micros;
 use crate::trace::{Action, MessageId, Step};
@@ -16,7 +16,7 @@ impl<C: Engine> World<C> {
     /// Lets the next thing happen. `false` where nothing is left to happen.
     ///
     /// # Errors
-    /// Where the plan's step limit is reached, or a node is stuck.
+    /// Where the plan's step limit is reached, a node is stuck, or something happens that must not.
     pub fn step(&mut self) -> Result<bool, RunError> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
@@ -39,6 +39,7 @@ impl<C: Engine> World<C> {
             }
             Happening::Wake(node) => self.wake(node, at)?,
         }
+        self.check_safety().map_err(RunError::Violated)?;
         let limit = self.plan.step_limit;
         if self.trace.steps() > limit {
             return Err(RunError::TooManySteps { limit, at: self.now, open: self.open() });
@@ -58,6 +59,7 @@ impl<C: Engine> World<C> {
             Ok(outputs) => {
                 application.ordered(&command);
                 self.keep_announcement(node, &command);
+                self.witness(node, Cause::Ordered(&command), &outputs);
                 self.absorb(node, outputs);
                 Ok(())
             }
@@ -143,8 +145,13 @@ impl<C: Engine> World<C> {
     /// Gives a node an input, where it has started.
     fn tell(&mut self, node: NodeId, action: Action, input: Input) {
         let now = self.now;
+        let cause = match &input {
+            Input::Frame { bytes, .. } | Input::Announcement { bytes, .. } => Cause::Heard(bytes.len()),
+            _ => Cause::Heard(0),
+        };
         let Some(outputs) = self.hosts[node.as_usize()].handle(now, input, &mut self.pot) else { return };
         self.note(node, action);
+        self.witness(node, cause, &outputs);
         self.absorb(node, outputs);
     }
 
@@ -155,6 +162,14 @@ impl<C: Engine> World<C> {
         };
         let announcement = self.node(node).and_then(|running| running.announcement(session));
         self.hosts[node.as_usize()].application.kept.extend(announcement.map(|bytes| (*session, bytes)));
+    }
+
+    /// Has the watch look at what a node just did.
+    pub(crate) fn witness(&mut self, node: NodeId, cause: Cause<'_>, outputs: &[Output]) {
+        let host = &self.hosts[node.as_usize()];
+        let Some(state) = host.node() else { return };
+        let clock = host.clock(self.now);
+        self.watch.witness(&Call { node, clock, cause, outputs, state });
     }
 
     /// Carries out what a node returned, in its order.
@@ -261,6 +276,7 @@ impl<C: Engine> World<C> {
     }
 
     pub(super) fn note(&mut self, node: NodeId, action: Action) {
+        self.watch.note(node, &action);
         self.trace.add(Step { at: self.now, node, action });
     }
 }

@@ -1,0 +1,298 @@
+//! The oracles find what is planted: after a good run, or in the middle of one, a node is made to say or do what it did not.
+
+use super::nonces::NonceRecord;
+use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
+use crate::network::NodeId;
+use crate::plan::{Answer, Plan, SessionPlan};
+use crate::time::Micros;
+use crate::world::{RunError, World};
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::evidence::{Evidence, Proof, Signed};
+use musig2_proto::wire::statement::{NonceSource, Nonces};
+use musig2_proto::{
+    AbortCause, AbortReason, AggregateNonce, AttemptId, Boot, Command, Crypto, Destination, Event, Fault,
+    Item, Libsecp256k1, Manifest, Message, Offence, Output, PublicKey, PublicNonce, Report, SessionId,
+    Signature, SignerIndex, Source, XOnlyPublicKey,
+};
+
+const ALICE: NodeId = NodeId::new(0);
+const BOB: NodeId = NodeId::new(1);
+
+type Recorded = World<Recording<Libsecp256k1>>;
+
+/// Two sessions over the same two items, one after the other.
+fn plan() -> Plan {
+    let items = [Item::new(Message::new([1; 32])), Item::new(Message::new([2; 32]))];
+    let session = SessionPlan::new(NodeId::first(3)).with_items(items);
+    Plan::new(3).with_session(session.clone()).with_session(session.at(Micros::from_secs(5)))
+}
+
+fn completed<C: Engine>() -> World<C> {
+    let mut world = World::new(plan()).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    world
+}
+
+/// In the middle of the first session: Bob has discovered it and not joined.
+fn undecided() -> (Recorded, SessionId) {
+    let mut world = World::new(plan().with_approval(BOB, Answer::Never)).unwrap();
+    world.run_until(Micros::from_secs(1)).unwrap();
+    let session = world.session_id(0).unwrap();
+    (world, session)
+}
+
+/// The signatures that Alice has of a session.
+fn signatures<C: Engine>(world: &World<C>, session: usize) -> Vec<Signature> {
+    match world.application(ALICE).terminal(&world.session_id(session).unwrap()) {
+        Some((_, Event::SessionComplete { signatures, .. })) => signatures.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the oracles find where Bob now gives this out.
+fn after<C: Engine>(mut world: World<C>, output: Output) -> Result<(), Violation> {
+    world.witness(BOB, Cause::Heard(0), &[output]);
+    assert_eq!(
+        world.step().is_err(),
+        world.check_safety().is_err(),
+        "the run goes on where nothing is wrong"
+    );
+    world.check_safety()
+}
+
+fn says<C: Engine>(world: World<C>, event: Event) -> Result<(), Violation> {
+    after(world, Output::Event(event))
+}
+
+/// What the oracles find where Bob has these signatures now.
+fn late<C: Engine>(change: impl FnOnce(&World<C>, &mut Vec<Signature>)) -> Result<(), Violation> {
+    let world = completed::<C>();
+    let mut late = signatures(&world, 0);
+    change(&world, &mut late);
+    let session = world.session_id(0).unwrap();
+    says(world, Event::LateSignature { session, signatures: late })
+}
+
+#[test]
+fn a_violation_ends_the_run_at_its_step() {
+    let mut world = completed::<Libsecp256k1>();
+    let session = SessionId::new([9; 32]);
+    let before = world.trace().steps();
+    world.witness(BOB, Cause::Heard(0), &[Output::Event(Event::SessionReady { session })]);
+    assert!(matches!(world.step(), Err(RunError::Violated(Violation::OutOfPlace { node: BOB, .. }))));
+    assert!(matches!(world.run_until_quiet(), Ok(()) | Err(RunError::Violated(_))));
+    assert!(world.trace().steps() <= before + 100);
+    assert!(world.check().is_err());
+}
+
+#[test]
+fn the_same_signatures_again_are_right() {
+    assert_eq!(late::<Libsecp256k1>(|_, _| {}), Ok(()));
+}
+
+#[test]
+fn a_bad_signature_is_found() {
+    let found = late::<Libsecp256k1>(|_, signatures| signatures.swap(0, 1));
+    assert!(matches!(found, Err(Violation::InvalidSignature { node: BOB, item: 0, .. })));
+}
+
+#[test]
+fn a_missing_signature_is_found() {
+    let found = late::<Libsecp256k1>(|_, signatures| _ = signatures.pop());
+    assert!(matches!(found, Err(Violation::WrongCount { node: BOB, got: 1, items: 2, .. })));
+}
+
+#[test]
+fn two_valid_sets_of_signatures_from_one_attempt_are_found() {
+    // The other session has the same keys and messages, so that its signatures verify in this one.
+    let found = late::<Libsecp256k1>(|world, late| *late = signatures(world, 1));
+    assert!(matches!(found, Err(Violation::Disagreement { node: BOB, .. })));
+    let found = late::<Recording<Libsecp256k1>>(|world, late| *late = signatures(world, 1));
+    assert!(matches!(found, Err(Violation::Disagreement { node: BOB, .. })));
+}
+
+#[test]
+fn a_second_end_is_found() {
+    let world = completed::<Libsecp256k1>();
+    let session = world.session_id(0).unwrap();
+    let cause = AbortCause::Expired { awaiting: vec![SignerIndex::new(0)] };
+    let second = Event::SessionAborted { session, cause, released: true };
+    assert_eq!(says(world, second.clone()), Err(Violation::OutOfPlace { node: BOB, event: second }));
+}
+
+#[test]
+fn progress_in_a_session_that_was_not_joined_or_is_not_known_is_found() {
+    let (world, session) = undecided();
+    assert!(matches!(says(world, Event::SessionReady { session }), Err(Violation::OutOfPlace { .. })));
+    let (world, _) = undecided();
+    let session = SessionId::new([9; 32]);
+    assert!(matches!(says(world, Event::SessionReady { session }), Err(Violation::OutOfPlace { .. })));
+}
+
+#[test]
+fn a_session_that_is_discovered_again_is_found() {
+    let (world, session) = undecided();
+    assert!(matches!(says(world, Event::SessionDiscovered { session }), Err(Violation::OutOfPlace { .. })));
+    let world = completed::<Libsecp256k1>();
+    let session = world.session_id(0).unwrap();
+    assert!(matches!(says(world, Event::SessionDiscovered { session }), Err(Violation::OutOfPlace { .. })));
+}
+
+#[test]
+fn a_session_without_consent_of_all_is_found() {
+    let (world, session) = undecided();
+    // The other session's signatures are good for this one, too.
+    let signatures = signatures(&completed::<Libsecp256k1>(), 0);
+    let found = says(world, Event::SessionComplete { session, signatures });
+    assert_eq!(found, Err(Violation::NotApproved { session, node: BOB }));
+}
+
+#[test]
+fn a_session_other_than_was_proposed_is_found() {
+    // Alice is back with nothing in her memory, and gets a session for another proposal.
+    let (mut world, session) = undecided();
+    let proposal = SessionPlan::new(NodeId::first(3)).proposal(world.sorted_keys(0));
+    world.crash(ALICE);
+    world.restart(ALICE).unwrap();
+    let created = [Output::Event(Event::SessionCreated { session })];
+    world.witness(ALICE, Cause::Ordered(&Command::CreateSession(proposal)), &created);
+    assert_eq!(world.check_safety(), Err(Violation::OtherManifest { session, node: ALICE }));
+}
+
+#[test]
+fn a_partial_signature_that_was_not_approved_is_found() {
+    let signs = |world: &mut Recorded, nonce, message| {
+        let key = completed::<Libsecp256k1>().view(ALICE, 0).unwrap().output_keys[0].key;
+        let mut bytes = [2; 33];
+        bytes[1..].copy_from_slice(key.as_bytes());
+        let challenge = Challenge {
+            nonce: AggregateNonce::new([2; 66]),
+            key: PublicKey::new(bytes),
+            message: Message::new(message),
+        };
+        NonceRecord::generates(nonce, [0; 32]);
+        NonceRecord::signs(nonce, challenge);
+        world.witness(ALICE, Cause::Heard(0), &[]);
+        world.check_safety()
+    };
+    let nonce = |byte| PublicNonce::new([byte; 66]);
+    let (mut world, _) = undecided();
+    assert_eq!(signs(&mut world, nonce(1), [1; 32]), Ok(()), "Alice approved this");
+    let found = signs(&mut world, nonce(1), [2; 32]);
+    assert!(matches!(
+        found,
+        Err(Violation::Nonce {
+            node: ALICE,
+            fault: NonceFault::GeneratedAgain { .. } | NonceFault::TwoChallenges { .. }
+        })
+    ));
+    let (mut world, _) = undecided();
+    assert!(matches!(
+        signs(&mut world, nonce(3), [3; 32]),
+        Err(Violation::SignedUnapproved { node: ALICE, .. })
+    ));
+    // Bob approved nothing, and Alice nothing any more once it is over.
+    let mut world: Recorded = completed();
+    assert!(matches!(
+        signs(&mut world, nonce(4), [1; 32]),
+        Err(Violation::SignedUnapproved { node: ALICE, .. })
+    ));
+}
+
+#[test]
+fn a_word_in_a_session_that_was_not_approved_is_found() {
+    let frame = |session: SessionId, have| {
+        let mut bytes = vec![1];
+        bytes.extend(session.as_bytes());
+        bytes.extend([0, have, 0, 0, 0]);
+        Output::Send { to: Destination::Source(Source::new([0, 0])), bytes }
+    };
+    let (world, session) = undecided();
+    assert_eq!(after(world, frame(session, 0)), Ok(()));
+    let (world, session) = undecided();
+    assert_eq!(after(world, frame(session, 1)), Err(Violation::SpokeUnapproved { node: BOB, session }));
+    let (world, _) = undecided();
+    let short = Output::Send { to: Destination::Source(Source::new([0, 0])), bytes: vec![1, 2, 3] };
+    assert_eq!(after(world, short), Err(Violation::NotAMessage { node: BOB }));
+}
+
+#[test]
+fn a_session_that_goes_on_beyond_its_time_is_found() {
+    let (mut world, session) = undecided();
+    world.set_clock(BOB, 1_000_000);
+    world.witness(BOB, Cause::Heard(0), &[]);
+    assert_eq!(world.check_safety(), Err(Violation::Overdue { node: BOB, session }));
+}
+
+#[test]
+fn blame_of_an_honest_signer_is_found() {
+    let (world, session) = undecided();
+    let aborts = |cause| Event::SessionAborted { session, cause, released: false };
+    let rival = aborts(AbortCause::RivalInstance);
+    assert_eq!(says(world, rival.clone()), Err(Violation::HonestBlamed { node: BOB, event: rival }));
+    // Nobody has aborted.
+    let signer = SignerIndex::new(0);
+    let by = aborts(AbortCause::BySigner { signer, reason: AbortReason::Convicted });
+    assert_eq!(says(undecided().0, by.clone()), Err(Violation::HonestBlamed { node: BOB, event: by }));
+}
+
+#[test]
+fn evidence_that_proves_nothing_is_found() {
+    let (world, session) = undecided();
+    let manifest = Manifest::clone(&world.view(BOB, 0).unwrap().manifest);
+    let signer = SignerIndex::new(0);
+    let source = NonceSource::Inline(List::empty());
+    let content = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
+    let nonces = Signed { author: signer, content, signature: Signature::new([1; 64]) };
+    let evidence = Box::new(Evidence { manifest, proof: Proof::InvalidNonce { nonces } });
+    let cause = AbortCause::Convicted { signer, fault: Fault::InvalidNonce, evidence };
+    let found = says(world, Event::SessionAborted { session, cause, released: false });
+    assert!(matches!(found, Err(Violation::BadEvidence { node: BOB, .. })), "{found:?}");
+}
+
+#[test]
+fn a_report_of_an_honest_peer_is_found() {
+    let report = |offence| Report { source: Source::new([0, 0]), offence };
+    let bad = report(Offence::BadSignature);
+    let found = after(completed::<Libsecp256k1>(), Output::Report(bad.clone()));
+    assert_eq!(found, Err(Violation::HonestReported { node: BOB, report: bad }));
+    let benign = Output::Report(report(Offence::UnknownSession));
+    assert_eq!(after(completed::<Libsecp256k1>(), benign), Ok(()));
+}
+
+#[test]
+fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
+    let mut world: Recorded = completed();
+    world.witness(BOB, Cause::Heard(100), &vec![Output::Publish(Vec::new()); 1_000]);
+    assert!(matches!(world.check_safety(), Err(Violation::TooManyOutputs { outputs: 1_000, .. })));
+    let mut world: Recorded = completed();
+    for _ in 0..1_000 {
+        Recording::<Libsecp256k1>::verify(&XOnlyPublicKey::new([1; 32]), &[], &Signature::new([0; 64]));
+    }
+    world.witness(BOB, Cause::Heard(100), &[]);
+    assert!(matches!(world.check_safety(), Err(Violation::TooManyChecks { checks: 1_000, .. })));
+}
+
+#[test]
+fn a_node_that_did_not_complete_is_found_unless_a_signer_does_not_want_to() {
+    let mut world: World = World::new(plan()).unwrap();
+    world.run_until(Micros::from_millis(25)).unwrap();
+    let found = world.check();
+    assert!(matches!(
+        found,
+        Err(Violation::NotComplete { session: 0, node: ALICE, state: Progress::Open { .. } })
+    ));
+    let (world, _) = undecided();
+    assert_eq!(world.check(), Ok(()));
+}
+
+#[test]
+fn a_session_that_no_node_made_is_found() {
+    let config = musig2_proto::Config::default().with_max_signers(2);
+    let mut world: World = World::new(Plan::one_session(3).with_config(config)).unwrap();
+    world.run_until_quiet().unwrap();
+    let error = world.check().unwrap_err();
+    let refusal = "3 signers, and at most 2 are allowed";
+    assert_eq!(error.to_string(), format!("session 0 was never made: {refusal}"));
+}

@@ -1,0 +1,47 @@
+//! A call gives out so many outputs and checks so many signatures at most, by the size of what it was called with.
+
+use super::{Call, Cause, State, Watch};
+use crate::oracle::{Engine, Violation};
+use musig2_proto::{Command, Event, Output};
+
+/// The least that a signature to check takes on the wire, in bytes.
+const SIGNATURE: usize = 64;
+
+/// How many frames of a session that is not known yet a node keeps.
+const STASHED: usize = 16;
+
+impl Watch {
+    pub(super) fn check_bounds<C: Engine>(&self, call: &Call<'_, C>, checks: u64) -> Result<(), Violation> {
+        let node = call.node;
+        let host = &self.hosts[node.as_usize()];
+        let facts = self.sessions.iter().zip(&host.parts);
+        let known = facts.filter(|(_, part)| part.state != State::Unknown);
+        // A session that this call brought is not among them yet.
+        let (mut sessions, mut items) = (1, 1);
+        for (session, _) in known {
+            sessions += 1;
+            items = items.max(session.manifest.items().len());
+        }
+        let signers = self.hosts.len();
+        // For each session: an event for each signer's join, nonces and partial signatures and a few more, a frame pushed, one
+        // relayed and one that asks for each signer.
+        let most = sessions * (6 * signers + 12) + 2 * STASHED;
+        if call.outputs.len() > most {
+            return Err(Violation::TooManyOutputs { node, outputs: call.outputs.len(), most });
+        }
+        let opens = |output: &Output| matches!(output, Output::Event(Event::SessionDiscovered { .. }));
+        let heard = match call.cause {
+            // What was kept of a session that was not known is looked at now.
+            Cause::Ordered(Command::ResumeSession { .. }) => (STASHED + 1) * host.largest,
+            _ if call.outputs.iter().any(opens) => (STASHED + 1) * host.largest,
+            Cause::Heard(size) => size,
+            Cause::Ordered(_) => 0,
+        };
+        // Each session may also make its own partial signatures and look for a bad one of everybody's, in two attempts.
+        let most = heard / SIGNATURE + sessions * (2 * items * (signers + 1) + 8);
+        if checks > most as u64 {
+            return Err(Violation::TooManyChecks { node, checks, most });
+        }
+        Ok(())
+    }
+}

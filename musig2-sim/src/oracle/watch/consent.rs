@@ -1,0 +1,134 @@
+//! What is signed was approved: by this node's application, for this session, in its time.
+
+use super::{Call, Host, Met, Session, State, Watch};
+use crate::network::NodeId;
+use crate::oracle::{Challenge, Engine, Judge, Violation};
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::announcement::Announcement;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::{Command, SessionId, Timestamp, XOnlyPublicKey};
+use std::collections::BTreeSet;
+
+/// Where a frame says what its sender holds: behind version, session and request. Zero where it has not joined.
+const HAVE: usize = 1 + SessionId::SIZE + 1;
+
+impl Watch {
+    /// Notes that a node carried out an order.
+    pub(super) fn ordered<C: Engine>(&mut self, call: &Call<'_, C>, command: &Command) {
+        let id = match command {
+            Command::JoinSession { session } | Command::AbortSession { session, .. } => *session,
+            Command::ResumeSession { announcement } => {
+                let content = announcement.get(1..).unwrap_or_default();
+                let Ok(announcement) = postcard::from_bytes::<Announcement>(content) else { return };
+                announcement.content.manifest.id()
+            }
+            _ => return,
+        };
+        let Some(session) = self.session(call, &id) else { return };
+        let part = self.part(call.node, session);
+        if matches!(command, Command::AbortSession { .. }) {
+            part.gave_up = true;
+        } else {
+            part.state = State::Approved;
+            part.approvals += 1;
+        }
+    }
+
+    /// A node made a partial signature: for an item of a session that its application approved, which is not over.
+    pub(super) fn check_signed<C: Engine>(
+        &mut self,
+        node: NodeId,
+        clock: Timestamp,
+        challenge: Challenge,
+    ) -> Result<(), Violation> {
+        let parts = &self.hosts[node.as_usize()].parts;
+        let key = challenge.key.x_only();
+        for (session, part) in self.sessions.iter_mut().zip(parts) {
+            if part.state != State::Approved || clock >= session.manifest.expires_at() {
+                continue;
+            }
+            let Some(item) = session.item::<C>(&challenge, &key)? else { continue };
+            let met = session.met.iter_mut().find(|met| met.item == item && met.nonce == challenge.nonce);
+            match met {
+                Some(met) => _ = met.by.insert(node),
+                None => session.met.push(Met { item, nonce: challenge.nonce, by: BTreeSet::from([node]) }),
+            }
+            return Ok(());
+        }
+        Err(Violation::SignedUnapproved { node, challenge: Box::new(challenge) })
+    }
+
+    /// A node that has not consented says nothing of its own about a session.
+    pub(super) fn check_frame(&self, node: NodeId, bytes: &[u8]) -> Result<(), Violation> {
+        let id = bytes.get(1..=SessionId::SIZE).and_then(|id| id.try_into().ok()).map(SessionId::new);
+        let Some(id) = id else { return Err(Violation::NotAMessage { node }) };
+        let host = &self.hosts[node.as_usize()];
+        let session = self.names.get(&id).copied();
+        let approvals = session.and_then(|session| host.parts.get(session)).map_or(0, |part| part.approvals);
+        if approvals > 0 {
+            return Ok(());
+        }
+        let spoke = bytes.get(HAVE) != Some(&0)
+            || session.is_some_and(|session| has_own_statement(host, &self.sessions[session], bytes));
+        if spoke { Err(Violation::SpokeUnapproved { node, session: id }) } else { Ok(()) }
+    }
+
+    /// Nothing is open on a node beyond its time by the node's own clock.
+    pub(super) fn check_time(&self, node: NodeId, clock: Timestamp) -> Result<(), Violation> {
+        for (session, part) in self.sessions.iter().zip(&self.hosts[node.as_usize()].parts) {
+            let open = matches!(part.state, State::Discovered | State::Approved);
+            if open && clock >= session.manifest.expires_at() {
+                return Err(Violation::Overdue { node, session: session.id });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a frame has a statement of its sender's own. Only asked of the few frames of those who have not joined.
+fn has_own_statement(host: &Host, session: &Session, bytes: &[u8]) -> bool {
+    let (Some((&VERSION, content)), Some(own)) = (bytes.split_first(), session.manifest.index_of(&host.key))
+    else {
+        return false;
+    };
+    let frame = postcard::from_bytes::<Frame>(content);
+    frame.is_ok_and(|frame| frame.statements.iter().any(|statement| statement.author == own))
+}
+
+impl Session {
+    /// Which item a challenge is about.
+    fn item<C: Engine>(
+        &mut self,
+        challenge: &Challenge,
+        key: &XOnlyPublicKey,
+    ) -> Result<Option<usize>, Violation> {
+        let manifest = std::sync::Arc::clone(&self.manifest);
+        let mut messages = manifest.items().iter().enumerate();
+        let Some((first, _)) = messages.find(|(_, item)| *item.message() == challenge.message) else {
+            return Ok(None);
+        };
+        let keys = self.keys::<C>()?;
+        let items = manifest.items().iter().zip(keys).enumerate().skip(first);
+        let mut same = items.filter(|(_, (item, own))| *item.message() == challenge.message && *own == key);
+        Ok(same.next().map(|(place, _)| place))
+    }
+
+    /// The key of each item, computed independently.
+    pub(super) fn keys<C: Engine>(&mut self) -> Result<&[XOnlyPublicKey], Violation> {
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => {
+                let (signers, items) = (self.manifest.signers(), self.manifest.items().iter().enumerate());
+                let keys = items.map(|(item, content)| {
+                    C::Judge::output_key(signers, content).map_err(|error| Violation::NoKey {
+                        session: self.id,
+                        item,
+                        error,
+                    })
+                });
+                keys.collect::<Result<_, _>>()?
+            }
+        };
+        Ok(self.keys.insert(keys))
+    }
+}

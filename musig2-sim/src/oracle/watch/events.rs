@@ -1,0 +1,81 @@
+//! A session begins once, goes on while it is open, and ends once, in each life of a node.
+
+use super::{Call, Cause, Session, State, Watch};
+use crate::network::NodeId;
+use crate::oracle::{Engine, Violation};
+use musig2_proto::{AbortCause, Command, Event};
+
+impl Watch {
+    pub(super) fn take_event<C: Engine>(
+        &mut self,
+        call: &Call<'_, C>,
+        event: &Event,
+    ) -> Result<(), Violation> {
+        let (node, id) = (call.node, event.session());
+        let out_of_place = || Violation::OutOfPlace { node, event: event.clone() };
+        let session = self.session(call, &id).ok_or_else(out_of_place)?;
+        let may_begin = self.may_begin(node, session, call);
+        let part = self.part(node, session);
+        let fits = match event {
+            Event::SessionCreated { .. } => {
+                part.approvals += 1;
+                core::mem::replace(&mut part.state, State::Approved) == State::Unknown
+                    && matches!(call.cause, Cause::Ordered(Command::CreateSession(_)))
+            }
+            Event::SessionDiscovered { .. } => {
+                part.state = State::Discovered;
+                may_begin
+            }
+            Event::SessionComplete { .. } | Event::SessionAborted { .. } => {
+                let complete = matches!(event, Event::SessionComplete { .. });
+                let remembered = complete || part.state == State::Approved;
+                let before = core::mem::replace(&mut part.state, State::Ended { remembered });
+                // Whoever convicts tells the others, with the proof.
+                part.gave_up |= is_conviction(event);
+                matches!(before, State::Discovered | State::Approved)
+            }
+            Event::LateSignature { .. } => matches!(part.state, State::Ended { .. }),
+            _ => part.state == State::Approved,
+        };
+        if !fits {
+            return Err(out_of_place());
+        }
+        match event {
+            Event::SessionCreated { .. } => self.check_proposed(call, session),
+            Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
+                self.check_signatures::<C>(node, session, signatures)
+            }
+            Event::SessionAborted { cause, .. } => self.check_blame::<C>(node, session, event, cause),
+            _ => Ok(()),
+        }
+    }
+
+    /// The session that a node made is the one that its application proposed.
+    fn check_proposed<C: Engine>(&self, call: &Call<'_, C>, session: usize) -> Result<(), Violation> {
+        let Cause::Ordered(Command::CreateSession(proposal)) = call.cause else { return Ok(()) };
+        let Session { id, manifest, .. } = &self.sessions[session];
+        let mut signers = proposal.signers().to_vec();
+        signers.sort_unstable();
+        let same = manifest.items() == proposal.items()
+            && (manifest.signers() == signers || manifest.signers() == proposal.signers());
+        if same { Ok(()) } else { Err(Violation::OtherManifest { session: *id, node: call.node }) }
+    }
+
+    /// Whether a session can be discovered: it is not known, or was forgotten.
+    fn may_begin<C: Engine>(&self, node: NodeId, session: usize, call: &Call<'_, C>) -> bool {
+        let host = &self.hosts[node.as_usize()];
+        match host.parts.get(session).map(|part| part.state).unwrap_or_default() {
+            State::Unknown | State::Ended { remembered: false } => true,
+            State::Discovered | State::Approved => false,
+            State::Ended { remembered: true } => {
+                let skew = call.state.config().clock_skew;
+                let forgotten = self.sessions[session].manifest.expires_at();
+                host.latest >= forgotten.saturating_add(skew.saturating_mul(2))
+            }
+        }
+    }
+}
+
+fn is_conviction(event: &Event) -> bool {
+    matches!(event, Event::SessionAborted { cause: AbortCause::Convicted { .. }, .. })
+}
