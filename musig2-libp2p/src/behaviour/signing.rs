@@ -55,7 +55,7 @@ use std::task::{Context, Poll};
 /// ```
 pub struct Behaviour<C: Crypto = DefaultCrypto> {
     core: Node<C>,
-    links: Links,
+    pub(super) links: Links,
     timer: Timer,
     /// Of connected peers alone.
     offences: HashMap<PeerId, u32>,
