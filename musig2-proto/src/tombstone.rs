@@ -15,6 +15,7 @@ use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
 use crate::wire::frame::{Frame, Request};
 use crate::wire::hello::HelloContent;
+use crate::wire::statement::Body;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Tombstone {
         self.view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2))
     }
 
-    /// Takes late signatures, and answers who asks.
+    /// Takes late signatures, and answers who asks, or gives up on what was signed.
     pub(crate) fn receive<C: Crypto, R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -82,7 +83,9 @@ impl Tombstone {
         if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
             self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
-        if frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended) {
+        let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
+        let aborts = frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
+        if asks || (aborts && self.view.signatures.is_some()) {
             cx.charge(from)?;
             let introduce = frame.request == Request::Announcement;
             self.answer(cx, &Destination::Source(from.clone()), introduce);

@@ -176,6 +176,29 @@ fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
 }
 
 #[test]
+fn who_aborts_what_others_have_signed_is_given_the_signatures() {
+    let mut room = Room::new(3, &Config::default());
+    let session = room.propose();
+    let cut = std::rc::Rc::new(core::cell::Cell::new(false));
+    let is_cut = cut.clone();
+    room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
+    while !room.events[2].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        room.step();
+    }
+    cut.set(true);
+    room.settle();
+    assert!(room.is_complete(0) && room.is_complete(1));
+    cut.set(false);
+    room.execute(2, Command::AbortSession { session, reason: Note::new("too slow") });
+    room.settle();
+    assert!(matches!(room.ends(2)[..], [Event::SessionAborted { released: true, .. }]));
+    let late = room.events[2].iter().filter(|event| matches!(event, Event::LateSignature { .. }));
+    assert_eq!(late.count(), 1);
+    assert!(room.nodes[2].session(&session).unwrap().signatures.is_some());
+    assert!(room.reports.iter().all(Vec::is_empty), "{:?}", room.reports);
+}
+
+#[test]
 fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|from, _| from == 2);

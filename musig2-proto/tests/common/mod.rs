@@ -14,6 +14,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::VecDeque;
 
+/// More than the largest room here needs without time passing.
+const MOST_DELIVERIES: usize = 20_000;
+
 pub struct Room {
     pub nodes: Vec<Node>,
     pub keys: Vec<PublicKey>,
@@ -90,9 +93,13 @@ impl Room {
         session
     }
 
-    /// Delivers everything, and what follows from it.
+    /// Delivers everything, and what follows from it: nodes that have said all there is to say fall silent.
     pub fn settle(&mut self) {
-        while self.step() {}
+        let mut deliveries = 0;
+        while self.step() {
+            deliveries += 1;
+            assert!(deliveries < MOST_DELIVERIES, "the nodes do not come to rest");
+        }
     }
 
     /// Delivers one message, or loses it. Says whether there was one.
@@ -125,9 +132,12 @@ impl Room {
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now.saturating_add(duration);
         self.settle();
+        let mut wakes = 0;
         loop {
             let next = self.nodes.iter().filter_map(Node::next_deadline).min();
             let Some(next) = next.filter(|&next| next <= end) else { break };
+            wakes = if next > self.now { 0 } else { wakes + 1 };
+            assert!(wakes < 10, "a deadline that is over is none");
             self.now = self.now.max(next);
             for node in 0..self.nodes.len() {
                 self.handle(node, Input::Tick);

@@ -2,7 +2,7 @@
 
 use crate::room::Room;
 use crate::verdict::End;
-use musig2_proto::{Fault, Transcript};
+use musig2_proto::{Event, Fault, Transcript};
 
 #[test]
 fn two_partial_signatures_in_one_place_convict_their_author() {
@@ -20,8 +20,7 @@ fn two_partial_signatures_in_one_place_convict_their_author() {
 }
 
 #[test]
-fn valid_ones_to_one_signer_and_invalid_ones_to_another_leave_one_with_the_signatures_and_one_with_the_name()
-{
+fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures_and_one_of_them_the_name() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -37,6 +36,9 @@ fn valid_ones_to_one_signer_and_invalid_ones_to_another_leave_one_with_the_signa
     let ends = room.conclude_one();
     assert!(matches!(ends[0], End::Complete(_)), "{ends:?}");
     assert_eq!(ends[1], End::Convicted(mallory.index, Fault::InvalidPartialSignature));
+    // Its abort tells the other that it lacks them.
+    let late = |(_, event): &(_, Event)| matches!(event, Event::LateSignature { .. });
+    assert_eq!(room.events[1].iter().filter(|told| late(told)).count(), 1);
 }
 
 #[test]
