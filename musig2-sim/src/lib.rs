@@ -24,6 +24,7 @@
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
+//! | look at what happened | [`Picture`]: one HTML file |
 //! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
 //! | do all of it at once | [`trial::run`] |
 //!
@@ -40,6 +41,7 @@ mod application;
 mod chance;
 mod network;
 mod oracle;
+mod picture;
 mod plan;
 mod queue;
 mod time;
@@ -56,6 +58,7 @@ pub use oracle::{
     Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,
     Recording, Violation, Work,
 };
+pub use picture::Picture;
 pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, SessionPlan, UnknownProfile};
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};

@@ -189,6 +189,33 @@ pub enum Violation {
     },
 }
 
+impl Violation {
+    /// Where it was seen, where that is one node.
+    pub const fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Nonce { node, .. }
+            | Self::SignedUnapproved { node, .. }
+            | Self::SpokeUnapproved { node, .. }
+            | Self::NotApproved { node, .. }
+            | Self::OtherManifest { node, .. }
+            | Self::WrongCount { node, .. }
+            | Self::WrongKey { node, .. }
+            | Self::InvalidSignature { node, .. }
+            | Self::Disagreement { node, .. }
+            | Self::OutOfPlace { node, .. }
+            | Self::Overdue { node, .. }
+            | Self::HonestBlamed { node, .. }
+            | Self::HonestReported { node, .. }
+            | Self::BadEvidence { node, .. }
+            | Self::TooManyOutputs { node, .. }
+            | Self::TooManyChecks { node, .. }
+            | Self::NotAMessage { node }
+            | Self::NotComplete { node, .. } => Some(*node),
+            Self::NoKey { .. } | Self::NotCreated { .. } => None,
+        }
+    }
+}
+
 /// How far a session is on one node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,22 +1,29 @@
-//! What a frame says, in a few words: `announcement, join 0, nonces 0, asks`.
+//! What a message says, in a few words: `announcement, join 0, nonces 0, asks`.
 
-use core::fmt;
 use musig2_proto::wire::VERSION;
+use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Body, Statement};
+use serde::de::DeserializeOwned;
 
-/// Prints a frame's content; `?` where it is not one.
-pub(super) struct Content<'a>(pub(super) &'a [u8]);
-
-impl fmt::Display for Content<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((&VERSION, content)) = self.0.split_first() else { return f.write_str("?") };
-        let Ok(frame) = postcard::from_bytes::<Frame>(content) else { return f.write_str("?") };
-        f.write_str(&words(&frame).join(", "))
-    }
+/// `None` where the bytes are no frame.
+pub(crate) fn decode_frame(bytes: &[u8]) -> Option<Frame> {
+    decode(bytes)
 }
 
-fn words(frame: &Frame) -> Vec<String> {
+/// `None` where the bytes are no publication.
+pub(crate) fn decode_publication(bytes: &[u8]) -> Option<Publication> {
+    decode(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (&VERSION, content) = bytes.split_first()? else { return None };
+    postcard::from_bytes(content).ok()
+}
+
+/// What a frame says; `?` where it is not one.
+pub(crate) fn words(bytes: &[u8]) -> String {
+    let Some(frame) = decode_frame(bytes) else { return "?".into() };
     let announcement = frame.announcement.iter().map(|_| "announcement".into());
     let statements = frame.statements.iter().map(statement);
     let signatures = frame.signatures.iter().map(|_| "signatures".into());
@@ -26,7 +33,18 @@ fn words(frame: &Frame) -> Vec<String> {
         Request::Announcement => Some("asks for the announcement".into()),
     };
     let ended = frame.have.iter().filter(|have| have.ended).map(|_| "ended".into());
-    announcement.chain(statements).chain(signatures).chain(request).chain(ended).collect()
+    let all: Vec<String> =
+        announcement.chain(statements).chain(signatures).chain(request).chain(ended).collect();
+    all.join(", ")
+}
+
+/// What a publication says; `?` where it is not one.
+pub(crate) fn publication_words(bytes: &[u8]) -> &'static str {
+    match decode_publication(bytes) {
+        None => "?",
+        Some(Publication::Announcement { .. }) => "announcement",
+        Some(Publication::Hello { .. }) => "hello",
+    }
 }
 
 fn statement(statement: &Statement) -> String {

@@ -2,13 +2,17 @@
 
 mod content;
 mod fold;
+mod states;
 mod text;
+
+pub(crate) use content::{decode_frame, decode_publication, publication_words, words};
 
 use crate::network::{Fate, NodeId};
 use crate::time::Micros;
 use core::fmt;
-use musig2_proto::{Command, CommandError, Event, Report};
+use musig2_proto::{Command, CommandError, Event, Report, SessionView};
 use sha2::{Digest, Sha256};
+use states::States;
 use std::sync::Arc;
 
 /// The run so far: a running SHA-256 over every step and, where asked for with
@@ -20,6 +24,7 @@ pub struct Trace {
     hasher: Sha256,
     count: u64,
     recorded: Option<Vec<Step>>,
+    states: States,
 }
 
 /// Something that happened at a node.
@@ -147,6 +152,23 @@ impl Trace {
     /// The steps, where they are recorded; empty where they are not.
     pub fn recorded(&self) -> &[Step] {
         self.recorded.as_deref().unwrap_or_default()
+    }
+
+    /// How a node's sessions changed, where steps are recorded: the step's place in [`Trace::recorded`], and all its sessions
+    /// from then on.
+    pub fn changes(&self, node: NodeId) -> impl Iterator<Item = (usize, &[SessionView])> {
+        self.states.of(node)
+    }
+
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
+    /// Remembers what a node knows of its sessions after the last recorded step.
+    pub(crate) fn remember(&mut self, node: NodeId, sessions: Vec<SessionView>) {
+        if let Some(step) = self.recorded().len().checked_sub(1) {
+            self.states.remember(node, step, sessions);
+        }
     }
 
     pub(crate) fn record(&mut self) {

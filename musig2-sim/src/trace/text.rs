@@ -1,7 +1,6 @@
 //! Steps as text, a line each.
 
-use super::content::Content;
-use super::{Action, Step, Trace};
+use super::{Action, Step, Trace, publication_words, words};
 use crate::network::Fate;
 use core::fmt;
 use musig2_proto::{Command, Event, SessionId};
@@ -29,12 +28,14 @@ impl fmt::Display for Action {
             Self::Refused(error) => write!(f, "refuses: {error}"),
             Self::Ticked => f.write_str("ticks"),
             Self::Sent { message, to, bytes, fate } => {
-                let (size, content) = (bytes.len(), Content(bytes));
+                let (size, content) = (bytes.len(), words(bytes));
                 write!(f, "sends {message}")?;
                 to.map_or(Ok(()), |to| write!(f, " to {to}"))?;
                 write!(f, " ({content}; {size} bytes): {fate}")
             }
-            Self::Published { message, bytes } => write!(f, "publishes {message}, {} bytes", bytes.len()),
+            Self::Published { message, bytes } => {
+                write!(f, "publishes {message} ({}; {} bytes)", publication_words(bytes), bytes.len())
+            }
             Self::Spread { message, to, fate } => write!(f, "spreads {message} to {to}: {fate}"),
             Self::Received { message, from } => write!(f, "receives {message} from {from}"),
             Self::Missed { message, from } => write!(f, "misses {message} from {from}"),

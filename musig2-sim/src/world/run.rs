@@ -278,6 +278,10 @@ impl<C: Engine> World<C> {
     pub(super) fn note(&mut self, node: NodeId, action: Action) {
         self.watch.note(node, &action);
         self.trace.add(Step { at: self.now, node, action });
+        if self.trace.is_recorded() {
+            let sessions = self.node(node).map(|node| node.sessions().collect()).unwrap_or_default();
+            self.trace.remember(node, sessions);
+        }
     }
 }
 
