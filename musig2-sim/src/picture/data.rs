@@ -3,6 +3,7 @@
 use super::shown::Shown;
 use super::{lanes, messages, states, turns};
 use crate::oracle::Engine;
+use crate::time::Micros;
 use crate::world::World;
 use serde::Serialize;
 
@@ -154,7 +155,7 @@ impl Data {
             pin: None,
             lanes: nodes().map(|node| lanes::lane(world, node)).collect(),
             partitions: lanes::partitions(world),
-            heals_at: world.plan().network.heals_at.map(|at| at.get()).filter(|at| *at <= world.now().get()),
+            heals_at: world.plan().network.heals_at.map(Micros::get).filter(|at| *at <= world.now().get()),
             states: nodes().map(|node| states::of(world, node, &sessions)).collect(),
             sessions: sessions.into_shown(),
             turns,

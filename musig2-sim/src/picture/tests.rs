@@ -72,7 +72,7 @@ fn an_arrow_goes_from_the_turn_that_sent_it_to_the_turn_that_it_led_to() {
 
 #[test]
 fn the_state_of_a_node_is_shown_as_it_was_and_is() {
-    let world = run(Plan::one_session(2));
+    let world = run(Plan::one_session(3));
     let data = Data::of(&world);
     for states in &data.states {
         let phases: Vec<_> =
@@ -81,7 +81,7 @@ fn the_state_of_a_node_is_shown_as_it_was_and_is() {
         assert_eq!(phases.last(), Some(&"complete"));
         assert!(phases.contains(&"partials"));
     }
-    let mut unrecorded: World = World::new(Plan::one_session(2)).unwrap();
+    let mut unrecorded: World = World::new(Plan::one_session(3)).unwrap();
     unrecorded.run_until_quiet().unwrap();
     assert_eq!(unrecorded.trace().changes(ALICE).count(), 0);
 }
