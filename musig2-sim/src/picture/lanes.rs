@@ -23,7 +23,8 @@ impl Sessions {
         let changes = nodes.clone().flat_map(|node| world.trace().changes(node));
         let views = changes.flat_map(|(_, sessions)| sessions);
         let manifests: BTreeMap<_, _> = views.map(|view| (view.id, Arc::clone(&view.manifest))).collect();
-        let mut ids: Vec<_> = world.session_ids().map(|(_, id)| id).collect();
+        let mut ids: Vec<_> =
+            (0..world.plan().sessions.len()).filter_map(|session| world.session_id(session)).collect();
         let others: Vec<_> = manifests.keys().filter(|id| !ids.contains(id)).copied().collect();
         ids.extend(others);
         // Of several nodes with one key the first: the others are copies of it.

@@ -100,7 +100,7 @@ fn a_crash_leaves_nothing_of_a_nodes_state_and_a_gap_in_its_lane() {
 #[test]
 fn a_violation_is_pinned_to_the_last_turn_of_its_node() {
     let world = run(faulty());
-    let violation = Violation::InvalidSignature { session: 0, node: BOB, item: 0 };
+    let violation = Violation::InvalidSignature { session: world.session_id(0).unwrap(), node: BOB, item: 0 };
     let Data { pin, turns, .. } = Picture::of(&world).with_failure(&Failure::Safety(violation.clone())).0;
     let pin = pin.unwrap();
     assert_eq!((pin.kind.as_str(), pin.text), ("Safety", violation.to_string()));
