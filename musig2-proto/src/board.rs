@@ -304,3 +304,6 @@ fn file_for_round(
     }
     true
 }
+
+#[cfg(test)]
+mod tests;
