@@ -271,3 +271,94 @@ fn check_distinct(manifest: &Manifest) -> Result<(), ManifestError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::{Message, PublicKey, TweakScalar};
+    use crate::crypto::TweakKind;
+    use crate::manifest::Salt;
+    use crate::wire::bounded::{Bytes, List};
+
+    fn manifest(signers: u8, items: Vec<Item>) -> Manifest {
+        Manifest {
+            signers: List::new((0..signers).map(|number| PublicKey::new([number; 33])).collect()).unwrap(),
+            coordinator: SignerIndex::new(0),
+            identities: List::empty(),
+            items: List::new(items).unwrap(),
+            extractor: None,
+            created_at: Timestamp::from_millis(1_000_000),
+            expires_at: Timestamp::from_millis(1_600_000),
+            salt: Salt::new([0; 32]),
+            memo: Bytes::default(),
+        }
+    }
+
+    fn item() -> Item {
+        Item::new(Message::new([1; 32]))
+    }
+
+    fn check(manifest: &Manifest) -> Result<(), ManifestError> {
+        check_shape(manifest, &Config::default().with_max_items(2).with_raw_tweaks_allowed(true))
+    }
+
+    #[test]
+    fn reserved_fields_are_refused() {
+        assert_eq!(check(&manifest(2, vec![item()])), Ok(()));
+        let mut identities = manifest(2, vec![item()]);
+        identities.identities = List::new(vec![XOnlyPublicKey::new([1; 32])]).unwrap();
+        assert_eq!(check(&identities), Err(ManifestError::Reserved("identity keys")));
+        let mut extractor = manifest(2, vec![item()]);
+        extractor.extractor = Some(SignerIndex::new(1));
+        assert_eq!(check(&extractor), Err(ManifestError::Reserved("adaptor signatures")));
+        let mut adaptor = item();
+        adaptor.adaptor = Some(PublicKey::new([2; 33]));
+        assert_eq!(
+            check(&manifest(2, vec![item(), adaptor])),
+            Err(ManifestError::Reserved("adaptor signatures"))
+        );
+    }
+
+    #[test]
+    fn as_much_as_is_allowed_is_taken_and_more_is_not() {
+        assert_eq!(check(&manifest(15, vec![item(), item()])), Ok(()));
+        assert_eq!(
+            check(&manifest(16, vec![item()])),
+            Err(ManifestError::TooManySigners { got: 16, max: 15 })
+        );
+        let three = manifest(2, vec![item(), item(), item()]);
+        assert_eq!(check(&three), Err(ManifestError::TooManyItems { got: 3, max: 2 }));
+        let memo =
+            |length| Manifest { memo: Bytes::new(vec![0; length]).unwrap(), ..manifest(2, vec![item()]) };
+        assert_eq!(check(&memo(1024)), Ok(()));
+        assert_eq!(check(&memo(1025)), Err(ManifestError::MemoTooLong { got: 1025, max: 1024 }));
+        let raw = PlainTweak { kind: TweakKind::Plain, scalar: TweakScalar::new([1; 32]) };
+        let tweaked = |steps| manifest(2, vec![item().with_tweaks(vec![Tweak::Raw(raw); steps]).unwrap(); 1]);
+        assert_eq!(check(&tweaked(8)), Ok(()));
+        let path = Tweak::Bip32 {
+            chain_code: crate::bytes::ChainCode::BIP328,
+            path: List::new(vec![1, 2, 3]).unwrap(),
+        };
+        let nine = manifest(2, vec![item().with_tweaks(vec![path; 3]).unwrap()]);
+        assert_eq!(check(&nine), Err(ManifestError::TooManyTweaks { got: 9, max: 8 }));
+        let nobody = Manifest { coordinator: SignerIndex::new(2), ..manifest(2, vec![item()]) };
+        assert_eq!(check(&nobody), Err(ManifestError::NoCoordinator));
+    }
+
+    #[test]
+    fn a_manifest_is_signed_in_its_time_alone() {
+        let check =
+            |manifest: &Manifest, now| check_time(manifest, Timestamp::from_millis(now), &Config::default());
+        let good = manifest(2, vec![item()]);
+        assert_eq!(check(&good, 1_000_000 - 30_000), Ok(()), "clocks may differ by so much");
+        let early = Duration::from_millis(30_001);
+        assert_eq!(check(&good, 1_000_000 - 30_001), Err(ManifestError::InFuture(early)));
+        assert_eq!(check(&good, 1_599_999), Ok(()));
+        assert_eq!(check(&good, 1_600_001), Err(ManifestError::Over(Duration::from_millis(1))));
+        assert_eq!(check(&good, 1_600_000), Err(ManifestError::Over(Duration::ZERO)));
+        for end in [1_000_000, 1_600_001] {
+            let other = Manifest { expires_at: Timestamp::from_millis(end), ..good.clone() };
+            assert!(matches!(check(&other, 1_000_000), Err(ManifestError::TooLong { .. })));
+        }
+    }
+}

@@ -289,4 +289,31 @@ mod tests {
         assert_eq!(error.to_string(), "`max_signers` must be 2 to 4096, and is 100000");
         assert!(Config::default().with_max_signers(1000).check().is_ok());
     }
+
+    #[test]
+    fn a_frame_has_room_for_the_largest_statement_and_four_bitmaps() {
+        // 256 nonces of 66 bytes, four bitmaps of two bytes, 512 around them, 1024 for a join.
+        let config = Config::default().with_max_frame_size(256 * 66 + 4 * 2 + 512 + 1024);
+        assert!(config.check().is_ok());
+        let error = config.with_max_items(257).check().unwrap_err();
+        assert_eq!(error.to_string(), "`max_frame_size` must be at least 18506, and is 18440");
+    }
+
+    #[test]
+    fn a_pause_is_at_least_a_millisecond_and_at_most_a_year() {
+        for (pause, is_good) in [
+            (Duration::from_micros(999), false),
+            (Duration::from_millis(1), true),
+            (Duration::from_secs(365 * 24 * 3600), true),
+            (Duration::from_secs(365 * 24 * 3600 + 1), false),
+        ] {
+            assert_eq!(Config::default().with_clock_skew(pause).check().is_ok(), is_good, "{pause:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_may_bring_a_whole_board_at_once() {
+        assert_eq!(Config::default().burst(), 1000);
+        assert_eq!(Config::default().with_max_signers(300).burst(), 1200);
+    }
 }

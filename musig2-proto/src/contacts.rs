@@ -39,3 +39,28 @@ impl ContactBook {
         self.met.get(signer).map(|(_, contact)| contact).or_else(|| self.told.get(signer))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(number: u16) -> PublicKey {
+        let mut key = [2; 33];
+        // The later, the lesser: what is forgotten does not follow from the order of keys.
+        key[1..3].copy_from_slice(&(u16::MAX - number).to_be_bytes());
+        PublicKey::new(key)
+    }
+
+    #[test]
+    fn of_those_met_the_one_longest_unheard_of_is_forgotten() {
+        let mut book = ContactBook::default();
+        for number in 0..1024 {
+            book.meet(signer(number), Contact::default());
+        }
+        assert!((0..1024).all(|number| book.contact(&signer(number)).is_some()));
+        book.meet(signer(0), Contact::default());
+        book.meet(signer(1024), Contact::default());
+        assert!(book.contact(&signer(1)).is_none());
+        assert!([0, 2, 1024].iter().all(|&number| book.contact(&signer(number)).is_some()));
+    }
+}

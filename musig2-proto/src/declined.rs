@@ -28,3 +28,36 @@ impl Declined {
         self.0.retain(|_, at| now < *at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(number: u16) -> SessionId {
+        let mut id = [0; 32];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        SessionId::new(id)
+    }
+
+    #[test]
+    fn beyond_the_bound_the_one_that_expires_first_is_forgotten() {
+        let mut declined = Declined::default();
+        for number in 0..4096 {
+            declined.add(session(number), Timestamp::from_millis(if number == 7 { 1 } else { 2 }));
+        }
+        assert!((0..4096).all(|number| declined.contains(&session(number))));
+        declined.add(session(4096), Timestamp::from_millis(2));
+        assert!(!declined.contains(&session(7)));
+        assert!((0..4097).filter(|number| *number != 7).all(|number| declined.contains(&session(number))));
+    }
+
+    #[test]
+    fn a_session_is_remembered_until_it_expires() {
+        let mut declined = Declined::default();
+        declined.add(session(1), Timestamp::from_millis(10));
+        declined.forget(Timestamp::from_millis(9));
+        assert!(declined.contains(&session(1)));
+        declined.forget(Timestamp::from_millis(10));
+        assert!(!declined.contains(&session(1)));
+    }
+}
