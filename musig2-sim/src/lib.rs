@@ -38,6 +38,7 @@
 
 mod adversary;
 mod application;
+mod case;
 mod chance;
 mod network;
 mod oracle;
@@ -52,6 +53,7 @@ mod world;
 
 pub use adversary::{Adversary, Means, NonceFlaw, Pot, Strategy, Withheld};
 pub use application::Application;
+pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;
 pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
 pub use oracle::{
@@ -63,6 +65,7 @@ pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, S
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use transparent::{Transparent, TransparentJudge};
+pub use trial::{Failure, FailureKind, Outcome};
 pub use world::{Counters, OrderError, RunError, World};
 
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct Outcome {
     /// What did not hold, where anything did not.
     pub verdict: Result<(), Failure>,
-    /// The hash of the run: none where the plan cannot be run, or the run panicked.
+    /// The hash of the run, as far as it went; none where the plan cannot be run.
     pub hash: Option<TraceHash>,
     /// How many steps it took.
     pub steps: u64,
@@ -105,22 +105,22 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
         Ok(world) => world,
         Err(error) => return nothing(error.into()),
     };
-    // The world is not looked at again after a panic.
-    match catch_unwind(AssertUnwindSafe(|| finish(&mut world))) {
-        Ok(verdict) => {
-            let trace = world.trace();
-            let coverage = world.coverage();
-            Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions, coverage }
-        }
-        Err(panic) => nothing(Failure::Panic(message(panic.as_ref()))),
-    }
+    let verdict = finish(&mut world);
+    let (trace, coverage) = (world.trace(), world.coverage());
+    Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions, coverage }
 }
 
-/// Runs a world until it is quiet and judges it.
+/// Runs a world until it is quiet and judges it. A panic becomes a failure; what was recorded before it can still be looked at.
 ///
 /// # Errors
 /// Says what did not hold.
 pub fn finish<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
+    // A world that panicked is not run any further.
+    let run = catch_unwind(AssertUnwindSafe(|| judge(world)));
+    run.unwrap_or_else(|panic| Err(Failure::Panic(message(panic.as_ref()))))
+}
+
+fn judge<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
     let rest = world.run_until_quiet();
     // Whatever keeps a run from its end, what must never happen comes first.
     world.check_safety().map_err(Failure::Safety)?;

@@ -38,6 +38,17 @@ impl Profile {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Calm, Self::Swarm, Self::Byzantine, Self::Crashy, Self::Skewed];
 
+    /// The profile of a seed where all profiles take turns.
+    pub fn of_seed(seed: u64) -> Self {
+        match seed % 5 {
+            0 => Self::Calm,
+            1 => Self::Swarm,
+            2 => Self::Byzantine,
+            3 => Self::Crashy,
+            _ => Self::Skewed,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Calm => "calm",

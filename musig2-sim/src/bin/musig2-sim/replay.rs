@@ -1,0 +1,30 @@
+//! `musig2-sim replay`: a stored case, once more.
+
+use super::exit::{Error, Finding};
+use super::recorded::{Show, tell};
+use clap::Args;
+use musig2_sim::Case;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Run a stored case
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The case, as `musig2-sim shrink` wrote it
+    case: PathBuf,
+    #[command(flatten)]
+    show: Show,
+}
+
+pub fn run(args: &ReplayArgs) -> Result<Finding, Error> {
+    let case = read(&args.case)?;
+    let replay = format!("musig2-sim replay {}", args.case.display());
+    writeln!(io::stderr(), "{}, expected: {}; replay: {replay}", args.case.display(), case.expected)?;
+    tell(case.plan, case.engine.into(), &replay, &args.show)
+}
+
+fn read(path: &Path) -> Result<Case, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+    Case::from_json(&text)
+        .map_err(|error| Error::Case { path: path.display().to_string(), reason: error.to_string() })
+}

@@ -1,0 +1,97 @@
+//! The command `musig2-sim`, as a person or a script uses it.
+#![cfg(feature = "cli")]
+
+use musig2_sim::{Case, EngineName, Micros, Plan};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_musig2-sim")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn objects(path: &Path) -> Vec<Value> {
+    let lines = std::fs::read_to_string(path).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A case of which it is known that it fails: its time is over before a message can arrive.
+fn hopeless(directory: &Path) -> String {
+    let plan = Plan::one_session(3).with_time_limit(Micros::from_millis(1));
+    let path = directory.join("case.json");
+    std::fs::write(&path, Case::new(plan, EngineName::Transparent, "NotQuiet").to_json()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_tells_its_replay_command_first_and_runs_the_same_again() {
+    let first = sim(&["run", "0x11", "--profile", "swarm", "--trace"]);
+    let told = text(&first.stderr);
+    assert!(first.status.success(), "{told}");
+    assert_eq!(
+        told.lines().next(),
+        Some("seed 17, profile swarm; replay: musig2-sim run 17 --profile swarm --crypto transparent")
+    );
+    let again = sim(&["run", "17", "--profile", "swarm", "--crypto", "transparent", "--trace"]);
+    assert_eq!(first.stdout, again.stdout);
+    assert!(text(&first.stdout).contains("everything held"));
+}
+
+#[test]
+fn a_sweep_ends_its_file_with_a_summary() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sweep.json");
+    let swept = sim(&["sweep", "0..+150", "--jobs", "2", "--json", file.to_str().unwrap()]);
+    assert!(swept.status.success(), "{}{}", text(&swept.stdout), text(&swept.stderr));
+    let lines = objects(&file);
+    let summary = lines.last().unwrap();
+    assert_eq!(
+        (&summary["type"], &summary["seeds"], &summary["violations"]),
+        (&"summary".into(), &150.into(), &0.into())
+    );
+    assert!(summary["sessions"].as_u64().unwrap() >= 150 && summary["real_sessions"].as_u64().unwrap() >= 1);
+    assert!(summary["unreached"].is_array());
+}
+
+#[test]
+fn a_sweep_begins_no_seed_after_its_time() {
+    let swept = sim(&["sweep", "0..18446744073709551615", "--time-limit", "200ms"]);
+    assert!(swept.status.success(), "{}", text(&swept.stderr));
+    assert!(text(&swept.stdout).contains(" of 18446744073709551615 seeds, "));
+}
+
+#[test]
+fn a_case_that_fails_is_told_apart_by_its_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let replayed = sim(&["replay", &hopeless(directory.path())]);
+    assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stderr));
+    assert!(text(&replayed.stdout).contains("VIOLATION (NotQuiet): not quiet by 0.001000 s"));
+}
+
+#[test]
+fn seeds_run_the_same_in_two_processes() {
+    let checked = sim(&["check-determinism", "0..+30"]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    assert_eq!(text(&checked.stdout), "30 seeds ran the same in two processes\n");
+}
+
+#[test]
+fn what_is_given_wrongly_is_named() {
+    for (args, complaint) in [
+        (&["run", "twelve"][..], "`twelve` is no seed"),
+        (&["sweep", "5..5"], "the range `5..5` is empty"),
+        (&["run", "1", "--profile", "wild"], "wild"),
+        (&["sweep", "0..5", "--time-limit", "soon"], "soon"),
+    ] {
+        let refused = sim(args);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(complaint), "{}", text(&refused.stderr));
+    }
+    let missing = sim(&["replay", "no-such-case.json"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).starts_with("error: no-such-case.json: "));
+}
