@@ -64,6 +64,7 @@ impl Results {
         self.total.sessions += batch.sessions;
         self.total.steps += batch.steps;
         self.total.real_sessions += batch.real_sessions;
+        self.total.coverage.merge(batch.coverage);
         for found in &batch.violations {
             self.violation(found, progress)?;
         }
@@ -104,7 +105,7 @@ impl Results {
     /// Ends the file and says what there was.
     pub fn summary(mut self, took: Duration, asked: u64) -> Result<Finding, Error> {
         let Batch { seeds, sessions, steps, real_sessions, .. } = self.total;
-        let unreached: Vec<String> = Vec::new();
+        let unreached: Vec<_> = self.total.coverage.unreached().map(|point| point.to_string()).collect();
         let seconds = took.as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let speed = sessions as f64 / seconds;

@@ -3,7 +3,7 @@
 use crate::crypto::Crypto;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use musig2_sim::{Failure, Plan, Profile, TraceHash};
+use musig2_sim::{Coverage, Failure, Plan, Profile, TraceHash};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
@@ -30,6 +30,7 @@ pub struct Batch {
     pub steps: u64,
     /// Sessions of runs on the real engine beside those asked for.
     pub real_sessions: u64,
+    pub coverage: Coverage,
     pub violations: Vec<Found>,
 }
 
@@ -110,6 +111,7 @@ fn trial(seed: u64, profile: Profile, crypto: Crypto, batch: &mut Batch) -> Opti
     let outcome = crypto.trial(Plan::drawn(seed, profile));
     batch.sessions += outcome.sessions;
     batch.steps += outcome.steps;
+    batch.coverage.merge(outcome.coverage);
     if let Err(failure) = outcome.verdict {
         batch.violations.push(Found { seed, profile, crypto, what: What::Failure(failure) });
     }
