@@ -1,4 +1,4 @@
-//! Sessions that the application declined, so that it is not asked again.
+//! Sessions that ended before the application joined them: it declined, or they did. It is not told of them again.
 
 use crate::ids::SessionId;
 use crate::time::Timestamp;

@@ -240,6 +240,21 @@ fn ten_sessions_at_once_do_not_disturb_each_other() {
     signed(plan.with_config(config));
 }
 
+#[test]
+fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
+    // The others go on asking, and their frames bring its announcement.
+    let config = Config::default().with_phase_timeout(PhaseTimeout::Report);
+    let plan = Plan::one_session(3).with_approval(BOB, Answer::Never).with_config(config);
+    let mut world: World = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    let told: Vec<_> = world.application(BOB).events.iter().map(|(_, event)| event).collect();
+    let [Event::SessionDiscovered { .. }, .., Event::SessionAborted { .. }] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(told.iter().filter(|event| matches!(event, Event::SessionDiscovered { .. })).count(), 1);
+}
+
 /// Nothing heals, clocks are short, and one signer aborts: sessions complete, time out, expire and are aborted.
 #[test]
 fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silent() {

@@ -34,8 +34,6 @@ impl<C: Crypto> Node<C> {
                 if self.live(&session)?.is_joined() {
                     return Err(CommandError::AlreadyJoined(session));
                 }
-                let expires_at = self.live(&session)?.agreement().manifest.expires_at();
-                self.declined.add(session, expires_at);
                 self.with_session(call, &session, |session, cx| {
                     session.end(cx, Outcome::Aborted(AbortCause::Declined));
                 });

@@ -260,6 +260,9 @@ impl<C: Crypto> Node<C> {
         if let Some(outcome) = session.outcome() {
             if session.leaves_tombstone() {
                 self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.surroundings.config));
+            } else {
+                // The application was told of its end, and is not to hear of it again.
+                self.declined.add(*id, session.agreement().manifest.expires_at());
             }
             self.sessions.remove(id);
         }
