@@ -3,7 +3,7 @@
 //! Statements come late, twice, out of order and by way of others; the board makes nothing of it. Its size is bounded for each author, so
 //! that nobody can take another's place.
 
-use crate::hash::TaggedHash;
+use crate::hash::{Tag, TaggedHash};
 use crate::ids::{AttemptId, Boot, SessionId, SignerIndex};
 use crate::manifest::MAX_SIGNERS;
 use crate::time::Timestamp;
@@ -13,6 +13,9 @@ use crate::wire::frame::BoardDigest;
 use crate::wire::statement::{Body, Join, Nonces, Partials, Statement, StatementHash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+static BOARD: Tag = Tag::new("musig2-proto/board");
+static ATTEMPT: Tag = Tag::new("musig2-proto/attempt");
 
 /// How many statements of rounds other than the current one are kept of each other author and kind.
 const MAX_SET_ASIDE: usize = 3;
@@ -187,6 +190,10 @@ impl Board {
         Some(Proof::RestartLimit { joins: List::new(joins).ok()? })
     }
 
+    pub(crate) fn has_joined(&self, signer: SignerIndex) -> bool {
+        self.column(signer).is_some_and(|column| !column.joins.is_empty())
+    }
+
     /// Who has joined.
     pub(crate) fn joined(&self) -> impl Iterator<Item = SignerIndex> {
         self.indexed().filter_map(|(signer, column)| (!column.joins.is_empty()).then_some(signer))
@@ -239,7 +246,7 @@ impl Board {
     /// Tells boards with other joins, or other nonces for the current attempt, apart.
     pub(crate) fn digest(&self) -> BoardDigest {
         let attempt = self.attempt();
-        let hash = TaggedHash::new("musig2-proto/board").add(self.session.as_bytes()).add(attempt.as_bytes());
+        let hash = TaggedHash::new(&BOARD).add(self.session.as_bytes()).add(attempt.as_bytes());
         let hash = self.indexed().fold(hash, |hash, (signer, column)| {
             let nonces = self.nonces(signer, attempt).map(|(_, filed)| filed.hash);
             let hash = column
@@ -263,7 +270,7 @@ pub(crate) fn attempt_of<'a>(
     if restarted.peek().is_none() {
         return AttemptId::FIRST;
     }
-    let hash = TaggedHash::new("musig2-proto/attempt").add(session.as_bytes());
+    let hash = TaggedHash::new(&ATTEMPT).add(session.as_bytes());
     let hash = restarted.fold(hash, |hash, (signer, count, boots)| {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());

@@ -1,7 +1,7 @@
 //! Fixed-size byte strings: one newtype for each meaning, so that a session id is never passed where a salt is
 //! meant. All encode as their bytes with no length prefix, print as lowercase hex, and parse from it.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 /// The text given is not the hex of a value of this type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +37,11 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexE
 }
 
 pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
+    bytes.iter().try_for_each(|byte| {
+        f.write_char(digit(byte >> 4))?;
+        f.write_char(digit(byte & 15))
+    })
 }
 
 /// Serde for `[u8; N]` of any `N` as a tuple of bytes: `postcard` writes it without a length.

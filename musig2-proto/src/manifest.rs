@@ -1,13 +1,15 @@
 //! What a session commits to: the manifest, whose hash is the session's name.
 
 use crate::bytes::{Message, PublicKey, XOnlyPublicKey};
-use crate::hash::TaggedHash;
+use crate::hash::{Tag, TaggedHash};
 use crate::ids::{SessionId, SignerIndex};
 use crate::time::Timestamp;
 use crate::tweak::{MAX_TWEAKS, Tweak};
 use crate::wire::bounded::{Bytes, List};
 use crate::wire::{self, VERSION};
 use serde::{Deserialize, Serialize};
+
+static MANIFEST: Tag = Tag::new("musig2-proto/manifest");
 
 /// The most signers the wire format has room for.
 pub const MAX_SIGNERS: usize = 4096;
@@ -74,7 +76,7 @@ pub struct Manifest {
 impl Manifest {
     /// The session's name: `SHA256_tagged("musig2-proto/manifest", version || manifest)`.
     pub fn id(&self) -> SessionId {
-        let hash = TaggedHash::new("musig2-proto/manifest").add([VERSION]).add(wire::encode(self));
+        let hash = TaggedHash::new(&MANIFEST).add([VERSION]).add(wire::encode(self));
         SessionId::new(hash.finish())
     }
 

@@ -9,7 +9,7 @@ use crate::wire::announcement::Announcement;
 use crate::wire::bounded::List;
 use crate::wire::frame::{Frame, Have, MAX_STATEMENTS, Request};
 use crate::wire::statement::Statement;
-use crate::wire::{encode, encode_message};
+use crate::wire::{encode_message, encoded_size};
 use std::sync::Arc;
 
 /// What is to be told to one peer.
@@ -34,10 +34,10 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
     let Parcel { session, request, have, announcement, statements, signatures } = parcel;
     let signatures = signatures.and_then(|signatures| List::new(signatures).ok());
     let mut frame = Frame { session, request, have, announcement, statements: List::empty(), signatures };
-    let mut size = encode_message(&frame).len();
+    let mut size = message_size(&frame);
     let mut batch: Vec<Statement> = Vec::new();
     for filed in statements {
-        let more = encode(&filed.statement).len();
+        let more = encoded_size(&filed.statement);
         // Three bytes for how many there are.
         let full = size + more + 3 > cx.config.max_frame_size || batch.len() == MAX_STATEMENTS;
         if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some()) {
@@ -51,12 +51,17 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
             };
             let first = core::mem::replace(&mut frame, rest);
             emit(cx, to, first, core::mem::take(&mut batch));
-            size = encode_message(&frame).len();
+            size = message_size(&frame);
         }
         size += more;
         batch.push(filed.statement.clone());
     }
     emit(cx, to, frame, batch);
+}
+
+/// With the version byte.
+fn message_size(frame: &Frame) -> usize {
+    1 + encoded_size(frame)
 }
 
 fn emit<R>(cx: &mut Context<'_, R>, to: &Destination, mut frame: Frame, statements: Vec<Statement>) {

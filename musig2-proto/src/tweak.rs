@@ -2,11 +2,13 @@
 
 use crate::bytes::{ChainCode, MerkleRoot, PublicKey, TweakScalar};
 use crate::crypto::{Crypto, InvalidTweak, PlainTweak, TweakKind};
-use crate::hash::TaggedHash;
+use crate::hash::{Tag, TaggedHash};
 use crate::wire::bounded::List;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha512;
+
+static TAP_TWEAK: Tag = Tag::new("TapTweak");
 
 /// One step from the aggregate key to the key that signs. An item's tweaks apply in order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,7 +116,7 @@ impl Tweak {
 
 /// BIP341 `hash_TapTweak(bytes(P) || root)`.
 fn taproot_tweak(key: &PublicKey, merkle_root: Option<&MerkleRoot>) -> TweakScalar {
-    let hash = TaggedHash::new("TapTweak").add(key.x_only().as_bytes());
+    let hash = TaggedHash::new(&TAP_TWEAK).add(key.x_only().as_bytes());
     TweakScalar::new(match merkle_root {
         Some(root) => hash.add(root.as_bytes()).finish(),
         None => hash.finish(),

@@ -3,10 +3,11 @@
 
 use crate::network::NodeId;
 use core::fmt;
-use rand_chacha::ChaCha20Rng;
+use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 /// How often something happens, in parts per million.
 ///
@@ -95,11 +96,19 @@ impl Decision {
     pub(crate) fn of_node(domain: Domain, node: NodeId, counter: u64) -> Self {
         Self { domain, from: node, to: node, counter }
     }
+
+    fn to_bytes(self) -> [u8; 13] {
+        let ([a, b], [c, d]) = (self.from.address(), self.to.address());
+        let [e, f, g, h, i, j, k, l] = self.counter.to_be_bytes();
+        [self.domain as u8, a, b, c, d, e, f, g, h, i, j, k, l]
+    }
 }
 
-/// All randomness of one world: SHA-256 of a tag, the seed and the decision.
+/// All randomness of one world. What the network does is XXH3 of the seed and the decision; keys and generators are SHA-256 of a tag and
+/// both.
 #[derive(Clone)]
 pub(crate) struct Chance {
+    seed: u64,
     /// Has taken in the tag and the seed.
     seeded: Sha256,
 }
@@ -107,19 +116,15 @@ pub(crate) struct Chance {
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
         let tag = Sha256::digest(b"musig2-sim/decision");
-        Self { seeded: Sha256::new().chain_update(tag).chain_update(tag).chain_update(seed.to_be_bytes()) }
+        Self {
+            seed,
+            seeded: Sha256::new().chain_update(tag).chain_update(tag).chain_update(seed.to_be_bytes()),
+        }
     }
 
     /// 32 bytes for this decision and no other.
     pub(crate) fn bytes(&self, decision: Decision) -> [u8; 32] {
-        self.seeded
-            .clone()
-            .chain_update([decision.domain as u8])
-            .chain_update(decision.from.get().to_be_bytes())
-            .chain_update(decision.to.get().to_be_bytes())
-            .chain_update(decision.counter.to_be_bytes())
-            .finalize()
-            .into()
+        self.seeded.clone().chain_update(decision.to_bytes()).finalize().into()
     }
 
     /// Whether something of this probability happens. Draws nothing where the answer is known beforehand.
@@ -136,8 +141,7 @@ impl Chance {
         if most <= least {
             return least;
         }
-        let [a, b, c, d, e, f, g, h, ..] = self.bytes(decision);
-        let word = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let word = XxHash3_64::oneshot_with_seed(self.seed, &decision.to_bytes());
         // The high half of a 128-bit product: word / 2^64 of the way, in integers.
         let span = u128::from(most - least) + 1;
         let offset = (u128::from(word) * span) >> 64;
@@ -145,8 +149,8 @@ impl Chance {
     }
 
     /// A generator for this decision and no other.
-    pub(crate) fn generator(&self, decision: Decision) -> ChaCha20Rng {
-        ChaCha20Rng::from_seed(self.bytes(decision))
+    pub(crate) fn generator(&self, decision: Decision) -> ChaCha8Rng {
+        ChaCha8Rng::from_seed(self.bytes(decision))
     }
 }
 

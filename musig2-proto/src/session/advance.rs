@@ -99,7 +99,7 @@ impl<C: Crypto> Session<C> {
         tell(&mut self.milestones.joined, &joined, |signer| {
             cx.emit(Event::SignerJoined { session: self.agreement.id, signer });
         });
-        if !self.milestones.ready && self.missing_joins().is_empty() {
+        if !self.milestones.ready && self.missing_joins().next().is_none() {
             self.milestones.ready = true;
             cx.emit(Event::SessionReady { session: self.id() });
         }
@@ -143,7 +143,7 @@ impl<C: Crypto> Session<C> {
     }
 
     fn tell_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        let there = self.with_nonces();
+        let there: Vec<_> = self.with_nonces().collect();
         tell(&mut self.milestones.nonces, &there, |signer| {
             cx.emit(Event::NonceReceived { session: self.agreement.id, signer });
         });
@@ -186,7 +186,7 @@ impl<C: Crypto> Session<C> {
     }
 
     fn tell_partials<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        let there = self.with_partials();
+        let there: Vec<_> = self.with_partials().collect();
         tell(&mut self.milestones.partials, &there, |signer| {
             cx.emit(Event::PartialSigReceived { session: self.agreement.id, signer });
         });

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, SessionError};
 use crate::evidence::Conviction;
-use crate::hash::TaggedHash;
+use crate::hash::{Tag, TaggedHash};
 use crate::ids::{AttemptId, Boot, SignerIndex};
 use crate::manifest::Manifest;
 use crate::wire::bounded::List;
@@ -16,6 +16,8 @@ use crate::wire::statement::{
 };
 use rand_core::CryptoRng;
 use std::sync::Arc;
+
+static NONCE: Tag = Tag::new("musig2-proto/nonce");
 
 /// From consent to the end.
 pub(crate) struct Life<C: Crypto> {
@@ -85,10 +87,10 @@ impl<C: Crypto> Session<C> {
     pub(crate) fn check_step(&self, step: Step) -> Result<(), Vec<SignerIndex>> {
         let awaited = match step {
             Step::ShareNonces => Vec::new(),
-            Step::SharePartialSignatures => self.missing_nonces(),
+            Step::SharePartialSignatures => self.missing_nonces().collect(),
             Step::Finalize => match self.current_round() {
-                Some(_) => self.missing_partials(),
-                None => self.missing_nonces(),
+                Some(_) => self.missing_partials().collect(),
+                None => self.missing_nonces().collect(),
             },
         };
         if awaited.is_empty() { Ok(()) } else { Err(awaited) }
@@ -115,7 +117,7 @@ impl<C: Crypto> Session<C> {
         {
             // One draw for each item: nothing is derived from a common root.
             let randomness = cx.random();
-            let extra = TaggedHash::new("musig2-proto/nonce")
+            let extra = TaggedHash::new(&NONCE)
                 .add(self.agreement.id.as_bytes())
                 .add(self.me.get().to_le_bytes())
                 .add(attempt.as_bytes())
@@ -193,8 +195,8 @@ impl<C: Crypto> Session<C> {
     /// Signs a statement and puts it on the board.
     fn state<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, body: Body) -> Option<()> {
         let auxiliary = cx.random();
-        let statement = Statement::sign::<C>(&self.agreement.id, self.me, body, &self.keypair, &auxiliary)?;
-        let hash = statement.hash(&self.agreement.id);
+        let (statement, hash) =
+            Statement::sign::<C>(&self.agreement.id, self.me, body, &self.keypair, &auxiliary)?;
         matches!(self.board.file(statement, hash, cx.now), Filing::New).then_some(())
     }
 

@@ -39,7 +39,6 @@ use life::Life;
 use link::Link;
 use rand_core::CryptoRng;
 use round::Round;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use timing::Timing;
 
@@ -170,9 +169,9 @@ impl<C: Crypto> Session<C> {
             Some(Outcome::Complete(_)) => Phase::Complete,
             Some(Outcome::Aborted(_)) => Phase::Aborted,
             None if !self.is_active() => Phase::Proposed,
-            None if !self.missing_joins().is_empty() => Phase::Joining,
+            None if self.missing_joins().next().is_some() => Phase::Joining,
             None if self.current_round().is_none() => Phase::Nonces,
-            None if !self.missing_partials().is_empty() => Phase::PartialSignatures,
+            None if self.missing_partials().next().is_some() => Phase::PartialSignatures,
             None => Phase::Finalizing,
         }
     }
@@ -181,41 +180,40 @@ impl<C: Crypto> Session<C> {
     pub(crate) fn awaiting(&self) -> Vec<SignerIndex> {
         match self.phase() {
             Phase::Proposed | Phase::Finalizing => vec![self.me],
-            Phase::Joining => self.missing_joins(),
-            Phase::Nonces => self.missing_nonces(),
-            Phase::PartialSignatures => self.missing_partials(),
+            Phase::Joining => self.missing_joins().collect(),
+            Phase::Nonces => self.missing_nonces().collect(),
+            Phase::PartialSignatures => self.missing_partials().collect(),
             Phase::Complete | Phase::Aborted => Vec::new(),
         }
     }
 
-    fn all_but(&self, there: &[SignerIndex]) -> Vec<SignerIndex> {
-        let there: BTreeSet<_> = there.iter().collect();
-        self.agreement.manifest.indices().filter(|signer| !there.contains(signer)).collect()
+    fn missing_joins(&self) -> impl Iterator<Item = SignerIndex> {
+        self.agreement.manifest.indices().filter(|&signer| !self.board.has_joined(signer))
     }
 
-    fn missing_joins(&self) -> Vec<SignerIndex> {
-        self.all_but(&self.board.joined().collect::<Vec<_>>())
+    fn with_nonces(&self) -> impl Iterator<Item = SignerIndex> {
+        self.agreement.manifest.indices().filter(|&signer| self.has_nonces(signer))
     }
 
-    fn with_nonces(&self) -> Vec<SignerIndex> {
-        let attempt = self.board.attempt();
-        let signers = self.agreement.manifest.indices();
-        signers.filter(|&signer| self.board.nonces(signer, attempt).is_some()).collect()
-    }
-
-    fn missing_nonces(&self) -> Vec<SignerIndex> {
-        self.all_but(&self.with_nonces())
+    fn missing_nonces(&self) -> impl Iterator<Item = SignerIndex> {
+        self.agreement.manifest.indices().filter(|&signer| !self.has_nonces(signer))
     }
 
     /// Whose partial signatures under the current transcript are there.
-    fn with_partials(&self) -> Vec<SignerIndex> {
-        let Some(round) = self.current_round() else { return Vec::new() };
-        let signers = self.agreement.manifest.indices();
-        signers.filter(|&signer| round.partials(&self.board, signer).is_some()).collect()
+    fn with_partials(&self) -> impl Iterator<Item = SignerIndex> {
+        self.agreement.manifest.indices().filter(|&signer| self.has_partials(signer))
     }
 
-    fn missing_partials(&self) -> Vec<SignerIndex> {
-        self.all_but(&self.with_partials())
+    fn missing_partials(&self) -> impl Iterator<Item = SignerIndex> {
+        self.agreement.manifest.indices().filter(|&signer| !self.has_partials(signer))
+    }
+
+    fn has_nonces(&self, signer: SignerIndex) -> bool {
+        self.board.nonces(signer, self.board.attempt()).is_some()
+    }
+
+    fn has_partials(&self, signer: SignerIndex) -> bool {
+        self.current_round().is_some_and(|round| round.partials(&self.board, signer).is_some())
     }
 
     pub(crate) fn output_keys(&self) -> impl Iterator<Item = &OutputKey> {
@@ -231,8 +229,8 @@ impl<C: Crypto> Session<C> {
             phase: self.phase(),
             attempt: self.board.restarts(),
             joined: self.board.joined().collect(),
-            nonces: self.with_nonces(),
-            partials: self.with_partials(),
+            nonces: self.with_nonces().collect(),
+            partials: self.with_partials().collect(),
             awaiting: self.awaiting(),
             last_activity: self.last_activity,
             deadline: self.outcome.is_none().then(|| self.phase_deadline(config)),

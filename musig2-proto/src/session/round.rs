@@ -4,12 +4,16 @@ use crate::agreement::Agreement;
 use crate::board::{Board, Filed};
 use crate::bytes::{AggregateNonce, PartialSignature, PublicKey, PublicNonce, Signature};
 use crate::crypto::Crypto;
-use crate::hash::TaggedHash;
+use crate::hash::{Tag, TaggedHash};
 use crate::ids::{AttemptId, Boot, SessionId, SignerIndex, Transcript};
 use crate::wire::bounded::List;
 use crate::wire::evidence::{NonceRoot, Proof, Signed};
 use crate::wire::statement::{Body, Partials, Statement};
 use std::sync::Arc;
+
+static NONCE_BODIES: Tag = Tag::new("musig2-proto/nonce-bodies");
+static AGGREGATE_NONCES: Tag = Tag::new("musig2-proto/aggregate-nonces");
+static TRANSCRIPT: Tag = Tag::new("musig2-proto/transcript");
 
 /// An attempt, its transcript, and the BIP327 session context of each item.
 pub(crate) struct Round<C: Crypto> {
@@ -36,7 +40,7 @@ impl<C: Crypto> Round<C> {
         if let Some(nonces) = invalid.and_then(|filed| Signed::of(&filed.statement)) {
             return Err(RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })));
         }
-        let root = TaggedHash::new("musig2-proto/nonce-bodies");
+        let root = TaggedHash::new(&NONCE_BODIES);
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
         let mut aggregates = Vec::with_capacity(agreement.keys.len());
         let mut items = Vec::with_capacity(agreement.keys.len());
@@ -140,9 +144,9 @@ pub(crate) fn transcript(
     nonce_root: &NonceRoot,
     aggregates: &[AggregateNonce],
 ) -> Transcript {
-    let all = TaggedHash::new("musig2-proto/aggregate-nonces");
+    let all = TaggedHash::new(&AGGREGATE_NONCES);
     let all = aggregates.iter().fold(all, |hash, aggregate| hash.add(aggregate.as_bytes()));
-    let hash = TaggedHash::new("musig2-proto/transcript").add(session.as_bytes()).add(attempt.as_bytes());
+    let hash = TaggedHash::new(&TRANSCRIPT).add(session.as_bytes()).add(attempt.as_bytes());
     Transcript::new(hash.add(nonce_root).add(all.finish()).finish())
 }
 

@@ -126,15 +126,11 @@ impl<C: Crypto> Session<C> {
             return None;
         }
         let expiry = self.agreement.manifest.expires_at();
-        let mut deadlines = vec![Some(expiry)];
-        if !self.timing.timed_out {
-            deadlines.push(Some(self.phase_deadline(config)));
-        }
-        if self.is_active() {
-            let stall = (!self.timing.stalled).then(|| self.stall_at(config));
-            deadlines.extend([stall, self.timing.poll_at, self.timing.announce_at, self.timing.relay_at]);
-        }
-        deadlines.into_iter().flatten().min()
+        let phase = (!self.timing.timed_out).then(|| self.phase_deadline(config));
+        let Timing { poll_at, announce_at, relay_at, stalled, .. } = self.timing;
+        let stall = (!stalled && self.is_active()).then(|| self.stall_at(config));
+        let active = [poll_at, announce_at, relay_at].map(|at| at.filter(|_| self.is_active()));
+        [Some(expiry), phase, stall].into_iter().chain(active).flatten().min()
     }
 
     /// Does what is due.

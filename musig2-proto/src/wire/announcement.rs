@@ -5,12 +5,12 @@ use super::hello::Hello;
 use super::{VERSION, encode};
 use crate::bytes::Signature;
 use crate::crypto::Crypto;
-use crate::hash::{TaggedHash, signed_message};
+use crate::hash::{Tag, TaggedHash, signed_message};
 use crate::ids::{Contact, SignerIndex};
 use crate::manifest::{MAX_SIGNERS, Manifest};
 use serde::{Deserialize, Serialize};
 
-const DOMAIN: &str = "musig2-proto/announcement";
+static DOMAIN: Tag = Tag::new("musig2-proto/announcement");
 
 /// A manifest under its coordinator's signature, which is BIP340's over 64 bytes: the hash of the domain, then the
 /// tagged hash of version and content.
@@ -97,5 +97,5 @@ impl Announcement {
 
 /// `SHA256_tagged("musig2-proto/announcement", version || content)` behind its domain.
 fn message(content: &AnnouncementContent) -> [u8; 64] {
-    signed_message(DOMAIN, &TaggedHash::new(DOMAIN).add([VERSION]).add(encode(content)).finish())
+    signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }

@@ -3,13 +3,13 @@
 use super::{VERSION, encode};
 use crate::bytes::{PublicKey, Signature};
 use crate::crypto::Crypto;
-use crate::hash::{TaggedHash, signed_message};
+use crate::hash::{Tag, TaggedHash, signed_message};
 use crate::ids::Contact;
 use crate::time::Timestamp;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-const DOMAIN: &str = "musig2-proto/hello";
+static DOMAIN: Tag = Tag::new("musig2-proto/hello");
 
 /// Hellos of one signer are answered so far apart, by the time that they tell.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -64,5 +64,5 @@ impl Hello {
 
 /// `SHA256_tagged("musig2-proto/hello", version || content)` behind its domain.
 fn message(content: &HelloContent) -> [u8; 64] {
-    signed_message(DOMAIN, &TaggedHash::new(DOMAIN).add([VERSION]).add(encode(content)).finish())
+    signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }

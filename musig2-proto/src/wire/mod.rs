@@ -12,6 +12,7 @@ pub mod statement;
 mod tests;
 
 use crate::event::Offence;
+use postcard::ser_flavors::{Flavor, Size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,12 +22,19 @@ pub const VERSION: u8 = 1;
 /// Encodes without a version byte: what hashes are made of.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     // Writing to memory cannot fail, and none of our types refuses to be serialised.
-    postcard::to_allocvec(value).unwrap_or_default()
+    postcard::to_extend(value, Vec::with_capacity(encoded_size(value))).unwrap_or_default()
 }
 
 /// Encodes with the version byte: what is sent.
 pub(crate) fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+    let mut bytes = Vec::with_capacity(1 + encoded_size(value));
+    bytes.push(VERSION);
+    postcard::to_extend(value, bytes).unwrap_or_default()
+}
+
+/// How many bytes [`encode`] makes of it.
+pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
+    postcard::serialize_with_flavor(value, Size::default()).unwrap_or_default()
 }
 
 /// Decodes what was sent: at most `max` bytes, of our version, in the canonical encoding, and nothing after it.
@@ -42,8 +50,31 @@ pub(crate) fn decode_message<T: Serialize + DeserializeOwned>(
         return Err(Offence::Version(version));
     }
     let value = postcard::from_bytes(content).map_err(|_| Offence::Malformed)?;
-    if encode(&value) != content {
-        return Err(Offence::Malformed);
+    match postcard::serialize_with_flavor(&value, Same { rest: content }) {
+        Ok(true) => Ok(value),
+        _ => Err(Offence::Malformed),
     }
-    Ok(value)
+}
+
+/// Compares an encoding, as it is made, with what is there.
+struct Same<'a> {
+    rest: &'a [u8],
+}
+
+impl Flavor for Same<'_> {
+    /// Whether that was all of it.
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.rest = self.rest.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.rest.is_empty())
+    }
 }

@@ -5,13 +5,13 @@ use super::evidence::Proof;
 use super::{VERSION, encode};
 use crate::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
 use crate::crypto::Crypto;
-use crate::hash::{TaggedHash, signed_message};
+use crate::hash::{Tag, TaggedHash, signed_message};
 use crate::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
 use crate::manifest::MAX_ITEMS;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-const DOMAIN: &str = "musig2-proto/statement";
+static DOMAIN: Tag = Tag::new("musig2-proto/statement");
 
 /// The hash of a statement (32 bytes) without its signature: what is signed, and what tells statements apart.
 pub(crate) type StatementHash = [u8; 32];
@@ -160,16 +160,17 @@ impl<'de> Deserialize<'de> for Note {
 }
 
 impl Statement {
-    /// States `body` under the author's key. `None` where the engine cannot sign.
+    /// States `body` under the author's key; with the hash that is signed. `None` where the engine cannot sign.
     pub(crate) fn sign<C: Crypto>(
         session: &SessionId,
         author: SignerIndex,
         body: Body,
         keypair: &C::Keypair,
         auxiliary: &[u8; 32],
-    ) -> Option<Self> {
-        let message = signed_message(DOMAIN, &hash(session, author, &body));
-        Some(Self { author, body, signature: C::sign_statement(keypair, &message, auxiliary)? })
+    ) -> Option<(Self, StatementHash)> {
+        let hash = hash(session, author, &body);
+        let signature = C::sign_statement(keypair, &signed_message(&DOMAIN, &hash), auxiliary)?;
+        Some((Self { author, body, signature }, hash))
     }
 
     /// `SHA256_tagged("musig2-proto/statement", version || session || author || body)`.
@@ -179,7 +180,7 @@ impl Statement {
 
     /// Whether `author_key` signed the statement of this hash.
     pub(crate) fn verify<C: Crypto>(&self, hash: &StatementHash, author_key: &PublicKey) -> bool {
-        C::verify(&author_key.x_only(), &signed_message(DOMAIN, hash), &self.signature)
+        C::verify(&author_key.x_only(), &signed_message(&DOMAIN, hash), &self.signature)
     }
 
     /// Which life of its author made it.
@@ -194,5 +195,5 @@ impl Statement {
 }
 
 fn hash(session: &SessionId, author: SignerIndex, body: &Body) -> StatementHash {
-    TaggedHash::new(DOMAIN).add([VERSION]).add(session.as_bytes()).add(encode(&(author, body))).finish()
+    TaggedHash::new(&DOMAIN).add([VERSION]).add(session.as_bytes()).add(encode(&(author, body))).finish()
 }

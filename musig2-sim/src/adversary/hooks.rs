@@ -4,7 +4,7 @@ use crate::network::NodeId;
 use crate::oracle::Engine;
 use musig2_proto::wire::statement::Statement;
 use musig2_proto::{Input, Node, Output, PublicKey, SecretKey, SessionId, Timestamp};
-use rand_chacha::ChaCha20Rng;
+use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ pub struct Means<'a, C: Engine> {
     /// Its key.
     pub secret: &'a SecretKey,
     /// For this call and no other: it follows from the plan's seed, the node, and how many calls there were before.
-    pub rng: &'a mut ChaCha20Rng,
+    pub rng: &'a mut ChaCha8Rng,
     /// What it shares with the other adversaries of this world.
     pub pot: &'a mut Pot,
 }

@@ -11,17 +11,19 @@ use crate::network::{Fate, NodeId};
 use crate::time::Micros;
 use core::fmt;
 use musig2_proto::{Command, CommandError, Event, Report, SessionView};
-use sha2::{Digest, Sha256};
 use states::States;
 use std::sync::Arc;
+use twox_hash::XxHash3_128;
 
-/// The run so far: a running SHA-256 over every step and, where asked for with
+/// The run so far: a running hash over every step and, where asked for with
 /// [`World::recorded`](crate::World::recorded), the steps themselves.
 ///
 /// Prints as text, a line for each recorded step. The plan's `step_limit` bounds them.
 #[derive(Clone, Default)]
 pub struct Trace {
-    hasher: Sha256,
+    hash: TraceHash,
+    /// Room for the bytes of one step.
+    bytes: Vec<u8>,
     count: u64,
     recorded: Option<Vec<Step>>,
     states: States,
@@ -121,13 +123,13 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// The hash of a run (32 bytes): equal for equal runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TraceHash([u8; 32]);
+/// The hash of a run (16 bytes): equal for equal runs. XXH3 of the hash so far and the next step: nobody forges runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct TraceHash([u8; 16]);
 
 impl TraceHash {
     /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
@@ -141,7 +143,7 @@ impl fmt::Display for TraceHash {
 impl Trace {
     /// The hash of all steps so far.
     pub fn hash(&self) -> TraceHash {
-        TraceHash(self.hasher.clone().finalize().into())
+        self.hash
     }
 
     /// How many steps there were.
@@ -177,7 +179,10 @@ impl Trace {
 
     pub(crate) fn add(&mut self, step: Step) {
         self.count += 1;
-        fold::step(&mut self.hasher, &step);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(self.hash.as_bytes());
+        fold::step(&mut self.bytes, &step);
+        self.hash = TraceHash(XxHash3_128::oneshot(&self.bytes).to_be_bytes());
         if let Some(recorded) = &mut self.recorded {
             recorded.push(step);
         }

@@ -9,7 +9,7 @@ use crate::oracle::Engine;
 use crate::time::Micros;
 use core::time::Duration;
 use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey, Timestamp};
-use rand_chacha::ChaCha20Rng;
+use rand_chacha::ChaCha8Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
@@ -36,7 +36,7 @@ pub(super) struct Host<C: Engine> {
 
 struct Running<C: Engine> {
     node: Node<C>,
-    rng: ChaCha20Rng,
+    rng: ChaCha8Rng,
 }
 
 impl<C: Engine> Host<C> {
