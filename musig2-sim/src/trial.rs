@@ -124,7 +124,10 @@ fn judge<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
     let rest = world.run_until_quiet();
     // Whatever keeps a run from its end, what must never happen comes first.
     world.check_safety().map_err(Failure::Safety)?;
-    rest.map_err(Failure::Unrest)?;
+    rest.map_err(|error| match error {
+        RunError::Violated(violation) => Failure::Safety(violation),
+        error => Failure::Unrest(error),
+    })?;
     world.check_liveness().map_err(Failure::Liveness)
 }
 

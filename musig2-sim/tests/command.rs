@@ -42,6 +42,16 @@ fn a_run_tells_its_replay_command_first_and_runs_the_same_again() {
 }
 
 #[test]
+fn a_run_is_drawn_into_one_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("run.html");
+    let drawn = sim(&["run", "1", "--crypto", "real", "--html", page.to_str().unwrap()]);
+    assert!(drawn.status.success(), "{}", text(&drawn.stderr));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("musig2-sim run 1 --profile"));
+}
+
+#[test]
 fn a_sweep_ends_its_file_with_a_summary() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sweep.json");

@@ -21,7 +21,7 @@ mod turns;
 
 use crate::oracle::Engine;
 use crate::trial::Failure;
-use crate::world::{RunError, World};
+use crate::world::World;
 use data::{Data, Pin};
 
 /// A picture of a run: a lane for each node, virtual time downwards, an arrow for each message.
@@ -58,9 +58,7 @@ impl Picture {
     #[must_use]
     pub fn with_failure(mut self, failure: &Failure) -> Self {
         let node = match failure {
-            Failure::Safety(violation)
-            | Failure::Liveness(violation)
-            | Failure::Unrest(RunError::Violated(violation)) => violation.node(),
+            Failure::Safety(violation) | Failure::Liveness(violation) => violation.node(),
             Failure::Plan(_) | Failure::Panic(_) | Failure::Unrest(_) => None,
         };
         let mut turns = self.0.turns.iter().rev();

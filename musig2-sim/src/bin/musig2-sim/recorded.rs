@@ -4,12 +4,16 @@ use super::crypto::{Crypto, locate};
 use super::exit::{Error, Finding};
 use clap::Args;
 use musig2_proto::Libsecp256k1;
-use musig2_sim::{Engine, Failure, Plan, Recording, Transparent, World, trial};
+use musig2_sim::{Engine, Failure, Picture, Plan, Recording, Transparent, World, trial};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// What is shown of a run.
 #[derive(Debug, Args)]
 pub struct Show {
+    /// Draw the run into this file: one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print every step
     #[arg(long)]
     trace: bool,
@@ -26,7 +30,7 @@ pub fn tell(plan: Plan, crypto: Crypto, replay: &str, show: &Show) -> Result<Fin
 fn tell_on<C: Engine>(plan: Plan, replay: &str, show: &Show) -> Result<Finding, Error> {
     let world = World::<Recording<C>>::new(plan);
     let mut world = match world {
-        Ok(world) if show.trace => world.recorded(),
+        Ok(world) if show.html.is_some() || show.trace => world.recorded(),
         Ok(world) => world,
         Err(error) => return report(&Err(error.into()), replay),
     };
@@ -37,6 +41,15 @@ fn tell_on<C: Engine>(plan: Plan, replay: &str, show: &Show) -> Result<Finding, 
     let mut output = io::stdout().lock();
     if show.trace {
         write!(output, "{}", world.trace())?;
+    }
+    if let Some(path) = &show.html {
+        let picture = Picture::of(&world).with_replay_command(replay);
+        let picture = match &verdict {
+            Ok(()) => picture,
+            Err(failure) => picture.with_failure(failure),
+        };
+        std::fs::write(path, picture.to_html()).map_err(Error::file(path))?;
+        writeln!(io::stderr(), "drawn into {}", path.display())?;
     }
     let counters = world.counters();
     writeln!(
