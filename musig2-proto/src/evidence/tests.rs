@@ -34,7 +34,7 @@ impl Court {
         let keypair = &self.keypairs[author.as_usize()];
         let id = self.manifest.id();
         let statement = Statement::sign::<DefaultCrypto>(&id, author, content.to_body(), keypair, &[0; 32]);
-        Signed::of(&statement.unwrap()).unwrap()
+        Signed::of(&statement.unwrap().0).unwrap()
     }
 
     fn nonces(&self, boot: u8, attempt: AttemptId, nonces: [u8; 2]) -> Signed<Nonces> {
