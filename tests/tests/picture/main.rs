@@ -129,6 +129,7 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
     ] {
         assert!(details.contains(part), "{part} in {details}");
     }
+    assert!(browser.text("#details .notes").contains("(node "), "signers are named by their nodes as well");
     assert_eq!(browser.text("#details tr.changed"), "phasejoiningpartials");
     assert!(browser.count("#picture .arrow.cause") >= 1 && browser.count("#picture .turn.cause") >= 1);
     // From the turn to the message that led to it, and along the lane with the keys.

@@ -77,7 +77,7 @@ function drawTimes(layout, near) {
       const y = block.top - 30;
       if (near(y, y)) {
         made.push(element("path", { class: "silence", d: zigzag(layout.axis - 8, layout.width - 8, y) }));
-        made.push(label("silence-text", layout.axis - 14, y + 3.5, `+${briefly(block.silence)}`, "end"));
+        made.push(label("silence-text", layout.axis - 14, y + 3.5, `+${briefly(Math.round(block.silence / 10_000) * 10_000 || block.silence)}`, "end"));
       }
       last = Math.max(last, y);
     }

@@ -4,6 +4,24 @@ const run = JSON.parse(document.getElementById("run").textContent);
 const turnOf = new Map(run.turns.map((turn) => [turn.step, turn]));
 const messageOf = new Map(run.messages.map((message) => [message.step, message]));
 
+// The protocol names signers by their place among the sorted keys, the lanes are nodes: what is said of a signer tells both, and
+// what a message carries is named by node, unless it is the sender's own.
+const nodeOf = (session, signer) => run.sessions[session]?.signers[signer] ?? null;
+function named(text, session) {
+  return text.replace(/\bsigner (\d+)/g, (words, signer) => {
+    const node = nodeOf(session, Number(signer));
+    return node === null ? words : `${words} (node ${node})`;
+  });
+}
+for (const message of run.messages) {
+  message.words = message.words.replace(/\b(join|nonces|partial signatures|abort) (\d+)/g, (words, kind, signer) => {
+    const node = nodeOf(message.session, Number(signer));
+    if (node === null) return words;
+    return node === message.from ? kind : `${kind} of ${node}`;
+  });
+}
+for (const note of run.turns.flatMap((turn) => turn.notes)) note.text = named(note.text, note.session);
+
 // An arrow is one way of a message: a duplicated message has two.
 const arrows = run.messages.flatMap((message) =>
   message.ways.map((way, index) => ({ key: `m${message.step}.${index}`, message, ...way })));
@@ -89,7 +107,6 @@ function statesAround(turn) {
   return { before: known(changed ? after - 1 : after), after: known(after) };
 }
 
-const nodeOf = (session, signer) => run.sessions[session]?.signers[signer] ?? null;
 const nameOf = (message) => (message.to === null ? "nowhere" : `node ${message.to}`);
 const titleOf = (message) =>
   `${message.gossip ? "Publication" : "Frame"} #${message.number}: node ${message.from} → ${nameOf(message)}`;
