@@ -148,6 +148,7 @@ function drawArrow(arrow) {
   const ends = {
     lost: `M${point(-4, -4)}L${point(4, 4)}M${point(-4, 4)}L${point(4, -4)}`,
     cut: `M${point(0, -6)}L${point(0, 6)}M${point(3, -6)}L${point(3, 6)}`,
+    crowded: `M${point(6, -4)}L${point(0, -4)}L${point(0, 4)}L${point(6, 4)}`,
     nowhere: `M${point(0, -3)}L${point(0, 3)}`,
     missed: `M${point(6, -4)}L${point(0, 0)}L${point(6, 4)}M${point(-2, -4)}L${point(-2, 4)}`,
     flying: "",

@@ -53,6 +53,7 @@ const FATES = {
   corrupt: "altered on the way",
   lost: "lost",
   cut: "cut off by a partition",
+  crowded: "lost before a link that was full",
   missed: "its receiver was down or did not listen",
   nowhere: "sent to an address that is no node's",
   flying: "on its way when the run ended",
