@@ -28,7 +28,7 @@ pub(crate) struct ItemKey<C: Crypto> {
 }
 
 /// The key that an item's signature verifies under, and how it comes from the signers' aggregate key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OutputKey {
     /// The tweaks that were applied, in order, as scalars.
     pub tweaks: Vec<PlainTweak>,

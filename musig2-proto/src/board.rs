@@ -24,7 +24,7 @@ const MAX_SET_ASIDE: usize = 3;
 const MAX_LIVES: usize = 2;
 
 /// A verified statement.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Filed {
     pub(crate) statement: Statement,
     pub(crate) hash: StatementHash,
@@ -45,7 +45,7 @@ pub(crate) enum Filing {
 type Slot = (AttemptId, Boot);
 
 /// What one signer has stated.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 struct Column {
     joins: BTreeMap<Boot, Arc<Filed>>,
     nonces: BTreeMap<Slot, Arc<Filed>>,
@@ -53,7 +53,7 @@ struct Column {
     abort: Option<Arc<Filed>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Board {
     session: SessionId,
     me: SignerIndex,

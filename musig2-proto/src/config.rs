@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// let node: Node = Node::new(config)?;
 /// # Ok::<(), musig2_proto::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
@@ -83,7 +83,7 @@ pub struct Config {
 }
 
 /// Whether the protocol runs by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Stepping {
     /// A joined session runs to its signature with no further call.
@@ -94,7 +94,7 @@ pub enum Stepping {
 }
 
 /// Who sends to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Topology {
     /// Everyone to everyone: the fewest trips.
@@ -105,7 +105,7 @@ pub enum Topology {
 }
 
 /// What happens when a phase runs out of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PhaseTimeout {
     /// This node's part in the session ends, with the names of those it waited for.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const MAX_MET: usize = 1024;
 
 /// Contacts that the application told, and contacts that signers gave in joins of theirs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct ContactBook {
     told: BTreeMap<PublicKey, Contact>,
     met: BTreeMap<PublicKey, (u64, Contact)>,

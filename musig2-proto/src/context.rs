@@ -16,7 +16,7 @@ pub(crate) struct Call<'a, R> {
 }
 
 /// What a node knows beside its keys and sessions.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct Surroundings {
     pub(crate) config: Config,
     /// Where this node can be reached.

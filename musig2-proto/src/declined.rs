@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const MAX_DECLINED: usize = 4096;
 
 /// Their names, and when each may be forgotten.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Declined(BTreeMap<SessionId, Timestamp>);
 
 impl Declined {

@@ -189,7 +189,7 @@ impl Event {
 }
 
 /// How far a session is. Derived from what has arrived, not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// Waiting for this node's application: announce it, or join or decline it.
@@ -209,7 +209,7 @@ pub enum Phase {
 }
 
 /// Why a node takes no further part in a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AbortCause {
     /// A signer, or this node itself, ended its part.

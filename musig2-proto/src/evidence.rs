@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 pub const MAX_EVIDENCE_SIZE: usize = 4 << 20;
 
 /// What a signer did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Fault {
     /// It restarted more often than [`MAX_RESTARTS`](crate::MAX_RESTARTS). It may be a broken machine.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const MAX_BUCKETS: usize = 1024;
 
 /// A token bucket for each key: `burst` at once, refilled at `rate` a second.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Buckets<K> {
     rate: u32,
     burst: u32,
@@ -17,7 +17,7 @@ pub(crate) struct Buckets<K> {
 }
 
 /// In thousandths of a token, which is what a millisecond brings at a rate of one a second.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 struct Bucket {
     level: u64,
     at: Timestamp,

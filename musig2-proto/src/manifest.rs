@@ -24,7 +24,7 @@ byte_string!(
 );
 
 /// One message to sign, and the key that signs it: the signers' aggregate key after `tweaks`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Item {
     pub(crate) message: Message,
     pub(crate) tweaks: List<Tweak, MAX_TWEAKS>,
@@ -58,7 +58,7 @@ impl Item {
 }
 
 /// Everything that signers of one session agree on. Made by [`Node::execute`](crate::Node::execute) from a [`Proposal`](crate::Proposal).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Manifest {
     pub(crate) signers: List<PublicKey, MAX_SIGNERS>,
     pub(crate) coordinator: SignerIndex,

@@ -14,12 +14,12 @@ const MAX_BYTES: usize = 1 << 20;
 const LIFETIME: Duration = Duration::from_secs(30);
 
 /// At most [`MAX_SESSIONS`] sessions, [`MAX_FRAMES`] frames of each, [`MAX_BYTES`] bytes of encoded frames in all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Stash {
     unknown: BTreeMap<SessionId, Unknown>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Unknown {
     since: Timestamp,
     first: Source,

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An ended session. A manifest whose tombstone stands is not opened again.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct Tombstone {
     view: SessionView,
     announcement: Option<Announcement>,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A session as it stands: what is asked, who has done what, how it ended.
 ///
 /// Show a person [`manifest`](Self::manifest) and [`output_keys`](Self::output_keys) before joining: they are everything that a join consents to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SessionView {
     /// Its name.

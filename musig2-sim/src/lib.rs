@@ -23,6 +23,7 @@
 //! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
+//! | try every order of everything | [`Explorer`] |
 //! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
 //! | look at what happened | [`Picture`]: one HTML file |
 //! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
@@ -40,6 +41,7 @@ mod adversary;
 mod application;
 mod case;
 mod chance;
+mod explore;
 mod network;
 mod oracle;
 mod picture;
@@ -55,6 +57,7 @@ pub use adversary::{Adversary, Means, NonceFlaw, Pot, Strategy, Withheld};
 pub use application::Application;
 pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;
+pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
 pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
 pub use oracle::{
     Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,

@@ -107,7 +107,7 @@ pub trait Crypto: Sized {
 }
 
 /// How a tweak is applied (BIP327 ApplyTweak).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TweakKind {
     /// To the key as it is, as BIP32 derives.
     Plain,
@@ -116,7 +116,7 @@ pub enum TweakKind {
 }
 
 /// A tweak as the engine takes it: a scalar, and how to apply it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlainTweak {
     /// Plain or x-only.
     pub kind: TweakKind,

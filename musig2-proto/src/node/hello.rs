@@ -17,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// When to say hello again, and until when: a session from before cannot be open longer than `max_session_duration`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct Greeting {
     pub(super) at: Timestamp,
     pause: Duration,

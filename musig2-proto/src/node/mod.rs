@@ -30,6 +30,7 @@ use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use crate::view::SessionView;
 use crate::wire::encode_message;
+use core::hash::{Hash, Hasher};
 use hello::Greeting;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -110,6 +111,19 @@ where
             cleaned_at: self.cleaned_at,
             now: self.now,
         }
+    }
+}
+
+/// What tells its state from any other it can be in. Where the engine's secret nonce can be hashed: the simulator's alone.
+impl<C: Crypto> Hash for Node<C>
+where
+    C::SecretNonce: Hash,
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { keys, surroundings, sessions, tombstones, declined, stash, greeting, cleaned_at, now } =
+            self;
+        keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
+        (surroundings, sessions, tombstones, declined, stash, greeting, cleaned_at, now).hash(state);
     }
 }
 

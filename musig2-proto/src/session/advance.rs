@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use std::collections::BTreeSet;
 
 /// What the application has been told.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Milestones {
     joined: BTreeSet<SignerIndex>,
     ready: bool,

@@ -14,6 +14,7 @@ use crate::wire::evidence::{Evidence, MAX_RESTARTS, Proof};
 use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
+use core::hash::{Hash, Hasher};
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ pub(crate) enum Step {
 }
 
 /// Which steps may be taken.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Hash, Default)]
 pub(crate) struct Permits {
     pub(crate) nonces: bool,
     pub(crate) partials: bool,
@@ -54,6 +55,16 @@ where
     fn clone(&self) -> Self {
         let Self { boot, secrets, released, permits } = self;
         Self { boot: *boot, secrets: secrets.clone(), released: *released, permits: *permits }
+    }
+}
+
+impl<C: Crypto> Hash for Life<C>
+where
+    C::SecretNonce: Hash,
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { boot, secrets, released, permits } = self;
+        (boot, secrets, released, permits).hash(state);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::wire::statement::StatementHash;
 use std::collections::BTreeSet;
 
 /// What this node knows of another signer's node.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Link {
     /// Where its frames last came from, by its own word.
     source: Option<Source>,
@@ -29,7 +29,7 @@ pub(crate) struct Link {
 }
 
 /// A hello: when it came, when it was said, where its signer is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Heard {
     pub(super) arrived: Timestamp,
     pub(super) said: Timestamp,

@@ -35,6 +35,7 @@ use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
 use crate::wire::evidence::Proof;
 use advance::Milestones;
+use core::hash::{Hash, Hasher};
 use life::Life;
 use link::Link;
 use rand_core::CryptoRng;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 use timing::Timing;
 
 /// How a session ended on this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Complete(Vec<Signature>),
     Aborted(AbortCause),
@@ -91,6 +92,19 @@ where
             outcome: self.outcome.clone(),
             last_activity: self.last_activity,
         }
+    }
+}
+
+impl<C: Crypto> Hash for Session<C>
+where
+    C::SecretNonce: Hash,
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The keys follow from the manifest, whose hash is the name.
+        let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
+        (agreement.id, me, announcement, board, life, rounds, links).hash(state);
+        let Self { proof, milestones, timing, outcome, last_activity, .. } = self;
+        (proof, milestones, timing, outcome, last_activity).hash(state);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::ids::{AttemptId, Boot, SessionId, SignerIndex, Transcript};
 use crate::wire::bounded::List;
 use crate::wire::evidence::{NonceRoot, Proof, Signed};
 use crate::wire::statement::{Body, Partials, Statement};
+use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 static NONCE_BODIES: Tag = Tag::new("musig2-proto/nonce-bodies");
@@ -126,6 +127,13 @@ impl<C: Crypto> Round<C> {
         let of_item = |place| partials.iter().filter_map(|of| of.get(place).copied()).collect::<Vec<_>>();
         let signatures = self.items.iter().enumerate();
         signatures.map(|(place, round)| C::aggregate_signatures(round, &of_item(place))).collect()
+    }
+}
+
+impl<C: Crypto> Hash for Round<C> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The rest follows from the nonces.
+        (self.attempt, self.transcript, &self.nonces).hash(state);
     }
 }
 

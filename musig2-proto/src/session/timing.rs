@@ -20,7 +20,7 @@ const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
 const POLLS_PER_HELLO: u32 = 3;
 
 /// When what is due.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Timing {
     /// Which phase of which attempt the rest is about, and since when.
     phase: Option<(Phase, AttemptId)>,

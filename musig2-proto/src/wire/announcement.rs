@@ -14,7 +14,7 @@ static DOMAIN: Tag = Tag::new("musig2-proto/announcement");
 
 /// A manifest under its coordinator's signature, which is BIP340's over 64 bytes: the hash of the domain, then the
 /// tagged hash of version and content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Announcement {
     /// What is announced.
     pub content: AnnouncementContent,
@@ -23,7 +23,7 @@ pub struct Announcement {
 }
 
 /// What an announcement says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AnnouncementContent {
     /// What is to be signed, and by whom.
     pub manifest: Manifest,
@@ -34,7 +34,7 @@ pub struct AnnouncementContent {
 }
 
 /// Where the coordinator thinks a signer can be reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KnownContact {
     /// Who.
     pub signer: SignerIndex,

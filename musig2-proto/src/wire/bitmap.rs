@@ -7,7 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A set of a session's signers: one bit each, the lowest bit of the first byte for signer 0, no bit beyond the last signer.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bitmap(Bytes<{ MAX_SIGNERS / 8 }>);
 

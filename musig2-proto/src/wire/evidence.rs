@@ -13,7 +13,7 @@ pub const MAX_RESTARTS: usize = 8;
 pub const MAX_JOINS: usize = MAX_RESTARTS + 2;
 
 /// A proof, with everything that is needed to check it: no node, no board, no one else's word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Evidence {
     /// The session it happened in.
     pub manifest: Manifest,
@@ -22,7 +22,7 @@ pub struct Evidence {
 }
 
 /// What a signer did, in its own signed statements. None of them is an abort, so a proof never holds another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Proof {
     /// Two different `Nonces` of one life in one attempt.
@@ -75,7 +75,7 @@ pub enum Proof {
 }
 
 /// A statement of a known kind, as its author signed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signed<T> {
     /// Who stated it.
     pub author: SignerIndex,
@@ -128,7 +128,7 @@ impl<T: Content> Signed<T> {
 }
 
 /// A signer that has joined more than once, and its boots, ascending.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Restarted {
     /// Who.
     pub signer: SignerIndex,

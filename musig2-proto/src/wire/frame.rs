@@ -19,7 +19,7 @@ byte_string!(
 );
 
 /// One message between two nodes. It is not signed; what it carries is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Frame {
     /// Which session it is about.
     pub session: SessionId,
@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// What the sender of a frame asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Request {
     /// Nothing.
     Nothing,
@@ -47,7 +47,7 @@ pub enum Request {
 }
 
 /// What a node holds. A hint: nothing proves it, and nothing but timing depends on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Have {
     /// Who the sender says it is.
     pub signer: SignerIndex,

@@ -18,7 +18,7 @@ pub(crate) type StatementHash = [u8; 32];
 
 /// A signer's statement. Its signature is BIP340's, by the author's key, over 64 bytes: the hash of the domain, then
 /// the tagged hash of version, session, author and body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Statement {
     /// Who states it.
     pub author: SignerIndex,
@@ -29,7 +29,7 @@ pub struct Statement {
 }
 
 /// What a statement says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Body {
     /// I consent to the manifest.
     Join(Join),
@@ -42,7 +42,7 @@ pub enum Body {
 }
 
 /// Consent to the whole manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Join {
     /// Which life of the signer this is. A boot exists only through its join.
     pub boot: Boot,
@@ -51,7 +51,7 @@ pub struct Join {
 }
 
 /// Round 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Nonces {
     /// The life that holds the secret nonces.
     pub boot: Boot,
@@ -62,7 +62,7 @@ pub struct Nonces {
 }
 
 /// Where nonces come from. One way in this version; room for nonces from a pre-shared pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NonceSource {
     /// From the statement itself: one for each item, raw.
     Inline(List<PublicNonce, MAX_ITEMS>),
@@ -77,7 +77,7 @@ impl NonceSource {
 }
 
 /// Round 2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Partials {
     /// The life that held the secret nonces.
     pub boot: Boot,
@@ -90,7 +90,7 @@ pub struct Partials {
 }
 
 /// The end of a signer's part. Not a revocation: what it released stays released.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Abort {
     /// The life that ends its part.
     pub boot: Boot,
@@ -101,7 +101,7 @@ pub struct Abort {
 }
 
 /// Why a signer ends its part.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum AbortReason {
     /// Its application said so.
@@ -111,7 +111,7 @@ pub enum AbortReason {
 }
 
 /// A few words for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Note(String);
 
 impl Note {

@@ -6,7 +6,7 @@ use crate::time::Micros;
 use std::collections::BTreeMap;
 
 /// How a message travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// From node to node.
     Frame,

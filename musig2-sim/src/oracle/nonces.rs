@@ -5,7 +5,7 @@ use musig2_proto::{AggregateNonce, Message, PublicKey, PublicNonce};
 use std::collections::BTreeMap;
 
 /// What a partial signature is made on. A secret nonce that meets two of them gives its key away.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Challenge {
     /// The aggregate nonce.
     pub nonce: AggregateNonce,
@@ -29,7 +29,7 @@ pub struct Work {
 
 /// Everything that happened to secret nonces on this thread since its last world was made. Bounded by what the world's
 /// plan lets happen: an entry for each nonce made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct NonceRecord {
     nonces: BTreeMap<PublicNonce, Uses>,
     /// The first that was not used as it must be; one that met two challenges before any other.
@@ -38,7 +38,7 @@ pub struct NonceRecord {
 }
 
 /// What happened to one secret nonce.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Uses {
     generated: u32,
     signed: u32,
@@ -49,7 +49,7 @@ struct Uses {
 }
 
 /// A secret nonce was not used as it must be: its key is as good as published.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NonceFault {
     /// It came out of more than one call of NonceGen.
@@ -107,6 +107,17 @@ impl NonceRecord {
     pub(super) fn clear() {
         RECORD.set(Self::default());
         CHECKS.set(0);
+    }
+
+    /// Goes on with this record, where runs branch.
+    pub(crate) fn put(record: Self) {
+        RECORD.set(record);
+        CHECKS.set(0);
+    }
+
+    /// Takes this thread's record away.
+    pub(crate) fn take() -> Self {
+        RECORD.take()
     }
 
     /// What was done since this was last asked.

@@ -26,10 +26,11 @@ use musig2_proto::{
 /// NonceRecord::with(|record| assert!(record.signed() >= 3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub struct Recording<C>(PhantomData<C>);
 
 /// A secret nonce that knows its public half.
+#[derive(Clone, Hash)]
 pub struct RecordedNonce<C: Crypto> {
     secret: C::SecretNonce,
     public: PublicNonce,

@@ -29,7 +29,7 @@ use musig2_proto::{
 /// world.check()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub enum Transparent {}
 
 /// A keypair.
@@ -53,8 +53,8 @@ pub struct Keys {
     tweak: Element,
 }
 
-/// A secret nonce, which can be cloned, on purpose.
-#[derive(Debug, Clone)]
+/// A secret nonce, which can be cloned and hashed, on purpose.
+#[derive(Debug, Clone, Hash)]
 pub struct SecretNonce {
     halves: [Element; 2],
     public_key: PublicKey,

@@ -22,7 +22,7 @@ const SECP256K1_ORDER: [u8; 32] = [
 ];
 
 /// A scalar, or a point: an integer below the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Element(u64);
 
 impl Element {

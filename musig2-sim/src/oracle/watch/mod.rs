@@ -19,6 +19,7 @@ mod signatures;
 use super::{Coverage, Engine, Violation, Work};
 use crate::network::NodeId;
 use crate::trace::Action;
+use core::hash::{Hash, Hasher};
 use musig2_proto::{
     AggregateNonce, Command, Manifest, Node, Output, PublicKey, SessionId, Signature, Timestamp,
     XOnlyPublicKey,
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What every node did, as far as anything must hold of it.
+#[derive(Clone)]
 pub(crate) struct Watch {
     hosts: Vec<Host>,
     /// The sessions that honest nodes know, in the order in which the first of them came to know it.
@@ -37,6 +39,7 @@ pub(crate) struct Watch {
 }
 
 /// A node, and its part in each session.
+#[derive(Clone, Hash)]
 struct Host {
     key: PublicKey,
     honest: bool,
@@ -51,6 +54,7 @@ struct Host {
 }
 
 /// What a session is, as the first honest node saw it that came to know it. Its name binds everyone else to the same.
+#[derive(Clone, Hash)]
 struct Session {
     id: SessionId,
     manifest: Arc<Manifest>,
@@ -62,6 +66,7 @@ struct Session {
     met: Vec<Met>,
 }
 
+#[derive(Clone, Hash)]
 struct Met {
     item: usize,
     nonce: AggregateNonce,
@@ -69,7 +74,7 @@ struct Met {
 }
 
 /// A node's part in a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Part {
     state: State,
     /// How often its application approved it, in all lives.
@@ -79,7 +84,7 @@ struct Part {
 }
 
 /// How far a session is in this life of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 enum State {
     #[default]
     Unknown,
@@ -109,6 +114,13 @@ pub(crate) enum Cause<'a> {
     Ordered(&'a Command),
     /// A message of so many bytes; none, where only time passed or a peer came or went.
     Heard(usize),
+}
+
+/// What later calls are judged by: not what was reached so far.
+impl Hash for Watch {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.hosts, &self.sessions).hash(state);
+    }
 }
 
 impl Watch {
