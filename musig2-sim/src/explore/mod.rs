@@ -77,7 +77,7 @@ pub(crate) struct Faults {
 }
 
 impl Explorer {
-    /// One session of so many signers; nothing goes wrong, time stands still, a million states at most.
+    /// One session of so many signers, two at least; nothing goes wrong, time stands still, a million states at most.
     pub fn new(signers: u16) -> Self {
         Self {
             signers,

@@ -5,6 +5,7 @@
 mod crypto;
 mod determinism;
 mod exit;
+mod explore;
 mod recorded;
 mod replay;
 mod run;
@@ -39,6 +40,7 @@ enum Command {
     Sweep(sweep::SweepArgs),
     Replay(replay::ReplayArgs),
     CheckDeterminism(determinism::CheckArgs),
+    Explore(explore::ExploreArgs),
     #[command(hide = true)]
     Digest(determinism::DigestArgs),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::CheckDeterminism(args) => determinism::check(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Digest(args) => determinism::digest(&args),
     };
     exit::code(ended)
