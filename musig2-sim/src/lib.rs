@@ -47,6 +47,7 @@ mod oracle;
 mod picture;
 mod plan;
 mod queue;
+mod shrink;
 mod time;
 mod trace;
 mod transparent;
@@ -65,6 +66,7 @@ pub use oracle::{
 };
 pub use picture::Picture;
 pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, SessionPlan, UnknownProfile};
+pub use shrink::shrink;
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use transparent::{Transparent, TransparentJudge};

@@ -83,6 +83,18 @@ fn a_case_that_fails_is_told_apart_by_its_exit_code() {
 }
 
 #[test]
+fn a_passing_seed_cannot_be_shrunk() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("case.json");
+    let shrunk = sim(&["shrink", "1", "--profile", "calm", "-o", path.to_str().unwrap()]);
+    assert_eq!(shrunk.status.code(), Some(1));
+    assert!(text(&shrunk.stderr).ends_with(
+        "error: nothing to shrink: musig2-sim run 1 --profile calm --crypto transparent passes\n"
+    ));
+    assert!(!path.exists());
+}
+
+#[test]
 fn seeds_run_the_same_in_two_processes() {
     let checked = sim(&["check-determinism", "0..+30"]);
     assert!(checked.status.success(), "{}", text(&checked.stderr));

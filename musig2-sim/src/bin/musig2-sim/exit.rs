@@ -16,6 +16,9 @@ pub enum Error {
     /// Standard output is gone or full.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
+    /// There is nothing to shrink.
+    #[error("nothing to shrink: {0} passes")]
+    Passes(String),
     /// The second process of a determinism check failed.
     #[error("the other process failed: {0}")]
     OtherProcess(String),

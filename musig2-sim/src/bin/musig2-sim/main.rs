@@ -10,6 +10,7 @@ mod recorded;
 mod replay;
 mod run;
 mod seed;
+mod shrink;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,7 @@ struct Cli {
 enum Command {
     Run(run::RunArgs),
     Sweep(sweep::SweepArgs),
+    Shrink(shrink::ShrinkArgs),
     Replay(replay::ReplayArgs),
     CheckDeterminism(determinism::CheckArgs),
     Explore(explore::ExploreArgs),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::CheckDeterminism(args) => determinism::check(&args),
         Command::Explore(args) => explore::run(&args),

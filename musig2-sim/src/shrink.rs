@@ -1,0 +1,181 @@
+//! Makes a failing plan smaller.
+//!
+//! A plan is data, and is made smaller as such: whatever is in a list may go, whatever is optional may be absent, and numbers may be
+//! less. What is then no plan any more, or one that contradicts itself, is no candidate. So a new part of a plan shrinks by itself.
+
+use crate::plan::Plan;
+use musig2_proto::Config;
+use serde_json::Value;
+
+/// These stay: to change the seed is to change everything, and a run that is given no time fails for that reason alone.
+const KEPT: [&str; 4] = ["seed", "time_limit", "step_limit", "config"];
+
+/// The smallest plan found that still fails. Each step takes something out of the plan before it; `tries` plans are tried at most. Since
+/// randomness is keyed, what is taken out leaves the rest of a run mostly as it was.
+///
+/// ```
+/// use musig2_sim::{Plan, Profile, shrink};
+///
+/// let plan = Plan::drawn(3, Profile::Swarm);
+/// let small = shrink(plan, 10_000, |plan| !plan.sessions.is_empty());
+/// assert_eq!((small.nodes.len(), small.sessions.len()), (1, 1));
+/// ```
+pub fn shrink(plan: Plan, tries: u64, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
+    let mut left = tries;
+    let mut try_out = |candidate: &Plan| {
+        let open = left > 0;
+        left = left.saturating_sub(1);
+        open && fails(candidate)
+    };
+    let mut smallest = plan;
+    let usual = Plan { config: Config::default(), ..smallest.clone() };
+    if usual != smallest && usual.check().is_ok() && try_out(&usual) {
+        smallest = usual;
+    }
+    // Again from the beginning while a pass found anything: one thing's going lets another go.
+    loop {
+        let before = smallest.clone();
+        for cut in [Cut::Lists, Cut::Options, Cut::Numbers] {
+            pass(&mut smallest, cut, &mut try_out);
+        }
+        if smallest == before {
+            return smallest;
+        }
+    }
+}
+
+/// What one pass over a plan takes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Lists,
+    Options,
+    Numbers,
+}
+
+/// Tries to make each part of the plan smaller, one after another.
+fn pass(plan: &mut Plan, cut: Cut, fails: &mut impl FnMut(&Plan) -> bool) {
+    let Ok(mut value) = serde_json::to_value(&*plan) else { return };
+    let mut number = 0;
+    // Parts come and go while they are cut, so they are found again by their number.
+    while let Some(path) = nth_path(&value, number) {
+        number += 1;
+        let Some(part) = value.pointer(&path) else { continue };
+        for smaller in candidates(part, cut) {
+            let mut candidate = value.clone();
+            if let Some(place) = candidate.pointer_mut(&path) {
+                *place = smaller;
+            }
+            let Ok(smaller) = serde_json::from_value::<Plan>(candidate.clone()) else { continue };
+            // A list may be a set, and a number have a least value: what was read back is what counts.
+            if smaller != *plan && smaller.check().is_ok() && fails(&smaller) {
+                *plan = smaller;
+                value = candidate;
+                // The same place once more: lists have more to give.
+                number -= 1;
+                break;
+            }
+        }
+    }
+}
+
+/// What may stand in a part's place, the smallest first.
+fn candidates(part: &Value, cut: Cut) -> Vec<Value> {
+    match (cut, part) {
+        (Cut::Lists, Value::Array(items)) => {
+            let halves = [items.len() / 2, items.len() / 4];
+            let chunks = halves.into_iter().chain([1]).filter(|&chunk| chunk > 0 && chunk <= items.len());
+            chunks.flat_map(|chunk| without_each(items, chunk)).collect()
+        }
+        (Cut::Options, Value::Object(_) | Value::String(_) | Value::Number(_)) => vec![Value::Null],
+        (Cut::Options, Value::Bool(true)) => vec![Value::Bool(false)],
+        (Cut::Numbers, Value::Number(number)) => match number.as_u64() {
+            Some(number @ 1..) => vec![0.into(), (number / 2).into(), (number - 1).into()],
+            _ => number
+                .as_i64()
+                .filter(|&number| number < 0)
+                .map(|number| (number / 2).into())
+                .into_iter()
+                .collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// The list without each run of so many items, from the end.
+fn without_each(items: &[Value], chunk: usize) -> impl Iterator<Item = Value> + '_ {
+    let starts = (0..items.len()).step_by(chunk).rev();
+    starts.map(move |start| {
+        let rest = items.iter().enumerate().filter(|(place, _)| !(start..start + chunk).contains(place));
+        Value::Array(rest.map(|(_, item)| item.clone()).collect())
+    })
+}
+
+/// Where the how manyth part of a plan is, outermost first.
+fn nth_path(value: &Value, number: usize) -> Option<String> {
+    let mut level = vec![(String::new(), value)];
+    let mut seen = 0;
+    while !level.is_empty() {
+        let mut deeper = Vec::new();
+        for (path, value) in level {
+            if seen == number && !path.is_empty() {
+                return Some(path);
+            }
+            seen += usize::from(!path.is_empty());
+            match value {
+                Value::Array(items) => {
+                    deeper.extend(
+                        items.iter().enumerate().map(|(place, item)| (format!("{path}/{place}"), item)),
+                    );
+                }
+                Value::Object(fields) => {
+                    let fields =
+                        fields.iter().filter(|(name, _)| !path.is_empty() || !KEPT.contains(&name.as_str()));
+                    deeper.extend(fields.map(|(name, field)| (format!("{path}/{name}"), field)));
+                }
+                _ => {}
+            }
+        }
+        level = deeper;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::NodeId;
+    use crate::plan::{Profile, SessionPlan};
+    use crate::time::Micros;
+
+    #[test]
+    fn what_does_not_matter_goes_and_what_matters_stays() {
+        let carol = NodeId::new(2);
+        let mut plan = Plan::drawn(5, Profile::Swarm);
+        plan.nodes = Plan::new(5).nodes;
+        plan.sessions = vec![SessionPlan::new(NodeId::first(5)); 3];
+        let plan = plan.with_crash(carol, Micros::from_millis(80), Micros::from_secs(2)).with_crash(
+            NodeId::new(4),
+            Micros::from_secs(1),
+            Micros::from_secs(2),
+        );
+        let small = shrink(plan.clone(), 100_000, |plan| {
+            plan.crashes.iter().any(|crash| crash.node == carol) && !plan.sessions.is_empty()
+        });
+        assert_eq!((small.nodes.len(), small.sessions.len(), small.crashes.len()), (3, 1, 1));
+        assert_eq!((small.crashes[0].node, small.crashes[0].down_for), (carol, Micros::ZERO));
+        assert_eq!(small.sessions[0].signers.len(), 1);
+        assert_eq!(small.network.heals_at, None);
+        assert_eq!((small.seed, small.time_limit), (plan.seed, plan.time_limit));
+        assert!(small.check().is_ok());
+    }
+
+    #[test]
+    fn no_more_plans_are_tried_than_allowed() {
+        let mut tried = 0;
+        shrink(Plan::drawn(5, Profile::Swarm), 7, |_| {
+            tried += 1;
+            true
+        });
+        assert_eq!(tried, 7);
+    }
+}
