@@ -65,15 +65,27 @@ fn pass(plan: &mut Plan, cut: Cut, fails: &mut impl FnMut(&Plan) -> bool) {
             if let Some(place) = candidate.pointer_mut(&path) {
                 *place = smaller;
             }
-            let Ok(smaller) = serde_json::from_value::<Plan>(candidate.clone()) else { continue };
+            let Ok(mut smaller) = serde_json::from_value::<Plan>(candidate) else { continue };
+            mend(&mut smaller);
             // A list may be a set, and a number have a least value: what was read back is what counts.
             if smaller != *plan && smaller.check().is_ok() && fails(&smaller) {
-                *plan = smaller;
-                value = candidate;
+                let Ok(new) = serde_json::to_value(&smaller) else { continue };
+                (*plan, value) = (smaller, new);
                 // The same place once more: lists have more to give.
                 number -= 1;
                 break;
             }
+        }
+    }
+}
+
+/// A session whose coordinator went is proposed by another signer, or no coordinator could ever go.
+fn mend(plan: &mut Plan) {
+    for session in &mut plan.sessions {
+        if let Some(first) = session.signers.first()
+            && !session.signers.contains(&session.coordinator)
+        {
+            session.coordinator = *first;
         }
     }
 }
