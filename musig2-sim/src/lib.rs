@@ -46,6 +46,7 @@ mod network;
 mod oracle;
 mod picture;
 mod plan;
+pub mod protocol;
 mod queue;
 mod shrink;
 mod time;
@@ -54,7 +55,9 @@ mod transparent;
 pub mod trial;
 mod world;
 
-pub use adversary::{Adversary, Means, NonceFlaw, Pot, Strategy, Withheld};
+pub use adversary::{
+    Adversary, Heard, Means, NonceFlaw, Pot, RogueSigner, Round, Strategy, Withheld, nonces_of,
+};
 pub use application::Application;
 pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;

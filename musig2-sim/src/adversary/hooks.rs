@@ -1,12 +1,12 @@
 //! What an adversary is: a program between a real node and the network.
 
+use super::Heard;
 use crate::network::NodeId;
 use crate::oracle::Engine;
-use musig2_proto::wire::statement::Statement;
-use musig2_proto::{Input, Node, Output, PublicKey, SecretKey, SessionId, Timestamp};
+use musig2_proto::{Input, Node, Output, PublicKey, SecretKey, Timestamp};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A Byzantine node. It runs a real [`Node`] with a key of its own, sees what reaches that node before it does and what leaves it
 /// before anyone else, and may alter, drop and add to both. Install it with [`World::corrupt`](crate::World::corrupt), or use
@@ -77,8 +77,8 @@ pub struct Means<'a, C: Engine> {
 pub struct Pot {
     /// The keys of those who collude.
     pub colluders: BTreeSet<PublicKey>,
-    /// What any of them has heard or said in a session, whether it is true or not.
-    pub statements: BTreeMap<SessionId, Vec<Statement>>,
+    /// What any of them has heard, whether it is true or not.
+    pub heard: Heard,
 }
 
 impl<C: Engine> Means<'_, C> {

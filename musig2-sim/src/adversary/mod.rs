@@ -4,9 +4,28 @@
 //! | --- | --- |
 //! | `hooks.rs` | [`Adversary`]: one's own; what it has at hand, and what colluders share |
 //! | `strategy.rs` | [`Strategy`]: the built-in ones, and what each can be convicted of |
+//! | `letters.rs` | frames, opened and changed on their way; what was heard; what is said in a statement's place |
+//! | `rogue_signer.rs` | [`RogueSigner`]: any statement under a good signature |
+//! | the others | a file for each subject of the strategies |
 
+mod abort;
+mod bad_partials;
+mod cancel;
+mod equivocate;
+mod flood;
 mod hooks;
+mod invalid_nonces;
+mod join_again;
+mod letters;
+mod mutate;
+mod replay;
+mod rogue_signer;
 mod strategy;
+mod summaries;
+mod two_manifests;
+mod withhold;
 
 pub use hooks::{Adversary, Means, Pot};
+pub use letters::Heard;
+pub use rogue_signer::{RogueSigner, Round, nonces_of};
 pub use strategy::{NonceFlaw, Strategy, Withheld};

@@ -1,6 +1,18 @@
 //! The built-in ways to break the protocol.
 
 use super::Adversary;
+use super::abort::{Abort, ForgeEvidence};
+use super::bad_partials::{BadPartials, Flaw};
+use super::cancel::Cancel;
+use super::equivocate::{Equivocate, Kind};
+use super::flood::Flood;
+use super::invalid_nonces::InvalidNonces;
+use super::join_again::JoinAgain;
+use super::mutate::{Garble, Restate};
+use super::replay::Replay;
+use super::summaries::{FalseSummaries, LyingHub};
+use super::two_manifests::TwoManifests;
+use super::withhold::Withhold;
 use crate::network::NodeId;
 use crate::oracle::Engine;
 use core::fmt;
@@ -166,7 +178,10 @@ impl Strategy {
 
     /// Whether every session is signed all the same, where the other signers are honest and hear one another in time.
     pub const fn is_harmless(self) -> bool {
-        matches!(self, Self::Replay | Self::Flood | Self::FalseSummaries | Self::LyingHub)
+        matches!(
+            self,
+            Self::Replay | Self::Flood | Self::FalseSummaries | Self::LyingHub | Self::ForgeEvidence
+        )
     }
 
     /// Whether it makes two attempts at one session possible, each with good signatures.
@@ -176,7 +191,28 @@ impl Strategy {
 
     /// The program that does this; none where honest code does.
     pub(crate) fn adversary<C: Engine>(self) -> Option<Box<dyn Adversary<C>>> {
-        None
+        Some(match self {
+            Self::EquivocateNonces => Box::new(Equivocate::new(Kind::Nonces)),
+            Self::EquivocatePartials => Box::new(Equivocate::new(Kind::Partials)),
+            Self::RandomPartials => Box::new(BadPartials::new(Flaw::Random)),
+            Self::PartialsOfAnotherMessage => Box::new(BadPartials::new(Flaw::OtherMessage)),
+            Self::RogueTranscript => Box::new(BadPartials::new(Flaw::RogueTranscript)),
+            Self::InvalidNonces(flaw) => Box::new(InvalidNonces::new(flaw)),
+            Self::Withhold(withheld) => Box::new(Withhold(withheld)),
+            Self::Replay => Box::new(Replay::default()),
+            Self::Garble => Box::new(Garble),
+            Self::Restate => Box::new(Restate::default()),
+            Self::Flood => Box::new(Flood::default()),
+            Self::Twin { .. } => return None,
+            Self::JoinAgain { times } => Box::new(JoinAgain::new(times)),
+            Self::FalseSummaries => Box::new(FalseSummaries::default()),
+            Self::LyingHub => Box::new(LyingHub),
+            Self::Abort => Box::new(Abort::default()),
+            Self::ForgeEvidence => Box::new(ForgeEvidence::default()),
+            Self::TwoManifests => Box::new(TwoManifests::default()),
+            Self::CancelNonces => Box::new(Cancel::alone()),
+            Self::Collude => Box::new(Cancel::together()),
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::error::Error;
 /// An engine that worlds can run on: it comes with a judge of its signatures.
 ///
 /// Engines in another group than secp256k1 bring a judge of their own.
-pub trait Engine: Crypto {
+pub trait Engine: Crypto + 'static {
     /// What knows its group.
     type Judge: Judge;
     /// What evidence is checked with: another engine of the same group, where there is one.

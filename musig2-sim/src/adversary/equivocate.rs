@@ -1,0 +1,55 @@
+//! One thing to some, another to the rest.
+
+use super::letters::{Substitutes, edit_own, hide_own};
+use super::{Adversary, Means};
+use crate::oracle::Engine;
+use musig2_proto::wire::statement::Body;
+use musig2_proto::{Input, Output};
+
+/// Tells one side what its node says, and the other something else in the same place.
+pub(super) struct Equivocate<C: Engine> {
+    of: Kind,
+    substitutes: Substitutes<C>,
+}
+
+/// In which round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nonces,
+    Partials,
+}
+
+impl<C: Engine> Equivocate<C> {
+    pub(super) fn new(of: Kind) -> Self {
+        Self { of, substitutes: Substitutes::default() }
+    }
+}
+
+impl<C: Engine> Adversary<C> for Equivocate<C> {
+    fn before(&mut self, means: &mut Means<'_, C>, input: Input) -> Vec<Input> {
+        vec![hide_own(means, input)]
+    }
+
+    fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
+        let &mut Self { of, ref mut substitutes } = self;
+        edit_own(means, outputs, |means, to, session, statement| {
+            if !to.is_some_and(|to| means.is_on_other_side(to)) {
+                return Some(statement);
+            }
+            let other = match &statement.body {
+                // Good ones, as far as anyone can tell from them alone.
+                Body::Nonces(_) if of == Kind::Nonces => {
+                    substitutes.instead_of(means, &session, &statement, |rogue| rogue.nonces())
+                }
+                Body::Partials(partials) if of == Kind::Partials => {
+                    let transcript = partials.transcript;
+                    substitutes.instead_of(means, &session, &statement, |rogue| {
+                        Some(rogue.partials_with(rogue.garbage(), transcript))
+                    })
+                }
+                _ => None,
+            };
+            Some(other.unwrap_or(statement))
+        })
+    }
+}

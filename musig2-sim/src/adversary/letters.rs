@@ -1,0 +1,194 @@
+//! What passes between a node and the network, opened, changed and closed again.
+
+use super::{Means, RogueSigner};
+use crate::network::NodeId;
+use crate::oracle::Engine;
+use crate::protocol;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::statement::{Body, Statement};
+use musig2_proto::{AttemptId, Contact, Destination, Input, Output, SessionId, SignerIndex};
+use std::collections::BTreeMap;
+
+/// The most statements that are remembered of a session.
+const MAX_HEARD: usize = 512;
+
+/// Which node a frame goes to.
+pub(super) fn addressee(to: &Destination) -> Option<NodeId> {
+    match to {
+        Destination::Contact(contact) => NodeId::from_address(contact.as_bytes()),
+        Destination::Source(source) => NodeId::from_address(source.as_bytes()),
+    }
+}
+
+/// A node's contact.
+pub(super) fn contact(node: NodeId) -> Contact {
+    Contact::new(node.address().to_vec()).unwrap_or_default()
+}
+
+/// A frame to a node.
+pub(super) fn send(to: NodeId, frame: &Frame) -> Output {
+    Output::Send { to: Destination::Contact(contact(to)), bytes: protocol::encode(frame) }
+}
+
+/// Changes every frame that leaves; one is not sent where `edit` says `false`.
+pub(super) fn edit_frames(
+    outputs: Vec<Output>,
+    mut edit: impl FnMut(Option<NodeId>, &mut Frame) -> bool,
+) -> Vec<Output> {
+    let edited = outputs.into_iter().filter_map(|output| {
+        let Output::Send { to, bytes } = output else { return Some(output) };
+        let Some(mut frame) = protocol::decode(&bytes) else { return Some(Output::Send { to, bytes }) };
+        edit(addressee(&to), &mut frame).then(|| Output::Send { to, bytes: protocol::encode(&frame) })
+    });
+    edited.collect()
+}
+
+/// Changes the statements of a frame; those for which `edit` gives nothing go.
+pub(super) fn edit_statements(frame: &mut Frame, edit: impl FnMut(Statement) -> Option<Statement>) {
+    let statements = core::mem::replace(&mut frame.statements, List::empty());
+    let edited = statements.into_vec().into_iter().filter_map(edit).collect();
+    // Not more than there were.
+    frame.statements = List::new(edited).unwrap_or_else(|_| List::empty());
+}
+
+/// Changes every own statement that leaves for some node; it does not where `edit` gives nothing.
+pub(super) fn edit_own<C: Engine>(
+    means: &mut Means<'_, C>,
+    outputs: Vec<Output>,
+    mut edit: impl FnMut(&mut Means<'_, C>, Option<NodeId>, SessionId, Statement) -> Option<Statement>,
+) -> Vec<Output> {
+    edit_frames(outputs, |to, frame| {
+        let (session, me) = (frame.session, means.index(frame));
+        edit_statements(frame, |statement| match Some(statement.author) == me {
+            true => edit(means, to, session, statement),
+            false => Some(statement),
+        });
+        true
+    })
+}
+
+/// Keeps from the node what is said under its own key: it would notice that it is not alone with it.
+pub(super) fn hide_own<C: Engine>(means: &Means<'_, C>, input: Input) -> Input {
+    let Input::Frame { from, bytes } = input else { return input };
+    let Some(mut frame) = protocol::decode::<Frame>(&bytes) else { return Input::Frame { from, bytes } };
+    let Some(me) = means.place(&frame.session) else { return Input::Frame { from, bytes } };
+    if frame.statements.iter().all(|statement| statement.author != me) {
+        return Input::Frame { from, bytes };
+    }
+    edit_statements(&mut frame, |statement| (statement.author != me).then_some(statement));
+    Input::Frame { from, bytes: protocol::encode(&frame) }
+}
+
+impl<C: Engine> Means<'_, C> {
+    /// Its place in a session that its node knows.
+    pub(super) fn place(&self, session: &SessionId) -> Option<SignerIndex> {
+        self.node.session(session).map(|view| view.me)
+    }
+
+    /// Its place in the session of a frame that its node made.
+    fn index(&self, frame: &Frame) -> Option<SignerIndex> {
+        frame.have.as_ref().map(|have| have.signer).or_else(|| self.place(&frame.session))
+    }
+
+    /// Splits the other nodes in two, alternating.
+    pub(super) fn is_on_other_side(&self, node: NodeId) -> bool {
+        (node.get() + u16::from(node < self.me)) % 2 == self.me.get() % 2
+    }
+}
+
+/// What was heard in each session, true or not; each statement once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard(BTreeMap<SessionId, Vec<Statement>>);
+
+impl Heard {
+    /// Adds what a frame says; a session has room for 512 statements.
+    pub fn hear(&mut self, input: &Input) {
+        let Input::Frame { bytes, .. } = input else { return };
+        let Some(frame) = protocol::decode::<Frame>(bytes) else { return };
+        let heard = self.0.entry(frame.session).or_default();
+        for statement in frame.statements.into_vec() {
+            if heard.len() < MAX_HEARD && !heard.contains(&statement) {
+                heard.push(statement);
+            }
+        }
+    }
+
+    /// Everything in a session, in the order in which it came.
+    pub fn of(&self, session: &SessionId) -> &[Statement] {
+        self.0.get(session).map_or(&[], Vec::as_slice)
+    }
+
+    /// All sessions in which something was heard.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.0.keys().copied()
+    }
+
+    /// The nonces of an attempt, the first of each signer.
+    pub fn nonces(&self, session: &SessionId, attempt: AttemptId) -> Vec<Statement> {
+        let mut nonces = BTreeMap::new();
+        for statement in self.of(session) {
+            if matches!(&statement.body, Body::Nonces(nonces) if nonces.attempt == attempt) {
+                nonces.entry(statement.author).or_insert_with(|| statement.clone());
+            }
+        }
+        nonces.into_values().collect()
+    }
+}
+
+/// A rogue signer for each session, and what it says in the place of what the node says: the same each time.
+pub(super) struct Substitutes<C: Engine> {
+    rogues: BTreeMap<SessionId, RogueSigner<C>>,
+    /// By the session and hash of the node's own statement.
+    said: BTreeMap<(SessionId, [u8; 32]), Statement>,
+}
+
+impl<C: Engine> Default for Substitutes<C> {
+    fn default() -> Self {
+        Self { rogues: BTreeMap::new(), said: BTreeMap::new() }
+    }
+}
+
+impl<C: Engine> Substitutes<C> {
+    /// The rogue signer of a session that the node knows.
+    pub(super) fn rogue(&mut self, means: &Means<'_, C>, session: &SessionId) -> Option<&mut RogueSigner<C>> {
+        if !self.rogues.contains_key(session) {
+            let rogue =
+                RogueSigner::new(means.secret, contact(means.me), means.node.session(session)?).ok()?;
+            self.rogues.insert(*session, rogue);
+        }
+        self.rogues.get_mut(session)
+    }
+
+    /// What is said in this statement's place, made by `make` the first time, in the same life and attempt. `None` where it cannot.
+    pub(super) fn instead_of(
+        &mut self,
+        means: &Means<'_, C>,
+        session: &SessionId,
+        statement: &Statement,
+        make: impl FnOnce(&mut RogueSigner<C>) -> Option<Statement>,
+    ) -> Option<Statement> {
+        let hash = (*session, protocol::statement_hash(session, statement.author, &statement.body));
+        if !self.said.contains_key(&hash) {
+            let rogue = self.rogue(means, session)?;
+            rogue.boot = statement.boot();
+            if let Body::Nonces(musig2_proto::wire::statement::Nonces { attempt, .. })
+            | Body::Partials(musig2_proto::wire::statement::Partials { attempt, .. }) = &statement.body
+            {
+                rogue.attempt = *attempt;
+            }
+            let made = make(rogue)?;
+            self.said.insert(hash, made);
+        }
+        self.said.get(&hash).cloned()
+    }
+
+    /// What was said in the place of the node's nonces of an attempt.
+    pub(super) fn nonces(&self, session: &SessionId, attempt: AttemptId) -> Option<Statement> {
+        let of_session = self.said.iter().filter(|((of, _), _)| of == session).map(|(_, said)| said);
+        of_session
+            .filter(|said| matches!(&said.body, Body::Nonces(nonces) if nonces.attempt == attempt))
+            .last()
+            .cloned()
+    }
+}

@@ -1,0 +1,106 @@
+//! Byzantine nodes of every built-in kind, and what honest ones make of them.
+
+use musig2_proto::{AbortCause, Config, DefaultCrypto, Event, Evidence, Fault, SignerIndex, Topology};
+use musig2_sim::{Micros, NodeId, Plan, Probability, SessionPlan, Strategy, World};
+
+const MALLORY: NodeId = NodeId::new(1);
+
+/// How a session ended on an honest node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum End {
+    Complete,
+    Convicted(NodeId, Fault),
+    Other(AbortCause),
+}
+
+fn owner(world: &World, session: &Evidence, signer: SignerIndex) -> NodeId {
+    let key = session.manifest.signer(signer).expect("a signer");
+    world.plan().node_ids().find(|&node| world.public_key(node) == *key).expect("a node's key")
+}
+
+/// Runs a plan to its end; every honest node's ends of all sessions it took part in.
+fn run(plan: Plan) -> (World, Vec<(NodeId, End)>) {
+    let seed = plan.seed;
+    let mut world: World = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    world.check().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    let mut ends = Vec::new();
+    for node in world.plan().node_ids().filter(|&node| world.is_honest(node)) {
+        for (_, event) in &world.application(node).events {
+            ends.push((
+                node,
+                match event {
+                    Event::SessionComplete { .. } => End::Complete,
+                    Event::SessionAborted {
+                        cause: AbortCause::Convicted { signer, fault, evidence },
+                        ..
+                    } => {
+                        let evidence = Evidence::from_bytes(&evidence.to_bytes()).unwrap();
+                        let conviction = evidence.verify::<DefaultCrypto>().unwrap();
+                        assert_eq!((conviction.signer, conviction.fault), (*signer, *fault));
+                        End::Convicted(owner(&world, &evidence, *signer), *fault)
+                    }
+                    Event::SessionAborted { cause, .. } => End::Other(cause.clone()),
+                    _ => continue,
+                },
+            ));
+        }
+    }
+    (world, ends)
+}
+
+fn calm(strategy: Strategy, seed: u64) -> Plan {
+    Plan::one_session(4).with_seed(seed).with_strategy(MALLORY, strategy)
+}
+
+#[test]
+fn what_can_be_proven_is_and_by_everyone() {
+    for strategy in Strategy::ALL.into_iter().filter(|strategy| strategy.must_be_convicted()) {
+        for seed in 0..4 {
+            let (_, ends) = run(calm(strategy, seed));
+            assert_eq!(ends.len(), 3, "{strategy}, seed {seed}: {ends:?}");
+            for (_, end) in ends {
+                let End::Convicted(MALLORY, fault) = end else { panic!("{strategy}, seed {seed}: {end:?}") };
+                assert!(strategy.provable().contains(&fault), "{strategy}: {fault:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_stop_a_session_does_not() {
+    for strategy in Strategy::ALL.into_iter().filter(|strategy| strategy.is_harmless()) {
+        for topology in [Topology::Mesh, Topology::Hub] {
+            for seed in 0..4 {
+                let session = SessionPlan::new(NodeId::first(4)).proposed_by(MALLORY);
+                let plan = Plan::new(4).with_session(session).with_seed(seed);
+                let plan = plan.with_config(Config::default().with_topology(topology));
+                let (world, _) = run(plan.with_strategy(MALLORY, strategy));
+                let session = world.session_id(0).unwrap();
+                for node in [0, 2, 3].map(NodeId::new) {
+                    let end = world.application(node).terminal(&session);
+                    let complete = matches!(end, Some((_, Event::SessionComplete { .. })));
+                    assert!(complete, "{strategy}, {topology:?}, seed {seed}, {node}: {end:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_is_convicted_of_what_it_did_not_do_on_a_bad_network_either() {
+    for strategy in Strategy::ALL {
+        for seed in 0..3 {
+            let plan = calm(strategy, seed)
+                .with_loss(Probability::percent(15))
+                .with_duplication(Probability::percent(15))
+                .with_heal_at(Micros::from_secs(20));
+            for (node, end) in run(plan).1 {
+                if let End::Convicted(who, fault) = end {
+                    let provable = who == MALLORY && strategy.provable().contains(&fault);
+                    assert!(provable, "{strategy}, seed {seed}: {node} convicts {who} of {fault:?}");
+                }
+            }
+        }
+    }
+}
