@@ -89,6 +89,30 @@ fn an_announcement_is_taken_only_in_its_time() {
 }
 
 #[test]
+fn a_session_that_nobody_joined_in_time_is_not_discovered_again() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.pass(Config::default().announcement_ttl);
+    assert_eq!(room.ends(1).len(), 1, "{:?}", room.events[1]);
+    let announcement = room.nodes[0].announcement(&session).unwrap();
+    let announcement = postcard::from_bytes(&announcement[1..]).unwrap();
+    let frame = Frame {
+        session,
+        request: Request::Nothing,
+        have: None,
+        announcement: Some(announcement),
+        statements: List::empty(),
+        signatures: None,
+    };
+    let bytes = postcard::to_extend(&frame, vec![VERSION]).unwrap();
+    room.handle(1, Input::Frame { from: source(0), bytes });
+    room.pass(Duration::from_secs(600));
+    assert_eq!(room.ends(1).len(), 1, "{:?}", room.events[1]);
+}
+
+#[test]
 fn garbage_is_a_report_and_nothing_else() {
     let mut room = Room::new(2, &Config::default());
     let mut report = |input: Input| {
