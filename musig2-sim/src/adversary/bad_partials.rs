@@ -34,7 +34,7 @@ impl<C: Engine> BadPartials<C> {
         statement: &Statement,
         partials: &Partials,
     ) -> Option<Statement> {
-        let own = self.substitutes.nonces(session, partials.attempt)?;
+        let own = self.substitutes.nonces(session, partials.attempt, partials.boot)?;
         let others = self.heard.nonces(session, partials.attempt);
         self.substitutes.instead_of(means, session, statement, |rogue| {
             let round: Round = rogue.round(&own, &others)?;

@@ -66,7 +66,7 @@ impl<C: Engine> Cancel<C> {
     /// Random ones, under the transcript that everyone else comes to.
     fn garbage(&mut self, means: &Means<'_, C>, session: &SessionId, own: &Statement) -> Option<Statement> {
         let Body::Partials(partials) = &own.body else { return None };
-        let nonces = self.substitutes.nonces(session, partials.attempt)?;
+        let nonces = self.substitutes.nonces(session, partials.attempt, partials.boot)?;
         let others = self.others(means, session, partials.attempt);
         self.substitutes.instead_of(means, session, own, |rogue: &mut RogueSigner<C>| {
             let round: Round = rogue.round(&nonces, &others)?;

@@ -7,7 +7,7 @@ use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
-use musig2_proto::{AttemptId, Contact, Destination, Input, Output, SessionId, SignerIndex};
+use musig2_proto::{AttemptId, Boot, Contact, Destination, Input, Output, SessionId, SignerIndex};
 use std::collections::BTreeMap;
 
 /// The most statements that are remembered of a session.
@@ -183,12 +183,11 @@ impl<C: Engine> Substitutes<C> {
         self.said.get(&hash).cloned()
     }
 
-    /// What was said in the place of the node's nonces of an attempt.
-    pub(super) fn nonces(&self, session: &SessionId, attempt: AttemptId) -> Option<Statement> {
-        let of_session = self.said.iter().filter(|((of, _), _)| of == session).map(|(_, said)| said);
-        of_session
-            .filter(|said| matches!(&said.body, Body::Nonces(nonces) if nonces.attempt == attempt))
-            .last()
-            .cloned()
+    /// What was said in the place of the nonces of one life in an attempt.
+    pub(super) fn nonces(&self, session: &SessionId, attempt: AttemptId, boot: Boot) -> Option<Statement> {
+        let mut of_session = self.said.iter().filter(|((of, _), _)| of == session).map(|(_, said)| said);
+        let asked =
+            |body: &Body| matches!(body, Body::Nonces(of) if (of.attempt, of.boot) == (attempt, boot));
+        of_session.find(|said| asked(&said.body)).cloned()
     }
 }

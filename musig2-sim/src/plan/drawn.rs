@@ -1,6 +1,7 @@
 //! A plan from a seed and a profile.
 
-use super::{Answer, Crash, CrashMoment, Plan, Profile, SessionPlan};
+use super::{Answer, Crash, CrashMoment, NodePlan, Plan, Profile, SessionPlan};
+use crate::adversary::Strategy;
 use crate::chance::{Chance, Decision, Domain, Probability};
 use crate::network::{Latency, Link, NodeId, Partition};
 use crate::time::Micros;
@@ -25,7 +26,13 @@ impl Plan {
         let mut plan = draw.world(seed);
         match profile {
             Profile::Calm => {}
-            Profile::Swarm | Profile::Byzantine | Profile::Skewed => draw.network_faults(&mut plan),
+            Profile::Swarm | Profile::Skewed => draw.network_faults(&mut plan),
+            Profile::Byzantine => {
+                if draw.coin() {
+                    draw.network_faults(&mut plan);
+                }
+                draw.byzantine(&mut plan);
+            }
             Profile::Crashy => {
                 if draw.coin() {
                     draw.network_faults(&mut plan);
@@ -198,6 +205,46 @@ impl Draws {
         let all = self.one_in(3);
         for node in &mut plan.nodes {
             node.resumes = all || self.one_in(4);
+        }
+    }
+
+    /// Mostly one Byzantine node, and always an honest one; several may collude. Now and then one that does not know that it has a twin.
+    fn byzantine(&mut self, plan: &mut Plan) {
+        let nodes = plan.nodes.len();
+        let count = match self.number(0, 9) {
+            0..7 => 1,
+            7..9 => 2.min(nodes - 1),
+            _ => 1 + self.index(nodes - 1),
+        };
+        let first = self.index(nodes);
+        if count == 1 && self.one_in(12) {
+            let twin = Strategy::Twin { of: NodeId::new(u16::try_from(first).unwrap_or(0)) };
+            plan.nodes.push(NodePlan { strategy: Some(twin), ..plan.nodes[first].clone() });
+            return;
+        }
+        let collude = count > 1 && self.coin();
+        for node in (first..first + count).map(|node| node % nodes) {
+            let strategy = if collude { Strategy::Collude } else { self.strategy() };
+            plan.nodes[node].strategy = Some(strategy);
+            if matches!(strategy, Strategy::LyingHub | Strategy::TwoManifests) {
+                let starts_at = plan.nodes[node].starts_at;
+                let node = NodeId::new(u16::try_from(node).unwrap_or(0));
+                for session in plan.sessions.iter_mut().filter(|session| session.signers.contains(&node)) {
+                    (session.coordinator, session.at) = (node, session.at.max(starts_at));
+                }
+            }
+            if strategy == Strategy::LyingHub {
+                plan.config = plan.config.clone().with_topology(Topology::Hub);
+            }
+        }
+    }
+
+    fn strategy(&mut self) -> Strategy {
+        match Strategy::ALL[self.index(Strategy::ALL.len())] {
+            Strategy::JoinAgain { times } => {
+                Strategy::JoinAgain { times: 1 + self.index(times.into()) as u8 }
+            }
+            strategy => strategy,
         }
     }
 
