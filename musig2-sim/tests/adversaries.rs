@@ -104,3 +104,53 @@ fn nobody_is_convicted_of_what_it_did_not_do_on_a_bad_network_either() {
         }
     }
 }
+
+#[test]
+fn colluders_who_cancel_all_nonces_out_are_convicted_in_spite_of_each_other() {
+    let partners = [1, 2].map(NodeId::new);
+    for seed in 0..4 {
+        let plan = partners.iter().fold(Plan::one_session(5).with_seed(seed), |plan, &partner| {
+            plan.with_strategy(partner, Strategy::Collude)
+        });
+        let (_, ends) = run(plan);
+        assert_eq!(ends.len(), 3, "seed {seed}");
+        for (_, end) in ends {
+            let End::Convicted(who, Fault::InvalidPartialSignature) = end else { panic!("{end:?}") };
+            assert!(partners.contains(&who));
+        }
+    }
+}
+
+#[test]
+fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
+    for seed in 0..20 {
+        let (_, ends) = run(Plan::one_session(4).with_seed(seed).with_twin(MALLORY));
+        assert_eq!(ends.len(), 3, "seed {seed}");
+        for (node, end) in ends {
+            let named = End::Convicted(MALLORY, Fault::ConcurrentInstances);
+            let awaited = matches!(&end, End::Other(AbortCause::TimedOut { .. }));
+            assert!(end == End::Complete || end == named || awaited, "seed {seed}: {node}: {end:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_adversaries_give_the_same_run_on_whichever_engine() {
+    for strategy in Strategy::ALL {
+        let one = run(calm(strategy, 7)).0.trace().hash();
+        assert_eq!(run(calm(strategy, 7)).0.trace().hash(), one, "{strategy}");
+        let mut other = World::<musig2_proto::K256>::new(calm(strategy, 7)).unwrap();
+        other.run_until_quiet().unwrap();
+        assert_eq!(other.trace().hash(), one, "{strategy}");
+    }
+}
+
+#[test]
+fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
+    for (seed, strategy) in (0..).zip(Strategy::ALL) {
+        let others = [1, 2, 3].map(NodeId::new);
+        let plan = Plan::one_session(4).with_seed(seed);
+        let (_, ends) = run(others.iter().fold(plan, |plan, &other| plan.with_strategy(other, strategy)));
+        assert!(ends.iter().all(|(node, _)| *node == NodeId::new(0)));
+    }
+}

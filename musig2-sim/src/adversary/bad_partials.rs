@@ -1,7 +1,7 @@
 //! Partial signatures that are none.
 
 use super::letters::{Heard, Substitutes, edit_frames, edit_own, hide_own};
-use super::{Adversary, Means, RogueSigner, Round};
+use super::{Adversary, Means, Round};
 use crate::oracle::Engine;
 use musig2_proto::wire::statement::{Body, Partials, Statement};
 use musig2_proto::{Input, Message, Output, SessionId, Transcript};
@@ -57,7 +57,7 @@ impl<C: Engine> Adversary<C> for BadPartials<C> {
             let other = match &statement.body {
                 // Its own nonces, whose secrets it knows.
                 Body::Nonces(_) if self.flaw == Flaw::OtherMessage => {
-                    self.substitutes.instead_of(means, &session, &statement, RogueSigner::nonces)
+                    self.substitutes.instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
                 }
                 Body::Partials(partials) => match self.flaw {
                     Flaw::OtherMessage => self.of_another_message(means, &session, &statement, partials),

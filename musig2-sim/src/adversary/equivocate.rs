@@ -1,7 +1,7 @@
 //! One thing to some, another to the rest.
 
 use super::letters::{Substitutes, edit_own, hide_own};
-use super::{Adversary, Means, RogueSigner};
+use super::{Adversary, Means};
 use crate::oracle::Engine;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{Input, Output};
@@ -39,7 +39,7 @@ impl<C: Engine> Adversary<C> for Equivocate<C> {
             let other = match &statement.body {
                 // Good ones, as far as anyone can tell from them alone.
                 Body::Nonces(_) if of == Kind::Nonces => {
-                    substitutes.instead_of(means, &session, &statement, RogueSigner::nonces)
+                    substitutes.instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
                 }
                 Body::Partials(partials) if of == Kind::Partials => {
                     let transcript = partials.transcript;

@@ -139,22 +139,23 @@ impl<C: Crypto> RogueSigner<C> {
         self.state(Body::Join(Join { boot: self.boot, contact }))
     }
 
-    /// Honest nonces, other ones each time. `None` where the engine makes none.
-    pub fn nonces(&mut self) -> Option<Statement> {
+    /// Honest nonces, other ones each time.
+    ///
+    /// # Panics
+    /// Where the engine makes none.
+    pub fn nonces(&mut self) -> Statement {
         let items = self.view.manifest.items().to_vec();
         let session = *self.session.as_bytes();
-        let mut secrets = Vec::new();
-        let mut nonces = Vec::new();
-        for (key, item) in self.item_keys()?.iter().zip(&items) {
+        let keys = self.item_keys().expect("the keys of a session that a node knows");
+        let made = keys.iter().zip(&items).map(|(key, item)| {
             let randomness = self.draw();
-            let (secret, public) =
-                C::generate_nonce(&self.keypair, key, item.message(), randomness, session)?;
-            secrets.push(secret);
-            nonces.push(public);
-        }
+            let made = C::generate_nonce(&self.keypair, key, item.message(), randomness, session);
+            made.expect("an engine that makes nonces")
+        });
+        let (secrets, nonces) = made.collect::<(Vec<_>, Vec<_>)>();
         let statement = self.nonces_with(nonces);
         self.secrets.insert(self.hash(&statement), secrets);
-        Some(statement)
+        statement
     }
 
     /// These bytes for nonces, whatever they are; the first [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.

@@ -1,12 +1,12 @@
 //! True evidence of every kind, with any byte of it changed, convicts nobody else and of nothing else.
 
 use crate::attacker::Attacker;
-use crate::protocol;
 use crate::room::Room;
 use crate::verdict::assert_convicts;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Evidence, Proof, Restarted, Signed};
 use musig2_proto::{Boot, Fault, Libsecp256k1, MAX_JOINS, Manifest, PublicNonce, Transcript};
+use musig2_sim::protocol;
 
 /// A proof of each kind against one attacker, in a session with two honest signers.
 fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
@@ -15,7 +15,7 @@ fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
     room.settle();
     let mut mallory = room.attacker(0, session);
     let own = mallory.nonces();
-    let round = mallory.round(&own, &room.nonces(session));
+    let round = mallory.round(&own, &room.nonces(session)).unwrap();
     let garbage = mallory.partials_with(mallory.garbage(), round.transcript);
     let elsewhere = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
     let invalid = mallory.nonces_with(vec![PublicNonce::new([2; 66])]);

@@ -28,9 +28,9 @@ fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send_all(&[join, nonces.clone()]);
     room.settle();
-    let round = mallory.round(&nonces, &room.nonces(session));
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     let invalid = mallory.partials_with(mallory.garbage(), round.transcript);
-    let valid = mallory.partials(&nonces, &round);
+    let valid = mallory.partials(&nonces, &round).unwrap();
     room.send(0, [valid]);
     room.send(1, [invalid]);
     let ends = room.conclude_one();
@@ -50,8 +50,8 @@ fn a_rogue_transcript_to_one_signer_does_not_keep_from_it_what_the_other_could_f
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send_all(&[join, nonces.clone()]);
     room.settle();
-    let round = mallory.round(&nonces, &room.nonces(session));
-    let valid = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
+    let valid = mallory.partials(&nonces, &round).unwrap();
     let elsewhere = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
     room.send(0, [valid]);
     room.send(1, [elsewhere]);

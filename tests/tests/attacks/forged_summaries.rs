@@ -1,10 +1,10 @@
 //! What a frame says its sender holds is a hint from nobody: whoever forges it delays the others a little, and starves nobody.
 
 use crate::node::source;
-use crate::protocol;
 use crate::room::Room;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{Boot, Config, Input, SessionId, Topology};
+use musig2_sim::protocol;
 
 /// To everyone, in everyone's name and life: holds everything, or nothing, and nothing newer will ever come.
 fn forge(room: &mut Room, session: SessionId, everything: bool) {

@@ -1,11 +1,11 @@
 //! Proofs made of what others truly signed, and of everything that a forger can make up.
 
 use crate::attacker::{Round, nonces_of};
-use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Body, Join, Nonces, Partials, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Libsecp256k1, Manifest, SessionView, SignerIndex};
+use musig2_sim::protocol;
 
 /// What a forger may have: true statements, and fitting or unfitting material for the rest of a proof.
 #[derive(Debug, Default)]
@@ -51,7 +51,8 @@ fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<Aggreg
     }) {
         let selected = of(attempt);
         if selected.len() == signers {
-            let Round { nonce_root, aggregates, .. } = Round::new(view, attempt, selected);
+            let Round { nonce_root, aggregates, .. } =
+                Round::new::<Libsecp256k1>(view, attempt, selected).unwrap();
             rounds.push((nonce_root, aggregates));
         }
     }

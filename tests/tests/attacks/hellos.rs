@@ -1,12 +1,12 @@
 //! A hello says where a signer is that may have forgotten: under its signature, and only for now.
 
 use crate::node::{contact, secret, source};
-use crate::protocol;
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::{Contact, Crypto, Input, Libsecp256k1, Offence, PublicKey, SecretKey, Timestamp};
+use musig2_sim::protocol;
 
 /// In the name of `signer`, by any key.
 pub fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestamp) -> Vec<u8> {

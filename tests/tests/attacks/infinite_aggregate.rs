@@ -17,7 +17,7 @@ fn cancelled() -> (Room, SessionId, Attacker, Statement) {
     let (join, nonces) = (mallory.join(), mallory.nonces_with(nonces));
     room.send_all(&[join, nonces.clone()]);
     room.settle();
-    let round = mallory.round(&nonces, &others);
+    let round = mallory.round(&nonces, &others).unwrap();
     assert!(round.aggregates.iter().all(|aggregate| *aggregate.as_bytes() == INFINITY));
     (room, session, mallory, nonces)
 }
@@ -46,7 +46,7 @@ fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_go_on_to_sign() {
 #[test]
 fn who_made_it_infinite_cannot_sign_and_is_convicted_of_what_it_states_instead() {
     let (mut room, session, mut mallory, nonces) = cancelled();
-    let round: Round = mallory.round(&nonces, &room.nonces(session));
+    let round: Round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     let garbage = mallory.partials_with(mallory.garbage(), round.transcript);
     room.send_all(&[garbage]);
     room.conclude_with_conviction(Fault::InvalidPartialSignature);

@@ -14,14 +14,14 @@ fn before_the_partials() -> (Room, SessionId, Attacker, Statement, Round) {
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send_all(&[join, nonces.clone()]);
     room.settle();
-    let round = mallory.round(&nonces, &room.nonces(session));
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     (room, session, mallory, nonces, round)
 }
 
 #[test]
 fn a_signer_that_follows_the_protocol_by_a_program_of_its_own_gets_everyone_the_signatures() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
-    let partials = mallory.partials(&nonces, &round);
+    let partials = mallory.partials(&nonces, &round).unwrap();
     room.send_all(&[partials]);
     room.conclude_with_signatures();
 }
@@ -40,7 +40,7 @@ fn partial_signatures_that_are_any_numbers_convict() {
 #[test]
 fn one_invalid_partial_signature_of_a_batch_convicts() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
-    let mut partials = mallory.sign(&nonces, &round);
+    let mut partials = mallory.sign(&nonces, &round).unwrap();
     partials[1] = PartialSignature::new([7; 32]);
     let partials = mallory.partials_with(partials, round.transcript);
     room.send_all(&[partials]);
@@ -52,7 +52,7 @@ fn partial_signatures_for_another_message_convict() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
     let honest = mallory.view.clone();
     mallory.view.manifest = another_manifest(&mut room).into();
-    let partials = mallory.sign(&nonces, &round);
+    let partials = mallory.sign(&nonces, &round).unwrap();
     mallory.view = honest;
     let partials = mallory.partials_with(partials, round.transcript);
     room.send_all(&[partials]);
@@ -63,7 +63,7 @@ fn partial_signatures_for_another_message_convict() {
 fn partial_signatures_under_another_aggregate_nonce_convict_where_they_bear_the_right_transcript() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
     let aggregates = round.aggregates.iter().rev().copied().collect();
-    let partials = mallory.sign(&nonces, &Round { aggregates, ..round.clone() });
+    let partials = mallory.sign(&nonces, &Round { aggregates, ..round.clone() }).unwrap();
     let partials = mallory.partials_with(partials, round.transcript);
     room.send_all(&[partials]);
     room.conclude_with_conviction(Fault::InvalidPartialSignature);
@@ -74,7 +74,7 @@ fn partial_signatures_on_a_rogue_transcript_count_as_silence() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
     let aggregates: Vec<AggregateNonce> = round.aggregates.iter().rev().copied().collect();
     let rogue = Round::of(&mallory.view, mallory.attempt, round.nonce_root, aggregates);
-    let partials = mallory.partials(&nonces, &rogue);
+    let partials = mallory.partials(&nonces, &rogue).unwrap();
     room.send_all(&[partials]);
     room.conclude_with_timeout(Phase::PartialSignatures);
 }
@@ -82,7 +82,7 @@ fn partial_signatures_on_a_rogue_transcript_count_as_silence() {
 #[test]
 fn partial_signatures_on_a_random_transcript_count_as_silence() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
-    let partials = mallory.sign(&nonces, &round);
+    let partials = mallory.sign(&nonces, &round).unwrap();
     let partials = mallory.partials_with(partials, musig2_proto::Transcript::new([9; 32]));
     room.send_all(&[partials]);
     room.conclude_with_timeout(Phase::PartialSignatures);

@@ -2,7 +2,7 @@
 
 use crate::attacker::Attacker;
 use crate::room::Room;
-use musig2_proto::{Boot, Fault, MAX_JOINS, MAX_RESTARTS, Phase, SessionId};
+use musig2_proto::{Boot, Contact, Fault, MAX_JOINS, MAX_RESTARTS, Phase, SessionId};
 
 fn seated() -> (Room, SessionId, Attacker) {
     let mut room = Room::new(2, 1);
@@ -29,8 +29,8 @@ fn finish(room: &mut Room, session: SessionId, mallory: &mut Attacker) {
     let nonces = mallory.nonces();
     room.send_all(core::slice::from_ref(&nonces));
     room.settle();
-    let round = mallory.round(&nonces, &room.nonces_for(session, mallory.attempt));
-    let partials = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces_for(session, mallory.attempt)).unwrap();
+    let partials = mallory.partials(&nonces, &round).unwrap();
     room.send_all(&[partials]);
     room.conclude_with_signatures();
 }
@@ -38,7 +38,7 @@ fn finish(room: &mut Room, session: SessionId, mallory: &mut Attacker) {
 #[test]
 fn one_life_with_two_contacts_is_nobodys_fault() {
     let (mut room, session, mut mallory) = seated();
-    let (one, other) = (mallory.join_at(b"one"), mallory.join_at(&[2]));
+    let [one, other] = [&b"one"[..], &[2]].map(|at| mallory.join_at(Contact::new(at.to_vec()).unwrap()));
     room.lost = Box::new(|_, to| to > 2);
     // The first is nowhere; a letter to it is lost.
     room.send(0, [other.clone()]);

@@ -5,7 +5,6 @@
 mod attacker;
 mod forger;
 mod node;
-mod protocol;
 mod room;
 mod verdict;
 

@@ -21,8 +21,8 @@ fn partial_signatures_before_nonces_before_the_join() {
     room.settle();
     let mut mallory = room.attacker(0, session);
     let (join, nonces) = (mallory.join(), mallory.nonces());
-    let round = mallory.round(&nonces, &room.nonces(session));
-    let partials = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
+    let partials = mallory.partials(&nonces, &round).unwrap();
     for statement in [partials, nonces, join] {
         room.send_all(&[statement]);
         room.settle();
@@ -54,7 +54,7 @@ fn everything_twice() {
     while room.step() {
         for (from, to, frame) in room.frames.clone() {
             if room.nodes[to].session(&session).is_some() {
-                let bytes = crate::protocol::encode(&frame);
+                let bytes = musig2_sim::protocol::encode(&frame);
                 let input = musig2_proto::Input::Frame { from: crate::node::source(from), bytes };
                 room.deliver_quietly(to, input);
             }

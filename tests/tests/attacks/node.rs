@@ -1,11 +1,11 @@
 //! Who sits in the room: honest nodes on either engine, and nodes that an attacker uses to make announcements with.
 
-use crate::protocol;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::{
     Audience, Command, CommandError, Config, Contact, Crypto, Input, K256, Libsecp256k1, Manifest, Node,
     Output, Proposal, PublicKey, SecretKey, SessionId, SessionView, Source, Timestamp,
 };
+use musig2_sim::protocol;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -91,7 +91,8 @@ impl Puppet {
         let session = session.expect("created");
         let announce = Command::AnnounceSession { session, audience };
         self.node.execute(now, &mut self.rng, announce).unwrap();
-        let announcement: Announcement = protocol::decode(&self.node.announcement(&session).unwrap());
+        let announcement: Announcement =
+            protocol::decode(&self.node.announcement(&session).unwrap()).unwrap();
         let publication = Publication::Announcement { fresh: [1; 8], announcement: announcement.clone() };
         Announced { session, bytes: protocol::encode(&publication), announcement }
     }

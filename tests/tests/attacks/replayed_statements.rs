@@ -1,11 +1,11 @@
 //! Statements of another session, attempt or signer are worth nothing where they do not belong.
 
-use crate::protocol;
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{Input, Offence, Phase};
+use musig2_sim::protocol;
 
 fn bad_signatures(room: &Room) -> usize {
     room.reports.iter().flatten().filter(|report| report.offence == Offence::BadSignature).count()
@@ -41,8 +41,8 @@ fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobo
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send_all(&[join, nonces.clone()]);
     room.settle();
-    let round = mallory.round(&nonces, &room.nonces(session));
-    let old = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
+    let old = mallory.partials(&nonces, &round).unwrap();
     let first_life = mallory.boot;
     // Another life, and so another attempt; what the old one made comes with it, and again.
     let second_life = musig2_proto::Boot::new([0xbb; 16]);
@@ -52,8 +52,8 @@ fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobo
     let fresh = mallory.nonces();
     room.send_all(&[nonces, fresh.clone()]);
     room.settle();
-    let round = mallory.round(&fresh, &room.nonces_for(session, mallory.attempt));
-    let partials = mallory.partials(&fresh, &round);
+    let round = mallory.round(&fresh, &room.nonces_for(session, mallory.attempt)).unwrap();
+    let partials = mallory.partials(&fresh, &round).unwrap();
     room.send_all(&[partials, old]);
     room.conclude_with_signatures();
 }
@@ -173,9 +173,9 @@ fn one_body_under_two_signatures_is_one_statement() {
     room.send_all(&[join, nonces.clone()]);
     room.send_all(&again);
     room.settle();
-    let round = mallory.round(&again[1], &room.nonces(session));
-    assert_eq!(round.transcript, mallory.round(&nonces, &room.nonces(session)).transcript);
-    let partials = mallory.partials(&nonces, &round);
+    let round = mallory.round(&again[1], &room.nonces(session)).unwrap();
+    assert_eq!(round.transcript, mallory.round(&nonces, &room.nonces(session)).unwrap().transcript);
+    let partials = mallory.partials(&nonces, &round).unwrap();
     let again = mallory.state(partials.body.clone());
     room.send(0, [partials]);
     room.send(1, [again]);

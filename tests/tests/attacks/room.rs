@@ -5,7 +5,6 @@
 
 use crate::attacker::Attacker;
 use crate::node::{Engine, Puppet, contact, engine, secret, source};
-use crate::protocol;
 use core::time::Duration;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
@@ -13,6 +12,7 @@ use musig2_proto::{
     AttemptId, Audience, Command, CommandError, Config, Destination, Event, Input, Item, Message, Output,
     Proposal, PublicKey, Report, SecretKey, SessionId, SessionView, Signature, SignerIndex, Timestamp, Tweak,
 };
+use musig2_sim::protocol;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::{BTreeMap, VecDeque};
@@ -121,7 +121,7 @@ impl Room {
     pub fn attacker(&self, number: usize, session: SessionId) -> Attacker {
         let seat = self.attacker_seat() + number;
         let view = self.view(session);
-        Attacker::new(&secret(seat), contact(seat), view)
+        Attacker::new(&secret(seat), contact(seat), view).unwrap()
     }
 
     /// A node with the first attacker's key, to make manifests and announcements with.
@@ -132,7 +132,7 @@ impl Room {
     /// A stranger's key, with no place among the signers.
     pub fn stranger(&self, session: SessionId) -> Attacker {
         let view = self.view(session);
-        Attacker::new(&SecretKey::new([0x77; 32]), contact(0x77), view)
+        Attacker::new(&SecretKey::new([0x77; 32]), contact(0x77), view).unwrap()
     }
 
     /// Delivers these statements to one honest node, from the first attacker's seat.
@@ -301,7 +301,7 @@ impl Room {
                         Destination::Contact(contact) => contact.as_bytes()[0],
                         Destination::Source(source) => source.as_bytes()[0],
                     });
-                    self.frames.push((from, to, protocol::decode(&bytes)));
+                    self.frames.push((from, to, protocol::decode(&bytes).unwrap()));
                     self.mail.push_back((from, to, Input::Frame { from: source(from), bytes }));
                 }
                 Output::Event(event) => self.tell(from, event),

@@ -52,8 +52,8 @@ fn one_that_speaks_to_a_single_signer_is_heard_by_all_and_stops_nobody() {
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send(1, [join, nonces.clone()]);
     room.pass(Duration::from_secs(20));
-    let round = mallory.round(&nonces, &room.nonces(session));
-    let partials = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
+    let partials = mallory.partials(&nonces, &round).unwrap();
     room.send(2, [partials]);
     room.conclude_with_signatures();
 }
@@ -93,8 +93,8 @@ fn a_hub_that_withholds_is_gone_round() {
     let (join, nonces) = (mallory.join(), mallory.nonces());
     room.send(0, [join, nonces.clone()]);
     room.pass(Duration::from_secs(40));
-    let round = mallory.round(&nonces, &room.nonces(announced.session));
-    let partials = mallory.partials(&nonces, &round);
+    let round = mallory.round(&nonces, &room.nonces(announced.session)).unwrap();
+    let partials = mallory.partials(&nonces, &round).unwrap();
     room.send(2, [partials]);
     room.conclude_with_signatures();
 }

@@ -1,12 +1,12 @@
 //! A stranger, with no key in a session, can neither end it nor finish it.
 
 use crate::node::source;
-use crate::protocol;
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{Event, Input, Message, Offence, Proposal, SessionId, Signature, SignerIndex};
+use musig2_sim::protocol;
 
 fn deliver(room: &mut Room, frame: &Frame) {
     for seat in 0..room.honest() {

@@ -66,7 +66,8 @@ fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
     let own = honest.iter().find(|one| one.author == room.index(0, session)).expect("stated");
     let boot = own.boot();
     let mut copy =
-        crate::attacker::Attacker::new(&crate::node::secret(0), crate::node::contact(0), room.view(session));
+        crate::attacker::Attacker::new(&crate::node::secret(0), crate::node::contact(0), room.view(session))
+            .unwrap();
     copy.boot = boot;
     room.doubled.push(copy.key());
     let other = copy.nonces();

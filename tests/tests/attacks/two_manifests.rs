@@ -1,11 +1,11 @@
 //! A coordinator that tells different signers different things gets nothing signed that not everyone saw.
 
 use crate::node::contact;
-use crate::protocol;
 use crate::room::Room;
 use crate::verdict::End;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{Audience, Message, Phase, Proposal};
+use musig2_sim::protocol;
 
 #[test]
 fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_of() {

@@ -2,7 +2,6 @@
 
 use crate::attacker::Attacker;
 use crate::node::{self, Puppet};
-use crate::protocol;
 use crate::room::Room;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
@@ -14,6 +13,7 @@ use musig2_proto::{
     AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1, Message,
     Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript, Tweak,
 };
+use musig2_sim::protocol;
 
 /// How many transport handles the attackers have: more than there are buckets.
 const SOURCES: usize = 3000;
@@ -147,7 +147,7 @@ impl Flood {
     }
 
     fn join(&mut self, number: usize) -> Input {
-        let join = self.signer.join_at(somewhere(number).as_bytes());
+        let join = self.signer.join_at(somewhere(number));
         self.frame(number, protocol::frame(self.spoilt, [join]))
     }
 

@@ -10,9 +10,6 @@ mod hostile;
 #[path = "../attacks/node.rs"]
 mod node;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
-#[path = "../attacks/protocol.rs"]
-mod protocol;
-#[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/room.rs"]
 mod room;
 
