@@ -3,8 +3,6 @@
 use musig2_proto::Libsecp256k1;
 use musig2_sim::RogueSigner;
 
-pub use musig2_sim::{Round, nonces_of};
-
 /// A key, and one session to spoil with it.
 pub type Attacker = RogueSigner<Libsecp256k1>;
 

@@ -1,11 +1,11 @@
 //! Proofs made of what others truly signed, and of everything that a forger can make up.
 
-use crate::attacker::{Round, nonces_of};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Body, Join, Nonces, Partials, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Libsecp256k1, Manifest, SessionView, SignerIndex};
 use musig2_sim::protocol;
+use musig2_sim::{Round, nonces_of};
 
 /// What a forger may have: true statements, and fitting or unfitting material for the rest of a proof.
 #[derive(Debug, Default)]

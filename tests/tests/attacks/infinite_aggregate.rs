@@ -1,9 +1,10 @@
 //! `R = -sum of the others`: the aggregate nonce is the point at infinity. BIP327 goes on, and so do we: nobody is at fault for it.
 
-use crate::attacker::{Attacker, INFINITY, Round, nonces_of};
+use crate::attacker::{Attacker, INFINITY};
 use crate::room::Room;
 use musig2_proto::wire::statement::Statement;
 use musig2_proto::{Fault, Phase, PublicNonce, SessionId};
+use musig2_sim::{Round, nonces_of};
 
 /// A room in which the attacker, the last to speak, has cancelled everyone else's nonces out.
 fn cancelled() -> (Room, SessionId, Attacker, Statement) {

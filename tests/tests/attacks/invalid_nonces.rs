@@ -10,7 +10,7 @@ fn convicted_for(change: impl Fn(&mut [u8; 66])) {
     room.settle();
     let mut mallory = room.attacker(0, session);
     let good = mallory.nonces();
-    let mut nonces = crate::attacker::nonces_of(&good).to_vec();
+    let mut nonces = musig2_sim::nonces_of(&good).to_vec();
     let mut bytes = *nonces[0].as_bytes();
     change(&mut bytes);
     nonces[0] = PublicNonce::new(bytes);
@@ -59,7 +59,7 @@ fn too_few_or_too_many_nonces_convict() {
         let session = room.propose();
         room.settle();
         let mut mallory = room.attacker(0, session);
-        let good = crate::attacker::nonces_of(&mallory.nonces())[0];
+        let good = musig2_sim::nonces_of(&mallory.nonces())[0];
         let statements = [mallory.join(), mallory.nonces_with(vec![good; count])];
         room.send_all(&statements);
         room.conclude_with_conviction(Fault::InvalidNonce);

@@ -1,9 +1,10 @@
 //! A signer whose partial signatures do not verify is convicted, whatever it made them from.
 
-use crate::attacker::{Attacker, Round};
+use crate::attacker::Attacker;
 use crate::room::Room;
 use musig2_proto::wire::statement::Statement;
 use musig2_proto::{AggregateNonce, Fault, Item, Message, PartialSignature, Phase, SessionId, Tweak};
+use musig2_sim::Round;
 
 /// A room in which everyone has everyone's nonces, and the attacker's partial signatures are awaited.
 fn before_the_partials() -> (Room, SessionId, Attacker, Statement, Round) {
