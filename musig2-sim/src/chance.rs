@@ -79,6 +79,10 @@ pub(crate) enum Domain {
     GossipDelay = 13,
     GossipDelayLength = 14,
     Plan = 15,
+    FrameCorruption = 16,
+    FrameAlteration = 17,
+    GossipCorruption = 18,
+    GossipAlteration = 19,
     Adversary = 41,
 }
 

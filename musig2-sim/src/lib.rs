@@ -20,7 +20,7 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Crash`], [`Answer`] |
+//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
 //! | try every order of everything | [`Explorer`] |
@@ -62,7 +62,9 @@ pub use application::Application;
 pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;
 pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
-pub use network::{Channel, Fate, Latency, Link, Network, NodeId, Partition};
+pub use network::{
+    Alteration, Blow, Capacity, Channel, Fate, Kind, Latency, Link, Network, NodeId, Partition, Pick, Target,
+};
 pub use oracle::{
     Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,
     Recording, Violation, Work,

@@ -1,13 +1,22 @@
-//! What the network does to a message: how late it comes, whether it comes at all, and whether it comes twice.
+//! What the network does to a message: how late it comes, whether it comes at all, whether it comes twice, and whether it comes as it
+//! was sent.
 
+mod alteration;
+mod capacity;
+mod latency;
 mod partition;
 mod router;
+mod target;
 
+pub use alteration::Alteration;
+pub use capacity::Capacity;
+pub use latency::Latency;
 pub use partition::Partition;
-pub(crate) use router::Router;
 pub use router::{Channel, Fate};
+pub(crate) use router::{Routed, Router};
+pub use target::{Blow, Kind, Pick, Target};
 
-use crate::chance::{Chance, Decision, Probability};
+use crate::chance::Probability;
 use crate::time::Micros;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -64,7 +73,10 @@ pub struct Network {
     pub gossip: Link,
     /// When whom cannot reach whom.
     pub partitions: Vec<Partition>,
-    /// From when on nothing is lost, duplicated, delayed, reversed or cut any more. Latency stays.
+    /// Faults that strike chosen messages.
+    pub targets: Vec<Target>,
+    /// From when on nothing is lost, duplicated, delayed, reversed, altered or cut any more, and every link carries everything. Latency
+    /// stays.
     pub heals_at: Option<Micros>,
 }
 
@@ -84,36 +96,10 @@ pub struct Link {
     pub delay: Latency,
     /// Messages sent within one window of this length arrive in the reverse of the order they were sent in.
     pub reversal: Option<Micros>,
-}
-
-/// A length of time, certain or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Latency {
-    /// Always this long.
-    Constant(Micros),
-    /// From `least` to `most`, both included, each equally likely.
-    Uniform {
-        /// The shortest.
-        least: Micros,
-        /// The longest.
-        most: Micros,
-    },
-}
-
-impl Latency {
-    fn draw(self, chance: &Chance, decision: Decision) -> Micros {
-        match self {
-            Self::Constant(latency) => latency,
-            Self::Uniform { least, most } => Micros::new(chance.within(least.get(), most.get(), decision)),
-        }
-    }
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self::Constant(Micros::from_millis(10))
-    }
+    /// How often a message arrives altered: bits flipped, bytes cut off, bytes added.
+    pub corruption: Probability,
+    /// How much it carries; everything, unless set.
+    pub capacity: Option<Capacity>,
 }
 
 impl Network {

@@ -1,9 +1,12 @@
 //! Decides what becomes of each message.
 
-use super::{Network, NodeId};
+use super::capacity::Pipes;
+use super::target::Targets;
+use super::{Alteration, Blow, Network, NodeId};
 use crate::chance::{Chance, Decision, Domain};
 use crate::time::Micros;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,10 +21,12 @@ pub enum Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// Lost by chance.
+    /// Lost, by chance or as the plan says.
     Lost,
     /// Lost in a partition.
     Cut,
+    /// Lost before a link whose queue was full.
+    Crowded,
     /// Sent to an address that is no node's.
     Nowhere,
     /// On its way.
@@ -32,57 +37,102 @@ pub enum Fate {
         again: Option<Micros>,
         /// Whether it comes after everything else that arrives at that moment, last sent first.
         reversed: bool,
+        /// How it differs from what was sent, where it does: both times, where it is duplicated.
+        altered: Option<Alteration>,
     },
 }
 
-/// Decides the fate of each message. Remembers only how many there were on each link (at most one count for each
-/// channel and pair of nodes).
+/// A message with its fate.
+pub(crate) struct Routed {
+    pub(crate) fate: Fate,
+    /// As it arrives.
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// Decides the fate of each message. Remembers how many there were on each link (at most one count for each
+/// channel and pair of nodes), when each link is free, and how many messages fitted each target.
 pub(crate) struct Router {
     network: Network,
     nodes: u16,
     chance: Chance,
     sent: BTreeMap<(Channel, NodeId, NodeId), u64>,
+    pipes: Pipes,
+    targets: Targets,
 }
 
 impl Router {
     /// For this many nodes.
     pub(crate) fn new(network: Network, nodes: u16, chance: Chance) -> Self {
-        Self { network, nodes, chance, sent: BTreeMap::new() }
+        let (sent, pipes, targets) = (BTreeMap::new(), Pipes::default(), Targets::new(&network.targets));
+        Self { network, nodes, chance, sent, pipes, targets }
     }
 
-    pub(crate) fn route(&mut self, now: Micros, channel: Channel, from: NodeId, to: NodeId) -> Fate {
+    pub(crate) fn route(
+        &mut self,
+        now: Micros,
+        channel: Channel,
+        from: NodeId,
+        to: NodeId,
+        sent: &Arc<[u8]>,
+    ) -> Routed {
         let count = self.sent.entry((channel, from, to)).or_default();
-        let decision = |domain| Decision { domain, from, to, counter: *count };
+        let counter = *count;
+        *count += 1;
+        let decision = |domain| Decision { domain, from, to, counter };
         let (link, domains) = match channel {
             Channel::Frame => (&self.network.frames, &FRAME),
             Channel::Gossip => (&self.network.gossip, &GOSSIP),
         };
-        let faults = self.network.heals_at.is_none_or(|heal| now < heal);
-        let cut = || match channel {
+        let mut bytes = Arc::clone(sent);
+        let latency = link.latency.draw(&self.chance, decision(domains.latency));
+        if self.network.heals_at.is_some_and(|heal| now >= heal) {
+            let fate = Fate::Arrives { at: now + latency, again: None, reversed: false, altered: None };
+            return Routed { fate, bytes };
+        }
+        let happens = |probability, domain| self.chance.happens(probability, decision(domain));
+        let blows = self.targets.strike(channel, from, to, sent);
+        // What is lost behind a link took its place there: whether it is lost changes nothing for others.
+        let gone = match link.capacity {
+            Some(capacity) => self.pipes.take(now, (channel, from, to), capacity, sent.len()),
+            None => Some(now),
+        };
+        let cut = match channel {
             Channel::Frame => self.network.cuts(now, from, to),
             Channel::Gossip => self.network.separates(now, self.nodes, from, to),
         };
-        let fate = if faults && cut() {
-            Fate::Cut
-        } else if faults && self.chance.happens(link.loss, decision(domains.loss)) {
-            Fate::Lost
-        } else {
-            let latency = link.latency.draw(&self.chance, decision(domains.latency));
-            let window = link.reversal.filter(|_| faults);
-            let mut at = match window {
-                Some(window) => reversed(now, window) + latency,
-                None => now + latency,
-            };
-            if faults && self.chance.happens(link.delayed, decision(domains.delay)) {
+        let fate = if let (Some(gone), false) = (gone, cut) {
+            if blows.contains(&Blow::Lost) || happens(link.loss, domains.loss) {
+                return Routed { fate: Fate::Lost, bytes };
+            }
+            let mut at = link.reversal.map_or(gone, |window| reversed(gone, window)) + latency;
+            if happens(link.delayed, domains.delay) {
                 at = at + link.delay.draw(&self.chance, decision(domains.delay_length));
             }
-            let twice = faults && self.chance.happens(link.duplication, decision(domains.duplication));
-            let again =
-                twice.then(|| at + link.latency.draw(&self.chance, decision(domains.duplicate_latency)));
-            Fate::Arrives { at, again, reversed: window.is_some() }
+            let mut again = happens(link.duplication, domains.duplication)
+                .then(|| link.latency.draw(&self.chance, decision(domains.duplicate_latency)));
+            let mut altered = happens(link.corruption, domains.corruption);
+            for blow in blows {
+                match blow {
+                    Blow::Lost => {}
+                    Blow::Delayed(delay) => at = at + delay,
+                    Blow::Repeated(later) => again = Some(later),
+                    Blow::Altered => altered = true,
+                }
+            }
+            let altered = altered.then(|| {
+                let mut other = sent.to_vec();
+                let alteration = Alteration::of(&mut other, &self.chance, decision(domains.alteration));
+                bytes = other.into();
+                alteration
+            });
+            let again = again.map(|later| at + later);
+            Fate::Arrives { at, again, reversed: link.reversal.is_some(), altered }
+        } else if cut {
+            Fate::Cut
+        } else {
+            Fate::Crowded
         };
-        *count += 1;
-        fate
+        Routed { fate, bytes }
     }
 }
 
@@ -100,6 +150,8 @@ struct Domains {
     duplicate_latency: Domain,
     delay: Domain,
     delay_length: Domain,
+    corruption: Domain,
+    alteration: Domain,
 }
 
 const FRAME: Domains = Domains {
@@ -109,6 +161,8 @@ const FRAME: Domains = Domains {
     duplicate_latency: Domain::FrameDuplicateLatency,
     delay: Domain::FrameDelay,
     delay_length: Domain::FrameDelayLength,
+    corruption: Domain::FrameCorruption,
+    alteration: Domain::FrameAlteration,
 };
 
 const GOSSIP: Domains = Domains {
@@ -118,107 +172,9 @@ const GOSSIP: Domains = Domains {
     duplicate_latency: Domain::GossipDuplicateLatency,
     delay: Domain::GossipDelay,
     delay_length: Domain::GossipDelayLength,
+    corruption: Domain::GossipCorruption,
+    alteration: Domain::GossipAlteration,
 };
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Latency, Link, Partition};
-    use super::*;
-    use crate::chance::Probability;
-
-    const ALICE: NodeId = NodeId::new(0);
-    const BOB: NodeId = NodeId::new(1);
-
-    fn router(network: Network) -> Router {
-        Router::new(network, 3, Chance::new(1))
-    }
-
-    fn faulty() -> Network {
-        let latency = Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_millis(50) };
-        let frames = Link {
-            latency,
-            loss: Probability::percent(30),
-            duplication: Probability::percent(30),
-            ..Link::default()
-        };
-        Network { frames, ..Network::default() }
-    }
-
-    fn fates(network: Network, count: usize) -> Vec<Fate> {
-        let mut router = router(network);
-        (0..count).map(|_| router.route(Micros::ZERO, Channel::Frame, ALICE, BOB)).collect()
-    }
-
-    #[test]
-    fn a_calm_network_delivers_everything_once_after_its_latency() {
-        let at = Micros::from_millis(10);
-        assert_eq!(fates(Network::default(), 3), [Fate::Arrives { at, again: None, reversed: false }; 3]);
-    }
-
-    #[test]
-    fn without_loss_every_other_message_arrives_as_it_did_with_it() {
-        let lossless = Link { loss: Probability::NEVER, ..faulty().frames };
-        let with = fates(faulty(), 500);
-        let without = fates(Network { frames: lossless, ..faulty() }, 500);
-        let lost = with.iter().filter(|fate| **fate == Fate::Lost).count();
-        assert!((100..200).contains(&lost), "{lost} of 500 lost at 30 %");
-        for (with, without) in with.iter().zip(&without) {
-            assert!(*with == Fate::Lost || with == without);
-        }
-    }
-
-    #[test]
-    fn a_link_does_not_depend_on_what_goes_over_others() {
-        let mut router = router(faulty());
-        let alone = fates(faulty(), 20);
-        let among_others: Vec<_> = (0..20)
-            .map(|_| {
-                router.route(Micros::ZERO, Channel::Frame, BOB, ALICE);
-                router.route(Micros::ZERO, Channel::Gossip, ALICE, BOB);
-                router.route(Micros::ZERO, Channel::Frame, ALICE, BOB)
-            })
-            .collect();
-        assert_eq!(alone, among_others);
-    }
-
-    #[test]
-    fn a_partition_cuts_both_ways_while_it_lasts_and_healing_ends_it() {
-        let [from, until] = [1, 3].map(Micros::from_secs);
-        let network = Network {
-            partitions: vec![Partition::new([ALICE], [BOB]).during(from, until)],
-            ..Network::default()
-        };
-        let cut = |network: &Network, at, from, to| {
-            router(network.clone()).route(at, Channel::Frame, from, to) == Fate::Cut
-        };
-        assert!(!cut(&network, Micros::from_millis(999), ALICE, BOB));
-        assert!(cut(&network, from, ALICE, BOB) && cut(&network, from, BOB, ALICE));
-        assert!(!cut(&network, from, ALICE, NodeId::new(2)));
-        assert!(!cut(&network, until, ALICE, BOB));
-        let gossip = |network: &Network| router(network.clone()).route(from, Channel::Gossip, ALICE, BOB);
-        assert_ne!(gossip(&network), Fate::Cut, "the third node carries it");
-        let all = Partition::new([ALICE], [BOB, NodeId::new(2)]);
-        assert_eq!(gossip(&Network { partitions: vec![all], ..Network::default() }), Fate::Cut);
-        let one_way =
-            Network { partitions: vec![Partition::new([ALICE], [BOB]).one_way()], ..Network::default() };
-        assert!(cut(&one_way, from, ALICE, BOB) && !cut(&one_way, from, BOB, ALICE));
-        let healed = Network { heals_at: Some(Micros::from_secs(2)), ..network };
-        assert!(cut(&healed, Micros::from_millis(1_999), ALICE, BOB));
-        assert!(!cut(&healed, Micros::from_secs(2), ALICE, BOB));
-    }
-
-    #[test]
-    fn within_a_window_what_is_sent_first_arrives_last() {
-        let frames = Link { reversal: Some(Micros::from_millis(100)), ..Link::default() };
-        let mut router = router(Network { frames, ..Network::default() });
-        let arrivals: Vec<_> = [0, 40, 99, 100]
-            .map(|millis| router.route(Micros::from_millis(millis), Channel::Frame, ALICE, BOB))
-            .iter()
-            .map(|fate| match fate {
-                Fate::Arrives { at, reversed: true, .. } => at.get() / 1_000,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(arrivals, [210, 170, 111, 310]);
-    }
-}
+mod tests;

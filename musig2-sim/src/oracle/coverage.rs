@@ -88,6 +88,8 @@ points! {
     Reversed = "message: arrives in reverse",
     Lost = "message: lost",
     Cut = "message: lost in a partition",
+    Crowded = "message: lost before a full link",
+    Altered = "message: altered",
     Nowhere = "message: to no node",
     Missed = "message: comes to nobody",
     Crashed = "node: crashes",
@@ -163,8 +165,12 @@ impl Coverage {
             Fate::Lost => self.reach(Point::Lost),
             Fate::Cut => self.reach(Point::Cut),
             Fate::Nowhere => self.reach(Point::Nowhere),
-            Fate::Arrives { again, reversed, at: _ } => {
+            Fate::Crowded => self.reach(Point::Crowded),
+            Fate::Arrives { again, reversed, altered, at: _ } => {
                 self.reach(Point::Arrived);
+                if altered.is_some() {
+                    self.reach(Point::Altered);
+                }
                 if again.is_some() {
                     self.reach(Point::Duplicated);
                 }

@@ -112,14 +112,16 @@ fn ways(sent: Micros, fate: Fate, trip: u64, came: &mut impl Iterator<Item = (us
     match fate {
         Fate::Lost => ends("lost"),
         Fate::Cut => ends("cut"),
+        Fate::Crowded => ends("crowded"),
         Fate::Nowhere => ends("nowhere"),
-        Fate::Arrives { at, again, reversed: _ } => {
+        Fate::Arrives { at, again, reversed: _, altered } => {
             let mut way = |at: Micros, again: bool| {
                 let (turn, missed) = came.next().unzip();
                 let late = at.saturating_sub(sent).get() > LATE.saturating_mul(trip);
                 let fate = match missed {
                     None => "flying",
                     Some(true) => "missed",
+                    Some(false) if altered.is_some() => "corrupt",
                     Some(false) if again => "duplicate",
                     Some(false) if late => "late",
                     Some(false) => "delivered",

@@ -3,7 +3,7 @@
 use super::{Answer, NodePlan, Plan, SessionPlan};
 use crate::adversary::Strategy;
 use crate::chance::Probability;
-use crate::network::{Latency, Network, NodeId, Partition};
+use crate::network::{Blow, Capacity, Latency, Network, NodeId, Partition, Pick, Target};
 use crate::time::Micros;
 use musig2_proto::Config;
 
@@ -80,6 +80,50 @@ impl Plan {
     #[must_use]
     pub fn with_reversal(mut self, window: Micros) -> Self {
         self.network.frames.reversal = Some(window);
+        self
+    }
+
+    /// Sets how often a frame or publication arrives altered.
+    #[must_use]
+    pub fn with_corruption(mut self, corruption: Probability) -> Self {
+        self.network.frames.corruption = corruption;
+        self.network.gossip.corruption = corruption;
+        self
+    }
+
+    /// Sets how much every link carries of frames.
+    #[must_use]
+    pub fn with_capacity(mut self, capacity: Capacity) -> Self {
+        self.network.frames.capacity = Some(capacity);
+        self
+    }
+
+    /// Loses chosen messages.
+    #[must_use]
+    pub fn with_lost(self, pick: Pick) -> Self {
+        self.with_target(pick, Blow::Lost)
+    }
+
+    /// Delays chosen messages by so much.
+    #[must_use]
+    pub fn with_delayed(self, pick: Pick, delay: Micros) -> Self {
+        self.with_target(pick, Blow::Delayed(delay))
+    }
+
+    /// Lets chosen messages come a second time, so much later.
+    #[must_use]
+    pub fn with_repeated(self, pick: Pick, later: Micros) -> Self {
+        self.with_target(pick, Blow::Repeated(later))
+    }
+
+    /// Alters chosen messages.
+    #[must_use]
+    pub fn with_altered(self, pick: Pick) -> Self {
+        self.with_target(pick, Blow::Altered)
+    }
+
+    fn with_target(mut self, pick: Pick, blow: Blow) -> Self {
+        self.network.targets.push(Target { pick, blow });
         self
     }
 

@@ -3,7 +3,7 @@
 use super::{Answer, Crash, CrashMoment, NodePlan, Plan, Profile, SessionPlan};
 use crate::adversary::Strategy;
 use crate::chance::{Chance, Decision, Domain, Probability};
-use crate::network::{Latency, Link, NodeId, Partition};
+use crate::network::{Blow, Capacity, Kind, Latency, Link, NodeId, Partition, Pick, Target};
 use crate::time::Micros;
 use musig2_proto::{Config, Item, MAX_RESTARTS, Message, PhaseTimeout, Stepping, Topology, Tweak};
 use std::collections::BTreeSet;
@@ -101,10 +101,16 @@ impl Draws {
     }
 
     fn latency(&mut self) -> Latency {
-        if self.one_in(4) {
-            return Latency::Constant(self.millis(0, 100));
+        match self.number(0, 7) {
+            0 | 1 => Latency::Constant(self.millis(0, 100)),
+            2..5 => Latency::Uniform { least: self.millis(1, 20), most: self.millis(20, 400) },
+            5 => Latency::Exponential { mean: self.millis(5, 150) },
+            6 => {
+                let (usual, other) = (self.millis(1, 50), self.millis(100, 1_500));
+                Latency::Bimodal { usual, other, share: self.probability() }
+            }
+            _ => Latency::HeavyTailed { least: self.millis(1, 50), most: self.millis(500, 4_000) },
         }
-        Latency::Uniform { least: self.millis(1, 20), most: self.millis(20, 400) }
     }
 
     fn session(&mut self, plan: &Plan) -> SessionPlan {
@@ -141,6 +147,15 @@ impl Draws {
         if self.coin() {
             plan.network.frames.reversal = Some(self.millis(1, 500));
         }
+        if self.one_in(3) {
+            let capacity = Capacity::bytes_per_second(self.number(2_000, 100_000));
+            plan.network.frames.capacity = Some(capacity.with_queue(self.number(500, 50_000)));
+        }
+        if self.one_in(3) {
+            for _ in 0..self.small(1, 4) {
+                plan.network.targets.push(self.target(plan));
+            }
+        }
         if self.coin() {
             for _ in 0..self.small(1, 3) {
                 plan.network.partitions.push(self.partition(plan));
@@ -162,6 +177,32 @@ impl Draws {
             link.delayed = self.probability();
             link.delay = Latency::Uniform { least: self.millis(100, 1_000), most: self.millis(1_000, 5_000) };
         }
+        if self.one_in(3) {
+            link.corruption = self.probability();
+        }
+    }
+
+    /// One of the first messages of a kind, or all of them, from or to some node or any.
+    fn target(&mut self, plan: &Plan) -> Target {
+        let kind = Kind::ALL[self.index(Kind::ALL.len())];
+        let mut pick = if self.one_in(6) { Pick::every(kind) } else { Pick::nth(kind, self.number(1, 6)) };
+        if self.coin() {
+            pick = pick.from(self.node(plan));
+        }
+        if self.coin() {
+            pick = pick.to(self.node(plan));
+        }
+        let blow = match self.number(0, 3) {
+            0 => Blow::Lost,
+            1 => Blow::Delayed(self.millis(0, 8_000)),
+            2 => Blow::Repeated(self.millis(0, 8_000)),
+            _ => Blow::Altered,
+        };
+        Target { pick, blow }
+    }
+
+    fn node(&mut self, plan: &Plan) -> NodeId {
+        NodeId::new(u16::try_from(self.index(plan.nodes.len())).unwrap_or(0))
     }
 
     fn partition(&mut self, plan: &Plan) -> Partition {
@@ -190,11 +231,10 @@ impl Draws {
 
     /// One to four crashes of some nodes, at a moment or after an output; now and then too many of one.
     fn crashes(&mut self, plan: &mut Plan) {
-        let nodes = plan.nodes.len();
-        let often = self.one_in(30).then(|| NodeId::new(u16::try_from(self.index(nodes)).unwrap_or(0)));
+        let often = self.one_in(30).then(|| self.node(plan));
         let count = if often.is_some() { MAX_RESTARTS + 2 } else { self.index(4) + 1 };
         for _ in 0..count {
-            let node = often.unwrap_or_else(|| NodeId::new(u16::try_from(self.index(nodes)).unwrap_or(0)));
+            let node = often.unwrap_or_else(|| self.node(plan));
             let when = if self.coin() {
                 CrashMoment::At(self.millis(0, 10_000))
             } else {

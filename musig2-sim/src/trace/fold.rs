@@ -2,7 +2,7 @@
 //! its length, so that two different runs are two different byte strings.
 
 use super::{Action, Step};
-use crate::network::{Fate, NodeId};
+use crate::network::{Alteration, Fate, NodeId};
 use crate::time::Micros;
 use core::fmt;
 use musig2_proto::{Audience, Command, Event, SessionId, Signature, SignerIndex};
@@ -100,10 +100,20 @@ impl Fold<'_> {
             Fate::Lost => self.kind(0),
             Fate::Cut => self.kind(1),
             Fate::Nowhere => self.kind(2),
-            Fate::Arrives { at, again, reversed } => {
+            Fate::Crowded => self.kind(5),
+            Fate::Arrives { at, again, reversed, altered } => {
                 self.kind(3 + u8::from(reversed));
                 self.number(at.get());
                 self.number(again.map_or(u64::MAX, Micros::get));
+                match altered {
+                    None => self.kind(0),
+                    Some(Alteration::Flipped(bits)) => self.0.extend_from_slice(&[1, bits]),
+                    Some(Alteration::Grown(bytes)) => self.0.extend_from_slice(&[2, bytes]),
+                    Some(Alteration::Cut(bytes)) => {
+                        self.kind(3);
+                        self.0.extend_from_slice(&bytes.to_be_bytes());
+                    }
+                }
             }
         }
     }

@@ -55,8 +55,12 @@ impl fmt::Display for Fate {
             Self::Lost => f.write_str("lost"),
             Self::Cut => f.write_str("lost in the partition"),
             Self::Nowhere => f.write_str("lost, no node has that address"),
-            Self::Arrives { at, again: None, .. } => write!(f, "arrives at {at}"),
-            Self::Arrives { at, again: Some(again), .. } => write!(f, "arrives at {at} and again at {again}"),
+            Self::Crowded => f.write_str("lost, the link is full"),
+            Self::Arrives { at, again, altered, .. } => {
+                write!(f, "arrives at {at}")?;
+                again.map_or(Ok(()), |again| write!(f, " and again at {again}"))?;
+                altered.map_or(Ok(()), |altered| write!(f, ", {altered}"))
+            }
         }
     }
 }

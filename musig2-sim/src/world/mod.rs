@@ -61,10 +61,13 @@ pub struct Counters {
     pub publications: u64,
     /// Frames and publications that reached a node, duplicates included.
     pub received: u64,
-    /// Frames, and publications to one node, that were lost: by chance, in a partition, or for want of a node there.
+    /// Frames, and publications to one node, that were lost: by chance, in a partition, before a full link, or for want of a
+    /// node there.
     pub lost: u64,
     /// Frames, and publications to one node, that came twice.
     pub duplicated: u64,
+    /// Frames, and publications to one node, that arrive as others than were sent.
+    pub altered: u64,
 }
 
 impl<C: Engine> World<C> {

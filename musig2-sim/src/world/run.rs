@@ -1,7 +1,7 @@
 //! One step of the simulation, and what follows from it.
 
 use super::{OrderError, RunError, World};
-use crate::network::{Channel, Fate, NodeId};
+use crate::network::{Channel, Fate, NodeId, Routed};
 use crate::oracle::{Call, Cause, Engine};
 use crate::queue::{Arrival, Happening};
 use crate::time::Micros;
@@ -198,9 +198,9 @@ impl<C: Engine> World<C> {
         self.counters.publications += 1;
         self.note(from, Action::Published { message, bytes: Arc::clone(bytes) });
         for to in self.plan.node_ids().filter(|&to| to != from) {
-            let fate = self.router.route(self.now, Channel::Gossip, from, to);
-            self.note(from, Action::Spread { message, to, fate });
-            self.carry(message, Channel::Gossip, from, to, bytes, fate);
+            let routed = self.router.route(self.now, Channel::Gossip, from, to, bytes);
+            self.note(from, Action::Spread { message, to, fate: routed.fate });
+            self.carry(message, Channel::Gossip, from, to, routed);
         }
     }
 
@@ -213,29 +213,24 @@ impl<C: Engine> World<C> {
             Destination::Source(source) => source.as_bytes(),
         };
         let to = NodeId::from_address(address).filter(|to| to.as_usize() < self.hosts.len());
-        let fate = to.map_or(Fate::Nowhere, |to| self.router.route(self.now, Channel::Frame, from, to));
+        let routed = to.map(|to| (to, self.router.route(self.now, Channel::Frame, from, to, bytes)));
+        let fate = routed.as_ref().map_or(Fate::Nowhere, |(_, routed)| routed.fate);
         self.note(from, Action::Sent { message, to, bytes: Arc::clone(bytes), fate });
-        match to {
-            Some(to) => self.carry(message, Channel::Frame, from, to, bytes, fate),
+        match routed {
+            Some((to, routed)) => self.carry(message, Channel::Frame, from, to, routed),
             None => self.counters.lost += 1,
         }
     }
 
     /// Puts a message on its way.
-    fn carry(
-        &mut self,
-        message: MessageId,
-        channel: Channel,
-        from: NodeId,
-        to: NodeId,
-        bytes: &Arc<[u8]>,
-        fate: Fate,
-    ) {
-        let Fate::Arrives { at, again, reversed } = fate else {
+    fn carry(&mut self, message: MessageId, channel: Channel, from: NodeId, to: NodeId, routed: Routed) {
+        let Routed { fate, bytes } = routed;
+        let Fate::Arrives { at, again, reversed, altered } = fate else {
             self.counters.lost += 1;
             return;
         };
-        let arrival = || Happening::Arrive(Arrival { message, channel, from, to, bytes: Arc::clone(bytes) });
+        self.counters.altered += u64::from(altered.is_some());
+        let arrival = || Happening::Arrive(Arrival { message, channel, from, to, bytes: Arc::clone(&bytes) });
         if reversed {
             self.queue.add_reversed(at, arrival());
         } else {

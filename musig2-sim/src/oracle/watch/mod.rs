@@ -17,7 +17,7 @@ mod events;
 mod signatures;
 
 use super::{Coverage, Engine, Violation, Work};
-use crate::network::NodeId;
+use crate::network::{Fate, NodeId};
 use crate::trace::Action;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
@@ -154,6 +154,12 @@ impl Watch {
 
     /// Notes a step of the trace. What a dishonest node says proves nothing.
     pub(crate) fn note(&mut self, node: NodeId, action: &Action) {
+        if let Action::Sent { to: Some(to), fate, .. } | Action::Spread { to, fate, .. } = action
+            && matches!(fate, Fate::Arrives { altered: Some(_), .. })
+            && let Some(host) = self.hosts.get_mut(to.as_usize())
+        {
+            host.garbled.insert(node);
+        }
         let says = matches!(action, Action::Event(_) | Action::Reported(_));
         if !says || self.is_honest(node) {
             self.coverage.note(action);

@@ -1,0 +1,75 @@
+//! Links that carry only so much.
+
+use super::{Channel, NodeId};
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How much a link carries. What is sent faster waits in a queue before the link, and is lost where that is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Capacity {
+    /// In bytes a second; 0 counts as 1.
+    pub bytes_per_second: u64,
+    /// How many bytes can wait. A message that finds nobody waiting is taken whatever its size.
+    pub queue: u64,
+}
+
+impl Capacity {
+    /// So many bytes a second, with a second's worth of queue.
+    pub const fn bytes_per_second(bytes_per_second: u64) -> Self {
+        Self { bytes_per_second, queue: bytes_per_second }
+    }
+
+    /// With room for so many bytes to wait.
+    #[must_use]
+    pub const fn with_queue(self, queue: u64) -> Self {
+        Self { queue, ..self }
+    }
+}
+
+/// When each link has carried all that it was given. Bounded by the number of links.
+#[derive(Default)]
+pub(super) struct Pipes(BTreeMap<(Channel, NodeId, NodeId), Micros>);
+
+impl Pipes {
+    /// Gives a message of this size to a link: when it has gone in, or `None` where the queue is full.
+    pub(super) fn take(
+        &mut self,
+        now: Micros,
+        link: (Channel, NodeId, NodeId),
+        capacity: Capacity,
+        size: usize,
+    ) -> Option<Micros> {
+        let rate = u128::from(capacity.bytes_per_second.max(1));
+        let free = self.0.entry(link).or_default();
+        let waits = u128::from(free.saturating_sub(now).get());
+        let waiting = waits * rate / 1_000_000;
+        if waiting > 0 && waiting + size as u128 > u128::from(capacity.queue) {
+            return None;
+        }
+        let takes = (size as u128 * 1_000_000).div_ceil(rate);
+        *free = (*free).max(now) + Micros::new(u64::try_from(takes).unwrap_or(u64::MAX));
+        Some(*free)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: (Channel, NodeId, NodeId) = (Channel::Frame, NodeId::new(0), NodeId::new(1));
+
+    #[test]
+    fn a_link_carries_one_message_after_another_and_loses_what_finds_no_room() {
+        let capacity = Capacity::bytes_per_second(1_000).with_queue(250);
+        let mut pipes = Pipes::default();
+        let mut take =
+            |millis, size| Some(pipes.take(Micros::from_millis(millis), LINK, capacity, size)?.get() / 1_000);
+        assert_eq!(take(0, 100), Some(100));
+        assert_eq!(take(0, 100), Some(200));
+        assert_eq!(take(0, 100), None, "200 bytes wait, and 100 more are too many");
+        assert_eq!(take(100, 100), Some(300), "100 bytes have gone");
+        assert_eq!(take(1_000, 700), Some(1_700), "nobody waits");
+    }
+}
