@@ -74,7 +74,7 @@ pub trait Crypto: Sized {
     /// Whether both halves are points on the curve (BIP327 cpoint).
     fn is_valid_nonce(nonce: &PublicNonce) -> bool;
 
-    /// BIP327 NonceAgg. `None` where a nonce is invalid: check each with [`Crypto::is_valid_nonce`] first.
+    /// BIP327 NonceAgg. `None` where there is no nonce, or one is invalid: [`Crypto::is_valid_nonce`] says which.
     fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce>;
 
     /// BIP327 GetSessionValues. `None` where the aggregate nonce is not one that [`Crypto::aggregate_nonces`] gives.

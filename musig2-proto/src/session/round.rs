@@ -37,10 +37,6 @@ impl<C: Crypto> Round<C> {
         attempt: AttemptId,
         nonces: Vec<Arc<Filed>>,
     ) -> Result<Self, RoundError> {
-        let invalid = nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
-        if let Some(nonces) = invalid.and_then(|filed| Signed::of(&filed.statement)) {
-            return Err(RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })));
-        }
         let root = TaggedHash::new(&NONCE_BODIES);
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
         let mut aggregates = Vec::with_capacity(agreement.keys.len());
@@ -48,8 +44,7 @@ impl<C: Crypto> Round<C> {
         for (place, (key, item)) in agreement.keys.iter().zip(agreement.manifest.items()).enumerate() {
             let of_item: Vec<_> =
                 nonces.iter().filter_map(|filed| nonces_of(&filed.statement).get(place).copied()).collect();
-            // Each was found valid above.
-            let aggregate = C::aggregate_nonces(&of_item).ok_or(RoundError::Engine)?;
+            let aggregate = C::aggregate_nonces(&of_item).ok_or_else(|| invalid::<C>(&nonces))?;
             items.push(C::round(&key.aggregate, &aggregate, item.message()).ok_or(RoundError::Engine)?);
             aggregates.push(aggregate);
         }
@@ -143,6 +138,15 @@ pub(crate) enum RoundError {
     Invalid(Box<Proof>),
     /// The engine fails on valid ones.
     Engine,
+}
+
+/// Why nonces have no aggregate.
+fn invalid<C: Crypto>(nonces: &[Arc<Filed>]) -> RoundError {
+    let invalid = nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
+    match invalid.and_then(|filed| Signed::of(&filed.statement)) {
+        Some(nonces) => RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })),
+        None => RoundError::Engine,
+    }
 }
 
 /// What partial signatures answer to.

@@ -65,8 +65,13 @@ impl Flavor for Same<'_> {
     /// Whether that was all of it.
     type Output = bool;
 
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
+        match self.rest.split_first() {
+            Some((&first, rest)) if first == byte => self.rest = rest,
+            _ => return Err(postcard::Error::SerializeBufferFull),
+        }
+        Ok(())
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
