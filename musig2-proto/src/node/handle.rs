@@ -102,7 +102,9 @@ impl<C: Crypto> Node<C> {
         size: usize,
     ) -> Result<(), Offence> {
         let id = frame.session;
-        if frame.announcement.as_ref().is_some_and(|announcement| announcement.content.manifest.id() != id) {
+        let known = self.sessions.get(&id).and_then(Session::announcement);
+        let new = frame.announcement.as_ref().filter(|announcement| known != Some(*announcement));
+        if new.is_some_and(|announcement| announcement.content.manifest.id() != id) {
             return Err(Offence::Misfit);
         }
         if self.sessions.contains_key(&id) {

@@ -86,16 +86,18 @@ impl<C: Crypto> Session<C> {
             return;
         }
         // Those who, by their own word, do not reach everybody.
+        let everybody = self.agreement.manifest.signer_count();
         let needy: Vec<_> = self
             .others()
             .filter(|author| {
                 let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
-                have.is_some_and(|have| self.agreement.manifest.indices().any(|to| !have.reach.contains(to)))
+                have.is_some_and(|have| have.reach.count() < everybody)
             })
             .collect();
+        let own = self.lacking(self.me, None);
         let mut holdings = None;
         for to in self.in_reach(cx.config, cx.contacts) {
-            let mut statements = self.pushes(cx, to);
+            let mut statements = self.pushes(cx, to, &own);
             let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
             let relays = self.relays(cx, to, &needy, releases);
             let signatures = match &self.outcome {
@@ -125,21 +127,20 @@ impl<C: Crypto> Session<C> {
 
     /// Own statements that have not been pushed to a signer. A hub's coordinator holds its join and nonces back until they can go
     /// with everyone else's.
-    fn pushes<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex) -> Vec<Arc<Filed>> {
-        let own = self.lacking(self.me, None);
+    fn pushes<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex, own: &[Arc<Filed>]) -> Vec<Arc<Filed>> {
         let released =
             own.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
         let holds_back = cx.config.topology == Topology::Hub && self.is_coordinator() && !released;
         let mut statements = Vec::new();
         for filed in own {
-            if self.was_sent(to, &filed) {
+            if self.was_sent(to, filed) {
                 continue;
             }
-            let due = relay_time(&filed, cx);
+            let due = relay_time(filed, cx);
             if holds_back && cx.now < due {
                 self.timing.relay_by(due);
             } else {
-                statements.push(filed);
+                statements.push(Arc::clone(filed));
             }
         }
         statements

@@ -29,6 +29,11 @@ impl Bitmap {
         self.0.as_slice().get(signer.as_usize() / 8).is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)
     }
 
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.0.as_slice().iter().map(|byte| byte.count_ones() as usize).sum()
+    }
+
     /// The members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = SignerIndex> + '_ {
         SignerIndex::all(self.0.as_slice().len() * 8).filter(|&signer| self.contains(signer))
