@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command has a clock; the simulator has none")]
 
+mod bench;
 mod crypto;
 mod determinism;
 mod exit;
@@ -43,6 +44,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     CheckDeterminism(determinism::CheckArgs),
     Explore(explore::ExploreArgs),
+    Bench(bench::BenchArgs),
     #[command(hide = true)]
     Digest(determinism::DigestArgs),
 }
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::CheckDeterminism(args) => determinism::check(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Digest(args) => determinism::digest(&args),
     };
     exit::code(ended)

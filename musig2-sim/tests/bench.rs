@@ -1,0 +1,23 @@
+//! `musig2-sim bench` measures the simulator and, in the same run, what it cannot be faster than.
+#![cfg(feature = "cli")]
+
+use serde_json::Value;
+use std::process::Command;
+
+#[test]
+fn one_json_object_holds_both_engines_and_the_floor() {
+    let bench = ["bench", "--json", "--rounds", "3"];
+    let output = Command::new(env!("CARGO_BIN_EXE_musig2-sim")).args(bench).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["type"], "bench");
+    let number = |thing: &str, what: &str| report[thing][what].as_u64().unwrap();
+    let [transparent, real] = ["transparent", "real"]
+        .map(|engine| [number(engine, "sessions_per_s"), number(engine, "events_per_s")]);
+    // Far apart, whatever else the machine does.
+    assert!(transparent[0] > real[0], "{report}");
+    for [sessions, events] in [transparent, real] {
+        assert!(sessions > 0 && events > 10 * sessions, "{report}");
+    }
+    assert!(number("floor", "sessions_per_s") > real[0], "{report}");
+}
