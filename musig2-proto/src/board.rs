@@ -72,6 +72,14 @@ impl Board {
         }
     }
 
+    /// How many statements there are.
+    pub(crate) fn len(&self) -> usize {
+        let of_author = |column: &Column| {
+            column.joins.len() + column.nonces.len() + column.partials.len() + column.abort.iter().len()
+        };
+        self.columns.iter().map(of_author).sum()
+    }
+
     /// Whether there is a place for a statement: something else may stand there for good, or its author have used up its room.
     pub(crate) fn has_place(&self, statement: &Statement) -> bool {
         match &statement.body {

@@ -38,6 +38,8 @@ pub struct SessionView {
     pub last_activity: Timestamp,
     /// When the phase runs out of time; `None` once it has ended.
     pub deadline: Option<Timestamp>,
+    /// How many signed statements are kept of it. `SECURITY.md` says how many there can be.
+    pub statements: usize,
     /// Whether this node's partial signatures are out.
     pub released: bool,
     /// The signatures, one for each item, where there are any.

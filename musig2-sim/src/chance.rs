@@ -84,6 +84,7 @@ pub(crate) enum Domain {
     GossipCorruption = 18,
     GossipAlteration = 19,
     Adversary = 41,
+    Scrutiny = 42,
 }
 
 /// One decision: its domain, the link it is about, and how many of its kind came before on that link.

@@ -84,7 +84,7 @@ pub enum FailureKind {
     Safety,
 }
 
-/// Runs a plan until the world is quiet and judges it, with a record of every secret nonce. A panic becomes a failure.
+/// Runs a plan until the world is quiet and then silent, and judges it, with a record of every secret nonce. A panic becomes a failure.
 ///
 /// ```
 /// use musig2_sim::{Plan, trial};
@@ -110,7 +110,7 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
     Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions, coverage }
 }
 
-/// Runs a world until it is quiet and judges it. A panic becomes a failure; what was recorded before it can still be looked at.
+/// Runs a world until it is quiet, judges it, and runs it until it is silent. A panic becomes a failure; what was recorded before it can still be looked at.
 ///
 /// # Errors
 /// Says what did not hold.
@@ -124,11 +124,11 @@ fn judge<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
     let rest = world.run_until_quiet();
     // Whatever keeps a run from its end, what must never happen comes first.
     world.check_safety().map_err(Failure::Safety)?;
-    rest.map_err(|error| match error {
-        RunError::Violated(violation) => Failure::Safety(violation),
-        error => Failure::Unrest(error),
-    })?;
-    world.check_liveness().map_err(Failure::Liveness)
+    rest.map_err(Failure::Unrest)?;
+    world.check_liveness().map_err(Failure::Liveness)?;
+    let silence = world.run_until_silent();
+    world.check_safety().map_err(Failure::Safety)?;
+    silence.map_err(Failure::Unrest)
 }
 
 fn message(panic: &(dyn core::any::Any + Send)) -> String {

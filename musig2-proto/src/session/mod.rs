@@ -248,6 +248,7 @@ impl<C: Crypto> Session<C> {
             awaiting: self.awaiting(),
             last_activity: self.last_activity,
             deadline: self.outcome.is_none().then(|| self.phase_deadline(config)),
+            statements: self.board.len(),
             released: self.released(),
             signatures: None,
             cause: None,

@@ -119,7 +119,7 @@ where
         };
         let mut dice = Dice { chance: &self.chance, node, life };
         let outputs = running.handle(state.now.to_timestamp(), &mut dice, input);
-        self.witness(state, node, Cause::Heard(size), &outputs, running);
+        self.witness(state, node, Cause::Heard { size, input: None }, &outputs, running);
         outputs
     }
 

@@ -1,12 +1,12 @@
 //! Which key a session signs for and whether a signature is good, computed without the core: key aggregation and
 //! verification by the `musig2` crate, tweaks from the BIPs.
 
-use super::Work;
+use super::{Recording, Work};
 use hmac::{Hmac, KeyInit, Mac};
 use musig2::secp::{MaybeScalar, Point};
 use musig2::{CompactSignature, KeyAggContext};
 use musig2_proto::{
-    ChainCode, Crypto, Item, K256, Libsecp256k1, Message, PublicKey, Signature, Tweak, TweakKind,
+    ChainCode, Crypto, Item, K256, Libsecp256k1, Message, Node, PublicKey, Signature, Tweak, TweakKind,
     XOnlyPublicKey,
 };
 use sha2::Sha512;
@@ -31,6 +31,21 @@ pub trait Engine: Crypto + 'static {
 
     /// The random bytes that went into each secret nonce since the world began, where it keeps a record.
     fn each_secret(_see: impl FnMut(&[u8; 32])) {}
+
+    /// Does something that is not to be on the record, where it keeps one.
+    fn unrecorded<T>(something: impl FnOnce() -> T) -> T {
+        something()
+    }
+
+    /// A copy of a node, to try something out on. `None` where a secret nonce cannot be copied, as it must be where anything is at stake.
+    fn copy(_node: &Node<Self>) -> Option<Node<Self>> {
+        None
+    }
+
+    /// The same for a node on [`Recording`] of this engine.
+    fn copy_recording(_node: &Node<Recording<Self>>) -> Option<Node<Recording<Self>>> {
+        None
+    }
 }
 
 impl Engine for Libsecp256k1 {

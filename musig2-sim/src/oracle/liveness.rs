@@ -4,41 +4,93 @@ use super::{Engine, Progress, Violation};
 use crate::network::NodeId;
 use crate::plan::SessionPlan;
 use crate::world::World;
-use musig2_proto::{Event, SessionId};
+use musig2_proto::{AbortCause, Event, SessionId, SignerIndex};
 
 /// Liveness, once the network has healed and the world is quiet: a session that must complete by its plan, and that was not lost with
-/// everyone's memory, is complete on each of its signers.
+/// everyone's memory, is complete on each of its signers; and one that a Byzantine signer spoilt has a suspect.
 pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     for (session, plan) in world.plan().sessions.iter().enumerate() {
-        let honest = plan.signers.iter().all(|&node| world.is_honest(node));
-        if !honest || !world.plan().must_complete(session) {
-            continue;
-        }
-        let Some(id) = world.session_id(session) else {
-            // Its coordinator was down when it was to propose, or crashed before anything of it left.
-            if has_crashed(world, plan.coordinator) {
-                continue;
-            }
-            let refusal = world.application(plan.coordinator).refusals.last();
-            let refusal = refusal.map_or("its time has not come".into(), |(_, _, error)| error.to_string());
-            return Err(Violation::NotCreated { session, refusal });
-        };
-        if !is_known(world, plan, id) {
-            continue;
-        }
-        for &node in &plan.signers {
-            let state = match world.application(node).terminal(&id) {
-                Some((_, Event::SessionComplete { .. })) => continue,
-                Some((_, event)) => Progress::Ended(event.clone()),
-                None => match world.view(node, session) {
-                    Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },
-                    None => Progress::Unknown,
-                },
-            };
-            return Err(Violation::NotComplete { session, node, state });
+        if plan.signers.iter().all(|&node| world.is_honest(node)) {
+            check_complete(world, session, plan)?;
+        } else {
+            check_suspected(world, session, plan)?;
         }
     }
     Ok(())
+}
+
+fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
+    if !world.plan().must_complete(session) {
+        return Ok(());
+    }
+    let Some(id) = world.session_id(session) else {
+        // Its coordinator was down when it was to propose, or crashed before anything of it left.
+        if has_crashed(world, plan.coordinator) {
+            return Ok(());
+        }
+        let refusal = world.application(plan.coordinator).refusals.last();
+        let refusal = refusal.map_or("its time has not come".into(), |(_, _, error)| error.to_string());
+        return Err(Violation::NotCreated { session, refusal });
+    };
+    if !is_known(world, plan, id) {
+        return Ok(());
+    }
+    for &node in &plan.signers {
+        let state = match world.application(node).terminal(&id) {
+            Some((_, Event::SessionComplete { .. })) => continue,
+            Some((_, event)) => Progress::Ended(event.clone()),
+            None => match world.view(node, session) {
+                Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },
+                None => Progress::Unknown,
+            },
+        };
+        return Err(Violation::NotComplete { session, node, state });
+    }
+    Ok(())
+}
+
+/// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed, or an
+/// application that gave up by itself, nothing follows.
+fn check_suspected<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
+    let Some(id) = world.session_id(session) else { return Ok(()) };
+    let honest = || plan.signers.iter().copied().filter(|&node| world.is_honest(node));
+    let spoilt = |node| {
+        let application = world.application(node);
+        let aborted = matches!(application.terminal(&id), Some((_, Event::SessionAborted { .. })));
+        aborted && application.approved.contains(&id) && !has_crashed(world, node)
+    };
+    if honest().next().is_none() || !honest().all(spoilt) {
+        return Ok(());
+    }
+    let keys = world.sorted_keys(session);
+    let is_byzantine = |signer: &SignerIndex| {
+        let key = keys.get(signer.as_usize());
+        let mut owners = world.plan().node_ids().filter(|&node| Some(&world.public_key(node)) == key);
+        owners.any(|node| !world.is_honest(node))
+    };
+    let mut said = honest().flat_map(|node| &world.application(node).events);
+    let suspected = said.any(|(_, event)| event.session() == id && suspects(event).iter().any(is_byzantine));
+    let gave_up = honest().any(|node| {
+        let own = keys.binary_search(&world.public_key(node)).ok();
+        let end = world.application(node).terminal(&id);
+        let by = end.map(|(_, event)| suspects(event)).unwrap_or_default();
+        matches!(end, Some((_, Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. })))
+            && by.iter().any(|signer| Some(signer.as_usize()) == own)
+    });
+    if suspected || gave_up { Ok(()) } else { Err(Violation::NobodySuspected { session }) }
+}
+
+/// Whom an event names for a fault, for an abort, or for being awaited.
+fn suspects(event: &Event) -> Vec<SignerIndex> {
+    match event {
+        Event::Stalled { awaiting, .. } => awaiting.clone(),
+        Event::SessionAborted { cause, .. } => match cause {
+            AbortCause::Convicted { signer, .. } | AbortCause::BySigner { signer, .. } => vec![*signer],
+            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.clone(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a signer still knows of a session: after crashes, what nobody knows is gone.

@@ -81,6 +81,7 @@ pub enum NonceFault {
 thread_local! {
     static RECORD: RefCell<NonceRecord> = RefCell::default();
     static CHECKS: Cell<u64> = const { Cell::new(0) };
+    static IDLE: Cell<bool> = const { Cell::new(false) };
 }
 
 impl NonceRecord {
@@ -107,6 +108,8 @@ impl NonceRecord {
     pub(super) fn clear() {
         RECORD.set(Self::default());
         CHECKS.set(0);
+        // A panic may have left it set.
+        IDLE.set(false);
     }
 
     /// Goes on with this record, where runs branch.
@@ -129,12 +132,22 @@ impl NonceRecord {
         })
     }
 
+    /// Does something that is not to be on the record.
+    pub(super) fn unrecorded<T>(something: impl FnOnce() -> T) -> T {
+        let before = IDLE.replace(true);
+        let done = something();
+        IDLE.set(before);
+        done
+    }
+
     pub(super) fn checks() {
-        CHECKS.set(CHECKS.get() + 1);
+        if !IDLE.get() {
+            CHECKS.set(CHECKS.get() + 1);
+        }
     }
 
     pub(super) fn generates(nonce: PublicNonce, randomness: [u8; 32]) {
-        RECORD.with_borrow_mut(|record| {
+        Self::change(|record| {
             let uses = record.nonces.entry(nonce).or_default();
             uses.generated += 1;
             uses.randomness = randomness;
@@ -146,7 +159,7 @@ impl NonceRecord {
     }
 
     pub(super) fn signs(nonce: PublicNonce, challenge: Challenge) {
-        RECORD.with_borrow_mut(|record| {
+        Self::change(|record| {
             record.signed.push(challenge.clone());
             let uses = record.nonces.entry(nonce).or_default();
             uses.signed += 1;
@@ -159,6 +172,12 @@ impl NonceRecord {
                 record.find(NonceFault::SignedAgain { nonce, times });
             }
         });
+    }
+
+    fn change(change: impl FnOnce(&mut Self)) {
+        if !IDLE.get() {
+            RECORD.with_borrow_mut(change);
+        }
     }
 
     fn find(&mut self, fault: NonceFault) {

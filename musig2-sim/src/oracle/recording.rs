@@ -4,8 +4,8 @@ use super::Engine;
 use super::nonces::{Challenge, NonceRecord, Work};
 use core::marker::PhantomData;
 use musig2_proto::{
-    AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, PartialSignature,
-    PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, XOnlyPublicKey,
+    AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, Node,
+    PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, XOnlyPublicKey,
 };
 
 /// The engine `C`, and a record of which secret nonce signed what. A secret nonce goes by its public nonce: two of one
@@ -29,7 +29,7 @@ use musig2_proto::{
 #[derive(Debug, Clone, Copy, Hash)]
 pub struct Recording<C>(PhantomData<C>);
 
-/// A secret nonce that knows its public half.
+/// A secret nonce that knows its public half. It can be cloned where that of `C` can, and nowhere else.
 #[derive(Clone, Hash)]
 pub struct RecordedNonce<C: Crypto> {
     secret: C::SecretNonce,
@@ -56,6 +56,14 @@ impl<C: Engine> Engine for Recording<C> {
 
     fn each_secret(mut see: impl FnMut(&[u8; 32])) {
         NonceRecord::with(|record| record.secrets().for_each(&mut see));
+    }
+
+    fn unrecorded<T>(something: impl FnOnce() -> T) -> T {
+        NonceRecord::unrecorded(something)
+    }
+
+    fn copy(node: &Node<Self>) -> Option<Node<Self>> {
+        C::copy_recording(node)
     }
 }
 

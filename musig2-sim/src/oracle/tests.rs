@@ -3,20 +3,25 @@
 use super::nonces::NonceRecord;
 use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
 use crate::network::NodeId;
-use crate::plan::{Answer, Plan, SessionPlan};
+use crate::plan::{Answer, Plan, Profile, SessionPlan};
 use crate::time::Micros;
+use crate::trace::Action;
+use crate::transparent::Transparent;
 use crate::world::{RunError, World};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{NonceSource, Nonces};
 use musig2_proto::{
     AbortCause, AbortReason, AggregateNonce, AttemptId, Boot, Command, Crypto, Destination, Event, Fault,
-    Item, Libsecp256k1, Manifest, Message, Offence, Output, PublicKey, PublicNonce, Report, SessionId,
+    Input, Item, Libsecp256k1, Manifest, Message, Offence, Output, PublicKey, PublicNonce, Report, SessionId,
     Signature, SignerIndex, Source, XOnlyPublicKey,
 };
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
+
+/// Only time passed.
+const IDLY: Cause<'_> = Cause::Heard { size: 0, input: None };
 
 type Recorded = World<Recording<Libsecp256k1>>;
 
@@ -52,7 +57,7 @@ fn signatures<C: Engine>(world: &World<C>, session: usize) -> Vec<Signature> {
 
 /// What the oracles find where Bob now gives this out.
 fn after<C: Engine>(mut world: World<C>, output: Output) -> Result<(), Violation> {
-    world.witness(BOB, Cause::Heard(0), &[output]);
+    world.witness(BOB, IDLY, &[output]);
     assert_eq!(
         world.step().is_err(),
         world.check_safety().is_err(),
@@ -79,7 +84,7 @@ fn a_violation_ends_the_run_at_its_step() {
     let mut world = completed::<Libsecp256k1>();
     let session = SessionId::new([9; 32]);
     let before = world.trace().steps();
-    world.witness(BOB, Cause::Heard(0), &[Output::Event(Event::SessionReady { session })]);
+    world.witness(BOB, IDLY, &[Output::Event(Event::SessionReady { session })]);
     assert!(matches!(world.step(), Err(RunError::Violated(Violation::OutOfPlace { node: BOB, .. }))));
     assert!(matches!(world.run_until_quiet(), Ok(()) | Err(RunError::Violated(_))));
     assert!(world.trace().steps() <= before + 100);
@@ -173,7 +178,7 @@ fn a_partial_signature_that_was_not_approved_is_found() {
         };
         NonceRecord::generates(nonce, [0; 32]);
         NonceRecord::signs(nonce, challenge);
-        world.witness(ALICE, Cause::Heard(0), &[]);
+        world.witness(ALICE, IDLY, &[]);
         world.check_safety()
     };
     let nonce = |byte| PublicNonce::new([byte; 66]);
@@ -221,7 +226,7 @@ fn a_word_in_a_session_that_was_not_approved_is_found() {
 fn a_session_that_goes_on_beyond_its_time_is_found() {
     let (mut world, session) = undecided();
     world.set_clock(BOB, 1_000_000);
-    world.witness(BOB, Cause::Heard(0), &[]);
+    world.witness(BOB, IDLY, &[]);
     assert_eq!(world.check_safety(), Err(Violation::Overdue { node: BOB, session }));
 }
 
@@ -264,14 +269,82 @@ fn a_report_of_an_honest_peer_is_found() {
 #[test]
 fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
     let mut world: Recorded = completed();
-    world.witness(BOB, Cause::Heard(100), &vec![Output::Publish(Vec::new()); 1_000]);
+    world.witness(BOB, Cause::Heard { size: 100, input: None }, &vec![Output::Publish(Vec::new()); 1_000]);
     assert!(matches!(world.check_safety(), Err(Violation::TooManyOutputs { outputs: 1_000, .. })));
     let mut world: Recorded = completed();
     for _ in 0..1_000 {
         Recording::<Libsecp256k1>::verify(&XOnlyPublicKey::new([1; 32]), &[], &Signature::new([0; 64]));
     }
-    world.witness(BOB, Cause::Heard(100), &[]);
+    world.witness(BOB, Cause::Heard { size: 100, input: None }, &[]);
     assert!(matches!(world.check_safety(), Err(Violation::TooManyChecks { checks: 1_000, .. })));
+}
+
+/// A world that is looked at closely, on an engine whose nodes can be copied.
+fn close() -> World<Recording<Transparent>> {
+    let mut world = World::new(plan()).unwrap().closely();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    world
+}
+
+#[test]
+fn what_is_not_canonical_is_found() {
+    // A frame with a byte too many, and nothing at all.
+    let mut frame = vec![1];
+    frame.extend([0; 32 + 6]);
+    let send =
+        |bytes: &[u8]| Output::Send { to: Destination::Source(Source::new([0, 0])), bytes: bytes.to_vec() };
+    assert_eq!(after(close(), send(&frame[..38])), Ok(()));
+    assert_eq!(after(close(), send(&frame)), Err(Violation::NotAMessage { node: BOB }));
+    assert_eq!(after(close(), Output::Publish(vec![1, 9])), Err(Violation::NotAMessage { node: BOB }));
+}
+
+#[test]
+fn a_secret_in_an_output_is_found() {
+    let mut secrets = Vec::new();
+    let world = close();
+    Recording::<Transparent>::each_secret(|secret| secrets.push(*secret));
+    assert!(secrets.len() >= 12, "two sessions, three signers, two items");
+    let session = world.session_id(0).unwrap();
+    let signatures = vec![Signature::new([[7; 32], secrets[5]].concat().try_into().unwrap()); 2];
+    // The signature is found to be bad before it is searched.
+    assert!(says(world, Event::LateSignature { session, signatures }).is_err());
+    let source = Source::new([vec![1], secrets[3].to_vec()].concat());
+    let report = Report { source, offence: Offence::UnknownSession };
+    let world = close();
+    Recording::<Transparent>::each_secret(|secret| secrets.push(*secret));
+    let found = after(world, Output::Report(report));
+    assert_eq!(found, Err(Violation::SecretLeaked { node: BOB, place: "what it shows" }));
+}
+
+#[test]
+fn what_is_heard_again_and_changes_something_is_found() {
+    // Carol's frames reach Bob, who is said to have heard them already.
+    let mut world: World<Recording<Transparent>> = World::new(plan()).unwrap().closely();
+    world.run_until(Micros::from_millis(15)).unwrap();
+    let mut frames = World::<Transparent>::new(plan()).unwrap().recorded();
+    frames.run_until_quiet().unwrap();
+    let sent = frames.trace().recorded().iter().find_map(|step| match &step.action {
+        Action::Sent { to: Some(BOB), bytes, .. } => Some(bytes.to_vec()),
+        _ => None,
+    });
+    let frame = Input::Frame { from: Source::new([0, 2]), bytes: sent.unwrap() };
+    world.witness(BOB, Cause::Heard { size: 0, input: Some(&frame) }, &[]);
+    assert!(matches!(world.check_safety(), Err(Violation::HeardAgain { node: BOB, .. })));
+}
+
+#[test]
+fn looking_closely_does_not_change_a_run() {
+    let hash = |world: Result<World<Recording<Transparent>>, _>| {
+        let mut world = world.unwrap();
+        world.run_until_silent().unwrap();
+        world.trace().hash()
+    };
+    for seed in 0..20 {
+        let plan = Plan::drawn(seed, Profile::Swarm);
+        let close = World::new(plan.clone()).map(World::closely);
+        assert_eq!(hash(World::new(plan)), hash(close), "seed {seed}");
+    }
 }
 
 #[test]

@@ -169,6 +169,42 @@ pub enum Violation {
         /// Which node.
         node: NodeId,
     },
+    /// A node gave out, or shows, a secret key or what a secret nonce was made of.
+    #[error("{node} gives a secret away in {place}")]
+    SecretLeaked {
+        /// Which node.
+        node: NodeId,
+        /// Where it is to be seen.
+        place: &'static str,
+    },
+    /// What a node shows of a session contradicts itself.
+    #[error("{node} shows of session {session} {what}")]
+    Inconsistent {
+        /// Which node.
+        node: NodeId,
+        /// Which session.
+        session: SessionId,
+        /// What cannot be.
+        what: &'static str,
+    },
+    /// Something that a node had heard already made it change or say something. Only engines whose nodes can be copied notice.
+    #[error("{node} hears something again, and {what}")]
+    HeardAgain {
+        /// Which node.
+        node: NodeId,
+        /// What it said or changed.
+        what: String,
+    },
+    /// A node knows of more sessions than there is room for.
+    #[error("{node} holds {sessions} sessions, and {most} are the most")]
+    TooManySessions {
+        /// Which node.
+        node: NodeId,
+        /// How many.
+        sessions: usize,
+        /// The most.
+        most: usize,
+    },
     /// The session was never made.
     #[error("session {session} was never made: {refusal}")]
     NotCreated {
@@ -176,6 +212,12 @@ pub enum Violation {
         session: usize,
         /// What the node said, or that its time has not come.
         refusal: String,
+    },
+    /// A session was aborted by every honest signer, and none of them named or awaited a Byzantine one.
+    #[error("session {session} was spoilt by a Byzantine signer, and nobody suspects one")]
+    NobodySuspected {
+        /// Which session.
+        session: usize,
     },
     /// A session that could be completed was not.
     #[error("{node} did not complete session {session}: {state}")]
@@ -210,8 +252,12 @@ impl Violation {
             | Self::TooManyOutputs { node, .. }
             | Self::TooManyChecks { node, .. }
             | Self::NotAMessage { node }
+            | Self::SecretLeaked { node, .. }
+            | Self::Inconsistent { node, .. }
+            | Self::HeardAgain { node, .. }
+            | Self::TooManySessions { node, .. }
             | Self::NotComplete { node, .. } => Some(*node),
-            Self::NoKey { .. } | Self::NotCreated { .. } => None,
+            Self::NoKey { .. } | Self::NotCreated { .. } | Self::NobodySuspected { .. } => None,
         }
     }
 }

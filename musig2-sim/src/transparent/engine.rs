@@ -3,10 +3,10 @@
 use super::group::Element;
 use super::hash::Hash;
 use super::judge::TransparentJudge;
-use crate::oracle::Engine;
+use crate::oracle::{Engine, Recording};
 use musig2_proto::{
-    AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, PartialSignature,
-    PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, TweakKind, XOnlyPublicKey,
+    AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, Node,
+    PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, TweakKind, XOnlyPublicKey,
 };
 
 /// MuSig2 without secrets: the group is that of the integers modulo 2^61 - 1, where **whoever sees a public key has the secret one**.
@@ -73,6 +73,14 @@ pub struct Round {
 impl Engine for Transparent {
     type Judge = TransparentJudge;
     type Other = Self;
+
+    fn copy(node: &Node<Self>) -> Option<Node<Self>> {
+        Some(node.clone())
+    }
+
+    fn copy_recording(node: &Node<Recording<Self>>) -> Option<Node<Recording<Self>>> {
+        Some(node.clone())
+    }
 }
 
 impl Crypto for Transparent {

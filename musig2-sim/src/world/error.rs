@@ -40,6 +40,22 @@ pub enum RunError {
         /// How often it was woken.
         ticks: u32,
     },
+    /// A node still wants to be woken when every session is long forgotten.
+    #[error("{node} still has something to do at {limit}, when every session is long forgotten")]
+    NotSilent {
+        /// Which node.
+        node: NodeId,
+        /// When everything should have been over.
+        limit: Micros,
+    },
+    /// Nodes go on talking after all sessions are over.
+    #[error("{messages} messages after all sessions were over, and {most} are the most")]
+    Storm {
+        /// How many.
+        messages: u64,
+        /// The most.
+        most: u64,
+    },
     /// A node did not take its key or its own contact.
     #[error("{node} cannot start: {reason}")]
     CannotStart {

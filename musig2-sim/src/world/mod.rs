@@ -5,12 +5,13 @@ mod crash;
 mod error;
 mod host;
 mod run;
+mod silence;
 
 pub use error::{OrderError, RunError};
 
 use crate::adversary::{Pot, Strategy};
 use crate::application::Application;
-use crate::chance::Chance;
+use crate::chance::{Chance, Decision, Domain, Probability};
 use crate::network::{NodeId, Router};
 use crate::oracle::{self, Coverage, Engine, Violation, Watch};
 use crate::plan::{CrashMoment, Plan, PlanError};
@@ -19,6 +20,9 @@ use crate::time::Micros;
 use crate::trace::{Action, Trace};
 use host::Host;
 use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
+
+/// How many worlds are looked at closely by themselves: one in 64.
+const SCRUTINY: Probability = Probability::per_million(15_625);
 
 /// A discrete-event simulation of real [`Node`]s: it carries their frames and publications as the [`Plan`] says, wakes
 /// them at their deadlines, and answers for their applications. The same plan always gives the same run.
@@ -124,7 +128,20 @@ impl<C: Engine> World<C> {
                 world.corrupt(node, adversary);
             }
         }
-        Ok(world)
+        let closely = Decision::of_node(Domain::Scrutiny, NodeId::new(0), 0);
+        Ok(if world.chance.happens(SCRUTINY, closely) { world.closely() } else { world })
+    }
+
+    /// Has every step looked at closely: messages are canonical, views agree with what was proposed, no secret is in anything, and what a node
+    /// has heard already changes nothing (where its engine lets it be copied). That takes several times as long as the run, and
+    /// does not change it. Of all seeds, one in 64 is looked at so by itself.
+    #[must_use]
+    pub fn closely(mut self) -> Self {
+        let nodes = self.plan.node_ids().filter(|&node| self.is_honest(node));
+        let secrets = nodes.map(|node| *host::keypair::<C>(&self.chance, node).0.expose_secret());
+        let secrets = secrets.collect();
+        self.watch.look_closely(secrets);
+        self
     }
 
     /// Records every step from now on, for [`Trace::recorded`] and for printing.
@@ -198,7 +215,8 @@ impl<C: Engine> World<C> {
     ///   ended with the same attempt;
     /// - nobody speaks in a session that it did not approve; a session ends once in each life of a node, and not after its time;
     /// - nobody honest is blamed or reported, and evidence convicts by its bytes alone;
-    /// - a call gives out, and makes the engine check, only so much.
+    /// - a call gives out, and makes the engine check, only so much;
+    /// - of a world that is looked at [closely](World::closely), more.
     ///
     /// # Errors
     /// Says what did not hold.

@@ -145,13 +145,14 @@ impl<C: Engine> World<C> {
     /// Gives a node an input, where it has started.
     fn tell(&mut self, node: NodeId, action: Action, input: Input) {
         let now = self.now;
-        let cause = match &input {
-            Input::Frame { bytes, .. } | Input::Announcement { bytes, .. } => Cause::Heard(bytes.len()),
-            _ => Cause::Heard(0),
+        let size = match &input {
+            Input::Frame { bytes, .. } | Input::Announcement { bytes, .. } => bytes.len(),
+            _ => 0,
         };
+        let kept = self.watch.is_close().then(|| input.clone());
         let Some(outputs) = self.hosts[node.as_usize()].handle(now, input, &mut self.pot) else { return };
         self.note(node, action);
-        self.witness(node, cause, &outputs);
+        self.witness(node, Cause::Heard { size, input: kept.as_ref() }, &outputs);
         self.absorb(node, outputs);
     }
 

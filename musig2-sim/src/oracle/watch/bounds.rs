@@ -34,7 +34,7 @@ impl Watch {
             // What was kept of a session that was not known is looked at now.
             Cause::Ordered(Command::ResumeSession { .. }) => (STASHED + 1) * host.largest,
             _ if call.outputs.iter().any(opens) => (STASHED + 1) * host.largest,
-            Cause::Heard(size) => size,
+            Cause::Heard { size, .. } => size,
             Cause::Ordered(_) => 0,
         };
         // Each session may also make its own partial signatures and look for a bad one of everybody's, in two attempts.

@@ -3,6 +3,7 @@
 use super::{Call, Cause, Session, State, Watch};
 use crate::network::NodeId;
 use crate::oracle::{Engine, Violation};
+use core::time::Duration;
 use musig2_proto::{AbortCause, Command, Event};
 
 impl Watch {
@@ -28,8 +29,8 @@ impl Watch {
             }
             Event::SessionComplete { .. } | Event::SessionAborted { .. } => {
                 let complete = matches!(event, Event::SessionComplete { .. });
-                let remembered = complete || part.state == State::Approved;
-                let before = core::mem::replace(&mut part.state, State::Ended { remembered });
+                let joined = complete || part.state == State::Approved;
+                let before = core::mem::replace(&mut part.state, State::Ended { joined });
                 // Whoever convicts tells the others, with the proof.
                 part.gave_up |= is_conviction(event);
                 matches!(before, State::Discovered | State::Approved)
@@ -65,12 +66,13 @@ impl Watch {
     fn may_begin<C: Engine>(&self, node: NodeId, session: usize, call: &Call<'_, C>) -> bool {
         let host = &self.hosts[node.as_usize()];
         match host.parts.get(session).map(|part| part.state).unwrap_or_default() {
-            State::Unknown | State::Ended { remembered: false } => true,
+            State::Unknown => true,
             State::Discovered | State::Approved => false,
-            State::Ended { remembered: true } => {
-                let skew = call.state.config().clock_skew;
-                let forgotten = self.sessions[session].manifest.expires_at();
-                host.latest >= forgotten.saturating_add(skew.saturating_mul(2))
+            State::Ended { joined } => {
+                let over = self.sessions[session].manifest.expires_at();
+                // Those that were never joined are remembered by their names alone, and no longer than they last.
+                let pause = if joined { call.state.config().clock_skew * 2 } else { Duration::ZERO };
+                host.latest >= over.saturating_add(pause)
             }
         }
     }

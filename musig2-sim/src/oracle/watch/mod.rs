@@ -9,19 +9,29 @@
 //! | `signatures.rs` | they verify for what was approved, and are the same for all |
 //! | `blame.rs` | it names no honest signer, and is proven by bytes alone |
 //! | `bounds.rs` | a call does and gives out only so much |
+//!
+//! Where the world is [looked at closely](crate::World::closely), also what costs more than the run itself:
+//!
+//! | file | what must hold |
+//! | --- | --- |
+//! | `close.rs` | messages are canonical; views agree with what was proposed; no secret is in anything |
+//! | `probe.rs` | what was heard already changes nothing |
 
 mod blame;
 mod bounds;
+mod close;
 mod consent;
 mod events;
+mod probe;
 mod signatures;
 
 use super::{Coverage, Engine, Violation, Work};
 use crate::network::{Fate, NodeId};
 use crate::trace::Action;
+use close::Close;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    AggregateNonce, Command, Manifest, Node, Output, PublicKey, SessionId, Signature, Timestamp,
+    AggregateNonce, Command, Input, Manifest, Node, Output, PublicKey, SessionId, Signature, Timestamp,
     XOnlyPublicKey,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +46,8 @@ pub(crate) struct Watch {
     names: BTreeMap<SessionId, usize>,
     coverage: Coverage,
     violation: Option<Violation>,
+    /// What looking closely takes; `None` where it is not done.
+    close: Option<Close>,
 }
 
 /// A node, and its part in each session.
@@ -91,8 +103,8 @@ enum State {
     Discovered,
     Approved,
     Ended {
-        /// It must not be opened again while it is remembered.
-        remembered: bool,
+        /// Joined before, or with signatures: it is remembered as a whole.
+        joined: bool,
     },
 }
 
@@ -112,8 +124,13 @@ pub(crate) struct Call<'a, C: Engine> {
 pub(crate) enum Cause<'a> {
     /// An order, carried out.
     Ordered(&'a Command),
-    /// A message of so many bytes; none, where only time passed or a peer came or went.
-    Heard(usize),
+    /// Something from outside.
+    Heard {
+        /// Its size in bytes; none, where only time passed or a peer came or went.
+        size: usize,
+        /// What it was, where that is looked at closely.
+        input: Option<&'a Input>,
+    },
 }
 
 /// What later calls are judged by: not what was reached so far.
@@ -140,7 +157,17 @@ impl Watch {
             names: BTreeMap::new(),
             coverage: Coverage::default(),
             violation: None,
+            close: None,
         }
+    }
+
+    /// Looks closely from now on, also for these secret keys.
+    pub(crate) fn look_closely(&mut self, secrets: Vec<[u8; 32]>) {
+        self.close = Some(Close::new(secrets));
+    }
+
+    pub(crate) fn is_close(&self) -> bool {
+        self.close.is_some()
     }
 
     /// The first thing that did not hold.
@@ -180,6 +207,9 @@ impl Watch {
         for part in &mut host.parts {
             part.state = State::Unknown;
         }
+        if let Some(close) = &mut self.close {
+            close.heard.remove(&node);
+        }
     }
 
     /// Looks at a call of a node.
@@ -194,7 +224,7 @@ impl Watch {
     fn look<C: Engine>(&mut self, call: &Call<'_, C>, work: Work) -> Result<(), Violation> {
         let host = &mut self.hosts[call.node.as_usize()];
         host.latest = host.latest.max(call.clock);
-        if let Cause::Heard(size) = call.cause {
+        if let Cause::Heard { size, .. } = call.cause {
             host.largest = host.largest.max(size);
         }
         self.check_bounds(call, work.checks)?;
@@ -216,7 +246,12 @@ impl Watch {
                 other => unreachable!("the watch does not know the output {other:?}"),
             }
         }
-        self.check_time(call.node, call.clock)
+        self.check_time(call.node, call.clock)?;
+        if self.is_close() {
+            self.check_closely(call)?;
+            self.probe(call)?;
+        }
+        Ok(())
     }
 
     /// Whether a node does what the protocol says.

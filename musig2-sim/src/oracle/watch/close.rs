@@ -1,0 +1,161 @@
+//! What costs more to check than a call takes: every message taken apart and put together again, every view looked through, and
+//! everything searched for secrets.
+
+use super::{Call, State, Watch};
+use crate::network::NodeId;
+use crate::oracle::{Engine, Violation};
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::announcement::Publication;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::{Input, MAX_JOINS, Output, Phase, SessionView, SignerIndex};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The most statements on a board of one signer other than the own: joins, nonces and partial signatures of two lives in the current
+/// attempt and three others, an abort.
+const STATEMENTS: usize = MAX_JOINS + 5 + 5 + 1;
+
+/// What looking closely takes.
+#[derive(Clone)]
+pub(super) struct Close {
+    /// The honest nodes' keys.
+    secrets: Vec<[u8; 32]>,
+    /// The last messages that each node heard in this life.
+    pub(super) heard: BTreeMap<NodeId, VecDeque<Input>>,
+}
+
+impl Close {
+    pub(super) fn new(secrets: Vec<[u8; 32]>) -> Self {
+        Self { secrets, heard: BTreeMap::new() }
+    }
+}
+
+impl Watch {
+    pub(super) fn check_closely<C: Engine>(&mut self, call: &Call<'_, C>) -> Result<(), Violation> {
+        let node = call.node;
+        for output in call.outputs {
+            let canonical = match output {
+                Output::Send { bytes, .. } => is_canonical::<Frame>(bytes),
+                Output::Publish(bytes) => is_canonical::<Publication>(bytes),
+                _ => true,
+            };
+            if !canonical {
+                return Err(Violation::NotAMessage { node });
+            }
+        }
+        let views: Vec<_> = call.state.sessions().collect();
+        for view in &views {
+            self.check_view::<C>(node, view)?;
+        }
+        let config = call.state.config();
+        let parts = &self.hosts[node.as_usize()].parts;
+        let joined = parts.iter().filter(|part| part.approvals > 0 || part.state != State::Unknown).count();
+        let most = config.max_discovered_sessions + joined;
+        if views.len() > most {
+            return Err(Violation::TooManySessions { node, sessions: views.len(), most });
+        }
+        self.check_secrets::<C>(node, call.outputs, &views)
+    }
+
+    fn check_view<C: Engine>(&mut self, node: NodeId, view: &SessionView) -> Result<(), Violation> {
+        let Some(&number) = self.names.get(&view.id) else {
+            return Err(Violation::Inconsistent { node, session: view.id, what: "what it never told of" });
+        };
+        let session = &mut self.sessions[number];
+        let id = session.id;
+        if *view.manifest != *session.manifest || view.manifest.id() != id {
+            return Err(Violation::OtherManifest { session: id, node });
+        }
+        let manifest = Arc::clone(&session.manifest);
+        let keys = session.keys::<C>()?;
+        if let Some(item) = keys.iter().zip(&view.output_keys).position(|(key, shown)| *key != shown.key) {
+            return Err(Violation::WrongKey { session: id, node, item });
+        }
+        let items = keys.len();
+        let signers = manifest.signer_count();
+        let is_set = |of: &[SignerIndex]| {
+            of.is_sorted_by(|one, next| one < next) && of.iter().all(|signer| signer.as_usize() < signers)
+        };
+        let own = manifest.index_of(&self.hosts[node.as_usize()].key);
+        let ended = matches!(self.hosts[node.as_usize()].parts.get(number), Some(part) if matches!(part.state, State::Ended { .. }));
+        let over = matches!(view.phase, Phase::Complete | Phase::Aborted);
+        let what =
+            if ![&view.joined, &view.nonces, &view.partials, &view.awaiting].into_iter().all(|of| is_set(of))
+            {
+                "signers that it does not have, or twice"
+            } else if view.output_keys.len() != items {
+                "not a key for each item"
+            } else if Some(view.me) != own {
+                "another's place as its own"
+            } else if over != ended {
+                "another end than it told of"
+            } else if view.phase == Phase::Complete && view.signatures.is_none() {
+                "that it is complete without signatures"
+            } else if view.statements > STATEMENTS * signers + own_statements(signers) {
+                "more statements than a board has room for"
+            } else {
+                return Ok(());
+            };
+        Err(Violation::Inconsistent { node, session: id, what })
+    }
+
+    fn check_secrets<C: Engine>(
+        &self,
+        node: NodeId,
+        outputs: &[Output],
+        views: &[SessionView],
+    ) -> Result<(), Violation> {
+        let mut shown = String::new();
+        for output in outputs {
+            if let Output::Event(_) | Output::Report(_) = output {
+                // Writing to a string does not fail.
+                let _ = write!(shown, "{output:?}");
+            }
+        }
+        let _ = write!(shown, "{views:?}");
+        let mut place = None;
+        let mut search = |secret: &[u8; 32]| {
+            let sent = outputs.iter().any(|output| match output {
+                Output::Send { bytes, .. } | Output::Publish(bytes) => contains(bytes, secret),
+                _ => false,
+            });
+            if sent {
+                place = Some("a message");
+            } else if shown.contains(&hex(secret)) || shown.contains(&list(secret)) {
+                place = Some("what it shows");
+            }
+        };
+        self.close.iter().flat_map(|close| &close.secrets).for_each(&mut search);
+        C::each_secret(search);
+        place.map_or(Ok(()), |place| Err(Violation::SecretLeaked { node, place }))
+    }
+}
+
+/// Of a node's own key a board holds a statement of each round for each of its lives and attempts. There are as many attempts as restarts of
+/// all signers.
+fn own_statements(signers: usize) -> usize {
+    2 * MAX_JOINS * MAX_JOINS * signers
+}
+
+/// Whether these bytes are a message, and the only ones that are this message.
+fn is_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    let Some((&VERSION, content)) = bytes.split_first() else { return false };
+    let message = postcard::from_bytes::<T>(content);
+    message.is_ok_and(|message| postcard::to_allocvec(&message).is_ok_and(|again| again == content))
+}
+
+fn contains(bytes: &[u8], secret: &[u8; 32]) -> bool {
+    bytes.windows(secret.len()).any(|window| window == secret)
+}
+
+fn hex(secret: &[u8; 32]) -> String {
+    secret.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As `Debug` prints bytes, without the brackets.
+fn list(secret: &[u8; 32]) -> String {
+    format!("{secret:?}").trim_matches(['[', ']']).into()
+}

@@ -1,0 +1,71 @@
+//! What nodes do once all sessions are over: less and less, and then nothing.
+
+use super::{RunError, World};
+use crate::network::NodeId;
+use crate::oracle::Engine;
+use crate::time::Micros;
+use core::time::Duration;
+
+/// A node that lost its memory says hello with growing pauses for as long as a session can last: so often, by the default
+/// configuration.
+const HELLOS: u64 = 32;
+
+impl<C: Engine> World<C> {
+    /// Runs on from [`World::run_until_quiet`] until no honest node has anything left to do: sessions that nobody answered are
+    /// over, and ended ones forgotten. Each session takes at most a few messages more for each pair of signers.
+    ///
+    /// # Errors
+    /// Where a node is still busy when every session is long forgotten, or there are more messages than that. Otherwise as
+    /// [`World::run_until_quiet`].
+    pub fn run_until_silent(&mut self) -> Result<(), RunError> {
+        let before = self.counters.frames + self.counters.publications;
+        let (mut starts, mut limit, mut most) = (u64::MAX, Micros::ZERO, 0);
+        while let Some(node) = self.busy() {
+            // Whoever crashes after an output that comes only now has a whole life before it.
+            if starts != self.starts() {
+                starts = self.starts();
+                limit = self.now + self.longest_memory();
+                most = self.last_words();
+            }
+            match self.queue.next_at() {
+                Some(at) if at <= limit => _ = self.step()?,
+                _ => return Err(RunError::NotSilent { node, limit }),
+            }
+            let messages = self.counters.frames + self.counters.publications - before;
+            if messages > most {
+                return Err(RunError::Storm { messages, most });
+            }
+        }
+        Ok(())
+    }
+
+    /// An honest node that still has something to do.
+    fn busy(&self) -> Option<NodeId> {
+        self.honest_hosts().find(|(_, host)| host.deadline().is_some()).map(|(node, _)| node)
+    }
+
+    fn starts(&self) -> u64 {
+        self.hosts.iter().map(|host| host.starts).sum()
+    }
+
+    /// How long any node, whatever its clock shows, can remember a session that is open now.
+    fn longest_memory(&self) -> Micros {
+        let config = &self.plan.config;
+        let apart = self.hosts.iter().map(|host| host.clock_ahead.unsigned_abs()).max().unwrap_or_default();
+        let memory = config.max_session_duration
+            + config.clock_skew * 2
+            + config.cleanup_interval
+            + Duration::from_millis(apart) * 2
+            + Duration::from_secs(60);
+        Micros::new(u64::try_from(memory.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The most messages that there is reason for. Whom Byzantine nodes ask may answer as often.
+    fn last_words(&self) -> u64 {
+        if self.honest_hosts().count() < self.hosts.len() {
+            return u64::MAX;
+        }
+        let pairs = (self.hosts.len() * self.hosts.len()) as u64;
+        (HELLOS * self.starts() + 16) * pairs * (self.sessions.len() as u64 + 1)
+    }
+}
