@@ -87,6 +87,7 @@ macro_rules! byte_string {
     ($(#[$meta:meta])* $name:ident, $size:literal) => {
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         pub struct $name(#[serde(with = "crate::bytes::array")] [u8; $size]);
 
         impl $name {

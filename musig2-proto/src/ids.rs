@@ -32,6 +32,7 @@ impl AttemptId {
 /// A signer's place in the manifest's list of keys, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SignerIndex(u16);
 
 impl SignerIndex {
@@ -71,6 +72,7 @@ impl fmt::Debug for SignerIndex {
 /// At most [`Contact::MAX_SIZE`] bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Contact(Bytes<{ Contact::MAX_SIZE }>);
 
 impl Contact {

@@ -25,6 +25,7 @@ byte_string!(
 
 /// One message to sign, and the key that signs it: the signers' aggregate key after `tweaks`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Item {
     pub(crate) message: Message,
     pub(crate) tweaks: List<Tweak, MAX_TWEAKS>,
@@ -59,6 +60,7 @@ impl Item {
 
 /// Everything that signers of one session agree on. Made by [`Node::execute`](crate::Node::execute) from a [`Proposal`](crate::Proposal).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Manifest {
     pub(crate) signers: List<PublicKey, MAX_SIGNERS>,
     pub(crate) coordinator: SignerIndex,

@@ -13,6 +13,7 @@ static TAP_TWEAK: Tag = Tag::new("TapTweak");
 /// One step from the aggregate key to the key that signs. An item's tweaks apply in order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Tweak {
     /// The taproot output key (BIP341) committing to a script tree, or to none (BIP86).
     Taproot {

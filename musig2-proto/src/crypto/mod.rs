@@ -108,6 +108,7 @@ pub trait Crypto: Sized {
 
 /// How a tweak is applied (BIP327 ApplyTweak).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum TweakKind {
     /// To the key as it is, as BIP32 derives.
     Plain,
@@ -117,6 +118,7 @@ pub enum TweakKind {
 
 /// A tweak as the engine takes it: a scalar, and how to apply it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PlainTweak {
     /// Plain or x-only.
     pub kind: TweakKind,

@@ -15,6 +15,7 @@ static DOMAIN: Tag = Tag::new("musig2-proto/announcement");
 /// A manifest under its coordinator's signature, which is BIP340's over 64 bytes: the hash of the domain, then the
 /// tagged hash of version and content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Announcement {
     /// What is announced.
     pub content: AnnouncementContent,
@@ -24,6 +25,7 @@ pub struct Announcement {
 
 /// What an announcement says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct AnnouncementContent {
     /// What is to be signed, and by whom.
     pub manifest: Manifest,
@@ -35,6 +37,7 @@ pub struct AnnouncementContent {
 
 /// Where the coordinator thinks a signer can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct KnownContact {
     /// Who.
     pub signer: SignerIndex,
@@ -44,6 +47,7 @@ pub struct KnownContact {
 
 /// What is published on the announcement topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Publication {
     /// A session can be joined.
     Announcement {

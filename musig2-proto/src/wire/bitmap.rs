@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A set of a session's signers: one bit each, the lowest bit of the first byte for signer 0, no bit beyond the last signer.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Bitmap(Bytes<{ MAX_SIGNERS / 8 }>);
 
 impl Bitmap {

@@ -115,3 +115,22 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
         from.deserialize_bytes(Slice::<MAX>).map(Self)
     }
 }
+
+#[cfg(feature = "arbitrary")]
+mod arbitrary {
+    use super::{Bytes, List};
+    use arbitrary::{Arbitrary, Result, Unstructured};
+
+    impl<'a, T: Arbitrary<'a>, const MAX: usize> Arbitrary<'a> for List<T, MAX> {
+        fn arbitrary(from: &mut Unstructured<'a>) -> Result<Self> {
+            from.arbitrary_iter()?.take(MAX).collect::<Result<_>>().map(Self)
+        }
+    }
+
+    impl<'a, const MAX: usize> Arbitrary<'a> for Bytes<MAX> {
+        fn arbitrary(from: &mut Unstructured<'a>) -> Result<Self> {
+            let bytes: &[u8] = from.arbitrary()?;
+            Ok(Self(bytes.iter().take(MAX).copied().collect()))
+        }
+    }
+}

@@ -14,6 +14,7 @@ pub const MAX_JOINS: usize = MAX_RESTARTS + 2;
 
 /// A proof, with everything that is needed to check it: no node, no board, no one else's word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Evidence {
     /// The session it happened in.
     pub manifest: Manifest,
@@ -24,6 +25,7 @@ pub struct Evidence {
 /// What a signer did, in its own signed statements. None of them is an abort, so a proof never holds another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Proof {
     /// Two different `Nonces` of one life in one attempt.
     EquivocatingNonces {
@@ -76,6 +78,7 @@ pub enum Proof {
 
 /// A statement of a known kind, as its author signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Signed<T> {
     /// Who stated it.
     pub author: SignerIndex,
@@ -129,6 +132,7 @@ impl<T: Content> Signed<T> {
 
 /// A signer that has joined more than once, and its boots, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Restarted {
     /// Who.
     pub signer: SignerIndex,

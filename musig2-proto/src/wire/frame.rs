@@ -20,6 +20,7 @@ byte_string!(
 
 /// One message between two nodes. It is not signed; what it carries is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Frame {
     /// Which session it is about.
     pub session: SessionId,
@@ -37,6 +38,7 @@ pub struct Frame {
 
 /// What the sender of a frame asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Request {
     /// Nothing.
     Nothing,
@@ -48,6 +50,7 @@ pub enum Request {
 
 /// What a node holds. A hint: nothing proves it, and nothing but timing depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Have {
     /// Who the sender says it is.
     pub signer: SignerIndex,

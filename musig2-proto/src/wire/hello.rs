@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// "I am here, and may have forgotten": under the signer's signature, which is BIP340's over 64 bytes: the hash of the
 /// domain, then the tagged hash of version and content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
     /// What is said.
     pub content: HelloContent,
@@ -26,6 +27,7 @@ pub struct Hello {
 
 /// What a hello says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HelloContent {
     /// Who.
     pub signer: PublicKey,

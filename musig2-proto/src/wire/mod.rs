@@ -25,8 +25,9 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_extend(value, Vec::with_capacity(encoded_size(value))).unwrap_or_default()
 }
 
-/// Encodes with the version byte: what is sent.
-pub(crate) fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
+/// Encodes a [`Frame`](frame::Frame), a [`Publication`](announcement::Publication), an [`Announcement`](announcement::Announcement) or
+/// [`Evidence`](evidence::Evidence) with the version byte: what is sent.
+pub fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + encoded_size(value));
     bytes.push(VERSION);
     postcard::to_extend(value, bytes).unwrap_or_default()
@@ -37,11 +38,11 @@ pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
     postcard::serialize_with_flavor(value, Size::default()).unwrap_or_default()
 }
 
-/// Decodes what was sent: at most `max` bytes, of our version, in the canonical encoding, and nothing after it.
-pub(crate) fn decode_message<T: Serialize + DeserializeOwned>(
-    bytes: &[u8],
-    max: usize,
-) -> Result<T, Offence> {
+/// Decodes what was sent, as a node does: at most `max` bytes, of our version, in the canonical encoding, and nothing after it.
+///
+/// # Errors
+/// Says what is wrong with the bytes.
+pub fn decode_message<T: Serialize + DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, Offence> {
     if bytes.len() > max {
         return Err(Offence::TooLarge { size: bytes.len(), max });
     }

@@ -19,6 +19,7 @@ pub(crate) type StatementHash = [u8; 32];
 /// A signer's statement. Its signature is BIP340's, by the author's key, over 64 bytes: the hash of the domain, then
 /// the tagged hash of version, session, author and body.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Statement {
     /// Who states it.
     pub author: SignerIndex,
@@ -30,6 +31,7 @@ pub struct Statement {
 
 /// What a statement says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Body {
     /// I consent to the manifest.
     Join(Join),
@@ -43,6 +45,7 @@ pub enum Body {
 
 /// Consent to the whole manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Join {
     /// Which life of the signer this is. A boot exists only through its join.
     pub boot: Boot,
@@ -52,6 +55,7 @@ pub struct Join {
 
 /// Round 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Nonces {
     /// The life that holds the secret nonces.
     pub boot: Boot,
@@ -63,6 +67,7 @@ pub struct Nonces {
 
 /// Where nonces come from. One way in this version; room for nonces from a pre-shared pool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum NonceSource {
     /// From the statement itself: one for each item, raw.
     Inline(List<PublicNonce, MAX_ITEMS>),
@@ -78,6 +83,7 @@ impl NonceSource {
 
 /// Round 2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Partials {
     /// The life that held the secret nonces.
     pub boot: Boot,
@@ -91,6 +97,7 @@ pub struct Partials {
 
 /// The end of a signer's part. Not a revocation: what it released stays released.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Abort {
     /// The life that ends its part.
     pub boot: Boot,
@@ -103,6 +110,7 @@ pub struct Abort {
 /// Why a signer ends its part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AbortReason {
     /// Its application said so.
     Requested(Note),
@@ -156,6 +164,13 @@ impl<'de> Deserialize<'de> for Note {
         let bytes = Bytes::<{ Self::MAX_SIZE }>::deserialize(from)?;
         let text = core::str::from_utf8(bytes.as_slice()).map_err(serde::de::Error::custom)?;
         Ok(Self(text.into()))
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for Note {
+    fn arbitrary(from: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        from.arbitrary().map(Self::new)
     }
 }
 
