@@ -112,6 +112,9 @@ fn a_declined_session_is_not_discovered_again() {
     assert!(room.publications.len() > 3, "the coordinator goes on announcing");
     let discovered = |event: &&Event| matches!(event, Event::SessionDiscovered { .. });
     assert_eq!(room.events[1].iter().filter(discovered).count(), 1);
+    let announcement = room.nodes[0].announcement(&session).unwrap();
+    let resume = Command::ResumeSession { announcement };
+    assert_eq!(refused(&mut room, 1, resume), CommandError::Ended(session), "nothing of it was lost");
 }
 
 #[test]

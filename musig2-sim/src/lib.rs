@@ -42,6 +42,7 @@ mod application;
 mod case;
 mod chance;
 mod explore;
+pub mod fuzz;
 mod network;
 mod oracle;
 mod picture;

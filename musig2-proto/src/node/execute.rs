@@ -192,7 +192,7 @@ impl<C: Crypto> Node<C> {
         let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
             .map_err(CommandError::Announcement)?;
         let id = announcement.content.manifest.id();
-        if !self.sessions.contains_key(&id) && !self.tombstones.contains_key(&id) {
+        if matches!(self.live(&id), Err(CommandError::UnknownSession(_))) {
             self.check_room()?;
             let opened = self.open(call.now, announcement).map_err(CommandError::Announcement)?;
             opened.ok_or(CommandError::NotASigner)?;

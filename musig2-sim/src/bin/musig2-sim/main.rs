@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the command has a clock; the simulator has none")]
 
 mod bench;
+mod corpus;
 mod crypto;
 mod determinism;
 mod exit;
@@ -45,6 +46,7 @@ enum Command {
     CheckDeterminism(determinism::CheckArgs),
     Explore(explore::ExploreArgs),
     Bench(bench::BenchArgs),
+    Corpus(corpus::CorpusArgs),
     #[command(hide = true)]
     Digest(determinism::DigestArgs),
 }
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::CheckDeterminism(args) => determinism::check(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Corpus(args) => corpus::write(&args),
         Command::Digest(args) => determinism::digest(&args),
     };
     exit::code(ended)

@@ -1,0 +1,5 @@
+#![no_main]
+
+use musig2_sim::{Transparent, fuzz};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::byzantine::<Transparent>(data));

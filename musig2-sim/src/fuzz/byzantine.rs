@@ -1,0 +1,65 @@
+//! One honest node among signers that hold real keys and do as the fuzzer likes.
+
+use super::crowd::Crowd;
+use super::moves::Move;
+use crate::oracle::Engine;
+use musig2_proto::Event;
+
+/// The most moves of one run.
+const MAX_MOVES: usize = 120;
+
+/// One honest node, and two signers whose keys the fuzzer holds. The bytes say, six a move, what these state, good and bad, under their signatures, what of it
+/// and of what was heard reaches the honest node, in which frames and order, and how time passes.
+///
+/// The honest node never panics, never contradicts itself, uses each nonce once, ends each session once and in its time, completes only with good
+/// signatures, convicts nobody but the other two, by evidence that verifies from its bytes, and never says that it is its own rival
+/// while nobody else has its key. Nothing that it states is a proof against it.
+///
+/// # Panics
+/// Where something of this does not hold.
+pub fn byzantine<C: Engine>(data: &[u8]) {
+    meet::<C>(data);
+}
+
+/// Makes the moves, and says how the honest node's sessions ended.
+fn meet<C: Engine>(data: &[u8]) -> Vec<Event> {
+    let mut crowd = Crowd::<C>::new();
+    for bytes in data.as_chunks().0.iter().take(MAX_MOVES) {
+        crowd.make(&Move::read(*bytes));
+    }
+    crowd.conclude()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seeds::encounters;
+    use super::*;
+    use crate::transparent::Transparent;
+    use musig2_proto::{AbortCause, Fault};
+
+    #[test]
+    fn what_fuzzing_begins_with_reaches_signatures_and_every_fault() {
+        let ends = encounters().into_iter().flat_map(|(_, moves)| meet::<Transparent>(&moves));
+        let (mut complete, mut faults) = (0, Vec::new());
+        for end in ends {
+            match end {
+                Event::SessionComplete { .. } => complete += 1,
+                Event::SessionAborted { cause: AbortCause::Convicted { fault, .. }, .. } => {
+                    faults.push(fault)
+                }
+                _ => {}
+            }
+        }
+        faults.sort_unstable();
+        faults.dedup();
+        assert!(complete >= 3, "{complete}");
+        let all = [
+            Fault::RestartLimit,
+            Fault::ConcurrentInstances,
+            Fault::InvalidNonce,
+            Fault::InvalidPartialSignature,
+            Fault::Equivocation,
+        ];
+        assert_eq!(faults, all);
+    }
+}
