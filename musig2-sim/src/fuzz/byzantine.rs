@@ -45,7 +45,7 @@ mod tests {
             match end {
                 Event::SessionComplete { .. } => complete += 1,
                 Event::SessionAborted { cause: AbortCause::Convicted { fault, .. }, .. } => {
-                    faults.push(fault)
+                    faults.push(fault);
                 }
                 _ => {}
             }

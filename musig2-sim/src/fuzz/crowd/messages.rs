@@ -28,7 +28,13 @@ impl<C: Engine> Crowd<C> {
         }
     }
 
-    pub(super) fn send(&mut self, who: usize, statements: Vec<Statement>, claim: Option<&Claim>, around: &Around) {
+    pub(super) fn send(
+        &mut self,
+        who: usize,
+        statements: Vec<Statement>,
+        claim: Option<&Claim>,
+        around: &Around,
+    ) {
         let Some((view, announcement)) = &self.session else { return };
         let signatures = match around.signatures % 4 {
             1 => Some(list(self.signatures.iter().copied())),
