@@ -35,9 +35,13 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
     if !is_known(world, plan, id) {
         return Ok(());
     }
-    for &node in &plan.signers {
+    // Who had the signatures and lost them in a later crash completed it.
+    let completed = |node: NodeId| {
+        let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
+        ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
+    };
+    for &node in plan.signers.iter().filter(|&&node| !completed(node)) {
         let state = match world.application(node).terminal(&id) {
-            Some((_, Event::SessionComplete { .. })) => continue,
             Some((_, event)) => Progress::Ended(event.clone()),
             None => match world.view(node, session) {
                 Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },

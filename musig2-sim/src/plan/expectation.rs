@@ -10,11 +10,14 @@ impl Plan {
     /// one another from the start. That the network becomes good in time, if it is not, is for the plan to see to: a drawn one does.
     pub fn must_complete(&self, session: usize) -> bool {
         let Some(plan) = self.sessions.get(session) else { return false };
-        let wants = |node: NodeId| {
-            let approval = self.nodes.get(node.as_usize()).map(|node| node.approval);
-            node == plan.coordinator || approval != Some(Answer::Never)
-        };
         let crashes = |node: NodeId| self.crashes.iter().filter(|crash| crash.node == node).count();
+        // Who proposes a session wants it, until a crash makes its application forget that it does.
+        let wants = |node: NodeId| {
+            let habits = self.nodes.get(node.as_usize());
+            let remembers = crashes(node) == 0 || habits.is_some_and(|habits| habits.resumes);
+            (node == plan.coordinator && remembers)
+                || habits.is_some_and(|habits| habits.approval != Answer::Never)
+        };
         (!plan.private || self.known_contacts)
             && plan
                 .signers
