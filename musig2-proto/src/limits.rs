@@ -94,4 +94,16 @@ mod tests {
         assert_eq!(drain(&mut buckets, 1_010_000, 7000), 2);
         assert_eq!(drain(&mut buckets, 1_010_000, 7001), 2);
     }
+
+    #[test]
+    fn a_known_key_keeps_its_bucket_where_there_is_no_room_for_more() {
+        let mut buckets = Buckets::new(1, 2);
+        for key in 0..1024 {
+            drain(&mut buckets, 1_000_000, key);
+        }
+        // Half full: nobody makes room, and who has a bucket is not thrown together with strangers.
+        assert_eq!(drain(&mut buckets, 1_001_000, 5000), 2);
+        assert_eq!(drain(&mut buckets, 1_001_000, 5001), 0);
+        assert_eq!(drain(&mut buckets, 1_001_000, 3), 1);
+    }
 }

@@ -28,7 +28,7 @@ struct Unknown {
 }
 
 /// What to do about a frame of an unknown session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stashed {
     /// Ask its sender for the announcement.
     Ask,
@@ -84,5 +84,77 @@ impl Stash {
     pub(crate) fn take(&mut self, session: &SessionId) -> impl Iterator<Item = (Source, Frame)> + use<> {
         let unknown = self.unknown.remove(session);
         unknown.into_iter().flat_map(|unknown| unknown.frames).map(|(from, _, frame)| (from, frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::bounded::List;
+    use crate::wire::frame::Request;
+
+    fn frame(session: u8) -> Frame {
+        let (session, statements) = (SessionId::new([session; 32]), List::empty());
+        let request = Request::Nothing;
+        Frame { session, request, have: None, announcement: None, statements, signatures: None }
+    }
+
+    fn source(number: u8) -> Source {
+        Source::new([number])
+    }
+
+    /// Keeps a frame of this size, of a session.
+    fn keep(stash: &mut Stash, now: u64, session: u8, size: usize) -> Stashed {
+        stash.keep(Timestamp::from_millis(now), &source(session / 8), size, frame(session))
+    }
+
+    fn kept(stash: &mut Stash, session: u8) -> usize {
+        stash.take(&SessionId::new([session; 32])).count()
+    }
+
+    #[test]
+    fn of_one_session_sixteen_frames_are_kept() {
+        let mut stash = Stash::default();
+        for _ in 0..20 {
+            keep(&mut stash, 0, 1, 100);
+        }
+        assert_eq!(kept(&mut stash, 1), 16);
+        assert_eq!(kept(&mut stash, 1), 0, "taken out");
+    }
+
+    #[test]
+    fn of_all_sessions_a_mebibyte_is_kept() {
+        let mut stash = Stash::default();
+        for (session, size) in [(1, 1 << 19), (2, 1 << 19), (3, 1)] {
+            keep(&mut stash, 0, session, size);
+        }
+        assert_eq!([1, 2, 3].map(|session| kept(&mut stash, session)), [1, 1, 0]);
+    }
+
+    #[test]
+    fn of_sixty_four_sessions_eight_of_each_source_frames_are_kept() {
+        let mut stash = Stash::default();
+        for session in 0..64 {
+            assert_eq!(keep(&mut stash, 0, session, 1), Stashed::Ask);
+        }
+        assert_eq!(keep(&mut stash, 0, 64, 1), Stashed::NoRoom);
+        assert_eq!(keep(&mut stash, 0, 63, 1), Stashed::Wait, "a session that has its place keeps it");
+        let mut stash = Stash::default();
+        let mut of_one = |session| stash.keep(Timestamp::default(), &source(1), 1, frame(session));
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(&mut of_one), [Stashed::Ask; 8]);
+        assert_eq!(of_one(8), Stashed::NoRoom);
+    }
+
+    #[test]
+    fn frames_are_kept_for_half_a_minute_and_not_beyond_a_clock_set_back() {
+        let kept_at = |now| {
+            let mut stash = Stash::default();
+            keep(&mut stash, 100_000, 1, 1);
+            assert_eq!(stash.next_deadline(), Some(Timestamp::from_millis(130_000)));
+            stash.forget(Timestamp::from_millis(now));
+            kept(&mut stash, 1) == 1
+        };
+        assert!(kept_at(100_000) && kept_at(129_999));
+        assert!(!kept_at(130_000) && !kept_at(99_999));
     }
 }

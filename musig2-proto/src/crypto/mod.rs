@@ -146,3 +146,6 @@ pub enum KeyAggregationError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tweak is not below the order of secp256k1, or leads to infinity")]
 pub struct InvalidTweak;
+
+#[cfg(test)]
+mod tests;
