@@ -125,6 +125,8 @@ fn a_step_by_hand_that_must_wait_says_for_whom() {
     }
     room.pass(Duration::from_secs(1));
     let awaited = vec![place(&room, 2)];
+    let said = CommandError::NotReady([0, 2].map(musig2_proto::SignerIndex::new).to_vec()).to_string();
+    assert_eq!(said, "still waiting for signers 0, 2");
     for command in [Command::SharePartialSignatures { session }, Command::FinalizeSession { session }] {
         assert_eq!(refused(&mut room, 0, command), CommandError::NotReady(awaited.clone()));
     }
@@ -188,4 +190,48 @@ fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
     assert_eq!(view(&given).manifest.signers(), keys);
     assert_ne!(view(&sorted).output_keys, view(&given).output_keys);
     assert_eq!(view(&given).manifest.created_at(), Timestamp::from_millis(1_800_000_000_000));
+}
+
+#[test]
+fn a_generator_that_repeats_itself_makes_no_second_session() {
+    let mut room = Room::new(2, &Config::default());
+    let seed = || rand_chacha::rand_core::SeedableRng::from_seed([8; 32]);
+    let (created, proposal) = (room.now, room.proposal(1));
+    room.rng = seed();
+    let session = room.create(0, proposal.clone());
+    room.rng = seed();
+    let again = Command::CreateSession(proposal);
+    assert_eq!(refused(&mut room, 0, again.clone()), CommandError::CannotSign);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    assert!(room.is_complete(0));
+    (room.now, room.rng) = (created, seed());
+    assert_eq!(refused(&mut room, 0, again), CommandError::CannotSign, "nor once the first has ended");
+}
+
+#[test]
+fn what_is_joined_or_ended_is_not_resumed() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    let announcement = room.nodes[0].announcement(&session).unwrap();
+    let resume = Command::ResumeSession { announcement };
+    assert_eq!(refused(&mut room, 0, resume.clone()), CommandError::AlreadyJoined(session));
+    room.execute(0, Command::AbortSession { session, reason: Note::new("") });
+    assert_eq!(refused(&mut room, 0, resume), CommandError::Ended(session));
+}
+
+#[test]
+fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
+    let size = |max_frame_size: usize| {
+        let config = Config::default().with_max_items(2).with_max_frame_size(max_frame_size);
+        let mut room = Room::new(2, &config);
+        let session = room.create(0, room.proposal(2).with_memo(vec![0; 1024]));
+        let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+        room.try_execute(0, announce).map(|()| room.nodes[0].announcement(&session).unwrap().len())
+    };
+    // Two signatures of 64 bytes; four bitmaps of two bytes, and 512 around them.
+    let least = size(1 << 20).unwrap() + 2 * 64 + 4 * 2 + 512;
+    assert!(size(least).is_ok());
+    assert_eq!(size(least - 1), Err(CommandError::TooLarge { size: least, max: least - 1 }));
 }

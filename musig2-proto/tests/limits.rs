@@ -5,11 +5,14 @@ mod common;
 use common::{Room, source};
 use core::time::Duration;
 use musig2_proto::wire::VERSION;
+use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::hello::{Hello, HelloContent};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Event, Input, ManifestError, Offence, Output, SessionId,
-    Severity, Timestamp,
+    Audience, Boot, Command, CommandError, Config, Contact, Event, Input, ManifestError, Offence, Output,
+    SessionId, Severity, Signature, SignerIndex, Timestamp,
 };
 
 #[test]
@@ -178,4 +181,121 @@ fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
     let reported =
         (1..200).filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)])).count();
     assert_eq!(reported, 199 - 8);
+}
+
+fn statements(session: SessionId, statements: Vec<Statement>) -> Input {
+    let statements = List::new(statements).unwrap();
+    let request = Request::Nothing;
+    let frame = Frame { session, request, have: None, announcement: None, statements, signatures: None };
+    let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+    Input::Frame { from: source(1), bytes }
+}
+
+fn unsigned(number: u64) -> Statement {
+    let mut boot = [0; 16];
+    boot[..8].copy_from_slice(&number.to_le_bytes());
+    let abort = Abort { boot: Boot::new(boot), reason: AbortReason::Convicted, proof: None };
+    let (author, signature) = (SignerIndex::new(0), Signature::new([0; 64]));
+    Statement { author, body: Body::Abort(abort), signature }
+}
+
+#[test]
+fn a_source_has_so_many_signatures_checked_and_no_more() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    for number in 0..1010 {
+        room.handle(0, statements(session, vec![unsigned(number)]));
+    }
+    let of = |room: &Room, offence| room.reports[0].iter().filter(|report| report.offence == offence).count();
+    assert_eq!((of(&room, Offence::BadSignature), of(&room, Offence::TooMany)), (1000, 10));
+    // Two hundred more in a second: one frame's worth, which is given up at the first too many.
+    room.now = room.now.saturating_add(Duration::from_secs(1));
+    room.handle(0, statements(session, (2000..2300).map(unsigned).collect()));
+    assert_eq!(room.reports[0].len(), 1011);
+    room.handle(0, statements(session, vec![unsigned(3000)]));
+    assert_eq!(of(&room, Offence::TooMany), 11);
+}
+
+#[test]
+fn a_relay_has_so_many_publications_checked_and_no_more() {
+    let mut room = Room::new(2, &Config::default());
+    let (signer, time) = (room.keys[1], room.now);
+    let contact = Contact::new(vec![1]).unwrap();
+    let content = HelloContent { signer, contact, time };
+    let hello = Hello { content, signature: Signature::new([0; 64]) };
+    let publication = Publication::Hello { fresh: [0; 8], hello };
+    let bytes = [&[VERSION][..], &postcard::to_allocvec(&publication).unwrap()].concat();
+    for _ in 0..1010 {
+        room.handle(0, Input::Announcement { from: source(1), bytes: bytes.clone() });
+    }
+    let of = |offence| room.reports[0].iter().filter(|report| report.offence == offence).count();
+    assert_eq!((of(Offence::BadSignature), of(Offence::Busy)), (1000, 10));
+}
+
+#[test]
+fn false_signatures_finish_nothing() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.create(0, room.proposal(2));
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    for count in 0..4 {
+        let signatures = Some(List::new(vec![Signature::new([7; 64]); count]).unwrap());
+        let (request, statements) = (Request::Nothing, List::empty());
+        let frame = Frame { session, request, have: None, announcement: None, statements, signatures };
+        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+        room.handle(0, Input::Frame { from: source(1), bytes });
+    }
+    assert!(room.ends(0).is_empty());
+    assert!(room.reports[0].iter().all(|report| report.offence == Offence::FalseSignatures));
+    assert_eq!(room.reports[0].len(), 4);
+}
+
+#[test]
+fn frames_that_come_before_the_announcement_are_not_lost() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    // What node 0 publishes reaches node 2 late; what node 1 sends it, in time.
+    room.lost = Box::new(|from, to| (from, to) == (0, 2));
+    room.propose();
+    room.settle();
+    let announcement = room.publications[0].clone();
+    let session = room.nodes[1].sessions().next().unwrap().id;
+    room.lost = Box::new(|from, to| from == 0 || (from, to) == (2, 1) || to == 0);
+    let signer = room.keys[2];
+    room.execute(1, Command::AddContact { signer, contact: common::contact(2) });
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    let asked = room.frames.iter().filter(|(from, ..)| *from == 2);
+    let requests: Vec<_> = asked
+        .map(|(_, to, bytes)| (*to, postcard::from_bytes::<Frame>(&bytes[1..]).unwrap().request))
+        .collect();
+    assert_eq!(requests, [(1, Request::Announcement)]);
+    room.handle(2, Input::Announcement { from: source(0), bytes: announcement });
+    let view = room.nodes[2].session(&session).unwrap();
+    assert_eq!(view.joined, [view.manifest.index_of(&room.keys[1]).unwrap()]);
+}
+
+#[test]
+fn a_frame_that_asks_for_an_unknown_session_is_refused_and_one_of_a_declined_session_is_nothing() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let ask = |session, announcement| {
+        let (request, statements) = (Request::Announcement, List::empty());
+        let frame = Frame { session, request, have: None, announcement, statements, signatures: None };
+        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+        Input::Frame { from: source(1), bytes }
+    };
+    room.handle(0, ask(SessionId::new([7; 32]), None));
+    assert_eq!(
+        room.reports[0].iter().map(|report| &report.offence).collect::<Vec<_>>(),
+        [&Offence::UnknownSession]
+    );
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::DeclineSession { session });
+    let kept = room.nodes[0].announcement(&session).unwrap();
+    let announcement = Some(postcard::from_bytes(&kept[1..]).unwrap());
+    room.handle(1, ask(session, announcement));
+    assert!(room.reports[1].is_empty() && room.nodes[1].sessions().count() == 0);
 }

@@ -87,3 +87,50 @@ fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
         assert!(room.is_complete(node));
     }
 }
+
+/// When one node that is back publishes its hellos, in whole seconds from its start.
+fn hellos(room: &mut Room, duration: Duration) -> Vec<u64> {
+    let (start, mut said) = (room.now, Vec::new());
+    while room.now.saturating_since(start) <= duration {
+        said.resize(room.publications.len(), room.now.saturating_since(start).as_secs());
+        room.pass(Duration::from_secs(1));
+    }
+    said
+}
+
+#[test]
+fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_open() {
+    let mut room = Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
+    room.execute(0, Command::SayHello);
+    assert_eq!(hellos(&mut room, Duration::from_secs(200)), [0, 1, 3, 7, 15, 31, 61]);
+    assert_eq!(room.nodes[0].next_deadline(), None);
+}
+
+#[test]
+fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
+    let mut room = Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
+    room.execute(0, Command::SayHello);
+    room.pass(Duration::from_secs(20));
+    room.handle(0, musig2_proto::Input::Tick);
+    let before = room.publications.len();
+    room.now = room.now.saturating_sub(Duration::from_secs(3600));
+    room.handle(0, musig2_proto::Input::Tick);
+    let said = hellos(&mut room, Duration::from_secs(200));
+    assert_eq!(said[before..], [11, 41]);
+}
+
+#[test]
+fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
+    for (apart, is_taken) in [(30_000, true), (30_001, false)] {
+        for early in [true, false] {
+            let mut room = Room::new(2, &Config::default());
+            room.execute(0, Command::SayHello);
+            let (apart, from) = (Duration::from_millis(apart), common::source(0));
+            let now = if early { room.now.saturating_sub(apart) } else { room.now.saturating_add(apart) };
+            let bytes = room.publications[0].clone();
+            let input = musig2_proto::Input::Announcement { from, bytes };
+            let outputs = room.nodes[1].handle(now, &mut room.rng, input);
+            assert_eq!(outputs.is_empty(), is_taken, "{outputs:?}");
+        }
+    }
+}

@@ -193,7 +193,8 @@ fn statements<C: Crypto>() {
     let key = keypair::<C>(1);
     let [public, other] = public_keys::<C>();
     let signature = C::sign_statement(&key, &[7; 64], &[1; 32]).unwrap();
-    let verify = |key: &PublicKey, message: &[u8], signature: &Signature| C::verify(&key.x_only(), message, signature);
+    let verify =
+        |key: &PublicKey, message: &[u8], signature: &Signature| C::verify(&key.x_only(), message, signature);
     assert!(verify(&public, &[7; 64], &signature));
     assert!(!verify(&public, &[8; 64], &signature) && !verify(&other, &[7; 64], &signature));
     assert!(!verify(&public, &[7; 64], &Signature::new([0; 64])));

@@ -103,3 +103,48 @@ impl Announcement {
 fn message(content: &AnnouncementContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::PublicKey;
+    use crate::manifest::Salt;
+    use crate::time::Timestamp;
+    use crate::wire::bounded::Bytes;
+
+    /// Of three signers, with contacts for these.
+    fn announcement(contacts: &[u16]) -> Announcement {
+        let manifest = Manifest {
+            signers: List::new([1, 2, 3].map(|byte| PublicKey::new([byte; 33])).to_vec()).unwrap(),
+            coordinator: SignerIndex::new(0),
+            identities: List::empty(),
+            items: List::empty(),
+            extractor: None,
+            created_at: Timestamp::default(),
+            expires_at: Timestamp::default(),
+            salt: Salt::new([0; 32]),
+            memo: Bytes::default(),
+        };
+        let known = contacts.iter().map(|&signer| KnownContact {
+            signer: SignerIndex::new(signer),
+            contact: Contact::new(vec![signer as u8]).unwrap(),
+        });
+        let contacts = List::new(known.collect()).unwrap();
+        let content = AnnouncementContent { manifest, private: false, contacts };
+        Announcement { content, signature: Signature::new([0; 64]) }
+    }
+
+    #[test]
+    fn contacts_are_of_signers_ascending_and_one_each() {
+        assert!(announcement(&[]).fits() && announcement(&[0, 2]).fits());
+        assert!(!announcement(&[2, 0]).fits() && !announcement(&[1, 1]).fits());
+        assert!(!announcement(&[0, 3]).fits());
+    }
+
+    #[test]
+    fn a_signers_contact_is_found_where_there_is_one() {
+        let announcement = announcement(&[0, 2]);
+        let contact = |signer| announcement.contact(SignerIndex::new(signer)).map(Contact::as_bytes);
+        assert_eq!([0, 1, 2].map(contact), [Some(&[0][..]), None, Some(&[2][..])]);
+    }
+}

@@ -51,3 +51,29 @@ impl fmt::Debug for Bitmap {
         f.debug_set().entries(self.iter().map(SignerIndex::get)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bitmap(count: usize, members: &[u16]) -> Bitmap {
+        Bitmap::new(count, members.iter().map(|&member| SignerIndex::new(member)))
+    }
+
+    #[test]
+    fn a_set_holds_its_members_and_nobody_else() {
+        let set = bitmap(20, &[0, 1, 9, 19]);
+        assert_eq!(set.iter().map(SignerIndex::get).collect::<Vec<_>>(), [0, 1, 9, 19]);
+        assert!(
+            (0..100).all(|signer| set.contains(SignerIndex::new(signer)) == [0, 1, 9, 19].contains(&signer))
+        );
+    }
+
+    #[test]
+    fn a_set_fits_the_number_of_signers_that_it_was_made_for() {
+        assert!(bitmap(10, &[0, 9]).fits(10));
+        assert!(!bitmap(10, &[0, 9]).fits(9), "a bit for signer 9 of 9");
+        assert!(!bitmap(10, &[]).fits(8) && !bitmap(10, &[]).fits(17), "another size");
+        assert!(bitmap(16, &[8]).fits(9));
+    }
+}

@@ -134,3 +134,30 @@ mod arbitrary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What encodes a length and so many bytes.
+    fn encoded(length: u8) -> Vec<u8> {
+        [vec![length], vec![7; usize::from(length)]].concat()
+    }
+
+    #[test]
+    fn as_many_as_are_allowed_are_taken_and_one_more_is_not() {
+        assert!(List::<u8, 4>::new(vec![7; 4]).is_ok_and(|list| list.into_vec() == [7; 4]));
+        assert_eq!(List::<u8, 4>::new(vec![7; 5]), Err(vec![7; 5]));
+        assert!(Bytes::<4>::new(vec![7; 4]).is_ok_and(|bytes| bytes.as_slice() == [7; 4]));
+        assert_eq!(Bytes::<4>::new(vec![7; 5]), Err(vec![7; 5]));
+        for length in 0..10 {
+            let list = postcard::from_bytes::<List<u8, 4>>(&encoded(length));
+            assert_eq!(list.map(|list| list.len()).ok(), (length <= 4).then_some(usize::from(length)));
+            let bytes = postcard::from_bytes::<Bytes<4>>(&encoded(length));
+            assert_eq!(
+                bytes.map(|bytes| bytes.as_slice().len()).ok(),
+                (length <= 4).then_some(usize::from(length))
+            );
+        }
+    }
+}

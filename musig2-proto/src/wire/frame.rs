@@ -88,3 +88,36 @@ impl Have {
         self.boot != other.boot || self.sequence > other.sequence
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn have(signer: u16, maps: [&[u16]; 4]) -> Have {
+        let [joins, nonces, partials, reach] =
+            maps.map(|map| Bitmap::new(8, map.iter().map(|&signer| SignerIndex::new(signer))));
+        let (boot, attempt, digest) = (Boot::new([1; 16]), AttemptId::FIRST, BoardDigest::new([0; 32]));
+        let signer = SignerIndex::new(signer);
+        Have { signer, boot, sequence: 5, attempt, joins, nonces, partials, reach, ended: false, digest }
+    }
+
+    #[test]
+    fn a_summary_is_of_signers_that_there_are() {
+        let all: &[u16] = &[0, 1, 2];
+        assert!(have(2, [all; 4]).fits(3));
+        assert!(!have(3, [all; 4]).fits(3));
+        for place in 0..4 {
+            let mut maps = [all; 4];
+            maps[place] = &[3];
+            assert!(!have(0, maps).fits(3), "bitmap {place}");
+        }
+    }
+
+    #[test]
+    fn a_summary_is_replaced_by_another_life_or_a_later_frame() {
+        let known = have(0, [&[]; 4]);
+        let with = |boot, sequence| Have { boot: Boot::new([boot; 16]), sequence, ..known.clone() };
+        assert!(with(1, 6).is_newer_than(&known) && with(2, 1).is_newer_than(&known));
+        assert!(!with(1, 5).is_newer_than(&known) && !with(1, 4).is_newer_than(&known));
+    }
+}

@@ -68,3 +68,37 @@ impl Hello {
 fn message(content: &HelloContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::DefaultCrypto;
+    use crate::secret::SecretKey;
+
+    fn hello(contact: &[u8], time: u64) -> Hello {
+        let keypair = DefaultCrypto::keypair(&SecretKey::new([1; 32])).unwrap();
+        let contact = Contact::new(contact.to_vec()).unwrap();
+        Hello::sign::<DefaultCrypto>(contact, Timestamp::from_millis(time), &keypair, &[0; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_hello_is_signed_whole() {
+        let good = hello(b"here", 5);
+        assert!(good.verify::<DefaultCrypto>());
+        let signature = good.signature;
+        for other in [hello(b"there", 5), hello(b"here", 6)] {
+            assert!(!Hello { signature, ..other }.verify::<DefaultCrypto>());
+        }
+    }
+
+    #[test]
+    fn of_one_signers_hellos_those_a_second_apart_are_answered() {
+        let is_after = |time, last| {
+            hello(b"here", time).content.is_after(Option::map(last, Timestamp::from_millis).as_ref())
+        };
+        assert!(is_after(5_000, None));
+        assert!(is_after(5_000, Some(4_000)) && is_after(9_000, Some(4_000)));
+        assert!(!is_after(5_000, Some(4_001)) && !is_after(5_000, Some(6_000)));
+        assert!(!hello(b"", 5_000).content.is_after(None), "where to?");
+    }
+}

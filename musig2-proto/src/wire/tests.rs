@@ -310,6 +310,8 @@ fn another_version_is_told_from_garbage() {
     assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(Offence::Version(2)));
     assert_eq!(decode_message::<Frame>(&[], 1 << 20), Err(Offence::Malformed));
     assert_eq!(decode_message::<Frame>(&bytes, 10), Err(Offence::TooLarge { size: bytes.len(), max: 10 }));
+    bytes[0] = 1;
+    assert!(decode_message::<Frame>(&bytes, bytes.len()).is_ok());
 }
 
 #[test]
@@ -332,6 +334,12 @@ fn a_length_without_its_content_is_refused() {
         let bytes = [&[1][..], &[0x77; 32], &[0, 0, 0], length].concat();
         assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(Offence::Malformed));
     }
+}
+
+#[test]
+fn words_of_strangers_are_escaped() {
+    assert_eq!(Note::new("a\n\u{1b}[2Jb").to_string(), "a\\n\\u{1b}[2Jb");
+    assert_eq!(format!("{:?}", Note::new("a\n")), "\"a\\n\"");
 }
 
 proptest! {

@@ -1,0 +1,253 @@
+//! Who sends what when: each statement once, what is missing asked for, and less and less often.
+
+mod common;
+
+use common::{Room, contact, source};
+use core::time::Duration;
+use musig2_proto::wire::announcement::Publication;
+use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::statement::Body;
+use musig2_proto::{Audience, Command, Config, Event, Input, SessionId, Stepping, Topology};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn frame(bytes: &[u8]) -> Frame {
+    postcard::from_bytes(&bytes[1..]).unwrap()
+}
+
+/// A room in which everyone knows where the others are.
+fn acquainted(count: usize, config: &Config) -> Room {
+    let mut room = Room::new(count, config);
+    let keys = room.keys.clone();
+    for node in 0..count {
+        for (other, &signer) in keys.iter().enumerate().filter(|(other, _)| *other != node) {
+            room.execute(node, Command::AddContact { signer, contact: contact(other) });
+        }
+    }
+    room
+}
+
+#[test]
+fn in_a_mesh_each_signer_sends_each_other_two_frames() {
+    let mut room = acquainted(4, &Config::default());
+    room.propose();
+    room.pass(seconds(60));
+    assert!((0..4).all(|node| room.is_complete(node)));
+    assert_eq!((room.frames.len(), room.publications.len()), (2 * 4 * 3, 1));
+    for node in 0..4 {
+        let to = |other| room.frames.iter().filter(|(from, to, _)| (*from, *to) == (node, other)).count();
+        assert!((0..4).all(|other| to(other) == if other == node { 0 } else { 2 }));
+    }
+}
+
+#[test]
+fn through_a_hub_each_signer_sends_two_frames_and_gets_two() {
+    let mut room = Room::new(4, &Config::default().with_topology(Topology::Hub));
+    room.propose();
+    room.pass(seconds(60));
+    assert!((0..4).all(|node| room.is_complete(node)));
+    assert!(room.frames.iter().all(|(from, to, _)| *from == 0 || *to == 0));
+    assert_eq!((room.frames.len(), room.publications.len()), (4 * 3, 1));
+}
+
+#[test]
+fn a_hub_holds_back_its_own_word_for_half_a_second_at_most() {
+    let mut room = Room::new(3, &Config::default().with_topology(Topology::Hub));
+    room.lost = Box::new(|from, _| from == 2);
+    room.propose();
+    room.settle();
+    let nonces_of_hub = |room: &Room| {
+        room.frames.iter().any(|(from, to, bytes)| {
+            let stated = frame(bytes).statements;
+            (*from, *to) == (0, 1) && stated.iter().any(|one| matches!(one.body, Body::Nonces(_)))
+        })
+    };
+    room.pass(Duration::from_millis(499));
+    assert!(!nonces_of_hub(&room));
+    room.pass(Duration::from_millis(1));
+    assert!(nonces_of_hub(&room));
+}
+
+/// A room of two in which node 0 has sent its nonces, and waits for those of node 1; from now on everything is lost.
+fn waiting_for_nonces() -> (Room, SessionId) {
+    let mut room = acquainted(2, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    room.execute(0, Command::ShareNonces { session });
+    room.settle();
+    room.lost = Box::new(|_, _| true);
+    (room, session)
+}
+
+/// When node 0 sent a frame, in milliseconds from now on.
+fn sent_in(room: &mut Room, duration: Duration) -> Vec<u64> {
+    let (start, mut sent) = (room.now, Vec::new());
+    let from_0 = |room: &Room| room.frames.iter().filter(|(from, ..)| *from == 0).count();
+    while room.now.saturating_since(start) < duration {
+        let before = from_0(room);
+        room.pass(Duration::from_millis(10));
+        sent.extend((before..from_0(room)).map(|_| room.now.as_millis() - start.as_millis()));
+    }
+    sent
+}
+
+#[test]
+fn who_waits_asks_after_a_second_and_then_less_and_less_often() {
+    let (mut room, _) = waiting_for_nonces();
+    let sent = sent_in(&mut room, seconds(40));
+    let pauses: Vec<_> = [0].iter().chain(&sent).zip(&sent).map(|(one, next)| next - one).collect();
+    let expected = [1000, 2000, 4000, 8000, 8000];
+    for (pause, least) in pauses.iter().zip(expected) {
+        // A quarter more at random, and the ten milliseconds that this test looks at once.
+        assert!((least..=least + least / 4 + 10).contains(pause), "{pauses:?}");
+    }
+    assert!(
+        pauses.len() >= expected.len()
+            && pauses.iter().zip(expected).any(|(pause, least)| *pause > least + 10)
+    );
+}
+
+#[test]
+fn every_third_question_in_vain_brings_everything_and_a_hello() {
+    let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    for node in [0, 1] {
+        room.execute(node, Command::ShareNonces { session });
+    }
+    // Both wait for node 2, and ask each other, too: node 1 says that it holds what node 0 stated.
+    room.pass(seconds(2));
+    room.lost = Box::new(|_, _| true);
+    let (before, said) = (room.frames.len(), room.publications.len());
+    room.pass(seconds(50));
+    let polls = room.frames[before..].iter().filter(|(from, to, _)| (*from, *to) == (0, 1));
+    let brought: Vec<_> = polls
+        .map(|(.., bytes)| {
+            let poll = frame(bytes);
+            assert_eq!(poll.request, Request::Statements);
+            !poll.statements.is_empty()
+        })
+        .collect();
+    assert!(brought.len() >= 6);
+    for three in brought.windows(3) {
+        assert_eq!(three.iter().filter(|brings| **brings).count(), 1, "{brought:?}");
+    }
+    let hellos = room.publications[said..].iter().filter(|bytes| {
+        let publication = postcard::from_bytes(&bytes[1..]).unwrap();
+        matches!(publication, Publication::Hello { hello, .. } if hello.content.signer == room.keys[0])
+    });
+    assert_eq!(hellos.count(), brought.iter().filter(|brings| **brings).count());
+}
+
+#[test]
+fn while_joins_are_missing_pauses_grow_to_half_a_minute() {
+    let mut room = acquainted(2, &Config::default());
+    room.join = false;
+    room.propose();
+    room.settle();
+    room.lost = Box::new(|_, _| true);
+    let sent = sent_in(&mut room, seconds(140));
+    let longest = sent.iter().zip(&sent[1..]).map(|(one, next)| next - one).max().unwrap();
+    assert!((30_000..=37_510).contains(&longest), "{sent:?}");
+}
+
+#[test]
+fn who_is_back_is_asked_at_once_and_not_more_often_than_would_be_fair() {
+    let (mut room, _) = waiting_for_nonces();
+    room.pass(seconds(10));
+    let before = room.frames.len();
+    room.handle(0, Input::PeerConnected(source(7)));
+    assert_eq!(room.frames.len(), before, "nobody here speaks from there");
+    for _ in 0..10 {
+        room.handle(0, Input::PeerConnected(source(1)));
+    }
+    assert_eq!(room.frames.len(), before + 1);
+    room.pass(Duration::from_millis(200));
+    room.handle(0, Input::PeerConnected(source(1)));
+    assert_eq!(room.frames.len(), before + 1);
+}
+
+#[test]
+fn others_announce_only_while_the_coordinator_is_not_heard() {
+    let mut room = Room::new(3, &Config::default());
+    // Node 2 hears nothing, so the session stays open.
+    room.lost = Box::new(|_, to| to == 2);
+    room.propose();
+    // The coordinator announces at once, after one second and after two more; node 1 would after five.
+    room.pass(Duration::from_millis(6_900));
+    let announcements = |room: &Room| room.publications.iter().filter(|bytes| bytes[1] == 0).count();
+    assert_eq!(announcements(&room), 3);
+    // It is heard no more.
+    room.lost = Box::new(|from, to| to == 2 || from == 0);
+    room.pass(seconds(7));
+    let by_both = announcements(&room) - 3;
+    assert!(by_both >= 2, "{by_both}");
+}
+
+#[test]
+fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
+    let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    // Node 1 does not know where node 2 is, and says so; node 0 does.
+    room.execute(1, Command::JoinSession { session });
+    let signer = room.keys[2];
+    room.execute(0, Command::AddContact { signer, contact: contact(2) });
+    room.settle();
+    let view = room.nodes[0].session(&session).unwrap();
+    let author = view.manifest.index_of(&room.keys[1]).unwrap();
+    let relayed = |room: &Room| {
+        let to_2 = room.frames.iter().filter(|(from, to, _)| (*from, *to) == (0, 2));
+        to_2.filter(|(.., bytes)| frame(bytes).statements.iter().any(|one| one.author == author)).count()
+    };
+    room.pass(Duration::from_millis(499));
+    assert_eq!(relayed(&room), 0);
+    room.pass(Duration::from_millis(1));
+    assert_eq!(relayed(&room), 1);
+    room.lost = Box::new(|_, to| to == 0);
+    room.pass(seconds(30));
+    assert_eq!(relayed(&room), 1);
+}
+
+#[test]
+fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
+    let mut room = acquainted(2, &Config::default());
+    // Gossip does not come.
+    let session = room.create(0, room.proposal(1));
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::KnownContacts });
+    room.pass(seconds(5));
+    assert!(room.is_complete(0) && room.is_complete(1));
+    let introduced = room.frames.iter().filter(|(.., bytes)| frame(bytes).announcement.is_some());
+    assert_eq!(introduced.count(), 1);
+    assert!(room.publications.is_empty());
+}
+
+#[test]
+fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
+    let mut room = acquainted(2, &Config::default());
+    let session = room.propose();
+    room.pass(seconds(5));
+    let ask = |request| {
+        let statements = musig2_proto::wire::bounded::List::empty();
+        let frame = Frame { session, request, have: None, announcement: None, statements, signatures: None };
+        let bytes = [&[1][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+        Input::Frame { from: source(9), bytes }
+    };
+    for (request, introduced) in
+        [(Request::Nothing, None), (Request::Statements, Some(false)), (Request::Announcement, Some(true))]
+    {
+        let before = room.frames.len();
+        room.handle(0, ask(request));
+        let answers: Vec<_> = room.frames[before..].iter().map(|(.., bytes)| frame(bytes)).collect();
+        let answered = answers.iter().map(|answer| {
+            assert!(answer.signatures.is_some() && answer.statements.is_empty());
+            answer.announcement.is_some()
+        });
+        assert_eq!(answered.collect::<Vec<_>>(), introduced.into_iter().collect::<Vec<_>>());
+    }
+    assert!(room.nodes[0].announcement(&session).is_some());
+    assert!(matches!(room.ends(0)[..], [Event::SessionComplete { .. }]));
+}
