@@ -1,9 +1,10 @@
 //! A signer that holds a real key and states what it is told to.
 
 use super::moves::{Attempt, Numbers, What};
-use super::pen::{Pen, attempt, gather, list, restarted, statement_hash};
+use super::pen::{Pen, gather, list, restarted};
 use super::seat::Seat;
 use crate::oracle::Engine;
+use crate::protocol::{attempt, statement_hash};
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
 use musig2_proto::wire::evidence::{Proof, Signed};

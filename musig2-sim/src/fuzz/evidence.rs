@@ -1,7 +1,8 @@
 //! A forger of evidence.
 
 use super::loot::Loot;
-use super::pen::{Gathered, list};
+use super::pen::list;
+use crate::adversary::Round;
 use arbitrary::{Result, Unstructured};
 use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Nonces, Partials};
@@ -67,7 +68,7 @@ fn proof(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Proof> {
         1 => Proof::EquivocatingPartials { first: partials(loot, from)?, second: partials(loot, from)? },
         2 => Proof::InvalidNonce { nonces: nonces(loot, from)? },
         3 => {
-            let Gathered { nonce_root, aggregates, .. } = pick(&loot.rounds, from.arbitrary()?).clone();
+            let Round { nonce_root, aggregates, .. } = pick(&loot.rounds, from.arbitrary()?).clone();
             let aggregates =
                 aggregates.iter().map(|one| Ok(AggregateNonce::new(spoil(one.to_bytes(), from)?)));
             Proof::InvalidPartialSignature {

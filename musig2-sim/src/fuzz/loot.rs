@@ -1,10 +1,12 @@
 //! What a forger of evidence may have: everything that honest signers stated, and true evidence against one that is not.
 
-use super::pen::{self, Gathered, Pen, gather, list, restarted};
+use super::pen::{Pen, gather, list, restarted};
 use super::room::Room;
 use super::seat::{BEGINNING, Seat};
 use super::seeds::SCRIPTS;
 use super::three_nodes::run;
+use crate::adversary::Round;
+use crate::protocol::attempt;
 use musig2_proto::wire::decode_message;
 use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::frame::Frame;
@@ -13,7 +15,6 @@ use musig2_proto::{
     AttemptId, Boot, Command, Config, Event, Libsecp256k1, MAX_JOINS, Manifest, Message, Output,
     PartialSignature, Proposal, PublicKey, PublicNonce, SessionView, SignerIndex,
 };
-use std::collections::BTreeMap;
 
 /// The seat whose key breaks the protocol. Those below are honest.
 const GUILTY: u8 = 3;
@@ -26,8 +27,8 @@ pub(super) struct Loot {
     pub(super) joins: Vec<Signed<Join>>,
     pub(super) nonces: Vec<Signed<Nonces>>,
     pub(super) partials: Vec<Signed<Partials>>,
-    pub(super) rounds: Vec<Gathered>,
-    pub(super) restarted: Vec<BTreeMap<SignerIndex, Vec<Boot>>>,
+    pub(super) rounds: Vec<Round>,
+    pub(super) restarted: Vec<Vec<(SignerIndex, Vec<Boot>)>>,
     /// True evidence, one of each kind.
     pub(super) evidence: Vec<Evidence>,
 }
@@ -95,7 +96,8 @@ fn true_evidence() -> Vec<Evidence> {
     let proposal = Proposal::new([accuser.key, seat(GUILTY).key]).with_message(Message::new([1; 32]));
     let outputs = accuser.order(BEGINNING, Command::CreateSession(proposal));
     let [Output::Event(Event::SessionCreated { session }), ..] = &outputs[..] else { panic!("{outputs:?}") };
-    let manifest = Manifest::clone(&accuser.node.session(session).unwrap_or_else(|| panic!("made")).manifest);
+    let view = accuser.node.session(session).unwrap_or_else(|| panic!("made"));
+    let manifest = Manifest::clone(&view.manifest);
     let guilty = manifest.index_of(&seat(GUILTY).key).unwrap_or_else(|| panic!("a signer"));
     let mut pen = Pen::<Libsecp256k1>::new(GUILTY);
     let mut state = |body: Body| pen.state(session, guilty, body);
@@ -110,15 +112,14 @@ fn true_evidence() -> Vec<Evidence> {
     let honest = nonces(boots[0], AttemptId::FIRST, points);
     let other = nonces(boots[0], AttemptId::FIRST, [points[1], points[0]]);
     let invalid = nonces(boots[0], AttemptId::FIRST, [[0; 33]; 2]);
-    let lives = BTreeMap::from([(guilty, boots.to_vec())]);
-    let attempt = pen::attempt(session, &lives);
+    let attempt = attempt(session, &[(guilty, boots.to_vec())]);
     let instances = boots.map(|boot| nonces(boot, attempt, points));
 
     let aggregate = [points.concat().try_into().unwrap_or([0; 66])].map(musig2_proto::AggregateNonce::new);
-    let gathered = Gathered::new(session, &AttemptId::FIRST, [7; 32], aggregate.to_vec());
+    let round = Round::of(&view, AttemptId::FIRST, [7; 32], aggregate.to_vec());
     let mut partials = |byte: u8| {
         let partials = list([PartialSignature::new([byte; 32])]);
-        let (boot, attempt, transcript) = (boots[0], AttemptId::FIRST, gathered.transcript);
+        let (boot, attempt, transcript) = (boots[0], AttemptId::FIRST, round.transcript);
         signed::<Partials>(&state(Body::Partials(Partials { boot, attempt, transcript, partials })))
     };
     let [bad, worse] = [1, 2].map(&mut partials);
@@ -134,8 +135,8 @@ fn true_evidence() -> Vec<Evidence> {
         Proof::InvalidPartialSignature {
             nonces: honest,
             partials: bad,
-            nonce_root: gathered.nonce_root,
-            aggregates: list(gathered.aggregates),
+            nonce_root: round.nonce_root,
+            aggregates: list(round.aggregates),
             item: 0,
         },
         Proof::ConcurrentInstances {

@@ -19,7 +19,7 @@
 //! | `seat.rs` | a node, every call of which is checked |
 //! | `room/` | three of them, with what is between them |
 //! | `crowd/`, `deceiver.rs`, `moves.rs` | one of them, and two signers that hold real keys |
-//! | `pen.rs` | the hashes of `PROTOCOL.md`, for whoever signs what the core would not |
+//! | `pen.rs` | a key that signs what the core would not |
 //! | `loot.rs` | what a forger of evidence has |
 //! | `seeds.rs` | what fuzzing begins with |
 

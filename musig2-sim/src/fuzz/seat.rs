@@ -1,7 +1,8 @@
 //! A node in a fuzzer's hands, every call of which is checked.
 
-use super::pen::{Slot, statement_hash};
+use super::pen::Slot;
 use crate::oracle::{Engine, Judge};
+use crate::protocol::statement_hash;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::decode_message;
 use musig2_proto::wire::frame::Frame;
