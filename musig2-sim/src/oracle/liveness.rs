@@ -40,17 +40,15 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
         let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
         ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
     };
-    for &node in plan.signers.iter().filter(|&&node| !completed(node)) {
-        let state = match world.application(node).terminal(&id) {
-            Some((_, event)) => Progress::Ended(event.clone()),
-            None => match world.view(node, session) {
-                Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },
-                None => Progress::Unknown,
-            },
-        };
-        return Err(Violation::NotComplete { session, node, state });
-    }
-    Ok(())
+    let Some(&node) = plan.signers.iter().find(|&&node| !completed(node)) else { return Ok(()) };
+    let state = match world.application(node).terminal(&id) {
+        Some((_, event)) => Progress::Ended(event.clone()),
+        None => match world.view(node, session) {
+            Some(view) => Progress::Open { phase: view.phase, awaiting: view.awaiting },
+            None => Progress::Unknown,
+        },
+    };
+    Err(Violation::NotComplete { session, node, state })
 }
 
 /// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed, or an
