@@ -59,15 +59,13 @@ impl Failure {
         let text = match self {
             Self::Plan(_) => return "Plan".into(),
             Self::Panic(_) => return "Panic".into(),
+            // Which fault of a nonce tells more.
+            Self::Safety(Violation::Nonce { fault, .. }) => format!("{fault:?}"),
             Self::Safety(violation) | Self::Liveness(violation) => format!("{violation:?}"),
             Self::Unrest(error) => format!("{error:?}"),
         };
-        // A derived `Debug` text begins with the variant; of a fault within a variant, the fault tells more.
-        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        match words.next() {
-            Some("Nonce") => words.next().unwrap_or("Nonce").into(),
-            first => first.unwrap_or_default().into(),
-        }
+        // A derived `Debug` text begins with the variant.
+        text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().into()
     }
 }
 
