@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::wire::bounded::List;
 use crate::wire::evidence::{MAX_JOINS, Proof, Restarted, Signed};
 use crate::wire::frame::BoardDigest;
-use crate::wire::statement::{Body, Join, Nonces, Partials, Statement, StatementHash};
+use crate::wire::statement::{Abort, Body, Join, Nonces, Partials, Statement, StatementHash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -88,7 +88,11 @@ impl Board {
                 let joins = self.column(statement.author).map_or(MAX_JOINS, |column| column.joins.len());
                 self.standing(statement).is_none() && joins < MAX_JOINS
             }
-            Body::Abort(_) => self.standing(statement).is_none(),
+            // One that waits for its life's join must not keep out one that counts.
+            Body::Abort(abort) => self.standing(statement).is_none_or(|standing| {
+                let counts = |boot| self.knows(statement.author, boot);
+                counts(&abort.boot) && !counts(&standing.statement.boot())
+            }),
             // A second one is the proof of a fault.
             Body::Nonces(_) | Body::Partials(_) => true,
         }
@@ -112,11 +116,13 @@ impl Board {
 
     /// Puts a verified statement on the board.
     pub(crate) fn file(&mut self, statement: Statement, hash: StatementHash, arrived: Timestamp) -> Filing {
-        if let Some(standing) = self.standing(&statement).filter(|standing| standing.hash != hash) {
-            return Filing::Conflict(Arc::clone(standing));
-        }
         if !self.has_place(&statement) {
             return Filing::Full;
+        }
+        let is_round = matches!(statement.body, Body::Nonces(_) | Body::Partials(_));
+        let standing = self.standing(&statement).filter(|standing| is_round && standing.hash != hash);
+        if let Some(standing) = standing {
+            return Filing::Conflict(Arc::clone(standing));
         }
         let (current, own) = (self.attempt, statement.author == self.me);
         let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
@@ -132,7 +138,10 @@ impl Board {
             Body::Partials(Partials { attempt, boot, .. }) => {
                 file_for_round(&mut column.partials, (*attempt, *boot), filed, own, is_kept)
             }
-            Body::Abort(_) => column.abort.replace(filed).is_none(),
+            Body::Abort(_) => {
+                column.abort = Some(filed);
+                true
+            }
         };
         let restarted = self.twice_joined();
         let restarted = restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
@@ -246,9 +255,24 @@ impl Board {
         }
     }
 
+    /// The proof in somebody's abort. It proves by itself, whoever shows it; one is kept, as no session outlives it.
+    pub(crate) fn shown_proof(&self) -> Option<&Proof> {
+        self.columns.iter().find_map(|column| match &column.abort.as_ref()?.statement.body {
+            Body::Abort(Abort { proof: Some(proof), .. }) => Some(proof.as_ref()),
+            _ => None,
+        })
+    }
+
     /// A signer's abort, where a life that exists made it.
     pub(crate) fn abort(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
         self.column(signer)?.abort.as_ref().filter(|filed| self.knows(signer, &filed.statement.boot()))
+    }
+
+    /// A signer's abort, where it ends the session: by that life's word, or by the proof in it.
+    pub(crate) fn ending(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
+        let proves =
+            |filed: &&Arc<Filed>| matches!(&filed.statement.body, Body::Abort(Abort { proof: Some(_), .. }));
+        self.abort(signer).or_else(|| self.column(signer)?.abort.as_ref().filter(proves))
     }
 
     /// Tells boards with other joins, or other nonces for the current attempt, apart.
@@ -305,7 +329,8 @@ fn file_for_round(
     own: bool,
     is_kept: impl Fn(&Slot) -> bool,
 ) -> bool {
-    let lives = slots.keys().filter(|(attempt, _)| *attempt == slot.0).count();
+    // Those of boots without a join only wait: they must not keep out a life that has joined.
+    let lives = slots.keys().filter(|other| other.0 == slot.0 && is_kept(other)).count();
     if !own && lives >= MAX_LIVES && is_kept(&slot) {
         return false;
     }

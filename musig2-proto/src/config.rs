@@ -29,6 +29,8 @@ pub struct Config {
     pub partial_sig_timeout: Duration,
     /// The longest session this node creates or joins, from creation to expiry.
     pub max_session_duration: Duration,
+    /// The longest that a session goes on without anything new in it, whatever `phase_timeout` says.
+    pub inactivity_timeout: Duration,
     /// How many sessions this node takes part in at once. A finished one does not count.
     pub max_concurrent_sessions: usize,
     /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
@@ -60,6 +62,9 @@ pub struct Config {
     pub max_discovered_sessions: usize,
     /// The same for one author.
     pub max_discovered_per_author: usize,
+    /// How many sessions of one author are discovered each second, and ten times as many at once before that counts. Only sessions that their
+    /// author signed count against it.
+    pub discoveries_per_author: u32,
     /// How many signatures of one source are checked each second.
     pub checks_per_source: u32,
     /// How many of one source are checked at once before that counts, and four for each of `max_signers` in any case.
@@ -124,6 +129,7 @@ impl Default for Config {
             nonce_timeout: minutes(1),
             partial_sig_timeout: minutes(1),
             max_session_duration: minutes(10),
+            inactivity_timeout: minutes(10),
             max_concurrent_sessions: 10,
             enable_auto_cleanup: true,
             cleanup_interval: minutes(5),
@@ -139,6 +145,7 @@ impl Default for Config {
             max_frame_size: 1 << 20,
             max_discovered_sessions: 64,
             max_discovered_per_author: 8,
+            discoveries_per_author: 50,
             checks_per_source: 200,
             source_burst: 1000,
             phase_timeout: PhaseTimeout::End,
@@ -186,6 +193,7 @@ setters! {
     nonce_timeout: Duration => with_nonce_timeout,
     partial_sig_timeout: Duration => with_partial_sig_timeout,
     max_session_duration: Duration => with_max_session_duration,
+    inactivity_timeout: Duration => with_inactivity_timeout,
     max_concurrent_sessions: usize => with_max_concurrent_sessions,
     enable_auto_cleanup: bool => with_auto_cleanup,
     cleanup_interval: Duration => with_cleanup_interval,
@@ -201,6 +209,7 @@ setters! {
     max_frame_size: usize => with_max_frame_size,
     max_discovered_sessions: usize => with_max_discovered_sessions,
     max_discovered_per_author: usize => with_max_discovered_per_author,
+    discoveries_per_author: u32 => with_discoveries_per_author,
     checks_per_source: u32 => with_checks_per_source,
     source_burst: u32 => with_source_burst,
     phase_timeout: PhaseTimeout => with_phase_timeout,
@@ -224,9 +233,13 @@ impl Config {
         self.source_burst.max(u32::try_from(4 * self.max_signers).unwrap_or(u32::MAX))
     }
 
-    /// The smallest `max_frame_size`: room for one statement of `max_items` nonces, or the largest join.
+    /// The smallest `max_frame_size`: room for the largest statement, which is an abort with a proof: of an invalid partial signature two
+    /// nonces and a partial signature for each item, of concurrent instances two nonces an item and every signer's lives, of too many
+    /// restarts ten joins.
     fn least_frame_size(&self) -> usize {
-        self.max_items.saturating_mul(66).saturating_add(self.envelope_size() + 1024)
+        let (items, signers) =
+            (self.max_items.saturating_mul(66 + 66 + 32), self.max_signers.saturating_mul(164));
+        items.saturating_add(signers).saturating_add(self.envelope_size() + 6144)
     }
 
     /// # Errors
@@ -245,7 +258,12 @@ impl Config {
         within("max_items", self.max_items, 1, MAX_ITEMS)?;
         within("max_memo", self.max_memo, 0, MAX_MEMO)?;
         within("max_concurrent_sessions", self.max_concurrent_sessions, 1, usize::MAX)?;
-        within("checks_per_source", self.checks_per_source.try_into().unwrap_or(usize::MAX), 1, usize::MAX)?;
+        for (key, is) in [
+            ("checks_per_source", self.checks_per_source),
+            ("discoveries_per_author", self.discoveries_per_author),
+        ] {
+            within(key, is.try_into().unwrap_or(usize::MAX), 1, usize::MAX)?;
+        }
         within("max_frame_size", self.max_frame_size, self.least_frame_size(), usize::MAX)?;
         if !self.require_valid_public_keys {
             return Err(ConfigError {
@@ -259,6 +277,7 @@ impl Config {
             ("nonce_timeout", self.nonce_timeout),
             ("partial_sig_timeout", self.partial_sig_timeout),
             ("max_session_duration", self.max_session_duration),
+            ("inactivity_timeout", self.inactivity_timeout),
             ("cleanup_interval", self.cleanup_interval),
             ("poll_interval", self.poll_interval),
             ("max_poll_interval", self.max_poll_interval),
@@ -292,11 +311,12 @@ mod tests {
 
     #[test]
     fn a_frame_has_room_for_the_largest_statement_and_four_bitmaps() {
-        // 256 nonces of 66 bytes, four bitmaps of two bytes, 512 around them, 1024 for a join.
-        let config = Config::default().with_max_frame_size(256 * 66 + 4 * 2 + 512 + 1024);
+        // Two nonces of 66 bytes and a partial signature of 32 for each of 256 items, ten boots of 16 bytes and their signer's number for each
+        // of 15 signers, ten joins of up to 614; four bitmaps of two bytes, 512 around them.
+        let config = Config::default().with_max_frame_size(256 * 164 + 15 * 164 + 6144 + 4 * 2 + 512);
         assert!(config.check().is_ok());
         let error = config.with_max_items(257).check().unwrap_err();
-        assert_eq!(error.to_string(), "`max_frame_size` must be at least 18506, and is 18440");
+        assert_eq!(error.to_string(), "`max_frame_size` must be at least 51272, and is 51108");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What every step has at hand: the call it runs in, and what the node knows beside its sessions.
 
+use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::contacts::ContactBook;
 use crate::event::{Event, Offence, Output};
@@ -27,6 +28,8 @@ pub(crate) struct Surroundings {
     /// The same for publications, of which a source is only the last hop: those that concern this node, and those checked for the sake of
     /// passing them on. Neither flood takes anything from the other, or from the frames of an honest neighbour.
     pub(crate) publications: Buckets<(Source, bool)>,
+    /// Sessions that each author may still have this node tell its application of.
+    pub(crate) authors: Buckets<PublicKey>,
 }
 
 /// A call, and what surrounds the session it is about.

@@ -239,7 +239,8 @@ pub enum AbortCause {
         signer: SignerIndex,
         /// What it did.
         fault: Fault,
-        /// For anyone to check with [`Evidence::verify`]: no honest signer can be named by it.
+        /// For anyone to check with [`Evidence::verify`]. No signer that follows the protocol can be named by it, but for
+        /// [`Fault::RestartLimit`]: one that loses its memory nine times, and is told each time of none before, has restarted too often.
         evidence: Box<Evidence>,
     },
     /// This node's key signs in this session elsewhere as well: another process, another machine, a copy of this one.

@@ -109,6 +109,27 @@ impl Proof {
         Some(Self::EquivocatingPartials { first: Signed::of(first)?, second: Signed::of(second)? })
     }
 
+    /// Whether its lists are as long as they can be in a session of this manifest. More need not be looked at, or kept.
+    pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
+        let items = manifest.items().len();
+        let one_each = |nonces: &Signed<Nonces>| nonces.content.source.nonces().len() == items;
+        match self {
+            Self::EquivocatingNonces { first, second } => one_each(first) && one_each(second),
+            Self::EquivocatingPartials { first, second } => {
+                first.content.partials.len() == items && second.content.partials.len() == items
+            }
+            // That there are not so many may be the fault.
+            Self::InvalidNonce { .. } => true,
+            Self::InvalidPartialSignature { nonces, partials, aggregates, .. } => {
+                one_each(nonces) && partials.content.partials.len() == items && aggregates.len() == items
+            }
+            Self::ConcurrentInstances { first, second, restarted } => {
+                one_each(first) && one_each(second) && restarted.len() <= manifest.signer_count()
+            }
+            Self::RestartLimit { .. } => true,
+        }
+    }
+
     /// What it takes to check it, in signature checks.
     pub(crate) fn checks(&self) -> usize {
         match self {
@@ -129,6 +150,9 @@ impl Proof {
 
     /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
     fn check_statements<C: Crypto>(&self, case: &Case<'_>) -> Result<Conviction, EvidenceError> {
+        if !self.fits(case.manifest) {
+            return Err(EvidenceError::NoFault);
+        }
         match self {
             Self::EquivocatingNonces { first, second } => {
                 let slot = |one: &Signed<Nonces>| (one.content.attempt, one.content.boot);

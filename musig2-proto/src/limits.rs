@@ -29,7 +29,7 @@ impl<K: Ord + Clone> Buckets<K> {
         Self { rate, burst, buckets: BTreeMap::new(), shared }
     }
 
-    /// Takes tokens out of the bucket of `key`; `false` where there are not so many.
+    /// Takes tokens out of the bucket of `key`; `false` where there are not so many. What costs more than a bucket holds takes a full one.
     pub(crate) fn take(&mut self, now: Timestamp, key: &K, tokens: usize) -> bool {
         let (rate, full) = (u64::from(self.rate), u64::from(self.burst) * 1000);
         let refill = |bucket: &mut Bucket| {
@@ -51,7 +51,7 @@ impl<K: Ord + Clone> Buckets<K> {
             None => &mut self.shared,
         };
         refill(bucket);
-        let price = u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(1000);
+        let price = u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(1000).min(full);
         let rest = bucket.level.checked_sub(price);
         bucket.level = rest.unwrap_or(bucket.level);
         rest.is_some()
@@ -73,6 +73,15 @@ mod tests {
         assert_eq!(drain(&mut buckets, 1_000_000, 2), 5, "another's is another");
         assert_eq!(drain(&mut buckets, 1_000_300, 1), 3);
         assert_eq!(drain(&mut buckets, 2_000_000, 1), 5);
+    }
+
+    #[test]
+    fn what_costs_more_than_a_bucket_holds_takes_a_full_one() {
+        let mut buckets = Buckets::new(10, 5);
+        assert!(buckets.take(Timestamp::from_millis(1_000_000), &1, 6));
+        assert!(!buckets.take(Timestamp::from_millis(1_000_000), &1, 1));
+        assert!(!buckets.take(Timestamp::from_millis(1_000_499), &1, 6));
+        assert!(buckets.take(Timestamp::from_millis(1_000_500), &1, 6));
     }
 
     #[test]

@@ -96,7 +96,11 @@ impl Tombstone {
     /// The signatures, or who ended it and why; nothing where it ended in silence.
     fn answer<R: CryptoRng>(&self, cx: &mut Context<'_, R>, to: &Destination, introduce: bool) {
         let signatures = self.view.signatures.clone();
-        let statements = if signatures.is_none() { self.last_words.clone() } else { Vec::new() };
+        let mut statements = if signatures.is_none() { self.last_words.clone() } else { Vec::new() };
+        // They may never have left before: a release that nobody was there to hear. After expiry there is none.
+        if cx.now >= self.view.manifest.expires_at() {
+            statements.retain(|filed| !matches!(filed.statement.body, Body::Partials(_)));
+        }
         if signatures.is_some() || !statements.is_empty() {
             let announcement = self.announcement.clone().filter(|_| introduce);
             let parcel = Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) };
@@ -110,7 +114,10 @@ impl Tombstone {
         from: &Source,
         signatures: &[Signature],
     ) -> Result<(), Offence> {
-        cx.charge(from)?;
+        if signatures.len() != self.view.manifest.items().len() {
+            return Err(Offence::Misfit);
+        }
+        cx.charge_for(from, signatures.len())?;
         if !verifies::<C>(&self.view.manifest, self.view.output_keys.iter(), signatures) {
             return Err(Offence::FalseSignatures);
         }

@@ -83,8 +83,28 @@ fn the_first_join_of_a_boot_and_the_first_abort_stand() {
     board.take([join(OTHER, 1), abort(OTHER, 1)]);
     for second in [statement(OTHER, Body::Join(elsewhere)), abort(OTHER, 2)] {
         assert!(!board.has_place(&second));
-        assert!(matches!(board.take_at(2, second), Filing::Conflict(_)));
+        assert!(matches!(board.take_at(2, second), Filing::Full));
     }
+}
+
+#[test]
+fn an_abort_that_waits_for_its_join_makes_way_for_one_that_counts() {
+    let mut board = board();
+    board.take([abort(OTHER, 1), join(OTHER, 2)]);
+    assert!(!board.has_place(&abort(OTHER, 3)), "neither counts, so the first word stands");
+    assert!(matches!(board.take_at(3, abort(OTHER, 2)), Filing::New));
+    assert!(board.has(&abort(OTHER, 2)));
+    board.take([join(OTHER, 1)]);
+    assert!(!board.has_place(&abort(OTHER, 1)));
+}
+
+#[test]
+fn nonces_that_wait_for_their_joins_do_not_keep_out_a_life_that_has_joined() {
+    let mut board = board();
+    let of = |life| nonces(OTHER, life, AttemptId::FIRST);
+    board.take([of(1), of(2), join(OTHER, 3)]);
+    assert!(matches!(board.take_at(4, of(3)), Filing::New));
+    assert!(board.nonces(OTHER, AttemptId::FIRST).is_some_and(|(nonces, _)| nonces.boot == boot(3)));
 }
 
 #[test]

@@ -12,9 +12,11 @@ use crate::outgoing::{Parcel, send};
 use crate::session::Session;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
+use crate::tombstone::Tombstone;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::decode_message;
 use crate::wire::frame::{Frame, Request};
+use crate::wire::statement::Body;
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Node<C> {
@@ -119,6 +121,7 @@ impl<C: Crypto> Node<C> {
             Some(announcement) => {
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
+                self.check_discovered(announcement, || self.has_joined(&frame, announcement))?;
                 let known = self.discover(call, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
@@ -176,23 +179,48 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Misfit);
         }
         let id = announcement.content.manifest.id();
-        if let Some(session) = self.sessions.get(&id) {
-            if session.announcement() == Some(&announcement) {
-                self.with_session(call, &id, Session::heard_announcement);
-            }
-            return Ok(());
-        }
-        if self.tombstones.contains_key(&id) || self.declined.contains(&id) {
-            return Ok(());
+        if self.is_known(&id) {
+            return self.take_known_announcement(call, from, &announcement);
         }
         let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
         if call.now >= deadline {
             return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
         }
         let concerns = self.own_place(&announcement.content.manifest)?.is_some();
+        if concerns {
+            // Before the charge: what there is no room for must not cost those who announce something else.
+            self.check_discovered(&announcement, || false)?;
+        }
         let checks = if concerns { opening(&announcement.content.manifest) } else { 1 };
         call.charge_publication(&mut self.surroundings, from, concerns, checks)?;
         self.discover(call, announcement).map(|_| ())
+    }
+
+    /// Whether a session is open here, or was.
+    fn is_known(&self, id: &SessionId) -> bool {
+        self.sessions.contains_key(id) || self.tombstones.contains_key(id) || self.declined.contains(id)
+    }
+
+    /// Nothing new, but it is passed on by whoever does not complain of it: what differs from what is known here is checked like any
+    /// other, or this node would be taken for the author of somebody's forgery.
+    fn take_known_announcement<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        from: &Source,
+        announcement: &Announcement,
+    ) -> Result<(), Offence> {
+        let id = announcement.content.manifest.id();
+        let of_tombstone = || self.tombstones.get(&id).and_then(Tombstone::announcement);
+        let known = self.sessions.get(&id).and_then(Session::announcement).or_else(of_tombstone);
+        if known == Some(announcement) {
+            self.with_session(call, &id, Session::heard_announcement);
+            return Ok(());
+        }
+        if !announcement.fits() {
+            return Err(Offence::Misfit);
+        }
+        call.charge_publication(&mut self.surroundings, from, true, 1)?;
+        if announcement.verify::<C>() { Ok(()) } else { Err(Offence::BadSignature) }
     }
 
     /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
@@ -202,10 +230,30 @@ impl<C: Crypto> Node<C> {
         call: &mut Call<'_, R>,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
+        let manifest = &announcement.content.manifest;
+        let author = manifest.signer(manifest.coordinator()).copied();
         let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
+        // Now that it is known to be the author's.
+        if author.is_some_and(|author| !self.surroundings.authors.take(call.now, &author, 1)) {
+            self.sessions.remove(&session);
+            return Err(Offence::Busy);
+        }
         call.out.push(Output::Event(Event::SessionDiscovered { session }));
         self.replay(call, &session);
         Ok(true)
+    }
+
+    /// Whether one of this node's keys had joined the session before: its signed join came back with the announcement.
+    fn has_joined(&self, frame: &Frame, announcement: &Announcement) -> bool {
+        let manifest = &announcement.content.manifest;
+        let own = |author| {
+            let key = manifest.signer(author)?;
+            self.public_keys().any(|own| own == *key).then_some(key)
+        };
+        let joins = frame.statements.iter().filter(|statement| matches!(statement.body, Body::Join(_)));
+        // One is looked at: the work is the source's to pay, whatever it sends.
+        let first = joins.filter_map(|join| Some((join, own(join.author)?))).next();
+        first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
     /// Opens a session that was announced, where it is good. `None` where no key of this node is to sign.
@@ -224,7 +272,6 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::BadSignature);
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
-        self.check_discovered(&announcement)?;
         let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
         let id = agreement.id;
         self.sessions.insert(id, Session::new(agreement, me, keypair, Some(announcement), now));
@@ -241,14 +288,20 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Whether there is room for a session that waits for the application. Half of it is for authors whose contact this node knew
-    /// before, so that strangers cannot take it all.
-    fn check_discovered(&self, announcement: &Announcement) -> Result<(), Offence> {
+    /// before, this node itself, and sessions that it `has_joined` in an earlier life, so that strangers cannot take it all.
+    fn check_discovered(
+        &self,
+        announcement: &Announcement,
+        has_joined: impl FnOnce() -> bool,
+    ) -> Result<(), Offence> {
         let config = &self.surroundings.config;
         let author = |announcement: &Announcement| {
             let manifest = &announcement.content.manifest;
             manifest.signer(manifest.coordinator()).copied()
         };
-        let is_known = |author: &PublicKey| self.surroundings.contacts.contact(author).is_some();
+        let is_own = |author: &PublicKey| self.public_keys().any(|own| own == *author);
+        let is_known =
+            |author: &PublicKey| is_own(author) || self.surroundings.contacts.contact(author).is_some();
         let waiting: Vec<_> = self
             .sessions
             .values()
@@ -260,7 +313,9 @@ impl<C: Crypto> Node<C> {
         let of_strangers = waiting.iter().filter(|author| !is_known(author)).count();
         if waiting.len() >= config.max_discovered_sessions
             || of_author >= config.max_discovered_per_author
-            || (!is_known(&new) && of_strangers >= config.max_discovered_sessions.div_ceil(2))
+            || (!is_known(&new)
+                && of_strangers >= config.max_discovered_sessions.div_ceil(2)
+                && !has_joined())
         {
             return Err(Offence::NoRoom);
         }
@@ -268,7 +323,8 @@ impl<C: Crypto> Node<C> {
     }
 }
 
-/// What opening a session takes, in signature checks: aggregating a key or applying a tweak is about half of one.
+/// What opening a session takes, in signature checks: the announcement's, that of a join of this node's own key, and aggregating a key or
+/// applying a tweak is about half of one.
 fn opening(manifest: &Manifest) -> usize {
-    1 + (manifest.signer_count() + tweak_steps(manifest)) / 2
+    2 + (manifest.signer_count() + tweak_steps(manifest)) / 2
 }

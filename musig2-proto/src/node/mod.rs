@@ -139,6 +139,10 @@ impl<C: Crypto> Node<C> {
             surroundings: Surroundings {
                 sources: Buckets::new(config.checks_per_source, config.burst()),
                 publications: Buckets::new(config.checks_per_source, config.burst()),
+                authors: Buckets::new(
+                    config.discoveries_per_author,
+                    config.discoveries_per_author.saturating_mul(10),
+                ),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),

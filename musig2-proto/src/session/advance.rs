@@ -87,8 +87,7 @@ impl<C: Crypto> Session<C> {
                 }
             })
         };
-        let convicted = aborts().find_map(|(_, abort)| self.cause_of(abort.proof.as_ref()?));
-        convicted.or_else(|| {
+        self.board.shown_proof().and_then(|proof| self.cause_of(proof)).or_else(|| {
             let (signer, abort) = aborts().next()?;
             Some(AbortCause::BySigner { signer, reason: abort.reason.clone() })
         })

@@ -13,6 +13,7 @@ use crate::ids::{SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
+use crate::wire::encoded_size;
 use crate::wire::frame::{Have, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
@@ -24,6 +25,9 @@ const FRUITLESS_POLLS: u32 = 2;
 
 /// Every so many polls bring all own statements, whatever the other is said to hold.
 const POLLS_PER_DOUBT: u32 = 3;
+
+/// So much of an answer is as much work as a signature check.
+const BYTES_PER_CHECK: usize = 16 << 10;
 
 /// What one frame to a signer is made of.
 struct Letter {
@@ -79,27 +83,23 @@ impl<C: Crypto> Session<C> {
         joins.chain(nonces).chain(partials).chain(self.board.abort(author)).cloned().collect()
     }
 
-    /// Pushes what has not been pushed, and passes on what its author cannot deliver.
+    /// Pushes what has not been pushed, and passes on what its author cannot deliver. The latter is looked for where something of it may be
+    /// due, and not with every frame that comes: in a large session it is most of the work.
     pub(crate) fn flush<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        self.timing.relay_at = None;
         if !self.is_active() {
             return;
         }
-        // Those who, by their own word, do not reach everybody.
-        let everybody = self.agreement.manifest.signer_count();
-        let needy: Vec<_> = self
-            .others()
-            .filter(|author| {
-                let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
-                have.is_some_and(|have| have.reach.count() < everybody)
-            })
-            .collect();
+        let relay_due = self.timing.relay_at.take_if(|at| cx.now >= *at).is_some();
+        let needy: Vec<_> = self.others().filter(|&author| self.is_needy(author)).collect();
         let own = self.lacking(self.me, None);
         let mut holdings = None;
         for to in self.in_reach(cx.config, cx.contacts) {
             let mut statements = self.pushes(cx, to, &own);
             let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
-            let relays = self.relays(cx, to, &needy, releases);
+            let relays = match relay_due || releases || self.outcome.is_some() {
+                true => self.relays(cx, to, &needy, releases),
+                false => Vec::new(),
+            };
             let signatures = match &self.outcome {
                 Some(Outcome::Complete(signatures)) if !relays.is_empty() => Some(signatures.clone()),
                 _ => {
@@ -114,6 +114,12 @@ impl<C: Crypto> Session<C> {
                 self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures });
             }
         }
+    }
+
+    /// Whether a signer, by its own word, does not reach everybody.
+    pub(super) fn is_needy(&self, author: SignerIndex) -> bool {
+        let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
+        have.is_some_and(|have| have.reach.count() < self.agreement.manifest.signer_count())
     }
 
     /// Whether a signer has been sent the announcement, or is known to hold it.
@@ -241,6 +247,10 @@ impl<C: Crypto> Session<C> {
         if statements.is_empty() && announcement.is_none() {
             return;
         }
+        let size: usize = statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
+        if cx.charge_for(to, size / BYTES_PER_CHECK).is_err() {
+            return;
+        }
         let have = self.have(cx, &mut None);
         let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), have) };
         send(cx, &Destination::Source(to.clone()), parcel);
@@ -286,10 +296,10 @@ impl<C: Crypto> Session<C> {
     /// and what this node has released, which its own end does not take back.
     pub(crate) fn last_words(&self) -> Vec<Arc<Filed>> {
         let aborts = self.agreement.manifest.indices().filter_map(|signer| {
-            let abort = self.board.abort(signer)?;
+            let abort = self.board.ending(signer)?;
             let boot = abort.statement.boot();
-            let join = self.board.joins(signer).find(|(join, _)| join.boot == boot)?.1;
-            Some([join.clone(), abort.clone()])
+            let join = self.board.joins(signer).find(|(join, _)| join.boot == boot).map(|(_, join)| join);
+            Some(join.into_iter().chain([abort]).cloned())
         });
         let words: Vec<_> = aborts.flatten().collect();
         if words.is_empty() && self.released() { self.lacking(self.me, None) } else { words }

@@ -10,6 +10,7 @@ use crate::hash::{Tag, TaggedHash};
 use crate::ids::{AttemptId, Boot, SignerIndex};
 use crate::manifest::Manifest;
 use crate::wire::bounded::List;
+use crate::wire::encoded_size;
 use crate::wire::evidence::{Evidence, MAX_RESTARTS, Proof};
 use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
@@ -17,6 +18,9 @@ use crate::wire::statement::{
 use core::hash::{Hash, Hasher};
 use rand_core::CryptoRng;
 use std::sync::Arc;
+
+/// More than a statement has around a proof, in bytes.
+const STATEMENT_SIZE: usize = 128;
 
 static NONCE: Tag = Tag::new("musig2-proto/nonce");
 
@@ -187,7 +191,10 @@ impl<C: Crypto> Session<C> {
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
         let Some(cause) = self.cause_of(&proof) else { return };
         if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
-            let abort = Abort { boot, reason: AbortReason::Convicted, proof: Some(Box::new(proof)) };
+            // Nonces of a wrong count may be more than a frame has room for beside what proves them: then the word stands alone.
+            let size = encoded_size(&proof) + cx.config.envelope_size() + STATEMENT_SIZE;
+            let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
+            let abort = Abort { boot, reason: AbortReason::Convicted, proof };
             if self.state(cx, Body::Abort(abort)).is_none() {
                 self.error(cx, SessionError::ComputingFault);
             }

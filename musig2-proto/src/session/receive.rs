@@ -22,7 +22,7 @@ impl<C: Crypto> Session<C> {
     ) -> Result<(), Offence> {
         let mut outcome = Ok(());
         if let Some(have) = &frame.have {
-            self.note(from, have)?;
+            self.note(cx, from, have)?;
         }
         for statement in frame.statements.iter() {
             let sender = frame.have.as_ref().map(|have| have.signer);
@@ -48,7 +48,7 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Remembers what a peer says it holds: a hint, and no more.
-    fn note(&mut self, from: &Source, have: &Have) -> Result<(), Offence> {
+    fn note<R>(&mut self, cx: &Context<'_, R>, from: &Source, have: &Have) -> Result<(), Offence> {
         if !have.fits(self.agreement.manifest.signer_count()) {
             return Err(Offence::Misfit);
         }
@@ -56,7 +56,12 @@ impl<C: Crypto> Session<C> {
             return Ok(());
         }
         if let Some(link) = self.links.get_mut(have.signer.as_usize()) {
+            let reached = link.have.as_ref().map(|known| &known.reach);
+            let reach_changes = reached != Some(&have.reach);
             link.note(from, have);
+            if reach_changes && self.is_needy(have.signer) {
+                self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
+            }
         }
         Ok(())
     }
@@ -82,6 +87,12 @@ impl<C: Crypto> Session<C> {
             Body::Abort(Abort { proof: Some(proof), .. }) => Some(proof),
             _ => None,
         };
+        if proof.is_some_and(|proof| !proof.fits(manifest)) {
+            return Err(Offence::Misfit);
+        }
+        if proof.is_some() && self.board.shown_proof().is_some() {
+            return Ok(false);
+        }
         cx.charge_for(from, 1 + proof.map_or(0, |proof| proof.checks()))?;
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
@@ -104,6 +115,9 @@ impl<C: Crypto> Session<C> {
         match self.board.file(statement.clone(), hash, cx.now) {
             Filing::New => {
                 self.last_activity = cx.now;
+                if self.others().any(|signer| self.is_needy(signer)) {
+                    self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
+                }
                 if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
                     cx.contacts.meet(key, join.contact.clone());
                 }
@@ -128,7 +142,10 @@ impl<C: Crypto> Session<C> {
         if self.outcome.is_some() {
             return Ok(());
         }
-        cx.charge(from)?;
+        if signatures.len() != self.agreement.manifest.items().len() {
+            return Err(Offence::Misfit);
+        }
+        cx.charge_for(from, signatures.len())?;
         if !self.agreement.verifies(signatures) {
             return Err(Offence::FalseSignatures);
         }

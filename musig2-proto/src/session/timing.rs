@@ -76,6 +76,7 @@ impl<C: Crypto> Session<C> {
     /// The caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.timing.set_back(by);
+        self.last_activity = self.last_activity.saturating_sub(by);
     }
 
     /// Starts the clocks of a phase anew where it, or the attempt, has changed.
@@ -130,7 +131,8 @@ impl<C: Crypto> Session<C> {
         let Timing { poll_at, announce_at, relay_at, stalled, .. } = self.timing;
         let stall = (!stalled && self.is_active()).then(|| self.stall_at(config));
         let active = [poll_at, announce_at, relay_at].map(|at| at.filter(|_| self.is_active()));
-        [Some(expiry), phase, stall].into_iter().chain(active).flatten().min()
+        let inactive = self.last_activity.saturating_add(config.inactivity_timeout);
+        [Some(expiry), Some(inactive), phase, stall].into_iter().chain(active).flatten().min()
     }
 
     /// Does what is due.
@@ -144,6 +146,10 @@ impl<C: Crypto> Session<C> {
         if cx.now >= self.agreement.manifest.expires_at() {
             let awaiting = self.awaiting();
             return self.end(cx, Outcome::Aborted(AbortCause::Expired { awaiting }));
+        }
+        if cx.now >= self.last_activity.saturating_add(cx.config.inactivity_timeout) {
+            let (phase, awaiting) = (self.phase(), self.awaiting());
+            return self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
         }
         if cx.now >= self.phase_deadline(cx.config) {
             self.time_out(cx);

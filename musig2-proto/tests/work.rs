@@ -1,0 +1,367 @@
+//! What strangers and co-signers can make a node do, keep and pass on.
+
+mod common;
+
+use common::{Room, contact, source};
+use core::time::Duration;
+use musig2_proto::wire::announcement::{Announcement, Publication};
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Statement};
+use musig2_proto::wire::{decode_message, encode_message};
+use musig2_proto::{
+    AbortCause, AttemptId, Audience, Boot, Command, Config, Contact, Crypto, DerivationPath, Event, Fault,
+    Input, Item, Libsecp256k1, Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, PublicNonce,
+    SecretKey, SessionId, Severity, Signature, SignerIndex, Tweak,
+};
+use sha2::{Digest, Sha256};
+
+fn secret(number: u8) -> SecretKey {
+    SecretKey::new([number; 32])
+}
+
+fn stranger(number: u8) -> Node {
+    let mut node = Node::new(Config::default()).unwrap();
+    node.add_key(&secret(number)).unwrap();
+    node
+}
+
+/// A session that a stranger announces, with these co-signers.
+fn announced_by(room: &mut Room, number: u8, others: &[u8]) -> (SessionId, Vec<u8>) {
+    let mut author = stranger(number);
+    let keys = author
+        .public_keys()
+        .chain(others.iter().flat_map(|&other| stranger(other).public_keys().collect::<Vec<_>>()));
+    let proposal = Proposal::new(keys.collect::<Vec<_>>()).with_message(Message::new([1; 32]));
+    let created = author.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let outputs = author.execute(room.now, &mut room.rng, announce).unwrap();
+    let published = outputs.into_iter().find_map(|output| match output {
+        Output::Publish(bytes) => Some(bytes),
+        _ => None,
+    });
+    (session, published.unwrap())
+}
+
+/// What a node reports of something that came from `source(66)`.
+fn reported(room: &mut Room, node: usize, input: Input) -> Option<Offence> {
+    let known = room.reports[node].len();
+    room.handle(node, input);
+    room.reports[node].get(known).map(|report| report.offence.clone())
+}
+
+fn heard(bytes: Vec<u8>) -> Input {
+    Input::Announcement { from: source(66), bytes }
+}
+
+fn frame(session: SessionId, statements: Vec<Statement>, signatures: Option<Vec<Signature>>) -> Input {
+    let (statements, signatures) =
+        (List::new(statements).unwrap(), signatures.map(|all| List::new(all).unwrap()));
+    let frame =
+        Frame { session, request: Request::Nothing, have: None, announcement: None, statements, signatures };
+    Input::Frame { from: source(66), bytes: encode_message(&frame) }
+}
+
+/// As PROTOCOL.md has statements signed.
+fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Statement {
+    let author = SignerIndex::new(author);
+    let domain = Sha256::digest("musig2-proto/statement");
+    let content = [&[1], &session.as_bytes()[..], &postcard::to_allocvec(&(author, &body)).unwrap()].concat();
+    let hash = Sha256::digest([&domain[..], &domain[..], &content].concat());
+    let message: [u8; 64] = [domain, hash].concat().try_into().unwrap();
+    let keypair = Libsecp256k1::keypair(key).unwrap();
+    Statement { author, body, signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap() }
+}
+
+fn join(session: SessionId, author: u16, life: u8, key: &SecretKey) -> Statement {
+    sign(session, author, Body::Join(Join { boot: Boot::new([life; 16]), contact: Contact::default() }), key)
+}
+
+fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &SecretKey) -> Signed<Nonces> {
+    let source = NonceSource::Inline(List::new(vec![PublicNonce::new([fill; 66]); count]).unwrap());
+    let nonces = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
+    Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
+}
+
+/// A signer's abort with the proof that it equivocated itself.
+fn confession(session: SessionId, author: u16, count: usize, key: &SecretKey) -> Statement {
+    let [first, second] = [2, 3].map(|fill| nonces(session, author, fill, count, key));
+    let proof = Some(Box::new(Proof::EquivocatingNonces { first, second }));
+    sign(
+        session,
+        author,
+        Body::Abort(Abort { boot: Boot::new([1; 16]), reason: AbortReason::Convicted, proof }),
+        key,
+    )
+}
+
+#[test]
+fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_session() {
+    let mut room = Room::new(3, &Config::default());
+    let joined = room.propose();
+    room.settle();
+    assert!(room.is_complete(1), "a tombstone");
+    room.join = false;
+    let open = room.propose();
+    room.settle();
+    let declined = room.propose();
+    room.settle();
+    room.execute(1, Command::DeclineSession { session: declined });
+    for session in [joined, open, declined] {
+        let bytes = room.nodes[0].announcement(&session).unwrap();
+        let genuine: Announcement = decode_message(&bytes, bytes.len()).unwrap();
+        let publish =
+            |announcement| heard(encode_message(&Publication::Announcement { fresh: [9; 8], announcement }));
+        assert_eq!(reported(&mut room, 1, publish(genuine.clone())), None);
+        let forged = Announcement { signature: Signature::new([7; 64]), ..genuine };
+        assert_eq!(reported(&mut room, 1, publish(forged)), Some(Offence::BadSignature));
+    }
+}
+
+#[test]
+fn every_signature_of_a_batch_is_charged_for() {
+    let config = Config::default().with_source_burst(100).with_checks_per_source(1);
+    let mut room = Room::new(2, &config);
+    room.lost = Box::new(|from, to| (from, to) == (1, 0));
+    let session = room.create(0, room.proposal(40));
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    let signatures = |count| Some(vec![Signature::new([1; 64]); count]);
+    assert_eq!(reported(&mut room, 0, frame(session, vec![], signatures(41))), Some(Offence::Misfit));
+    assert_eq!(
+        reported(&mut room, 0, frame(session, vec![], signatures(40))),
+        Some(Offence::FalseSignatures)
+    );
+    assert_eq!(
+        reported(&mut room, 0, frame(session, vec![], signatures(40))),
+        Some(Offence::FalseSignatures)
+    );
+    assert_eq!(reported(&mut room, 0, frame(session, vec![], signatures(40))), Some(Offence::TooMany));
+}
+
+#[test]
+fn a_session_keeps_one_proof_and_none_that_is_longer_than_it_can_be() {
+    let mut room = Room::new(1, &Config::default());
+    room.join = false;
+    let (session, bytes) = announced_by(&mut room, 60, &[1, 61, 62]);
+    room.handle(0, heard(bytes));
+    let keys = room.nodes[0].session(&session).unwrap().manifest.signers().to_vec();
+    let index = |number| {
+        let key = stranger(number).public_keys().next().unwrap();
+        keys.iter().position(|other| *other == key).unwrap() as u16
+    };
+    let statements = |room: &Room| room.nodes[0].session(&session).unwrap().statements;
+    let long = confession(session, index(60), 4096, &secret(60));
+    assert_eq!(reported(&mut room, 0, frame(session, vec![long], None)), Some(Offence::Misfit));
+    assert_eq!(statements(&room), 0);
+    for number in [60, 61, 62] {
+        let abort = confession(session, index(number), 1, &secret(number));
+        assert_eq!(reported(&mut room, 0, frame(session, vec![abort], None)), None);
+        assert_eq!(statements(&room), 1);
+    }
+}
+
+#[test]
+fn a_proof_convicts_whoever_shows_it() {
+    let mut room = Room::new(3, &Config::default());
+    room.lost = Box::new(|_, to| to == 2);
+    let session = room.propose();
+    room.settle();
+    let keys = room.nodes[0].session(&session).unwrap().manifest.signers().to_vec();
+    let index = keys.iter().position(|key| *key == room.keys[2]).unwrap() as u16;
+    // The abort is by a life whose join is not there.
+    let abort = confession(session, index, 1, &secret(3));
+    room.handle(0, frame(session, vec![abort], None));
+    let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. }] = room.ends(0)[..]
+    else {
+        panic!("{:?}", room.ends(0))
+    };
+    assert_eq!((signer.get(), *fault), (index, Fault::Equivocation));
+    room.pass(Duration::from_secs(10));
+    assert_eq!(room.ends(1).len(), 1, "and whoever asks is told");
+}
+
+#[test]
+fn strangers_keep_no_restarted_signer_out_of_its_session() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    let kept = room.nodes[0].announcement(&session).unwrap();
+    let flooded = |room: &mut Room| {
+        room.nodes[0] = stranger(1);
+        room.execute(0, Command::SetContact(contact(0)));
+        room.events[0].clear();
+        for number in 100..140 {
+            let (_, bytes) = announced_by(room, number, &[1]);
+            room.handle(0, heard(bytes));
+        }
+        let full = room.nodes[0].sessions().count();
+        assert_eq!(full, 32, "strangers have half of the room");
+    };
+    flooded(&mut room);
+    room.execute(0, Command::ResumeSession { announcement: kept });
+    assert!(room.nodes[0].session(&session).is_some());
+    // Without anything kept: its co-signers, who are strangers to it now, bring its own earlier join.
+    room.settle();
+    flooded(&mut room);
+    room.execute(0, Command::SayHello);
+    room.settle();
+    assert!(room.nodes[0].session(&session).is_some());
+}
+
+#[test]
+fn announcements_that_there_is_no_room_for_cost_the_others_nothing() {
+    let mut room = Room::new(1, &Config::default());
+    room.join = false;
+    for number in 100..200 {
+        let (_, bytes) = announced_by(&mut room, number, &[1]);
+        for _ in 0..20 {
+            room.handle(0, heard(bytes.clone()));
+        }
+    }
+    let friend = stranger(50).public_keys().next().unwrap();
+    room.execute(0, Command::AddContact { signer: friend, contact: contact(5) });
+    let (session, bytes) = announced_by(&mut room, 50, &[1]);
+    assert_eq!(reported(&mut room, 0, heard(bytes)), None);
+    assert!(room.nodes[0].session(&session).is_some());
+}
+
+#[test]
+fn a_large_batch_that_the_configuration_allows_is_opened() {
+    let mut room = Room::new(2, &Config::default().with_max_items(1000));
+    let path = || Tweak::Bip32 {
+        chain_code: musig2_proto::ChainCode::BIP328,
+        path: DerivationPath::new(vec![0, 5]).unwrap(),
+    };
+    let proposal = (0..300_u16).fold(Proposal::new(room.keys.clone()), |proposal, number| {
+        let mut message = [0; 32];
+        message[..2].copy_from_slice(&number.to_be_bytes());
+        proposal.with_item(Item::new(Message::new(message)).with_tweaks(vec![path(), Tweak::BIP86]).unwrap())
+    });
+    room.nodes[1] = Node::new(Config::default().with_max_items(1000).with_source_burst(100)).unwrap();
+    room.nodes[1].add_key(&secret(2)).unwrap();
+    let session = room.create(0, proposal);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    assert!(room.nodes[1].session(&session).is_some(), "{:?}", room.reports[1]);
+}
+
+#[test]
+fn one_author_is_discovered_so_often_and_no_more() {
+    let config = Config::default().with_discoveries_per_author(1).with_max_discovered_per_author(100);
+    let mut room = Room::new(1, &config);
+    room.join = false;
+    let busy: Vec<_> = (0..11)
+        .map(|_| {
+            let (_, bytes) = announced_by(&mut room, 60, &[1]);
+            reported(&mut room, 0, heard(bytes))
+        })
+        .collect();
+    assert_eq!(busy, [vec![None; 10], vec![Some(Offence::Busy)]].concat());
+    let (_, bytes) = announced_by(&mut room, 61, &[1]);
+    assert_eq!(reported(&mut room, 0, heard(bytes)), None, "another author's budget is its own");
+    assert_eq!(room.events[0].len(), 11);
+}
+
+#[test]
+fn an_abort_of_an_earlier_life_does_not_gag_the_next() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    let keys = room.nodes[0].session(&session).unwrap().manifest.signers().to_vec();
+    let me = keys.iter().position(|key| *key == room.keys[0]).unwrap() as u16;
+    let boot = Boot::new([77; 16]);
+    let old = Body::Abort(Abort { boot, reason: AbortReason::Requested(Default::default()), proof: None });
+    room.handle(0, frame(session, vec![sign(session, me, old, &secret(1))], None));
+    room.execute(0, Command::AbortSession { session, reason: Default::default() });
+    assert!(!room.events[0].iter().any(|event| matches!(event, Event::SessionError { .. })));
+    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { .. }]));
+}
+
+#[test]
+fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_after() {
+    let config = Config::default().with_partial_sig_timeout(Duration::from_secs(2));
+    let mut room = Room::new(3, &config);
+    let session = room.propose();
+    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
+        assert!(room.step());
+    }
+    room.lost = Box::new(|_, _| true);
+    room.pass(Duration::from_secs(5));
+    assert!(matches!(room.ends(1)[..], [Event::SessionAborted { released: true, .. }]), "{:?}", room.ends(1));
+    let gives_partials = |room: &mut Room| {
+        let (request, statements) = (Request::Statements, List::empty());
+        let ask = Frame { session, request, have: None, announcement: None, statements, signatures: None };
+        let known = room.frames.len();
+        room.handle(1, Input::Frame { from: source(66), bytes: encode_message(&ask) });
+        room.frames[known..].iter().any(|(_, _, bytes)| {
+            let frame: Frame = decode_message(bytes, bytes.len()).unwrap();
+            frame.statements.iter().any(|statement| matches!(statement.body, Body::Partials(_)))
+        })
+    };
+    let expiry = room.nodes[1].session(&session).unwrap().manifest.expires_at();
+    room.now = expiry.saturating_sub(Duration::from_millis(1));
+    assert!(gives_partials(&mut room));
+    room.now = expiry;
+    assert!(!gives_partials(&mut room));
+}
+
+#[test]
+fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
+    let config = Config::default()
+        .with_phase_timeout(PhaseTimeout::Report)
+        .with_inactivity_timeout(Duration::from_secs(90));
+    let mut room = Room::new(2, &config);
+    room.lost = Box::new(|_, _| true);
+    room.propose();
+    room.pass(Duration::from_millis(89_999));
+    assert!(room.ends(0).is_empty());
+    room.pass(Duration::from_millis(1));
+    let [Event::SessionAborted { cause: AbortCause::TimedOut { phase, awaiting }, .. }] = room.ends(0)[..]
+    else {
+        panic!("{:?}", room.ends(0))
+    };
+    assert_eq!((*phase, awaiting.len()), (Phase::Joining, 1));
+}
+
+#[test]
+fn every_offence_has_its_grade() {
+    let benign = [
+        Offence::Version(9),
+        Offence::Busy,
+        Offence::Stale(Duration::from_secs(60)),
+        Offence::NoRoom,
+        Offence::UnknownSession,
+        Offence::Manifest(musig2_proto::ManifestError::SeveralOwnKeys),
+    ];
+    let suspicious = [Offence::TooLarge { size: 2, max: 1 }, Offence::Impersonation, Offence::TooMany];
+    let malicious = [
+        Offence::Malformed,
+        Offence::Misfit,
+        Offence::BadSignature,
+        Offence::FalseProof,
+        Offence::FalseSignatures,
+    ];
+    assert!(benign.iter().all(|offence| offence.severity() == Severity::Benign));
+    assert!(suspicious.iter().all(|offence| offence.severity() == Severity::Suspicious));
+    assert!(malicious.iter().all(|offence| offence.severity() == Severity::Malicious));
+}
+
+#[test]
+fn an_announcement_with_one_key_twice_or_two_of_this_nodes_is_refused() {
+    let mut room = Room::new(1, &Config::default());
+    room.nodes[0].add_key(&secret(2)).unwrap();
+    let (_, bytes) = announced_by(&mut room, 60, &[1, 2]);
+    let several = Offence::Manifest(musig2_proto::ManifestError::SeveralOwnKeys);
+    assert_eq!(reported(&mut room, 0, heard(bytes)), Some(several));
+    // One of the strangers' keys in the place of the other.
+    let (_, mut bytes) = announced_by(&mut room, 60, &[1, 61]);
+    let [one, other] = [60, 61].map(|number| stranger(number).public_keys().next().unwrap());
+    let place = bytes.windows(33).position(|window| window == one.as_bytes()).unwrap();
+    bytes[place..place + 33].copy_from_slice(other.as_bytes());
+    assert!(matches!(reported(&mut room, 0, heard(bytes)), Some(Offence::Manifest(_))));
+    assert_eq!(room.nodes[0].sessions().count(), 0);
+}
