@@ -35,12 +35,16 @@ impl Plan {
         // Who forgot where the others are cannot tell them of what is private.
         let tells = !plan.private || (self.known_contacts && keeps_disk(plan.coordinator));
         tells
-            && plan.duration.is_none_or(|duration| duration >= ENOUGH_TIME)
-            && self.clocks_agree(plan)
+            && self.has_time(plan)
             && plan
                 .signers
                 .iter()
                 .all(|&node| self.is_honest(node) && wants(node) && crashes(node).count() <= MAX_RESTARTS)
+    }
+
+    /// Whether what is honest, and wants it, comes to an end with a session before its time is over.
+    pub(crate) fn has_time(&self, session: &SessionPlan) -> bool {
+        session.duration.is_none_or(|duration| duration >= ENOUGH_TIME) && self.clocks_agree(session)
     }
 
     /// Whether the clocks of a session's signers are, while it can last, never further apart than the configuration allows, and none is

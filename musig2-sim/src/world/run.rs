@@ -79,6 +79,8 @@ impl<C: Engine> World<C> {
             }
             Err(error) => {
                 application.refusals.push((now, command, error.clone()));
+                let clock = self.hosts[node.as_usize()].clock(now);
+                self.watch.told_time(node, clock);
                 self.note(node, Action::Refused(error.clone()));
                 Err(OrderError::Refused { node, error })
             }

@@ -232,9 +232,8 @@ impl Watch {
     }
 
     fn look<C: Engine>(&mut self, call: &Call<'_, C>, work: Work) -> Result<(), Violation> {
+        self.told_time(call.node, call.clock);
         let host = &mut self.hosts[call.node.as_usize()];
-        host.latest = host.latest.max(call.clock);
-        host.notice_time(call.clock);
         if let Cause::Heard { size, .. } = call.cause {
             host.largest = host.largest.max(size);
         }
@@ -263,6 +262,14 @@ impl Watch {
             self.probe(call)?;
         }
         Ok(())
+    }
+
+    /// A node was told the time, in whatever call.
+    pub(crate) fn told_time(&mut self, node: NodeId, clock: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(node.as_usize()) {
+            host.latest = host.latest.max(clock);
+            host.notice_time(clock);
+        }
     }
 
     /// Whether a node does what the protocol says.
