@@ -1,8 +1,11 @@
 //! The application on top of each node: it approves, steps where stepping is manual, and writes down what it is told.
 
-use crate::plan::{Answer, NodePlan};
+use crate::plan::{Answer, Disk, NodePlan};
+use crate::protocol;
+use crate::storage::Storage;
 use crate::time::Micros;
-use musig2_proto::{Command, CommandError, Event, Report, SessionId, Stepping};
+use musig2_proto::wire::announcement::Announcement;
+use musig2_proto::{Command, CommandError, Event, Note, Report, SessionId, Stepping, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one node's application did and was told, from one start of the node to its crash. Bounded by the plan's `step_limit`: each entry was a step.
@@ -19,22 +22,22 @@ pub struct Application {
     pub approved: BTreeSet<SessionId>,
     /// Those of them that have not ended here.
     pub open: BTreeSet<SessionId>,
-    /// Those that a crash made the node forget and that have not ended here since, with the end of their time.
-    pub forgotten: BTreeMap<SessionId, Micros>,
-    /// The announcement of each session announced or joined here: the one thing that a crash does not take. Only used
-    /// where the plan says that this application [resumes](NodePlan::resumes).
-    pub kept: BTreeMap<SessionId, Vec<u8>>,
+    /// Those that a crash made the node forget and that have not ended here since, with the end of their time by the node's clock.
+    pub forgotten: BTreeMap<SessionId, Timestamp>,
+    /// What it stores where a crash may not reach it.
+    pub stored: Storage,
 }
 
 impl Application {
     /// Notes that the node carried out an order.
-    pub(crate) fn ordered(&mut self, command: &Command) {
+    pub(crate) fn ordered(&mut self, now: Micros, command: &Command) {
         match command {
-            Command::JoinSession { session } => self.approve(*session),
+            Command::JoinSession { session } => self.approve(now, *session),
             Command::ResumeSession { announcement } => {
-                let resumed = self.kept.iter().find(|(_, kept)| *kept == announcement);
-                if let Some(session) = resumed.map(|(session, _)| *session) {
-                    self.approve(session);
+                let resumed = protocol::decode::<Announcement>(announcement);
+                if let Some(session) = resumed.map(|resumed| resumed.content.manifest.id()) {
+                    self.approve(now, session);
+                    self.stored.announce(now, session, announcement.clone());
                 }
             }
             _ => {}
@@ -52,7 +55,12 @@ impl Application {
         let session = event.session();
         let manual = stepping == Stepping::Manual;
         let (answer, command) = match &event {
-            Event::SessionDiscovered { .. } => (plan.approval, Some(Command::JoinSession { session })),
+            Event::SessionDiscovered { .. } => {
+                // What was decided before a crash is not thought over again.
+                let decided = self.stored.approved().contains(&session);
+                let answer = if decided { Answer::AT_ONCE } else { plan.approval };
+                (answer, Some(Command::JoinSession { session }))
+            }
             // A new attempt begins with new nonces.
             Event::SessionReady { .. } | Event::AttemptRestarted { .. } if manual => {
                 (plan.stepping, Some(Command::ShareNonces { session }))
@@ -61,15 +69,16 @@ impl Application {
                 (plan.stepping, Some(Command::SharePartialSignatures { session }))
             }
             Event::PartialSigsComplete { .. } if manual => {
-                (plan.stepping, Some(Command::FinalizeSession { session }))
+                (plan.finalizing, Some(Command::FinalizeSession { session }))
             }
             Event::SessionCreated { .. } => {
-                self.approve(session);
+                self.approve(at, session);
                 (Answer::Never, None)
             }
             event if event.is_terminal() => {
                 self.open.remove(&session);
                 self.forgotten.remove(&session);
+                self.stored.end(at, session);
                 (Answer::Never, None)
             }
             _ => (Answer::Never, None),
@@ -77,27 +86,30 @@ impl Application {
         self.events.push((at, event));
         match answer {
             Answer::After(delay) => command.map(|command| (delay, command)),
+            Answer::Refuses(delay) => command.map(|command| (delay, opposite(&command, session))),
             Answer::Never => None,
         }
     }
 
-    fn approve(&mut self, session: SessionId) {
+    fn approve(&mut self, now: Micros, session: SessionId) {
         self.approved.insert(session);
+        self.stored.approve(now, session);
         if self.terminal(&session).is_none() {
             self.open.insert(session);
         }
     }
 
-    /// Notes that its node crashed, and when each of the node's sessions would have been over.
-    pub(crate) fn forget(&mut self, expiries: &BTreeMap<SessionId, Micros>) {
+    /// Notes that its node crashed, when each of the node's sessions would have been over, and what is left on the disk.
+    pub(crate) fn crash(&mut self, now: Micros, expiries: &BTreeMap<SessionId, Timestamp>, disk: Disk) {
         let approved = self.approved.iter().filter_map(|id| Some((*id, *expiries.get(id)?)));
         self.forgotten.extend(approved);
         self.open.clear();
+        self.stored.crash(now, disk);
     }
 
     /// What is left when its node comes back.
     pub(crate) fn next_life(&self) -> Self {
-        Self { forgotten: self.forgotten.clone(), kept: self.kept.clone(), ..Self::default() }
+        Self { forgotten: self.forgotten.clone(), stored: self.stored.clone(), ..Self::default() }
     }
 
     /// When and how a session ended here, where it has.
@@ -109,5 +121,13 @@ impl Application {
         let session = *session;
         let ended = move |event: &Event| event.is_terminal() && event.session() == session;
         self.events.iter().filter(move |(_, event)| ended(event)).map(|(at, event)| (*at, event))
+    }
+}
+
+/// What an application orders that does not want what is asked.
+fn opposite(asked: &Command, session: SessionId) -> Command {
+    match asked {
+        Command::JoinSession { .. } => Command::DeclineSession { session },
+        _ => Command::AbortSession { session, reason: Note::new("not wanted") },
     }
 }

@@ -42,7 +42,7 @@ pub enum CaseError {
 
 impl Case {
     /// Changes with what a plan means.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// A plan that breaks the rule of this name.
     pub fn new(plan: Plan, engine: EngineName, expected: impl Into<String>) -> Self {
@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn a_case_of_another_version_is_refused_by_its_number() {
         let text = Case::new(Plan::one_session(2), EngineName::Real, "").to_json();
-        let other = text.replace("\"format\": 1", "\"format\": 99");
-        assert_eq!(Case::from_json(&other).unwrap_err().to_string(), "its format is 99, and this is 1");
+        let other = text.replace("\"format\": 2", "\"format\": 99");
+        assert_eq!(Case::from_json(&other).unwrap_err().to_string(), "its format is 99, and this is 2");
         assert!(matches!(Case::from_json("{}"), Err(CaseError::Json(_))));
     }
 }

@@ -20,7 +20,8 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Answer`] |
+//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Disk`], [`Pause`],
+//! [`Clock`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
 //! | try every order of everything | [`Explorer`] |
@@ -41,6 +42,7 @@ mod adversary;
 mod application;
 mod case;
 mod chance;
+mod clock;
 mod explore;
 pub mod fuzz;
 mod network;
@@ -50,6 +52,7 @@ mod plan;
 pub mod protocol;
 mod queue;
 mod shrink;
+mod storage;
 mod time;
 mod trace;
 mod transparent;
@@ -62,6 +65,7 @@ pub use adversary::{
 pub use application::Application;
 pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;
+pub use clock::{Clock, Jump};
 pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
 pub use network::{
     Alteration, Blow, Capacity, Channel, Fate, Kind, Latency, Link, Network, NodeId, Partition, Pick, Target,
@@ -71,8 +75,11 @@ pub use oracle::{
     Recording, Violation, Work,
 };
 pub use picture::Picture;
-pub use plan::{Answer, Crash, CrashMoment, NodePlan, Plan, PlanError, Profile, SessionPlan, UnknownProfile};
+pub use plan::{
+    Answer, Crash, CrashMoment, Disk, NodePlan, Pause, Plan, PlanError, Profile, SessionPlan, UnknownProfile,
+};
 pub use shrink::shrink;
+pub use storage::Storage;
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
 pub use transparent::{Transparent, TransparentJudge};

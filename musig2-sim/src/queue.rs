@@ -1,6 +1,7 @@
 //! What is yet to happen, in the order of virtual time.
 
 use crate::network::{Channel, NodeId};
+use crate::plan::Crash;
 use crate::time::Micros;
 use crate::trace::MessageId;
 use musig2_proto::Command;
@@ -11,9 +12,22 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Happening {
     Start(NodeId),
-    /// A node crashes, where it is running, and comes back after this time.
-    Crash(NodeId, Micros),
+    /// A node crashes, where it is running, and comes back.
+    Crash(Crash),
     Restart(NodeId),
+    /// A node stands still, where it is running, until this moment.
+    Pause {
+        node: NodeId,
+        until: Micros,
+        deaf: bool,
+    },
+    /// It goes on. Void where the node has had more starts by then.
+    Resume {
+        node: NodeId,
+        starts: u64,
+    },
+    /// A node's clock is set by so many milliseconds.
+    Jump(NodeId, i64),
     /// The plan's session of this number is proposed.
     Propose(usize),
     Arrive(Arrival),
@@ -45,7 +59,7 @@ pub(crate) struct Arrival {
 }
 
 /// Happenings by time; those of one moment in the order they were added, then those added in reverse, the last first.
-/// Bounded by the plan and its `step_limit`: a step adds two at most.
+/// Bounded by the plan and its `step_limit`: a step adds two at most, or takes back what waited for a node.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     happenings: BTreeMap<(Micros, u64), Happening>,

@@ -1,7 +1,7 @@
 //! Byzantine nodes of every built-in kind, and what honest ones make of them.
 
 use musig2_proto::{AbortCause, Config, DefaultCrypto, Event, Evidence, Fault, SignerIndex, Topology};
-use musig2_sim::{Micros, NodeId, Plan, Probability, SessionPlan, Strategy, World};
+use musig2_sim::{Latency, Micros, NodeId, Plan, Point, Probability, SessionPlan, Strategy, World};
 
 const MALLORY: NodeId = NodeId::new(1);
 
@@ -132,6 +132,25 @@ fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
             assert!(end == End::Complete || end == named || awaited, "seed {seed}: {node}: {end:?}");
         }
     }
+}
+
+#[test]
+fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
+    let (mut convicted, mut noticed) = (0, 0);
+    for seed in 0..20 {
+        let plan = Plan::one_session(4).with_seed(seed).with_clone(MALLORY);
+        let (world, ends) = run(plan
+            .with_latency(Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_millis(80) }));
+        noticed += usize::from(world.coverage().contains(Point::AbortedRivalInstance));
+        for (node, end) in ends {
+            match end {
+                End::Convicted(MALLORY, Fault::Equivocation | Fault::ConcurrentInstances) => convicted += 1,
+                End::Complete | End::Other(AbortCause::TimedOut { .. }) => {}
+                end => panic!("seed {seed}: {node}: {end:?}"),
+            }
+        }
+    }
+    assert!(convicted > 0 && noticed > 0, "convicted {convicted} times, noticed {noticed} times");
 }
 
 #[test]

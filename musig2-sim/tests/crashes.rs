@@ -1,7 +1,9 @@
 //! A node that crashes is gone with its memory, what reaches it then is lost, and it comes back as somebody new with the same key.
 
-use musig2_proto::{Command, Event};
-use musig2_sim::{Action, Answer, Micros, NodeId, Partition, Plan, Step, World};
+use musig2_proto::{Command, Event, Libsecp256k1};
+use musig2_sim::{
+    Action, Answer, Disk, Micros, NodeId, NonceRecord, Partition, Plan, Recording, Step, World,
+};
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
@@ -51,7 +53,7 @@ fn what_reaches_a_node_that_is_down_is_lost() {
     let kinds: Vec<_> = steps(&world, BOB)
         .filter_map(|step| match step.action {
             Action::Started => Some((step.at, "starts")),
-            Action::Crashed => Some((step.at, "crashes")),
+            Action::Crashed { .. } => Some((step.at, "crashes")),
             Action::Restarted => Some((step.at, "comes back")),
             Action::Missed { .. } => Some((step.at, "misses")),
             _ => None,
@@ -69,7 +71,7 @@ fn an_application_forgets_what_it_was_about_to_do() {
     let plan = Plan::one_session(2).with_approval(BOB, Answer::After(Micros::from_secs(2)));
     let mut world: World = World::new(plan).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
-    world.crash(BOB);
+    world.crash(BOB, Disk::Empty);
     assert!(world.node(BOB).is_none());
     world.restart(BOB).unwrap();
     world.restart(BOB).unwrap();
@@ -95,17 +97,79 @@ fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
 }
 
 #[test]
-fn an_announcement_is_kept_before_anything_of_it_leaves_and_resumed_only_where_the_plan_says_so() {
-    for resumes in [false, true] {
+fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_is_still_there() {
+    for (disk, resumes) in [
+        (Disk::Empty, false),
+        (Disk::Kept, true),
+        // It is made 5 ms before the crash.
+        (Disk::RolledBack(Micros::from_millis(4)), true),
+        (Disk::RolledBack(Micros::from_millis(6)), false),
+    ] {
         let [crash, back] = [5, 1_000].map(Micros::from_millis);
         let alone = Partition::new([ALICE], [BOB]).during(Micros::ZERO, back);
-        let plan = Plan::one_session(2).with_crash(ALICE, crash, back).with_partition(alone);
-        let mut world: World = World::new(if resumes { plan.with_resuming() } else { plan }).unwrap();
+        let plan = Plan::one_session(2).with_crash(ALICE, crash, back).with_disks(disk).with_partition(alone);
+        let mut world: World = World::new(plan).unwrap();
+        world.run_until(Micros::from_millis(1)).unwrap();
+        assert_eq!(world.application(ALICE).stored.announcements().len(), 1);
         world.run_until(Micros::from_secs(60)).unwrap();
-        assert_eq!(world.application(ALICE).kept.len(), 1);
         world.check().unwrap();
         assert_eq!(world.completed_at(0).is_some(), resumes);
     }
+}
+
+#[test]
+fn a_rolled_back_disk_signs_nothing_twice() {
+    // Bob has completed the session. His disk comes back from when he had not, so he takes it up again, and is told the end.
+    let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
+    let plan = Plan::one_session(3).with_crash(BOB, crash, back);
+    let plan = plan.with_disks(Disk::RolledBack(Micros::from_millis(980)));
+    let mut world: World<Recording<Libsecp256k1>> = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    assert!(world.completed_at(0).unwrap() > back);
+    assert!(world.application(BOB).approved.contains(&world.session_id(0).unwrap()));
+    assert_eq!(NonceRecord::with(NonceRecord::signed), 3, "each signed once");
+    // And wherever he crashes, with whatever of his disk is left.
+    for output in 1..30 {
+        for age in [1, 5, 11, 25].map(Micros::from_millis) {
+            let plan = Plan::one_session(3).with_crash_after_output(BOB, output, Micros::from_secs(1));
+            let mut world: World<Recording<Libsecp256k1>> =
+                World::new(plan.with_disks(Disk::RolledBack(age))).unwrap();
+            world.run_until_quiet().unwrap();
+            world.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_approved_before_a_crash_is_not_thought_over_again() {
+    let thinks = Answer::After(Micros::from_secs(20));
+    let completed = |disk| {
+        let [crash, back] = [21_000, 22_000].map(Micros::from_millis);
+        let plan = Plan::one_session(2).with_approval(BOB, thinks).with_crash(BOB, crash, back);
+        // Nobody hears Alice's signature in time: Bob has to begin again.
+        let alone = Partition::new([ALICE], [BOB]).during(Micros::from_secs(19), back);
+        let mut world: World = World::new(plan.with_disks(disk).with_partition(alone)).unwrap();
+        world.run_until_quiet().unwrap();
+        world.check().unwrap();
+        world.completed_at(0).unwrap()
+    };
+    assert!(completed(Disk::Kept) < Micros::from_secs(35));
+    assert!(completed(Disk::Empty) > Micros::from_secs(40));
+}
+
+#[test]
+fn what_an_application_knew_of_the_others_is_on_its_disk() {
+    let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
+    let told = |disk| {
+        let plan = Plan::one_session(3).with_known_contacts().with_crash(BOB, crash, back).with_disks(disk);
+        let mut world: World = World::new(plan).unwrap().recorded();
+        world.run_until_quiet().unwrap();
+        world.check().unwrap();
+        let later = steps(&world, BOB).filter(|step| step.at >= back);
+        later.filter(|step| matches!(step.action, Action::Ordered(Command::AddContact { .. }))).count()
+    };
+    assert_eq!([Disk::Empty, Disk::Kept, Disk::RolledBack(back)].map(told), [0, 2, 0]);
 }
 
 #[test]

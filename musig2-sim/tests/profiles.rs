@@ -1,6 +1,7 @@
-//! Drawn plans end as they must.
+//! Drawn plans end as they must, whatever they are drawn from.
 
-use musig2_sim::{Plan, Profile, World};
+use musig2_sim::{Coverage, Disk, Latency, Micros, Plan, Point, Profile, Transparent, World, trial};
+use proptest::prelude::*;
 
 fn run(seed: u64, profile: Profile) {
     let mut world: World = World::new(Plan::drawn(seed, profile)).unwrap();
@@ -11,4 +12,51 @@ fn run(seed: u64, profile: Profile) {
 #[test]
 fn swarms_pass_with_each_of_200_seeds() {
     (0..200).for_each(|seed| run(seed, Profile::Swarm));
+}
+
+#[test]
+fn every_profile_passes_and_reaches_what_is_its_own() {
+    for (profile, points) in [
+        (Profile::Calm, [Point::SessionComplete, Point::Arrived, Point::NoncesComplete]),
+        (Profile::Swarm, [Point::Paused, Point::PausedDeaf, Point::Resumed]),
+        (Profile::Byzantine, [Point::BadSignature, Point::ConvictedEquivocation, Point::AbortedBySigner]),
+        (Profile::Crashy, [Point::CrashedEmpty, Point::CrashedKept, Point::CrashedRolledBack]),
+        (Profile::Skewed, [Point::ClockSet, Point::Manifest, Point::AbortedExpired]),
+    ] {
+        let mut coverage = Coverage::default();
+        for seed in 0..60 {
+            let outcome = trial::run::<Transparent>(Plan::drawn(seed, profile));
+            assert_eq!(outcome.verdict, Ok(()), "{profile} {seed}");
+            coverage.merge(outcome.coverage);
+        }
+        for point in points {
+            assert!(coverage.contains(point), "{profile} does not reach `{point}`");
+        }
+    }
+}
+
+#[test]
+fn few_bytes_are_a_calm_plan() {
+    let plan = Plan::from_bytes(&[]);
+    assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));
+    assert_eq!(plan.network.frames.latency, Latency::Constant(Micros::ZERO));
+    assert!(plan.must_complete(0) && plan.crashes.is_empty() && plan.pauses.is_empty());
+    // The fourth profile crashes somebody, at once, and empties its disk.
+    let crashy = Plan::from_bytes(&[3]);
+    assert_eq!((crashy.crashes.len(), crashy.crashes[0].disk), (1, Disk::Empty));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_a_plan_of_which_holds_what_holds_of_every_other(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400)
+    ) {
+        let plan = Plan::from_bytes(&bytes);
+        prop_assert_eq!(&plan, &Plan::from_bytes(&bytes));
+        let stored = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Plan>(&stored).unwrap(), &plan);
+        prop_assert_eq!(trial::run::<Transparent>(plan).verdict, Ok(()));
+    }
 }

@@ -12,7 +12,7 @@ use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
-use musig2_proto::wire::statement::Body;
+use musig2_proto::wire::statement::{Body, Join, Statement};
 use musig2_proto::{
     Boot, Message, Output, Proposal, SessionId, SessionView, Signature, SignerIndex, Timestamp,
 };
@@ -23,6 +23,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 const WAVES: u32 = 40;
 /// How many sessions it proposes. Honest applications in a simulation want everything, and have room for ten.
 const SESSIONS: usize = 3;
+
+/// In this wave come what is larger than a node takes, and more than it has time for where it takes only little.
+const LARGEST: u32 = 8;
+/// So many signature checks of one source are little.
+const LITTLE: u32 = 200;
 
 /// Follows the protocol, and floods everyone beside it.
 #[derive(Default)]
@@ -51,6 +56,9 @@ impl<C: Engine> Adversary<C> for Flood {
             }
         }
         outputs.extend(self.publication(means, view).map(Output::Publish));
+        if self.waves == LARGEST {
+            outputs.extend(largest(means, view));
+        }
         outputs
     }
 
@@ -115,6 +123,43 @@ fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<
         _ => Frame { request: Request::Announcement, ..empty },
     };
     Some(protocol::encode(&frame))
+}
+
+/// What is larger than a frame may be; and, of a node that checks little, more signatures than that, in frames and in publications.
+fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    let Some(first) = means.others().next() else { return outputs };
+    let config = means.node.config().clone();
+    let to = |to, bytes| match send(to, &protocol::frame(view.id, [])) {
+        Output::Send { to, .. } => Output::Send { to, bytes },
+        other => other,
+    };
+    outputs.push(to(first, vec![VERSION; config.max_frame_size + 1]));
+    if config.source_burst > LITTLE {
+        return outputs;
+    }
+    let others: Vec<_> = means.others().collect();
+    for _ in 0..config.source_burst / 8 {
+        let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, contact(means.me), view.clone()) else {
+            return outputs;
+        };
+        let Body::Join(join) = rogue.join().body else { return outputs };
+        // New ones each time: what was checked is not checked again.
+        let joins = (0..10).map(|_| {
+            let join = Join { boot: Boot::new(means.random()), ..join.clone() };
+            Statement { author: view.me, body: Body::Join(join), signature: Signature::new([7; 64]) }
+        });
+        let bytes = protocol::encode(&protocol::frame(view.id, joins.collect::<Vec<_>>()));
+        if bytes.len() <= config.max_frame_size {
+            outputs.extend(others.iter().map(|&other| to(other, bytes.clone())));
+        }
+    }
+    let content = HelloContent { signer: means.key(), contact: contact(means.me), time: means.now };
+    for _ in 0..config.source_burst + LITTLE / 4 {
+        let hello = Hello { content: content.clone(), signature: Signature::new(means.random()) };
+        outputs.push(Output::Publish(protocol::encode(&Publication::Hello { fresh: means.random(), hello })));
+    }
+    outputs
 }
 
 fn garbage<C: Engine>(means: &mut Means<'_, C>) -> Vec<u8> {

@@ -50,6 +50,11 @@ pub enum Strategy {
         /// Whose key it has.
         of: NodeId,
     },
+    /// The same, from a copy of the machine: its random generator is where the other's is.
+    Clone {
+        /// Of which node it is a copy.
+        of: NodeId,
+    },
     /// Joins again under other lives.
     JoinAgain {
         /// How often.
@@ -100,7 +105,7 @@ pub enum Withheld {
 }
 
 impl Strategy {
-    /// One of each, but for [`Strategy::Twin`], which needs another node.
+    /// One of each, but for [`Strategy::Twin`] and [`Strategy::Clone`], which need another node.
     pub const ALL: [Self; 24] = [
         Self::EquivocateNonces,
         Self::EquivocatePartials,
@@ -148,6 +153,8 @@ impl Strategy {
                 Fault::Equivocation,
             ],
             Self::Twin { .. } => &[Fault::ConcurrentInstances],
+            // Two who draw the same until they do not: one life that says two things.
+            Self::Clone { .. } => &[Fault::ConcurrentInstances, Fault::Equivocation],
             Self::JoinAgain { .. } => &[Fault::RestartLimit],
             Self::RogueTranscript
             | Self::Withhold(_)
@@ -186,7 +193,15 @@ impl Strategy {
 
     /// Whether it makes two attempts at one session possible, each with good signatures.
     pub const fn restarts(self) -> bool {
-        matches!(self, Self::JoinAgain { .. } | Self::Twin { .. } | Self::Restate)
+        matches!(self, Self::JoinAgain { .. } | Self::Twin { .. } | Self::Clone { .. } | Self::Restate)
+    }
+
+    /// Whose key it has beside its own node.
+    pub(crate) const fn doubles(self) -> Option<NodeId> {
+        match self {
+            Self::Twin { of } | Self::Clone { of } => Some(of),
+            _ => None,
+        }
     }
 
     /// The program that does this; none where honest code does.
@@ -203,7 +218,7 @@ impl Strategy {
             Self::Garble => Box::new(Garble),
             Self::Restate => Box::new(Restate::default()),
             Self::Flood => Box::new(Flood::default()),
-            Self::Twin { .. } => return None,
+            Self::Twin { .. } | Self::Clone { .. } => return None,
             Self::JoinAgain { times } => Box::new(JoinAgain::new(times)),
             Self::FalseSummaries => Box::new(FalseSummaries::default()),
             Self::LyingHub => Box::new(LyingHub),

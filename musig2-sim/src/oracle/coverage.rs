@@ -1,6 +1,7 @@
 //! What of the protocol a run reached: a sweep in which nothing goes wrong must also show that there was something to go wrong.
 
 use crate::network::Fate;
+use crate::plan::Disk;
 use crate::trace::Action;
 use core::fmt;
 use musig2_proto::{AbortCause, Event, Fault, Offence, Phase, SessionError};
@@ -92,8 +93,13 @@ points! {
     Altered = "message: altered",
     Nowhere = "message: to no node",
     Missed = "message: comes to nobody",
-    Crashed = "node: crashes",
+    CrashedEmpty = "node: crashes, its disk empty",
+    CrashedKept = "node: crashes, its disk kept",
+    CrashedRolledBack = "node: crashes, its disk rolled back",
     Restarted = "node: comes back",
+    Paused = "node: stands still",
+    PausedDeaf = "node: stands still and hears nothing",
+    Resumed = "node: goes on",
     ClockSet = "node: its clock is set",
     PeerLost = "node: loses a peer",
     PeerConnected = "node: reaches a peer",
@@ -147,7 +153,12 @@ impl Coverage {
         match action {
             Action::Started | Action::Ordered(_) | Action::Ticked => {}
             Action::Published { .. } | Action::Received { .. } => {}
-            Action::Crashed => self.reach(Point::Crashed),
+            Action::Crashed { disk: Disk::Empty } => self.reach(Point::CrashedEmpty),
+            Action::Crashed { disk: Disk::Kept } => self.reach(Point::CrashedKept),
+            Action::Crashed { disk: Disk::RolledBack(_) } => self.reach(Point::CrashedRolledBack),
+            Action::Paused { deaf: false } => self.reach(Point::Paused),
+            Action::Paused { deaf: true } => self.reach(Point::PausedDeaf),
+            Action::Resumed => self.reach(Point::Resumed),
             Action::Restarted => self.reach(Point::Restarted),
             Action::ClockSet { .. } => self.reach(Point::ClockSet),
             Action::Refused(_) => self.reach(Point::Refused),

@@ -51,11 +51,14 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
     Err(Violation::NotComplete { session, node, state })
 }
 
-/// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed, or an
-/// application that gave up by itself, nothing follows.
+/// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed,
+/// sessions without enough time, clocks that do not agree, or an application that gave up by itself, nothing follows.
 fn check_suspected<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
     let Some(id) = world.session_id(session) else { return Ok(()) };
     let honest = || plan.signers.iter().copied().filter(|&node| world.is_honest(node));
+    if !world.plan().has_time(plan) {
+        return Ok(());
+    }
     let spoilt = |node| {
         let application = world.application(node);
         let aborted = matches!(application.terminal(&id), Some((_, Event::SessionAborted { .. })));

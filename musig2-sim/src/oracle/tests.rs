@@ -3,7 +3,7 @@
 use super::nonces::NonceRecord;
 use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
 use crate::network::NodeId;
-use crate::plan::{Answer, Plan, Profile, SessionPlan};
+use crate::plan::{Answer, Disk, Plan, Profile, SessionPlan};
 use crate::time::Micros;
 use crate::trace::Action;
 use crate::transparent::Transparent;
@@ -19,6 +19,7 @@ use musig2_proto::{
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
+const CAROL: NodeId = NodeId::new(2);
 
 /// Only time passed.
 const IDLY: Cause<'_> = Cause::Heard { size: 0, input: None };
@@ -158,7 +159,7 @@ fn a_session_other_than_was_proposed_is_found() {
     // Alice is back with nothing in her memory, and gets a session for another proposal.
     let (mut world, session) = undecided();
     let proposal = SessionPlan::new(NodeId::first(3)).proposal(world.sorted_keys(0));
-    world.crash(ALICE);
+    world.crash(ALICE, Disk::Empty);
     world.restart(ALICE).unwrap();
     let created = [Output::Event(Event::SessionCreated { session })];
     world.witness(ALICE, Cause::Ordered(&Command::CreateSession(proposal)), &created);
@@ -228,6 +229,38 @@ fn a_session_that_goes_on_beyond_its_time_is_found() {
     world.set_clock(BOB, 1_000_000);
     world.witness(BOB, IDLY, &[]);
     assert_eq!(world.check_safety(), Err(Violation::Overdue { node: BOB, session }));
+}
+
+#[test]
+fn who_gives_a_phase_up_before_its_time_is_found() {
+    let stalls = |after: u64, jump: i64| {
+        let mut world: Recorded = World::new(plan().with_approval(BOB, Answer::Never)).unwrap();
+        world.run_until(Micros::from_millis(15)).unwrap();
+        world.set_clock(ALICE, jump);
+        world.witness(ALICE, IDLY, &[]);
+        world.run_until(Micros::from_secs(after)).unwrap();
+        let (session, phase) = (world.session_id(0).unwrap(), musig2_proto::Phase::Joining);
+        let event = Event::Stalled { session, phase, awaiting: Vec::new() };
+        world.witness(ALICE, IDLY, &[Output::Event(event)]);
+        world.check_safety()
+    };
+    // Joining takes five minutes, and half of them is over after 150 s.
+    assert!(matches!(stalls(149, 0), Err(Violation::TooSoon { node: ALICE, .. })));
+    assert_eq!(stalls(150, 0), Ok(()));
+    assert_eq!(stalls(140, 10_000), Ok(()), "by its own clock");
+    // A clock that is set back does not make what was young any younger, nor older.
+    assert!(matches!(stalls(149, -100_000), Err(Violation::TooSoon { .. })));
+    assert_eq!(stalls(151, -100_000), Ok(()));
+}
+
+#[test]
+fn a_session_from_the_future_is_found() {
+    let (mut world, session) = undecided();
+    world.set_clock(CAROL, -40_000);
+    world.crash(CAROL, Disk::Empty);
+    world.restart(CAROL).unwrap();
+    world.witness(CAROL, IDLY, &[Output::Event(Event::SessionDiscovered { session })]);
+    assert!(matches!(world.check_safety(), Err(Violation::FromTheFuture { node: CAROL, .. })));
 }
 
 #[test]

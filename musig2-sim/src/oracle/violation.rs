@@ -2,6 +2,7 @@
 
 use super::{Challenge, NoOutputKey, NonceFault};
 use crate::network::NodeId;
+use core::time::Duration;
 use musig2_proto::{Event, Phase, Report, SessionId, SignerIndex};
 
 /// What did not hold. `session` is a session's name where it is about what happened, and its number in the plan where it is about
@@ -115,6 +116,26 @@ pub enum Violation {
         session: SessionId,
         /// Which node.
         node: NodeId,
+    },
+    /// A node says that a phase took its time, or half of it, before it did by the node's own clock.
+    #[error("{node} is too soon: {event:?}, {elapsed:?} after the phase began")]
+    TooSoon {
+        /// Which node.
+        node: NodeId,
+        /// What it said.
+        event: Event,
+        /// How long the phase had lasted.
+        elapsed: Duration,
+    },
+    /// A node takes a session that was made further in its future than clocks may differ.
+    #[error("{node} takes session {session}, which was made {ahead:?} in its future")]
+    FromTheFuture {
+        /// Which session.
+        session: SessionId,
+        /// Which node.
+        node: NodeId,
+        /// How far.
+        ahead: Duration,
     },
     /// A node named an honest signer for a fault or an abort, or took itself for one of two.
     #[error("{node} blames an honest signer: {event:?}")]
@@ -246,6 +267,8 @@ impl Violation {
             | Self::Disagreement { node, .. }
             | Self::OutOfPlace { node, .. }
             | Self::Overdue { node, .. }
+            | Self::TooSoon { node, .. }
+            | Self::FromTheFuture { node, .. }
             | Self::HonestBlamed { node, .. }
             | Self::HonestReported { node, .. }
             | Self::BadEvidence { node, .. }

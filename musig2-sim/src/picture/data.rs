@@ -48,6 +48,10 @@ pub(super) struct Lane {
     pub(super) strategy: Option<String>,
     /// When it is not running: from and until a step, or from the beginning or to the end.
     pub(super) absent: Vec<(Option<usize>, Option<usize>)>,
+    /// When it stands still: from and until a step, or to the end.
+    pub(super) paused: Vec<(usize, Option<usize>)>,
+    /// How its clock goes wrong by itself, where it does.
+    pub(super) clock: Option<String>,
 }
 
 /// A session, the plan's in its order first.

@@ -2,6 +2,7 @@
 
 use super::data::{Cut, Lane, Session};
 use super::decode;
+use crate::clock::Clock;
 use crate::network::NodeId;
 use crate::oracle::Engine;
 use crate::trace::{Action, Step};
@@ -54,7 +55,7 @@ impl Sessions {
 }
 
 pub(super) fn lane<C: Engine>(world: &World<C>, node: NodeId) -> Lane {
-    let mut absent = vec![(None, None)];
+    let (mut absent, mut paused) = (vec![(None, None)], Vec::new());
     for (step, Step { node: of, action, .. }) in world.trace().recorded().iter().enumerate() {
         match action {
             Action::Started | Action::Restarted if *of == node => {
@@ -62,14 +63,34 @@ pub(super) fn lane<C: Engine>(world: &World<C>, node: NodeId) -> Lane {
                     *until = Some(step);
                 }
             }
-            Action::Crashed if *of == node => absent.push((Some(step), None)),
+            Action::Crashed { .. } if *of == node => {
+                absent.push((Some(step), None));
+                go_on(&mut paused, step);
+            }
+            Action::Paused { .. } if *of == node => paused.push((step, None)),
+            Action::Resumed if *of == node => go_on(&mut paused, step),
             _ => {}
         }
     }
+    let clock = world.plan().nodes.get(node.as_usize()).and_then(|plan| clock(&plan.clock));
     let strategy = world.plan().nodes.get(node.as_usize()).and_then(|plan| plan.strategy);
     let strategy = strategy.map(|strategy| strategy.to_string());
     let strategy = strategy.or_else(|| (!world.is_honest(node)).then(|| "not honest".into()));
-    Lane { strategy, key: world.public_key(node).to_string(), absent }
+    Lane { strategy, key: world.public_key(node).to_string(), absent, paused, clock }
+}
+
+fn go_on(paused: &mut [(usize, Option<usize>)], step: usize) {
+    if let Some((_, until)) = paused.last_mut() {
+        until.get_or_insert(step);
+    }
+}
+
+fn clock(clock: &Clock) -> Option<String> {
+    let Clock { ahead, drift, .. } = clock;
+    let words =
+        [(*ahead != 0).then(|| format!("{ahead:+} ms")), (*drift != 0).then(|| format!("{drift:+} ppm"))];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 pub(super) fn partitions<C: Engine>(world: &World<C>) -> Vec<Cut> {

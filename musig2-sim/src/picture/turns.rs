@@ -65,7 +65,9 @@ fn part(action: &Action) -> Part {
     match action {
         Action::Started => Part::Input("started"),
         Action::Restarted => Part::Input("restarted"),
-        Action::Crashed => Part::Input("crashed"),
+        Action::Crashed { .. } => Part::Input("crashed"),
+        Action::Paused { .. } => Part::Input("paused"),
+        Action::Resumed => Part::Input("resumed"),
         Action::ClockSet { .. } => Part::Input("clock"),
         Action::Ordered(_) => Part::Input("ordered"),
         Action::Ticked => Part::Input("ticked"),
@@ -147,7 +149,8 @@ fn cause(before: &[Step], node: NodeId, action: &Action) -> Option<usize> {
         last(&|action| matches!(action, Action::Event(event) if event.session() == *session && is(event)))
     };
     match action {
-        Action::Restarted => last(&|action| matches!(action, Action::Crashed)),
+        Action::Restarted => last(&|action| matches!(action, Action::Crashed { .. })),
+        Action::Resumed => last(&|action| matches!(action, Action::Paused { .. })),
         Action::Ordered(Command::ResumeSession { .. } | Command::SayHello) => {
             last(&|action| matches!(action, Action::Restarted))
         }

@@ -3,6 +3,7 @@
 use super::{Answer, NodePlan, Plan, SessionPlan};
 use crate::adversary::Strategy;
 use crate::chance::Probability;
+use crate::clock::Jump;
 use crate::network::{Blow, Capacity, Latency, Network, NodeId, Partition, Pick, Target};
 use crate::time::Micros;
 use musig2_proto::Config;
@@ -165,7 +166,30 @@ impl Plan {
     /// Sets what every node does when a step waits for it.
     #[must_use]
     pub fn with_stepping(mut self, stepping: Answer) -> Self {
-        self.nodes.iter_mut().for_each(|node| node.stepping = stepping);
+        self.nodes.iter_mut().for_each(|node| (node.stepping, node.finalizing) = (stepping, stepping));
+        self
+    }
+
+    /// Sets how many milliseconds a node's clock is ahead of the true one; behind it, where negative. Without effect where there is no
+    /// such node.
+    #[must_use]
+    pub fn with_clock_ahead(mut self, node: NodeId, millis: i64) -> Self {
+        self.change(node, |plan| plan.clock.ahead = millis);
+        self
+    }
+
+    /// Sets how many parts per million a node's clock is faster than the true one; slower, where negative. Without effect where there
+    /// is no such node.
+    #[must_use]
+    pub fn with_clock_drift(mut self, node: NodeId, parts_per_million: i32) -> Self {
+        self.change(node, |plan| plan.clock.drift = parts_per_million);
+        self
+    }
+
+    /// Sets a node's clock so many milliseconds forward at one moment; back, where negative. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_clock_jump(mut self, node: NodeId, at: Micros, millis: i64) -> Self {
+        self.change(node, |plan| plan.clock.jumps.push(Jump::new(at, millis)));
         self
     }
 
@@ -180,6 +204,14 @@ impl Plan {
     #[must_use]
     pub fn with_twin(mut self, of: NodeId) -> Self {
         let strategy = Some(Strategy::Twin { of });
+        self.nodes.push(NodePlan { strategy, ..NodePlan::default() });
+        self
+    }
+
+    /// Adds a copy of a node, down to its random generator: neither of them knows, and neither is honest any more.
+    #[must_use]
+    pub fn with_clone(mut self, of: NodeId) -> Self {
+        let strategy = Some(Strategy::Clone { of });
         self.nodes.push(NodePlan { strategy, ..NodePlan::default() });
         self
     }

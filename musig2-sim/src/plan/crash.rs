@@ -1,13 +1,12 @@
-//! Crashes: nodes that lose everything but their key, and come back.
+//! Crashes: nodes that lose their memory, and come back with what is left on their disks.
 
 use super::Plan;
 use crate::network::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
-/// A crash with an empty disk. The node is gone, and with it whatever had not left it; what reaches it while it is down
-/// is lost. It comes back with the same key and another random generator, and says hello. Its application has forgotten
-/// everything, unless [`NodePlan::resumes`](super::NodePlan::resumes).
+/// A crash. The node is gone, and with it whatever had not left it; what reaches it while it is down is lost. It comes back with the
+/// same key and another random generator, and says hello. Its application knows what its disk says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Crash {
@@ -17,6 +16,8 @@ pub struct Crash {
     pub when: CrashMoment,
     /// How long it is down.
     pub down_for: Micros,
+    /// What its application finds on its disk afterwards.
+    pub disk: Disk,
 }
 
 /// When a node crashes.
@@ -30,24 +31,60 @@ pub enum CrashMoment {
     AfterOutput(u64),
 }
 
+/// What a crash leaves of what an application [stored](crate::Storage): the announcements of its sessions, what it approved, where
+/// other signers are. As data, how old it is: nothing, or so many microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Option<Micros>", into = "Option<Micros>")]
+#[non_exhaustive]
+pub enum Disk {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Everything.
+    Kept,
+    /// What it was so long before the crash: a backup, or a snapshot of a machine.
+    RolledBack(Micros),
+}
+
+impl From<Option<Micros>> for Disk {
+    fn from(age: Option<Micros>) -> Self {
+        match age {
+            None => Self::Empty,
+            Some(Micros::ZERO) => Self::Kept,
+            Some(age) => Self::RolledBack(age),
+        }
+    }
+}
+
+impl From<Disk> for Option<Micros> {
+    fn from(disk: Disk) -> Self {
+        match disk {
+            Disk::Empty => None,
+            Disk::Kept => Some(Micros::ZERO),
+            Disk::RolledBack(age) => Some(age),
+        }
+    }
+}
+
 impl Plan {
-    /// Crashes a node at one moment, and lets it come back at another.
+    /// Crashes a node at one moment, and lets it come back at another, with an empty disk.
     #[must_use]
     pub fn with_crash(self, node: NodeId, at: Micros, back_at: Micros) -> Self {
         let down_for = back_at.saturating_sub(at);
-        self.add_crash(Crash { node, when: CrashMoment::At(at), down_for })
+        self.add_crash(Crash { node, when: CrashMoment::At(at), down_for, disk: Disk::Empty })
     }
 
-    /// Crashes a node right after its output of this number, counted from 1 over all its lives.
+    /// Crashes a node right after its output of this number, counted from 1 over all its lives, with an empty disk.
     #[must_use]
     pub fn with_crash_after_output(self, node: NodeId, output: u64, down_for: Micros) -> Self {
-        self.add_crash(Crash { node, when: CrashMoment::AfterOutput(output), down_for })
+        let when = CrashMoment::AfterOutput(output);
+        self.add_crash(Crash { node, when, down_for, disk: Disk::Empty })
     }
 
-    /// Lets every application keep the announcements of its sessions, and resume them after a crash.
+    /// Sets what all crashes so far leave on the disk.
     #[must_use]
-    pub fn with_resuming(mut self) -> Self {
-        self.nodes.iter_mut().for_each(|node| node.resumes = true);
+    pub fn with_disks(mut self, disk: Disk) -> Self {
+        self.crashes.iter_mut().for_each(|crash| crash.disk = disk);
         self
     }
 

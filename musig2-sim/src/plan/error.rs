@@ -28,6 +28,20 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// A node is to stand still that there is not.
+    #[error("{node} is to stand still, and there are only {nodes}")]
+    NoSuchNodeToPause {
+        /// The node.
+        node: NodeId,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// A clock is too far off or too fast.
+    #[error("the clock of {node}: offset and jumps are a year at most, and the drift half of the true rate")]
+    Clock {
+        /// Whose.
+        node: NodeId,
+    },
     /// A node is to be the twin of one that there is not, or that is a twin itself.
     #[error("{node} is to be the twin of {of}, which is no node or a twin itself")]
     NoSuchNodeToDouble {

@@ -4,15 +4,19 @@
 mod build;
 mod crash;
 mod drawn;
+mod draws;
 mod error;
 mod expectation;
+mod faults;
 mod node;
+mod pause;
 mod profile;
 mod session;
 
-pub use crash::{Crash, CrashMoment};
+pub use crash::{Crash, CrashMoment, Disk};
 pub use error::PlanError;
 pub use node::{Answer, NodePlan};
+pub use pause::Pause;
 pub use profile::{Profile, UnknownProfile};
 pub use session::SessionPlan;
 
@@ -23,7 +27,7 @@ use musig2_proto::Config;
 use serde::{Deserialize, Serialize};
 
 /// Everything that happens in a [`World`](crate::World). Written by a test with the `with_*` functions, or drawn by
-/// [`Plan::drawn`].
+/// [`Plan::drawn`] from a seed or with [`Plan::from_bytes`] from any bytes.
 ///
 /// ```
 /// use musig2_sim::{Latency, Micros, NodeId, Partition, Plan, Probability};
@@ -48,8 +52,10 @@ pub struct Plan {
     pub sessions: Vec<SessionPlan>,
     /// What is between the nodes.
     pub network: Network,
-    /// Who crashes, when, and for how long.
+    /// Who crashes, when, for how long, and what is left.
     pub crashes: Vec<Crash>,
+    /// Who stands still, and when.
+    pub pauses: Vec<Pause>,
     /// How each node is configured.
     pub config: Config,
     /// Whether each node is told from the start where every other is.
@@ -69,6 +75,7 @@ impl Plan {
             sessions: Vec::new(),
             network: Network::default(),
             crashes: Vec::new(),
+            pauses: Vec::new(),
             config: Config::default(),
             known_contacts: false,
             time_limit: Micros::from_secs(3_600),
@@ -88,17 +95,15 @@ impl Plan {
 
     /// Whether a node follows the protocol, and is alone with its key.
     pub fn is_honest(&self, node: NodeId) -> bool {
-        let twin = Some(Strategy::Twin { of: node });
+        let is_twin = |plan: &NodePlan| plan.strategy.and_then(Strategy::doubles) == Some(node);
         self.nodes.get(node.as_usize()).is_none_or(|plan| plan.strategy.is_none())
-            && self.nodes.iter().all(|plan| plan.strategy != twin)
+            && !self.nodes.iter().any(is_twin)
     }
 
-    /// The node whose key a node has: its own, but for twins.
+    /// The node whose key a node has: its own, but for twins and clones.
     pub(crate) fn key_of(&self, node: NodeId) -> NodeId {
-        match self.nodes.get(node.as_usize()).and_then(|plan| plan.strategy) {
-            Some(Strategy::Twin { of }) => of,
-            _ => node,
-        }
+        let strategy = self.nodes.get(node.as_usize()).and_then(|plan| plan.strategy);
+        strategy.and_then(Strategy::doubles).unwrap_or(node)
     }
 
     pub(crate) fn check(&self) -> Result<(), PlanError> {
@@ -108,6 +113,12 @@ impl Plan {
         }
         if let Some(crash) = self.crashes.iter().find(|crash| crash.node.as_usize() >= nodes) {
             return Err(PlanError::NoSuchNodeToCrash { node: crash.node, nodes });
+        }
+        if let Some(pause) = self.pauses.iter().find(|pause| pause.node.as_usize() >= nodes) {
+            return Err(PlanError::NoSuchNodeToPause { node: pause.node, nodes });
+        }
+        if let Some(node) = self.node_ids().find(|node| !self.nodes[node.as_usize()].clock.is_allowed()) {
+            return Err(PlanError::Clock { node });
         }
         for node in self.node_ids() {
             let of = self.key_of(node);

@@ -1,6 +1,7 @@
 //! One node of a plan, and its application.
 
 use crate::adversary::Strategy;
+use crate::clock::Clock;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +15,13 @@ pub struct NodePlan {
     pub listens_at: Micros,
     /// What it does about a session it discovers.
     pub approval: Answer,
-    /// What it does when a step waits for it; only where stepping is manual.
+    /// What it does when its nonces or partial signatures wait for it; only where stepping is manual.
     pub stepping: Answer,
-    /// Whether its application keeps the announcements of its sessions where a crash does not reach them, and resumes the
-    /// sessions afterwards.
-    pub resumes: bool,
+    /// What it does when everything is there to be put together; only where stepping is manual.
+    pub finalizing: Answer,
+    /// How its clock differs from the true one.
+    pub clock: Clock,
     /// How it breaks the protocol; `None` where it is honest.
-    #[serde(default)]
     pub strategy: Option<Strategy>,
 }
 
@@ -30,6 +31,8 @@ pub struct NodePlan {
 pub enum Answer {
     /// What is asked, after this time.
     After(Micros),
+    /// The opposite of what is asked, after this time: it declines the session, or aborts it where it has joined.
+    Refuses(Micros),
     /// Nothing by itself. A test can still order it with [`World::command`](crate::World::command).
     Never,
 }

@@ -66,12 +66,18 @@ pub(super) fn step(bytes: &mut Vec<u8>, step: &Step) {
             fold.kind(12);
             fold.printed(report);
         }
-        Action::Crashed => fold.kind(13),
+        Action::Crashed { disk } => {
+            fold.kind(13);
+            let age = Option::<Micros>::from(*disk);
+            fold.number(age.map_or(u64::MAX, Micros::get));
+        }
         Action::Restarted => fold.kind(14),
         Action::ClockSet { ahead } => {
             fold.kind(15);
             fold.0.extend_from_slice(&ahead.to_be_bytes());
         }
+        Action::Paused { deaf } => fold.kind(16 + u8::from(*deaf)),
+        Action::Resumed => fold.kind(18),
     }
 }
 

@@ -8,6 +8,7 @@ mod text;
 pub(crate) use content::{decode_frame, decode_publication, publication_words, words};
 
 use crate::network::{Fate, NodeId};
+use crate::plan::Disk;
 use crate::time::Micros;
 use core::fmt;
 use musig2_proto::{Command, CommandError, Event, Report, SessionView};
@@ -48,12 +49,22 @@ pub enum Action {
     /// The node started.
     Started,
     /// It crashed: its memory is gone.
-    Crashed,
-    /// It came back with an empty disk.
+    Crashed {
+        /// What is left on its disk.
+        disk: Disk,
+    },
+    /// It came back.
     Restarted,
+    /// It stands still.
+    Paused {
+        /// Whether what comes meanwhile is lost; else it waits.
+        deaf: bool,
+    },
+    /// It went on.
+    Resumed,
     /// Its clock was set.
     ClockSet {
-        /// So many milliseconds ahead of the true one.
+        /// So many milliseconds ahead of the true one; behind it, where negative.
         ahead: i64,
     },
     /// Its application, or the test, ordered something.

@@ -2,6 +2,7 @@
 
 use super::{Action, Step, Trace, publication_words, words};
 use crate::network::Fate;
+use crate::plan::Disk;
 use core::fmt;
 use musig2_proto::{Command, Event, SessionId};
 
@@ -21,8 +22,18 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started => f.write_str("starts"),
-            Self::Crashed => f.write_str("CRASHES"),
-            Self::Restarted => f.write_str("starts again with an empty disk"),
+            Self::Crashed { disk: Disk::Empty } => f.write_str("CRASHES and loses its disk"),
+            Self::Crashed { disk: Disk::Kept } => f.write_str("CRASHES and keeps its disk"),
+            Self::Crashed { disk: Disk::RolledBack(age) } => {
+                write!(f, "CRASHES and has its disk rolled back by {age}")
+            }
+            Self::Restarted => f.write_str("starts again"),
+            Self::Paused { deaf: false } => f.write_str("stands still"),
+            Self::Paused { deaf: true } => f.write_str("stands still and hears nothing"),
+            Self::Resumed => f.write_str("goes on"),
+            Self::ClockSet { ahead } if *ahead < 0 => {
+                write!(f, "has its clock set {} ms behind", ahead.unsigned_abs())
+            }
             Self::ClockSet { ahead } => write!(f, "has its clock set {ahead} ms ahead"),
             Self::Ordered(command) => write_command(command, f),
             Self::Refused(error) => write!(f, "refuses: {error}"),

@@ -1,35 +1,35 @@
 //! Nodes that lose their memory, and come back without it.
 
-use super::{RunError, World};
+use super::{OrderError, RunError, World};
 use crate::application::Application;
 use crate::network::NodeId;
 use crate::oracle::Engine;
-use crate::plan::CrashMoment;
+use crate::plan::{Crash, CrashMoment, Disk};
 use crate::queue::Happening;
-use crate::time::Micros;
 use crate::trace::Action;
 use musig2_proto::Command;
 
 impl<C: Engine> World<C> {
-    /// Crashes a node now: its memory is gone, and what reaches it is lost until [`World::restart`]. Without effect where
-    /// it is not running.
+    /// Crashes a node now: its memory is gone, and what reaches it is lost until [`World::restart`]. Its application will find this on
+    /// its disk. Without effect where it is not running.
     ///
     /// # Panics
     /// Where the plan has no such node.
-    pub fn crash(&mut self, node: NodeId) {
+    pub fn crash(&mut self, node: NodeId, disk: Disk) {
         let Some(running) = self.node(node) else { return };
-        let expiries = running
-            .sessions()
-            .map(|session| (session.id, Micros::from_timestamp(session.manifest.expires_at())))
-            .collect();
+        let expiries =
+            running.sessions().map(|session| (session.id, session.manifest.expires_at())).collect();
+        let now = self.now;
         let host = &mut self.hosts[node.as_usize()];
-        host.application.forget(&expiries);
+        host.application.crash(now, &expiries, disk);
         host.stop();
         self.watch.crashed(node);
-        self.note(node, Action::Crashed);
+        self.note(node, Action::Crashed { disk });
+        self.lose_waiting(node);
     }
 
-    /// Starts a crashed node again, with its key and an empty disk. Without effect where it is running.
+    /// Starts a crashed node again, with its key: its application tells it of the contacts on its disk, resumes the sessions whose
+    /// announcements are there, and says hello. Without effect where it is running.
     ///
     /// # Errors
     /// Where the node does not take its key or its own contact.
@@ -44,14 +44,17 @@ impl<C: Engine> World<C> {
         let next = host.application.next_life();
         host.former.push(core::mem::replace(&mut host.application, next));
         self.start(node, Action::Restarted)?;
-        if self.plan.nodes.get(node.as_usize()).is_some_and(|plan| plan.resumes) {
-            for announcement in self.application(node).kept.clone().into_values() {
-                // A refusal is in the application's notes and the trace: the session may be over.
-                let _ = self.order(node, Command::ResumeSession { announcement });
-            }
+        let announcements = self.application(node).stored.announcements();
+        let announcements: Vec<_> = announcements.into_values().map(<[u8]>::to_vec).collect();
+        for announcement in announcements {
+            // A refusal is in the application's notes and the trace: the session may be over.
+            let _ = self.order(node, Command::ResumeSession { announcement });
         }
         let hello = self.order(node, Command::SayHello);
-        debug_assert!(hello.is_ok() || self.node(node).is_none(), "a running node always says hello");
+        debug_assert!(
+            !matches!(hello, Err(OrderError::Refused { .. })),
+            "a running node always says hello: {hello:?}"
+        );
         Ok(())
     }
 
@@ -64,10 +67,10 @@ impl<C: Engine> World<C> {
         host.former.iter().chain([&host.application])
     }
 
-    pub(super) fn crash_as_planned(&mut self, node: NodeId, down_for: Micros) {
-        if self.node(node).is_some() {
-            self.crash(node);
-            self.queue.add(self.now + down_for, Happening::Restart(node));
+    pub(super) fn crash_as_planned(&mut self, crash: Crash) {
+        if self.node(crash.node).is_some() {
+            self.crash(crash.node, crash.disk);
+            self.queue.add(self.now + crash.down_for, Happening::Restart(crash.node));
         }
     }
 
@@ -78,7 +81,7 @@ impl<C: Engine> World<C> {
         let now = CrashMoment::AfterOutput(host.outputs);
         let crash = self.plan.crashes.iter().find(|crash| crash.node == node && crash.when == now).copied();
         if let Some(crash) = crash {
-            self.crash_as_planned(node, crash.down_for);
+            self.crash_as_planned(crash);
         }
         crash.is_some()
     }

@@ -72,6 +72,9 @@ pub enum OrderError {
     /// The node has not started.
     #[error("{0} has not started")]
     NotStarted(NodeId),
+    /// The node stands still.
+    #[error("{0} stands still")]
+    Paused(NodeId),
     /// The node refused.
     #[error("{node} refused: {error}")]
     Refused {

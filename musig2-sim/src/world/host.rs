@@ -4,17 +4,20 @@ use super::corrupted::Corrupted;
 use crate::adversary::Pot;
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain};
+use crate::clock::Dial;
 use crate::network::NodeId;
 use crate::oracle::Engine;
+use crate::queue::Happening;
 use crate::time::Micros;
-use core::time::Duration;
 use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey, Timestamp};
 use rand_chacha::ChaCha8Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
-    /// The number that the key comes from: this host's, but for twins.
+    /// The number that the key comes from: this host's, but for twins and clones.
     key_of: NodeId,
+    /// The number that the random generator comes from: this host's, but for clones.
+    rng_of: NodeId,
     /// In whose hands the node is, where it is not honest.
     pub(super) corrupted: Option<Corrupted<C>>,
     /// Of the present life, or of the last where the node is down.
@@ -28,10 +31,18 @@ pub(super) struct Host<C: Engine> {
     /// Wakes at one moment, in a row.
     pub(super) ticks: (Micros, u32),
     running: Option<Running<C>>,
-    /// How far its clock is ahead of the true one, in milliseconds.
-    pub(super) clock_ahead: i64,
+    /// Where it stands still.
+    pub(super) stillness: Option<Stillness>,
+    pub(super) dial: Dial,
     /// How often the node has started: each life has a generator of its own.
     pub(super) starts: u64,
+}
+
+/// What waits for a node that stands still. Bounded as the world's queue is.
+pub(super) struct Stillness {
+    /// Whether what comes is lost instead.
+    pub(super) deaf: bool,
+    pub(super) waiting: Vec<Happening>,
 }
 
 struct Running<C: Engine> {
@@ -40,16 +51,18 @@ struct Running<C: Engine> {
 }
 
 impl<C: Engine> Host<C> {
-    /// With the key of this number.
-    pub(super) fn new(chance: &Chance, key_of: NodeId) -> Self {
+    /// With the key of this number, the random generator of that one, and this clock.
+    pub(super) fn new(chance: &Chance, key_of: NodeId, rng_of: NodeId, dial: Dial) -> Self {
         Self {
             public_key: keypair::<C>(chance, key_of).1,
             key_of,
+            rng_of,
             corrupted: None,
             application: Application::default(),
             former: Vec::new(),
             outputs: 0,
-            clock_ahead: 0,
+            dial,
+            stillness: None,
             wake: None,
             ticks: (Micros::ZERO, 0),
             running: None,
@@ -58,10 +71,10 @@ impl<C: Engine> Host<C> {
     }
 
     /// Starts the node with its key.
-    pub(super) fn start(&mut self, chance: &Chance, id: NodeId, config: Config) -> Result<(), String> {
+    pub(super) fn start(&mut self, chance: &Chance, config: Config) -> Result<(), String> {
         let mut node = Node::new(config).map_err(|error| error.to_string())?;
         node.add_key(&keypair::<C>(chance, self.key_of).0).map_err(|error| error.to_string())?;
-        let rng = chance.generator(Decision::of_node(Domain::NodeRng, id, self.starts));
+        let rng = chance.generator(Decision::of_node(Domain::NodeRng, self.rng_of, self.starts));
         self.starts += 1;
         self.running = Some(Running { node, rng });
         Ok(())
@@ -79,15 +92,14 @@ impl<C: Engine> Host<C> {
 
     /// What the node's clock shows.
     pub(super) fn clock(&self, now: Micros) -> Timestamp {
-        shift(now.to_timestamp(), self.clock_ahead)
+        self.dial.shows(now)
     }
 
-    /// When the node has to be woken.
-    pub(super) fn deadline(&self) -> Option<Micros> {
+    /// When the node has to be woken, by its own clock.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
         let node = self.node()?.next_deadline();
         let adversary = self.corrupted.as_ref().and_then(Corrupted::next_deadline);
-        let deadline = node.into_iter().chain(adversary).min()?;
-        Some(Micros::from_timestamp(shift(deadline, self.clock_ahead.saturating_neg())))
+        node.into_iter().chain(adversary).min()
     }
 
     /// `None` where the node has not started.
@@ -115,11 +127,6 @@ impl<C: Engine> Host<C> {
         let Some(corrupted) = &mut self.corrupted else { return Some(outputs) };
         Some(outputs.map(|outputs| corrupted.after(node, pot, now, outputs)))
     }
-}
-
-fn shift(time: Timestamp, millis: i64) -> Timestamp {
-    let by = Duration::from_millis(millis.unsigned_abs());
-    if millis < 0 { time.saturating_sub(by) } else { time.saturating_add(by) }
 }
 
 /// A node's keys. Only the seed and its number matter.

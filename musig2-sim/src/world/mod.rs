@@ -4,6 +4,7 @@ mod corrupted;
 mod crash;
 mod error;
 mod host;
+mod pause;
 mod run;
 mod silence;
 
@@ -12,12 +13,13 @@ pub use error::{OrderError, RunError};
 use crate::adversary::{Pot, Strategy};
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain, Probability};
+use crate::clock::Dial;
 use crate::network::{NodeId, Router};
 use crate::oracle::{self, Coverage, Engine, Violation, Watch};
-use crate::plan::{CrashMoment, Plan, PlanError};
+use crate::plan::{CrashMoment, NodePlan, Pause, Plan, PlanError};
 use crate::queue::{Happening, Queue};
 use crate::time::Micros;
-use crate::trace::{Action, Trace};
+use crate::trace::Trace;
 use host::Host;
 use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
 
@@ -84,20 +86,36 @@ impl<C: Engine> World<C> {
         Node::<C>::new(plan.config.clone())?;
         C::begin();
         let chance = Chance::new(plan.seed);
-        let hosts: Vec<_> = plan.node_ids().map(|node| Host::<C>::new(&chance, plan.key_of(node))).collect();
+        let host = |(node, habits): (NodeId, &NodePlan)| {
+            let rng_of = match habits.strategy {
+                Some(Strategy::Clone { of }) => of,
+                _ => node,
+            };
+            Host::<C>::new(&chance, plan.key_of(node), rng_of, Dial::new(&habits.clock))
+        };
+        let hosts: Vec<_> = plan.node_ids().zip(&plan.nodes).map(host).collect();
         let keys = plan.node_ids().zip(&hosts).map(|(node, host)| (host.public_key, plan.is_honest(node)));
         let watch = Watch::new(keys);
         let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
         let mut queue = Queue::default();
         for (node, plan) in plan.node_ids().zip(&plan.nodes) {
             queue.add(plan.starts_at, Happening::Start(node));
+            for jump in &plan.clock.jumps {
+                queue.add(jump.at, Happening::Jump(node, jump.by));
+            }
         }
         for (session, plan) in plan.sessions.iter().enumerate() {
             queue.add(plan.at, Happening::Propose(session));
         }
         for crash in &plan.crashes {
             if let CrashMoment::At(at) = crash.when {
-                queue.add(at, Happening::Crash(crash.node, crash.down_for));
+                queue.add(at, Happening::Crash(*crash));
+            }
+        }
+        for &Pause { node, from, until, deaf } in &plan.pauses {
+            let until = until.min(plan.network.heals_at.unwrap_or(until));
+            if from < until {
+                queue.add(from, Happening::Pause { node, until, deaf });
             }
         }
         for partition in &plan.network.partitions {
@@ -192,9 +210,8 @@ impl<C: Engine> World<C> {
     /// # Panics
     /// Where the plan has no such node.
     pub fn set_clock(&mut self, node: NodeId, ahead: i64) {
-        self.hosts[node.as_usize()].clock_ahead = ahead;
-        self.note(node, Action::ClockSet { ahead });
-        self.schedule_wake(node);
+        self.hosts[node.as_usize()].dial.set(self.now, ahead);
+        self.clock_is_set(node);
     }
 
     /// Checks everything that must hold of a run once it is quiet.
@@ -317,11 +334,12 @@ impl<C: Engine> World<C> {
     fn is_quiet(&self) -> bool {
         // What was forgotten can come back until its time is over, or nobody has anything more to say.
         let silent = self.queue.next_at().is_none();
-        let over = |until: &Micros| silent || self.now >= *until;
-        let mut applications = self.honest_hosts().map(|(_, host)| &host.application);
-        self.queue.is_idle()
-            && applications
-                .all(|application| application.open.is_empty() && application.forgotten.values().all(over))
+        let rests = |host: &Host<C>| {
+            let mut forgotten = host.application.forgotten.values();
+            host.application.open.is_empty()
+                && (silent || forgotten.all(|until| host.clock(self.now) >= *until))
+        };
+        self.queue.is_idle() && self.honest_hosts().all(|(_, host)| rests(host))
     }
 
     /// What a Byzantine node leaves open holds nobody up.

@@ -20,10 +20,17 @@ impl<C: Engine> World<C> {
     pub fn step(&mut self) -> Result<bool, RunError> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
+        let Some(happening) = self.put_off(happening) else { return self.after_step() };
         match happening {
-            Happening::Start(node) => self.start(node, Action::Started)?,
-            Happening::Crash(node, down_for) => self.crash_as_planned(node, down_for),
+            Happening::Start(node) => self.start_first(node)?,
+            Happening::Crash(crash) => self.crash_as_planned(crash),
             Happening::Restart(node) => self.restart(node)?,
+            Happening::Pause { node, until, deaf } => self.pause_as_planned(node, until, deaf),
+            Happening::Resume { node, starts } if self.hosts[node.as_usize()].starts == starts => {
+                self.resume(node);
+            }
+            Happening::Resume { .. } => {}
+            Happening::Jump(node, by) => self.turn_clock(node, by),
             Happening::Propose(session) => self.propose(session),
             Happening::Arrive(arrival) => self.arrive(arrival),
             Happening::Order { node, starts, .. } if self.hosts[node.as_usize()].starts != starts => {}
@@ -39,6 +46,10 @@ impl<C: Engine> World<C> {
             }
             Happening::Wake(node) => self.wake(node, at)?,
         }
+        self.after_step()
+    }
+
+    fn after_step(&self) -> Result<bool, RunError> {
         self.check_safety().map_err(RunError::Violated)?;
         let limit = self.plan.step_limit;
         if self.trace.steps() > limit {
@@ -52,38 +63,50 @@ impl<C: Engine> World<C> {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else {
             return Err(OrderError::NotStarted(node));
         };
+        if host.stillness.is_some() {
+            return Err(OrderError::Paused(node));
+        }
         let answer = host.execute(now, command.clone(), &mut self.pot).ok_or(OrderError::NotStarted(node))?;
         self.note(node, Action::Ordered(command.clone()));
         let application = &mut self.hosts[node.as_usize()].application;
         match answer {
             Ok(outputs) => {
-                application.ordered(&command);
-                self.keep_announcement(node, &command);
+                application.ordered(now, &command);
+                self.store_announcement(node, &command);
                 self.witness(node, Cause::Ordered(&command), &outputs);
                 self.absorb(node, outputs);
                 Ok(())
             }
             Err(error) => {
                 application.refusals.push((now, command, error.clone()));
+                let clock = self.hosts[node.as_usize()].clock(now);
+                self.watch.told_time(node, clock);
                 self.note(node, Action::Refused(error.clone()));
                 Err(OrderError::Refused { node, error })
             }
         }
     }
 
+    /// The first start: the application learns what it is to know of the others.
+    fn start_first(&mut self, node: NodeId) -> Result<(), RunError> {
+        if self.plan.known_contacts {
+            for other in self.plan.node_ids().filter(|&other| other != node) {
+                let signer = self.public_key(other);
+                let stored = &mut self.hosts[node.as_usize()].application.stored;
+                stored.meet(self.now, signer, contact(other));
+            }
+        }
+        self.start(node, Action::Started)
+    }
+
     pub(super) fn start(&mut self, node: NodeId, action: Action) -> Result<(), RunError> {
         let config = self.plan.config.clone();
         let cannot = |reason| RunError::CannotStart { node, reason };
-        self.hosts[node.as_usize()].start(&self.chance, node, config).map_err(cannot)?;
+        self.hosts[node.as_usize()].start(&self.chance, config).map_err(cannot)?;
         self.note(node, action);
-        let mut orders = vec![Command::SetContact(contact(node))];
-        if self.plan.known_contacts {
-            let others = self.plan.node_ids().filter(|&other| other != node);
-            orders.extend(others.map(|other| Command::AddContact {
-                signer: self.public_key(other),
-                contact: contact(other),
-            }));
-        }
+        let known = self.application(node).stored.contacts().into_iter();
+        let known = known.map(|(signer, contact)| Command::AddContact { signer, contact: contact.clone() });
+        let orders: Vec<_> = core::iter::once(Command::SetContact(contact(node))).chain(known).collect();
         for order in orders {
             self.order(node, order).map_err(|error| cannot(error.to_string()))?;
         }
@@ -110,14 +133,19 @@ impl<C: Engine> World<C> {
         }
     }
 
-    fn arrive(&mut self, Arrival { message, channel, from, to, bytes }: Arrival) {
-        let deaf = channel == Channel::Gossip
-            && self.plan.nodes.get(to.as_usize()).is_none_or(|plan| self.now < plan.listens_at);
-        if deaf || self.node(to).is_none() {
-            self.counters.lost += 1;
-            self.note(to, Action::Missed { message, from });
-            return;
+    /// A message comes to nobody.
+    pub(super) fn miss(&mut self, arrival: &Arrival) {
+        self.counters.lost += 1;
+        self.note(arrival.to, Action::Missed { message: arrival.message, from: arrival.from });
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let deaf = arrival.channel == Channel::Gossip
+            && self.plan.nodes.get(arrival.to.as_usize()).is_none_or(|plan| self.now < plan.listens_at);
+        if deaf || self.node(arrival.to).is_none() {
+            return self.miss(&arrival);
         }
+        let Arrival { message, channel, from, to, bytes } = arrival;
         self.counters.received += 1;
         let (from_handle, bytes) = (source(from), bytes.to_vec());
         let input = match channel {
@@ -129,6 +157,7 @@ impl<C: Engine> World<C> {
 
     fn wake(&mut self, node: NodeId, at: Micros) -> Result<(), RunError> {
         let host = &mut self.hosts[node.as_usize()];
+        // Who stands still is woken when it goes on.
         if host.wake != Some(at) {
             return Ok(());
         }
@@ -157,12 +186,26 @@ impl<C: Engine> World<C> {
     }
 
     /// Whoever wants to resume a session after a crash stores its announcement before anything of it leaves.
-    fn keep_announcement(&mut self, node: NodeId, command: &Command) {
+    fn store_announcement(&mut self, node: NodeId, command: &Command) {
         let (Command::AnnounceSession { session, .. } | Command::JoinSession { session }) = command else {
             return;
         };
-        let announcement = self.node(node).and_then(|running| running.announcement(session));
-        self.hosts[node.as_usize()].application.kept.extend(announcement.map(|bytes| (*session, bytes)));
+        if let Some(bytes) = self.node(node).and_then(|running| running.announcement(session)) {
+            self.hosts[node.as_usize()].application.stored.announce(self.now, *session, bytes);
+        }
+    }
+
+    /// Sets a node's clock by so many milliseconds.
+    fn turn_clock(&mut self, node: NodeId, by: i64) {
+        self.hosts[node.as_usize()].dial.turn(by);
+        self.clock_is_set(node);
+    }
+
+    pub(super) fn clock_is_set(&mut self, node: NodeId) {
+        let ahead = self.hosts[node.as_usize()].dial.ahead(self.now).div_euclid(1_000);
+        // A year at most.
+        self.note(node, Action::ClockSet { ahead: i64::try_from(ahead).unwrap_or(i64::MAX) });
+        self.schedule_wake(node);
     }
 
     /// Has the watch look at what a node just did.
@@ -257,8 +300,8 @@ impl<C: Engine> World<C> {
     /// Sees to it that the node is woken at its deadline as it is now.
     pub(super) fn schedule_wake(&mut self, node: NodeId) {
         let host = &mut self.hosts[node.as_usize()];
-        let wake = host.deadline().map(|deadline| deadline.max(self.now));
-        if host.wake == wake {
+        let wake = host.deadline().map(|deadline| host.dial.when(deadline).max(self.now));
+        if host.wake == wake || host.stillness.is_some() {
             return;
         }
         host.wake = wake;

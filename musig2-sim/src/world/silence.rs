@@ -51,12 +51,16 @@ impl<C: Engine> World<C> {
     /// How long any node, whatever its clock shows, can remember a session that is open now.
     fn longest_memory(&self) -> Micros {
         let config = &self.plan.config;
-        let apart = self.hosts.iter().map(|host| host.clock_ahead.unsigned_abs()).max().unwrap_or_default();
+        let away = self.plan.nodes.iter().map(|node| node.clock.away());
+        let set = self.hosts.iter().map(|host| host.dial.ahead(self.now).unsigned_abs() / 1_000);
+        let set = set.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
+        let apart = away.chain(set).max().unwrap_or_default();
         let memory = config.max_session_duration
             + config.clock_skew * 2
             + config.cleanup_interval
             + Duration::from_millis(apart) * 2
             + Duration::from_secs(60);
+        let memory = self.hosts.iter().map(|host| host.dial.longest(memory)).max().unwrap_or(memory);
         Micros::new(u64::try_from(memory.as_micros()).unwrap_or(u64::MAX))
     }
 

@@ -2,17 +2,17 @@
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks, signed};
 use musig2_proto::{Command, Stepping};
-use musig2_sim::{Answer, Micros, NodeId, NonceRecord, Partition, Plan, World};
+use musig2_sim::{Answer, Disk, Micros, NodeId, NonceRecord, Partition, Plan, World};
 
 /// Alice's first output says that she made the session. Nothing of it has left her then: it is announced by another order.
 const CREATED: u64 = 1;
 
 /// Crashes `node` after each of its outputs from `first` on, until a run ends before it would. Answers with how many
 /// crashes there were, and whether in one of them a signer had to sign a second time.
-fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros) -> (u64, bool) {
+fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros, disk: Disk) -> (u64, bool) {
     let mut signed_again = false;
     for output in first.. {
-        let world = signed(plan.clone().with_crash_after_output(node, output, down_for));
+        let world = signed(plan.clone().with_crash_after_output(node, output, down_for).with_disks(disk));
         if crashes(&world, node) == 0 {
             return (output - first, signed_again);
         }
@@ -27,10 +27,10 @@ fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros) -> (u64, boo
     unreachable!("a session has fewer outputs than there are numbers")
 }
 
-fn exhaust_all(plan: &Plan, down_for: Micros) {
+fn exhaust_all(plan: &Plan, down_for: Micros, disk: Disk) {
     let mut signed_again = false;
     for (node, first) in [(ALICE, CREATED + 1), (BOB, 1), (CAROL, 1)] {
-        let (points, again) = exhaust(plan, node, first, down_for);
+        let (points, again) = exhaust(plan, node, first, down_for, disk);
         assert!(points >= 14, "{node} crashed after {points} outputs only");
         signed_again |= again;
     }
@@ -39,24 +39,24 @@ fn exhaust_all(plan: &Plan, down_for: Micros) {
 
 #[test]
 fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_a_second() {
-    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(1)));
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(1), Disk::Empty));
 }
 
 #[test]
 fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_twenty_seconds() {
-    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(20)));
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(20), Disk::Empty));
 }
 
 /// What was sent to the life before reaches the next one.
 #[test]
 fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_at_once() {
-    networks().iter().for_each(|plan| exhaust_all(plan, Micros::ZERO));
+    networks().iter().for_each(|plan| exhaust_all(plan, Micros::ZERO, Disk::Empty));
 }
 
 #[test]
 fn a_crash_after_any_output_is_survived_by_a_signer_whose_application_resumes_the_session() {
     for down_for in [0, 1, 20].map(Micros::from_secs) {
-        networks().into_iter().for_each(|plan| exhaust_all(&plan.with_resuming(), down_for));
+        networks().into_iter().for_each(|plan| exhaust_all(&plan, down_for, Disk::Kept));
     }
 }
 
@@ -65,7 +65,8 @@ fn a_crash_after_any_output_is_survived_by_applications_that_step_by_hand() {
     for plan in networks() {
         let config = plan.config.clone().with_stepping(Stepping::Manual);
         let stepping = Answer::After(Micros::from_millis(100));
-        exhaust_all(&plan.with_config(config).with_stepping(stepping), Micros::from_secs(1));
+        let plan = plan.with_config(config).with_stepping(stepping);
+        exhaust_all(&plan, Micros::from_secs(1), Disk::Empty);
     }
 }
 
@@ -82,7 +83,8 @@ fn a_session_whose_coordinator_crashes_before_it_announces_it_never_was() {
         world.run_until_quiet().unwrap();
         world.check_safety().unwrap();
         for node in [ALICE, BOB, CAROL] {
-            assert!(world.application(node).events.is_empty() && world.application(node).kept.is_empty());
+            let application = world.application(node);
+            assert!(application.events.is_empty() && application.stored.announcements().is_empty());
         }
     }
 }
@@ -96,13 +98,14 @@ fn a_session_that_only_its_crashed_coordinator_knew_is_resumed_from_the_kept_ann
         let cut = Partition::new([ALICE], [BOB, CAROL]).during(unheard, back);
         let mut world: Recorded =
             World::new(plan.with_partition(cut).with_crash(ALICE, crash, back)).unwrap();
+        world.run_until(crash.saturating_sub(Micros::from_millis(1))).unwrap();
+        let session = world.session_id(0).unwrap();
+        let announcement = world.application(ALICE).stored.announcements()[&session].to_vec();
         world.run_until(Micros::from_secs(120)).unwrap();
         world.check_safety().unwrap();
-        let session = world.session_id(0).unwrap();
         for node in [ALICE, BOB, CAROL] {
             assert!(world.view(node, 0).is_none() && world.application(node).events.is_empty());
         }
-        let announcement = world.application(ALICE).kept[&session].clone();
         world.command(ALICE, Command::ResumeSession { announcement }).unwrap();
         finish(&mut world);
         assert!(world.completed_at(0).unwrap() < Micros::from_secs(125));

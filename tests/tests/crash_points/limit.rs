@@ -2,7 +2,7 @@
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish};
 use musig2_proto::{AbortCause, CommandError, Event, Fault, K256, Libsecp256k1, MAX_RESTARTS, SignerIndex};
-use musig2_sim::{Answer, Micros, NodeId, Partition, Plan, World};
+use musig2_sim::{Answer, Disk, Micros, NodeId, Partition, Plan, World};
 
 const LIMIT: u64 = MAX_RESTARTS as u64;
 
@@ -58,7 +58,7 @@ fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
 fn the_tenth_life_of_one_signer_convicts_it_and_nobody_else() {
     let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
     let deaf = deaf.during(down(LIMIT + 1), up(LIMIT + 1) + Micros::from_secs(5));
-    let plan = restarts(LIMIT + 1).with_resuming().with_partition(deaf);
+    let plan = restarts(LIMIT + 1).with_disks(Disk::Kept).with_partition(deaf);
     let mut world: Recorded = World::new(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();

@@ -2,7 +2,7 @@
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks};
 use musig2_proto::{Command, Event, PhaseTimeout};
-use musig2_sim::{Micros, NonceRecord, Partition, World};
+use musig2_sim::{Disk, Micros, NonceRecord, Partition, World};
 
 /// After the crash Bob resumes from the announcement, and hears nobody for a while: he takes himself for new, joins again, and
 /// states nonces for an attempt in which the life before had stated others. Everybody hears him.
@@ -11,8 +11,9 @@ fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
     let mut twice = 0;
     for plan in networks() {
         for output in 1.. {
-            let plan = plan.clone().with_known_contacts().with_resuming();
-            let plan = plan.with_crash_after_output(BOB, output, Micros::from_millis(500));
+            let plan = plan.clone().with_known_contacts();
+            let plan =
+                plan.with_crash_after_output(BOB, output, Micros::from_millis(500)).with_disks(Disk::Kept);
             let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
             let deaf = deaf.during(Micros::from_millis(400), Micros::from_secs(8));
             let mut world: Recorded = World::new(plan.with_partition(deaf)).unwrap();
@@ -39,7 +40,10 @@ fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
             let mut world: Recorded = World::new(plan.clone().with_config(config)).unwrap();
             world.run_until(Micros::from_millis(millis)).unwrap();
             let session = world.session_id(0).unwrap();
-            let Some(announcement) = world.application(BOB).kept.get(&session).cloned() else { continue };
+            let announcements = world.application(BOB).stored.announcements();
+            let Some(announcement) = announcements.get(&session).map(|bytes| bytes.to_vec()) else {
+                continue;
+            };
             world.set_clock(BOB, HOUR);
             // Until his node has noticed, and a moment longer.
             let noticed = world.now() + Micros::from_millis(1);

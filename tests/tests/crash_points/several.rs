@@ -1,7 +1,7 @@
 //! Several crashes in one run.
 
 use super::{ALICE, BOB, CAROL, crashes, networks, rough, signed};
-use musig2_sim::{Micros, NodeId, Plan};
+use musig2_sim::{Disk, Micros, NodeId, Plan};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -25,9 +25,9 @@ fn two_crashes(plan: Plan, seed: u64) -> Plan {
 #[test]
 fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
     let mut both = 0;
-    let networks = networks().map(|plan| rough(plan).with_resuming());
+    let networks = networks().map(rough);
     for (seed, plan) in (0..500).zip(networks.iter().cycle()) {
-        let world = signed(two_crashes(plan.clone(), seed));
+        let world = signed(two_crashes(plan.clone(), seed).with_disks(Disk::Kept));
         both += usize::from(NodeId::first(3).filter(|&node| crashes(&world, node) > 0).count() == 2);
     }
     assert!(both > 200, "in {both} of 500 runs only did both crash before the end");
@@ -71,10 +71,10 @@ fn all_signers_crash_at_once_and_resume() {
     for plan in networks() {
         for millis in 12..45 {
             let [at, back] = [millis, 2_000].map(Micros::from_millis);
-            let plan = [ALICE, BOB, CAROL].into_iter().fold(plan.clone().with_resuming(), |plan, node| {
+            let plan = [ALICE, BOB, CAROL].into_iter().fold(plan.clone(), |plan, node| {
                 plan.with_crash(node, at, back + Micros::from_millis(u64::from(node.get())))
             });
-            signed(plan);
+            signed(plan.with_disks(Disk::Kept));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Call, Host, Met, Session, State, Watch};
 use crate::network::NodeId;
 use crate::oracle::{Challenge, Engine, Judge, Violation};
+use crate::protocol;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::frame::Frame;
@@ -16,21 +17,26 @@ impl Watch {
     /// Notes that a node carried out an order.
     pub(super) fn ordered<C: Engine>(&mut self, call: &Call<'_, C>, command: &Command) {
         let id = match command {
-            Command::JoinSession { session } | Command::AbortSession { session, .. } => *session,
+            Command::JoinSession { session }
+            | Command::AnnounceSession { session, .. }
+            | Command::AbortSession { session, .. } => *session,
             Command::ResumeSession { announcement } => {
-                let content = announcement.get(1..).unwrap_or_default();
-                let Ok(announcement) = postcard::from_bytes::<Announcement>(content) else { return };
+                let Some(announcement) = protocol::decode::<Announcement>(announcement) else { return };
                 announcement.content.manifest.id()
             }
             _ => return,
         };
         let Some(session) = self.session(call, &id) else { return };
         let part = self.part(call.node, session);
-        if matches!(command, Command::AbortSession { .. }) {
-            part.gave_up = true;
-        } else {
-            part.state = State::Approved;
-            part.approvals += 1;
+        match command {
+            Command::AbortSession { .. } => part.gave_up = true,
+            // It was approved when it was made.
+            Command::AnnounceSession { .. } => part.since = call.clock,
+            _ => {
+                part.state = State::Approved;
+                part.approvals += 1;
+                part.since = call.clock;
+            }
         }
     }
 

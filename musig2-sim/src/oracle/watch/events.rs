@@ -41,8 +41,10 @@ impl Watch {
         if !fits {
             return Err(out_of_place());
         }
+        self.check_phase(call, session, event)?;
         match event {
             Event::SessionCreated { .. } => self.check_proposed(call, session),
+            Event::SessionDiscovered { .. } => self.check_present(call, session),
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
                 self.check_signatures::<C>(node, session, signatures)
             }
@@ -60,6 +62,15 @@ impl Watch {
         let same = manifest.items() == proposal.items()
             && (manifest.signers() == signers || manifest.signers() == proposal.signers());
         if same { Ok(()) } else { Err(Violation::OtherManifest { session: *id, node: call.node }) }
+    }
+
+    /// A session that was discovered was made before now, as far as clocks may differ.
+    fn check_present<C: Engine>(&self, call: &Call<'_, C>, session: usize) -> Result<(), Violation> {
+        let Session { id, manifest, .. } = &self.sessions[session];
+        let ahead = manifest.created_at().saturating_since(call.clock);
+        let is_present = ahead <= call.state.config().clock_skew;
+        let violation = Violation::FromTheFuture { session: *id, node: call.node, ahead };
+        if is_present { Ok(()) } else { Err(violation) }
     }
 
     /// Whether a session can be discovered: it is not known, or was forgotten.

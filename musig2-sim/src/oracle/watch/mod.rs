@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `consent.rs` | what is signed was approved, and its time is not over |
 //! | `events.rs` | a session begins, goes on and ends once in each life of a node |
+//! | `phases.rs` | nobody gives a phase up before its time |
 //! | `signatures.rs` | they verify for what was approved, and are the same for all |
 //! | `blame.rs` | it names no honest signer, and is proven by bytes alone |
 //! | `bounds.rs` | a call does and gives out only so much |
@@ -22,6 +23,7 @@ mod bounds;
 mod close;
 mod consent;
 mod events;
+mod phases;
 mod probe;
 mod signatures;
 
@@ -55,12 +57,16 @@ pub(crate) struct Watch {
 struct Host {
     key: PublicKey,
     honest: bool,
+    /// Whether its node does as it likes. One with a twin is not honest, and does as the protocol says.
+    corrupted: bool,
     /// Whose messages to it the network has altered.
     garbled: BTreeSet<NodeId>,
     /// By the session's number here; shorter than the list of sessions where it knows none of the last.
     parts: Vec<Part>,
     /// The latest that its clock showed in this life.
     latest: Timestamp,
+    /// What it showed last.
+    clock: Timestamp,
     /// The largest message that it took, in bytes.
     largest: usize,
 }
@@ -93,6 +99,8 @@ struct Part {
     approvals: usize,
     /// Whether it told the others, in any life, that it takes no further part.
     gave_up: bool,
+    /// When its phase began, by the node's clock.
+    since: Timestamp,
 }
 
 /// How far a session is in this life of a node.
@@ -146,9 +154,11 @@ impl Watch {
         let host = |(key, honest)| Host {
             key,
             honest,
+            corrupted: false,
             garbled: BTreeSet::new(),
             parts: Vec::new(),
             latest: Timestamp::default(),
+            clock: Timestamp::default(),
             largest: 0,
         };
         Self {
@@ -179,7 +189,7 @@ impl Watch {
         self.coverage
     }
 
-    /// Notes a step of the trace. What a dishonest node says proves nothing.
+    /// Notes a step of the trace. What an adversary's node says shows nothing.
     pub(crate) fn note(&mut self, node: NodeId, action: &Action) {
         if let Action::Sent { to: Some(to), fate, .. } | Action::Spread { to, fate, .. } = action
             && matches!(fate, Fate::Arrives { altered: Some(_), .. })
@@ -188,7 +198,7 @@ impl Watch {
             host.garbled.insert(node);
         }
         let says = matches!(action, Action::Event(_) | Action::Reported(_));
-        if !says || self.is_honest(node) {
+        if !says || self.hosts.get(node.as_usize()).is_some_and(|host| !host.corrupted) {
             self.coverage.note(action);
         }
     }
@@ -196,14 +206,14 @@ impl Watch {
     /// A node is honest no more.
     pub(crate) fn corrupted(&mut self, node: NodeId) {
         if let Some(host) = self.hosts.get_mut(node.as_usize()) {
-            host.honest = false;
+            (host.honest, host.corrupted) = (false, true);
         }
     }
 
     /// A node lost its memory.
     pub(crate) fn crashed(&mut self, node: NodeId) {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else { return };
-        host.latest = Timestamp::default();
+        (host.latest, host.clock) = Default::default();
         for part in &mut host.parts {
             part.state = State::Unknown;
         }
@@ -222,8 +232,8 @@ impl Watch {
     }
 
     fn look<C: Engine>(&mut self, call: &Call<'_, C>, work: Work) -> Result<(), Violation> {
+        self.told_time(call.node, call.clock);
         let host = &mut self.hosts[call.node.as_usize()];
-        host.latest = host.latest.max(call.clock);
         if let Cause::Heard { size, .. } = call.cause {
             host.largest = host.largest.max(size);
         }
@@ -252,6 +262,14 @@ impl Watch {
             self.probe(call)?;
         }
         Ok(())
+    }
+
+    /// A node was told the time, in whatever call.
+    pub(crate) fn told_time(&mut self, node: NodeId, clock: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(node.as_usize()) {
+            host.latest = host.latest.max(clock);
+            host.notice_time(clock);
+        }
     }
 
     /// Whether a node does what the protocol says.

@@ -38,7 +38,7 @@ function drawHeads() {
     head.className = lane.strategy ? "head byzantine" : "head";
     head.style.left = `${layout.x(node)}px`;
     head.textContent = layout.lane >= 64 ? `node ${node}` : node;
-    if (lane.strategy) head.title = lane.strategy;
+    head.title = [lane.strategy, lane.clock && `clock ${lane.clock}`].filter(Boolean).join("; ");
     return head;
   }));
 }
@@ -118,7 +118,7 @@ function drawLanes(layout) {
     const y = (step, otherwise) => turnOf.get(step)?.y ?? otherwise;
     const line = element("line", { class: "lane", x1: x, x2: x, y1: 0, y2: layout.bottom });
     const wide = Math.min(16, layout.lane - 4);
-    const away = [...lane.absent.map((span) => ["absent", span]), ...(lane.paused ?? []).map((span) => ["paused", span])];
+    const away = [...lane.absent.map((span) => ["absent", span]), ...lane.paused.map((span) => ["paused", span])];
     return [line, ...away.map(([kind, [from, until]]) => {
       const [top, bottom] = [y(from, 0), y(until, layout.bottom)];
       return rectangle(kind, x - wide / 2, top, wide, bottom - top);

@@ -1,0 +1,123 @@
+//! Clocks that are wrong are their nodes' own: they change when something is late, and nothing else.
+
+use musig2_proto::{Event, Offence};
+use musig2_sim::{
+    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Profile, Transparent, World, trial,
+};
+
+const ALICE: NodeId = NodeId::new(0);
+const BOB: NodeId = NodeId::new(1);
+const CAROL: NodeId = NodeId::new(2);
+const MINUTE: i64 = 60_000;
+
+fn signed(plan: Plan) -> World<Transparent> {
+    let mut world = World::new(plan).unwrap();
+    world.run_until_quiet().unwrap();
+    world.check().unwrap();
+    world
+}
+
+fn stalled_at(world: &World<Transparent>, node: NodeId) -> Micros {
+    let mut events = world.application(node).events.iter();
+    events.find(|(_, event)| matches!(event, Event::Stalled { .. })).unwrap().0
+}
+
+#[test]
+fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
+    let calm = Plan::one_session(3);
+    let drifts = calm.clone().with_clock_drift(BOB, 20_000).with_clock_drift(CAROL, -20_000);
+    assert!(drifts.must_complete(0));
+    // Nothing is timed out, and nothing is different.
+    assert_eq!(signed(drifts).trace().hash(), signed(calm.clone()).trace().hash());
+    // Half of the five minutes for joining: by their own clocks.
+    let absent = |plan: Plan| signed(plan.with_approval(CAROL, Answer::Never));
+    let world = absent(calm.with_clock_drift(BOB, 20_000));
+    assert_eq!(stalled_at(&world, ALICE), Micros::from_secs(150));
+    let early = Micros::from_secs(150).saturating_sub(stalled_at(&world, BOB));
+    assert!((2_900..3_000).contains(&(early.get() / 1_000)), "{early} early");
+}
+
+#[test]
+fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
+    let discovered_at = |ahead| {
+        let mut world: World<Transparent> =
+            World::new(Plan::one_session(2).with_clock_ahead(ALICE, ahead)).unwrap();
+        world.run_until_quiet().unwrap();
+        world.check_safety().unwrap();
+        let application = world.application(BOB);
+        let refused =
+            application.reports.iter().any(|(_, report)| matches!(report.offence, Offence::Manifest(_)));
+        (application.events[0].0, refused)
+    };
+    assert_eq!(discovered_at(29_000), (Micros::from_millis(10), false));
+    let (at, refused) = discovered_at(40_000);
+    assert!(refused && at >= Micros::from_secs(10), "discovered at {at}");
+    assert!(Plan::one_session(2).with_clock_ahead(ALICE, 29_000).must_complete(0));
+    assert!(!Plan::one_session(2).with_clock_ahead(ALICE, 40_000).must_complete(0));
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    // What Bob is to hear is lost; his clock is set back when he is about to ask for it.
+    let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
+    let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
+    let mut world: World<Transparent> =
+        World::new(Plan::one_session(3).with_partition(cut).with_clock_jump(BOB, jump, -10 * MINUTE))
+            .unwrap();
+    world.run_until_quiet().unwrap();
+    world.check_safety().unwrap();
+    assert!(world.completed_at(0).unwrap() < Micros::from_secs(10));
+}
+
+#[test]
+fn a_node_that_slept_through_a_sessions_time_signs_nothing_when_it_wakes() {
+    // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own clock, with everything that came.
+    for asleep in 15..35 {
+        let [asleep, awake] = [asleep, 1_000].map(Micros::from_millis);
+        let plan =
+            Plan::one_session(3).with_pause(BOB, asleep, awake).with_clock_jump(BOB, asleep, 60 * MINUTE);
+        let outcome = trial::run::<Transparent>(plan);
+        assert_eq!(outcome.verdict, Ok(()), "asleep at {asleep}");
+    }
+}
+
+#[test]
+fn a_clock_goes_on_through_a_crash() {
+    let [crash, back] = [15, 1_000].map(Micros::from_millis);
+    let plan = Plan::one_session(2).with_clock_ahead(BOB, 5_000).with_crash(BOB, crash, back);
+    let mut world = signed(plan.with_disks(Disk::Kept));
+    let expiry = Micros::from_secs(600);
+    world.run_until(expiry).unwrap();
+    world.run_until_silent().unwrap();
+}
+
+#[test]
+fn where_clocks_disagree_liveness_is_not_asked_for_and_safety_is() {
+    for seed in 0..60 {
+        let outcome = trial::run::<Transparent>(Plan::drawn(seed, Profile::Skewed));
+        assert_eq!(outcome.verdict, Ok(()), "seed {seed}");
+    }
+    let agree = |plan: &Plan| plan.must_complete(0);
+    let plans: Vec<_> = (0..200).map(|seed| Plan::drawn(seed, Profile::Skewed)).collect();
+    let agreeing = plans.iter().filter(|plan| agree(plan)).count();
+    assert!((50..180).contains(&agreeing), "in {agreeing} of 200 plans");
+}
+
+#[test]
+fn jumps_forward_take_from_the_time_of_a_phase() {
+    let jump = |by| Plan::one_session(2).with_clock_jump(BOB, Micros::from_secs(1), by);
+    assert!(jump(10_000).must_complete(0) && jump(-30_000).must_complete(0));
+    assert!(!jump(10_001).must_complete(0) && !jump(-30_001).must_complete(0));
+}
+
+#[test]
+fn a_clock_that_cannot_be_is_refused() {
+    let year: i64 = 366 * 24 * 60 * MINUTE;
+    for plan in [
+        Plan::one_session(2).with_clock_ahead(BOB, year),
+        Plan::one_session(2).with_clock_drift(BOB, -600_000),
+        Plan::one_session(2).with_clock_jump(BOB, Micros::ZERO, -year),
+    ] {
+        assert_eq!(World::<Transparent>::new(plan).err(), Some(PlanError::Clock { node: BOB }));
+    }
+}
