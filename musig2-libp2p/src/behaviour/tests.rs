@@ -6,6 +6,7 @@ use crate::{Config, PeerContact};
 use libp2p::Swarm;
 use musig2_proto::Event::{SessionComplete, SessionDiscovered};
 use musig2_proto::{Audience, Command, Message, Node, Offence, Proposal, PublicKey, SecretKey};
+use std::time::Duration;
 
 fn signer(number: u8, config: Config) -> Swarm<Behaviour> {
     let mut core = Node::new(musig2_proto::Config::default()).unwrap();
@@ -26,7 +27,7 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
         // Nobody speaks these versions yet, so each is told when it comes, and what it was.
         first.behaviour_mut().links.send(to, std::slice::from_ref(&at), vec![version]);
         let offence = until(&mut second, &mut first, |event| match event {
-            Event::Offence { peer, offence } if peer == from => Some(offence),
+            Event::Offence { peer, offence, .. } if peer == from => Some(offence),
             _ => None,
         });
         assert_eq!(offence.await, Offence::Version(version));
@@ -54,7 +55,8 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
 
 #[tokio::test]
 async fn a_peer_that_goes_on_sending_rubbish_is_reported_and_disconnected() {
-    let mut victim = signer(1, Config::default().with_max_offences(3));
+    let mut victim =
+        signer(1, Config::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)));
     let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
     let mut rogue = alone(Config::default(), 1 << 20);
     for _ in 0..5 {
@@ -63,7 +65,7 @@ async fn a_peer_that_goes_on_sending_rubbish_is_reported_and_disconnected() {
     let from = *rogue.local_peer_id();
     for _ in 0..3 {
         let offence = until(&mut victim, &mut rogue, |event| match event {
-            Event::Offence { peer, offence } if peer == from => Some(offence),
+            Event::Offence { peer, offence, .. } if peer == from => Some(offence),
             _ => None,
         });
         assert_eq!(offence.await, Offence::Malformed);

@@ -8,6 +8,7 @@ mod bucket;
 mod codec;
 mod config;
 mod handler;
+mod hold;
 mod links;
 #[cfg(test)]
 pub(crate) mod tests;

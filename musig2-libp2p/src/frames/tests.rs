@@ -59,8 +59,13 @@ impl NetworkBehaviour for Alone {
         self.0.on_swarm_event(&event);
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, notice: THandlerOutEvent<Self>) {
-        self.0.on_notice(peer, notice);
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        notice: THandlerOutEvent<Self>,
+    ) {
+        self.0.on_notice(peer, connection, notice);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
