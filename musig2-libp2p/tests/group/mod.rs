@@ -9,10 +9,10 @@ use libp2p_swarm_test::SwarmExt;
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId, Swarm};
 use musig2_libp2p::musig2_proto::{
-    self, Audience, Command, Event as Signing, Message, Node, Proposal, PublicKey, SecretKey, SessionId,
-    Signature,
+    self, Audience, Command, Event as Signing, Message, Node, Offence, Proposal, PublicKey, SecretKey,
+    SessionId, Signature,
 };
-use musig2_libp2p::{Behaviour, Config, Event, PeerContact};
+use musig2_libp2p::{Behaviour, Config, Consequence, Event, PeerContact};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -21,6 +21,11 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Group {
     pub signers: Vec<Swarm<Behaviour>>,
     pub rogue: Swarm<Rogue>,
+    /// What the rogue was reported for, and what was done about it.
+    pub offences: Vec<Offence>,
+    pub consequences: Vec<Consequence>,
+    /// A connection of the rogue's was closed.
+    pub rogue_is_cut_off: bool,
 }
 
 /// What happened, and at which signer.
@@ -58,7 +63,13 @@ impl Group {
                 swarm.behaviour_mut().execute(Command::AddContact { signer, contact }).unwrap();
             }
         }
-        Self { signers: all, rogue: Swarm::new_ephemeral_tokio(|_| Rogue::default()) }
+        Self {
+            signers: all,
+            rogue: Swarm::new_ephemeral_tokio(|_| Rogue::default()),
+            offences: Vec::new(),
+            consequences: Vec::new(),
+            rogue_is_cut_off: false,
+        }
     }
 
     pub fn peer(&self, signer: usize) -> PeerId {
@@ -88,12 +99,30 @@ impl Group {
                     (event, signer, _) = next => Happened::Signer(signer, event),
                     event = self.rogue.select_next_some() => Happened::Rogue(event),
                 };
+                self.note(&happened);
                 if let Some(found) = wanted(self, happened) {
                     return found;
                 }
             }
         };
         tokio::time::timeout(PATIENCE, found).await.expect("what is waited for happens in time")
+    }
+
+    fn note(&mut self, happened: &Happened) {
+        let rogue = *self.rogue.local_peer_id();
+        match happened {
+            Happened::Signer(_, SwarmEvent::Behaviour(Event::Offence { peer, offence, consequence })) => {
+                assert_eq!(*peer, rogue, "an honest peer is reported: {offence}");
+                self.offences.push(offence.clone());
+                self.consequences.push(*consequence);
+            }
+            Happened::Signer(_, SwarmEvent::Behaviour(Event::Churn { peer, consequence })) => {
+                assert_eq!(*peer, rogue, "an honest peer is reported");
+                self.consequences.push(*consequence);
+            }
+            Happened::Rogue(SwarmEvent::ConnectionClosed { .. }) => self.rogue_is_cut_off = true,
+            _ => {}
+        }
     }
 
     /// The same of the signers' behaviours alone.
@@ -136,16 +165,6 @@ impl Group {
         let peer = self.peer(signer);
         self.until(|_, happened| match happened {
             Happened::Rogue(SwarmEvent::ConnectionEstablished { peer_id, .. }) if peer_id == peer => Some(()),
-            _ => None,
-        })
-        .await;
-    }
-
-    /// The rogue's connection to a signer is closed.
-    pub async fn until_rogue_is_cut_off(&mut self, signer: usize) {
-        let peer = self.peer(signer);
-        self.until(|_, happened| match happened {
-            Happened::Rogue(SwarmEvent::ConnectionClosed { peer_id, .. }) if peer_id == peer => Some(()),
             _ => None,
         })
         .await;

@@ -27,7 +27,11 @@ pub struct Signer {
 
 impl Signer {
     pub fn start(number: u8, config: NodeConfig) -> Self {
-        let (handle, events) = Node::start(config, [SecretKey::new([number; 32])]).expect("the node starts");
+        Self::start_with(SecretKey::new([number; 32]), config)
+    }
+
+    pub fn start_with(key: SecretKey, config: NodeConfig) -> Self {
+        let (handle, events) = Node::start(config, [key]).expect("the node starts");
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
     }
 

@@ -12,6 +12,7 @@ use crate::outgoing::{Parcel, send};
 use crate::session::Session;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
+use crate::tombstone::Tombstone;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::decode_message;
 use crate::wire::frame::{Frame, Request};
@@ -176,14 +177,20 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Misfit);
         }
         let id = announcement.content.manifest.id();
-        if let Some(session) = self.sessions.get(&id) {
-            if session.announcement() == Some(&announcement) {
-                self.with_session(call, &id, Session::heard_announcement);
-            }
+        let open = self.sessions.get(&id);
+        if open.and_then(Session::announcement) == Some(&announcement) {
+            self.with_session(call, &id, Session::heard_announcement);
             return Ok(());
         }
-        if self.tombstones.contains_key(&id) || self.declined.contains(&id) {
+        let ended = self.tombstones.get(&id);
+        if ended.and_then(Tombstone::announcement) == Some(&announcement) {
             return Ok(());
+        }
+        if open.is_some() || ended.is_some() || self.declined.contains(&id) {
+            // Of no use here, and to be passed on: what is forged would cost this node the trust of those to whom the session is new.
+            call.charge_publication(&mut self.surroundings, from, true, 1)?;
+            let is_good = announcement.fits() && announcement.verify::<C>();
+            return if is_good { Ok(()) } else { Err(Offence::BadSignature) };
         }
         let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
         if call.now >= deadline {
