@@ -110,12 +110,13 @@ impl Peer {
             Event::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
             Event::Session(Signing::SessionDiscovered { session }) => {
                 let view = signing.core().session(&session).ok_or("forgotten already")?;
-                println!("{}: joins {session} to sign {:?}", self.key, view.manifest.items());
+                let messages: Vec<_> = view.manifest.items().iter().map(|item| item.message).collect();
+                println!("{} joins {session} to sign {messages:?}", self.key);
                 // Joining is consent to all of it. An application asks somebody, or its own rules.
                 signing.execute(Command::JoinSession { session })?;
             }
             Event::Session(Signing::SessionComplete { signatures, .. }) => {
-                println!("{}: {:?}", self.key, signatures);
+                println!("{} has {signatures:?}", self.key);
                 self.signatures = Some(signatures);
             }
             Event::Session(Signing::SessionAborted { cause, .. }) => return Err(format!("{cause:?}").into()),

@@ -245,6 +245,23 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
 }
 
 #[tokio::test]
+async fn after_an_offence_nothing_is_read_for_a_while() {
+    const PAUSE: Duration = Duration::from_millis(400);
+    let config = Config::default().with_offence_pause(PAUSE);
+    let mut group = Group::new(1, &musig2_proto::Config::default(), &config).await;
+    group.connect_rogue(0).await;
+    let victim = group.peer(0);
+    let start = Instant::now();
+    for number in 1..=2 {
+        // One at a time, as what has been read when the pause begins is not unread.
+        group.rogue.behaviour_mut().open(victim, framed(&[]));
+        group.until(|group, _| (group.offences.len() == number).then_some(())).await;
+    }
+    assert!(start.elapsed() >= PAUSE, "{:?}", start.elapsed());
+    assert_eq!(group.consequences, [Consequence::Paused(PAUSE); 2]);
+}
+
+#[tokio::test]
 async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
     let mut group = Group::new(2, &protocol(), &Config::default()).await;
     let mut stranger = Swarm::new_ephemeral_tokio(|_| dummy::Behaviour);

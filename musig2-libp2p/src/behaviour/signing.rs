@@ -16,6 +16,9 @@ use musig2_proto::{
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
+/// How many contacts of co-signers are looked at, to keep their connections.
+const MAX_NEEDED: usize = 4096;
+
 /// Signing sessions, to compose into one's own swarm.
 ///
 /// It owns a core [`Node`], tells it the time and the operating system's entropy, and carries its frames. It does not
@@ -244,20 +247,20 @@ impl<C: Crypto> Behaviour<C> {
 
     /// Looks at the open sessions: how far they are, and whose connections are to be kept for them.
     pub(super) fn survey(&mut self) {
-        let mut phases = HashMap::new();
+        let phase = |id: &SessionId| Some((self.core.session(id)?.phase, *id));
+        let mut sessions: Vec<_> = self.watch.open().filter_map(phase).collect();
+        self.watch.set_phases(&sessions);
+        // Those that this node has not consented to come last: their contacts may be anyone's claims.
+        sessions.sort_unstable_by_key(|(phase, _)| *phase == Phase::Proposed);
+        let contacts = sessions
+            .iter()
+            .flat_map(|(_, id)| self.core.co_signers(id).map(|contact| (*id, PeerContact::decode(contact))));
         self.needed.clear();
-        for id in self.watch.open() {
-            let Some(view) = self.core.session(id) else { continue };
-            phases.insert(*id, view.phase);
-            // What this node has not consented to needs nobody.
-            if view.phase == Phase::Proposed {
-                continue;
-            }
-            for contact in self.core.co_signers(id).filter_map(|contact| PeerContact::decode(contact).ok()) {
-                self.needed.entry(contact.peer()).or_default().push(*id);
+        for (id, contact) in contacts.take(MAX_NEEDED) {
+            if let Ok(contact) = contact {
+                self.needed.entry(contact.peer()).or_default().push(id);
             }
         }
-        self.watch.set_phases(&phases);
         self.links.pin(self.needed.keys().copied().collect());
     }
 

@@ -44,10 +44,9 @@ impl Watch {
     }
 
     /// How far the open sessions are.
-    pub(super) fn set_phases(&mut self, phases: &HashMap<SessionId, Phase>) {
-        self.open.retain(|session, _| phases.contains_key(session));
+    pub(super) fn set_phases(&mut self, phases: &[(Phase, SessionId)]) {
         for phase in OPEN_PHASES {
-            let count = phases.values().filter(|other| **other == phase).count();
+            let count = phases.iter().filter(|(other, _)| *other == phase).count();
             self.metrics.sessions(name(phase), count);
         }
     }

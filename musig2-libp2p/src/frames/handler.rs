@@ -4,8 +4,6 @@ use super::bucket::Bucket;
 use super::codec::{FrameReader, FrameWriter, Queue, ReadError};
 use super::hold::Hold;
 use super::{Config, PROTOCOL, Undelivered};
-use futures::FutureExt;
-use futures_timer::Delay;
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
@@ -34,8 +32,8 @@ pub struct Handler {
     churned: bool,
     /// Runs while the peer sends faster than it may, or has sent what it should not have, and nothing is read.
     pause: Hold,
-    /// Set while the peer reads nothing of what is there for it.
-    stall: Option<Delay>,
+    /// Runs while the peer reads nothing of what is there for it.
+    stall: Hold,
     /// Runs for a while after each frame.
     keep_alive: Hold,
     /// A session wants the connection kept.
@@ -107,7 +105,7 @@ impl Handler {
             substreams: Bucket::new(SUBSTREAMS_PER_SECOND, now),
             churned: false,
             pause: Hold::default(),
-            stall: None,
+            stall: Hold::default(),
             keep_alive: Hold::default(),
             pinned: false,
             undelivered: None,
@@ -144,11 +142,11 @@ impl Handler {
         if let Outbound::Open(writer) = &mut self.outbound {
             let stalled = match writer.poll_write(&mut self.queue, context) {
                 Poll::Pending => {
-                    if writer.progressed() {
-                        self.stall = None;
+                    if writer.progressed() || !self.stall.is_running() {
+                        self.stall = Hold::default();
+                        self.stall.extend(self.config.write_timeout);
                     }
-                    let timeout = self.config.write_timeout;
-                    ready!(self.stall.get_or_insert_with(|| Delay::new(timeout)).poll_unpin(context));
+                    ready!(self.stall.poll(context));
                     (writer.unwritten() + self.queue.clear()).max(1)
                 }
                 // A frame half written is lost; those behind it go over a new substream. Each substream costs at least one
@@ -156,7 +154,7 @@ impl Handler {
                 Poll::Ready(Err(_)) => 0,
                 // The peer ends its side once it has read to the end of ours.
                 Poll::Ready(Ok(())) => {
-                    self.stall = None;
+                    self.stall = Hold::default();
                     let failed = self.finish == Finish::Asked
                         && matches!(writer.poll_close(context), Poll::Ready(Err(_)));
                     if !failed {
@@ -165,7 +163,7 @@ impl Handler {
                     0
                 }
             };
-            self.stall = None;
+            self.stall = Hold::default();
             self.outbound = Outbound::Closed;
             self.report_undelivered(stalled, Undelivered::Stalled);
         }

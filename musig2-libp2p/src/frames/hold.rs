@@ -5,6 +5,9 @@ use futures_timer::Delay;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+/// Durations come from a configuration and may be anything.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Something that lasts for a while, and may be made to last longer.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
@@ -15,6 +18,7 @@ pub(super) struct Hold {
 impl Hold {
     /// From now on for at least so long.
     pub(super) fn extend(&mut self, by: Duration) {
+        let by = by.min(LONGEST);
         let until = Some(Instant::now() + by);
         if by.is_zero() || until <= self.until {
             return;

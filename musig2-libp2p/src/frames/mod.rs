@@ -7,6 +7,7 @@
 mod bucket;
 mod codec;
 mod config;
+mod event;
 mod handler;
 mod hold;
 mod links;
@@ -15,9 +16,10 @@ pub(crate) mod tests;
 mod waiting;
 
 pub use config::Config;
+pub(crate) use event::LinkEvent;
+pub use event::Undelivered;
 pub(crate) use handler::Handler;
-pub use links::Undelivered;
-pub(crate) use links::{LinkEvent, Links};
+pub(crate) use links::Links;
 
 use libp2p::StreamProtocol;
 

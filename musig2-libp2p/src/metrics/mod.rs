@@ -186,3 +186,40 @@ impl fmt::Debug for Metrics {
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.002, 2.5, 14))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_what_is_documented() {
+        let metrics = Metrics::new();
+        metrics.sessions("joining", 1);
+        metrics.ended("complete");
+        metrics.restarted();
+        metrics.stalled("joining");
+        metrics.phase_took("joining", Duration::from_millis(1));
+        metrics.session_took(Duration::from_millis(1));
+        metrics.frame("in", 1);
+        metrics.resent();
+        metrics.undelivered("banned", 1);
+        metrics.announcement("in");
+        metrics.dial_failed();
+        metrics.offence("other");
+        metrics.penalty("banned");
+        metrics.banned(1);
+        let text = metrics.encode();
+        let suffix = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
+        let mut counted: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(suffix).collect();
+        for part in ["_bucket", "_sum", "_count"] {
+            counted.iter_mut().for_each(|name| *name = name.trim_end_matches(part).into());
+        }
+        counted.sort();
+        counted.dedup();
+        let rows =
+            include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `")?.split('`').next());
+        let mut documented: Vec<_> = rows.map(str::to_owned).collect();
+        documented.sort();
+        assert_eq!(counted, documented);
+    }
+}
