@@ -26,7 +26,18 @@ const MAX_NEEDED: usize = 4096;
 /// Tell it with [`Command::SetContact`] and a [`PeerContact`] where this node listens, and again when that changes.
 ///
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put these first among the behaviours and allow two
-/// connections per peer: when two peers dial each other at once, either may be the one that lasts.
+/// connections per peer: when two peers dial each other at once, either may be the one that lasts. A connection counts here once the swarm says that it is
+/// established, so a behaviour that denies it may stand before or after this one.
+///
+/// | what happens | what comes of it |
+/// |---|---|
+/// | a peer sends what it should not | [`Event::Offence`] or [`Event::Churn`], with the [`Consequence`]: it is paused, disconnected, banned |
+/// | a banned peer connects, or is dialled | the connection is denied with [`Banned`](crate::Banned), until the ban is over |
+/// | frames do not leave | [`Event::Undelivered`] says why: no connection in time, a full queue, another protocol, … |
+/// | a co-signer cannot be dialled, or its connection is lost | [`Event::DialFailed`], [`Event::ConnectionLost`] |
+/// | a session is open | connections to its signers are kept, however idle |
+///
+/// Give publications to it only where gossipsub validates messages (as below) in all of your nodes: a peer that passes on what is forged is taken for one that does not look.
 ///
 #[cfg_attr(feature = "gossipsub", doc = "```")]
 #[cfg_attr(not(feature = "gossipsub"), doc = "```ignore")]
