@@ -5,12 +5,10 @@ use std::error::Error;
 
 /// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over.
 pub(crate) fn describe(error: &DialError) -> String {
-    let DialError::Transport(attempts) = error else {
-        let mut text = error.to_string();
-        if let DialError::Denied { cause } = error {
-            text = format!("{text}: {cause}");
-        }
-        return text;
+    let attempts = match error {
+        DialError::Transport(attempts) => attempts,
+        DialError::Denied { cause: denied } => return format!("denied: {}", cause(denied)),
+        other => return other.to_string(),
     };
     let attempts: Vec<_> =
         attempts.iter().map(|(address, error)| format!("{address}: {}", cause(error))).collect();

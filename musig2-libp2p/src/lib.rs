@@ -42,6 +42,7 @@
 //! - `frames`: whole byte strings between peers: substreams, queues, dialling. Knows nothing of sessions.
 //! - `behaviour`: the core, driven by frames, announcements and time.
 //! - `contact`: a peer id and addresses as bytes.
+//! - `metrics` (feature `metrics`): what a behaviour counts.
 //! - `node`: the ready-made swarm and its task.
 
 #![cfg_attr(
@@ -53,15 +54,22 @@ mod behaviour;
 mod contact;
 mod dial_error;
 mod frames;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/none.rs"]
+mod metrics;
 #[cfg(feature = "node")]
 mod node;
 
 pub use libp2p;
 pub use musig2_proto;
 
-pub use behaviour::{Acceptance, Behaviour, Event};
+pub use behaviour::{Acceptance, Banned, Behaviour, Consequence, Event};
 pub use contact::{ContactError, PeerContact};
 pub use frames::{Config, PROTOCOL, Undelivered};
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
 #[cfg(feature = "node")]
 pub use node::{Events, Handle, HandleError, Node, NodeConfig, NodeEvent, StartError};
 

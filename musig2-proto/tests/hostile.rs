@@ -107,6 +107,21 @@ fn declined_sessions_leave_nothing_but_their_names() {
 }
 
 #[test]
+fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
+    let mut room = Room::new(1, &Config::default());
+    room.join = false;
+    let genuine = of_a_stranger(&mut room, [50; 32], vec![Item::new(Message::new([1; 32]))]);
+    let mut forged = genuine.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(hear(&mut room, genuine.clone()), None);
+    assert_eq!(hear(&mut room, forged.clone()), Some(Offence::BadSignature));
+    let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
+    room.execute(0, Command::DeclineSession { session });
+    assert_eq!(hear(&mut room, genuine), None);
+    assert_eq!(hear(&mut room, forged), Some(Offence::BadSignature));
+}
+
+#[test]
 fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
     let mut room = Room::new(3, &Config::default());
     // Node 2 can only be answered, so node 0 must bring it what it lacks by itself.

@@ -8,11 +8,11 @@ use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Proof, Signed};
 use musig2_proto::wire::frame::{Frame, Request};
-use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Statement};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, NonceSource, Nonces, Statement};
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
-    AbortCause, AttemptId, Audience, Boot, Command, Config, Contact, Crypto, DerivationPath, Event, Fault,
-    Input, Item, Libsecp256k1, Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, PublicNonce,
+    AbortCause, AttemptId, Audience, Boot, Command, Config, Crypto, DerivationPath, Event, Fault, Input,
+    Item, Libsecp256k1, Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, PublicNonce,
     SecretKey, SessionId, Severity, Signature, SignerIndex, Tweak,
 };
 use sha2::{Digest, Sha256};
@@ -73,10 +73,6 @@ fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Stateme
     let message: [u8; 64] = [domain, hash].concat().try_into().unwrap();
     let keypair = Libsecp256k1::keypair(key).unwrap();
     Statement { author, body, signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap() }
-}
-
-fn join(session: SessionId, author: u16, life: u8, key: &SecretKey) -> Statement {
-    sign(session, author, Body::Join(Join { boot: Boot::new([life; 16]), contact: Contact::default() }), key)
 }
 
 fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &SecretKey) -> Signed<Nonces> {

@@ -1,5 +1,6 @@
 //! What a behaviour tells its swarm's owner.
 
+use super::conduct::Consequence;
 use crate::frames::Undelivered;
 use libp2p::PeerId;
 use musig2_proto::{Offence, Severity};
@@ -12,12 +13,26 @@ pub enum Event {
     Publish(Vec<u8>),
     /// Something happened in a session.
     Session(musig2_proto::Event),
-    /// A peer sent something it should not have. Nothing needs to be done: a peer that goes on is disconnected.
+    /// A peer sent something it should not have. Nothing needs to be done.
     Offence {
         /// Who: the last hop, perhaps only a relay.
         peer: PeerId,
         /// What was wrong.
         offence: Offence,
+        /// What was done about it.
+        consequence: Consequence,
+    },
+    /// A peer opens substreams faster than there is any use for. Nothing needs to be done.
+    Churn {
+        /// Who.
+        peer: PeerId,
+        /// What was done about it.
+        consequence: Consequence,
+    },
+    /// The last connection to a co-signer of an open session is closed. It is dialled when there is something to send to it.
+    ConnectionLost {
+        /// Whose.
+        peer: PeerId,
     },
     /// A peer that frames wait for could not be dialled. It is dialled again while they wait; if you can find other addresses
     /// of the peer, give them to [`Behaviour::add_addresses`](crate::Behaviour::add_addresses).

@@ -1,11 +1,15 @@
 //! Sessions as a behaviour: the core, driven by a swarm.
 
+mod conduct;
 mod event;
 mod signing;
+mod swarm;
 mod system;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod watch;
 
+pub use conduct::{Banned, Consequence};
 pub use event::{Acceptance, Event};
 pub use signing::Behaviour;

@@ -1,23 +1,23 @@
 //! The behaviour itself.
 
+use super::conduct::{Conduct, Consequence, Via};
 use super::event::{Acceptance, Event};
 use super::system::{entropy, now};
 use super::timer::Timer;
+use super::watch::Watch;
 use crate::contact::PeerContact;
-use crate::frames::{Config, Handler, LinkEvent, Links};
-use libp2p::core::Endpoint;
-use libp2p::core::transport::PortUse;
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
-    ToSwarm,
-};
+use crate::frames::{Config, LinkEvent, Links, Undelivered};
+use libp2p::swarm::ConnectionDenied;
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{
-    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Proposal,
+    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Phase, Proposal,
     Report, SessionId, Severity, Source,
 };
 use std::collections::{HashMap, VecDeque};
-use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// How many contacts of co-signers are looked at, to keep their connections.
+const MAX_NEEDED: usize = 4096;
 
 /// Signing sessions, to compose into one's own swarm.
 ///
@@ -26,7 +26,18 @@ use std::task::{Context, Poll};
 /// Tell it with [`Command::SetContact`] and a [`PeerContact`] where this node listens, and again when that changes.
 ///
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put these first among the behaviours and allow two
-/// connections per peer: when two peers dial each other at once, either may be the one that lasts.
+/// connections per peer: when two peers dial each other at once, either may be the one that lasts. A connection counts here once the swarm says that it is
+/// established, so a behaviour that denies it may stand before or after this one.
+///
+/// | what happens | what comes of it |
+/// |---|---|
+/// | a peer sends what it should not | [`Event::Offence`] or [`Event::Churn`], with the [`Consequence`]: it is paused, disconnected, banned |
+/// | a banned peer connects, or is dialled | the connection is denied with [`Banned`](crate::Banned), until the ban is over |
+/// | frames do not leave | [`Event::Undelivered`] says why: no connection in time, a full queue, another protocol, … |
+/// | a co-signer cannot be dialled, or its connection is lost | [`Event::DialFailed`], [`Event::ConnectionLost`] |
+/// | a session is open | connections to its signers are kept, however idle |
+///
+/// Give publications to it only where gossipsub validates messages (as below) in all of your nodes: a peer that passes on what is forged is taken for one that does not look.
 ///
 #[cfg_attr(feature = "gossipsub", doc = "```")]
 #[cfg_attr(not(feature = "gossipsub"), doc = "```ignore")]
@@ -54,14 +65,17 @@ use std::task::{Context, Poll};
 /// }
 /// ```
 pub struct Behaviour<C: Crypto = DefaultCrypto> {
-    core: Node<C>,
+    pub(super) core: Node<C>,
     pub(super) links: Links,
-    timer: Timer,
-    /// Of connected peers alone.
-    offences: HashMap<PeerId, u32>,
-    max_offences: u32,
+    pub(super) timer: Timer,
+    pub(super) conduct: Conduct,
+    watch: Watch,
     /// Emptied by the swarm before it takes in anything more.
-    events: VecDeque<Event>,
+    pub(super) events: VecDeque<Event>,
+    /// Something happened that may have changed who is needed for what: see [`Behaviour::survey`].
+    pub(super) changed: bool,
+    /// The open sessions for which each co-signer is needed.
+    needed: HashMap<PeerId, Vec<SessionId>>,
 }
 
 impl<C: Crypto> Behaviour<C> {
@@ -71,16 +85,31 @@ impl<C: Crypto> Behaviour<C> {
         Self {
             core,
             timer: Timer::default(),
-            offences: HashMap::new(),
-            max_offences: config.max_offences,
+            conduct: Conduct::new(config.clone()),
             links: Links::new(local, config, max_frame_size),
+            watch: Watch::default(),
             events: VecDeque::new(),
+            changed: false,
+            needed: HashMap::new(),
         }
+    }
+
+    /// Counts here. Each behaviour needs metrics of its own.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
+        self.watch.metrics = metrics;
+        self
     }
 
     /// The core, to look at sessions.
     pub fn core(&self) -> &Node<C> {
         &self.core
+    }
+
+    /// The peers that are banned now: see [`Config::ban_time`].
+    pub fn banned_peers(&self) -> impl Iterator<Item = PeerId> {
+        self.conduct.banned(Instant::now())
     }
 
     /// A local order. What comes of it arrives as events.
@@ -89,7 +118,8 @@ impl<C: Crypto> Behaviour<C> {
     /// A misuse is a typed error and changes nothing.
     pub fn execute(&mut self, command: Command) -> Result<(), CommandError> {
         let outputs = self.core.execute(now(), &mut entropy(), command)?;
-        self.perform(outputs);
+        self.changed = true;
+        self.perform(outputs, Cause::Call);
         Ok(())
     }
 
@@ -103,12 +133,13 @@ impl<C: Crypto> Behaviour<C> {
             Output::Event(musig2_proto::Event::SessionCreated { session }) => Some(*session),
             _ => None,
         });
-        self.perform(outputs);
+        self.perform(outputs, Cause::Call);
         Ok(created.expect("`CreateSession` answers with `SessionCreated`"))
     }
 
     /// Takes a publication from the announcement topic, and says whether to pass it on. `from` is the last hop.
     pub fn on_announcement(&mut self, from: PeerId, bytes: Vec<u8>) -> Acceptance {
+        self.watch.heard(&from, bytes.len());
         let outputs =
             self.core.handle(now(), &mut entropy(), Input::Announcement { from: source(from), bytes });
         let worst = outputs.iter().filter_map(|output| match output {
@@ -116,7 +147,7 @@ impl<C: Crypto> Behaviour<C> {
             _ => None,
         });
         let acceptance = Acceptance::from_worst(worst.max());
-        self.perform(outputs);
+        self.perform(outputs, Cause::Publication);
         acceptance
     }
 
@@ -138,20 +169,31 @@ impl<C: Crypto> Behaviour<C> {
         self.links.finish();
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
+        let cause = match input {
+            Input::Tick | Input::PeerConnected(_) => Cause::Time,
+            _ => Cause::Call,
+        };
         let outputs = self.core.handle(now(), &mut entropy(), input);
-        self.perform(outputs);
+        self.perform(outputs, cause);
     }
 
-    fn perform(&mut self, outputs: Vec<Output>) {
+    fn perform(&mut self, outputs: Vec<Output>, cause: Cause) {
         for output in outputs {
             match output {
-                Output::Publish(bytes) => self.events.push_back(Event::Publish(bytes)),
-                Output::Send { to, bytes } => self.send(&to, bytes),
-                Output::Event(event) => self.events.push_back(Event::Session(event)),
+                Output::Publish(bytes) => {
+                    self.watch.published(bytes.len());
+                    self.events.push_back(Event::Publish(bytes));
+                }
+                Output::Send { to, bytes } => self.send(&to, bytes, cause),
+                Output::Event(event) => {
+                    self.changed = true;
+                    self.watch.session(&event);
+                    self.events.push_back(Event::Session(event));
+                }
                 Output::Report(Report { source, offence }) => {
                     if let Ok(peer) = PeerId::from_bytes(source.as_bytes()) {
-                        self.report(peer, offence);
+                        self.report(peer, offence, cause);
                     }
                 }
                 // The core's enum may grow; what this adapter does not know it cannot do.
@@ -160,121 +202,133 @@ impl<C: Crypto> Behaviour<C> {
         }
     }
 
-    fn send(&mut self, to: &Destination, frame: Vec<u8>) {
-        match to {
+    fn send(&mut self, to: &Destination, frame: Vec<u8>, cause: Cause) {
+        let contact = match to {
             Destination::Source(source) => {
-                if let Ok(peer) = PeerId::from_bytes(source.as_bytes()) {
-                    self.links.send(peer, &[], frame);
-                }
+                PeerId::from_bytes(source.as_bytes()).ok().map(|peer| PeerContact::new(peer, []))
             }
-            // A signer with a contact that is none cannot be sent to; it can still send here, and is answered then.
-            Destination::Contact(contact) => {
-                if let Ok(contact) = PeerContact::decode(contact) {
-                    self.links.send(contact.peer(), contact.addresses(), frame);
-                }
-            }
+            Destination::Contact(contact) => PeerContact::decode(contact).ok(),
+        };
+        // A signer with a contact that is none cannot be sent to; it can still send here, and is answered then.
+        let Some(contact) = contact else { return };
+        let peer = contact.peer();
+        if self.conduct.check(&peer, Instant::now()).is_err() {
+            return self.on_link_event(LinkEvent::Undelivered {
+                peer,
+                frames: 1,
+                reason: Undelivered::Banned,
+            });
         }
+        self.watch.sent(&peer, frame.len(), cause == Cause::Time);
+        self.links.send(peer, contact.addresses(), frame);
     }
 
-    fn report(&mut self, peer: PeerId, offence: Offence) {
-        if offence.severity() == Severity::Malicious
-            && let Some(offences) = self.offences.get_mut(&peer)
-        {
-            *offences += 1;
-            if *offences == self.max_offences {
+    fn report(&mut self, peer: PeerId, offence: Offence, cause: Cause) {
+        let via = if cause == Cause::Publication { Via::Publication } else { Via::Frame };
+        let consequence = self.judge(peer, offence.severity(), via);
+        self.watch.offence(&peer, &offence, consequence);
+        self.events.push_back(Event::Offence { peer, offence, consequence });
+    }
+
+    fn judge(&mut self, peer: PeerId, severity: Severity, via: Via) -> Consequence {
+        let now = Instant::now();
+        let consequence = self.conduct.judge(peer, severity, via, now);
+        match consequence {
+            Consequence::None => {}
+            Consequence::Paused(time) => self.links.pause(peer, time),
+            Consequence::Disconnected => self.links.disconnect(peer),
+            Consequence::Banned(_) => {
                 self.links.disconnect(peer);
+                self.watch.metrics.banned(self.conduct.banned(now).count());
             }
         }
-        self.events.push_back(Event::Offence { peer, offence });
+        consequence
     }
 
-    fn on_link_event(&mut self, event: LinkEvent) {
+    /// # Errors
+    /// Where the peer is banned.
+    pub(super) fn admit(&self, peer: &PeerId) -> Result<(), ConnectionDenied> {
+        self.conduct.check(peer, Instant::now()).map_err(ConnectionDenied::new)
+    }
+
+    pub(super) fn pardon(&mut self, peer: &PeerId) {
+        self.watch.pardoned(peer);
+        self.watch.metrics.banned(self.conduct.banned(Instant::now()).count());
+    }
+
+    /// Looks at the open sessions: how far they are, and whose connections are to be kept for them.
+    pub(super) fn survey(&mut self) {
+        let phase = |id: &SessionId| Some((self.core.session(id)?.phase, *id));
+        let mut sessions: Vec<_> = self.watch.open().filter_map(phase).collect();
+        self.watch.set_phases(&sessions);
+        // Those that this node has not consented to come last: their contacts may be anyone's claims.
+        sessions.sort_unstable_by_key(|(phase, _)| *phase == Phase::Proposed);
+        let contacts = sessions
+            .iter()
+            .flat_map(|(_, id)| self.core.co_signers(id).map(|contact| (*id, PeerContact::decode(contact))));
+        self.needed.clear();
+        for (id, contact) in contacts.take(MAX_NEEDED) {
+            if let Ok(contact) = contact {
+                self.needed.entry(contact.peer()).or_default().push(id);
+            }
+        }
+        self.links.pin(self.needed.keys().copied().collect());
+    }
+
+    pub(super) fn on_link_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Connected { peer } => {
-                self.offences.insert(peer, 0);
+                // A contact may be known by now that no event told of.
+                self.changed = true;
                 self.handle(Input::PeerConnected(source(peer)));
             }
             LinkEvent::Disconnected { peer } => {
-                self.offences.remove(&peer);
+                if let Some(sessions) = self.needed.get(&peer) {
+                    self.watch.connection_lost(&peer, sessions);
+                    self.events.push_back(Event::ConnectionLost { peer });
+                }
                 self.handle(Input::PeerLost(source(peer)));
             }
             LinkEvent::Received { peer, frame } => {
+                self.watch.received(&peer, frame.len());
                 self.handle(Input::Frame { from: source(peer), bytes: frame });
             }
             LinkEvent::Oversize { peer, size } => {
                 let max = self.core.config().max_frame_size;
-                self.report(peer, Offence::TooLarge { size, max });
+                self.report(peer, Offence::TooLarge { size, max }, Cause::Call);
             }
-            LinkEvent::DialFailed { peer, error } => self.events.push_back(Event::DialFailed { peer, error }),
+            LinkEvent::Churn { peer } => {
+                let consequence = self.judge(peer, Severity::Suspicious, Via::Frame);
+                self.watch.churn(&peer, consequence);
+                self.events.push_back(Event::Churn { peer, consequence });
+            }
+            LinkEvent::DialFailed { peer, error } => {
+                let sessions = self.needed.get(&peer).map_or(&[][..], Vec::as_slice);
+                self.watch.dial_failed(&peer, &error, sessions);
+                self.events.push_back(Event::DialFailed { peer, error });
+                self.handle(Input::PeerLost(source(peer)));
+            }
             LinkEvent::Undelivered { peer, frames, reason } => {
+                self.watch.undelivered(&peer, frames, reason);
                 self.events.push_back(Event::Undelivered { peer, frames, reason });
+                if reason == Undelivered::Unsupported {
+                    self.handle(Input::PeerLost(source(peer)));
+                }
             }
             LinkEvent::Finished => self.events.push_back(Event::Finished),
         }
     }
 }
 
-impl<C: Crypto + 'static> NetworkBehaviour for Behaviour<C> {
-    type ConnectionHandler = Handler;
-    type ToSwarm = Event;
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.links.new_handler())
-    }
-
-    fn handle_pending_outbound_connection(
-        &mut self,
-        _: ConnectionId,
-        peer: Option<PeerId>,
-        _: &[Multiaddr],
-        _: Endpoint,
-    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        Ok(peer.map(|peer| self.links.addresses(&peer)).unwrap_or_default())
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: Endpoint,
-        _: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.links.new_handler())
-    }
-
-    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        self.links.on_swarm_event(&event);
-    }
-
-    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, notice: THandlerOutEvent<Self>) {
-        self.links.on_notice(peer, notice);
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        loop {
-            while let Some(event) = self.links.next_event() {
-                self.on_link_event(event);
-            }
-            if let Some(event) = self.events.pop_front() {
-                return Poll::Ready(ToSwarm::GenerateEvent(event));
-            }
-            if let Poll::Ready(action) = self.links.poll(context) {
-                return Poll::Ready(action.map_out(|never| match never {}));
-            }
-            if self.timer.poll(self.core.next_deadline(), context).is_ready() {
-                self.handle(Input::Tick);
-            } else if !self.links.has_events() {
-                return Poll::Pending;
-            }
-        }
-    }
+/// What outputs of the core come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// An order, or what a peer itself sent.
+    Call,
+    /// Only time, or a peer's return.
+    Time,
+    /// What a peer passed on.
+    Publication,
 }
 
 fn source(peer: PeerId) -> Source {

@@ -56,7 +56,7 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
             self.read.truncate(had + came);
             match ready!(outcome) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::Closed)),
-                Ok(_) => {}
+                Ok(bytes) => tracing::trace!(bytes, "read"),
             }
         }
     }
@@ -70,11 +70,13 @@ pub(super) struct FrameWriter<S> {
     writing: Vec<u8>,
     written: usize,
     flushed: bool,
+    /// The stream took something since it was last asked.
+    progressed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, writing: Vec::new(), written: 0, flushed: true }
+        Self { stream, writing: Vec::new(), written: 0, flushed: true, progressed: false }
     }
 
     /// Writes and flushes what is in the queue: ready once all of it has left, or with an error, after which the stream is of no use.
@@ -90,8 +92,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
                 if written == 0 {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
+                tracing::trace!(bytes = written, "written");
                 self.written += written;
                 self.flushed = false;
+                self.progressed = true;
             } else if let Some(frame) = queue.pop() {
                 self.writing.clear();
                 self.writing.reserve_exact(HEADER + frame.len());
@@ -107,8 +111,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
             } else {
                 ready!(Pin::new(&mut self.stream).poll_flush(context))?;
                 self.flushed = true;
+                self.progressed = true;
             }
         }
+    }
+
+    /// Whether the stream took anything since this was last asked.
+    pub(super) fn progressed(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
+    }
+
+    /// How many frames it holds that have not left whole.
+    pub(super) fn unwritten(&self) -> usize {
+        usize::from(self.written < self.writing.len())
     }
 
     /// Ready when the other side has closed the stream, which is the only news that ever comes back on it.

@@ -2,29 +2,39 @@
 
 use std::time::Duration;
 
-/// Limits of a [`Behaviour`](crate::Behaviour) on the frames it carries. [`Default`] suits signers of up to some hundred; change it with the `with_*`
-/// functions. The largest frame is `max_frame_size` of the core's configuration.
+/// Limits of a [`Behaviour`](crate::Behaviour) on the frames it carries and the peers they come from. [`Default`] (in parentheses) suits signers of up to some
+/// hundred; change it with the `with_*` functions. The largest frame is `max_frame_size` of the core's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many frames wait for one peer: on a connection, or for one.
+    /// How many frames wait for one peer: on a connection, or for one. (256)
     pub queued_frames: usize,
-    /// How many bytes of frames wait for one peer. One frame is always taken, however large.
+    /// How many bytes of frames wait for one peer. One frame is always taken, however large. (4 MiB)
     pub queued_bytes: usize,
-    /// How many bytes of frames wait for connections, over all peers.
+    /// How many bytes of frames wait for connections, over all peers. (64 MiB)
     pub waiting_bytes: usize,
-    /// How long a frame waits for a connection.
+    /// How long a frame waits for a connection. (10 s)
     pub waiting_time: Duration,
-    /// How long the peer with the greater peer id waits for the other to dial first, at most: between a half and the whole of this, at random.
+    /// How long the peer with the greater peer id waits for the other to dial first, at most: between a half and the whole of this, at random. (100 ms)
     pub dial_delay: Duration,
-    /// How many frames a peer may send in a second. Of what is more, nothing is lost: it is read later.
+    /// How many frames a peer may send in a second. Of what is more, nothing is lost: it is read later. (256)
     pub frames_per_second: u32,
-    /// How many bytes a peer may send in a second.
+    /// How many bytes a peer may send in a second. (4 MiB)
     pub bytes_per_second: u32,
-    /// How long a connection is kept for the next frame.
+    /// How long a peer may take to read nothing of what waits for it; then the connection is closed. (20 s)
+    pub write_timeout: Duration,
+    /// How long a connection is kept for the next frame. Connections to co-signers are kept as long as a session is open. (60 s)
     pub keep_alive: Duration,
-    /// After how many malicious offences a peer is disconnected. 0: never.
+    /// How long nothing is read from a peer after an offence that no honest peer commits often. (1 s)
+    pub offence_pause: Duration,
+    /// After how many malicious offences a peer is disconnected, and after as many again banned. 0: never. One that is only suspicious counts a tenth, and so
+    /// does a bad publication that the peer passed on. (3)
     pub max_offences: u32,
+    /// How long until a malicious offence is forgotten: a tenth of it in a tenth of the time. (100 s)
+    pub offence_time: Duration,
+    /// How long a peer is banned: whatever connects to it or comes from it is denied, for the other behaviours of the swarm as well. Zero: it is only
+    /// disconnected, each time. (10 min)
+    pub ban_time: Duration,
 }
 
 impl Default for Config {
@@ -37,8 +47,12 @@ impl Default for Config {
             dial_delay: Duration::from_millis(100),
             frames_per_second: 256,
             bytes_per_second: 4 << 20,
+            write_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(60),
+            offence_pause: Duration::from_secs(1),
             max_offences: 3,
+            offence_time: Duration::from_secs(100),
+            ban_time: Duration::from_secs(600),
         }
     }
 }
@@ -66,6 +80,10 @@ setters! {
     dial_delay: Duration => with_dial_delay,
     frames_per_second: u32 => with_frames_per_second,
     bytes_per_second: u32 => with_bytes_per_second,
+    write_timeout: Duration => with_write_timeout,
     keep_alive: Duration => with_keep_alive,
+    offence_pause: Duration => with_offence_pause,
     max_offences: u32 => with_max_offences,
+    offence_time: Duration => with_offence_time,
+    ban_time: Duration => with_ban_time,
 }

@@ -2,9 +2,8 @@
 
 use super::bucket::Bucket;
 use super::codec::{FrameReader, FrameWriter, Queue, ReadError};
+use super::hold::Hold;
 use super::{Config, PROTOCOL, Undelivered};
-use futures::FutureExt;
-use futures_timer::Delay;
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
@@ -12,8 +11,11 @@ use libp2p::swarm::handler::{
 use libp2p::swarm::{
     ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError, SubstreamProtocol,
 };
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+/// How many substreams a peer may open in a second, and at once. It needs one, and another where one broke.
+const SUBSTREAMS_PER_SECOND: u32 = 8;
 
 /// Carries frames over one connection. Frames that are lost with it are not reported one by one: the connection's end says it all.
 #[derive(Debug)]
@@ -25,9 +27,17 @@ pub struct Handler {
     inbound: Option<FrameReader<Stream>>,
     frames: Bucket,
     bytes: Bucket,
-    /// Set while the peer sends faster than it may, and nothing is read.
-    pause: Option<Delay>,
-    keep_alive: KeepAlive,
+    substreams: Bucket,
+    /// The peer opened more substreams than it may, and that was not said yet.
+    churned: bool,
+    /// Runs while the peer sends faster than it may, or has sent what it should not have, and nothing is read.
+    pause: Hold,
+    /// Runs while the peer reads nothing of what is there for it.
+    stall: Hold,
+    /// Runs for a while after each frame.
+    keep_alive: Hold,
+    /// A session wants the connection kept.
+    pinned: bool,
     /// How many frames were lost since it was last said, and why the last of them.
     undelivered: Option<(usize, Undelivered)>,
     finish: Finish,
@@ -38,6 +48,10 @@ pub struct Handler {
 pub enum Command {
     /// Send a frame.
     Send(Vec<u8>),
+    /// Keep the connection though nothing is sent, or no longer.
+    Pin(bool),
+    /// Read nothing for so long.
+    Pause(Duration),
     /// Take no more frames, and say when the peer has read all that were taken.
     Finish,
 }
@@ -52,6 +66,8 @@ pub enum Notice {
         /// What it claimed to have, in bytes.
         size: usize,
     },
+    /// The peer opens substreams faster than there is any use for.
+    Churn,
     /// Frames were lost.
     Undelivered {
         /// How many.
@@ -86,8 +102,12 @@ impl Handler {
             inbound: None,
             frames: Bucket::new(config.frames_per_second, now),
             bytes: Bucket::new(config.bytes_per_second, now),
-            pause: None,
-            keep_alive: KeepAlive::default(),
+            substreams: Bucket::new(SUBSTREAMS_PER_SECOND, now),
+            churned: false,
+            pause: Hold::default(),
+            stall: Hold::default(),
+            keep_alive: Hold::default(),
+            pinned: false,
             undelivered: None,
             finish: Finish::NotAsked,
             max_frame_size,
@@ -106,6 +126,9 @@ impl Handler {
         if let Some((frames, reason)) = self.undelivered.take() {
             return Some(Notice::Undelivered { frames, reason });
         }
+        if std::mem::take(&mut self.churned) {
+            return Some(Notice::Churn);
+        }
         let done = self.queue.is_empty() && matches!(self.outbound, Outbound::Closed);
         if self.finish == Finish::Asked && done {
             self.finish = Finish::Reported;
@@ -117,22 +140,32 @@ impl Handler {
     /// Writes what is queued, and ends the substream where that is asked. Ready when a substream has to be opened.
     fn poll_outbound(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Outbound::Open(writer) = &mut self.outbound {
-            let over = match writer.poll_write(&mut self.queue, context) {
-                Poll::Pending => false,
-                Poll::Ready(Err(_)) => true,
+            let stalled = match writer.poll_write(&mut self.queue, context) {
+                Poll::Pending => {
+                    if writer.progressed() || !self.stall.is_running() {
+                        self.stall = Hold::default();
+                        self.stall.extend(self.config.write_timeout);
+                    }
+                    ready!(self.stall.poll(context));
+                    (writer.unwritten() + self.queue.clear()).max(1)
+                }
+                // A frame half written is lost; those behind it go over a new substream. Each substream costs at least one
+                // frame, so a peer that closes them all cannot keep this side busy.
+                Poll::Ready(Err(_)) => 0,
                 // The peer ends its side once it has read to the end of ours.
                 Poll::Ready(Ok(())) => {
+                    self.stall = Hold::default();
                     let failed = self.finish == Finish::Asked
                         && matches!(writer.poll_close(context), Poll::Ready(Err(_)));
-                    failed || writer.poll_closed_by_peer(context).is_ready()
+                    if !failed {
+                        ready!(writer.poll_closed_by_peer(context));
+                    }
+                    0
                 }
             };
-            if !over {
-                return Poll::Pending;
-            }
-            // A frame half written is lost; those behind it go over a new substream. Each substream costs at least one
-            // frame, so a peer that closes them all cannot keep this side busy.
+            self.stall = Hold::default();
             self.outbound = Outbound::Closed;
+            self.report_undelivered(stalled, Undelivered::Stalled);
         }
         if matches!(self.outbound, Outbound::Closed) && !self.queue.is_empty() {
             self.outbound = Outbound::Opening;
@@ -142,11 +175,8 @@ impl Handler {
     }
 
     fn poll_inbound(&mut self, context: &mut Context<'_>) -> Poll<Notice> {
-        if let Some(pause) = &mut self.pause {
-            if pause.poll_unpin(context).is_pending() {
-                return Poll::Pending;
-            }
-            self.pause = None;
+        if self.pause.poll(context).is_pending() {
+            return Poll::Pending;
         }
         let Some(reader) = &mut self.inbound else { return Poll::Pending };
         match reader.poll_frame(context) {
@@ -154,9 +184,7 @@ impl Handler {
             Poll::Ready(Ok(frame)) => {
                 let now = Instant::now();
                 let wait = self.frames.take(1, now).max(self.bytes.take(frame.len(), now));
-                if !wait.is_zero() {
-                    self.pause = Some(Delay::new(wait));
-                }
+                self.pause.extend(wait);
                 Poll::Ready(Notice::Received(frame))
             }
             Poll::Ready(Err(ReadError::TooLarge { size })) => {
@@ -184,7 +212,7 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        self.keep_alive.is_running() || !self.queue.is_empty()
+        self.pinned || self.keep_alive.is_running() || !self.queue.is_empty()
     }
 
     fn poll(
@@ -203,7 +231,7 @@ impl ConnectionHandler for Handler {
             self.keep_alive.extend(self.config.keep_alive);
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(notice));
         }
-        self.keep_alive.poll(context);
+        let _ = self.keep_alive.poll(context);
         Poll::Pending
     }
 
@@ -218,6 +246,8 @@ impl ConnectionHandler for Handler {
                     self.report_undelivered(1, Undelivered::QueueFull);
                 }
             }
+            Command::Pin(pinned) => self.pinned = pinned,
+            Command::Pause(time) => self.pause.extend(time),
             Command::Finish if self.finish == Finish::NotAsked => self.finish = Finish::Asked,
             Command::Finish => {}
         }
@@ -232,6 +262,7 @@ impl ConnectionHandler for Handler {
                 protocol: mut stream, ..
             }) => {
                 stream.ignore_for_keep_alive();
+                self.churned |= !self.substreams.take(1, Instant::now()).is_zero();
                 // The newest wins: the peer opens another when it has given up on the one before.
                 self.inbound = Some(FrameReader::new(stream, self.max_frame_size));
             }
@@ -254,41 +285,6 @@ impl ConnectionHandler for Handler {
             }
             // Of no interest: neither substream is affected. (The enum may grow.)
             _ => {}
-        }
-    }
-}
-
-/// Holds a connection for a while after the last frame.
-#[derive(Debug, Default)]
-struct KeepAlive {
-    until: Option<Instant>,
-    timer: Option<Delay>,
-}
-
-impl KeepAlive {
-    fn extend(&mut self, by: Duration) {
-        // The timer is left to fire early and is then set anew, once for many frames.
-        self.until = Instant::now().checked_add(by);
-        if self.timer.is_none() {
-            self.timer = Some(Delay::new(by));
-        }
-    }
-
-    fn is_running(&self) -> bool {
-        self.until.is_some()
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) {
-        while let (Some(timer), Some(until)) = (&mut self.timer, self.until) {
-            if timer.poll_unpin(context).is_pending() {
-                return;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                *self = Self::default();
-            } else {
-                self.timer = Some(Delay::new(left));
-            }
         }
     }
 }

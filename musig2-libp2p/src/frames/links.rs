@@ -1,6 +1,7 @@
 //! All connections, as one place to send frames to peers.
 
 use super::Config;
+use super::event::{LinkEvent, Undelivered};
 use super::handler::{Command, Handler, Notice};
 use super::waiting::{Due, Waiting};
 use futures::FutureExt;
@@ -13,7 +14,7 @@ use libp2p::{Multiaddr, PeerId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many frames are on their way to handlers at most. They stay here only while a connection is too busy to take them.
 const MAX_UNDERWAY: usize = 4096;
@@ -28,6 +29,10 @@ pub(crate) struct Links {
     max_frame_size: usize,
     /// The connections of each connected peer, never none; frames are sent on the first.
     connected: HashMap<PeerId, Vec<ConnectionId>>,
+    /// Connected peers of which all connections are being closed: nothing more is taken from them.
+    cut_off: HashSet<PeerId>,
+    /// Peers whose connections are kept.
+    pinned: HashSet<PeerId>,
     waiting: Waiting,
     finishing: Option<HashSet<PeerId>>,
     events: VecDeque<LinkEvent>,
@@ -37,54 +42,6 @@ pub(crate) struct Links {
     timer: Option<Delay>,
 }
 
-/// What happens on the links.
-#[derive(Debug)]
-pub(crate) enum LinkEvent {
-    Connected {
-        peer: PeerId,
-    },
-    Disconnected {
-        peer: PeerId,
-    },
-    Received {
-        peer: PeerId,
-        frame: Vec<u8>,
-    },
-    Oversize {
-        peer: PeerId,
-        size: usize,
-    },
-    DialFailed {
-        peer: PeerId,
-        error: String,
-    },
-    Undelivered {
-        peer: PeerId,
-        frames: usize,
-        reason: Undelivered,
-    },
-    /// All that was sent before [`Links::finish`] was read, or is lost.
-    Finished,
-}
-
-/// Why frames were not delivered. The core sends again what still matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Undelivered {
-    /// The peer could not be reached in time.
-    #[error("the peer could not be reached in time")]
-    Unreachable,
-    /// More frames wait for it than are allowed: it reads too slowly, or cannot be reached.
-    #[error("too many frames wait for the peer")]
-    QueueFull,
-    /// The peer does not take frames.
-    #[error("the peer does not speak {}", super::PROTOCOL)]
-    Unsupported,
-    /// The connection broke, or is being closed.
-    #[error("the connection to the peer is lost")]
-    ConnectionLost,
-}
-
 impl Links {
     pub(crate) fn new(local: PeerId, config: Config, max_frame_size: usize) -> Self {
         Self {
@@ -92,6 +49,8 @@ impl Links {
             config,
             max_frame_size,
             connected: HashMap::new(),
+            cut_off: HashSet::new(),
+            pinned: HashSet::new(),
             finishing: None,
             events: VecDeque::new(),
             actions: VecDeque::new(),
@@ -109,7 +68,7 @@ impl Links {
     pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
         let connection = self.connected.get(&peer).and_then(|connections| connections.first().copied());
         let taken = match connection {
-            _ if self.finishing.is_some() => Err(Undelivered::ConnectionLost),
+            _ if self.finishing.is_some() || self.cut_off.contains(&peer) => Err(Undelivered::ConnectionLost),
             Some(connection) => self.pass_on(peer, connection, frame),
             None => self.waiting.push(peer, addresses, frame, Instant::now()),
         };
@@ -128,9 +87,26 @@ impl Links {
         self.waiting.found(peer, addresses, Instant::now());
     }
 
-    /// Closes all connections to a peer.
+    /// Closes all connections to a peer, and takes nothing more from it until that is done.
     pub(crate) fn disconnect(&mut self, peer: PeerId) {
-        self.actions.push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::All });
+        if self.connected.contains_key(&peer) && self.cut_off.insert(peer) {
+            self.close(peer, CloseConnection::All);
+        }
+    }
+
+    /// Reads nothing from a peer for so long.
+    pub(crate) fn pause(&mut self, peer: PeerId, time: Duration) {
+        self.notify_all(peer, || Command::Pause(time));
+    }
+
+    /// Keeps the connections to these peers, and to no others, though nothing is sent.
+    pub(crate) fn pin(&mut self, peers: HashSet<PeerId>) {
+        let before = std::mem::replace(&mut self.pinned, peers);
+        let changed: Vec<_> = self.pinned.symmetric_difference(&before).copied().collect();
+        for peer in changed {
+            let pinned = self.pinned.contains(&peer);
+            self.notify_all(peer, || Command::Pin(pinned));
+        }
     }
 
     /// Sends nothing from now on, and says with [`LinkEvent::Finished`] when connected peers have read what was sent.
@@ -170,10 +146,17 @@ impl Links {
         }
     }
 
-    pub(crate) fn on_notice(&mut self, peer: PeerId, notice: Notice) {
+    pub(crate) fn on_notice(&mut self, peer: PeerId, connection: ConnectionId, notice: Notice) {
+        if matches!(notice, Notice::Undelivered { reason: Undelivered::Stalled, .. }) {
+            self.close(peer, CloseConnection::One(connection));
+        }
+        if self.cut_off.contains(&peer) && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished) {
+            return;
+        }
         self.events.push_back(match notice {
             Notice::Received(frame) => LinkEvent::Received { peer, frame },
             Notice::Oversize { size } => LinkEvent::Oversize { peer, size },
+            Notice::Churn => LinkEvent::Churn { peer },
             Notice::Undelivered { frames, reason } => LinkEvent::Undelivered { peer, frames, reason },
             Notice::Finished => return self.finished(peer),
         });
@@ -222,6 +205,17 @@ impl Links {
         Ok(())
     }
 
+    fn notify_all(&mut self, peer_id: PeerId, command: impl Fn() -> Command) {
+        for &connection in self.connected.get(&peer_id).into_iter().flatten() {
+            let (handler, event) = (NotifyHandler::One(connection), command());
+            self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event });
+        }
+    }
+
+    fn close(&mut self, peer_id: PeerId, connection: CloseConnection) {
+        self.actions.push_back(ToSwarm::CloseConnection { peer_id, connection });
+    }
+
     fn dial(&mut self, peer: PeerId, new_port: bool) {
         let options = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing);
         let options = if new_port { options.allocate_new_port() } else { options };
@@ -242,7 +236,14 @@ impl Links {
     fn add(&mut self, peer: PeerId, connection: ConnectionId) {
         let connections = self.connected.entry(peer).or_default();
         connections.push(connection);
-        if connections.len() > 1 {
+        let is_first = connections.len() == 1;
+        if self.cut_off.contains(&peer) {
+            self.close(peer, CloseConnection::One(connection));
+        } else if self.pinned.contains(&peer) {
+            let (handler, event) = (NotifyHandler::One(connection), Command::Pin(true));
+            self.actions.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler, event });
+        }
+        if !is_first {
             return;
         }
         self.events.push_back(LinkEvent::Connected { peer });
@@ -256,6 +257,7 @@ impl Links {
         connections.retain(|other| *other != connection);
         if connections.is_empty() {
             self.connected.remove(&peer);
+            self.cut_off.remove(&peer);
             self.events.push_back(LinkEvent::Disconnected { peer });
         }
         self.finished(peer);

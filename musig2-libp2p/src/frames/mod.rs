@@ -7,16 +7,19 @@
 mod bucket;
 mod codec;
 mod config;
+mod event;
 mod handler;
+mod hold;
 mod links;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waiting;
 
 pub use config::Config;
+pub(crate) use event::LinkEvent;
+pub use event::Undelivered;
 pub(crate) use handler::Handler;
-pub use links::Undelivered;
-pub(crate) use links::{LinkEvent, Links};
+pub(crate) use links::Links;
 
 use libp2p::StreamProtocol;
 

@@ -59,8 +59,13 @@ impl NetworkBehaviour for Alone {
         self.0.on_swarm_event(&event);
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, notice: THandlerOutEvent<Self>) {
-        self.0.on_notice(peer, notice);
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        notice: THandlerOutEvent<Self>,
+    ) {
+        self.0.on_notice(peer, connection, notice);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -79,6 +84,14 @@ impl NetworkBehaviour for Alone {
 }
 
 pub(crate) fn swarm<B: NetworkBehaviour>(behaviour: impl FnOnce(PeerId) -> B) -> Swarm<B> {
+    swarm_that_idles(Duration::from_secs(10), behaviour)
+}
+
+/// One that closes connections which nothing keeps after so long.
+pub(crate) fn swarm_that_idles<B: NetworkBehaviour>(
+    idle: Duration,
+    behaviour: impl FnOnce(PeerId) -> B,
+) -> Swarm<B> {
     let identity = Keypair::generate_ed25519();
     let local = identity.public().to_peer_id();
     let transport = MemoryTransport::default()
@@ -86,8 +99,8 @@ pub(crate) fn swarm<B: NetworkBehaviour>(behaviour: impl FnOnce(PeerId) -> B) ->
         .authenticate(noise::Config::new(&identity).unwrap())
         .multiplex(yamux::Config::default())
         .boxed();
-    let mut swarm =
-        Swarm::new(transport, behaviour(local), local, libp2p::swarm::Config::with_tokio_executor());
+    let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
+    let mut swarm = Swarm::new(transport, behaviour(local), local, settings);
     swarm.listen_on("/memory/0".parse().unwrap()).unwrap();
     swarm
 }
@@ -271,6 +284,40 @@ async fn what_was_sent_is_read_before_the_end_is_told() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_connection() {
+    let config = Config::default().with_write_timeout(Duration::from_millis(300)).with_queued_bytes(MAX);
+    let (mut first, mut second, address) = pair(config).await;
+    let to = *second.local_peer_id();
+    send(&mut first, to, &[address], vec![0]);
+    until(&mut second, &mut first, received).await;
+    for _ in 0..100 {
+        send(&mut first, to, &[], vec![1; MAX / 8]);
+    }
+    // Its connection is driven by the executor; but nobody takes from it what it has read.
+    drop(tokio::spawn(async move {
+        let _second = second;
+        std::future::pending::<()>().await;
+    }));
+    let (mut refused, mut stalled, mut lost) = (0, 0, false);
+    let over = async {
+        while !lost {
+            match first.select_next_some().await {
+                SwarmEvent::Behaviour(LinkEvent::Undelivered { frames, reason, .. }) => match reason {
+                    Undelivered::QueueFull => refused += frames,
+                    Undelivered::Stalled => stalled += frames,
+                    _ => panic!("{reason}"),
+                },
+                SwarmEvent::Behaviour(LinkEvent::Disconnected { .. }) => lost = true,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), over).await.expect("the connection is given up");
+    // Some were taken by the connection and the other end, eight fit into the queue.
+    assert!(refused > 50 && (1..=9).contains(&stalled), "{refused} refused, {stalled} given up");
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ impl Task {
                 }
             }
             Event::Session(event) => self.events.send(NodeEvent::Session(event)),
-            Event::Offence { peer, offence } => self.events.send(NodeEvent::Offence { peer, offence }),
+            Event::Offence { peer, offence, .. } => self.events.send(NodeEvent::Offence { peer, offence }),
             Event::DialFailed { peer, error } => {
                 self.look_up(peer);
                 self.events.send(NodeEvent::DialFailed { peer: Some(peer), error });
@@ -217,6 +217,8 @@ impl Task {
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
             }
+            // The swarm's own events and the behaviour's log tell of these.
+            Event::ConnectionLost { .. } | Event::Churn { .. } => {}
             Event::Finished => self.finished = true,
         }
     }

@@ -27,7 +27,11 @@ pub struct Signer {
 
 impl Signer {
     pub fn start(number: u8, config: NodeConfig) -> Self {
-        let (handle, events) = Node::start(config, [SecretKey::new([number; 32])]).expect("the node starts");
+        Self::start_with(SecretKey::new([number; 32]), config)
+    }
+
+    pub fn start_with(key: SecretKey, config: NodeConfig) -> Self {
+        let (handle, events) = Node::start(config, [key]).expect("the node starts");
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
     }
 
@@ -126,7 +130,18 @@ pub fn proposal(signers: &[Signer]) -> Proposal {
 
 /// Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
 pub async fn sign_together(mut signers: Vec<Signer>) {
-    let proposal = proposal(&signers);
+    sign(&mut signers).await;
+    for signer in &signers {
+        assert_eq!(signer.offences, [], "nobody sends anything wrong");
+    }
+    let start = Instant::now();
+    join_all(signers.iter().map(|signer| signer.handle.stop())).await;
+    println!("stopped in {:?}", start.elapsed());
+}
+
+/// The same, and they go on.
+pub async fn sign(signers: &mut Vec<Signer>) {
+    let proposal = proposal(signers);
     let start = Instant::now();
     let mut proposer = signers.pop().expect("there are signers");
     let cosigned = join_all(signers.iter_mut().map(Signer::cosign));
@@ -137,13 +152,9 @@ pub async fn sign_together(mut signers: Vec<Signer>) {
     let view = proposer.view(proposed.0).await;
     verify(&view, &proposed.1);
     signers.push(proposer);
-    for signer in &signers {
+    for signer in signers {
         assert_eq!(signer.view(proposed.0).await.output_keys, view.output_keys);
-        assert_eq!(signer.offences, [], "nobody sends anything wrong");
     }
-    let start = Instant::now();
-    join_all(signers.iter().map(|signer| signer.handle.stop())).await;
-    println!("stopped in {:?}", start.elapsed());
 }
 
 pub fn verify(view: &SessionView, signatures: &[Signature]) {

@@ -227,6 +227,13 @@ impl<C: Crypto> Node<C> {
         Some(encode_message(announcement))
     }
 
+    /// Where the other signers of a session are that has not ended, as far as that is known, and as far as this node sends to them by itself: to whom a
+    /// transport does well to be connected.
+    pub fn co_signers(&self, id: &SessionId) -> impl Iterator<Item = &Contact> {
+        let Surroundings { config, contacts, .. } = &self.surroundings;
+        self.sessions.get(id).into_iter().flat_map(|session| session.co_signers(config, contacts))
+    }
+
     /// How it was configured.
     pub fn config(&self) -> &Config {
         &self.surroundings.config

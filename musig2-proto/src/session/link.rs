@@ -84,6 +84,15 @@ impl<C: Crypto> Session<C> {
             .or_else(|| announced().filter(some))
     }
 
+    /// The contacts of those to whom this node sends by itself.
+    pub(crate) fn co_signers<'a>(
+        &'a self,
+        config: &Config,
+        contacts: &'a ContactBook,
+    ) -> impl Iterator<Item = &'a Contact> + use<'a, C> {
+        self.in_reach(config, contacts).into_iter().filter_map(|signer| self.contact(contacts, signer))
+    }
+
     pub(super) fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {
         let me = self.me;
         self.agreement.manifest.indices().filter(move |&signer| signer != me)

@@ -1,0 +1,276 @@
+//! What an operator sees: a span for each session, lines in it, and numbers.
+
+use super::conduct::Consequence;
+use crate::frames::Undelivered;
+use crate::metrics::Metrics;
+use libp2p::PeerId;
+use musig2_proto::{AbortCause, Event, Offence, Phase, SessionId};
+use std::collections::HashMap;
+use std::time::Instant;
+use tracing::{Span, debug, error, error_span, info, warn};
+
+/// Nothing is logged but names, phases, counts, sizes and causes: no contents of frames, no orders, no keys.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) metrics: Metrics,
+    open: HashMap<SessionId, Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    span: Span,
+    known_since: Instant,
+    phase_since: Instant,
+}
+
+impl Watched {
+    fn new(session: &SessionId) -> Self {
+        let now = Instant::now();
+        Self { span: span(session), known_since: now, phase_since: now }
+    }
+
+    /// A phase is over, and another begins.
+    fn passed(&mut self, phase: Phase, metrics: &Metrics) {
+        let now = Instant::now();
+        metrics.phase_took(name(phase), now.saturating_duration_since(self.phase_since));
+        self.phase_since = now;
+    }
+}
+
+impl Watch {
+    /// The sessions that have not ended, as far as their events told.
+    pub(super) fn open(&self) -> impl Iterator<Item = &SessionId> {
+        self.open.keys()
+    }
+
+    /// How far the open sessions are.
+    pub(super) fn set_phases(&mut self, phases: &[(Phase, SessionId)]) {
+        for phase in OPEN_PHASES {
+            let count = phases.iter().filter(|(other, _)| *other == phase).count();
+            self.metrics.sessions(name(phase), count);
+        }
+    }
+
+    pub(super) fn session(&mut self, event: &Event) {
+        let session = event.session();
+        if let Event::LateSignature { signatures, .. } = event {
+            return span(&session)
+                .in_scope(|| info!(signatures = signatures.len(), "the signatures came late"));
+        }
+        let metrics = &self.metrics;
+        let watched = self.open.entry(session).or_insert_with(|| Watched::new(&session));
+        let _entered = watched.span.clone().entered();
+        match event {
+            Event::SessionCreated { .. } => info!("session created"),
+            Event::SessionDiscovered { .. } => info!("session discovered"),
+            Event::SignerJoined { signer, .. } => debug!(signer = signer.as_usize(), "a signer joined"),
+            Event::SessionReady { .. } => {
+                watched.passed(Phase::Joining, metrics);
+                info!("all signers have joined");
+            }
+            Event::NonceReceived { signer, .. } => {
+                debug!(signer = signer.as_usize(), "a signer's nonces are here");
+            }
+            Event::NoncesComplete { .. } => {
+                watched.passed(Phase::Nonces, metrics);
+                info!("all nonces are here");
+            }
+            Event::PartialSigReceived { signer, .. } => {
+                debug!(signer = signer.as_usize(), "a signer's partial signatures are here");
+            }
+            Event::PartialSigsComplete { .. } => {
+                watched.passed(Phase::PartialSignatures, metrics);
+                info!("all partial signatures are here");
+            }
+            Event::SessionComplete { signatures, .. } => {
+                metrics.ended("complete");
+                metrics.session_took(watched.known_since.elapsed());
+                info!(signatures = signatures.len(), "signed");
+            }
+            Event::SessionAborted { cause, released, .. } => {
+                metrics.ended(outcome(cause));
+                ended(cause, *released);
+            }
+            Event::SessionError { error, .. } => error!(%error, "the session goes on after an error"),
+            Event::Stalled { phase, awaiting, .. } => {
+                metrics.stalled(name(*phase));
+                let awaiting = indices(awaiting);
+                warn!(phase = name(*phase), ?awaiting, "half of the phase's time is over");
+            }
+            Event::AttemptRestarted { attempt, .. } => {
+                metrics.restarted();
+                watched.phase_since = Instant::now();
+                warn!(attempt, "a signer lost its memory: all begin anew");
+            }
+            // Said above, or of a later version of the core.
+            _ => debug!("something happened"),
+        }
+        if event.is_terminal() {
+            self.open.remove(&session);
+        }
+    }
+
+    /// A co-signer cannot be reached, which concerns these sessions.
+    pub(super) fn dial_failed(&self, peer: &PeerId, error: &str, sessions: &[SessionId]) {
+        self.metrics.dial_failed();
+        if sessions.is_empty() {
+            info!(%peer, %error, "a signer cannot be dialled");
+        }
+        self.within(sessions, || info!(%peer, %error, "a co-signer cannot be dialled"));
+    }
+
+    pub(super) fn connection_lost(&self, peer: &PeerId, sessions: &[SessionId]) {
+        self.within(sessions, || info!(%peer, "the connection to a co-signer is lost"));
+    }
+
+    pub(super) fn undelivered(&self, peer: &PeerId, frames: usize, reason: Undelivered) {
+        self.metrics.undelivered(undelivered(reason), frames);
+        debug!(%peer, frames, %reason, "frames were not delivered");
+    }
+
+    pub(super) fn sent(&self, peer: &PeerId, bytes: usize, again: bool) {
+        self.metrics.frame("out", bytes);
+        if again {
+            self.metrics.resent();
+        }
+        debug!(%peer, bytes, again, "frame sent");
+    }
+
+    pub(super) fn received(&self, peer: &PeerId, bytes: usize) {
+        self.metrics.frame("in", bytes);
+        debug!(%peer, bytes, "frame received");
+    }
+
+    pub(super) fn published(&self, bytes: usize) {
+        self.metrics.announcement("out");
+        debug!(bytes, "announcement to publish");
+    }
+
+    pub(super) fn heard(&self, peer: &PeerId, bytes: usize) {
+        self.metrics.announcement("in");
+        debug!(%peer, bytes, "announcement received");
+    }
+
+    pub(super) fn offence(&self, peer: &PeerId, offence: &Offence, consequence: Consequence) {
+        self.metrics.offence(kind(offence));
+        self.penalty(peer, offence, consequence);
+    }
+
+    pub(super) fn churn(&self, peer: &PeerId, consequence: Consequence) {
+        self.metrics.offence("substreams");
+        self.penalty(peer, &"too many substreams", consequence);
+    }
+
+    pub(super) fn pardoned(&self, peer: &PeerId) {
+        info!(%peer, "a ban is over");
+    }
+
+    fn penalty(&self, peer: &PeerId, what: &dyn std::fmt::Display, consequence: Consequence) {
+        match consequence {
+            // Honest peers do that now and then, or the last hop did not know better.
+            Consequence::None => debug!(%peer, offence = %what, "ignored what a peer sent"),
+            Consequence::Paused(time) => {
+                self.metrics.penalty("paused");
+                warn!(%peer, offence = %what, ?time, "a peer sent what it should not have: not reading from it");
+            }
+            Consequence::Disconnected => {
+                self.metrics.penalty("disconnected");
+                warn!(%peer, offence = %what, "a peer goes on sending what it should not: disconnected");
+            }
+            Consequence::Banned(time) => {
+                self.metrics.penalty("banned");
+                warn!(%peer, offence = %what, ?time, "a peer came back and goes on: banned");
+            }
+        }
+    }
+
+    fn within(&self, sessions: &[SessionId], say: impl Fn()) {
+        for watched in sessions.iter().filter_map(|session| self.open.get(session)) {
+            watched.span.in_scope(&say);
+        }
+    }
+}
+
+/// Of the highest level, so that it is there whatever level of lines is wanted.
+fn span(session: &SessionId) -> Span {
+    error_span!("signing", %session)
+}
+
+fn ended(cause: &AbortCause, released: bool) {
+    let outcome = outcome(cause);
+    match cause {
+        AbortCause::BySigner { signer, .. } => {
+            info!(outcome, signer = signer.as_usize(), released, "ended without signatures");
+        }
+        AbortCause::Declined => info!(outcome, released, "ended without signatures"),
+        AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => {
+            let awaiting = indices(awaiting);
+            warn!(outcome, ?awaiting, released, "ended without signatures");
+        }
+        AbortCause::Convicted { signer, fault, .. } => {
+            warn!(outcome, signer = signer.as_usize(), ?fault, released, "ended without signatures");
+        }
+        _ => warn!(outcome, released, "ended without signatures"),
+    }
+}
+
+fn indices(signers: &[musig2_proto::SignerIndex]) -> Vec<usize> {
+    signers.iter().map(|signer| signer.as_usize()).collect()
+}
+
+const OPEN_PHASES: [Phase; 5] =
+    [Phase::Proposed, Phase::Joining, Phase::Nonces, Phase::PartialSignatures, Phase::Finalizing];
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Proposed => "proposed",
+        Phase::Joining => "joining",
+        Phase::Nonces => "nonces",
+        Phase::PartialSignatures => "partial_signatures",
+        Phase::Finalizing => "finalizing",
+        _ => "ended",
+    }
+}
+
+fn outcome(cause: &AbortCause) -> &'static str {
+    match cause {
+        AbortCause::BySigner { .. } => "by_signer",
+        AbortCause::Declined => "declined",
+        AbortCause::TimedOut { .. } => "timed_out",
+        AbortCause::Expired { .. } => "expired",
+        AbortCause::Convicted { .. } => "convicted",
+        AbortCause::RivalInstance => "rival_instance",
+        _ => "other",
+    }
+}
+
+fn undelivered(reason: Undelivered) -> &'static str {
+    match reason {
+        Undelivered::Unreachable => "unreachable",
+        Undelivered::QueueFull => "queue_full",
+        Undelivered::Unsupported => "unsupported",
+        Undelivered::ConnectionLost => "connection_lost",
+        Undelivered::Stalled => "stalled",
+        Undelivered::Banned => "banned",
+    }
+}
+
+fn kind(offence: &Offence) -> &'static str {
+    match offence {
+        Offence::TooLarge { .. } => "too_large",
+        Offence::Version(_) => "version",
+        Offence::Malformed => "malformed",
+        Offence::Misfit => "misfit",
+        Offence::BadSignature => "bad_signature",
+        Offence::Manifest(_) => "manifest",
+        Offence::FalseSignatures => "false_signatures",
+        Offence::Stale(_) => "stale",
+        Offence::Impersonation => "impersonation",
+        Offence::FalseProof => "false_proof",
+        Offence::TooMany => "too_many",
+        Offence::Busy => "busy",
+        Offence::NoRoom => "no_room",
+        Offence::UnknownSession => "unknown_session",
+        _ => "other",
+    }
+}

@@ -1,0 +1,52 @@
+//! What lasts for a while.
+
+use futures::FutureExt;
+use futures_timer::Delay;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// Durations come from a configuration and may be anything.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Something that lasts for a while, and may be made to last longer.
+#[derive(Debug, Default)]
+pub(super) struct Hold {
+    until: Option<Instant>,
+    timer: Option<Delay>,
+}
+
+impl Hold {
+    /// From now on for at least so long.
+    pub(super) fn extend(&mut self, by: Duration) {
+        let by = by.min(LONGEST);
+        let until = Some(Instant::now() + by);
+        if by.is_zero() || until <= self.until {
+            return;
+        }
+        // The timer is left to fire early and is then set anew, once for many frames.
+        self.until = until;
+        if self.timer.is_none() {
+            self.timer = Some(Delay::new(by));
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Ready when it is over.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let (Some(timer), Some(until)) = (&mut self.timer, self.until) {
+            if timer.poll_unpin(context).is_pending() {
+                return Poll::Pending;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                *self = Self::default();
+            } else {
+                self.timer = Some(Delay::new(left));
+            }
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What strangers publish on the announcement topic.
+#![cfg(feature = "node")]
+
+mod signers;
+
+use futures::{StreamExt, future};
+use musig2_libp2p::libp2p::gossipsub::{
+    Behaviour, ConfigBuilder, Event, IdentTopic, Message, MessageAuthenticity, MessageId, ValidationMode,
+};
+use musig2_libp2p::libp2p::swarm::SwarmEvent;
+use musig2_libp2p::libp2p::{Swarm, SwarmBuilder, noise, yamux};
+use musig2_libp2p::musig2_proto::{Config, Offence};
+use peak_alloc::PeakAlloc;
+use signers::{TCP, network, sign};
+use std::time::Duration;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Memory is counted for the whole process, so it is one test at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What everything in the process may take beyond what it took before, in bytes: three nodes, and the rogue's own queues.
+const MOST_MEMORY: usize = 64 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
+    let _turn = TURN.lock().await;
+    let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
+    let mut rogue = rogue();
+    let topic = IdentTopic::new(Config::default().announcement_topic);
+    rogue.behaviour_mut().subscribe(&topic).unwrap();
+    rogue.dial(signers[0].address().await).unwrap();
+    let (done, is_done) = oneshot::channel();
+    tokio::spawn(async move {
+        while !matches!(rogue.select_next_some().await, SwarmEvent::Behaviour(Event::Subscribed { .. })) {}
+        for number in 0..200_u8 {
+            rogue.behaviour_mut().publish(topic.clone(), [1, 0xf0, number]).unwrap();
+            // Two hundred a second.
+            let next = Instant::now() + Duration::from_millis(5);
+            while timeout_at(next, rogue.next()).await.is_ok() {}
+        }
+        done.send(()).unwrap();
+        rogue.for_each(|_| future::ready(())).await;
+    });
+    is_done.await.unwrap();
+    sign(&mut signers).await;
+    let reported = std::mem::take(&mut signers[0].offences);
+    assert!((4..50).contains(&reported.len()), "{reported:?}");
+    assert!(reported.iter().all(|offence| *offence == Offence::Malformed), "{reported:?}");
+    assert!(signers[1..].iter().all(|signer| signer.offences.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_and_are_soon_not_listened_to() {
+    let _turn = TURN.lock().await;
+    let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
+    let mut rogue = rogue();
+    let topic = IdentTopic::new(Config::default().announcement_topic);
+    rogue.behaviour_mut().subscribe(&topic).unwrap();
+    rogue.dial(signers[0].address().await).unwrap();
+    let (begun, has_begun) = oneshot::channel();
+    let (done, is_done) = oneshot::channel();
+    let (memory, start) = (MEMORY.current_usage(), Instant::now());
+    MEMORY.reset_peak_usage();
+    tokio::spawn(async move {
+        let genuine = loop {
+            if let SwarmEvent::Behaviour(Event::Message { message, .. }) = rogue.select_next_some().await
+                && message.data.starts_with(&[1, 0])
+            {
+                break message.data;
+            }
+        };
+        begun.send(()).unwrap();
+        for burst in 0..400_u32 {
+            for number in 0..5 {
+                let mut announcement = genuine.clone();
+                // Eight random bytes make it another message for gossipsub, and no other announcement.
+                announcement[2..6].copy_from_slice(&burst.to_be_bytes());
+                announcement[6] = number;
+                // Every other one has a signature that does not verify.
+                *announcement.last_mut().unwrap() ^= number % 2;
+                // An error is a queue that is full.
+                let _ = rogue.behaviour_mut().publish(topic.clone(), announcement);
+            }
+            let next = Instant::now() + Duration::from_millis(5);
+            while timeout_at(next, rogue.next()).await.is_ok() {}
+        }
+        done.send(()).unwrap();
+        rogue.for_each(|_| future::ready(())).await;
+    });
+    sign(&mut signers).await;
+    has_begun.await.unwrap();
+    sign(&mut signers).await;
+    is_done.await.unwrap();
+    sign(&mut signers).await;
+
+    let reported = std::mem::take(&mut signers[0].offences);
+    assert!((4..50).contains(&reported.len()), "{reported:?}");
+    assert!(reported.iter().all(|offence| *offence == Offence::BadSignature), "{reported:?}");
+    assert!(signers[1..].iter().all(|signer| signer.offences.is_empty()));
+    let most = MEMORY.peak_usage().saturating_sub(memory);
+    println!("{} reports, at most {} KiB in {:?}", reported.len(), most >> 10, start.elapsed());
+    assert!(most < MOST_MEMORY, "{most} bytes");
+}
+
+fn rogue() -> Swarm<Behaviour> {
+    let config = ConfigBuilder::default()
+        .validation_mode(ValidationMode::Anonymous)
+        .message_id_fn(|message: &Message| MessageId::new(&message.data))
+        .build()
+        .unwrap();
+    SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(Default::default(), noise::Config::new, yamux::Config::default)
+        .unwrap()
+        .with_behaviour(|_| Behaviour::new(MessageAuthenticity::Anonymous, config).unwrap())
+        .unwrap()
+        .build()
+}
