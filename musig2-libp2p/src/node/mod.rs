@@ -4,14 +4,21 @@ mod addresses;
 mod announcements;
 mod bootstrap;
 mod config;
+mod durable;
 mod event;
 mod handle;
+mod identity;
 mod network;
+#[cfg(feature = "nat")]
+mod relays;
 mod start;
+mod store;
 mod task;
 mod transport;
 
-pub use config::NodeConfig;
+pub use config::{Goodbye, Identity, NodeConfig, SettingError};
 pub use event::{Events, NodeEvent};
 pub use handle::{Handle, HandleError};
+pub use identity::IdentityError;
 pub use start::{Node, StartError};
+pub use store::StoreError;

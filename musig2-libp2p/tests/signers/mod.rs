@@ -5,8 +5,8 @@
 use futures::future::join_all;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
-    Audience, Command, Event, Item, Message, Offence, Proposal, SecretKey, SessionId, SessionView, Signature,
-    Tweak,
+    self, Audience, Command, Event, Item, Message, Node as Core, Offence, Proposal, PublicKey, SecretKey,
+    SessionId, SessionView, Signature, Tweak,
 };
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent, PeerContact};
 use std::time::{Duration, Instant};
@@ -32,6 +32,12 @@ impl Signer {
 
     pub fn start_with(key: SecretKey, config: NodeConfig) -> Self {
         let (handle, events) = Node::start(config, [key]).expect("the node starts");
+        Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
+    }
+
+    /// Without a key: for others to meet at.
+    pub fn start_without_key(config: NodeConfig) -> Self {
+        let (handle, events) = Node::start(config, []).expect("the node starts");
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
     }
 
@@ -108,6 +114,12 @@ impl Signer {
     pub async fn view(&self, session: SessionId) -> SessionView {
         self.handle.session(session).await.expect("the node runs").expect("the session is known")
     }
+}
+
+/// Of the signer that is started with this number.
+pub fn public_key(number: u8) -> PublicKey {
+    let mut core: Core = Core::new(musig2_proto::Config::default()).expect("the default is sound");
+    core.add_key(&SecretKey::new([number; 32])).expect("a key")
 }
 
 /// The first node is the others' bootstrap peer; the last one proposes.
