@@ -77,6 +77,7 @@ impl OwnAddresses {
     }
 
     /// Whether it is known that others can reach this node from outside of its network without a relay.
+    #[cfg(feature = "nat")]
     pub(super) fn has_public(&self) -> bool {
         self.confirmed.iter().any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
     }
@@ -171,10 +172,19 @@ mod tests {
         let mut own = OwnAddresses::new(PeerId::random());
         let relayed = address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit);
         own.add_confirmed(relayed.clone());
-        assert!(!own.has_public());
         own.add_listening(relayed.clone());
         own.add_listening(address(SITE));
         assert_eq!(own.contact().addresses(), [address(SITE), relayed]);
+    }
+
+    #[cfg(feature = "nat")]
+    #[test]
+    fn who_can_be_reached_without_a_relay_needs_none() {
+        let mut own = OwnAddresses::new(PeerId::random());
+        own.add_confirmed(address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit));
+        own.add_listening(address(WORLD));
+        own.add_confirmed(address(SITE));
+        assert!(!own.has_public(), "that it listens there does not say that it can be reached");
         own.add_confirmed(address("dns4/signer.example"));
         assert!(own.has_public());
     }
