@@ -23,7 +23,7 @@ async fn an_announcement_reaches_each_of_a_star_of_24_at_once() {
     join_all(around.iter_mut().map(|signer| signer.until(connected))).await;
 
     let proposal = proposal(&signers);
-    let mut proposer = signers.pop().expect("there are signers");
+    let proposer = signers.pop().expect("there are signers");
     let session = proposer.handle.create_session(proposal).await.unwrap();
     let start = Instant::now();
     proposer

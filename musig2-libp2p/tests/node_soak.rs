@@ -42,6 +42,7 @@ async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
             let (proposer, cosigners) = signers.split_last_mut().expect("there are three");
             let [one, other] = cosigners else { panic!("there are three") };
             tokio::join!(proposer.propose(proposal.clone()), one.cosign(), other.cosign());
+            if number % 60 == 0 { println!("{number}: {:?}", held_in_quiet(&signers).await); }
             if number == WARM {
                 warm = Some(held_in_quiet(&signers).await);
             }

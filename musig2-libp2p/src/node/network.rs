@@ -28,7 +28,10 @@ const FAMILY: &str = "/musig2/1";
 /// that the other closes.
 const CONNECTIONS_PER_PEER: u32 = 2;
 const PENDING_CONNECTIONS: u32 = 128;
-const PING: Duration = Duration::from_secs(5);
+/// How long the other end of a connection may answer no ping.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+/// Three of them fit into that.
+const PING_INTERVAL: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What one circuit through this relay may carry. A session of the largest frames fits into it.
@@ -78,7 +81,7 @@ pub(super) fn swarm(
             .into(),
         dht: config.enable_dht.then(|| dht(config, local)).into(),
         identify: identify::Behaviour::new(identify(identity)),
-        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING).with_timeout(PING)),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(SILENCE)),
         #[cfg(feature = "nat")]
         relay_client: relay_client.into(),
         #[cfg(feature = "nat")]

@@ -2,7 +2,7 @@
 
 use super::super::addresses::{Reach, believable};
 use super::super::event::NodeEvent;
-use super::super::network::NetworkEvent;
+use super::super::network::{NetworkEvent, SILENCE};
 use super::Task;
 use crate::dial_error;
 use libp2p::core::ConnectedPoint;
@@ -10,9 +10,9 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, ping};
 use musig2_proto::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many peers that nothing waits for are dialled at once.
 const MAX_ACQUAINTANCES: usize = 32;
@@ -20,6 +20,8 @@ const MAX_ACQUAINTANCES: usize = 32;
 /// The other end of a connection.
 #[derive(Debug)]
 pub(super) struct Remote {
+    /// When it last answered a ping; `None` where that is not expected of it.
+    answered: Option<Instant>,
     /// How far away it is.
     pub(super) reach: Reach,
     /// Where this node dialled it, if it did.
@@ -137,6 +139,37 @@ impl Task {
         }
     }
 
+    pub(super) fn on_ping(&mut self, connection: ConnectionId, result: &Result<Duration, ping::Failure>) {
+        let Some(remote) = self.connections.get_mut(&connection) else { return };
+        match result {
+            Ok(_) => remote.answered = Some(Instant::now()),
+            Err(ping::Failure::Unsupported) => remote.answered = None,
+            // Of failures libp2p tells only some, and late. What counts is that no answer came.
+            Err(error) => tracing::debug!(%connection, %error, "no answer to a ping"),
+        }
+    }
+
+    /// When to call [`Task::close_silent`].
+    pub(super) fn next_silence(&self) -> Option<Instant> {
+        self.connections
+            .values()
+            .filter_map(|remote| remote.answered)
+            .min()
+            .map(|answered| answered + SILENCE)
+    }
+
+    /// Without this a cut cable is noticed after a minute.
+    pub(super) fn close_silent(&mut self) {
+        let now = Instant::now();
+        for (&connection, remote) in &mut self.connections {
+            if remote.answered.is_some_and(|answered| now >= answered + SILENCE) {
+                tracing::debug!(%connection, "answers no pings: closing the connection");
+                remote.answered = None;
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
     /// Dials a peer that may be needed soon, where somebody so far away says that it is. If that fails, whatever needs it will say so.
     pub(super) fn meet(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, heard_over: Reach) {
         let addresses: Vec<_> = believable(addresses, heard_over).collect();
@@ -161,6 +194,7 @@ impl Task {
 impl From<ConnectedPoint> for Remote {
     fn from(endpoint: ConnectedPoint) -> Self {
         Self {
+            answered: Some(Instant::now()),
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
             #[cfg(feature = "nat")]
             dialled: endpoint.is_dialer().then(|| endpoint.get_remote_address().clone()),

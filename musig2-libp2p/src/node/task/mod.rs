@@ -120,7 +120,8 @@ impl Task {
     async fn serve(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Sender<()>> {
         loop {
             self.dial_bootstrap_peers();
-            let redial = match self.bootstrap.next_due() {
+            self.close_silent();
+            let due = match self.bootstrap.next_due().into_iter().chain(self.next_silence()).min() {
                 Some(at) => Either::Left(sleep_until(at.into())),
                 None => Either::Right(pending()),
             };
@@ -131,7 +132,7 @@ impl Task {
                     None => return None,
                 },
                 event = self.swarm.select_next_some() => self.on_event(event),
-                () = redial => {}
+                () = due => {}
             }
         }
     }

@@ -36,13 +36,8 @@ impl Task {
             NetworkEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
                 self.on_identified(connection_id, peer_id, info);
             }
-            NetworkEvent::Ping(ping::Event { result: Err(ping::Failure::Unsupported), .. }) => {}
-            NetworkEvent::Ping(ping::Event { peer, connection, result: Err(error) }) => {
-                // Without this a cut cable is noticed after a minute.
-                tracing::debug!(%peer, %error, "no answer to a ping: closing the connection");
-                self.swarm.close_connection(connection);
-            }
-            NetworkEvent::Identify(_) | NetworkEvent::Ping(_) => {}
+            NetworkEvent::Ping(ping::Event { connection, result, .. }) => self.on_ping(connection, &result),
+            NetworkEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
             NetworkEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
             #[cfg(feature = "nat")]
