@@ -1,10 +1,8 @@
 //! How a node is set up.
 
-use super::addresses::{Reach, is_relayed};
 use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
 use std::path::PathBuf;
 
 /// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, TCP and QUIC, on ports that the system
@@ -57,6 +55,9 @@ pub struct NodeConfig {
     /// A folder for what this node has approved, so that it takes it up again after a restart. It is made where it is missing; only one node may use it at a
     /// time. No secrets are in it. `None`: a restarted node has forgotten, and its application is asked again.
     pub store: Option<PathBuf>,
+    /// Where the node counts; a node needs metrics of its own. `None`: it counts for nobody.
+    #[cfg(feature = "metrics")]
+    pub metrics: Option<crate::Metrics>,
     /// What becomes of open sessions when this node is told to stop.
     pub goodbye: Goodbye,
     /// How many events [`Events`](crate::Events) holds while nobody reads them; 1 to 1,048,576.
@@ -89,15 +90,6 @@ pub enum Goodbye {
     Abort,
 }
 
-/// A setting of [`NodeConfig`] that makes no sense.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` must be {must}, and is {is}")]
-pub struct SettingError {
-    key: &'static str,
-    must: String,
-    is: String,
-}
-
 impl Default for NodeConfig {
     fn default() -> Self {
         Self {
@@ -121,6 +113,8 @@ impl Default for NodeConfig {
             frames: Config::default(),
             identity: Identity::default(),
             store: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
             goodbye: Goodbye::default(),
             event_capacity: 1024,
             max_connections: 512,
@@ -161,9 +155,6 @@ setters! {
     event_capacity: usize => with_event_capacity,
     max_connections: u32 => with_max_connections,
 }
-
-const MAX_LISTEN: usize = 64;
-const MAX_BOOTSTRAP_PEERS: usize = 256;
 
 impl NodeConfig {
     /// Sets [`listen`](Self::listen).
@@ -208,115 +199,19 @@ impl NodeConfig {
         self
     }
 
-    /// Whether every setting of its own makes sense. ([`protocol`](Self::protocol) has a check of its own.)
-    ///
-    /// # Errors
-    /// Names the setting, what it must be, and what it is.
-    pub fn check(&self) -> Result<(), SettingError> {
-        within("listen", self.listen.len(), 0, MAX_LISTEN, " addresses")?;
-        within("external_addresses", self.external_addresses.len(), 0, MAX_LISTEN, " addresses")?;
-        within("bootstrap_peers", self.bootstrap_peers.len(), 0, MAX_BOOTSTRAP_PEERS, " addresses")?;
-        within("event_capacity", self.event_capacity, 1, 1 << 20, "")?;
-        within("max_connections", self.max_connections, 8, 1 << 16, "")?;
-        within("frames.queued_frames", self.frames.queued_frames, 1, 1 << 20, "")?;
-        within("frames.frames_per_second", self.frames.frames_per_second, 1, u32::MAX, "")?;
-        within("frames.bytes_per_second", self.frames.bytes_per_second, 1, u32::MAX, "")?;
-        if let Some(address) = self.listen.iter().find(|address| is_relayed(address)) {
-            return Err(SettingError {
-                key: "listen",
-                must: "of this host: to be reached through a relay, name the relay among `bootstrap_peers`"
-                    .into(),
-                is: address.to_string(),
-            });
-        }
-        let of_others =
-            [("bootstrap_peers", &self.bootstrap_peers), ("external_addresses", &self.external_addresses)];
-        for (key, addresses) in of_others {
-            if let Some(address) = addresses.iter().find(|address| !can_be_dialled(address)) {
-                return Err(SettingError {
-                    key,
-                    must: "of the form /ip4/…/tcp/… or /ip4/…/udp/…/quic-v1 (or /ip6/…, /dns4/…, /dns6/…, /dns/…)".into(),
-                    is: address.to_string(),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-fn within<T: PartialOrd + std::fmt::Display>(
-    key: &'static str,
-    is: T,
-    least: T,
-    most: T,
-    what: &str,
-) -> Result<(), SettingError> {
-    if is >= least && is <= most {
-        return Ok(());
-    }
-    Err(SettingError { key, must: format!("{least} to {most}{what}"), is: is.to_string() })
-}
-
-fn can_be_dialled(address: &Multiaddr) -> bool {
-    let mut parts = address.iter().skip(1);
-    let transport = match (parts.next(), parts.next()) {
-        (Some(Protocol::Tcp(_)), _) => true,
-        (Some(Protocol::Udp(_)), Some(Protocol::QuicV1)) => true,
-        _ => false,
-    };
-    transport && Reach::of(address).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(config: &NodeConfig) -> String {
-        config.check().unwrap_err().to_string()
+    /// Sets [`metrics`](Self::metrics).
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
-    fn address(text: &str) -> [Multiaddr; 1] {
-        [text.parse().unwrap()]
-    }
-
-    #[test]
-    fn a_setting_that_makes_no_sense_is_named_with_what_to_do() {
-        let config = NodeConfig::default();
-        assert_eq!(config.check(), Ok(()));
-        assert_eq!(
-            refused(&config.clone().with_max_connections(1)),
-            "`max_connections` must be 8 to 65536, and is 1"
-        );
-        assert_eq!(
-            refused(&config.clone().with_event_capacity(0)),
-            "`event_capacity` must be 1 to 1048576, and is 0"
-        );
-        assert!(
-            refused(&config.clone().with_listen(vec![Multiaddr::empty(); 65]))
-                .starts_with("`listen` must be 0 to 64 addresses")
-        );
-        let frames = Config::default().with_queued_frames(0);
-        assert!(refused(&config.with_frames(frames)).starts_with("`frames.queued_frames`"));
-    }
-
-    #[test]
-    fn an_address_that_can_never_be_dialled_is_refused_beforehand() {
-        for good in
-            ["/ip4/192.0.2.1/tcp/4001", "/dns4/signer.example/tcp/4001", "/ip6/2001:db8::1/udp/4001/quic-v1"]
-        {
-            assert_eq!(NodeConfig::default().with_bootstrap_peers(address(good)).check(), Ok(()), "{good}");
-        }
-        for bad in ["/ip4/192.0.2.1", "/ip4/192.0.2.1/udp/4001", "/ip4/0.0.0.0/tcp/4001", "/memory/1"] {
-            let error = refused(&NodeConfig::default().with_bootstrap_peers(address(bad)));
-            assert!(error.starts_with("`bootstrap_peers`") && error.ends_with(bad), "{error}");
-            assert!(refused(&NodeConfig::default().with_external_addresses(address(bad))).ends_with(bad));
-        }
-    }
-
-    #[test]
-    fn a_relay_is_no_place_to_listen_on() {
-        let peer = libp2p::PeerId::random();
-        let relayed = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");
-        assert!(refused(&NodeConfig::default().with_listen(address(&relayed))).contains("`bootstrap_peers`"));
+    /// Where the node counts, with or without the feature.
+    pub(super) fn metrics(&self) -> crate::metrics::Metrics {
+        #[cfg(feature = "metrics")]
+        return self.metrics.clone().unwrap_or_default();
+        #[cfg(not(feature = "metrics"))]
+        crate::metrics::Metrics::default()
     }
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod announcements;
 mod bootstrap;
+mod check;
 mod config;
 mod durable;
 mod event;
@@ -16,7 +17,8 @@ mod store;
 mod task;
 mod transport;
 
-pub use config::{Goodbye, Identity, NodeConfig, SettingError};
+pub use check::SettingError;
+pub use config::{Goodbye, Identity, NodeConfig};
 pub use event::{Events, NodeEvent};
 pub use handle::{Handle, HandleError};
 pub use identity::IdentityError;

@@ -71,9 +71,12 @@ pub(super) fn swarm(
     let local = identity.public().to_peer_id();
     #[cfg(feature = "nat")]
     let (relayed, relay_client) = config.enable_relay_client.then(|| relay::client::new(local)).unzip();
+    let signing = Behaviour::new(local, core, config.frames.clone());
+    #[cfg(feature = "metrics")]
+    let signing = signing.with_metrics(config.metrics());
     let network = Network {
         limits: connection_limits::Behaviour::new(limits(config)),
-        signing: Behaviour::new(local, core, config.frames.clone()),
+        signing,
         gossip: config
             .enable_gossipsub
             .then(|| announcements::gossipsub(&config.protocol))

@@ -1,6 +1,7 @@
 //! Starting a node.
 
-use super::config::{NodeConfig, SettingError};
+use super::check::SettingError;
+use super::config::NodeConfig;
 use super::event::{self, Events};
 use super::handle::Handle;
 use super::identity::IdentityError;

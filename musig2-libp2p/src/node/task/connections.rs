@@ -24,6 +24,7 @@ pub(super) struct Remote {
     answered: Option<Instant>,
     /// How far away it is.
     pub(super) reach: Reach,
+    is_relayed: bool,
     /// Where this node dialled it, if it did.
     #[cfg(feature = "nat")]
     pub(super) dialled: Option<Multiaddr>,
@@ -41,7 +42,9 @@ impl Task {
                 ..
             } => {
                 self.acquaintances.remove(&connection_id);
+                self.metrics.connection_opened(if endpoint.is_dialer() { "out" } else { "in" });
                 self.connections.insert(connection_id, Remote::from(endpoint));
+                self.count_connections();
                 self.bootstrap.established(connection_id, peer);
                 if num_established.get() == 1 {
                     self.events.send(NodeEvent::PeerConnected { peer });
@@ -49,6 +52,7 @@ impl Task {
             }
             SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
                 self.connections.remove(&connection_id);
+                self.count_connections();
                 self.unheard |= self.connections.is_empty();
                 if num_established == 0 {
                     tracing::debug!(%peer, ?cause, "disconnected");
@@ -58,6 +62,7 @@ impl Task {
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id: peer, error } => {
                 self.acquaintances.remove(&connection_id);
+                self.metrics.connection_failed("out");
                 self.on_dial_failed(connection_id, peer, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
@@ -90,6 +95,7 @@ impl Task {
                 self.update_contact();
             }
             SwarmEvent::IncomingConnectionError { error, .. } => {
+                self.metrics.connection_failed("in");
                 tracing::debug!(%error, "a connection did not come about");
             }
             // Steps of what is told when it is done. (The enum may grow.)
@@ -185,6 +191,12 @@ impl Task {
         }
     }
 
+    fn count_connections(&self) {
+        let relayed = self.connections.values().filter(|remote| remote.is_relayed).count();
+        self.metrics.connections("relayed", relayed);
+        self.metrics.connections("direct", self.connections.len() - relayed);
+    }
+
     /// How near the nearest peer is: what somebody says of addresses nearer than that is not believed.
     pub(super) fn nearest(&self) -> Reach {
         self.connections.values().map(|remote| remote.reach).min().unwrap_or(Reach::World)
@@ -196,6 +208,7 @@ impl From<ConnectedPoint> for Remote {
         Self {
             answered: Some(Instant::now()),
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
+            is_relayed: endpoint.is_relayed(),
             #[cfg(feature = "nat")]
             dialled: endpoint.is_dialer().then(|| endpoint.get_remote_address().clone()),
         }

@@ -21,6 +21,7 @@ use super::network::Network;
 #[cfg(feature = "nat")]
 use super::relays::Relays;
 use super::store::{Approval, Store};
+use crate::metrics::Metrics;
 use connections::Remote;
 use futures::StreamExt;
 use futures::future::{Either, pending};
@@ -41,6 +42,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub(super) struct Task {
     swarm: Swarm<Network>,
     events: EventSender,
+    metrics: Metrics,
     store: Option<Arc<Store>>,
     goodbye: Goodbye,
     announcements: Announcements,
@@ -72,6 +74,7 @@ impl Task {
     ) -> Self {
         Self {
             store: store.map(Arc::new),
+            metrics: config.metrics(),
             goodbye: config.goodbye,
             announcements: Announcements::new(&config.protocol),
             bootstrap: Bootstrap::new(&config.bootstrap_peers, Instant::now()),

@@ -50,7 +50,7 @@ impl Task {
             NetworkEvent::Relay(event) => tracing::debug!(?event, "relaying"),
             #[cfg(feature = "relay-server")]
             NetworkEvent::DialBack(event) => {
-                tracing::debug!(address = %event.tested_addr, "tested for a peer")
+                tracing::debug!(address = %event.tested_addr, "tested for a peer");
             }
             #[cfg(feature = "mdns")]
             NetworkEvent::Mdns(event) => self.on_mdns_event(event),
