@@ -74,6 +74,32 @@ async fn a_newcomer_hears_at_once_of_a_session_from_signers_it_is_not_connected_
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
+/// While its application still makes up its mind.
+#[tokio::test(flavor = "multi_thread")]
+async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() {
+    let mut bootstrap = meeting_point().await;
+    let address = bootstrap.address().await;
+    let mut signers = [1, 2, 3].map(|number| Signer::start(number, config(Some(&address))));
+    for signer in &mut signers {
+        signer.address().await;
+        signer.until(connected).await;
+    }
+    let contact = signers[1].contact().await;
+    signers[2].knows(&signers[1], &contact).await;
+    let mut others = vec![signers[1].handle.peer_id(), signers[2].handle.peer_id()];
+    let session = announce(&signers[2], [1, 2]).await;
+    assert_eq!(signers[0].until(discovered).await, session);
+    let all = signers[0].until(|event| {
+        if let NodeEvent::PeerConnected { peer } = event {
+            others.retain(|other| other != peer);
+        }
+        others.is_empty().then_some(())
+    });
+    all.await;
+    let view = signers[0].view(session).await;
+    assert!(!view.joined.contains(&view.me));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signer_that_was_cut_off_hears_at_once_of_what_it_missed() {
     let mut bootstrap = meeting_point().await;

@@ -140,7 +140,7 @@ pub fn proposal(signers: &[Signer]) -> Proposal {
         .with_item(Item::new(Message::new([2; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"))
 }
 
-/// Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
+/// Everyone has the same signatures, nobody sends anything wrong, and all stop.
 pub async fn sign_together(mut signers: Vec<Signer>) {
     sign(&mut signers).await;
     for signer in &signers {
@@ -151,19 +151,18 @@ pub async fn sign_together(mut signers: Vec<Signer>) {
     println!("stopped in {:?}", start.elapsed());
 }
 
-/// The same, and they go on.
-pub async fn sign(signers: &mut Vec<Signer>) {
+/// The last one proposes. Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
+pub async fn sign(signers: &mut [Signer]) {
     let proposal = proposal(signers);
     let start = Instant::now();
-    let mut proposer = signers.pop().expect("there are signers");
-    let cosigned = join_all(signers.iter_mut().map(Signer::cosign));
+    let (proposer, cosigners) = signers.split_last_mut().expect("there are signers");
+    let cosigned = join_all(cosigners.iter_mut().map(Signer::cosign));
     let (proposed, cosigned) = tokio::join!(proposer.propose(proposal), cosigned);
-    println!("{} signers took {:?}", signers.len() + 1, start.elapsed());
+    println!("{} signers took {:?}", cosigned.len() + 1, start.elapsed());
     assert!(cosigned.iter().all(|result| *result == proposed));
 
     let view = proposer.view(proposed.0).await;
     verify(&view, &proposed.1);
-    signers.push(proposer);
     for signer in signers {
         assert_eq!(signer.view(proposed.0).await.output_keys, view.output_keys);
     }
