@@ -71,7 +71,10 @@ pub use frames::{Config, PROTOCOL, Undelivered};
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 #[cfg(feature = "node")]
-pub use node::{Events, Handle, HandleError, Node, NodeConfig, NodeEvent, StartError};
+pub use node::{
+    Events, Goodbye, Handle, HandleError, Identity, IdentityError, Node, NodeConfig, NodeEvent, SettingError,
+    StartError, StoreError,
+};
 
 #[cfg(all(doctest, feature = "node"))]
 #[doc = include_str!("../README.md")]

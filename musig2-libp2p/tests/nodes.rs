@@ -48,3 +48,22 @@ async fn a_contact_without_addresses_is_found_through_the_hash_table() {
     }
     sign_together(signers).await;
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_counts_can_be_read() {
+    let metrics = [(); 2].map(|()| musig2_libp2p::Metrics::new());
+    let taken = std::cell::RefCell::new(metrics.iter().cloned());
+    let adjust = |config: musig2_libp2p::NodeConfig| {
+        config.with_metrics(taken.borrow_mut().next().expect("one for each"))
+    };
+    let mut signers = network(2, TCP, adjust).await;
+    signers::sign(&mut signers).await;
+    let texts = metrics.map(|metrics| metrics.encode());
+    for (text, direction) in texts.iter().zip(["in", "out"]) {
+        let opened = format!("musig2_connections_opened_total{{direction=\"{direction}\"}} 1\n");
+        assert!(text.contains(&opened), "{text}");
+        assert!(text.contains("musig2_connections{path=\"direct\"} 1\n"), "{text}");
+        assert!(text.contains("musig2_sessions_ended_total{outcome=\"complete\"} 1\n"), "{text}");
+    }
+}

@@ -158,7 +158,7 @@ fn delay(local: PeerId, peer: PeerId, addresses: &[Multiaddr], most: Duration) -
 }
 
 /// Between a half and the whole, so that those who start together do not go on together.
-fn jitter(most: Duration) -> Duration {
+pub(crate) fn jitter(most: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or_default();
     most / 2 + (most / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -30,6 +30,14 @@ use std::time::Duration;
 /// | `musig2_penalties_total` | counter | `penalty`: `paused`, `disconnected`, `banned` | what was done about it |
 /// | `musig2_banned_peers` | gauge | | peers that are banned now |
 ///
+/// A [`Node`](crate::Node) also counts:
+///
+/// | name | type | labels | what |
+/// |---|---|---|---|
+/// | `musig2_connections` | gauge | `path`: `direct`, `relayed` | open connections |
+/// | `musig2_connections_opened_total` | counter | `direction`: `in`, `out` | connections that came about |
+/// | `musig2_connections_failed_total` | counter | `direction` | connections that did not |
+///
 /// Buckets of the histograms go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a session or a key, so there are never more series than these.
 ///
 /// ```
@@ -58,6 +66,9 @@ struct Inner {
     offences: Family<Label, Counter>,
     penalties: Family<Label, Counter>,
     banned: Gauge,
+    connections: Family<Label, Gauge>,
+    opened: Family<Label, Counter>,
+    failed: Family<Label, Counter>,
 }
 
 impl Metrics {
@@ -80,6 +91,9 @@ impl Metrics {
             offences: Family::default(),
             penalties: Family::default(),
             banned: Gauge::default(),
+            connections: Family::default(),
+            opened: Family::default(),
+            failed: Family::default(),
         };
         let registry = &mut inner.registry;
         registry.register("sessions", "Sessions that have not ended", inner.sessions.clone());
@@ -102,6 +116,11 @@ impl Metrics {
         registry.register("offences", text, inner.offences.clone());
         registry.register("penalties", "What was done about offences", inner.penalties.clone());
         registry.register("banned_peers", "Peers that are banned now", inner.banned.clone());
+        if cfg!(feature = "node") {
+            registry.register("connections", "Open connections", inner.connections.clone());
+            registry.register("connections_opened", "Connections that came about", inner.opened.clone());
+            registry.register("connections_failed", "Connections that did not", inner.failed.clone());
+        }
         Self(Arc::new(inner))
     }
 
@@ -168,6 +187,21 @@ impl Metrics {
 
     pub(crate) fn banned(&self, peers: usize) {
         self.0.banned.set(i64::try_from(peers).unwrap_or(i64::MAX));
+    }
+
+    #[cfg(feature = "node")]
+    pub(crate) fn connections(&self, path: &'static str, count: usize) {
+        self.0.connections.get_or_create(&[("path", path)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    #[cfg(feature = "node")]
+    pub(crate) fn connection_opened(&self, direction: &'static str) {
+        self.0.opened.get_or_create(&[("direction", direction)]).inc();
+    }
+
+    #[cfg(feature = "node")]
+    pub(crate) fn connection_failed(&self, direction: &'static str) {
+        self.0.failed.get_or_create(&[("direction", direction)]).inc();
     }
 }
 

@@ -20,4 +20,10 @@ impl Metrics {
     pub(crate) fn offence(&self, _offence: &'static str) {}
     pub(crate) fn penalty(&self, _penalty: &'static str) {}
     pub(crate) fn banned(&self, _peers: usize) {}
+    #[cfg(feature = "node")]
+    pub(crate) fn connections(&self, _path: &'static str, _count: usize) {}
+    #[cfg(feature = "node")]
+    pub(crate) fn connection_opened(&self, _direction: &'static str) {}
+    #[cfg(feature = "node")]
+    pub(crate) fn connection_failed(&self, _direction: &'static str) {}
 }

@@ -29,6 +29,11 @@ impl Reach {
     }
 }
 
+/// Whether it leads through a relay.
+pub(super) fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
 /// The addresses a peer claims to have, as far as they make sense to who hears of them over a connection of some reach: someone from far
 /// away must not make this node dial into its own network.
 pub(super) fn believable(claimed: Vec<Multiaddr>, heard_over: Reach) -> impl Iterator<Item = Multiaddr> {
@@ -71,7 +76,14 @@ impl OwnAddresses {
         }
     }
 
-    /// What to tell co-signers: the addresses that reach furthest first, and those of this host only where there are no others.
+    /// Whether it is known that others can reach this node from outside of its network without a relay.
+    #[cfg(feature = "nat")]
+    pub(super) fn has_public(&self) -> bool {
+        self.confirmed.iter().any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
+    }
+
+    /// What to tell co-signers: the addresses that reach furthest first, and those of this host only where there are no others; last
+    /// those through relays, and where this node may be.
     pub(super) fn contact(&self) -> PeerContact {
         let mut listening: Vec<_> =
             self.listening.iter().filter_map(|address| Some((Reach::of(address)?, address))).collect();
@@ -81,7 +93,9 @@ impl OwnAddresses {
             .into_iter()
             .filter(|(reach, _)| *reach > Reach::Host || furthest == Some(Reach::Host))
             .map(|(_, address)| address);
-        PeerContact::new(self.peer, self.confirmed.iter().chain(listening).chain(&self.observed).cloned())
+        let (relayed, direct): (Vec<_>, Vec<_>) =
+            self.confirmed.iter().chain(listening).cloned().partition(is_relayed);
+        PeerContact::new(self.peer, direct.into_iter().chain(relayed).chain(self.observed.clone()))
     }
 }
 
@@ -151,5 +165,27 @@ mod tests {
         assert_eq!(own.contact().addresses(), [address(SITE), address(WORLD)]);
         own.remove(&address(SITE));
         assert_eq!(own.contact().addresses(), [address(HOST), address(WORLD)]);
+    }
+
+    #[test]
+    fn a_relay_is_told_after_the_addresses_that_need_none() {
+        let mut own = OwnAddresses::new(PeerId::random());
+        let relayed = address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit);
+        own.add_confirmed(relayed.clone());
+        own.add_listening(relayed.clone());
+        own.add_listening(address(SITE));
+        assert_eq!(own.contact().addresses(), [address(SITE), relayed]);
+    }
+
+    #[cfg(feature = "nat")]
+    #[test]
+    fn who_can_be_reached_without_a_relay_needs_none() {
+        let mut own = OwnAddresses::new(PeerId::random());
+        own.add_confirmed(address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit));
+        own.add_listening(address(WORLD));
+        own.add_confirmed(address(SITE));
+        assert!(!own.has_public(), "that it listens there does not say that it can be reached");
+        own.add_confirmed(address("dns4/signer.example"));
+        assert!(own.has_public());
     }
 }

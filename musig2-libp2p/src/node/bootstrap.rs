@@ -1,5 +1,6 @@
 //! The peers that a node finds the others through.
 
+use crate::frames::jitter;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, DialError};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Keeps a connection to each bootstrap peer, dialling again with growing pauses.
+/// Keeps a connection to each bootstrap peer, dialling again with growing pauses, each at random between its half and its whole.
 #[derive(Debug)]
 pub(super) struct Bootstrap {
     peers: Vec<Entry>,
@@ -78,7 +79,7 @@ impl Bootstrap {
             entry.state = State::Own;
             return false;
         }
-        entry.state = State::Due(now + entry.pause);
+        entry.state = State::Due(now + jitter(entry.pause));
         entry.pause = (2 * entry.pause).min(LONGEST_PAUSE);
         true
     }
@@ -86,7 +87,7 @@ impl Bootstrap {
     pub(super) fn disconnected(&mut self, peer: PeerId, now: Instant) {
         for entry in &mut self.peers {
             if matches!(entry.state, State::Connected(connected) if connected == peer) {
-                entry.state = State::Due(now + entry.pause);
+                entry.state = State::Due(now + jitter(entry.pause));
             }
         }
     }
@@ -116,20 +117,23 @@ mod tests {
         let start = Instant::now();
         let mut bootstrap = Bootstrap::new(&["/ip4/192.0.2.1/tcp/1".parse().unwrap()], start);
         let mut now = start;
+        let mut pause = Duration::ZERO;
         for _ in 0..10 {
-            now = bootstrap.next_due().unwrap();
+            let due = bootstrap.next_due().unwrap();
+            assert!((pause / 2..=pause).contains(&(due - now)), "{:?}", due - now);
+            pause = if pause.is_zero() { FIRST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
+            now = due;
             let [dial] = &bootstrap.due(now)[..] else { panic!("one dial") };
             assert_eq!(bootstrap.next_due(), None);
             assert!(bootstrap.failed(dial.connection_id(), &DialError::Aborted, now));
         }
-        assert_eq!(bootstrap.next_due(), Some(now + LONGEST_PAUSE));
 
         let peer = PeerId::random();
         let dial = bootstrap.due(now + LONGEST_PAUSE).remove(0);
         bootstrap.established(dial.connection_id(), peer);
         assert!(bootstrap.contains(peer) && bootstrap.next_due().is_none());
         bootstrap.disconnected(peer, now);
-        assert_eq!(bootstrap.next_due(), Some(now + FIRST_PAUSE));
+        assert!(bootstrap.next_due().unwrap() <= now + FIRST_PAUSE);
     }
 
     #[test]

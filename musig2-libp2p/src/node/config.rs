@@ -3,16 +3,19 @@
 use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
+use std::path::PathBuf;
 
 /// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, TCP and QUIC, on ports that the system
-/// chooses, and knows nobody; change it with the `with_*` functions.
+/// chooses, and knows nobody; change it with the `with_*` functions. [`Node::start`](crate::Node::start) checks it.
 ///
 /// ```
 /// use musig2_libp2p::NodeConfig;
 ///
 /// let config = NodeConfig::default()
 ///     .with_listen(["/ip4/127.0.0.1/tcp/0".parse()?])
-///     .with_bootstrap_peers(["/ip4/127.0.0.1/tcp/4001".parse()?]);
+///     .with_bootstrap_peers(["/ip4/127.0.0.1/tcp/4001".parse()?])
+///     .with_identity_file("/var/lib/musig2/identity")
+///     .with_store("/var/lib/musig2/approvals");
 /// # Ok::<(), musig2_libp2p::libp2p::multiaddr::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ use libp2p::identity::Keypair;
 pub struct NodeConfig {
     /// Where to listen. None: this node only dials.
     pub listen: Vec<Multiaddr>,
+    /// Where others can reach this node, if it cannot know that by itself: a forwarded port, a name.
+    pub external_addresses: Vec<Multiaddr>,
     /// Whom to dial first, with or without `/p2p/…` at the end. They are dialled again, with growing pauses, while this node has
     /// no connection to them. None: this node waits to be dialled.
     pub bootstrap_peers: Vec<Multiaddr>,
@@ -27,16 +32,62 @@ pub struct NodeConfig {
     pub enable_dht: bool,
     /// Publish and hear announcements (gossipsub). Without it sessions are announced to known contacts alone.
     pub enable_gossipsub: bool,
+    /// Let bootstrap peers that offer it relay for this node, so that it can be reached behind a NAT, and try to get through the NAT from
+    /// there (DCUtR, over QUIC). Also asks peers whether this node can be reached without (AutoNAT). A node that knows a direct address from
+    /// outside of its network asks for no relay.
+    #[cfg(feature = "nat")]
+    pub enable_relay_client: bool,
+    /// Relay for others, who are behind a NAT, and tell them whether they can be reached without. For nodes with a public address.
+    #[cfg(feature = "relay-server")]
+    pub relay_server: bool,
+    /// Find peers on the local network, and be found there (multicast DNS).
+    #[cfg(feature = "mdns")]
+    pub enable_mdns: bool,
+    /// Ask the router for ports (UPnP).
+    #[cfg(feature = "upnp")]
+    pub enable_upnp: bool,
     /// How sessions run.
     pub protocol: musig2_proto::Config,
     /// Limits on the frames between signers.
     pub frames: Config,
-    /// This node's network identity, which is its peer id. `None`: a new one each start. It is no signing key and must not be one.
-    pub identity: Option<Keypair>,
-    /// How many events [`Events`](crate::Events) holds while nobody reads them; at least 1.
+    /// This node's network identity, which is its peer id.
+    pub identity: Identity,
+    /// A folder for what this node has approved, so that it takes it up again after a restart. It is made where it is missing; only one node may use it at a
+    /// time. No secrets are in it. `None`: a restarted node has forgotten, and its application is asked again.
+    pub store: Option<PathBuf>,
+    /// Where the node counts; a node needs metrics of its own. `None`: it counts for nobody.
+    #[cfg(feature = "metrics")]
+    pub metrics: Option<crate::Metrics>,
+    /// What becomes of open sessions when this node is told to stop.
+    pub goodbye: Goodbye,
+    /// How many events [`Events`](crate::Events) holds while nobody reads them; 1 to 1,048,576.
     pub event_capacity: usize,
-    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer.
+    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer, at times two. 8 to 65,536.
     pub max_connections: u32,
+}
+
+/// A node's network identity: an Ed25519 key, which only says which peer this is. It is no signing key and must not be one.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Identity {
+    /// A new one each start.
+    #[default]
+    Ephemeral,
+    /// This one.
+    Key(Keypair),
+    /// The one in this file (libp2p's protobuf encoding), which is made where it is missing, for its owner alone to read.
+    File(PathBuf),
+}
+
+/// What becomes of the open sessions of a node that stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Goodbye {
+    /// They go on without this node, which may come back to them: the others wait for it until they run out of time. For a restart.
+    #[default]
+    Leave,
+    /// This node ends its part in each and tells the others, who then need not wait; what it had approved is deleted first. For good.
+    Abort,
 }
 
 impl Default for NodeConfig {
@@ -46,23 +97,77 @@ impl Default for NodeConfig {
                 .iter()
                 .filter_map(|address| address.parse().ok())
                 .collect(),
+            external_addresses: Vec::new(),
             bootstrap_peers: Vec::new(),
             enable_dht: true,
             enable_gossipsub: true,
+            #[cfg(feature = "nat")]
+            enable_relay_client: true,
+            #[cfg(feature = "relay-server")]
+            relay_server: false,
+            #[cfg(feature = "mdns")]
+            enable_mdns: false,
+            #[cfg(feature = "upnp")]
+            enable_upnp: false,
             protocol: musig2_proto::Config::default(),
             frames: Config::default(),
-            identity: None,
+            identity: Identity::default(),
+            store: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
+            goodbye: Goodbye::default(),
             event_capacity: 1024,
             max_connections: 512,
         }
     }
 }
 
+macro_rules! setters {
+    ($($(#[$feature:meta])? $name:ident: $type:ty => $setter:ident,)*) => {
+        impl NodeConfig {
+            $(
+                $(#[$feature])?
+                #[doc = concat!("Sets [`", stringify!($name), "`](NodeConfig::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $name: $type) -> Self {
+                    self.$name = $name;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    enable_dht: bool => with_dht,
+    enable_gossipsub: bool => with_gossipsub,
+    #[cfg(feature = "nat")]
+    enable_relay_client: bool => with_relay_client,
+    #[cfg(feature = "relay-server")]
+    relay_server: bool => with_relay_server,
+    #[cfg(feature = "mdns")]
+    enable_mdns: bool => with_mdns,
+    #[cfg(feature = "upnp")]
+    enable_upnp: bool => with_upnp,
+    protocol: musig2_proto::Config => with_protocol,
+    frames: Config => with_frames,
+    goodbye: Goodbye => with_goodbye,
+    event_capacity: usize => with_event_capacity,
+    max_connections: u32 => with_max_connections,
+}
+
 impl NodeConfig {
     /// Sets [`listen`](Self::listen).
     #[must_use]
-    pub fn with_listen(mut self, listen: impl IntoIterator<Item = Multiaddr>) -> Self {
-        self.listen = listen.into_iter().collect();
+    pub fn with_listen(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.listen = addresses.into_iter().collect();
+        self
+    }
+
+    /// Sets [`external_addresses`](Self::external_addresses).
+    #[must_use]
+    pub fn with_external_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.external_addresses = addresses.into_iter().collect();
         self
     }
 
@@ -73,52 +178,40 @@ impl NodeConfig {
         self
     }
 
-    /// Sets [`enable_dht`](Self::enable_dht).
+    /// Sets [`identity`](Self::identity) to this key.
     #[must_use]
-    pub fn with_dht(mut self, enable: bool) -> Self {
-        self.enable_dht = enable;
+    pub fn with_identity(mut self, key: Keypair) -> Self {
+        self.identity = Identity::Key(key);
         self
     }
 
-    /// Sets [`enable_gossipsub`](Self::enable_gossipsub).
+    /// Sets [`identity`](Self::identity) to the one in this file, which is made where it is missing.
     #[must_use]
-    pub fn with_gossipsub(mut self, enable: bool) -> Self {
-        self.enable_gossipsub = enable;
+    pub fn with_identity_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.identity = Identity::File(path.into());
         self
     }
 
-    /// Sets [`protocol`](Self::protocol).
+    /// Sets [`store`](Self::store).
     #[must_use]
-    pub fn with_protocol(mut self, protocol: musig2_proto::Config) -> Self {
-        self.protocol = protocol;
+    pub fn with_store(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.store = Some(folder.into());
         self
     }
 
-    /// Sets [`frames`](Self::frames).
+    /// Sets [`metrics`](Self::metrics).
+    #[cfg(feature = "metrics")]
     #[must_use]
-    pub fn with_frames(mut self, frames: Config) -> Self {
-        self.frames = frames;
+    pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
+        self.metrics = Some(metrics);
         self
     }
 
-    /// Sets [`identity`](Self::identity).
-    #[must_use]
-    pub fn with_identity(mut self, identity: Keypair) -> Self {
-        self.identity = Some(identity);
-        self
-    }
-
-    /// Sets [`event_capacity`](Self::event_capacity).
-    #[must_use]
-    pub fn with_event_capacity(mut self, events: usize) -> Self {
-        self.event_capacity = events;
-        self
-    }
-
-    /// Sets [`max_connections`](Self::max_connections).
-    #[must_use]
-    pub fn with_max_connections(mut self, connections: u32) -> Self {
-        self.max_connections = connections;
-        self
+    /// Where the node counts, with or without the feature.
+    pub(super) fn metrics(&self) -> crate::metrics::Metrics {
+        #[cfg(feature = "metrics")]
+        return self.metrics.clone().unwrap_or_default();
+        #[cfg(not(feature = "metrics"))]
+        crate::metrics::Metrics::default()
     }
 }

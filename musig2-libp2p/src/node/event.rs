@@ -2,7 +2,7 @@
 
 use futures::Stream;
 use libp2p::{Multiaddr, PeerId};
-use musig2_proto::Offence;
+use musig2_proto::{Offence, SessionId};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,19 @@ pub enum NodeEvent {
     },
     /// Something happened in a session.
     Session(musig2_proto::Event),
+    /// This node takes part again in a session that it had approved before it was started: see [`NodeConfig::store`](crate::NodeConfig::store).
+    Resumed {
+        /// Which.
+        session: SessionId,
+    },
+    /// A session that had been approved before is not taken up again. The approval is deleted where the session's time is over; else it is kept, for
+    /// the next start.
+    NotResumed {
+        /// Which.
+        session: SessionId,
+        /// Why, for people.
+        error: String,
+    },
     /// A peer sent something it should not have.
     Offence {
         /// Who: the last hop, perhaps only a relay.
@@ -199,7 +212,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use musig2_proto::{Event, SessionId};
+    use musig2_proto::Event;
 
     fn discovered(session: u8) -> NodeEvent {
         NodeEvent::Session(Event::SessionDiscovered { session: SessionId::new([session; 32]) })

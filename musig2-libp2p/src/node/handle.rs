@@ -1,5 +1,6 @@
 //! Orders to a running node.
 
+use super::store::StoreError;
 use crate::Behaviour;
 use libp2p::PeerId;
 use musig2_proto::{Command, CommandError, Proposal, PublicKey, SessionId, SessionView};
@@ -23,6 +24,10 @@ pub enum HandleError {
     /// The core refused it. Nothing changed.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The store of approvals failed. A session that could not be stored was not joined, one that was announced already is aborted, and one whose approval
+    /// could not be deleted is not aborted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The node has stopped.
     #[error("the node has stopped: start another")]
     Stopped,
@@ -44,7 +49,7 @@ impl Handle {
     /// # Errors
     /// Where the core refuses it, and then nothing changed; or the node has stopped.
     pub async fn execute(&self, command: Command) -> Result<(), HandleError> {
-        Ok(self.ask(|signing| signing.execute(command)).await??)
+        self.order(|reply| Order::Execute { command, reply }).await?
     }
 
     /// Creates a session, which is consent to sign it. Nobody hears of it before [`Command::AnnounceSession`].
@@ -52,7 +57,7 @@ impl Handle {
     /// # Errors
     /// Where the core refuses the proposal, or the node has stopped.
     pub async fn create_session(&self, proposal: Proposal) -> Result<SessionId, HandleError> {
-        Ok(self.ask(|signing| signing.create_session(proposal)).await??)
+        self.order(|reply| Order::Create { proposal, reply }).await?
     }
 
     /// A session as it stands; `None` where it is unknown or forgotten.
@@ -71,32 +76,40 @@ impl Handle {
         self.ask(|signing| signing.core().sessions().collect()).await
     }
 
-    /// Stops the node: sends what is queued (for a second at most), closes all connections, and returns when all is done. Does nothing
-    /// on a stopped node.
+    /// Stops the node: says goodbye as [`NodeConfig::goodbye`](crate::NodeConfig::goodbye) says, sends what is queued (for a second at
+    /// most), closes all connections, and returns when all is done. Does nothing on a stopped node.
     pub async fn stop(&self) {
-        let (reply, stopped) = oneshot::channel();
-        if self.orders.send(Order::Stop { reply }).await.is_ok() {
-            // An error is a node that stopped for another reason first.
-            let _ = stopped.await;
-        }
+        // An error is a node that stopped for another reason first.
+        let _ = self.order(|reply| Order::Stop { reply }).await;
     }
 
     async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Behaviour) -> T + Send + 'static,
+        question: impl FnOnce(&Behaviour) -> T + Send + 'static,
     ) -> Result<T, HandleError> {
+        // An error is a caller that has stopped waiting.
+        self.order(|reply| Order::Ask(Box::new(|signing| drop(reply.send(question(signing)))))).await
+    }
+
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, HandleError> {
         let (reply, answer) = oneshot::channel();
-        // A caller that has stopped waiting does not undo its order.
-        let question = Box::new(|signing: &mut Behaviour| drop(reply.send(question(signing))));
-        self.orders.send(Order::Ask(question)).await.map_err(|_| HandleError::Stopped)?;
+        self.orders.send(order(reply)).await.map_err(|_| HandleError::Stopped)?;
         answer.await.map_err(|_| HandleError::Stopped)
     }
 }
 
 /// An order on its way to the node's task.
 pub(crate) enum Order {
-    /// Something to do or to look up, which answers by itself.
-    Ask(Box<dyn FnOnce(&mut Behaviour) + Send>),
+    /// Something to look up, which answers by itself.
+    Ask(Box<dyn FnOnce(&Behaviour) + Send>),
+    Execute {
+        command: Command,
+        reply: oneshot::Sender<Result<(), HandleError>>,
+    },
+    Create {
+        proposal: Proposal,
+        reply: oneshot::Sender<Result<SessionId, HandleError>>,
+    },
     Stop {
         reply: oneshot::Sender<()>,
     },

@@ -3,15 +3,24 @@
 mod addresses;
 mod announcements;
 mod bootstrap;
+mod check;
 mod config;
+mod durable;
 mod event;
 mod handle;
+mod identity;
 mod network;
+#[cfg(feature = "nat")]
+mod relays;
 mod start;
+mod store;
 mod task;
 mod transport;
 
-pub use config::NodeConfig;
+pub use check::SettingError;
+pub use config::{Goodbye, Identity, NodeConfig};
 pub use event::{Events, NodeEvent};
 pub use handle::{Handle, HandleError};
+pub use identity::IdentityError;
 pub use start::{Node, StartError};
+pub use store::StoreError;

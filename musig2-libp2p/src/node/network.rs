@@ -3,12 +3,22 @@
 use super::config::NodeConfig;
 use super::{announcements, transport};
 use crate::Behaviour;
+#[cfg(any(feature = "nat", feature = "relay-server"))]
+use libp2p::autonat::v2 as autonat;
 use libp2p::connection_limits::{self, ConnectionLimits};
+#[cfg(feature = "nat")]
+use libp2p::dcutr;
 use libp2p::identity::Keypair;
 use libp2p::kad::store::MemoryStore;
+#[cfg(feature = "mdns")]
+use libp2p::mdns;
+#[cfg(any(feature = "nat", feature = "relay-server"))]
+use libp2p::relay;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, gossipsub, identify, kad, ping};
+#[cfg(feature = "upnp")]
+use libp2p::upnp;
+use libp2p::{PeerId, StreamProtocol, Swarm, gossipsub, identify, kad, ping};
 use std::error::Error;
 use std::time::Duration;
 
@@ -18,8 +28,15 @@ const FAMILY: &str = "/musig2/1";
 /// that the other closes.
 const CONNECTIONS_PER_PEER: u32 = 2;
 const PENDING_CONNECTIONS: u32 = 128;
-const PING: Duration = Duration::from_secs(5);
+/// How long the other end of a connection may answer no ping.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+/// Three of them fit into that.
+const PING_INTERVAL: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(60);
+
+/// What one circuit through this relay may carry. A session of the largest frames fits into it.
+#[cfg(feature = "relay-server")]
+const CIRCUIT_BYTES: u64 = 16 << 20;
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Network {
@@ -30,6 +47,20 @@ pub(super) struct Network {
     pub(super) dht: Toggle<kad::Behaviour<MemoryStore>>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
+    #[cfg(feature = "nat")]
+    relay_client: Toggle<relay::client::Behaviour>,
+    #[cfg(feature = "nat")]
+    hole_punching: Toggle<dcutr::Behaviour>,
+    #[cfg(feature = "nat")]
+    reachability: Toggle<autonat::client::Behaviour>,
+    #[cfg(feature = "relay-server")]
+    relay: Toggle<relay::Behaviour>,
+    #[cfg(feature = "relay-server")]
+    dial_back: Toggle<autonat::server::Behaviour>,
+    #[cfg(feature = "mdns")]
+    mdns: Toggle<mdns::tokio::Behaviour>,
+    #[cfg(feature = "upnp")]
+    upnp: Toggle<upnp::tokio::Behaviour>,
 }
 
 pub(super) fn swarm(
@@ -38,34 +69,87 @@ pub(super) fn swarm(
     core: musig2_proto::Node,
 ) -> Result<Swarm<Network>, Box<dyn Error + Send + Sync>> {
     let local = identity.public().to_peer_id();
+    #[cfg(feature = "nat")]
+    let (relayed, relay_client) = config.enable_relay_client.then(|| relay::client::new(local)).unzip();
+    let signing = Behaviour::new(local, core, config.frames.clone());
+    #[cfg(feature = "metrics")]
+    let signing = signing.with_metrics(config.metrics());
+    let network = Network {
+        limits: connection_limits::Behaviour::new(limits(config)),
+        signing,
+        gossip: config
+            .enable_gossipsub
+            .then(|| announcements::gossipsub(&config.protocol))
+            .transpose()?
+            .into(),
+        dht: config.enable_dht.then(|| dht(config, local)).into(),
+        identify: identify::Behaviour::new(identify(identity)),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(SILENCE)),
+        #[cfg(feature = "nat")]
+        relay_client: relay_client.into(),
+        #[cfg(feature = "nat")]
+        hole_punching: config.enable_relay_client.then(|| dcutr::Behaviour::new(local)).into(),
+        #[cfg(feature = "nat")]
+        reachability: config.enable_relay_client.then(autonat::client::Behaviour::default).into(),
+        #[cfg(feature = "relay-server")]
+        relay: config.relay_server.then(|| relay::Behaviour::new(local, circuits(config))).into(),
+        #[cfg(feature = "relay-server")]
+        dial_back: config.relay_server.then(autonat::server::Behaviour::default).into(),
+        #[cfg(feature = "mdns")]
+        mdns: config.enable_mdns.then(|| mdns(local)).flatten().into(),
+        #[cfg(feature = "upnp")]
+        upnp: config.enable_upnp.then(upnp::tokio::Behaviour::default).into(),
+    };
+    #[cfg(feature = "nat")]
+    let transport = transport::build(identity, relayed)?;
+    #[cfg(not(feature = "nat"))]
+    let transport = transport::build(identity)?;
+    let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
+    Ok(Swarm::new(transport, network, local, settings))
+}
+
+fn limits(config: &NodeConfig) -> ConnectionLimits {
     // A quarter is left for this node's own dials, however many strangers come.
     let incoming = config.max_connections - config.max_connections / 4;
-    let limits = ConnectionLimits::default()
+    ConnectionLimits::default()
         .with_max_established(Some(config.max_connections))
         .with_max_established_incoming(Some(incoming))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
         .with_max_pending_incoming(Some(PENDING_CONNECTIONS))
-        .with_max_pending_outgoing(Some(PENDING_CONNECTIONS));
-    let gossip = config.enable_gossipsub.then(|| announcements::gossipsub(&config.protocol)).transpose()?;
-    let dht = config.enable_dht.then(|| {
-        let mut dht = kad::Behaviour::with_config(local, MemoryStore::new(local), kad::Config::new(DHT));
-        // Left to itself it serves only once it knows that it can be reached from outside.
-        dht.set_mode(Some(kad::Mode::Server));
-        dht
-    });
-    let identify = identify::Config::new(FAMILY.into(), identity.public())
+        .with_max_pending_outgoing(Some(PENDING_CONNECTIONS))
+}
+
+fn dht(config: &NodeConfig, local: PeerId) -> kad::Behaviour<MemoryStore> {
+    let mut dht = kad::Behaviour::with_config(local, MemoryStore::new(local), kad::Config::new(DHT));
+    // Left to itself it serves only once it knows that it can be reached from outside, which on a local network it never does.
+    let serves = !config.listen.is_empty();
+    dht.set_mode(Some(if serves { kad::Mode::Server } else { kad::Mode::Client }));
+    dht
+}
+
+fn identify(identity: &Keypair) -> identify::Config {
+    identify::Config::new(FAMILY.into(), identity.public())
         .with_agent_version(concat!("musig2-libp2p/", env!("CARGO_PKG_VERSION")).into())
         .with_push_listen_addr_updates(true)
         // It would dial whatever addresses peers claim; the node decides which of them to believe.
-        .with_cache_size(0);
-    let network = Network {
-        limits: connection_limits::Behaviour::new(limits),
-        signing: Behaviour::new(local, core, config.frames.clone()),
-        gossip: gossip.into(),
-        dht: dht.into(),
-        identify: identify::Behaviour::new(identify),
-        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING).with_timeout(PING)),
-    };
-    let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
-    Ok(Swarm::new(transport::build(identity)?, network, local, settings))
+        .with_cache_size(0)
+}
+
+/// As long as a session can be, so that a circuit need not be made anew within one.
+#[cfg(feature = "relay-server")]
+fn circuits(config: &NodeConfig) -> relay::Config {
+    // More it cannot tell the other end.
+    const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+    relay::Config {
+        max_circuit_duration: config.protocol.max_session_duration.min(LONGEST),
+        max_circuit_bytes: CIRCUIT_BYTES,
+        ..relay::Config::default()
+    }
+}
+
+#[cfg(feature = "mdns")]
+fn mdns(local: PeerId) -> Option<mdns::tokio::Behaviour> {
+    mdns::tokio::Behaviour::new(mdns::Config::default(), local)
+        .inspect_err(|error| tracing::warn!(%error, "going on without finding peers on the local network"))
+        .ok()
 }

@@ -1,12 +1,15 @@
 //! Starting a node.
 
+use super::check::SettingError;
 use super::config::NodeConfig;
 use super::event::{self, Events};
 use super::handle::Handle;
+use super::identity::IdentityError;
 use super::network::{self, Network};
+use super::store::{Store, StoreError};
 use super::task::Task;
+use crate::contact::without_peer_id;
 use libp2p::core::transport::{ListenerId, TransportError};
-use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, Swarm};
 use musig2_proto::{ConfigError, KeyError, SecretKey};
 use std::collections::HashSet;
@@ -45,6 +48,15 @@ pub enum StartError {
     /// The protocol's configuration contradicts itself.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting of the node makes no sense.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The network identity cannot be had.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The store of approvals cannot be used. Nothing in it was changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A signing key was not taken.
     #[error("signing key {index}: {source}")]
     Key {
@@ -71,26 +83,35 @@ impl Node {
     /// runtime this is called in.
     ///
     /// # Errors
-    /// Where there is no tokio runtime, the configuration contradicts itself, a key is invalid, or an address cannot be listened on.
+    /// Where there is no tokio runtime, the configuration contradicts itself, a key is invalid, identity or store cannot be read, or an address cannot
+    /// be listened on.
     pub fn start(
         config: NodeConfig,
         keys: impl IntoIterator<Item = SecretKey>,
     ) -> Result<(Handle, Events), StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        config.check()?;
         let mut core = musig2_proto::Node::new(config.protocol.clone())?;
         let mut public_keys = Vec::new();
         for (index, key) in keys.into_iter().enumerate() {
             public_keys.push(core.add_key(&key).map_err(|source| StartError::Key { index, source })?);
         }
-        let identity = config.identity.clone().unwrap_or_else(Keypair::generate_ed25519);
+        let max_frame_size = config.protocol.max_frame_size;
+        let (store, approvals) =
+            config.store.as_ref().map(|folder| Store::open(folder, max_frame_size)).transpose()?.unzip();
+        let identity = config.identity.load()?;
         let mut swarm = network::swarm(&config, &identity, core)
             .map_err(|error| StartError::Network(error.to_string()))?;
         let listeners = listen(&mut swarm, &config.listen)?;
+        for address in &config.external_addresses {
+            swarm.add_external_address(without_peer_id(address.clone()));
+        }
 
         let (orders, taken) = mpsc::channel(QUEUED_ORDERS);
         let (sender, events) = event::channel(config.event_capacity);
         let peer_id = *swarm.local_peer_id();
-        runtime.spawn(Task::new(swarm, &config, listeners, sender).run(taken));
+        let task = Task::new(swarm, &config, listeners, store, sender);
+        runtime.spawn(task.run(approvals.unwrap_or_default(), taken));
         Ok((Handle { peer_id, public_keys: public_keys.into(), orders }, events))
     }
 }

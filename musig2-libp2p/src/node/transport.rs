@@ -6,6 +6,8 @@ use libp2p::core::transport::{
 };
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+#[cfg(feature = "nat")]
+use libp2p::relay;
 use libp2p::{Multiaddr, PeerId, Transport, dns, noise, quic, tcp, yamux};
 use std::error::Error;
 use std::pin::Pin;
@@ -13,16 +15,29 @@ use std::task::{Context, Poll};
 
 pub(super) fn build(
     identity: &Keypair,
+    #[cfg(feature = "nat")] relayed: Option<relay::client::Transport>,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
+    let noise = noise::Config::new(identity)?;
     let tcp = FromNewPort(tcp::tokio::Transport::new(tcp::Config::default().nodelay(true)))
         .upgrade(Version::V1Lazy)
-        .authenticate(noise::Config::new(identity)?)
+        .authenticate(noise.clone())
         .multiplex(yamux::Config::default())
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let quic = quic::tokio::Transport::new(quic::Config::new(identity))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner());
-    Ok(dns::tokio::Transport::system(either)?.boxed())
+    let direct = dns::tokio::Transport::system(either)?;
+    #[cfg(feature = "nat")]
+    if let Some(relayed) = relayed {
+        let relayed = relayed
+            .upgrade(Version::V1Lazy)
+            .authenticate(noise)
+            .multiplex(yamux::Config::default())
+            .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+        // First: of an address through a relay, the others would dial the relay.
+        return Ok(OrTransport::new(relayed, direct).map(|either, _| either.into_inner()).boxed());
+    }
+    Ok(direct.boxed())
 }
 
 /// Dials from a new port, whatever the behaviour that dials asks for. Two nodes that dial each other at the same moment from the ports they listen

@@ -5,8 +5,8 @@
 use futures::future::join_all;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
-    Audience, Command, Event, Item, Message, Offence, Proposal, SecretKey, SessionId, SessionView, Signature,
-    Tweak,
+    self, Audience, Command, Event, Item, Message, Node as Core, Offence, Proposal, PublicKey, SecretKey,
+    SessionId, SessionView, Signature, Tweak,
 };
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent, PeerContact};
 use std::time::{Duration, Instant};
@@ -32,6 +32,12 @@ impl Signer {
 
     pub fn start_with(key: SecretKey, config: NodeConfig) -> Self {
         let (handle, events) = Node::start(config, [key]).expect("the node starts");
+        Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
+    }
+
+    /// Without a key: for others to meet at.
+    pub fn start_without_key(config: NodeConfig) -> Self {
+        let (handle, events) = Node::start(config, []).expect("the node starts");
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
     }
 
@@ -110,6 +116,12 @@ impl Signer {
     }
 }
 
+/// Of the signer that is started with this number.
+pub fn public_key(number: u8) -> PublicKey {
+    let mut core: Core = Core::new(musig2_proto::Config::default()).expect("the default is sound");
+    core.add_key(&SecretKey::new([number; 32])).expect("a key")
+}
+
 /// The first node is the others' bootstrap peer; the last one proposes.
 pub async fn network(signers: u8, listen: &str, adjust: impl Fn(NodeConfig) -> NodeConfig) -> Vec<Signer> {
     let config = || adjust(NodeConfig::default().with_listen([listen.parse().expect("an address")]));
@@ -128,7 +140,7 @@ pub fn proposal(signers: &[Signer]) -> Proposal {
         .with_item(Item::new(Message::new([2; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"))
 }
 
-/// Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
+/// Everyone has the same signatures, nobody sends anything wrong, and all stop.
 pub async fn sign_together(mut signers: Vec<Signer>) {
     sign(&mut signers).await;
     for signer in &signers {
@@ -139,19 +151,18 @@ pub async fn sign_together(mut signers: Vec<Signer>) {
     println!("stopped in {:?}", start.elapsed());
 }
 
-/// The same, and they go on.
-pub async fn sign(signers: &mut Vec<Signer>) {
+/// The last one proposes. Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
+pub async fn sign(signers: &mut [Signer]) {
     let proposal = proposal(signers);
     let start = Instant::now();
-    let mut proposer = signers.pop().expect("there are signers");
-    let cosigned = join_all(signers.iter_mut().map(Signer::cosign));
+    let (proposer, cosigners) = signers.split_last_mut().expect("there are signers");
+    let cosigned = join_all(cosigners.iter_mut().map(Signer::cosign));
     let (proposed, cosigned) = tokio::join!(proposer.propose(proposal), cosigned);
-    println!("{} signers took {:?}", signers.len() + 1, start.elapsed());
+    println!("{} signers took {:?}", cosigned.len() + 1, start.elapsed());
     assert!(cosigned.iter().all(|result| *result == proposed));
 
     let view = proposer.view(proposed.0).await;
     verify(&view, &proposed.1);
-    signers.push(proposer);
     for signer in signers {
         assert_eq!(signer.view(proposed.0).await.output_keys, view.output_keys);
     }

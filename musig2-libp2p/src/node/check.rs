@@ -1,0 +1,132 @@
+//! Whether what a node is set up with makes sense.
+
+use super::addresses::{Reach, is_relayed};
+use super::config::NodeConfig;
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+
+const MAX_LISTEN: usize = 64;
+const MAX_BOOTSTRAP_PEERS: usize = 256;
+
+/// A setting of [`NodeConfig`] that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` must be {must}, and is {is}")]
+pub struct SettingError {
+    key: &'static str,
+    must: String,
+    is: String,
+}
+
+impl NodeConfig {
+    /// Whether every setting of its own makes sense. ([`protocol`](Self::protocol) has a check of its own.)
+    ///
+    /// # Errors
+    /// Names the setting, what it must be, and what it is.
+    pub fn check(&self) -> Result<(), SettingError> {
+        within("listen", self.listen.len(), 0, MAX_LISTEN, " addresses")?;
+        within("external_addresses", self.external_addresses.len(), 0, MAX_LISTEN, " addresses")?;
+        within("bootstrap_peers", self.bootstrap_peers.len(), 0, MAX_BOOTSTRAP_PEERS, " addresses")?;
+        within("event_capacity", self.event_capacity, 1, 1 << 20, "")?;
+        within("max_connections", self.max_connections, 8, 1 << 16, "")?;
+        within("frames.queued_frames", self.frames.queued_frames, 1, 1 << 20, "")?;
+        within("frames.frames_per_second", self.frames.frames_per_second, 1, u32::MAX, "")?;
+        within("frames.bytes_per_second", self.frames.bytes_per_second, 1, u32::MAX, "")?;
+        if let Some(address) = self.listen.iter().find(|address| is_relayed(address)) {
+            return Err(SettingError {
+                key: "listen",
+                must: "of this host: to be reached through a relay, name the relay among `bootstrap_peers`"
+                    .into(),
+                is: address.to_string(),
+            });
+        }
+        let of_others =
+            [("bootstrap_peers", &self.bootstrap_peers), ("external_addresses", &self.external_addresses)];
+        for (key, addresses) in of_others {
+            if let Some(address) = addresses.iter().find(|address| !can_be_dialled(address)) {
+                return Err(SettingError {
+                    key,
+                    must: "of the form /ip4/…/tcp/… or /ip4/…/udp/…/quic-v1 (or /ip6/…, /dns4/…, /dns6/…, /dns/…)".into(),
+                    is: address.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    is: T,
+    least: T,
+    most: T,
+    what: &str,
+) -> Result<(), SettingError> {
+    if is >= least && is <= most {
+        return Ok(());
+    }
+    Err(SettingError { key, must: format!("{least} to {most}{what}"), is: is.to_string() })
+}
+
+fn can_be_dialled(address: &Multiaddr) -> bool {
+    let mut parts = address.iter().skip(1);
+    let transport = matches!(
+        (parts.next(), parts.next()),
+        (Some(Protocol::Tcp(_)), _) | (Some(Protocol::Udp(_)), Some(Protocol::QuicV1))
+    );
+    transport && Reach::of(address).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn refused(config: &NodeConfig) -> String {
+        config.check().unwrap_err().to_string()
+    }
+
+    fn address(text: &str) -> [Multiaddr; 1] {
+        [text.parse().unwrap()]
+    }
+
+    #[test]
+    fn a_setting_that_makes_no_sense_is_named_with_what_to_do() {
+        let config = NodeConfig::default();
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(
+            refused(&config.clone().with_max_connections(1)),
+            "`max_connections` must be 8 to 65536, and is 1"
+        );
+        assert_eq!(
+            refused(&config.clone().with_event_capacity(0)),
+            "`event_capacity` must be 1 to 1048576, and is 0"
+        );
+        assert!(
+            refused(&config.clone().with_listen(vec![Multiaddr::empty(); 65]))
+                .starts_with("`listen` must be 0 to 64 addresses")
+        );
+        let frames = Config::default().with_queued_frames(0);
+        assert!(refused(&config.with_frames(frames)).starts_with("`frames.queued_frames`"));
+    }
+
+    #[test]
+    fn an_address_that_can_never_be_dialled_is_refused_beforehand() {
+        for good in
+            ["/ip4/192.0.2.1/tcp/4001", "/dns4/signer.example/tcp/4001", "/ip6/2001:db8::1/udp/4001/quic-v1"]
+        {
+            assert_eq!(NodeConfig::default().with_bootstrap_peers(address(good)).check(), Ok(()), "{good}");
+        }
+        for bad in ["/ip4/192.0.2.1", "/ip4/192.0.2.1/udp/4001", "/ip4/0.0.0.0/tcp/4001", "/memory/1"] {
+            let error = refused(&NodeConfig::default().with_bootstrap_peers(address(bad)));
+            assert!(error.starts_with("`bootstrap_peers`") && error.ends_with(bad), "{error}");
+            assert!(refused(&NodeConfig::default().with_external_addresses(address(bad))).ends_with(bad));
+        }
+    }
+
+    #[test]
+    fn a_relay_is_no_place_to_listen_on() {
+        let peer = libp2p::PeerId::random();
+        let relayed = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");
+        assert!(refused(&NodeConfig::default().with_listen(address(&relayed))).contains("`bootstrap_peers`"));
+    }
+}

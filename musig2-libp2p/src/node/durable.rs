@@ -1,0 +1,45 @@
+//! Files that survive a crash: whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What a file is called until it is whole.
+pub(super) const UNFINISHED: &str = "new";
+
+/// Writes a file for its owner alone to read, in place of what was there. When this returns it is on disk.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_added_extension(UNFINISHED);
+    remove_if_there(&unfinished)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    sync_folder_of(path)
+}
+
+/// Deletes a file. When this returns it is gone from the disk.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    if remove_if_there(path)? {
+        sync_folder_of(path)?;
+    }
+    Ok(())
+}
+
+/// Deletes a file that may come back if the machine crashes now. Says whether it was there.
+pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        removed => Ok(removed.is_ok()),
+    }
+}
+
+/// Where the system has no way to do it, its own promises must do.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,145 @@
+//! The network identity, from one start to the next.
+
+use super::config::Identity;
+use super::durable;
+use libp2p::identity::{KeyType, Keypair};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// More than any Ed25519 key takes.
+const MAX_SIZE: u64 = 1024;
+
+/// Why there is no network identity.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The file cannot be read.
+    #[error("cannot read the network identity {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is missing, and a new one cannot be written.
+    #[error("cannot write a new network identity to {}: {source}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others can read the file.
+    #[error(
+        "others than its owner can read the network identity {0} (mode {mode:o}): chmod 600 {0}",
+        path.display()
+    )]
+    TooOpen {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file holds something else. It is left as it is.
+    #[error(
+        "{} holds no network identity ({reason}): give another file, or move this one away and a new identity is made at the next start",
+        path.display()
+    )]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Identity {
+    pub(super) fn load(&self) -> Result<Keypair, IdentityError> {
+        match self {
+            Self::Ephemeral => Ok(Keypair::generate_ed25519()),
+            Self::Key(key) => Ok(key.clone()),
+            Self::File(path) => match File::open(path) {
+                Ok(file) => read(path, file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+                Err(source) => Err(IdentityError::Read { path: path.clone(), source }),
+            },
+        }
+    }
+}
+
+fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
+    let unreadable = |source| IdentityError::Read { path: path.into(), source };
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata().map_err(unreadable)?) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(IdentityError::TooOpen { path: path.into(), mode });
+        }
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_SIZE).read_to_end(&mut bytes).map_err(unreadable)?;
+    let malformed = |reason| IdentityError::Malformed { path: path.into(), reason };
+    let key = Keypair::from_protobuf_encoding(&bytes).map_err(|error| malformed(error.to_string()))?;
+    match key.key_type() {
+        KeyType::Ed25519 => Ok(key),
+        other => Err(malformed(format!("a key of type {other}, and not Ed25519"))),
+    }
+}
+
+fn create(path: &Path) -> Result<Keypair, IdentityError> {
+    let key = Keypair::generate_ed25519();
+    let failed = |source| IdentityError::Write { path: path.into(), source };
+    let bytes = key.to_protobuf_encoding().map_err(|error| failed(io::Error::other(error)))?;
+    durable::write(path, &Zeroizing::new(bytes)).map_err(failed)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_identity_is_made_once_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity");
+        let load = || Identity::File(path.clone()).load().unwrap().public();
+        assert_eq!(load(), load());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_identity_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity");
+        Identity::File(path.clone()).load().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = Identity::File(path.clone()).load().unwrap_err().to_string();
+        assert!(
+            error.contains("mode 640") && error.ends_with(&format!("chmod 600 {}", path.display())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_identity_is_left_alone_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing.key");
+        durable::write(&path, b"0707070707070707070707070707070707070707070707070707070707070707\n").unwrap();
+        let error = Identity::File(path.clone()).load().unwrap_err();
+        assert!(matches!(error, IdentityError::Malformed { .. }), "{error}");
+        assert!(error.to_string().starts_with(&path.display().to_string()));
+        assert_eq!(fs::read(&path).unwrap().len(), 65);
+        let missing = folder.path().join("no/such/folder");
+        assert!(matches!(Identity::File(missing).load(), Err(IdentityError::Write { .. })));
+        assert!(matches!(
+            Identity::File(folder.path().into()).load(),
+            Err(IdentityError::Read { .. } | IdentityError::TooOpen { .. })
+        ));
+    }
+}

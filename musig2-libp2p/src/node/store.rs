@@ -1,0 +1,168 @@
+//! What this node has approved, on disk: so that it takes it up again after a restart.
+//!
+//! A folder with a file for each open session, `<session id>.approval`: the SHA-256 (32 bytes) of the rest, then the announcement as the core
+//! gives it. A file is written whole or not at all, and is on disk before the consent leaves this node. The file `lock` keeps other nodes out.
+
+use super::durable;
+use musig2_proto::wire::announcement::Announcement;
+use musig2_proto::wire::decode_message;
+use musig2_proto::{Offence, SessionId};
+use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+const EXTENSION: &str = "approval";
+const DIGEST: usize = 32;
+
+/// Why the store of approvals cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The system does not let it be read or written.
+    #[error("cannot use {} of the store of approvals: {reason}", path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Another node uses it.
+    #[error(
+        "another node uses the store of approvals {}: stop it, or give this one a folder of its own",
+        path.display()
+    )]
+    InUse {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// A file is not as it was written. It is left as it is.
+    #[error(
+        "the stored approval {} is damaged ({reason}): restore it, or move it away; then this node's part in that session is forgotten, \
+         and it can be joined again",
+        path.display()
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A session that this node had approved.
+#[derive(Debug)]
+pub(super) struct Approval {
+    pub(super) session: SessionId,
+    pub(super) announcement: Vec<u8>,
+}
+
+/// The folder, which is this node's alone while this exists.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, which is made where it is missing, and reads it all.
+    pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|error| failed(folder, &error))?;
+        let store = Self { _lock: lock(folder)?, folder: folder.into() };
+
+        let mut approvals = Vec::new();
+        for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
+            let path = entry.as_ref().map(DirEntry::path).map_err(|error| failed(folder, error))?;
+            match path.extension().and_then(OsStr::to_str) {
+                Some(EXTENSION) => approvals.push(read(&path, max_frame_size)?),
+                // The machine crashed before it was whole, so nothing was sent that relied on it.
+                Some(durable::UNFINISHED) => {
+                    durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
+                }
+                _ => {}
+            }
+        }
+        Ok((store, approvals))
+    }
+
+    /// Keeps an approval. When this returns it is on disk. Says whether it is new.
+    pub(super) fn put(&self, session: &SessionId, announcement: &[u8]) -> Result<bool, StoreError> {
+        let path = self.path(session);
+        if path.exists() {
+            return Ok(false);
+        }
+        let mut bytes = Sha256::digest(announcement).to_vec();
+        bytes.extend_from_slice(announcement);
+        durable::write(&path, &bytes).map_err(|error| failed(&path, &error))?;
+        Ok(true)
+    }
+
+    /// Takes an approval back. When this returns it is gone from the disk.
+    pub(super) fn remove(&self, session: &SessionId) -> Result<(), StoreError> {
+        let path = self.path(session);
+        durable::remove(&path).map_err(|error| failed(&path, &error))
+    }
+
+    /// The session has ended. Were it taken up again after all, it would end again.
+    pub(super) fn ended(&self, session: &SessionId) {
+        let path = self.path(session);
+        if let Err(error) = durable::remove_if_there(&path) {
+            tracing::warn!(%error, path = %path.display(), "cannot delete the approval of an ended session");
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path(&self, session: &SessionId) -> PathBuf {
+        self.folder.join(session.to_string()).with_extension(EXTENSION)
+    }
+}
+
+/// Held for as long as the file is open, and given up by the system whatever ends the process.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| failed(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: folder.into() }),
+        Err(TryLockError::Error(error)) => Err(failed(&path, &error)),
+    }
+}
+
+fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
+    let damaged = |reason: &str| StoreError::Damaged { path: path.into(), reason: reason.into() };
+    let size = fs::metadata(path).map_err(|error| failed(path, &error))?.len();
+    if size > (max_frame_size + DIGEST) as u64 {
+        return Err(damaged("larger than `max_frame_size` allows any announcement to be"));
+    }
+    let bytes = fs::read(path).map_err(|error| failed(path, &error))?;
+    let (digest, announcement) =
+        bytes.split_at_checked(DIGEST).ok_or_else(|| damaged("it ends too early"))?;
+    if digest != &Sha256::digest(announcement)[..] {
+        return Err(damaged("its checksum is wrong"));
+    }
+    let session = session_of(announcement, max_frame_size)
+        .map_err(|offence| damaged(&format!("its announcement: {offence}")))?;
+    if path.file_stem() != Some(OsStr::new(&session.to_string())) {
+        return Err(damaged(&format!("it is of session {session}, by which it should be named")));
+    }
+    Ok(Approval { session, announcement: announcement.to_vec() })
+}
+
+/// Which session an announcement is of.
+pub(super) fn session_of(announcement: &[u8], max_frame_size: usize) -> Result<SessionId, Offence> {
+    let announcement: Announcement = decode_message(announcement, max_frame_size)?;
+    Ok(announcement.content.manifest.id())
+}
+
+fn failed(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Io { path: path.into(), reason: error.to_string() }
+}

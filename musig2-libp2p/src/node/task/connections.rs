@@ -1,0 +1,216 @@
+//! What the swarm tells: connections, dials, listeners.
+
+use super::super::addresses::{Reach, believable};
+use super::super::event::NodeEvent;
+use super::super::network::{NetworkEvent, SILENCE};
+use super::Task;
+use crate::dial_error;
+use libp2p::core::ConnectedPoint;
+use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, ping};
+use musig2_proto::Command;
+use std::time::{Duration, Instant};
+
+/// How many peers that nothing waits for are dialled at once.
+const MAX_ACQUAINTANCES: usize = 32;
+
+/// The other end of a connection.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// When it last answered a ping; `None` where that is not expected of it.
+    answered: Option<Instant>,
+    /// How far away it is.
+    pub(super) reach: Reach,
+    is_relayed: bool,
+    /// Where this node dialled it, if it did.
+    #[cfg(feature = "nat")]
+    pub(super) dialled: Option<Multiaddr>,
+}
+
+impl Task {
+    pub(super) fn on_event(&mut self, event: SwarmEvent<NetworkEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_network_event(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id: peer,
+                connection_id,
+                endpoint,
+                num_established,
+                ..
+            } => {
+                self.acquaintances.remove(&connection_id);
+                self.metrics.connection_opened(if endpoint.is_dialer() { "out" } else { "in" });
+                self.connections.insert(connection_id, Remote::from(endpoint));
+                self.count_connections();
+                self.bootstrap.established(connection_id, peer);
+                if num_established.get() == 1 {
+                    self.events.send(NodeEvent::PeerConnected { peer });
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
+                self.connections.remove(&connection_id);
+                self.count_connections();
+                self.unheard |= self.connections.is_empty();
+                if num_established == 0 {
+                    tracing::debug!(%peer, ?cause, "disconnected");
+                    self.bootstrap.disconnected(peer, Instant::now());
+                    self.events.send(NodeEvent::PeerDisconnected { peer });
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, peer_id: peer, error } => {
+                self.acquaintances.remove(&connection_id);
+                self.metrics.connection_failed("out");
+                self.on_dial_failed(connection_id, peer, &error);
+            }
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.own.remove(&address);
+                self.update_contact();
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                self.events.send(NodeEvent::ListenFailed { address: None, error: error.to_string() });
+            }
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                self.silent_listeners.remove(&listener_id);
+                #[cfg(feature = "nat")]
+                self.relays.as_mut().map(|relays| relays.remove(listener_id));
+                addresses.iter().for_each(|address| self.own.remove(address));
+                self.update_contact();
+                let error = reason.err().map_or_else(|| "closed".into(), |error| error.to_string());
+                self.events.send(NodeEvent::ListenFailed { address: addresses.into_iter().next(), error });
+            }
+            SwarmEvent::NewExternalAddrCandidate { address } => {
+                self.own.add_observed(address);
+                self.update_contact();
+            }
+            SwarmEvent::ExternalAddrConfirmed { address } => {
+                self.own.add_confirmed(address);
+                self.update_contact();
+            }
+            SwarmEvent::ExternalAddrExpired { address } => {
+                self.own.remove(&address);
+                self.update_contact();
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => {
+                self.metrics.connection_failed("in");
+                tracing::debug!(%error, "a connection did not come about");
+            }
+            // Steps of what is told when it is done. (The enum may grow.)
+            _ => {}
+        }
+    }
+
+    fn on_listening(&mut self, listener: ListenerId, address: Multiaddr) {
+        self.silent_listeners.remove(&listener);
+        self.own.add_listening(address.clone());
+        #[cfg(feature = "relay-server")]
+        if self.is_relay && Reach::of(&address) == Some(Reach::World) {
+            // A relay gives out only addresses at which it knows that it can be reached.
+            self.swarm.add_external_address(address.clone());
+        }
+        self.update_contact();
+        let local = Protocol::P2p(*self.swarm.local_peer_id());
+        let ends_so = address.iter().last() == Some(local.clone());
+        let address = if ends_so { address } else { address.with(local) };
+        self.events.send(NodeEvent::Listening { address });
+    }
+
+    pub(super) fn update_contact(&mut self) {
+        let contact = self.own.contact().encode();
+        if let Err(error) = self.signing().execute(Command::SetContact(contact)) {
+            tracing::error!(%error, "the core did not take this node's addresses");
+        }
+    }
+
+    /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
+    fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
+        if self.bootstrap.failed(connection, error, Instant::now()) {
+            self.events.send(NodeEvent::DialFailed { peer, error: dial_error::describe(error) });
+        }
+    }
+
+    pub(super) fn dial_bootstrap_peers(&mut self) {
+        for dial in self.bootstrap.due(Instant::now()) {
+            let (peer, connection) = (dial.get_peer_id(), dial.connection_id());
+            match self.swarm.dial(dial) {
+                Ok(()) => {}
+                Err(_) if peer.is_some_and(|peer| self.swarm.is_connected(&peer)) => {
+                    self.bootstrap.established(connection, peer.expect("as was just asked"));
+                }
+                Err(error) => self.on_dial_failed(connection, peer, &error),
+            }
+        }
+    }
+
+    pub(super) fn on_ping(&mut self, connection: ConnectionId, result: &Result<Duration, ping::Failure>) {
+        let Some(remote) = self.connections.get_mut(&connection) else { return };
+        match result {
+            Ok(_) => remote.answered = Some(Instant::now()),
+            Err(ping::Failure::Unsupported) => remote.answered = None,
+            // Of failures libp2p tells only some, and late. What counts is that no answer came.
+            Err(error) => tracing::debug!(%connection, %error, "no answer to a ping"),
+        }
+    }
+
+    /// When to call [`Task::close_silent`].
+    pub(super) fn next_silence(&self) -> Option<Instant> {
+        self.connections
+            .values()
+            .filter_map(|remote| remote.answered)
+            .min()
+            .map(|answered| answered + SILENCE)
+    }
+
+    /// Without this a cut cable is noticed after a minute.
+    pub(super) fn close_silent(&mut self) {
+        let now = Instant::now();
+        for (&connection, remote) in &mut self.connections {
+            if remote.answered.is_some_and(|answered| now >= answered + SILENCE) {
+                tracing::debug!(%connection, "answers no pings: closing the connection");
+                remote.answered = None;
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
+    /// Dials a peer that may be needed soon, where somebody so far away says that it is. If that fails, whatever needs it will say so.
+    pub(super) fn meet(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, heard_over: Reach) {
+        let addresses: Vec<_> = believable(addresses, heard_over).collect();
+        if addresses.is_empty() || self.acquaintances.len() >= MAX_ACQUAINTANCES {
+            return;
+        }
+        let condition = PeerCondition::DisconnectedAndNotDialing;
+        let dial = DialOpts::peer_id(peer).condition(condition).addresses(addresses).build();
+        let connection = dial.connection_id();
+        match self.swarm.dial(dial) {
+            Ok(()) => drop(self.acquaintances.insert(connection)),
+            Err(error) => tracing::trace!(%peer, %error, "not dialled beforehand"),
+        }
+    }
+
+    fn count_connections(&self) {
+        let relayed = self.connections.values().filter(|remote| remote.is_relayed).count();
+        self.metrics.connections("relayed", relayed);
+        self.metrics.connections("direct", self.connections.len() - relayed);
+    }
+
+    /// How near the nearest peer is: what somebody says of addresses nearer than that is not believed.
+    pub(super) fn nearest(&self) -> Reach {
+        self.connections.values().map(|remote| remote.reach).min().unwrap_or(Reach::World)
+    }
+}
+
+impl From<ConnectedPoint> for Remote {
+    fn from(endpoint: ConnectedPoint) -> Self {
+        Self {
+            answered: Some(Instant::now()),
+            reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
+            is_relayed: endpoint.is_relayed(),
+            #[cfg(feature = "nat")]
+            dialled: endpoint.is_dialer().then(|| endpoint.get_remote_address().clone()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The node's task: it alone owns the swarm.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `mod.rs` | a node's life, from its start to its end |
+//! | `orders.rs` | what the application orders, and what is stored of it |
+//! | `connections.rs` | what the swarm tells: connections, dials, listeners |
+//! | `network.rs` | what the behaviours tell |
+
+mod connections;
+mod network;
+mod orders;
+
+use super::addresses::OwnAddresses;
+use super::announcements::Announcements;
+use super::bootstrap::Bootstrap;
+use super::config::{Goodbye, NodeConfig};
+use super::event::EventSender;
+use super::handle::Order;
+use super::network::Network;
+#[cfg(feature = "nat")]
+use super::relays::Relays;
+use super::store::{Approval, Store};
+use crate::metrics::Metrics;
+use connections::Remote;
+use futures::StreamExt;
+use futures::future::{Either, pending};
+use libp2p::core::transport::ListenerId;
+use libp2p::swarm::ConnectionId;
+use libp2p::{PeerId, Swarm, kad};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep_until, timeout};
+
+/// How long the first orders wait for listeners to say where they listen.
+const LISTENING: Duration = Duration::from_secs(1);
+/// How long a stopping node waits for its peers to read what it sent, and again for connections to close.
+const CLOSING: Duration = Duration::from_secs(1);
+
+pub(super) struct Task {
+    swarm: Swarm<Network>,
+    events: EventSender,
+    metrics: Metrics,
+    store: Option<Arc<Store>>,
+    goodbye: Goodbye,
+    announcements: Announcements,
+    bootstrap: Bootstrap,
+    own: OwnAddresses,
+    /// Listeners that have not said yet where they listen.
+    silent_listeners: HashSet<ListenerId>,
+    #[cfg(feature = "nat")]
+    relays: Option<Relays>,
+    #[cfg(feature = "relay-server")]
+    is_relay: bool,
+    connections: HashMap<ConnectionId, Remote>,
+    /// Dials to peers of whom something was heard, and whom nothing waits for yet.
+    acquaintances: HashSet<ConnectionId>,
+    lookups: HashMap<kad::QueryId, PeerId>,
+    /// Nobody has listened to announcements since this node was last without any connection.
+    unheard: bool,
+    /// After [`crate::Behaviour::finish`]: everything sent was read.
+    finished: bool,
+}
+
+impl Task {
+    pub(super) fn new(
+        swarm: Swarm<Network>,
+        config: &NodeConfig,
+        listeners: HashSet<ListenerId>,
+        store: Option<Store>,
+        events: EventSender,
+    ) -> Self {
+        Self {
+            store: store.map(Arc::new),
+            metrics: config.metrics(),
+            goodbye: config.goodbye,
+            announcements: Announcements::new(&config.protocol),
+            bootstrap: Bootstrap::new(&config.bootstrap_peers, Instant::now()),
+            own: OwnAddresses::new(*swarm.local_peer_id()),
+            silent_listeners: listeners,
+            #[cfg(feature = "nat")]
+            relays: config.enable_relay_client.then(Relays::default),
+            #[cfg(feature = "relay-server")]
+            is_relay: config.relay_server,
+            connections: HashMap::new(),
+            acquaintances: HashSet::new(),
+            lookups: HashMap::new(),
+            unheard: true,
+            finished: false,
+            swarm,
+            events,
+        }
+    }
+
+    pub(super) async fn run(mut self, approvals: Vec<Approval>, mut orders: mpsc::Receiver<Order>) {
+        // A session announced before this node knows its own addresses would not tell them.
+        self.update_contact();
+        self.drive_until(LISTENING, |task| task.silent_listeners.is_empty()).await;
+        self.resume(approvals);
+
+        let reply = self.serve(&mut orders).await;
+
+        if self.goodbye == Goodbye::Abort {
+            self.abort_all().await;
+        }
+        self.swarm.behaviour_mut().signing.finish();
+        self.drive_until(CLOSING, |task| task.finished).await;
+        for peer in self.swarm.connected_peers().copied().collect::<Vec<_>>() {
+            // An error is a connection that has closed by itself.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        self.drive_until(CLOSING, |task| task.connections.is_empty()).await;
+        drop(self);
+        if let Some(reply) = reply {
+            // An error is a caller that did not wait.
+            let _ = reply.send(());
+        }
+    }
+
+    /// Until told to stop: gives where to say that it is done, unless nobody waits for it.
+    async fn serve(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Sender<()>> {
+        loop {
+            self.dial_bootstrap_peers();
+            self.close_silent();
+            let due = match self.bootstrap.next_due().into_iter().chain(self.next_silence()).min() {
+                Some(at) => Either::Left(sleep_until(at.into())),
+                None => Either::Right(pending()),
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Stop { reply }) => return Some(reply),
+                    Some(order) => self.on_order(order).await,
+                    None => return None,
+                },
+                event = self.swarm.select_next_some() => self.on_event(event),
+                () = due => {}
+            }
+        }
+    }
+
+    async fn drive_until(&mut self, at_most: Duration, is_done: impl Fn(&Self) -> bool) {
+        let done = async {
+            while !is_done(self) {
+                let event = self.swarm.select_next_some().await;
+                self.on_event(event);
+            }
+        };
+        if timeout(at_most, done).await.is_err() {
+            tracing::debug!("went on without waiting any longer");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the behaviours tell.
+
+#[cfg(feature = "mdns")]
+use super::super::addresses::Reach;
+use super::super::addresses::believable;
+#[cfg(feature = "nat")]
+use super::super::addresses::is_relayed;
+use super::super::event::NodeEvent;
+use super::super::network::{self, Network, NetworkEvent};
+#[cfg(feature = "nat")]
+use super::super::relays;
+use super::Task;
+use crate::{Event, PeerContact};
+#[cfg(feature = "mdns")]
+use libp2p::mdns;
+#[cfg(feature = "nat")]
+use libp2p::relay;
+use libp2p::swarm::ConnectionId;
+#[cfg(feature = "upnp")]
+use libp2p::upnp;
+use libp2p::{PeerId, gossipsub, identify, kad, ping};
+use musig2_proto::Event::{SessionCreated, SessionDiscovered};
+use musig2_proto::{Command, SessionId};
+#[cfg(feature = "mdns")]
+use std::collections::BTreeMap;
+
+/// How many peers are looked up in the hash table at once; of more, the next failed dial tries again.
+const MAX_LOOKUPS: usize = 64;
+
+impl Task {
+    pub(super) fn on_network_event(&mut self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Signing(event) => self.on_signing_event(event),
+            NetworkEvent::Gossip(event) => self.on_gossip_event(event),
+            NetworkEvent::Dht(event) => self.on_dht_event(event),
+            NetworkEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
+                self.on_identified(connection_id, peer_id, info);
+            }
+            NetworkEvent::Ping(ping::Event { connection, result, .. }) => self.on_ping(connection, &result),
+            NetworkEvent::Identify(_) => {}
+            #[cfg(feature = "nat")]
+            NetworkEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
+            #[cfg(feature = "nat")]
+            NetworkEvent::HolePunching(event) => tracing::debug!(?event, "through a NAT"),
+            #[cfg(feature = "nat")]
+            NetworkEvent::Reachability(event) => {
+                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "tested from outside");
+            }
+            #[cfg(feature = "relay-server")]
+            NetworkEvent::Relay(event) => tracing::debug!(?event, "relaying"),
+            #[cfg(feature = "relay-server")]
+            NetworkEvent::DialBack(event) => {
+                tracing::debug!(address = %event.tested_addr, "tested for a peer");
+            }
+            #[cfg(feature = "mdns")]
+            NetworkEvent::Mdns(event) => self.on_mdns_event(event),
+            #[cfg(feature = "upnp")]
+            NetworkEvent::Upnp(event) => on_upnp_event(event),
+            NetworkEvent::Limits(never) => match never {},
+        }
+    }
+
+    fn on_signing_event(&mut self, event: Event) {
+        match event {
+            Event::Publish(announcement) => {
+                if let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() {
+                    self.announcements.publish(gossip, announcement);
+                }
+            }
+            Event::Session(event) => {
+                if event.is_terminal() {
+                    self.forget_ended(&event.session());
+                }
+                if let SessionCreated { session } | SessionDiscovered { session } = &event {
+                    self.meet_signers(session);
+                }
+                self.events.send(NodeEvent::Session(event));
+            }
+            Event::Offence { peer, offence, .. } => self.events.send(NodeEvent::Offence { peer, offence }),
+            Event::DialFailed { peer, error } => {
+                self.look_up(peer);
+                self.events.send(NodeEvent::DialFailed { peer: Some(peer), error });
+            }
+            Event::Undelivered { peer, frames, reason } => {
+                tracing::debug!(%peer, frames, %reason, "frames were not delivered");
+            }
+            // The swarm's own events and the behaviour's log tell of these.
+            Event::ConnectionLost { .. } | Event::Churn { .. } => {}
+            Event::Finished => self.finished = true,
+        }
+    }
+
+    /// Connects to them while the application is still making up its mind.
+    fn meet_signers(&mut self, session: &SessionId) {
+        let contacts: Vec<_> = self.signing().core().co_signers(session).map(PeerContact::decode).collect();
+        for contact in contacts.into_iter().flatten() {
+            self.meet(contact.peer(), contact.addresses().to_vec(), self.nearest());
+        }
+    }
+
+    fn on_gossip_event(&mut self, event: gossipsub::Event) {
+        let Network { gossip, signing, .. } = self.swarm.behaviour_mut();
+        let Some(gossip) = gossip.as_mut() else { return };
+        match event {
+            gossipsub::Event::Message { propagation_source: from, message_id, message } => {
+                let acceptance = signing.on_announcement(from, message.data);
+                gossip.report_message_validation_result(&message_id, &from, acceptance.into());
+            }
+            gossipsub::Event::Subscribed { .. } => {
+                self.announcements.retry(gossip);
+                signing.on_subscribed();
+                if std::mem::take(&mut self.unheard) {
+                    self.say_hello();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whatever this node forgot by stopping, or has missed while it was cut off, those who know tell it.
+    fn say_hello(&mut self) {
+        if let Err(error) = self.signing().execute(Command::SayHello) {
+            tracing::warn!(%error, "could not say hello");
+        }
+    }
+
+    fn on_dht_event(&mut self, event: kad::Event) {
+        let kad::Event::OutboundQueryProgressed {
+            id,
+            result: kad::QueryResult::GetClosestPeers(result),
+            step,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let Some(sought) = self.lookups.get(&id).copied() else { return };
+        if step.last {
+            self.lookups.remove(&id);
+        }
+        let found = match result {
+            Ok(found) => found.peers,
+            Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+        };
+        for peer in found.into_iter().filter(|peer| peer.peer_id == sought) {
+            let addresses: Vec<_> = believable(peer.addrs, self.nearest()).collect();
+            self.signing().add_addresses(sought, &addresses);
+        }
+    }
+
+    fn on_identified(&mut self, connection: ConnectionId, peer: PeerId, info: identify::Info) {
+        let Some(remote) = self.connections.get(&connection) else { return };
+        let is_bootstrap_peer = self.bootstrap.contains(peer);
+        #[cfg(feature = "nat")]
+        let relay = remote.dialled.clone().filter(|address| {
+            is_bootstrap_peer && !is_relayed(address) && info.protocols.contains(&relay::HOP_PROTOCOL_NAME)
+        });
+        if info.protocols.contains(&network::DHT)
+            && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
+        {
+            for address in believable(info.listen_addrs, remote.reach) {
+                dht.add_address(&peer, address);
+            }
+            if is_bootstrap_peer && dht.bootstrap().is_err() {
+                tracing::debug!(%peer, "a bootstrap peer that cannot be dialled back is of no use for the hash table");
+            }
+        }
+        #[cfg(feature = "nat")]
+        if let Some(address) = relay {
+            self.listen_through(peer, address);
+        }
+    }
+
+    #[cfg(feature = "nat")]
+    fn listen_through(&mut self, relay: PeerId, address: libp2p::Multiaddr) {
+        let Some(relays) = self.relays.as_mut().filter(|relays| relays.wants(relay)) else { return };
+        if self.own.has_public() {
+            return;
+        }
+        let address = relays::through(relay, crate::contact::without_peer_id(address));
+        match self.swarm.listen_on(address.clone()) {
+            Ok(listener) => relays.add(listener, relay),
+            Err(error) => tracing::warn!(%address, %error, "cannot listen through a relay"),
+        }
+    }
+
+    fn look_up(&mut self, peer: PeerId) {
+        if self.lookups.len() < MAX_LOOKUPS
+            && !self.lookups.values().any(|sought| *sought == peer)
+            && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
+        {
+            self.lookups.insert(dht.get_closest_peers(peer), peer);
+        }
+    }
+
+    #[cfg(feature = "mdns")]
+    fn on_mdns_event(&mut self, event: mdns::Event) {
+        let mdns::Event::Discovered(found) = event else { return };
+        let mut neighbours = BTreeMap::<_, Vec<_>>::new();
+        for (peer, address) in found {
+            neighbours.entry(peer).or_default().push(address);
+        }
+        for (peer, addresses) in neighbours {
+            self.meet(peer, addresses, Reach::Host);
+        }
+    }
+}
+
+#[cfg(feature = "upnp")]
+fn on_upnp_event(event: upnp::Event) {
+    match event {
+        upnp::Event::GatewayNotFound => tracing::warn!("no router here opens ports: going on without"),
+        upnp::Event::NonRoutableGateway => {
+            tracing::warn!("the router here is behind another one: going on without a port of its");
+        }
+        event => tracing::debug!(?event, "of the router"),
+    }
+}

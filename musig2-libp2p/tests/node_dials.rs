@@ -1,0 +1,59 @@
+//! Two that dial each other at the same moment.
+#![cfg(feature = "node")]
+
+mod signers;
+
+use futures::{StreamExt, stream};
+use musig2_libp2p::musig2_proto::{Audience, Command};
+use musig2_libp2p::{Config, NodeConfig};
+use signers::{QUIC, Signer, TCP, proposal};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+const TRIALS: usize = 100;
+/// More than any dial takes, and less than it takes to notice that both failed and to dial again a few times.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Over TCP, from the ports they listen on, a third of these would leave them without a connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_tcp_all_meet() {
+    all_meet(TCP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
+    all_meet(QUIC).await;
+}
+
+async fn all_meet(listen: &str) {
+    let start = Instant::now();
+    let trials = stream::iter(0..TRIALS).map(|_| timeout(PATIENCE, meet(listen)));
+    let failures = trials.buffer_unordered(4).filter(|met| std::future::ready(met.is_err())).count().await;
+    println!("{TRIALS} trials over {listen} took {:?}", start.elapsed());
+    assert_eq!(failures, 0, "of {TRIALS} pairs over {listen}");
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+/// Each proposes a session to the other, and neither waits for the other to dial first.
+async fn meet(listen: &str) {
+    let frames = Config::default().with_dial_delay(Duration::ZERO);
+    let config = NodeConfig::default()
+        .with_listen([listen.parse().expect("an address")])
+        .with_frames(frames)
+        .with_gossipsub(false)
+        .with_dht(false);
+    let mut pair = [1, 2].map(|number| Signer::start(number, config.clone()));
+    let contacts = [pair[0].contact().await, pair[1].contact().await];
+    pair[0].knows(&pair[1], &contacts[1]).await;
+    pair[1].knows(&pair[0], &contacts[0]).await;
+    let proposal = proposal(&pair);
+    let [one, other] = &mut pair;
+    let (first, second) =
+        tokio::join!(one.handle.create_session(proposal.clone()), other.handle.create_session(proposal));
+    let announce = |session| Command::AnnounceSession { session, audience: Audience::KnownContacts };
+    let (first, second) = (first.expect("a sound proposal"), second.expect("a sound proposal"));
+    let told = tokio::join!(one.handle.execute(announce(first)), other.handle.execute(announce(second)));
+    assert_eq!(told, (Ok(()), Ok(())));
+    tokio::join!(one.cosign(), other.cosign());
+    tokio::join!(one.handle.stop(), other.handle.stop());
+}

@@ -1,0 +1,98 @@
+//! Behind a NAT, through a relay; and what is asked of the local network.
+#![cfg(all(feature = "nat", feature = "relay-server", feature = "mdns", feature = "upnp"))]
+
+mod signers;
+
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::libp2p::multiaddr::Protocol;
+use musig2_libp2p::{NodeConfig, NodeEvent, PeerContact};
+use signers::{Signer, TCP, proposal, sign_together};
+use std::net::TcpListener;
+
+/// Meets others only where it is told to.
+fn alone() -> NodeConfig {
+    NodeConfig::default().with_gossipsub(false).with_dht(false)
+}
+
+/// A relay must know where it can be reached, and on loopback nobody tells it.
+async fn relay() -> Signer {
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}").parse().expect("an address");
+    let config = alone().with_listen([address.clone()]).with_external_addresses([address]);
+    let mut relay = Signer::start_without_key(config.with_relay_server(true));
+    relay.address().await;
+    relay
+}
+
+fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// Listens nowhere: what reaches it comes through the relay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
+    let mut relay = relay().await;
+    let hidden = alone().with_listen([]).with_bootstrap_peers([relay.address().await]);
+    let mut hidden = Signer::start(1, hidden);
+    let relayed = hidden.address().await;
+    assert!(is_relayed(&relayed), "{relayed}");
+    let proposer = Signer::start(2, alone().with_listen([TCP.parse().unwrap()]).with_relay_client(true));
+    proposer.knows(&hidden, &PeerContact::new(hidden.handle.peer_id(), [relayed])).await;
+    sign_together(vec![hidden, proposer]).await;
+}
+
+/// It is what the others are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_reached_through_a_relay_proposes_as_well() {
+    let mut relay = relay().await;
+    let address = relay.address().await;
+    let config =
+        || NodeConfig::default().with_bootstrap_peers([address.clone()]).with_dht(false).with_listen([]);
+    let mut signers = Vec::new();
+    for number in 1..=3 {
+        let mut signer = Signer::start(number, config().with_gossipsub(false));
+        assert!(is_relayed(&signer.address().await));
+        signers.push(signer);
+    }
+    for known in 0..2 {
+        let contact = signers[known].contact().await;
+        signers[2].knows(&signers[known], &contact).await;
+    }
+    sign_together(signers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_comes_back_is_listened_through_again() {
+    let identity = musig2_libp2p::libp2p::identity::Keypair::generate_ed25519();
+    let start = |address: Multiaddr| {
+        let config = alone().with_listen([address.clone()]).with_external_addresses([address]);
+        Signer::start_without_key(config.with_relay_server(true).with_identity(identity.clone()))
+    };
+    let mut first = relay().await;
+    let address: Multiaddr = first.address().await.iter().take(2).collect();
+    first.handle.stop().await;
+    let first = start(address.clone());
+    let mut hidden = Signer::start(1, alone().with_listen([]).with_bootstrap_peers([address.clone()]));
+    let listening = |event: &NodeEvent| match event {
+        NodeEvent::Listening { address } => Some(address.clone()),
+        _ => None,
+    };
+    let before = hidden.until(listening).await;
+    first.handle.stop().await;
+    hidden.until(|event| matches!(event, NodeEvent::ListenFailed { .. }).then_some(())).await;
+    let _again = start(address);
+    assert_eq!(hidden.until(listening).await, before);
+}
+
+/// Where neither multicast nor a router is, as in a container, the node goes on without.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_without_multicast_or_router_takes_nothing_away() {
+    let config = || alone().with_listen([TCP.parse().unwrap()]).with_mdns(true).with_upnp(true);
+    let mut signers = vec![Signer::start(1, config()), Signer::start(2, config())];
+    let contact = signers[0].contact().await;
+    signers[1].knows(&signers[0], &contact).await;
+    assert_eq!(proposal(&signers).signers().len(), 2);
+    sign_together(signers).await;
+}

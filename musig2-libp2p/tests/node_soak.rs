@@ -1,0 +1,81 @@
+//! Many sessions on the same nodes.
+#![cfg(all(feature = "node", target_os = "linux"))]
+
+mod signers;
+
+use musig2_libp2p::NodeConfig;
+use musig2_libp2p::musig2_proto::{Command, Config};
+use peak_alloc::PeakAlloc;
+use signers::{QUIC, Signer, TCP, network, proposal};
+use std::fs;
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const SESSIONS: usize = 200;
+/// By now everything has been used that is ever used.
+const WARM: usize = 20;
+/// Ended sessions are remembered until they would have expired.
+const DURATION: Duration = Duration::from_secs(2);
+const SKEW: Duration = Duration::from_millis(50);
+/// Gossipsub remembers for two minutes who delivered what, whatever it is told: at most so much for the announcements of a session, on three nodes.
+const OF_GOSSIP: usize = 6 << 10;
+/// What comes and goes: a table that has just been enlarged, a connection's buffer.
+const SLACK: usize = 64 << 10;
+
+/// What this process holds on to while nothing goes on.
+#[derive(Debug)]
+struct Held {
+    bytes: usize,
+    descriptors: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
+    for (listen, gossip) in [(TCP, false), (QUIC, false), (TCP, true)] {
+        let protocol = Config::default()
+            .with_max_session_duration(DURATION)
+            .with_announcement_ttl(DURATION)
+            .with_clock_skew(SKEW)
+            .with_auto_cleanup(false);
+        let adjust = |config: NodeConfig| {
+            config.with_protocol(protocol.clone()).with_event_capacity(16).with_gossipsub(gossip)
+        };
+        let mut signers = network(3, listen, adjust).await;
+        for known in 0..2 {
+            let contact = signers[known].contact().await;
+            signers[2].knows(&signers[known], &contact).await;
+        }
+        let proposal = proposal(&signers);
+        let mut warm = None;
+        for number in 1..=SESSIONS {
+            let (proposer, cosigners) = signers.split_last_mut().expect("there are three");
+            let [one, other] = cosigners else { panic!("there are three") };
+            tokio::join!(proposer.propose(proposal.clone()), one.cosign(), other.cosign());
+            if number == WARM {
+                warm = Some(held_in_quiet(&signers).await);
+            }
+        }
+        let (warm, end) = (warm.expect("it came by"), held_in_quiet(&signers).await);
+        println!("{listen}, gossip {gossip}: after {WARM} sessions {warm:?}, after {SESSIONS} {end:?}");
+        assert!(end.descriptors <= warm.descriptors, "{warm:?} {end:?}");
+        let remembered = if gossip { (SESSIONS - WARM) * OF_GOSSIP } else { 0 };
+        assert!(end.bytes <= warm.bytes + SLACK + remembered, "{warm:?} {end:?}");
+        for signer in &signers {
+            signer.handle.stop().await;
+        }
+    }
+}
+
+/// Once no session is remembered any more.
+async fn held_in_quiet(signers: &[Signer]) -> Held {
+    let forgotten = Instant::now() + DURATION + 3 * SKEW;
+    tokio::time::sleep_until(forgotten.into()).await;
+    for signer in signers {
+        signer.handle.execute(Command::Cleanup).await.expect("the node runs");
+        assert_eq!(signer.handle.sessions().await, Ok(Vec::new()));
+    }
+    let descriptors = fs::read_dir("/proc/self/fd").expect("this is Linux").count();
+    Held { bytes: ALLOCATOR.current_usage(), descriptors }
+}

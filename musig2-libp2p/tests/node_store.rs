@@ -1,0 +1,255 @@
+//! What a node keeps on disk, and what it makes of it when it is started again.
+#![cfg(feature = "node")]
+
+mod signers;
+
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::{
+    self, AbortCause, AbortReason, Audience, Command, Event, Message, Note, Proposal, SecretKey, SessionId,
+    SignerIndex,
+};
+use musig2_libp2p::{Goodbye, HandleError, Node, NodeConfig, NodeEvent, StartError, StoreError};
+use signers::{Signer, TCP, network, public_key};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+fn config(bootstrap: Option<&Multiaddr>, folder: &Path) -> NodeConfig {
+    NodeConfig::default()
+        .with_listen([TCP.parse().expect("an address")])
+        .with_bootstrap_peers(bootstrap.cloned())
+        .with_identity_file(folder.join("identity"))
+        .with_store(folder.join("approvals"))
+}
+
+/// The sessions that are stored, by the names of their files.
+fn stored(folder: &TempDir) -> Vec<String> {
+    let files = fs::read_dir(folder.path().join("approvals")).expect("the store is there");
+    let names =
+        files.map(|file| file.expect("it can be read").file_name().into_string().expect("plain names"));
+    let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
+    names.sort();
+    names
+}
+
+fn file_of(session: SessionId) -> String {
+    format!("{session}.approval")
+}
+
+async fn propose(signer: &Signer, proposal: Proposal) -> SessionId {
+    let session = signer.handle.create_session(proposal).await.expect("the proposal is sound");
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    signer.handle.execute(announce).await.expect("the session can be announced");
+    session
+}
+
+fn among(signers: impl IntoIterator<Item = u8>) -> Proposal {
+    Proposal::new(signers.into_iter().map(public_key)).with_message(Message::new([1; 32]))
+}
+
+async fn join(signer: &mut Signer, wanted: SessionId) {
+    let discovered = |event: &NodeEvent| {
+        matches!(event, NodeEvent::Session(Event::SessionDiscovered { session }) if *session == wanted)
+            .then_some(())
+    };
+    signer.until(discovered).await;
+    signer.handle.execute(Command::JoinSession { session: wanted }).await.expect("it can be joined");
+}
+
+async fn resumed(signer: &mut Signer) -> SessionId {
+    let resumed = |event: &NodeEvent| match event {
+        NodeEvent::Resumed { session } => Some(*session),
+        NodeEvent::NotResumed { error, .. } => panic!("{error}"),
+        _ => None,
+    };
+    signer.until(resumed).await
+}
+
+/// Both a cosigner and the proposer stop while a third is not there yet, come back, and need no second approval.
+#[tokio::test(flavor = "multi_thread")]
+async fn restarted_nodes_take_up_what_they_had_approved() {
+    let mut meeting = Signer::start_without_key(NodeConfig::default().with_listen([TCP.parse().unwrap()]));
+    let bootstrap = meeting.address().await;
+    let folders = [1, 2].map(|_| tempfile::tempdir().unwrap());
+    let start =
+        |number: u8| Signer::start(number, config(Some(&bootstrap), folders[usize::from(number) - 1].path()));
+    let (mut cosigner, proposer) = (start(1), start(2));
+    let session = propose(&proposer, among([1, 2, 3])).await;
+    join(&mut cosigner, session).await;
+    assert_eq!(folders.each_ref().map(stored), [[file_of(session)], [file_of(session)]]);
+
+    let peers = [cosigner.handle.peer_id(), proposer.handle.peer_id()];
+    tokio::join!(cosigner.handle.stop(), proposer.handle.stop());
+    assert_eq!(stored(&folders[0]), [file_of(session)], "a node that leaves comes back");
+    let (mut cosigner, mut proposer) = (start(1), start(2));
+    assert_eq!([cosigner.handle.peer_id(), proposer.handle.peer_id()], peers);
+    assert_eq!(resumed(&mut cosigner).await, session);
+    assert_eq!(resumed(&mut proposer).await, session);
+
+    let mut third = Signer::start(3, NodeConfig::default().with_bootstrap_peers([bootstrap]));
+    join(&mut third, session).await;
+    let signatures = third.signatures(session).await;
+    assert_eq!(cosigner.signatures(session).await, signatures);
+    assert_eq!(proposer.signatures(session).await, signatures);
+    assert_eq!(folders.each_ref().map(stored), [const { Vec::<String>::new() }; 2], "it is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aborted_session_is_not_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Signer::start(1, config(None, folder.path()));
+    let session = propose(&node, among([1, 2])).await;
+    assert_eq!(stored(&folder), [file_of(session)]);
+    let abort = Command::AbortSession { session, reason: Note::new("changed my mind") };
+    node.handle.execute(abort).await.unwrap();
+    assert_eq!(stored(&folder), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut signers = network(1, TCP, |config| config).await;
+    let bootstrap = signers[0].address().await;
+    let leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
+    let session = propose(&leaving, among([1, 2, 3])).await;
+    join(&mut signers[0], session).await;
+    let start = Instant::now();
+    leaving.handle.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_eq!(stored(&folder), [""; 0]);
+
+    let aborted = signers[0].until(|event| match event {
+        NodeEvent::Session(Event::SessionAborted { cause, .. }) => Some(cause.clone()),
+        _ => None,
+    });
+    let place = among([1, 2, 3]).signers().to_vec();
+    let mut sorted = place.clone();
+    sorted.sort_unstable();
+    let leaver = sorted.iter().position(|key| *key == place[1]).unwrap();
+    let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = aborted.await else {
+        panic!("another cause")
+    };
+    assert_eq!((signer, note.as_str()), (SignerIndex::new(leaver as u16), "this signer's node was stopped"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_expired_is_deleted_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Signer::start(1, config(None, folder.path()));
+    let session = propose(&node, among([1, 2]).with_duration(Duration::from_secs(1))).await;
+    let expires = node.view(session).await.manifest.expires_at().as_millis();
+    let expires = UNIX_EPOCH + Duration::from_millis(expires);
+    node.handle.stop().await;
+    assert_eq!(stored(&folder), [file_of(session)]);
+    tokio::time::sleep(expires.duration_since(SystemTime::now()).unwrap_or_default()).await;
+
+    let mut again = Signer::start(1, config(None, folder.path()));
+    let told = again.until(|event| match event {
+        NodeEvent::NotResumed { session, error } => Some((*session, error.clone())),
+        _ => None,
+    });
+    let (told, error) = told.await;
+    assert!(told == session && error.contains("over"), "{error}");
+    assert_eq!(stored(&folder), [""; 0]);
+}
+
+/// Nothing can be written, as the folder is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut signers = network(1, TCP, |config| config).await;
+    let bootstrap = signers[0].address().await;
+    let mut node = Signer::start(2, config(Some(&bootstrap), folders[0].path()));
+    fs::remove_dir_all(folders[0].path()).unwrap();
+    let session = propose(&signers[0], among([1, 2])).await;
+    let discovered = |event: &NodeEvent| {
+        matches!(event, NodeEvent::Session(Event::SessionDiscovered { .. })).then_some(())
+    };
+    node.until(discovered).await;
+    let refused = node.handle.execute(Command::JoinSession { session }).await;
+    assert!(matches!(refused, Err(HandleError::Store(StoreError::Io { .. }))), "{refused:?}");
+    let own = node.handle.create_session(among([1, 2])).await.unwrap();
+    let announce = Command::AnnounceSession { session: own, audience: Audience::Everyone };
+    let refused = node.handle.execute(announce).await;
+    assert!(matches!(refused, Err(HandleError::Store(StoreError::Io { .. }))), "{refused:?}");
+    assert!(node.view(own).await.cause.is_some());
+    // The other one asks whether it may sign for as long as it may, and nobody ever does.
+    assert_eq!(signers[0].view(session).await.joined.len(), 1);
+}
+
+#[tokio::test]
+async fn one_node_at_a_time_uses_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Signer::start(1, config(None, folder.path()));
+    let store = folder.path().join("approvals");
+    assert_eq!(
+        refused(&folder).to_string(),
+        format!(
+            "another node uses the store of approvals {}: stop it, or give this one a folder of its own",
+            store.display()
+        )
+    );
+    first.handle.stop().await;
+    Signer::start(1, config(None, folder.path()));
+}
+
+fn refused(folder: &TempDir) -> StoreError {
+    match Node::start(config(None, folder.path()), [SecretKey::new([1; 32])]) {
+        Err(StartError::Store(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// In every way that a disk or a person can damage a file.
+#[tokio::test]
+async fn a_damaged_approval_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Signer::start(1, config(None, folder.path()));
+    let session = propose(&node, among([1, 2])).await;
+    node.handle.stop().await;
+    let path = folder.path().join("approvals").join(file_of(session));
+    let good = fs::read(&path).unwrap();
+    let damaged = |bytes: &[u8], at: &PathBuf| {
+        fs::remove_file(&path).unwrap_or_default();
+        fs::write(at, bytes).unwrap();
+        let error = refused(&folder);
+        assert!(matches!(&error, StoreError::Damaged { path, .. } if path == at), "{error}");
+        assert!(error.to_string().contains(&at.display().to_string()), "{error}");
+        assert_eq!(fs::read(at).unwrap(), bytes);
+        fs::remove_file(at).unwrap();
+    };
+    damaged(&[], &path);
+    damaged(&good[..good.len() - 1], &path);
+    for place in [0, 32, good.len() / 2, good.len() - 1] {
+        let mut flipped = good.clone();
+        flipped[place] ^= 1;
+        damaged(&flipped, &path);
+    }
+    damaged(&[good.as_slice(), &[0]].concat(), &path);
+    damaged(&vec![0; (1 << 20) + 33], &path);
+    damaged(&good, &path.with_file_name("another.approval"));
+
+    fs::write(&path, &good).unwrap();
+    fs::write(path.with_added_extension("new"), b"cut short by a crash").unwrap();
+    let mut again = Signer::start(1, config(None, folder.path()));
+    assert_eq!(resumed(&mut again).await, session);
+    assert_eq!(stored(&folder), [file_of(session)]);
+}
+
+/// The approval stays for a start with the key that gave it.
+#[tokio::test]
+async fn without_its_key_a_session_is_not_taken_up_and_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Signer::start(1, config(None, folder.path()));
+    let session = propose(&node, among([1, 2])).await;
+    node.handle.stop().await;
+    let mut other = Signer::start(3, config(None, folder.path()));
+    let told = other.until(|event| match event {
+        NodeEvent::NotResumed { session, error } => Some((*session, error.clone())),
+        _ => None,
+    });
+    assert_eq!(told.await, (session, musig2_proto::CommandError::NotASigner.to_string()));
+    other.handle.stop().await;
+    assert_eq!(resumed(&mut Signer::start(1, config(None, folder.path()))).await, session);
+}
