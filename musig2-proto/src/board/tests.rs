@@ -57,10 +57,6 @@ impl Board {
             self.take_at(at, statement);
         }
     }
-
-    fn has(&self, statement: &Statement) -> bool {
-        self.holds(statement, &statement.hash(&self.session))
-    }
 }
 
 #[test]
@@ -123,14 +119,14 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
         for (at, number) in [(2, 9), (3, 8), (4, 7), (5, 6)] {
             assert!(matches!(board.take_at(at, kind(OTHER, 1, elsewhere(number))), Filing::New));
         }
-        let held = [9, 8, 7, 6].map(|number| board.has(&kind(OTHER, 1, elsewhere(number))));
+        let held = [9, 8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true, true]);
-        assert!(board.has(&current), "what is of the current attempt is not set aside");
+        assert!(board.holds(&current), "what is of the current attempt is not set aside");
         // A life that has not joined waits as well.
         board.take_at(6, kind(OTHER, 5, AttemptId::FIRST));
-        let held = [8, 7, 6].map(|number| board.has(&kind(OTHER, 1, elsewhere(number))));
+        let held = [8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true]);
-        assert!(board.has(&kind(OTHER, 5, AttemptId::FIRST)));
+        assert!(board.holds(&kind(OTHER, 5, AttemptId::FIRST)));
     }
 }
 
@@ -153,7 +149,7 @@ fn what_this_node_stated_itself_is_never_forgotten() {
     let own: Vec<_> = (1..=3).map(|life| nonces(ME, life, attempt)).collect();
     let earlier: Vec<_> = (1..=9).map(|number| nonces(ME, 1, elsewhere(number))).collect();
     board.take(own.iter().chain(&earlier).cloned());
-    assert!(own.iter().chain(&earlier).all(|statement| board.has(statement)));
+    assert!(own.iter().chain(&earlier).all(|statement| board.holds(statement)));
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl<C: Crypto> Node<C> {
             Some(announcement) => {
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
-                let known = self.discover(call, announcement.clone())?;
+                let known = self.discover(call, id, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
@@ -135,14 +135,16 @@ impl<C: Crypto> Node<C> {
         from: &Source,
         frame: &Frame,
     ) -> Result<(), Offence> {
-        let received = self.with_session(call, &frame.session, |session, cx| {
-            session.receive(cx, from, frame)?;
-            // What follows from the frame belongs into the answer to it.
-            session.advance(cx);
-            session.answer(cx, from, frame.request, frame.have.as_ref());
-            Ok(())
-        });
-        received.unwrap_or(Ok(()))
+        let Some(session) = self.sessions.get_mut(&frame.session) else { return Ok(()) };
+        let mut cx = call.within(&mut self.surroundings);
+        let received = session.receive(&mut cx, from, frame);
+        session.advance(&mut cx);
+        if received.is_ok() {
+            // What followed from the frame belongs into the answer to it.
+            session.answer(&mut cx, from, frame.request, frame.have.as_ref());
+        }
+        self.conclude(call, &frame.session);
+        received
     }
 
     /// Keeps a frame of an unknown session for a moment, and asks its sender for the announcement.
@@ -192,7 +194,7 @@ impl<C: Crypto> Node<C> {
         let concerns = self.own_place(&announcement.content.manifest)?.is_some();
         let checks = if concerns { opening(&announcement.content.manifest) } else { 1 };
         call.charge_publication(&mut self.surroundings, from, concerns, checks)?;
-        self.discover(call, announcement).map(|_| ())
+        self.discover(call, id, announcement).map(|_| ())
     }
 
     /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
@@ -200,20 +202,24 @@ impl<C: Crypto> Node<C> {
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        id: SessionId,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
-        let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
-        call.out.push(Output::Event(Event::SessionDiscovered { session }));
-        self.replay(call, &session);
+        if self.open(call.now, id, announcement)?.is_none() {
+            return Ok(false);
+        }
+        call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
+        self.replay(call, &id);
         Ok(true)
     }
 
-    /// Opens a session that was announced, where it is good. `None` where no key of this node is to sign.
+    /// Opens the session of this name that was announced, where it is good. `None` where no key of this node is to sign.
     pub(super) fn open(
         &mut self,
         now: Timestamp,
+        id: SessionId,
         announcement: Announcement,
-    ) -> Result<Option<SessionId>, Offence> {
+    ) -> Result<Option<()>, Offence> {
         let manifest = &announcement.content.manifest;
         if !announcement.fits() {
             return Err(Offence::Misfit);
@@ -225,10 +231,9 @@ impl<C: Crypto> Node<C> {
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
         self.check_discovered(&announcement)?;
-        let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
-        let id = agreement.id;
+        let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
         self.sessions.insert(id, Session::new(agreement, me, keypair, Some(announcement), now));
-        Ok(Some(id))
+        Ok(Some(()))
     }
 
     /// What had been stashed for a session that is known now.

@@ -74,8 +74,7 @@ impl<C: Crypto> Session<C> {
         if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
         }
-        let hash = statement.hash(&self.agreement.id);
-        if self.board.holds(statement, &hash) || !self.board.has_place(statement) {
+        if self.board.holds(statement) || !self.board.has_place(statement) {
             return Ok(false);
         }
         let proof = match &statement.body {
@@ -83,6 +82,7 @@ impl<C: Crypto> Session<C> {
             _ => None,
         };
         cx.charge_for(from, 1 + proof.map_or(0, |proof| proof.checks()))?;
+        let hash = statement.hash(&self.agreement.id);
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
         }

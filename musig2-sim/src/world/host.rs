@@ -13,8 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
-    /// The number that the key comes from: this host's, but for twins.
-    key_of: NodeId,
+    secret: SecretKey,
     /// In whose hands the node is, where it is not honest.
     pub(super) corrupted: Option<Corrupted<C>>,
     /// Of the present life, or of the last where the node is down.
@@ -40,11 +39,12 @@ struct Running<C: Engine> {
 }
 
 impl<C: Engine> Host<C> {
-    /// With the key of this number.
+    /// With the key of this number: the host's own, but for twins.
     pub(super) fn new(chance: &Chance, key_of: NodeId) -> Self {
+        let (secret, public_key) = keypair::<C>(chance, key_of);
         Self {
-            public_key: keypair::<C>(chance, key_of).1,
-            key_of,
+            public_key,
+            secret,
             corrupted: None,
             application: Application::default(),
             former: Vec::new(),
@@ -60,7 +60,7 @@ impl<C: Engine> Host<C> {
     /// Starts the node with its key.
     pub(super) fn start(&mut self, chance: &Chance, id: NodeId, config: Config) -> Result<(), String> {
         let mut node = Node::new(config).map_err(|error| error.to_string())?;
-        node.add_key(&keypair::<C>(chance, self.key_of).0).map_err(|error| error.to_string())?;
+        node.add_key(&self.secret).map_err(|error| error.to_string())?;
         let rng = chance.generator(Decision::of_node(Domain::NodeRng, id, self.starts));
         self.starts += 1;
         self.running = Some(Running { node, rng });
