@@ -20,7 +20,7 @@ pub struct BenchArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// How many rounds, of 0.3 s each
+    /// How many rounds, of 0.4 s each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 }
