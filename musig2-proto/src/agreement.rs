@@ -131,8 +131,8 @@ pub enum ManifestError {
 }
 
 impl<C: Crypto> Agreement<C> {
-    /// Checks everything about a manifest but its time, cheap checks first.
-    pub(crate) fn new(manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
+    /// Checks everything about the manifest of this name but its time, cheap checks first.
+    pub(crate) fn new(id: SessionId, manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
         check_shape(&manifest, config)?;
         let untweaked = C::aggregate_keys(manifest.signers())?;
         let keys = (0..)
@@ -153,7 +153,7 @@ impl<C: Crypto> Agreement<C> {
                 Ok(ItemKey { aggregate, output: OutputKey { tweaks, key } })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { id: manifest.id(), manifest: Arc::new(manifest), keys })
+        Ok(Self { id, manifest: Arc::new(manifest), keys })
     }
 
     /// Whether these are the final signatures.

@@ -99,8 +99,8 @@ impl Board {
     }
 
     /// Whether this very statement is there. Says nothing of the signature, which need not be looked at again.
-    pub(crate) fn holds(&self, statement: &Statement, hash: &StatementHash) -> bool {
-        self.standing(statement).is_some_and(|filed| filed.hash == *hash)
+    pub(crate) fn holds(&self, statement: &Statement) -> bool {
+        self.standing(statement).is_some_and(|filed| filed.statement.body == statement.body)
     }
 
     /// What stands where this statement would.

@@ -94,9 +94,11 @@ impl Evidence {
             .with_max_session_duration(Duration::MAX)
             .with_raw_tweaks_allowed(true);
         check_shape(&self.manifest, &permissive)?;
-        let case = Case { session: self.manifest.id(), manifest: &self.manifest };
+        let session = self.manifest.id();
+        let case = Case { session, manifest: &self.manifest };
         let conviction = self.proof.check_statements::<C>(&case)?;
-        self.proof.check_partial(&Agreement::<C>::new(self.manifest.clone(), &permissive)?, conviction)
+        self.proof
+            .check_partial(&Agreement::<C>::new(session, self.manifest.clone(), &permissive)?, conviction)
     }
 }
 

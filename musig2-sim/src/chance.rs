@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 use twox_hash::XxHash3_64;
 
 /// How often something happens, in parts per million.
@@ -120,11 +121,11 @@ pub(crate) struct Chance {
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        let tag = Sha256::digest(b"musig2-sim/decision");
-        Self {
-            seed,
-            seeded: Sha256::new().chain_update(tag).chain_update(tag).chain_update(seed.to_be_bytes()),
-        }
+        static TAGGED: LazyLock<Sha256> = LazyLock::new(|| {
+            let tag = Sha256::digest(b"musig2-sim/decision");
+            Sha256::new().chain_update(tag).chain_update(tag)
+        });
+        Self { seed, seeded: TAGGED.clone().chain_update(seed.to_be_bytes()) }
     }
 
     /// 32 bytes for this decision and no other.

@@ -57,10 +57,6 @@ impl Board {
             self.take_at(at, statement);
         }
     }
-
-    fn has(&self, statement: &Statement) -> bool {
-        self.holds(statement, &statement.hash(&self.session))
-    }
 }
 
 #[test]
@@ -93,7 +89,7 @@ fn an_abort_that_waits_for_its_join_makes_way_for_one_that_counts() {
     board.take([abort(OTHER, 1), join(OTHER, 2)]);
     assert!(!board.has_place(&abort(OTHER, 3)), "neither counts, so the first word stands");
     assert!(matches!(board.take_at(3, abort(OTHER, 2)), Filing::New));
-    assert!(board.has(&abort(OTHER, 2)));
+    assert!(board.holds(&abort(OTHER, 2)));
     board.take([join(OTHER, 1)]);
     assert!(!board.has_place(&abort(OTHER, 1)));
 }
@@ -143,14 +139,14 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
         for (at, number) in [(2, 9), (3, 8), (4, 7), (5, 6)] {
             assert!(matches!(board.take_at(at, kind(OTHER, 1, elsewhere(number))), Filing::New));
         }
-        let held = [9, 8, 7, 6].map(|number| board.has(&kind(OTHER, 1, elsewhere(number))));
+        let held = [9, 8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true, true]);
-        assert!(board.has(&current), "what is of the current attempt is not set aside");
+        assert!(board.holds(&current), "what is of the current attempt is not set aside");
         // A life that has not joined waits as well.
         board.take_at(6, kind(OTHER, 5, AttemptId::FIRST));
-        let held = [8, 7, 6].map(|number| board.has(&kind(OTHER, 1, elsewhere(number))));
+        let held = [8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true]);
-        assert!(board.has(&kind(OTHER, 5, AttemptId::FIRST)));
+        assert!(board.holds(&kind(OTHER, 5, AttemptId::FIRST)));
     }
 }
 
@@ -173,7 +169,7 @@ fn what_this_node_stated_itself_is_never_forgotten() {
     let own: Vec<_> = (1..=3).map(|life| nonces(ME, life, attempt)).collect();
     let earlier: Vec<_> = (1..=9).map(|number| nonces(ME, 1, elsewhere(number))).collect();
     board.take(own.iter().chain(&earlier).cloned());
-    assert!(own.iter().chain(&earlier).all(|statement| board.has(statement)));
+    assert!(own.iter().chain(&earlier).all(|statement| board.holds(statement)));
 }
 
 #[test]

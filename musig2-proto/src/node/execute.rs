@@ -82,8 +82,8 @@ impl<C: Crypto> Node<C> {
         let Place { me, keypair } = self.own_place(&manifest)?.ok_or(CommandError::NotASigner)?;
         manifest.coordinator = me;
         check_time(&manifest, call.now, &self.surroundings.config)?;
-        let agreement = Agreement::new(manifest, &self.surroundings.config)?;
-        let id = agreement.id;
+        let id = manifest.id();
+        let agreement = Agreement::new(id, manifest, &self.surroundings.config)?;
         // Two sessions of one salt: the generator repeats itself.
         if self.sessions.contains_key(&id) || self.tombstones.contains_key(&id) {
             return Err(CommandError::CannotSign);
@@ -194,7 +194,7 @@ impl<C: Crypto> Node<C> {
         let id = announcement.content.manifest.id();
         if matches!(self.live(&id), Err(CommandError::UnknownSession(_))) {
             self.check_room()?;
-            let opened = self.open(call.now, announcement).map_err(CommandError::Announcement)?;
+            let opened = self.open(call.now, id, announcement).map_err(CommandError::Announcement)?;
             opened.ok_or(CommandError::NotASigner)?;
         }
         self.join(call, id)?;

@@ -122,7 +122,7 @@ impl<C: Crypto> Node<C> {
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 self.check_discovered(announcement, || self.has_joined(&frame, announcement))?;
-                let known = self.discover(call, announcement.clone())?;
+                let known = self.discover(call, id, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
             }
@@ -138,14 +138,16 @@ impl<C: Crypto> Node<C> {
         from: &Source,
         frame: &Frame,
     ) -> Result<(), Offence> {
-        let received = self.with_session(call, &frame.session, |session, cx| {
-            session.receive(cx, from, frame)?;
-            // What follows from the frame belongs into the answer to it.
-            session.advance(cx);
-            session.answer(cx, from, frame.request, frame.have.as_ref());
-            Ok(())
-        });
-        received.unwrap_or(Ok(()))
+        let Some(session) = self.sessions.get_mut(&frame.session) else { return Ok(()) };
+        let mut cx = call.within(&mut self.surroundings);
+        let received = session.receive(&mut cx, from, frame);
+        session.advance(&mut cx);
+        if received.is_ok() {
+            // What followed from the frame belongs into the answer to it.
+            session.answer(&mut cx, from, frame.request, frame.have.as_ref());
+        }
+        self.conclude(call, &frame.session);
+        received
     }
 
     /// Keeps a frame of an unknown session for a moment, and asks its sender for the announcement.
@@ -180,7 +182,7 @@ impl<C: Crypto> Node<C> {
         }
         let id = announcement.content.manifest.id();
         if self.is_known(&id) {
-            return self.take_known_announcement(call, from, &announcement);
+            return self.take_known_announcement(call, from, id, &announcement);
         }
         let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
         if call.now >= deadline {
@@ -193,7 +195,7 @@ impl<C: Crypto> Node<C> {
         }
         let checks = if concerns { opening(&announcement.content.manifest) } else { 1 };
         call.charge_publication(&mut self.surroundings, from, concerns, checks)?;
-        self.discover(call, announcement).map(|_| ())
+        self.discover(call, id, announcement).map(|_| ())
     }
 
     /// Whether a session is open here, or was.
@@ -207,9 +209,9 @@ impl<C: Crypto> Node<C> {
         &mut self,
         call: &mut Call<'_, R>,
         from: &Source,
+        id: SessionId,
         announcement: &Announcement,
     ) -> Result<(), Offence> {
-        let id = announcement.content.manifest.id();
         let of_tombstone = || self.tombstones.get(&id).and_then(Tombstone::announcement);
         let known = self.sessions.get(&id).and_then(Session::announcement).or_else(of_tombstone);
         if known == Some(announcement) {
@@ -228,18 +230,21 @@ impl<C: Crypto> Node<C> {
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
+        id: SessionId,
         announcement: Announcement,
     ) -> Result<bool, Offence> {
         let manifest = &announcement.content.manifest;
         let author = manifest.signer(manifest.coordinator()).copied();
-        let Some(session) = self.open(call.now, announcement)? else { return Ok(false) };
+        if self.open(call.now, id, announcement)?.is_none() {
+            return Ok(false);
+        }
         // Now that it is known to be the author's.
         if author.is_some_and(|author| !self.surroundings.authors.take(call.now, &author, 1)) {
-            self.sessions.remove(&session);
+            self.sessions.remove(&id);
             return Err(Offence::Busy);
         }
-        call.out.push(Output::Event(Event::SessionDiscovered { session }));
-        self.replay(call, &session);
+        call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
+        self.replay(call, &id);
         Ok(true)
     }
 
@@ -256,12 +261,13 @@ impl<C: Crypto> Node<C> {
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
-    /// Opens a session that was announced, where it is good. `None` where no key of this node is to sign.
+    /// Opens the session of this name that was announced, where it is good. `None` where no key of this node is to sign.
     pub(super) fn open(
         &mut self,
         now: Timestamp,
+        id: SessionId,
         announcement: Announcement,
-    ) -> Result<Option<SessionId>, Offence> {
+    ) -> Result<Option<()>, Offence> {
         let manifest = &announcement.content.manifest;
         if !announcement.fits() {
             return Err(Offence::Misfit);
@@ -272,10 +278,9 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::BadSignature);
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
-        let agreement = Agreement::new(manifest.clone(), &self.surroundings.config)?;
-        let id = agreement.id;
+        let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
         self.sessions.insert(id, Session::new(agreement, me, keypair, Some(announcement), now));
-        Ok(Some(id))
+        Ok(Some(()))
     }
 
     /// What had been stashed for a session that is known now.

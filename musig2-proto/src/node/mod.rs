@@ -270,7 +270,7 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Runs one step of one session, then sends what follows from it and buries it where it ended.
+    /// Runs one step of one session, and what follows from it.
     fn with_session<R: CryptoRng, T>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -281,7 +281,14 @@ impl<C: Crypto> Node<C> {
         let mut cx = call.within(&mut self.surroundings);
         let result = step(session, &mut cx);
         session.advance(&mut cx);
-        session.flush(&mut cx);
+        self.conclude(call, id);
+        Some(result)
+    }
+
+    /// Sends what a session has to say by itself, and buries it where it ended.
+    fn conclude<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.flush(&mut call.within(&mut self.surroundings));
         if let Some(outcome) = session.outcome() {
             if session.leaves_tombstone() {
                 self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.surroundings.config));
@@ -291,6 +298,5 @@ impl<C: Crypto> Node<C> {
             }
             self.sessions.remove(id);
         }
-        Some(result)
     }
 }

@@ -79,8 +79,7 @@ impl<C: Crypto> Session<C> {
         if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
         }
-        let hash = statement.hash(&self.agreement.id);
-        if self.board.holds(statement, &hash) || !self.board.has_place(statement) {
+        if self.board.holds(statement) || !self.board.has_place(statement) {
             return Ok(false);
         }
         let proof = match &statement.body {
@@ -94,6 +93,7 @@ impl<C: Crypto> Session<C> {
             return Ok(false);
         }
         cx.charge_for(from, 1 + proof.map_or(0, |proof| proof.checks()))?;
+        let hash = statement.hash(&self.agreement.id);
         if !statement.verify::<C>(&hash, key) {
             return Err(Offence::BadSignature);
         }

@@ -12,7 +12,7 @@ pub mod statement;
 mod tests;
 
 use crate::event::Offence;
-use postcard::ser_flavors::{Flavor, Size};
+use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,16 +21,26 @@ pub const VERSION: u8 = 1;
 
 /// Encodes without a version byte: what hashes are made of.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Writing to memory cannot fail, and none of our types refuses to be serialised.
-    postcard::to_extend(value, Vec::with_capacity(encoded_size(value))).unwrap_or_default()
+    let mut bytes = vec![0; encoded_size(value)];
+    write(value, &mut bytes);
+    bytes
 }
 
 /// Encodes a [`Frame`](frame::Frame), a [`Publication`](announcement::Publication), an [`Announcement`](announcement::Announcement) or
 /// [`Evidence`](evidence::Evidence) with the version byte: what is sent.
 pub fn encode_message<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + encoded_size(value));
-    bytes.push(VERSION);
-    postcard::to_extend(value, bytes).unwrap_or_default()
+    let mut bytes = vec![VERSION; 1 + encoded_size(value)];
+    if let Some((_version, content)) = bytes.split_first_mut() {
+        write(value, content);
+    }
+    bytes
+}
+
+/// Into room of its encoded size.
+fn write<T: Serialize>(value: &T, room: &mut [u8]) {
+    // The room is there, and none of our types refuses to be serialised.
+    let written = postcard::to_slice(value, room);
+    debug_assert!(written.is_ok());
 }
 
 /// How many bytes [`encode`] makes of it.
@@ -51,36 +61,6 @@ pub fn decode_message<T: Serialize + DeserializeOwned>(bytes: &[u8], max: usize)
         return Err(Offence::Version(version));
     }
     let value = postcard::from_bytes(content).map_err(|_| Offence::Malformed)?;
-    match postcard::serialize_with_flavor(&value, Same { rest: content }) {
-        Ok(true) => Ok(value),
-        _ => Err(Offence::Malformed),
-    }
-}
-
-/// Compares an encoding, as it is made, with what is there.
-struct Same<'a> {
-    rest: &'a [u8],
-}
-
-impl Flavor for Same<'_> {
-    /// Whether that was all of it.
-    type Output = bool;
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        match self.rest.split_first() {
-            Some((&first, rest)) if first == byte => self.rest = rest,
-            _ => return Err(postcard::Error::SerializeBufferFull),
-        }
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.rest = self.rest.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<bool> {
-        Ok(self.rest.is_empty())
-    }
+    // Two encodings of one value differ only in how many bytes their numbers take, and the canonical one is the shortest.
+    if encoded_size(&value) == content.len() { Ok(value) } else { Err(Offence::Malformed) }
 }

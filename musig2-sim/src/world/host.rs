@@ -14,8 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
-    /// The number that the key comes from: this host's, but for twins and clones.
-    key_of: NodeId,
+    secret: SecretKey,
     /// The number that the random generator comes from: this host's, but for clones.
     rng_of: NodeId,
     /// In whose hands the node is, where it is not honest.
@@ -53,9 +52,10 @@ struct Running<C: Engine> {
 impl<C: Engine> Host<C> {
     /// With the key of this number, the random generator of that one, and this clock.
     pub(super) fn new(chance: &Chance, key_of: NodeId, rng_of: NodeId, dial: Dial) -> Self {
+        let (secret, public_key) = keypair::<C>(chance, key_of);
         Self {
-            public_key: keypair::<C>(chance, key_of).1,
-            key_of,
+            public_key,
+            secret,
             rng_of,
             corrupted: None,
             application: Application::default(),
@@ -73,7 +73,7 @@ impl<C: Engine> Host<C> {
     /// Starts the node with its key.
     pub(super) fn start(&mut self, chance: &Chance, config: Config) -> Result<(), String> {
         let mut node = Node::new(config).map_err(|error| error.to_string())?;
-        node.add_key(&keypair::<C>(chance, self.key_of).0).map_err(|error| error.to_string())?;
+        node.add_key(&self.secret).map_err(|error| error.to_string())?;
         let rng = chance.generator(Decision::of_node(Domain::NodeRng, self.rng_of, self.starts));
         self.starts += 1;
         self.running = Some(Running { node, rng });

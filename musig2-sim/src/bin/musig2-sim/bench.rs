@@ -11,15 +11,16 @@ use std::time::Duration;
 
 /// Measure what one core does in a second: sessions of three signers on a calm network, one to a world, every check on
 ///
-/// Beside both engines, in the same run, it measures a bare session: what three signers ask of libsecp256k1 for one signature where
-/// there is no protocol at all. A second is one of the processor's time, and each figure the best of several rounds, so that other work
+/// Beside both engines, in the same run, it measures what they cannot be faster than: a bare session, which is what three signers ask of
+/// libsecp256k1 for one signature where there is no protocol at all; and the same with everything that the protocol has them sign and
+/// verify beside it. A second is one of the processor's time, and each figure the best of several rounds, so that other work
 /// on the machine counts as little as can be.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// How many rounds, of 0.3 s each
+    /// How many rounds, of 0.4 s each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 }
@@ -31,12 +32,13 @@ const SLICE: Duration = Duration::from_millis(100);
 const SIGNERS: u16 = 3;
 
 /// What was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "bench")]
 struct Report {
     transparent: Speed,
     real: Speed,
     floor: Floor,
+    floor_with_statements: Floor,
 }
 
 /// What worlds did in a second.
@@ -53,8 +55,7 @@ struct Floor {
 }
 
 pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
-    let mut report =
-        Report { transparent: Speed::default(), real: Speed::default(), floor: Floor::default() };
+    let mut report = Report::default();
     for round in 0..args.rounds {
         let speeds = worlds::<Transparent>(round).and_then(|fast| Ok((fast, worlds::<Libsecp256k1>(round)?)));
         let (transparent, real) = match speeds {
@@ -66,13 +67,14 @@ pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
         };
         report.transparent = report.transparent.max(transparent);
         report.real = report.real.max(real);
-        report.floor = report.floor.max(floor());
+        report.floor = report.floor.max(floor(false));
+        report.floor_with_statements = report.floor_with_statements.max(floor(true));
     }
     let mut output = io::stdout().lock();
     if args.json {
         writeln!(output, "{}", serde_json::to_string(&report).map_err(io::Error::other)?)?;
     } else {
-        let Report { transparent, real, floor } = report;
+        let Report { transparent, real, floor, floor_with_statements } = report;
         for (name, speed) in [("transparent", transparent), ("real", real)] {
             writeln!(
                 output,
@@ -80,11 +82,12 @@ pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
                 speed.sessions_per_s, speed.events_per_s
             )?;
         }
-        writeln!(
-            output,
-            "{:<12} {:>7} sessions/s, without a protocol",
-            "libsecp256k1", floor.sessions_per_s
-        )?;
+        for (floor, what) in [
+            (floor, "without a protocol"),
+            (floor_with_statements, "with what the protocol signs and verifies, and nothing else"),
+        ] {
+            writeln!(output, "{:<12} {:>7} sessions/s, {what}", "libsecp256k1", floor.sessions_per_s)?;
+        }
     }
     Ok(Finding::Nothing)
 }
@@ -104,8 +107,8 @@ fn worlds<C: Engine>(round: u64) -> Result<Speed, Failure> {
     Ok(Speed { sessions_per_s: per_second(sessions, elapsed), events_per_s: per_second(events, elapsed) })
 }
 
-/// Signs for a while, without a protocol.
-fn floor() -> Floor {
+/// Signs for a while, without a protocol, and with or without what it signs and verifies.
+fn floor(with_statements: bool) -> Floor {
     let pairs: Vec<_> = (1..=SIGNERS)
         .map(|signer| SecretKey::new([u8::try_from(signer).unwrap_or(1); 32]))
         .map(|secret| Libsecp256k1::keypair(&secret).expect("small numbers are keys"))
@@ -115,15 +118,19 @@ fn floor() -> Floor {
     while started.elapsed() < SLICE {
         let mut message = [7; 32];
         message[..8].copy_from_slice(&sessions.to_be_bytes());
-        bare_session::<Libsecp256k1>(&pairs, &Message::new(message)).expect("honest signers sign");
+        let message = Message::new(message);
+        bare_session::<Libsecp256k1>(&pairs, &message, with_statements).expect("honest signers sign");
+        if with_statements {
+            statements::<Libsecp256k1>(&pairs, &message).expect("honest signers sign");
+        }
         sessions += 1;
     }
     Floor { sessions_per_s: per_second(sessions, started.elapsed()) }
 }
 
 /// One signature as BIP327 makes it: each signer aggregates the keys, makes a nonce, aggregates the nonces, signs, aggregates the partial
-/// signatures and verifies the outcome.
-fn bare_session<C: Crypto>(pairs: &[C::Keypair], message: &Message) -> Option<()> {
+/// signatures and verifies the outcome. The protocol has it also verify its own partial signature before that leaves.
+fn bare_session<C: Crypto>(pairs: &[C::Keypair], message: &Message, verify_own: bool) -> Option<()> {
     let keys: Vec<_> = pairs.iter().map(C::public_key).collect();
     let mut signers = Vec::new();
     let mut nonces = Vec::new();
@@ -135,12 +142,32 @@ fn bare_session<C: Crypto>(pairs: &[C::Keypair], message: &Message) -> Option<()
     }
     let mut rounds = Vec::new();
     let mut partials = Vec::new();
-    for (pair, aggregate, secret) in signers {
+    for ((pair, aggregate, secret), nonce) in signers.into_iter().zip(&nonces) {
         let round = C::round(&aggregate, &C::aggregate_nonces(&nonces)?, message)?;
-        partials.push(C::sign(&round, secret, pair)?);
+        let partial = C::sign(&round, secret, pair)?;
+        if verify_own {
+            C::verify_partial(&round, &C::public_key(pair), nonce, &partial).then_some(())?;
+        }
+        partials.push(partial);
         rounds.push(round);
     }
     rounds.iter().try_for_each(|round| C::aggregate_signatures(round, &partials).map(|_| ()))
+}
+
+/// What the protocol signs for one such signature: an announcement, and of each signer its join, its nonces and its partial signature.
+/// Every other signer verifies each.
+fn statements<C: Crypto>(pairs: &[C::Keypair], message: &Message) -> Option<()> {
+    let authors = pairs.iter().flat_map(|author| [author; 3]).chain(pairs.first());
+    let mut stated = [7; 64];
+    stated[..32].copy_from_slice(message.as_bytes());
+    for author in authors {
+        let key = C::public_key(author).x_only();
+        let signature = C::sign_statement(author, &stated, message.as_bytes())?;
+        for _other in 1..pairs.len() {
+            C::verify(&key, &stated, &signature).then_some(())?;
+        }
+    }
+    Some(())
 }
 
 fn per_second(count: u64, elapsed: Duration) -> u64 {
