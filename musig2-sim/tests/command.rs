@@ -83,6 +83,16 @@ fn a_case_that_fails_is_told_apart_by_its_exit_code() {
 }
 
 #[test]
+fn what_a_fuzzer_found_is_replayed_from_its_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("crash");
+    std::fs::write(&path, [1, 2, 3]).unwrap();
+    let replayed = sim(&["replay", "--bytes", path.to_str().unwrap()]);
+    assert!(replayed.status.success(), "{}", text(&replayed.stderr));
+    assert!(text(&replayed.stdout).contains("2 nodes, 1 sessions"), "{}", text(&replayed.stdout));
+}
+
+#[test]
 fn a_passing_seed_cannot_be_shrunk() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("case.json");

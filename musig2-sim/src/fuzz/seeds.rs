@@ -108,7 +108,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
         ("one_node", drawn("one_node")),
         ("three_nodes", scripts().collect()),
         ("byzantine", encounters()),
-        ("plan", drawn("plan")),
+        ("plan", plans()),
         ("evidence", [prefixed(0, &evidence), drawn("evidence")].concat()),
     ])
 }
@@ -126,6 +126,13 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         }
     }
     messages
+}
+
+/// Of each profile, with the rest by chance.
+fn plans() -> Vec<(String, Vec<u8>)> {
+    let profiles = (0..5_u8).cycle();
+    let plans = drawn("plan").into_iter().zip(profiles);
+    plans.map(|((name, bytes), profile)| (name, [&[profile], &bytes[..]].concat())).collect()
 }
 
 /// Bytes without a meaning: structured targets draw what they want from them.

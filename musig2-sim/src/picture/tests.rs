@@ -98,6 +98,20 @@ fn a_crash_leaves_nothing_of_a_nodes_state_and_a_gap_in_its_lane() {
 }
 
 #[test]
+fn a_pause_is_a_band_and_a_clock_that_is_set_a_mark() {
+    let [from, until] = [15, 700].map(Micros::from_millis);
+    let plan = Plan::one_session(3).with_pause(BOB, from, until).with_clock_drift(BOB, -40);
+    let data = Data::of(&run(plan.with_clock_jump(BOB, until, 2_000)));
+    let [(pauses, Some(goes_on))] = data.lanes[1].paused[..] else { panic!("{:?}", data.lanes[1].paused) };
+    assert_eq!((turn(&data, pauses).kind, turn(&data, pauses).at), ("paused", from.get()));
+    assert_eq!((turn(&data, goes_on).kind, turn(&data, goes_on).at), ("resumed", until.get()));
+    assert_eq!(turn(&data, goes_on).cause, Some(pauses));
+    assert!(data.turns.iter().any(|turn| turn.kind == "clock" && turn.node == 1));
+    assert_eq!(data.lanes[1].clock.as_deref(), Some("-40 ppm"));
+    assert!(data.lanes[0].paused.is_empty() && data.lanes[0].clock.is_none());
+}
+
+#[test]
 fn a_violation_is_pinned_to_the_last_turn_of_its_node() {
     let world = run(faulty());
     let violation = Violation::InvalidSignature { session: world.session_id(0).unwrap(), node: BOB, item: 0 };

@@ -135,8 +135,8 @@ impl Draws<'_, '_> {
         let config =
             Config::default().with_topology(topology).with_stepping(stepping).with_phase_timeout(timeout);
         let config = match self.one_in(10) {
-            // A board is sent in pieces.
-            true => config.with_max_items(16).with_max_frame_size(self.index(5_000) + 3_000),
+            // A board is sent in pieces: not much more than the least for so many items.
+            true => config.with_max_items(16).with_max_frame_size(self.index(4_000) + 12_000),
             false => config,
         };
         match self.one_in(10) {

@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 pub enum Profile {
     /// Nothing goes wrong.
     Calm,
-    /// Every kind of network fault is there or not by a coin of its own, so that each is tried with and without every other.
+    /// Every kind of network fault, and of pause, is there or not by a coin of its own, so that each is tried with and without every other.
     Swarm,
     /// As [`Profile::Swarm`], and some signers do not follow the protocol.
     Byzantine,
-    /// As [`Profile::Swarm`], and nodes crash at all kinds of moments.
+    /// As [`Profile::Swarm`], and nodes crash at all kinds of moments, with all kinds of disks.
     Crashy,
-    /// As [`Profile::Swarm`], and clocks are wrong.
+    /// As [`Profile::Swarm`], and clocks are wrong: within the skew that the configuration allows, or far beyond it.
     Skewed,
 }
 
