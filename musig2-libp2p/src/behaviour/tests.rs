@@ -183,3 +183,37 @@ async fn what_happens_in_a_session_is_counted() {
         }
     }
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn a_ban_is_counted_until_it_is_over() {
+    let metrics = crate::Metrics::new();
+    let config = Config::default().with_max_offences(1).with_ban_time(Duration::from_millis(300));
+    let core = core(1, musig2_proto::Config::default());
+    let mut victim = swarm(|local| Behaviour::new(local, core, config).with_metrics(metrics.clone()));
+    let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
+    let mut rogue = alone(Config::default(), 1 << 20);
+    for _ in 0..2 {
+        rogue.behaviour_mut().0.send(to, std::slice::from_ref(&at), Vec::new());
+        until(&mut rogue, &mut victim, |event| {
+            matches!(event, crate::frames::LinkEvent::Disconnected { .. }).then_some(())
+        })
+        .await;
+    }
+    let text = metrics.encode();
+    for wanted in [
+        "musig2_offences_total{offence=\"malformed\"} 2\n",
+        "musig2_penalties_total{penalty=\"disconnected\"} 1\n",
+        "musig2_penalties_total{penalty=\"banned\"} 1\n",
+        "musig2_banned_peers 1\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in:\n{text}");
+    }
+    let over = async {
+        while !metrics.encode().contains("musig2_banned_peers 0\n") {
+            // Nobody is told of it, so it is looked for.
+            let _ = tokio::time::timeout(Duration::from_millis(10), victim.next()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), over).await.expect("the ban is over in time");
+}
