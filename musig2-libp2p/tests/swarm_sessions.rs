@@ -30,7 +30,7 @@ fn order_and_disconnect(group: &mut Group, order: impl Fn() -> Command) {
     }
 }
 
-/// Until it has happened at every signer, and each connection was lost and noticed on the way where `lost` says so.
+/// Until it has happened at every signer.
 async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
     let mut at = vec![false; group.signers.len()];
     group
@@ -81,7 +81,7 @@ async fn the_loss_of_a_co_signers_connection_is_told() {
     group.signers[0].disconnect_peer_id(other).unwrap();
     group
         .until_event(|_, signer, event| match event {
-            Event::ConnectionLost { peer } if signer == 0 => Some(assert_eq!(peer, other)),
+            Event::ConnectionLost { peer } => (signer == 0 && peer == other).then_some(()),
             _ => None,
         })
         .await;
@@ -195,27 +195,19 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
     let mut group = Group::new(1, &musig2_proto::Config::default(), &config).await;
     let (victim, rogue) = (group.peer(0), *group.rogue.local_peer_id());
 
-    let mut last = Consequence::None;
     for ending in [Consequence::Disconnected, Consequence::Banned(BAN)] {
+        group.consequences.clear();
         group.connect_rogue(0).await;
         group.rogue.behaviour_mut().open(victim, framed(&[]).repeat(5));
-        let (mut consequences, mut closed) = (Vec::new(), false);
-        while !closed || consequences.len() < 2 {
-            group
-                .until(|_, happened| match happened {
-                    Happened::Signer(_, SwarmEvent::Behaviour(Event::Offence { peer, consequence, .. })) => {
-                        assert_eq!(peer, rogue);
-                        Some(consequences.push(consequence))
-                    }
-                    Happened::Signer(_, SwarmEvent::ConnectionClosed { .. }) => Some(closed = true),
-                    _ => None,
-                })
-                .await;
-        }
-        assert_eq!(consequences, [Consequence::Paused(Duration::from_millis(1)), ending]);
-        last = ending;
+        let mut closed = false;
+        group
+            .until(|group, happened| {
+                closed |= matches!(happened, Happened::Signer(_, SwarmEvent::ConnectionClosed { .. }));
+                (closed && group.consequences.len() == 2).then_some(())
+            })
+            .await;
+        assert_eq!(group.consequences, [Consequence::Paused(Duration::from_millis(1)), ending]);
     }
-    assert_eq!(last, Consequence::Banned(BAN));
     assert_eq!(group.signers[0].behaviour().banned_peers().collect::<Vec<_>>(), [rogue]);
 
     // It dials until it is let in.
