@@ -20,6 +20,7 @@ pub(crate) use event::LinkEvent;
 pub use event::Undelivered;
 pub(crate) use handler::Handler;
 pub(crate) use links::Links;
+#[cfg(feature = "node")]
 pub(crate) use waiting::jitter;
 
 use libp2p::StreamProtocol;
