@@ -221,7 +221,8 @@ fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.002, 2.5, 14))
 }
 
-#[cfg(test)]
+// A node counts the most.
+#[cfg(all(test, feature = "node"))]
 mod tests {
     use super::*;
 
@@ -242,6 +243,9 @@ mod tests {
         metrics.offence("other");
         metrics.penalty("banned");
         metrics.banned(1);
+        metrics.connections("direct", 1);
+        metrics.connection_opened("in");
+        metrics.connection_failed("in");
         let text = metrics.encode();
         let suffix = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
         let mut counted: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(suffix).collect();
