@@ -113,9 +113,15 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
-    let leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
+    let mut leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
     let session = propose(&leaving, among([1, 2, 3])).await;
     join(&mut signers[0], session).await;
+    // It cannot tell whom it does not know.
+    let me = leaving.view(session).await.me;
+    let joined = |event: &NodeEvent| {
+        matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me).then_some(())
+    };
+    leaving.until(joined).await;
     let start = Instant::now();
     leaving.handle.stop().await;
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
