@@ -5,7 +5,7 @@
 //!
 //! | | for whom | what it brings |
 //! |---|---|---|
-//! | [`Node`] (feature `node`, on by default) | applications that want to sign | a swarm in a tokio task: TCP and QUIC, gossipsub, Kademlia, identify, ping, limits |
+//! | [`Node`] (feature `node`, on by default) | applications that want to sign | a swarm in a tokio task: TCP and QUIC, gossipsub, Kademlia, identify, ping, limits; relays, an identity and approvals on disk |
 //! | [`Behaviour`] | applications with a swarm of their own | frames between signers; announcements go through your gossipsub, a line each way |
 //!
 //! With a [`Node`]: start it, give orders to the [`Handle`], read [`Events`]. This one signs whatever it is asked:

@@ -9,10 +9,11 @@ use musig2_libp2p::musig2_proto::{Audience, Command, Config, Event};
 use signers::{TCP, network, proposal};
 use std::time::{Duration, Instant};
 
-/// All on one address, around one node: with gossipsub's usual settings some would hear nothing, and the address would be silenced.
+/// All on one address, around one node, and by one publication: with gossipsub's usual settings some would hear nothing, and the address would be
+/// silenced.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_announcement_reaches_each_of_a_star_of_24_at_once() {
-    let protocol = Config::default().with_max_signers(32);
+async fn an_announcement_reaches_each_of_a_star_of_24() {
+    let protocol = Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
     let adjust = |config: musig2_libp2p::NodeConfig| config.with_dht(false).with_protocol(protocol.clone());
     let mut signers = network(25, TCP, adjust).await;
     let connected = |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
@@ -38,6 +39,7 @@ async fn an_announcement_reaches_each_of_a_star_of_24_at_once() {
     let took = join_all(signers.iter_mut().map(|signer| signer.until(discovered))).await;
     let longest = took.iter().max().expect("there are signers");
     println!("the last of {} heard of it after {longest:?}", took.len());
-    assert!(*longest < Duration::from_secs(1), "{took:?}");
+    // A few heartbeats, at the worst, on a machine that is busy with other things.
+    assert!(*longest < Duration::from_secs(3), "{took:?}");
     proposer.handle.stop().await;
 }

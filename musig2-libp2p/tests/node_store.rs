@@ -4,11 +4,13 @@
 mod signers;
 
 use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::wire::announcement::Announcement;
+use musig2_libp2p::musig2_proto::wire::decode_message;
 use musig2_libp2p::musig2_proto::{
     self, AbortCause, AbortReason, Audience, Command, Event, Message, Note, Proposal, SecretKey, SessionId,
     SignerIndex,
 };
-use musig2_libp2p::{Goodbye, HandleError, Node, NodeConfig, NodeEvent, StartError, StoreError};
+use musig2_libp2p::{Goodbye, HandleError, Node, NodeConfig, NodeEvent, PeerContact, StartError, StoreError};
 use signers::{Signer, TCP, network, public_key};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,9 +113,15 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
-    let leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
+    let mut leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
     let session = propose(&leaving, among([1, 2, 3])).await;
     join(&mut signers[0], session).await;
+    // It cannot tell whom it does not know.
+    let me = leaving.view(session).await.me;
+    let joined = |event: &NodeEvent| {
+        matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me).then_some(())
+    };
+    leaving.until(joined).await;
     let start = Instant::now();
     leaving.handle.stop().await;
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
@@ -152,6 +160,21 @@ async fn what_has_expired_is_deleted_and_told() {
     let (told, error) = told.await;
     assert!(told == session && error.contains("over"), "{error}");
     assert_eq!(stored(&folder), [""; 0]);
+}
+
+/// Before the addresses that it listens on: see what it announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let external: Multiaddr = "/dns4/signer.example/tcp/4001".parse().unwrap();
+    let config = config(None, folder.path()).with_external_addresses([external.clone()]);
+    let mut node = Signer::start(1, config);
+    let listening: Multiaddr = node.address().await.iter().take(2).collect();
+    let session = propose(&node, among([1, 2])).await;
+    let file = fs::read(folder.path().join("approvals").join(file_of(session))).unwrap();
+    let announcement: Announcement = decode_message(&file[32..], 1 << 20).unwrap();
+    let [own] = &announcement.content.contacts[..] else { panic!("it knows nobody else") };
+    assert_eq!(PeerContact::decode(&own.contact).unwrap().addresses(), [external, listening]);
 }
 
 /// Nothing can be written, as the folder is gone.

@@ -1,10 +1,10 @@
 //! What the swarm tells: connections, dials, listeners.
 
-use super::super::addresses::{Reach, believable};
-use super::super::event::NodeEvent;
-use super::super::network::{NetworkEvent, SILENCE};
 use super::Task;
 use crate::dial_error;
+use crate::node::addresses::{Reach, believable};
+use crate::node::event::NodeEvent;
+use crate::node::network::{NetworkEvent, SILENCE};
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;

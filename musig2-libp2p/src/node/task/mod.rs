@@ -72,13 +72,15 @@ impl Task {
         store: Option<Store>,
         events: EventSender,
     ) -> Self {
+        let mut own = OwnAddresses::new(*swarm.local_peer_id());
+        config.external_addresses.iter().cloned().for_each(|address| own.add_confirmed(address));
         Self {
             store: store.map(Arc::new),
             metrics: config.metrics(),
             goodbye: config.goodbye,
             announcements: Announcements::new(&config.protocol),
             bootstrap: Bootstrap::new(&config.bootstrap_peers, Instant::now()),
-            own: OwnAddresses::new(*swarm.local_peer_id()),
+            own,
             silent_listeners: listeners,
             #[cfg(feature = "nat")]
             relays: config.enable_relay_client.then(Relays::default),

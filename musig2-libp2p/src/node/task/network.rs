@@ -1,15 +1,15 @@
 //! What the behaviours tell.
 
-#[cfg(feature = "mdns")]
-use super::super::addresses::Reach;
-use super::super::addresses::believable;
-#[cfg(feature = "nat")]
-use super::super::addresses::is_relayed;
-use super::super::event::NodeEvent;
-use super::super::network::{self, Network, NetworkEvent};
-#[cfg(feature = "nat")]
-use super::super::relays;
 use super::Task;
+#[cfg(feature = "mdns")]
+use crate::node::addresses::Reach;
+use crate::node::addresses::believable;
+#[cfg(feature = "nat")]
+use crate::node::addresses::is_relayed;
+use crate::node::event::NodeEvent;
+use crate::node::network::{self, Network, NetworkEvent};
+#[cfg(feature = "nat")]
+use crate::node::relays;
 use crate::{Event, PeerContact};
 #[cfg(feature = "mdns")]
 use libp2p::mdns;
@@ -201,7 +201,7 @@ impl Task {
             neighbours.entry(peer).or_default().push(address);
         }
         for (peer, addresses) in neighbours {
-            self.meet(peer, addresses, Reach::Host);
+            self.meet(peer, addresses, Reach::Site);
         }
     }
 }

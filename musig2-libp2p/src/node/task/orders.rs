@@ -1,10 +1,10 @@
 //! What the application orders, and what is stored of it.
 
-use super::super::event::NodeEvent;
-use super::super::handle::{HandleError, Order};
-use super::super::store::{self, Approval, Store, StoreError};
 use super::Task;
 use crate::Behaviour;
+use crate::node::event::NodeEvent;
+use crate::node::handle::{HandleError, Order};
+use crate::node::store::{self, Approval, Store, StoreError};
 use musig2_proto::{Command, CommandError, ManifestError, Note, Offence, Phase, SessionId};
 
 /// What the others are told when this node stops for good.
