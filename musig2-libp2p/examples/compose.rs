@@ -110,7 +110,7 @@ impl Peer {
             Event::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
             Event::Session(Signing::SessionDiscovered { session }) => {
                 let view = signing.core().session(&session).ok_or("forgotten already")?;
-                let messages: Vec<_> = view.manifest.items().iter().map(|item| item.message).collect();
+                let messages: Vec<_> = view.manifest.items().iter().map(|item| *item.message()).collect();
                 println!("{} joins {session} to sign {messages:?}", self.key);
                 // Joining is consent to all of it. An application asks somebody, or its own rules.
                 signing.execute(Command::JoinSession { session })?;
