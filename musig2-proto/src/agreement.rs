@@ -1,6 +1,6 @@
 //! A manifest found good: every rule about what may be signed, and the keys that sign it.
 
-use crate::bytes::{Signature, XOnlyPublicKey};
+use crate::bytes::{PublicKey, Signature, XOnlyPublicKey};
 use crate::config::Config;
 use crate::crypto::{Crypto, KeyAggregationError, PlainTweak};
 use crate::ids::{SessionId, SignerIndex};
@@ -34,6 +34,56 @@ pub struct OutputKey {
     pub tweaks: Vec<PlainTweak>,
     /// The tweaked aggregate key (BIP340).
     pub key: XOnlyPublicKey,
+}
+
+impl<C: Crypto> ItemKey<C> {
+    fn new(mut aggregate: C::KeyAggregate, path: &[Tweak]) -> Result<Self, TweakError> {
+        let mut tweaks = Vec::new();
+        for tweak in path {
+            aggregate = tweak.apply::<C>(aggregate, &mut tweaks)?;
+        }
+        let key = C::aggregate_key(&aggregate).x_only();
+        Ok(Self { aggregate, output: OutputKey { tweaks, key } })
+    }
+}
+
+impl OutputKey {
+    /// The key that the signatures of these signers, aggregated in this order, verify under after these tweaks: before there is a session.
+    ///
+    /// ```
+    /// use musig2_proto::{DefaultCrypto, OutputKey, PublicKey, Tweak};
+    ///
+    /// let mut signers: Vec<PublicKey> = [
+    ///     "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
+    ///     "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659",
+    /// ]
+    /// .iter()
+    /// .map(|key| key.parse())
+    /// .collect::<Result<_, _>>()?;
+    /// signers.sort(); // as a session does unless told otherwise
+    /// let output = OutputKey::derive::<DefaultCrypto>(&signers, &[Tweak::BIP86])?;
+    /// assert_eq!(output.tweaks.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where a key is not on the curve, the keys add up to infinity, or a tweak cannot be applied.
+    pub fn derive<C: Crypto>(signers: &[PublicKey], tweaks: &[Tweak]) -> Result<Self, OutputKeyError> {
+        tweaks.iter().try_for_each(|tweak| tweak.check(false))?;
+        Ok(ItemKey::<C>::new(C::aggregate_keys(signers)?, tweaks)?.output)
+    }
+}
+
+/// Why there is no [`OutputKey`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputKeyError {
+    /// A key could not be aggregated.
+    #[error(transparent)]
+    Key(#[from] KeyAggregationError),
+    /// A tweak cannot be applied.
+    #[error(transparent)]
+    Tweak(#[from] TweakError),
 }
 
 /// Why a manifest is refused.
@@ -138,19 +188,14 @@ impl<C: Crypto> Agreement<C> {
         let keys = (0..)
             .zip(manifest.items())
             .map(|(item, content)| {
-                let mut tweaks = Vec::new();
-                let mut aggregate = untweaked.clone();
-                for tweak in content.tweaks() {
-                    aggregate = tweak
-                        .apply::<C>(aggregate, &mut tweaks)
-                        .map_err(|error| ManifestError::Tweak { item, error: error.into() })?;
+                let key = ItemKey::new(untweaked.clone(), content.tweaks())
+                    .map_err(|error| ManifestError::Tweak { item, error })?;
+                let is_own = |own: &PublicKey| own.x_only() == key.output.key;
+                let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| is_own(own));
+                match owner {
+                    Some((signer, _)) => Err(ManifestError::TweakedToSigner { item, signer }),
+                    None => Ok(key),
                 }
-                let key = C::aggregate_key(&aggregate).x_only();
-                let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| own.x_only() == key);
-                if let Some((signer, _)) = owner {
-                    return Err(ManifestError::TweakedToSigner { item, signer });
-                }
-                Ok(ItemKey { aggregate, output: OutputKey { tweaks, key } })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { id, manifest: Arc::new(manifest), keys })
@@ -275,7 +320,7 @@ fn check_distinct(manifest: &Manifest) -> Result<(), ManifestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::{Message, PublicKey, TweakScalar};
+    use crate::bytes::{Message, TweakScalar};
     use crate::crypto::TweakKind;
     use crate::manifest::Salt;
     use crate::wire::bounded::{Bytes, List};

@@ -53,7 +53,7 @@ mod tweak;
 mod view;
 pub mod wire;
 
-pub use agreement::{ManifestError, OutputKey};
+pub use agreement::{ManifestError, OutputKey, OutputKeyError};
 pub use bytes::{
     AggregateNonce, ChainCode, MerkleRoot, Message, ParseHexError, PartialSignature, PublicKey, PublicNonce,
     Signature, TweakScalar, XOnlyPublicKey,

@@ -123,9 +123,10 @@ impl Finished {
     }
 }
 
-/// Makes a key, and gives its public key.
+/// Makes a key that is not encrypted, and gives its public key.
 pub(crate) fn keygen(file: &Path) -> String {
-    let made = run([OsStr::new("keygen"), OsStr::new("--json"), OsStr::new("--out"), file.as_os_str()]);
+    let arguments = ["keygen", "--plain", "--json", "--out"].map(OsStr::new);
+    let made = run(arguments.into_iter().chain([file.as_os_str()]));
     assert_eq!(made.code, Some(0), "{made:?}");
     let line = made.last();
     assert_eq!(line["type"], "key");

@@ -10,7 +10,7 @@ fn a_key_is_never_overwritten() {
     let file = folder.path().join("a.key");
     keygen(&file);
     let before = fs::read(&file).expect("a file");
-    let again = run(["keygen", "--out", file.to_str().expect("text")]);
+    let again = run(["keygen", "--plain", "--out", file.to_str().expect("text")]);
     assert_eq!(again.code, Some(2));
     assert!(again.stderr.contains("never overwritten"), "{}", again.stderr);
     assert_eq!(fs::read(&file).expect("a file"), before);

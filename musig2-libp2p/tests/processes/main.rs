@@ -1,6 +1,11 @@
 //! The command `musig2-node` as a user runs it: operating-system processes, real sockets, what they print and how they exit.
 
 mod child;
+mod commands;
+#[cfg(unix)]
+mod daemon;
 mod files;
+#[cfg(unix)]
+mod keystore;
 mod misuse;
 mod sessions;

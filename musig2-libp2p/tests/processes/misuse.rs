@@ -14,8 +14,10 @@ fn every_mistake_is_told_in_a_sentence() {
     let other = keygen(folder.path().join("b.key").as_ref());
     let message = "07".repeat(32);
     let off_curve = format!("02{}", "ff".repeat(32));
-    let rules = path("rules");
-    fs::write(&rules, "signer any\nmessage 07\n").expect("written");
+    let policy = path("policy.toml");
+    fs::write(&policy, "signer_sets = \"any\"\nmessages = [\"07\"]\n").expect("written");
+    let unfinished = path("unfinished.toml");
+    fs::write(&unfinished, "signer_sets = \"any\"\n").expect("written");
     let missing = path("missing");
     let many: Vec<_> =
         (0..15).map(|number| keygen(folder.path().join(number.to_string()).as_ref())).collect();
@@ -38,13 +40,31 @@ fn every_mistake_is_told_in_a_sentence() {
             propose(&["--signer", &other, "--message", &message, "--bootstrap", "localhost:1"]),
             "not a libp2p address",
         ),
+        (
+            propose(&["--signer", &other, "--message", &message, "--bootstrap", "/ip4/192.0.2.1"]),
+            "no port to dial: write /tcp/4001",
+        ),
+        (propose(&["--signer", &other, "--message", &message, "--contact", "02ab"]), "write PUBKEY=ADDR"),
+        (
+            propose(&["--signer", &other, "--message", &message, "--bip32", "m/1h"]),
+            "an aggregate key has unhardened children only",
+        ),
         (propose(&["--signer", &other, "--message", &message, "--timeout", "0"]), "0 is not in 1..="),
+        (["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(), "--key <FILE>"),
+        (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
+        (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
+        (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
+        (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
         (too_many, "16 signers, and at most 15 are allowed"),
         (vec!["cosign".into(), "--approve".into(), "all".into(), "--key".into(), missing.clone()], "keygen"),
         (vec!["cosign".into(), "--key".into(), key.clone()], "standard input is not a terminal"),
         (
-            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), rules],
-            "rules, line 2: `07`",
+            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), policy],
+            "policy.toml, line 2, `messages[0]`: expected 64 hex digits, got 2 characters",
+        ),
+        (
+            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unfinished],
+            "unfinished.toml: no `messages`, so that nothing would ever be signed",
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), missing.clone()],

@@ -112,11 +112,12 @@ fn three_processes_that_know_one_address_sign_over_quic() {
 }
 
 #[test]
-fn a_message_that_an_approval_file_lacks_is_not_signed_and_the_refuser_is_named() {
+fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
     let signers = Signers::new();
-    let rules = signers.path("rules");
-    fs::write(&rules, format!("signer any\nmessage {} # and no other\n", message(1))).expect("written");
-    let mut first = signers.cosign(1, TCP, None, &rules);
+    let policy = signers.path("policy.toml");
+    let allowed = format!("signer_sets = \"any\"\nmessages = [\"{}\"] # and no other\n", message(1));
+    fs::write(&policy, allowed).expect("written");
+    let mut first = signers.cosign(1, TCP, None, &policy);
     let address = first.address();
     let mut second = signers.cosign(2, TCP, Some(&address), "all");
     second.address();
@@ -135,14 +136,14 @@ fn a_message_that_an_approval_file_lacks_is_not_signed_and_the_refuser_is_named(
 }
 
 #[test]
-fn what_an_approval_file_allows_is_signed() {
+fn what_a_policy_allows_is_signed() {
     let signers = Signers::new();
-    let rules = signers.path("rules");
-    let allowed: String = signers.public.iter().map(|key| format!("signer {key}\n")).collect();
-    fs::write(&rules, format!("{allowed}message {}\n", message(1))).expect("written");
-    let mut first = signers.cosign(1, TCP, None, &rules);
+    let policy = signers.path("policy.toml");
+    let set = serde_json::to_string(&signers.public).expect("a list");
+    fs::write(&policy, format!("signer_sets = [{set}]\nmessages = [\"{}\"]\n", message(1))).expect("written");
+    let mut first = signers.cosign(1, TCP, None, &policy);
     let address = first.address();
-    let mut second = signers.cosign(2, TCP, Some(&address), &rules);
+    let mut second = signers.cosign(2, TCP, Some(&address), &policy);
     second.address();
     let root = message(9);
     let proposed = signers

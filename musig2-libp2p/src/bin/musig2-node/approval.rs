@@ -1,7 +1,10 @@
-//! Who decides whether `cosign` joins a session: everybody may, a file says, or a person is asked.
+//! Who decides whether a session is joined: everybody may, a policy says (and perhaps a program), or a person is asked.
 
+use crate::config::toml_file::TomlError;
+use crate::policy::Policy;
+use crate::program::Program;
 use crate::questions::{Answer, Questions};
-use crate::rules::{Rules, RulesError};
+use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -14,15 +17,17 @@ pub(crate) enum Approve {
     All,
     /// Ask on the terminal.
     Ask,
-    /// Join what a file allows.
+    /// Join what a policy in a file allows.
     File(PathBuf),
 }
 
 /// Why nobody can approve anything.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApprovalError {
-    #[error(transparent)]
-    Rules(#[from] RulesError),
+    #[error("{0} (`--approve` takes `all`, `ask`, or the path of a policy file)")]
+    Policy(#[from] TomlError),
+    #[error("{}: no `{missing}`, so that nothing would ever be signed. Add a list, or `{missing} = \"any\"`", .file.display())]
+    SignsNothing { file: PathBuf, missing: &'static str },
     #[error(
         "standard input is not a terminal, so nobody can be asked: give `--approve FILE` with what may be signed, \
          or `--approve all` to sign whatever is proposed"
@@ -38,7 +43,14 @@ pub(crate) enum Approver {
     /// Ask on the terminal.
     Person(Questions),
     /// Join what is allowed.
-    Rules(Rules),
+    Policy(Box<PolicyApprover>),
+}
+
+/// A policy, and the program that it names.
+#[derive(Debug)]
+pub(crate) struct PolicyApprover {
+    policy: Policy,
+    program: Option<Program>,
 }
 
 /// What was decided.
@@ -48,7 +60,7 @@ pub(crate) enum Decision {
     Join,
     /// Do not sign, because of this.
     Decline(String),
-    /// A person will say; the answer comes from [`Approver::answer`].
+    /// Somebody will say; the answer comes from [`Approver::answer`].
     Asked,
 }
 
@@ -71,17 +83,33 @@ impl Approver {
             Approve::All => Ok(Self::All),
             Approve::Ask if !io::stdin().is_terminal() => Err(ApprovalError::NobodyToAsk),
             Approve::Ask => Ok(Self::Person(Questions::on_stdin())),
-            Approve::File(path) => Ok(Self::Rules(Rules::read(path)?)),
+            Approve::File(file) => {
+                let policy = Policy::read(file)?;
+                match policy.missing() {
+                    Some(missing) => Err(ApprovalError::SignsNothing { file: file.clone(), missing }),
+                    None => Ok(Self::by(policy)),
+                }
+            }
         }
+    }
+
+    /// By a policy.
+    pub(crate) fn by(policy: Policy) -> Self {
+        let program = Program::new(&policy.approve_command, policy.approve_timeout.0);
+        Self::Policy(Box::new(PolicyApprover { policy, program }))
     }
 
     /// Decides on a session. `shown`: a person has just seen what it is about.
     pub(crate) fn decide(&mut self, session: &SessionView, shown: bool) -> Decision {
         match self {
             Self::All => Decision::Join,
-            Self::Rules(rules) => match rules.check(session) {
-                Ok(()) => Decision::Join,
-                Err(problem) => Decision::Decline(problem),
+            Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
+                (Err(problem), _) => Decision::Decline(problem),
+                (Ok(()), None) => Decision::Join,
+                (Ok(()), Some(program)) => {
+                    program.ask(session.id, &Terms::of(session));
+                    Decision::Asked
+                }
             },
             Self::Person(questions) => {
                 questions.add(session, shown);
@@ -90,11 +118,23 @@ impl Approver {
         }
     }
 
-    /// The next answer of a person; never, where nobody is asked.
-    pub(crate) async fn answer(&mut self) -> (SessionId, Answer) {
+    /// The next answer of whoever was asked: yes, or why not. Cancel-safe.
+    pub(crate) async fn answer(&mut self) -> (SessionId, Result<(), String>) {
         match self {
-            Self::Person(questions) => questions.answer().await,
-            Self::All | Self::Rules(_) => std::future::pending().await,
+            Self::Person(questions) => {
+                let (session, answer) = questions.answer().await;
+                let answer = match answer {
+                    Answer::Yes => Ok(()),
+                    Answer::No => Err("you said no".into()),
+                    Answer::Gone => Err("standard input has ended, so nobody can be asked".into()),
+                };
+                (session, answer)
+            }
+            Self::Policy(approver) => match &mut approver.program {
+                Some(program) => program.answer().await,
+                None => std::future::pending().await,
+            },
+            Self::All => std::future::pending().await,
         }
     }
 

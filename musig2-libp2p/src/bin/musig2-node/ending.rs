@@ -1,8 +1,9 @@
 //! How a session ends without signatures, and who is named for it.
 
+use crate::evidence::fault_words;
 use crate::report::text;
 use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, Fault, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+    AbortCause, AbortReason, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
 };
 use serde::Serialize;
 use std::fmt;
@@ -32,12 +33,16 @@ pub(crate) struct Ending {
     pub(crate) blamed: Vec<Signer>,
     /// Whether this node's partial signatures are out, so that the others may still finish.
     pub(crate) released: bool,
+    /// The proof against who is blamed, in hex, where there is one: `evidence verify` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<String>,
 }
 
 impl Ending {
     /// What the core says, with the signers by name.
     pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
         let name = |indices: &[SignerIndex]| Signer::of(&view.manifest, indices);
+        let mut proof = None;
         let (cause, what, awaiting, blamed) = match cause {
             AbortCause::BySigner { signer, reason } => {
                 let AbortReason::Requested(note) = reason else {
@@ -54,7 +59,8 @@ impl Ending {
             AbortCause::Expired { awaiting } => {
                 ("expired", "the session expired".into(), name(awaiting), Vec::new())
             }
-            AbortCause::Convicted { signer, fault, .. } => {
+            AbortCause::Convicted { signer, fault, evidence } => {
+                proof = Some(hex::encode(evidence.to_bytes()));
                 let (cause, what) = fault_words(*fault);
                 (cause, what.into(), Vec::new(), name(&[*signer]))
             }
@@ -66,7 +72,7 @@ impl Ending {
             ),
             other => return Self::other(view, other, released),
         };
-        Self { session: view.id, cause, what, awaiting, blamed, released }
+        Self { session: view.id, cause, what, awaiting, blamed, released, evidence: proof }
     }
 
     /// This node's user had no more patience.
@@ -78,12 +84,21 @@ impl Ending {
             awaiting: Signer::of(&view.manifest, &view.awaiting),
             blamed: Vec::new(),
             released: view.released,
+            evidence: None,
         }
     }
 
     fn other(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
         let what = format!("{cause:?}");
-        Self { session: view.id, cause: "other", what, awaiting: Vec::new(), blamed: Vec::new(), released }
+        Self {
+            session: view.id,
+            cause: "other",
+            what,
+            awaiting: Vec::new(),
+            blamed: Vec::new(),
+            released,
+            evidence: None,
+        }
     }
 }
 
@@ -108,19 +123,6 @@ impl Signer {
             manifest.signer(*index).map(|key| Self { signer: index.get(), public_key: *key })
         };
         indices.iter().filter_map(named).collect()
-    }
-}
-
-fn fault_words(fault: Fault) -> (&'static str, &'static str) {
-    match fault {
-        Fault::RestartLimit => ("restart_limit", "a signer restarted too often"),
-        Fault::ConcurrentInstances => ("concurrent_instances", "a signer's key ran in two places at once"),
-        Fault::InvalidNonce => ("invalid_nonce", "a nonce is not on the curve"),
-        Fault::InvalidPartialSignature => {
-            ("invalid_partial_signature", "a partial signature does not verify")
-        }
-        Fault::Equivocation => ("equivocation", "a signer told different signers different things"),
-        _ => ("convicted", "a signer broke the protocol"),
     }
 }
 

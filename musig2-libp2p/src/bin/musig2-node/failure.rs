@@ -1,16 +1,21 @@
 //! How a command fails: what is said, and the exit code.
 
 use crate::approval::ApprovalError;
+use crate::config::toml_file::TomlError;
+#[cfg(unix)]
+use crate::daemon::socket::SocketError;
 use crate::ending::{Ending, Signer};
 use crate::keyfile::KeyFileError;
 use crate::result::ReadResultError;
 use crate::verify::Problem;
 use musig2_libp2p::libp2p::Multiaddr;
-use musig2_libp2p::musig2_proto::{CommandError, SessionId};
+use musig2_libp2p::musig2_proto::{CommandError, EvidenceError, SessionId};
 use musig2_libp2p::{HandleError, StartError};
 use std::fmt::Write;
 use std::io;
-use std::process::ExitCode;
+#[cfg(unix)]
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +30,25 @@ pub(crate) enum Failure {
     ResultFile { name: String, error: ReadResultError },
     #[error("{0}")]
     Usage(String),
+    #[error(transparent)]
+    Config(#[from] TomlError),
+    #[cfg(unix)]
+    #[error(transparent)]
+    SocketFile(#[from] SocketError),
+    #[cfg(unix)]
+    #[error("the connection to the client: {0}")]
+    Socket(io::Error),
+    #[cfg(unix)]
+    #[error("cannot serve metrics on {address}: {error}. Is another program using the port?")]
+    Http { address: SocketAddr, error: io::Error },
+    #[error("{}: {error}. Is a daemon running (`musig2-node run`), as this user, with this `socket`?", .socket.display())]
+    Daemon { socket: PathBuf, error: io::Error },
+    #[error("{message}")]
+    Answer { message: String, code: u8 },
+    #[error("{name} proves nothing: {error}")]
+    Evidence { name: String, error: EvidenceError },
+    #[error("{}: cannot write: {error}", .file.display())]
+    Write { file: PathBuf, error: io::Error },
     #[error("the result is wrong: {0}")]
     Wrong(#[from] Problem),
     #[error("{invalid} of {items} items do not verify")]
@@ -54,17 +78,21 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// 2 where what was given must change, 1 where something else went wrong.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn code(&self) -> u8 {
         match self {
+            Self::Answer { code, .. } => *code,
             Self::KeyFile(_)
+            | Self::Config(_)
             | Self::Approval(_)
             | Self::Input { .. }
             | Self::ResultFile { .. }
             | Self::Usage(_)
             | Self::Node(HandleError::Command(CommandError::Manifest(_) | CommandError::TooLarge { .. })) => {
-                ExitCode::from(2)
+                2
             }
-            _ => ExitCode::FAILURE,
+            #[cfg(unix)]
+            Self::SocketFile(_) => 2,
+            _ => 1,
         }
     }
 

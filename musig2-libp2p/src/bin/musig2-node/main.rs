@@ -1,22 +1,33 @@
 //! `musig2-node`: MuSig2 (BIP327) signing sessions from the command line.
 
 mod approval;
+mod config;
 mod cosign;
+mod cosigner;
+mod daemon;
 mod demo;
 mod ending;
+mod evidence;
 mod failure;
+mod generate;
+mod key;
 mod keyfile;
 mod keygen;
 mod network;
-mod parse;
+mod order;
+mod passphrase;
 mod people;
+mod policy;
+mod private_file;
+mod program;
 mod propose;
 mod questions;
 mod report;
 mod result;
-mod rules;
 mod steps;
 mod terms;
+mod text;
+mod tweaks;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -32,10 +43,16 @@ use tracing_subscriber::EnvFilter;
 /// signatures, or with the names of those who were waited for or spoiled it. `musig2-node demo` shows it all on this machine.
 #[derive(Debug, Parser)]
 #[command(
+    name = "musig2-node",
     version,
     propagate_version = true,
     after_help = "Start with:
   musig2-node demo
+
+On each of several machines:
+  musig2-node keygen --out signer.key
+  musig2-node config --example > musig2-node.toml
+  musig2-node run --config musig2-node.toml
 
 Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `info` or `libp2p=debug`) for a log on standard error."
 )]
@@ -49,11 +66,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Keygen(keygen::KeygenArgs),
-    Cosign(cosign::CosignArgs),
-    Propose(propose::ProposeArgs),
-    Verify(verify::VerifyArgs),
     Demo(demo::DemoArgs),
+    Keygen(keygen::KeygenArgs),
+    Key(key::KeyArgs),
+    Propose(propose::ProposeArgs),
+    Cosign(cosign::CosignArgs),
+    #[cfg(unix)]
+    Run(daemon::run::RunArgs),
+    Config(config::command::ConfigArgs),
+    Status(daemon::client::StatusArgs),
+    Sessions(daemon::client::SessionsArgs),
+    Abort(daemon::client::AbortArgs),
+    Verify(verify::VerifyArgs),
+    Evidence(evidence::EvidenceArgs),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -64,7 +91,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(&failure, &console);
-            failure.exit_code()
+            ExitCode::from(failure.code())
         }
     }
 }
@@ -86,7 +113,17 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
         || tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime);
     match command {
         Command::Keygen(args) => keygen::run(args, console),
+        Command::Key(args) => key::run(args, console),
+        Command::Config(args) => config::command::run(args, console),
+        Command::Status(args) => daemon::client::status(args, console),
+        Command::Sessions(args) => daemon::client::sessions(args, console),
+        Command::Abort(args) => daemon::client::abort(args, console),
         Command::Verify(args) => verify::run(args, console),
+        Command::Evidence(args) => evidence::run(args, console),
+        Command::Completions(args) => generate::completions::<Cli>(args, console),
+        Command::Man(args) => generate::man::<Cli>(args, console),
+        #[cfg(unix)]
+        Command::Run(args) => runtime()?.block_on(daemon::run::run(args, console)),
         Command::Cosign(args) => runtime()?.block_on(cosign::run(args, console)),
         Command::Propose(args) => runtime()?.block_on(propose::run(args, console)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args, console)),

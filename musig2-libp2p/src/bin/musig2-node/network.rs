@@ -1,19 +1,25 @@
-//! What `cosign` and `propose` have in common: a signing node on the network, until it is told to stop.
+//! What `cosign`, `propose` and `run` have in common: a signing node on the network, until it is told to stop.
 
 use crate::failure::Failure;
 use crate::keyfile;
-use crate::parse;
+use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
 use crate::steps::Step;
+use crate::terms::Terms;
+use crate::text::{Text, Written};
 use clap::Args;
-use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
+use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
+use std::{fmt, io};
+use tokio::sync::{broadcast, watch};
+
+/// How many changes a slow follower can be behind before it is told that it missed some.
+const MAX_CHANGES: usize = 256;
 
 /// How many different failed dials are remembered as shown.
 const MAX_FAILED_DIALS: usize = 64;
@@ -24,20 +30,23 @@ pub(crate) struct NetworkArgs {
     /// This signer's secret key, made by `keygen`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    // Not flattened from where it is used as well: a group with another in it has no members for clap, and could not be optional.
+    #[arg(long, value_name = "FILE", help = PassphraseArgs::HELP)]
+    passphrase_file: Option<PathBuf>,
     /// Where to listen [default: a free port on every interface, by TCP and by QUIC]
-    #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = parse::address)]
-    listen: Vec<Multiaddr>,
+    #[arg(long, value_name = "ADDR", num_args = 1..)]
+    listen: Vec<Text<Multiaddr>>,
     /// Any node to start from, as it prints itself after `listening on`; may be repeated
-    #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = parse::address)]
-    bootstrap: Vec<Multiaddr>,
+    #[arg(long, value_name = "ADDR", num_args = 1..)]
+    bootstrap: Vec<Text<Peer>>,
+    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at each start]
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
 }
 
-/// This signer's key.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) secret: SecretKey,
-    pub(crate) public: PublicKey,
-}
+/// A libp2p address that can be dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) Multiaddr);
 
 /// A running node, and what it says.
 #[derive(Debug)]
@@ -50,31 +59,55 @@ pub(crate) struct Network {
     listeners: usize,
     /// Whether any peer was ever connected.
     pub(crate) met_anyone: bool,
+    /// Where it is, for who follows it.
+    pub(crate) reach: watch::Sender<Reach>,
+    /// In which sessions something happened, for who follows them.
+    pub(crate) changes: broadcast::Sender<SessionId>,
+}
+
+/// Where a node is on the network.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    pub(crate) listening: BTreeSet<Multiaddr>,
+    /// At most as many as connections are allowed.
+    pub(crate) peers: BTreeSet<PeerId>,
 }
 
 impl NetworkArgs {
-    /// Reads the key.
-    pub(crate) fn identity(&self) -> Result<Identity, Failure> {
-        let (secret, public) = keyfile::read(&self.key)?;
-        Ok(Identity { secret, public })
+    /// Reads the key; gives its public key with it.
+    pub(crate) fn secret(&self) -> Result<(SecretKey, PublicKey), Failure> {
+        Ok(keyfile::read(&self.key, &PassphraseArgs::in_file(self.passphrase_file.clone()))?)
     }
 
     /// Starts a node.
-    pub(crate) fn start(
-        &self,
-        identity: Identity,
-        protocol: musig2_proto::Config,
-    ) -> Result<Network, Failure> {
+    pub(crate) fn start(&self, secret: SecretKey) -> Result<Network, Failure> {
         let mut config = NodeConfig::default()
-            .with_bootstrap_peers(self.bootstrap.iter().cloned())
-            .with_protocol(protocol);
+            .with_bootstrap_peers(self.bootstrap.iter().map(|Text(Peer(address))| address.clone()));
         if !self.listen.is_empty() {
-            config = config.with_listen(self.listen.iter().cloned());
+            config = config.with_listen(self.listen.iter().map(|Text(address)| address.clone()));
         }
+        if let Some(file) = &self.identity {
+            config = config.with_identity_file(file);
+        }
+        Network::start(config, secret)
+    }
+}
+
+impl Network {
+    /// Starts a node.
+    pub(crate) fn start(config: NodeConfig, secret: SecretKey) -> Result<Self, Failure> {
         config.listen.iter().try_for_each(check_free)?;
         let listeners = config.listen.len();
-        let (handle, events) = Node::start(config, [identity.secret])?;
-        Ok(Network { handle, events, failed_dials: BTreeSet::new(), listeners, met_anyone: false })
+        let (handle, events) = Node::start(config, [secret])?;
+        Ok(Self {
+            handle,
+            events,
+            failed_dials: BTreeSet::new(),
+            listeners,
+            met_anyone: false,
+            reach: watch::Sender::default(),
+            changes: broadcast::Sender::new(MAX_CHANGES),
+        })
     }
 }
 
@@ -84,20 +117,26 @@ impl Network {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Gives a session's event back, with the session as it stands. Anything else is shown, or logged where `quiet`.
+    /// Gives a session's event back, with the session as it stands. Anything else is shown.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,
         console: &Console,
-        quiet: bool,
     ) -> Result<Option<(musig2_proto::Event, SessionView)>, Failure> {
         let step = match event {
             NodeEvent::Session(event) => {
                 let view = self.handle.session(event.session()).await?;
+                // Nobody may be following.
+                let _ = self.changes.send(event.session());
                 return Ok(view.map(|view| (event, view)));
             }
+            NodeEvent::Resumed { session } => match self.handle.session(session).await? {
+                Some(view) => Step::SessionResumed(Box::new(Terms::of(&view))),
+                None => return Ok(None),
+            },
             NodeEvent::Listening { address } => {
                 console.show(&Line::Listening { address: &address, node: None })?;
+                self.reach.send_modify(|reach| _ = reach.listening.insert(address));
                 return Ok(None);
             }
             NodeEvent::ListenFailed { address, error } if self.listeners <= 1 => {
@@ -111,15 +150,23 @@ impl Network {
                 {
                     self.failed_dials.insert(error.clone());
                 }
-                self.met_anyone |= matches!(other, NodeEvent::PeerConnected { .. });
+                match &other {
+                    NodeEvent::PeerConnected { peer } => {
+                        self.met_anyone = true;
+                        self.reach.send_modify(|reach| _ = reach.peers.insert(*peer));
+                    }
+                    NodeEvent::PeerDisconnected { peer } => {
+                        self.reach.send_modify(|reach| _ = reach.peers.remove(peer));
+                    }
+                    NodeEvent::ListenFailed { address: Some(address), .. } => {
+                        self.reach.send_modify(|reach| _ = reach.listening.remove(address));
+                    }
+                    _ => {}
+                }
                 Step::of_network(&other)
             }
         };
-        if quiet {
-            tracing::info!(?step, "network");
-        } else {
-            console.step(None, &step)?;
-        }
+        console.step(None, &step)?;
         Ok(None)
     }
 
@@ -142,6 +189,26 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
     let failed =
         |error: io::Error| Failure::Listen { address: Some(address.clone()), error: error.to_string() };
     TcpListener::bind((ip, port)).map(drop).map_err(failed)
+}
+
+impl Written for Peer {
+    const EXPECTED: &'static str = "an address to dial, such as /ip4/192.0.2.1/tcp/4001";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let address = Multiaddr::read(text)?;
+        let mut protocols = address.iter();
+        match (protocols.next(), protocols.next()) {
+            (Some(Protocol::P2p(_)) | None, _) => {
+                Err("it does not say which host to dial: begin with /ip4/…, /ip6/… or /dns4/…".into())
+            }
+            (_, Some(Protocol::Tcp(1..) | Protocol::Udp(1..))) => Ok(Self(address)),
+            _ => Err("it has no port to dial: write /tcp/4001 or /udp/4001/quic-v1 after the host, with the port that the node prints".into()),
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
 }
 
 /// SIGINT and SIGTERM: from its making on, they end nothing but what waits for them here.

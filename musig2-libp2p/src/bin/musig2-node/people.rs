@@ -1,28 +1,51 @@
 //! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
 
+use crate::daemon::people as daemon_words;
 use crate::ending::{Ending, Signer};
+use crate::evidence::Verdict;
 use crate::report::{Line, short};
 use crate::result::{ResultTweakKind, SessionResult};
-use crate::steps::{Session, Step};
+use crate::steps::{Progress, Session, Step};
 use crate::terms::Terms;
 use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
-use musig2_libp2p::musig2_proto::{ChainCode, Item, Tweak};
+use musig2_libp2p::musig2_proto::{ChainCode, Item, PublicKey, Tweak, XOnlyPublicKey};
 use std::io::{self, Write};
 use std::time::Duration;
 
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const DIM: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const STRONG: Style = Style::new().bold();
 
 /// Writes one line, or a few.
 pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io::Result<()> {
     match line {
-        Line::Key { public_key, file } => {
+        Line::Key { public_key, file, encrypted } => {
             writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")?;
-            writeln!(out, "secret key  in {}: whoever has this file can sign as you", file.display())
+            let whoever = if *encrypted {
+                ": whoever has this file and its passphrase"
+            } else {
+                ", not encrypted: whoever has this file"
+            };
+            writeln!(out, "secret key  in {}{whoever} can sign as you", file.display())
         }
+        Line::JointKey { signers, key, address } => joint_key(out, signers, key, address.as_deref()),
+        Line::Config { file, signs_nothing } => {
+            writeln!(out, "{}: {GOOD}right{GOOD:#}", file.display())?;
+            self::signs_nothing(out, *signs_nothing)
+        }
+        #[cfg(unix)]
+        Line::Serving { public_key, socket, http, signs_nothing } => {
+            writeln!(out, "signer      {STRONG}{public_key}{STRONG:#}")?;
+            writeln!(out, "socket      {}", socket.display())?;
+            if let Some(address) = http {
+                writeln!(out, "monitoring  http://{address}/healthz, http://{address}/metrics")?;
+            }
+            self::signs_nothing(out, *signs_nothing)
+        }
+        Line::Reply(reply) => daemon_words::reply(out, reply),
+        Line::Conviction(verdict) => conviction(out, verdict),
         Line::Listening { address, node } => {
             prefix(out, elapsed, *node)?;
             writeln!(out, "listening on {address}")
@@ -80,16 +103,27 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{STRONG}discovered a session{STRONG:#}")?;
             self::terms(out, terms)
         }
+        Step::SessionResumed(terms) => {
+            writeln!(out, "{STRONG}takes up a session{STRONG:#} that was approved before the restart")?;
+            self::terms(out, terms)
+        }
+        Step::SessionNotResumed { session, error } => {
+            writeln!(out, "{}{BAD}cannot be taken up{BAD:#} after the restart: {error}", of(session))
+        }
         Step::SessionJoined(session) => writeln!(out, "{}approved, joined", of(session)),
         Step::SessionDeclined { session, reason } => {
             writeln!(out, "{}{BAD}declined{BAD:#}: {reason}", of(session))
         }
-        Step::SignerJoined { session, signer } => writeln!(out, "{}signer {signer} joined", of(session)),
+        Step::SignerJoined { session, signer, progress } => {
+            writeln!(out, "{}signer {signer} joined {}", of(session), how_far(progress, demo))
+        }
         Step::SessionReady(session) => writeln!(out, "{}all signers have joined", of(session)),
-        Step::NonceReceived { session, signer } => writeln!(out, "{}nonces of signer {signer}", of(session)),
+        Step::NonceReceived { session, signer, progress } => {
+            writeln!(out, "{}nonces of signer {signer} {}", of(session), how_far(progress, demo))
+        }
         Step::NoncesComplete(session) => writeln!(out, "{}has everyone's nonces", of(session)),
-        Step::PartialSigReceived { session, signer } => {
-            writeln!(out, "{}partial signatures of signer {signer}", of(session))
+        Step::PartialSigReceived { session, signer, progress } => {
+            writeln!(out, "{}partial signatures of signer {signer} {}", of(session), how_far(progress, demo))
         }
         Step::PartialSigsComplete(session) => {
             writeln!(out, "{}has everyone's partial signatures", of(session))
@@ -104,6 +138,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{}a signer restarted: attempt {}", of(session), attempt + 1)
         }
         Step::LateSignature(session) => writeln!(out, "{}{GOOD}signatures arrived late{GOOD:#}", of(session)),
+        Step::EvidenceKept { session, file } => {
+            writeln!(out, "{}the proof is in {file}: `musig2-node evidence verify` checks it", of(session))
+        }
         Step::DemoStarted { signers, items, transport } => writeln!(
             out,
             "{STRONG}{} of {signers} signers{STRONG:#}: {signers} nodes on 127.0.0.1 over {transport}, who know the address of signer 0 and nothing else",
@@ -115,6 +152,71 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         ),
         Step::Other { description } => writeln!(out, "{description}"),
     }
+}
+
+/// `(2 of 3, 43 s left; waiting for signer 1)`.
+fn how_far(progress: &Progress, demo: bool) -> String {
+    let Progress { done, of, awaiting, left_ms } = progress;
+    if awaiting.is_empty() || demo {
+        return format!("{DIM}({done} of {of}){DIM:#}");
+    }
+    let left = match left_ms {
+        0 => String::new(),
+        left => format!(", {} left", time(Duration::from_millis(*left))),
+    };
+    format!("{DIM}({done} of {of}{left}; waiting for {}){DIM:#}", places(awaiting))
+}
+
+/// `signer 1`, `signers 1, 2 and 5 more`: where lines are short.
+pub(crate) fn places(signers: &[u16]) -> String {
+    const MOST: usize = 4;
+    let listed: Vec<_> = signers.iter().take(MOST).map(ToString::to_string).collect();
+    let more = match signers.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("signer{} {}{more}", if signers.len() == 1 { "" } else { "s" }, listed.join(", "))
+}
+
+/// `4 min 12 s`, `43 s`.
+pub(crate) fn time(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+fn signs_nothing(out: &mut Vec<u8>, missing: Option<&str>) -> io::Result<()> {
+    missing.map_or(Ok(()), |missing| {
+        writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")
+    })
+}
+
+fn joint_key(
+    out: &mut Vec<u8>,
+    signers: &[PublicKey],
+    key: &XOnlyPublicKey,
+    address: Option<&str>,
+) -> io::Result<()> {
+    for (place, signer) in signers.iter().enumerate() {
+        writeln!(out, "signer {place:<4} {signer}")?;
+    }
+    writeln!(out, "key         {STRONG}{key}{STRONG:#} (x-only)")?;
+    match address {
+        Some(address) => writeln!(out, "address     {STRONG}{address}{STRONG:#} (pay to taproot)"),
+        None => writeln!(
+            out,
+            "            {DIM}no taproot output key: --bip86 or --taproot-root gives one, and its address{DIM:#}"
+        ),
+    }
+}
+
+fn conviction(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {
+    writeln!(out, "{GOOD}proven{GOOD:#}      {}", verdict.what)?;
+    writeln!(out, "culprit     signer {}: {STRONG}{}{STRONG:#}", verdict.signer, verdict.public_key)?;
+    writeln!(out, "shown by    {}", verdict.shown_by)?;
+    writeln!(out, "session     {} of {}", verdict.session, count(verdict.signers.len(), "signer"))
 }
 
 fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
@@ -159,8 +261,7 @@ pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
             Err(_) => writeln!(out, "    memo         {} (hex)", terms.memo)?,
         }
     }
-    let left = terms.left().as_secs();
-    writeln!(out, "    expires      in {} min {} s", left / 60, left % 60)
+    writeln!(out, "    expires      in {}", time(terms.left()))
 }
 
 fn tweak_words(tweak: &Tweak) -> String {
@@ -181,7 +282,7 @@ fn tweak_words(tweak: &Tweak) -> String {
     }
 }
 
-fn result(out: &mut Vec<u8>, result: &SessionResult) -> io::Result<()> {
+pub(crate) fn result(out: &mut Vec<u8>, result: &SessionResult) -> io::Result<()> {
     writeln!(out, "\nsession      {}", result.session)?;
     for (place, key) in result.signers.iter().enumerate() {
         writeln!(out, "signer {place:<5} {key}")?;

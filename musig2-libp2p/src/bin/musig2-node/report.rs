@@ -1,13 +1,15 @@
 //! What a command says on standard output: for people, or as JSON lines.
 
+use crate::daemon::words::Reply;
 use crate::ending::Ending;
+use crate::evidence::Verdict;
 use crate::failure::Failure;
 use crate::people;
 use crate::result::SessionResult;
 use crate::steps::Step;
 use crate::verify::ItemVerdict;
 use musig2_libp2p::libp2p::Multiaddr;
-use musig2_libp2p::musig2_proto::{PublicKey, SessionId};
+use musig2_libp2p::musig2_proto::{PublicKey, SessionId, XOnlyPublicKey};
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -24,6 +26,38 @@ pub(crate) enum Line<'a> {
         public_key: PublicKey,
         #[serde(skip)]
         file: &'a Path,
+        encrypted: bool,
+    },
+    /// The key that signers have together.
+    JointKey {
+        /// In aggregation order.
+        #[serde(serialize_with = "texts")]
+        signers: &'a [PublicKey],
+        #[serde(serialize_with = "text")]
+        key: XOnlyPublicKey,
+        /// Of a taproot output key.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    /// A configuration is right.
+    Config {
+        #[serde(skip)]
+        file: &'a Path,
+        /// The key without which its policy allows nothing.
+        #[serde(rename = "signs_nothing_without", skip_serializing_if = "Option::is_none")]
+        signs_nothing: Option<&'static str>,
+    },
+    /// A daemon has started.
+    #[cfg(unix)]
+    Serving {
+        #[serde(serialize_with = "text")]
+        public_key: PublicKey,
+        socket: &'a Path,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        http: Option<std::net::SocketAddr>,
+        /// The key without which its policy allows nothing.
+        #[serde(rename = "signs_nothing_without", skip_serializing_if = "Option::is_none")]
+        signs_nothing: Option<&'static str>,
     },
     /// A node listens.
     Listening {
@@ -45,6 +79,8 @@ pub(crate) enum Line<'a> {
     },
     /// An item of a result was checked.
     Verified(ItemVerdict),
+    /// A proof convicts a signer.
+    Conviction(Verdict),
     /// The end: signatures.
     Result(&'a SessionResult),
     /// The end: none. People read the message on standard error.
@@ -53,6 +89,9 @@ pub(crate) enum Line<'a> {
         #[serde(flatten)]
         ending: Option<&'a Ending>,
     },
+    /// What a daemon answered.
+    #[serde(untagged)]
+    Reply(&'a Reply),
 }
 
 /// Standard output, in one of its two formats.
@@ -83,6 +122,12 @@ impl Console {
         self.show(&Line::Event { at_ms, node, step })
     }
 
+    /// Prints as it is what only machines read.
+    pub(crate) fn print(&self, text: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text).and_then(|()| out.flush()).map_err(Failure::Output)
+    }
+
     /// Says one thing, and lets it through at once.
     pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
         let mut text = Vec::new();
@@ -109,6 +154,6 @@ pub(crate) fn text<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok,
 }
 
 /// The same for a list.
-pub(crate) fn texts<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(values.iter().map(ToString::to_string))
+pub(crate) fn texts<T: Display, S: Serializer>(values: impl AsRef<[T]>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(values.as_ref().iter().map(ToString::to_string))
 }

@@ -3,9 +3,9 @@
 use crate::demo::Transport;
 use crate::ending::{Ending, Signer};
 use crate::report::text;
-use crate::terms::Terms;
+use crate::terms::{Terms, until};
 use musig2_libp2p::NodeEvent;
-use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView, SignerIndex};
 use serde::Serialize;
 
 /// Something that happened on a node.
@@ -38,6 +38,14 @@ pub(crate) enum Step {
     },
     SessionCreated(Box<Terms>),
     SessionDiscovered(Box<Terms>),
+    /// This node had joined before it was restarted.
+    SessionResumed(Box<Terms>),
+    /// It had, and cannot go on.
+    SessionNotResumed {
+        #[serde(flatten)]
+        session: Session,
+        error: String,
+    },
     /// This node joined.
     SessionJoined(Session),
     /// This node did not.
@@ -50,18 +58,24 @@ pub(crate) enum Step {
         #[serde(flatten)]
         session: Session,
         signer: u16,
+        #[serde(flatten)]
+        progress: Progress,
     },
     SessionReady(Session),
     NonceReceived {
         #[serde(flatten)]
         session: Session,
         signer: u16,
+        #[serde(flatten)]
+        progress: Progress,
     },
     NoncesComplete(Session),
     PartialSigReceived {
         #[serde(flatten)]
         session: Session,
         signer: u16,
+        #[serde(flatten)]
+        progress: Progress,
     },
     PartialSigsComplete(Session),
     SessionComplete(Session),
@@ -83,6 +97,12 @@ pub(crate) enum Step {
         attempt: u32,
     },
     LateSignature(Session),
+    /// A proof against a signer is in a file.
+    EvidenceKept {
+        #[serde(flatten)]
+        session: Session,
+        file: String,
+    },
     DemoStarted {
         signers: usize,
         items: usize,
@@ -105,6 +125,36 @@ pub(crate) struct Session {
     pub(crate) session: SessionId,
 }
 
+/// How far a round is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Progress {
+    /// How many signers have done their part of it.
+    pub(crate) done: usize,
+    /// How many there are.
+    pub(crate) of: usize,
+    /// Who has not.
+    pub(crate) awaiting: Vec<u16>,
+    /// Milliseconds until time is out for the phase the session is in; zero where it has ended.
+    pub(crate) left_ms: u64,
+}
+
+impl Progress {
+    fn of(view: &SessionView, done: &[SignerIndex]) -> Self {
+        let left = view.deadline.map(until).unwrap_or_default();
+        Self {
+            done: done.len(),
+            of: view.manifest.signer_count(),
+            awaiting: view
+                .manifest
+                .indices()
+                .filter(|index| !done.contains(index))
+                .map(SignerIndex::get)
+                .collect(),
+            left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 impl Step {
     /// What a session's event says, with the session as it stands.
     pub(crate) fn of(event: &Event, view: &SessionView) -> Self {
@@ -113,10 +163,14 @@ impl Step {
             Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view))),
             Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view))),
             Event::SessionReady { .. } => Self::SessionReady(session),
-            Event::NonceReceived { signer, .. } => Self::NonceReceived { session, signer: signer.get() },
+            Event::NonceReceived { signer, .. } => {
+                let progress = Progress::of(view, &view.nonces);
+                Self::NonceReceived { session, signer: signer.get(), progress }
+            }
             Event::NoncesComplete { .. } => Self::NoncesComplete(session),
             Event::PartialSigReceived { signer, .. } => {
-                Self::PartialSigReceived { session, signer: signer.get() }
+                let progress = Progress::of(view, &view.partials);
+                Self::PartialSigReceived { session, signer: signer.get(), progress }
             }
             Event::PartialSigsComplete { .. } => Self::PartialSigsComplete(session),
             Event::SessionComplete { .. } => Self::SessionComplete(session),
@@ -124,7 +178,10 @@ impl Step {
                 Self::SessionAborted(Box::new(Ending::of(view, cause, *released)))
             }
             Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
-            Event::SignerJoined { signer, .. } => Self::SignerJoined { session, signer: signer.get() },
+            Event::SignerJoined { signer, .. } => {
+                let progress = Progress::of(view, &view.joined);
+                Self::SignerJoined { session, signer: signer.get(), progress }
+            }
             Event::Stalled { phase, awaiting, .. } => Self::Stalled {
                 session,
                 phase: phase_name(*phase),
@@ -153,13 +210,17 @@ impl Step {
             NodeEvent::Offence { peer, offence } => {
                 Self::Offence { peer: peer.to_string(), offence: offence.to_string() }
             }
+            NodeEvent::NotResumed { session, error } => {
+                Self::SessionNotResumed { session: Session { session: *session }, error: error.clone() }
+            }
             NodeEvent::Missed { events } => Self::Missed { events: *events },
             other => Self::Other { description: format!("{other:?}") },
         }
     }
 }
 
-fn phase_name(phase: Phase) -> &'static str {
+/// A word for programs.
+pub(crate) fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Proposed => "proposed",
         Phase::Joining => "joining",

@@ -2,8 +2,10 @@
 
 use crate::report::{text, texts};
 use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
+use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
-    Manifest, OutputKey, PublicKey, SessionId, SessionView, Signature, TweakKind,
+    ChainCode, DerivationPath, Item, Manifest, MerkleRoot, OutputKey, PublicKey, SessionId, SessionView,
+    Signature, Timestamp, Tweak, TweakKind,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -24,7 +26,9 @@ pub(crate) struct Terms {
     pub(crate) items: Vec<ItemTerms>,
     /// In hex.
     pub(crate) memo: String,
-    /// Milliseconds since the Unix epoch.
+    /// By the proposer's clock, in milliseconds since the Unix epoch.
+    pub(crate) created_at_ms: u64,
+    /// The same.
     pub(crate) expires_at_ms: u64,
     /// For people, who get the tweaks by what they mean.
     #[serde(skip)]
@@ -35,8 +39,24 @@ pub(crate) struct Terms {
 #[derive(Debug, Serialize)]
 pub(crate) struct ItemTerms {
     pub(crate) message: Hex<32>,
+    /// From the signers' aggregate key to the key that signs, by what it means.
+    derivation: Vec<Derivation>,
+    /// The same as scalars.
     pub(crate) tweaks: Vec<ResultTweak>,
+    /// The key that signs: x-only, tweaked.
     pub(crate) aggregate_key: Hex<32>,
+}
+
+/// What a tweak means.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Derivation {
+    /// BIP341; BIP86 without a root.
+    Taproot { merkle_root: Option<Text<MerkleRoot>> },
+    /// BIP32.
+    Bip32 { chain_code: Text<ChainCode>, path: Text<DerivationPath> },
+    /// Whoever chose it may know more about the key than this node does.
+    Raw,
 }
 
 impl Terms {
@@ -51,11 +71,13 @@ impl Terms {
             items: (manifest.items().iter().zip(&view.output_keys))
                 .map(|(item, key)| ItemTerms {
                     message: Hex(item.message().to_bytes()),
+                    derivation: derivation(item),
                     tweaks: tweaks(key),
                     aggregate_key: Hex(key.key.to_bytes()),
                 })
                 .collect(),
             memo: hex::encode(manifest.memo()),
+            created_at_ms: manifest.created_at().as_millis(),
             expires_at_ms: manifest.expires_at().as_millis(),
             manifest: Arc::clone(manifest),
         }
@@ -63,9 +85,14 @@ impl Terms {
 
     /// How long the session can still be joined and signed, by this machine's clock.
     pub(crate) fn left(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Duration::from_millis(self.expires_at_ms).saturating_sub(now)
+        until(self.manifest.expires_at())
     }
+}
+
+/// How long until then, by this machine's clock.
+pub(crate) fn until(then: Timestamp) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(then.as_millis()).saturating_sub(now)
 }
 
 impl SessionResult {
@@ -85,6 +112,17 @@ impl SessionResult {
                 .collect(),
         }
     }
+}
+
+fn derivation(item: &Item) -> Vec<Derivation> {
+    let meaning = |tweak: &Tweak| match tweak {
+        Tweak::Taproot { merkle_root } => Derivation::Taproot { merkle_root: merkle_root.map(Text) },
+        Tweak::Bip32 { chain_code, path } => {
+            Derivation::Bip32 { chain_code: Text(*chain_code), path: Text(path.clone()) }
+        }
+        _ => Derivation::Raw,
+    };
+    item.tweaks().iter().map(meaning).collect()
 }
 
 fn tweaks(key: &OutputKey) -> Vec<ResultTweak> {

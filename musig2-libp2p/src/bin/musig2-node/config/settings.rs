@@ -1,0 +1,200 @@
+//! Everything that a daemon's configuration says.
+
+use super::tables::{Frames, Protocol};
+use super::toml_file::{self, TomlError};
+use crate::network::Peer;
+use crate::policy::Policy;
+use crate::text::Text;
+use musig2_libp2p::NodeConfig;
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::{DefaultCrypto, Node};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// A daemon's configuration. Paths are complete: relative ones in the file are from its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) key: PathBuf,
+    pub(crate) passphrase_file: Option<PathBuf>,
+    identity: PathBuf,
+    store: PathBuf,
+    pub(crate) socket: PathBuf,
+    pub(crate) evidence_dir: PathBuf,
+    policy_file: Option<PathBuf>,
+    pub(crate) policy: Policy,
+    pub(crate) network: NetworkSettings,
+    pub(crate) http: HttpSettings,
+    protocol: Protocol,
+    frames: Frames,
+}
+
+/// Where the node is, and whom it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NetworkSettings {
+    listen: Vec<Text<Multiaddr>>,
+    external: Vec<Text<Peer>>,
+    bootstrap: Vec<Text<Peer>>,
+    dht: bool,
+    gossipsub: bool,
+    relay_client: bool,
+    relay_server: bool,
+    mdns: bool,
+    upnp: bool,
+    max_connections: u32,
+}
+
+/// Metrics and health.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HttpSettings {
+    /// `None`: nowhere.
+    pub(crate) listen: Option<Text<SocketAddr>>,
+    allow_non_loopback: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            key: "signer.key".into(),
+            passphrase_file: None,
+            identity: "identity.key".into(),
+            store: "approvals".into(),
+            socket: "musig2-node.sock".into(),
+            evidence_dir: "evidence".into(),
+            policy_file: None,
+            policy: Policy::default(),
+            network: NetworkSettings::default(),
+            http: HttpSettings::default(),
+            protocol: Protocol::default(),
+            frames: Frames::default(),
+        }
+    }
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        let node = NodeConfig::default();
+        Self {
+            listen: node.listen.into_iter().map(Text).collect(),
+            external: Vec::new(),
+            bootstrap: Vec::new(),
+            dht: node.enable_dht,
+            gossipsub: node.enable_gossipsub,
+            relay_client: node.enable_relay_client,
+            relay_server: node.relay_server,
+            mdns: node.enable_mdns,
+            upnp: node.enable_upnp,
+            max_connections: node.max_connections,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a file, and the policy's where that is one of its own.
+    pub(crate) fn read(path: &Path) -> Result<Self, TomlError> {
+        let mut settings: Self = toml_file::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let in_folder = |path: &mut PathBuf| *path = folder.join(&*path);
+        let Self { key, identity, store, socket, evidence_dir, passphrase_file, policy_file, .. } =
+            &mut settings;
+        [key, identity, store, socket, evidence_dir].into_iter().for_each(in_folder);
+        [passphrase_file, policy_file].into_iter().flatten().for_each(in_folder);
+        settings.check(path)?;
+        if let Some(file) = &settings.policy_file {
+            settings.policy = Policy::read(file)?;
+        }
+        Ok(settings)
+    }
+
+    /// What no single key shows.
+    fn check(&self, path: &Path) -> Result<(), TomlError> {
+        Node::<DefaultCrypto>::new(self.protocol.config())
+            .map_err(|error| TomlError::of(path, format!("[protocol]: {error}")))?;
+        self.node()
+            .check()
+            .map_err(|error| TomlError::of(path, format!("[network] or [frames]: {error}")))?;
+        if self.policy_file.is_some() && self.policy != Policy::default() {
+            return Err(TomlError::of(
+                path,
+                "both `policy_file` and [policy] say what may be signed: keep one of them",
+            ));
+        }
+        match self.http.listen {
+            Some(Text(address)) if !address.ip().is_loopback() && !self.http.allow_non_loopback => {
+                Err(TomlError::of(
+                    path,
+                    format!(
+                        "[http] `listen` is {address}, which others can reach, and nobody is asked there who they are: \
+                         take 127.0.0.1, or set `allow_non_loopback = true`"
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the node is set up.
+    pub(crate) fn node(&self) -> NodeConfig {
+        let network = &self.network;
+        NodeConfig::default()
+            .with_listen(network.listen.iter().map(|Text(address)| address.clone()))
+            .with_external_addresses(network.external.iter().map(|Text(Peer(address))| address.clone()))
+            .with_bootstrap_peers(network.bootstrap.iter().map(|Text(Peer(address))| address.clone()))
+            .with_dht(network.dht)
+            .with_gossipsub(network.gossipsub)
+            .with_relay_client(network.relay_client)
+            .with_relay_server(network.relay_server)
+            .with_mdns(network.mdns)
+            .with_upnp(network.upnp)
+            .with_identity_file(&self.identity)
+            .with_store(&self.store)
+            .with_max_connections(network.max_connections)
+            .with_protocol(self.protocol.config())
+            .with_frames(self.frames.config())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::EXAMPLE;
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        toml_file::parse(Path::new("config"), text).map_err(|error: TomlError| error.to_string())
+    }
+
+    #[test]
+    fn the_example_says_what_holds_without_it() {
+        assert_eq!(parse(EXAMPLE), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn the_example_has_every_key_and_each_in_it_can_be_set() {
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("#: ") {
+                Some(setting) => format!("{setting}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        assert!(parse(&uncommented).is_ok(), "{:?}", parse(&uncommented));
+        for table in ["", "policy", "network", "http", "protocol", "frames"] {
+            let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+            let error = parse(&format!("{header}nonsense = 1")).unwrap_err();
+            let (_, keys) = error.split_once(", expected ").expect("it lists the keys");
+            let of_table = uncommented.split("\n[").find(|part| match part.split_once("]\n") {
+                Some((name, _)) if !table.is_empty() => name == table,
+                _ => table.is_empty(),
+            });
+            let of_table = of_table.expect("the example has the table");
+            for key in keys.split('`').skip(1).step_by(2) {
+                let is_set = of_table.lines().any(|line| line.starts_with(&format!("{key} = ")));
+                let is_table = uncommented.contains(&format!("\n[{key}]\n"));
+                assert!(is_set || is_table, "the example lacks `{key}` in [{table}]");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `musig2-node status`, `sessions`, `abort` and `propose --daemon`: what people ask a running daemon.
+
+use super::words::{Reply, Request};
+use crate::failure::Failure;
+use crate::order::Order;
+use crate::report::{Console, Line};
+use clap::Args;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a daemon may take for an answer that needs nobody else.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where the daemon is.
+#[derive(Debug, Args)]
+pub(crate) struct SocketArgs {
+    /// The daemon's socket: `socket` in its configuration
+    #[arg(long, value_name = "SOCKET", default_value = "musig2-node.sock")]
+    socket: PathBuf,
+}
+
+/// Tell how a running daemon is
+///
+/// Its public key, its addresses, whom it is connected to, how many sessions are open.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// List a running daemon's sessions
+///
+/// Those that ended a short while ago included: who has joined, whose nonces and partial signatures are there, who is awaited, how much
+/// time is left.
+#[derive(Debug, Args)]
+pub(crate) struct SessionsArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// End a running daemon's part in a session
+///
+/// The other signers are told. It is no revocation: partial signatures that are out stay out, and the others may still finish.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node abort 3fa41c20 --reason \"wrong amount\"")]
+pub(crate) struct AbortArgs {
+    /// The session, or how its name begins
+    #[arg(value_name = "SESSION")]
+    session: String,
+    /// For the other signers
+    #[arg(long, value_name = "TEXT", default_value = "aborted by the operator")]
+    reason: String,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// Runs `status`.
+pub(crate) fn status(args: &StatusArgs, console: &Console) -> Result<(), Failure> {
+    talk(&args.socket.socket, &Request::Status, Some(PATIENCE), console)
+}
+
+/// Runs `sessions`.
+pub(crate) fn sessions(args: &SessionsArgs, console: &Console) -> Result<(), Failure> {
+    talk(&args.socket.socket, &Request::Sessions, Some(PATIENCE), console)
+}
+
+/// Runs `abort`.
+pub(crate) fn abort(args: &AbortArgs, console: &Console) -> Result<(), Failure> {
+    let request = Request::Abort { session: args.session.clone(), reason: args.reason.clone() };
+    talk(&args.socket.socket, &request, Some(PATIENCE), console)
+}
+
+/// Runs `propose --daemon`: as long as the session takes.
+pub(crate) fn propose(socket: &Path, order: &Order, console: &Console) -> Result<(), Failure> {
+    talk(socket, &Request::Propose(Box::new(order.clone())), None, console)
+}
+
+/// Asks, and shows what is answered.
+#[cfg(unix)]
+fn talk(
+    socket: &Path,
+    request: &Request,
+    patience: Option<Duration>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Daemon { socket: socket.into(), error };
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed)?;
+    stream.set_read_timeout(patience).map_err(failed)?;
+    let mut line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(failed)?;
+    let mut last = None;
+    for line in BufReader::new(stream).lines() {
+        match serde_json::from_str(&line.map_err(failed)?).map_err(|error| failed(error.into()))? {
+            Reply::Failure { message, code } => return Err(Failure::Answer { message, code }),
+            reply => {
+                console.show(&Line::Reply(&reply))?;
+                last = Some(reply);
+            }
+        }
+    }
+    match (request, last) {
+        // A daemon that stopped meanwhile.
+        (_, None) | (Request::Propose(_), Some(Reply::Session(_))) => {
+            Err(failed(io::ErrorKind::UnexpectedEof.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn talk(socket: &Path, _: &Request, _: Option<Duration>, _: &Console) -> Result<(), Failure> {
+    Err(Failure::Daemon { socket: socket.into(), error: io::ErrorKind::Unsupported.into() })
+}

@@ -1,0 +1,13 @@
+//! `musig2-node run`, a signer as a service, and the commands that speak to one over its socket.
+
+pub(crate) mod client;
+#[cfg(unix)]
+mod control;
+#[cfg(unix)]
+mod http;
+pub(crate) mod people;
+#[cfg(unix)]
+pub(crate) mod run;
+#[cfg(unix)]
+pub(crate) mod socket;
+pub(crate) mod words;

@@ -1,0 +1,92 @@
+//! `musig2-node run`: a signer as a service.
+
+use super::control::Control;
+use super::http;
+use super::socket::Socket;
+use crate::approval::Approver;
+use crate::config::Settings;
+use crate::cosigner::Cosigner;
+use crate::failure::Failure;
+use crate::keyfile;
+use crate::network::{Network, StopSignals};
+use crate::passphrase::PassphraseArgs;
+use crate::report::{Console, Line};
+use crate::text::Text;
+use clap::Args;
+use musig2_libp2p::Metrics;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a stop takes at most.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Run a signer as a service
+///
+/// Joins the sessions that the configuration's policy allows and declines all others; answers `status`, `sessions`, `abort` and
+/// `propose --daemon` on a socket; serves metrics where it is told to. Runs until SIGTERM or Ctrl-C, and then ends within seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node keygen --out signer.key
+  musig2-node config --example > musig2-node.toml     # then say in [policy] what may be signed
+  musig2-node run --config musig2-node.toml
+
+Exit code: 0 when stopped, 1 if the node cannot run, 2 if what was given is wrong.")]
+pub(crate) struct RunArgs {
+    /// The configuration: `musig2-node config --example` prints one
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Ask this program before anything is signed that the policy allows: the session as JSON on its standard input, exit code 0 approves
+    /// [default: the policy's `approve_command`]
+    #[arg(long, value_name = "PROG")]
+    approve_command: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
+    let settings = Settings::read(&args.config)?;
+    let mut policy = settings.policy.clone();
+    if let Some(program) = &args.approve_command {
+        policy.approve_command = vec![program.clone()];
+    }
+    let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());
+    let (secret, public_key) = keyfile::read(&settings.key, &passphrase)?;
+    let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
+    // Before the node: a second daemon must not sign for a moment.
+    let socket = Socket::bind(&settings.socket)?;
+    let http = match settings.http.listen {
+        Some(Text(address)) => Some(http::bind(address).await?),
+        None => None,
+    };
+    let metrics = Metrics::new();
+    let network = Network::start(settings.node().with_metrics(metrics.clone()), secret)?;
+    let handle = network.handle.clone();
+    let signs_nothing = policy.missing();
+    console.show(&Line::Serving {
+        public_key,
+        socket: &settings.socket,
+        http: http.as_ref().map(|(_, address)| *address),
+        signs_nothing,
+    })?;
+
+    let control = Control::of(&network, signs_nothing).serve(socket);
+    let monitoring = async {
+        match http {
+            Some((listener, address)) => http::serve(listener, handle.clone(), metrics)
+                .await
+                .map_err(|error| Failure::Http { address, error }),
+            None => std::future::pending().await,
+        }
+    };
+    let evidence_dir = Some(settings.evidence_dir.clone());
+    let mut cosigner = Cosigner { network, approver: Approver::by(policy), console, evidence_dir };
+    let outcome = tokio::select! {
+        outcome = cosigner.run() => outcome,
+        outcome = monitoring => outcome,
+        () = control => Ok(()),
+        () = signals.next() => Ok(()),
+    };
+    if tokio::time::timeout(STOP, handle.stop()).await.is_err() {
+        tracing::warn!("the node did not stop within {} seconds", STOP.as_secs());
+    }
+    outcome
+}

@@ -1,0 +1,111 @@
+//! What is said over a daemon's socket: one JSON object a line. A client asks once, and reads answers until the daemon closes.
+
+use crate::ending::Ending;
+use crate::order::Order;
+use crate::result::{Hex, SessionResult};
+use crate::steps::phase_name;
+use crate::terms::until;
+use musig2_libp2p::musig2_proto::{SessionView, SignerIndex};
+use serde::{Deserialize, Serialize};
+
+/// What a client wants.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    Status,
+    Sessions,
+    Propose(Box<Order>),
+    Abort {
+        /// A session, or how its name begins.
+        session: String,
+        /// For the other signers.
+        reason: String,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Reply {
+    Status(Status),
+    Sessions {
+        sessions: Vec<Summary>,
+    },
+    /// A session as it stands, and again whenever that changes.
+    Session(Summary),
+    /// A session's signatures.
+    Result(SessionResult),
+    /// What was asked for did not happen.
+    Failure {
+        message: String,
+        /// The exit code that the client is to end with.
+        code: u8,
+    },
+}
+
+/// How a daemon is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) version: String,
+    pub(crate) public_key: String,
+    pub(crate) peer_id: String,
+    pub(crate) uptime_seconds: u64,
+    pub(crate) listening: Vec<String>,
+    pub(crate) connected_peers: Vec<String>,
+    /// Sessions that have not ended.
+    pub(crate) open_sessions: usize,
+    /// The key that the policy lacks, without which it allows nothing.
+    pub(crate) signs_nothing_without: Option<String>,
+}
+
+/// A session as it stands. Signers are named by their place, from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) session: Hex<32>,
+    pub(crate) phase: String,
+    /// How many restarts of signers there have been.
+    pub(crate) attempt: u32,
+    pub(crate) signers: Vec<Hex<33>>,
+    pub(crate) coordinator: u16,
+    pub(crate) me: u16,
+    pub(crate) messages: usize,
+    pub(crate) joined: Vec<u16>,
+    pub(crate) nonces: Vec<u16>,
+    pub(crate) partial_signatures: Vec<u16>,
+    pub(crate) awaiting: Vec<u16>,
+    /// Until the phase runs out of time; `None` where the session has ended.
+    pub(crate) left_seconds: Option<u64>,
+    /// Whether this node's partial signatures are out.
+    pub(crate) released: bool,
+    /// Why there are no signatures, where it ended without.
+    pub(crate) ending: Option<String>,
+}
+
+impl Summary {
+    pub(crate) fn of(view: &SessionView) -> Self {
+        let manifest = &view.manifest;
+        let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
+        Self {
+            session: Hex(view.id.to_bytes()),
+            phase: phase_name(view.phase).into(),
+            attempt: view.attempt,
+            signers: manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
+            coordinator: manifest.coordinator().get(),
+            me: view.me.get(),
+            messages: manifest.items().len(),
+            joined: places(&view.joined),
+            nonces: places(&view.nonces),
+            partial_signatures: places(&view.partials),
+            awaiting: places(&view.awaiting),
+            left_seconds: view.deadline.map(|deadline| until(deadline).as_secs()),
+            released: view.released,
+            ending: view.cause.as_ref().map(|cause| Ending::of(view, cause, view.released).to_string()),
+        }
+    }
+
+    /// Whether nothing happened from the other to this but that time passed.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let timeless = |one: &Self| Self { left_seconds: None, ..one.clone() };
+        timeless(self) == timeless(other)
+    }
+}

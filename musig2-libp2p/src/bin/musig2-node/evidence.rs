@@ -1,0 +1,127 @@
+//! `musig2-node evidence`: what a proof against a signer proves.
+
+use crate::failure::Failure;
+use crate::report::{Console, Line};
+use crate::result::Hex;
+use clap::{Args, Subcommand};
+use musig2_libp2p::musig2_proto::{DefaultCrypto, Evidence, Fault, MAX_EVIDENCE_SIZE, Proof};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Work with proofs against signers
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceArgs {
+    #[command(subcommand)]
+    command: EvidenceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EvidenceCommand {
+    Verify(VerifyArgs),
+}
+
+/// Check a proof that a signer broke the protocol
+///
+/// Needs no node and nobody's word: the proof holds the session and the signer's own signed statements. `run` keeps proofs in its
+/// `evidence_dir`; with --json, a session that ended for that reason prints it as `evidence`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node evidence verify evidence/3fa41c20...
+
+Exit code: 0 if it proves who did what, 1 if it proves nothing, 2 if the file cannot be read.")]
+struct VerifyArgs {
+    /// The proof, as bytes or as hex; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// What a proof proves.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// The session it happened in.
+    pub(crate) session: Hex<32>,
+    /// The culprit's place among the session's signers.
+    pub(crate) signer: u16,
+    pub(crate) public_key: Hex<33>,
+    /// A word for programs.
+    pub(crate) fault: &'static str,
+    /// What the signer did.
+    #[serde(skip)]
+    pub(crate) what: &'static str,
+    /// What shows it.
+    #[serde(skip)]
+    pub(crate) shown_by: &'static str,
+    /// The session's signers.
+    pub(crate) signers: Vec<Hex<33>>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure> {
+    let EvidenceCommand::Verify(VerifyArgs { file }) = &args.command;
+    let bytes = read(file).map_err(|error| Failure::Input { name: file.display().to_string(), error })?;
+    let failed = |error| Failure::Evidence { name: file.display().to_string(), error };
+    let evidence = Evidence::from_bytes(&from_hex(bytes)).map_err(failed)?;
+    let conviction = evidence.verify::<DefaultCrypto>().map_err(failed)?;
+    let (fault, what) = fault_words(conviction.fault);
+    console.show(&Line::Conviction(Verdict {
+        session: Hex(evidence.manifest.id().to_bytes()),
+        signer: conviction.signer.get(),
+        public_key: Hex(conviction.key.to_bytes()),
+        fault,
+        what,
+        shown_by: proof_words(&evidence.proof),
+        signers: evidence.manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
+    }))
+}
+
+/// A word for programs, and a sentence for people.
+pub(crate) fn fault_words(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::RestartLimit => ("restart_limit", "a signer restarted too often"),
+        Fault::ConcurrentInstances => ("concurrent_instances", "a signer's key ran in two places at once"),
+        Fault::InvalidNonce => ("invalid_nonce", "a nonce is not on the curve"),
+        Fault::InvalidPartialSignature => {
+            ("invalid_partial_signature", "a partial signature does not verify")
+        }
+        Fault::Equivocation => ("equivocation", "a signer told different signers different things"),
+        _ => ("convicted", "a signer broke the protocol"),
+    }
+}
+
+fn proof_words(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::EquivocatingNonces { .. } => "two different sets of nonces that it signed for one attempt",
+        Proof::EquivocatingPartials { .. } => {
+            "two different sets of partial signatures that it signed for one attempt"
+        }
+        Proof::InvalidNonce { .. } => "the nonces that it signed",
+        Proof::InvalidPartialSignature { .. } => {
+            "the nonces and the partial signatures that it signed, and the aggregate nonces they answer to"
+        }
+        Proof::ConcurrentInstances { .. } => "nonces that two lives of its key signed for one attempt",
+        Proof::RestartLimit { .. } => "the joins that it signed, each under another life",
+        _ => "its own signed statements",
+    }
+}
+
+/// At most what evidence takes as hex, with some white space around it.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let max = 2 * MAX_EVIDENCE_SIZE as u64 + 1024;
+    let input: Box<dyn Read> =
+        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    let mut bytes = Vec::new();
+    if input.take(max + 1).read_to_end(&mut bytes)? as u64 > max {
+        return Err(io::Error::other(format!("more than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// What is no hex is taken as it is. Evidence begins with its version, which is no hex digit.
+fn from_hex(bytes: Vec<u8>) -> Vec<u8> {
+    match hex::decode(bytes.trim_ascii()) {
+        Ok(decoded) => decoded,
+        Err(_) => bytes,
+    }
+}

@@ -1,0 +1,104 @@
+//! `musig2-node key`: the key that a set of signers has together, before there is a session.
+
+use crate::failure::Failure;
+use crate::report::{Console, Line};
+use crate::text::Text;
+use crate::tweaks::TweakArgs;
+use bech32::{Hrp, hrp, segwit};
+use clap::{Args, ValueEnum};
+use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, XOnlyPublicKey};
+use std::collections::BTreeMap;
+
+/// Tell the key that signers have together
+///
+/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with the same options does: what is paid to
+/// this key, these signers can spend together. With a taproot option, its address is told as well.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node key 02a1... 03b2... 03c3... --bip86
+
+Exit code: 0 when told, 2 if what was given is wrong.")]
+pub(crate) struct KeyArgs {
+    /// Every signer's public key (33 bytes in hex), as `keygen` prints it. Keys are sorted (BIP327 KeySort) unless --keep-order
+    #[arg(value_name = "SIGNER", required = true)]
+    signers: Vec<Text<PublicKey>>,
+    /// Aggregate the keys in the order given: another order is another key
+    #[arg(long)]
+    keep_order: bool,
+    #[command(flatten)]
+    tweaks: TweakArgs,
+    /// Which network's address to tell
+    #[arg(long, value_enum, default_value_t)]
+    network: Network,
+}
+
+/// Which chain an address is for.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Network {
+    #[default]
+    Bitcoin,
+    /// All test networks but regtest
+    Testnet,
+    Regtest,
+}
+
+impl Network {
+    fn hrp(self) -> Hrp {
+        match self {
+            Self::Bitcoin => hrp::BC,
+            Self::Testnet => hrp::TB,
+            Self::Regtest => hrp::BCRT,
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
+    let mut signers: Vec<_> = args.signers.iter().map(|Text(key)| *key).collect();
+    if signers.len() == 1 {
+        return Err(Failure::Usage(
+            "one signer alone: give every signer's public key, your own included".into(),
+        ));
+    }
+    check_distinct(&signers)?;
+    if !args.keep_order {
+        signers.sort();
+    }
+    let output = OutputKey::derive::<DefaultCrypto>(&signers, &args.tweaks.tweaks()?)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let address = args.tweaks.is_taproot().then(|| address(args.network, &output.key));
+    console.show(&Line::JointKey { signers: &signers, key: output.key, address })
+}
+
+/// By x coordinate, as sessions have it.
+fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
+    let mut seen = BTreeMap::new();
+    for key in signers {
+        if let Some(first) = seen.insert(key.x_only(), key) {
+            let problem = format!("{first} and {key} are one signer's key: signers have distinct keys");
+            return Err(Failure::Usage(problem));
+        }
+    }
+    Ok(())
+}
+
+/// Pay-to-taproot (BIP341, BIP350).
+fn address(network: Network, key: &XOnlyPublicKey) -> String {
+    segwit::encode_v1(network.hrp(), key.as_bytes()).expect("32 bytes are a witness program of version 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the test vectors of BIP86 (account 0, first receiving address).
+    #[test]
+    fn an_output_key_has_its_address() {
+        let key = "a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c".parse().unwrap();
+        assert_eq!(
+            address(Network::Bitcoin, &key),
+            "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"
+        );
+        assert!(address(Network::Regtest, &key).starts_with("bcrt1p"));
+    }
+}

@@ -1,0 +1,139 @@
+//! What to sign and with whom, as people order it: options of `propose`, or a request to a daemon.
+
+use crate::failure::Failure;
+use crate::network::Peer;
+use crate::people::count;
+use crate::text::{Text, Written};
+use crate::tweaks::TweakArgs;
+use clap::Args;
+use musig2_libp2p::libp2p::multiaddr::Protocol;
+use musig2_libp2p::musig2_proto::{Audience, Command, Item, Message, Proposal, PublicKey, SessionId};
+use musig2_libp2p::{Handle, PeerContact};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// How much longer a session lasts than the proposer waits for it: what signers' clocks may differ by.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// With [`MARGIN`], the ten minutes that co-signers accept unless they are configured otherwise.
+const MAX_TIMEOUT: u64 = 570;
+
+/// What to sign, with whom.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are sorted (BIP327 KeySort) unless --keep-order
+    #[arg(long, value_name = "PUBKEY", required = true, num_args = 1..)]
+    signer: Vec<Text<PublicKey>>,
+    /// A message to sign (32 bytes in hex); may be repeated
+    #[arg(long, value_name = "HEX32", required = true, num_args = 1..)]
+    message: Vec<Text<Message>>,
+    #[command(flatten)]
+    #[serde(default)]
+    tweaks: TweakArgs,
+    /// Words for the co-signers, shown to them before they sign
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[serde(default)]
+    memo: String,
+    /// Aggregate the keys in the order given, your own first unless it is among them: another order is another key
+    #[arg(long)]
+    #[serde(default)]
+    keep_order: bool,
+    /// Tell the co-signers alone, whose contacts are known from earlier sessions of this process or by --contact, instead of announcing to everybody
+    #[arg(long)]
+    #[serde(default)]
+    private: bool,
+    /// Where a co-signer can be reached: PUBKEY=/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...; may be repeated
+    #[arg(long, value_name = "PUBKEY=ADDR")]
+    #[serde(default)]
+    contact: Vec<Text<SignerContact>>,
+    /// How long to wait for the signatures, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    timeout: u64,
+}
+
+/// Where a signer can be reached.
+#[derive(Debug, Clone)]
+struct SignerContact {
+    signer: PublicKey,
+    address: Peer,
+}
+
+impl Order {
+    /// How long to wait for the signatures.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    /// Makes the session and tells of it.
+    pub(crate) async fn carry_out(&self, handle: &Handle) -> Result<SessionId, Failure> {
+        let own = handle.public_keys().first().copied();
+        let proposal = self.proposal(own.ok_or_else(|| Failure::Usage("the node has no key".into()))?)?;
+        for Text(SignerContact { signer, address }) in &self.contact {
+            let contact = contact(address)?;
+            handle.execute(Command::AddContact { signer: *signer, contact: contact.encode() }).await?;
+        }
+        let session = handle.create_session(proposal).await?;
+        let audience = if self.private { Audience::KnownContacts } else { Audience::Everyone };
+        handle.execute(Command::AnnounceSession { session, audience }).await?;
+        Ok(session)
+    }
+
+    /// Whether there is a proposal in it.
+    pub(crate) fn proposal(&self, own: PublicKey) -> Result<Proposal, Failure> {
+        let given = self.signer.iter().map(|Text(key)| *key);
+        let mut signers = if given.clone().any(|key| key == own) { Vec::new() } else { vec![own] };
+        for key in given {
+            if signers.contains(&key) {
+                return Err(Failure::Usage(format!(
+                    "--signer {key} is given twice: signers have distinct keys"
+                )));
+            }
+            signers.push(key);
+        }
+        if signers.len() == 1 {
+            return Err(Failure::Usage(
+                "your own key is the only signer: give a co-signer's public key with --signer".into(),
+            ));
+        }
+        if !(1..=MAX_TIMEOUT).contains(&self.timeout) {
+            return Err(Failure::Usage(format!(
+                "a timeout of {} s: 1 to {MAX_TIMEOUT} are allowed",
+                self.timeout
+            )));
+        }
+        let tweaks = self.tweaks.tweaks()?;
+        let item = |message: &Text<Message>| Item::new(message.0).with_tweaks(tweaks.clone());
+        let items = self.message.iter().map(item).collect::<Result<Vec<_>, _>>();
+        let items = items.map_err(|tweaks| Failure::Usage(count(tweaks.len(), "tweak") + " are too many"))?;
+        let mut proposal =
+            Proposal::new(signers).with_duration(self.timeout() + MARGIN).with_memo(self.memo.as_str());
+        if self.keep_order {
+            proposal = proposal.keep_order();
+        }
+        Ok(items.into_iter().fold(proposal, Proposal::with_item))
+    }
+}
+
+fn contact(Peer(address): &Peer) -> Result<PeerContact, Failure> {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => Ok(PeerContact::new(peer, [address.clone()])),
+        _ => Err(Failure::Usage(format!(
+            "--contact {address}: a contact ends in /p2p/ and the peer id, as the node prints it after `listening on`"
+        ))),
+    }
+}
+
+impl Written for SignerContact {
+    const EXPECTED: &'static str = "a signer and where it is: PUBKEY=ADDR";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (signer, address) = text.split_once('=').ok_or("write PUBKEY=ADDR")?;
+        Ok(Self { signer: PublicKey::read(signer)?, address: Peer::read(address)? })
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.signer, self.address.0)
+    }
+}

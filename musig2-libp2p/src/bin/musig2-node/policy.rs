@@ -1,0 +1,213 @@
+//! What may be signed without asking a person: the table `[policy]` of a daemon's configuration, or a file of `cosign --approve`.
+
+use crate::config::toml_file::{self, TomlError};
+use crate::people::count;
+use crate::text::Text;
+use musig2_libp2p::musig2_proto::{Message, PublicKey, SessionView, XOnlyPublicKey};
+use serde::de::{self, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+/// How a policy is written, for `--help`.
+pub(crate) const FORMAT: &str = "\
+Policy file (TOML): a session is joined if all of it is allowed, and declined otherwise.
+  signer_sets = \"any\"          whose sessions: any, or a list of sets of public keys
+  messages = \"any\"             what may be signed: any, or a list of messages (32 bytes in hex)
+  output_keys = \"any\"          under which keys, tweaks included: any (the default), or a list of x-only keys
+  max_items = 256              the most messages in a session
+  max_duration = \"10m\"         the longest session
+  approve_command = [\"PROG\"]   asked when all of that holds: the session as JSON on its standard input; exit 0 approves
+  approve_timeout = \"10s\"      how long it may take
+Without `signer_sets` and `messages` nothing is allowed. `musig2-node config --example` says more.";
+
+/// What may be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Policy {
+    /// With or without this node's own key.
+    signer_sets: Allowed<BTreeSet<Text<PublicKey>>>,
+    messages: Allowed<Text<Message>>,
+    output_keys: Allowed<Text<XOnlyPublicKey>>,
+    max_items: usize,
+    max_duration: Text<Duration>,
+    /// A program and its arguments; none where it is empty.
+    pub(crate) approve_command: Vec<String>,
+    pub(crate) approve_timeout: Text<Duration>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            signer_sets: Allowed::These(BTreeSet::new()),
+            messages: Allowed::These(BTreeSet::new()),
+            output_keys: Allowed::Any,
+            max_items: 256,
+            max_duration: Text(Duration::from_secs(600)),
+            approve_command: Vec::new(),
+            approve_timeout: Text(Duration::from_secs(10)),
+        }
+    }
+}
+
+impl Policy {
+    /// Reads a file that holds a policy and nothing else.
+    pub(crate) fn read(path: &Path) -> Result<Self, TomlError> {
+        toml_file::read(path)
+    }
+
+    /// The key without which nothing would ever be signed.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        if self.signer_sets.is_nothing() {
+            Some("signer_sets")
+        } else {
+            self.messages.is_nothing().then_some("messages")
+        }
+    }
+
+    /// Whether everything in a session is allowed; else what is not.
+    pub(crate) fn check(&self, session: &SessionView) -> Result<(), String> {
+        let manifest = &session.manifest;
+        let items = manifest.items().len();
+        if items > self.max_items {
+            return Err(format!("{}, and the policy allows {}", count(items, "item"), self.max_items));
+        }
+        let duration = manifest.expires_at().saturating_since(manifest.created_at());
+        if duration > self.max_duration.0 {
+            return Err(format!(
+                "a session of {}, and the policy allows {}",
+                Text(duration),
+                self.max_duration
+            ));
+        }
+        if !self.allows_signers(session) {
+            return Err(format!("no set of the policy has just the signers {}", join(manifest.signers())));
+        }
+        for (item, (content, output)) in manifest.items().iter().zip(&session.output_keys).enumerate() {
+            if !self.messages.contains(&Text(*content.message())) {
+                return Err(format!("the message of item {item} is not allowed: {}", content.message()));
+            }
+            if !self.output_keys.contains(&Text(output.key)) {
+                return Err(format!("the key of item {item} is not allowed: {}", output.key));
+            }
+        }
+        Ok(())
+    }
+
+    fn allows_signers(&self, session: &SessionView) -> bool {
+        let Allowed::These(sets) = &self.signer_sets else { return true };
+        let me = session.manifest.signer(session.me);
+        let others = |key: &PublicKey| me != Some(key);
+        let asked: BTreeSet<_> = session.manifest.signers().iter().filter(|key| others(key)).collect();
+        sets.iter().any(|set| {
+            set.iter().map(|Text(key)| key).filter(|key| others(key)).collect::<BTreeSet<_>>() == asked
+        })
+    }
+}
+
+/// What a policy allows of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Allowed<T> {
+    These(BTreeSet<T>),
+    Any,
+}
+
+impl<T: Ord> Allowed<T> {
+    fn contains(&self, value: &T) -> bool {
+        match self {
+            Self::These(values) => values.contains(value),
+            Self::Any => true,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::These(values) if values.is_empty())
+    }
+}
+
+/// `"any"`, or a list.
+impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for Allowed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Ord> Visitor<'de> for Reader<T> {
+            type Value = Allowed<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"any\" or a list")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Allowed<T>, E> {
+                match text {
+                    "any" => Ok(Allowed::Any),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Allowed<T>, A::Error> {
+                let mut values = BTreeSet::new();
+                while let Some(value) = list.next_element()? {
+                    values.insert(value);
+                }
+                Ok(Allowed::These(values))
+            }
+        }
+        from.deserialize_any(Reader(PhantomData))
+    }
+}
+
+fn join(keys: &[PublicKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+    fn parse(text: &str) -> Result<Policy, String> {
+        toml_file::parse(Path::new("policy"), text).map_err(|error: TomlError| error.to_string())
+    }
+
+    #[test]
+    fn a_list_allows_what_is_in_it_and_any_allows_all() {
+        let message = "07".repeat(32);
+        let policy =
+            parse(&format!("signer_sets = [[\"{KEY}\"]] # Alice\nmessages = [\"{message}\"]")).unwrap();
+        assert!(policy.messages.contains(&message.parse().unwrap()));
+        assert!(!policy.messages.contains(&Text(Message::new([9; 32]))));
+        assert!(policy.output_keys.contains(&Text(XOnlyPublicKey::new([8; 32]))));
+        assert_eq!(policy.missing(), None);
+        assert_eq!(parse("messages = \"any\"").unwrap().missing(), Some("signer_sets"));
+        assert_eq!(parse("signer_sets = \"any\"").unwrap().missing(), Some("messages"));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_key_line_and_what_is_allowed() {
+        let cases = [
+            (
+                "signer_sets = \"any\"\nmesages = \"any\"",
+                "policy, line 2: unknown field `mesages`, expected one of `signer_sets`, `messages`",
+            ),
+            (
+                "messages = \"all\"",
+                "policy, line 1, `messages`: invalid value: string \"all\", expected \"any\" or a list",
+            ),
+            (
+                "messages = [\n  \"07\"]",
+                "policy, line 2, `messages[0]`: expected 64 hex digits, got 2 characters",
+            ),
+            (
+                "max_duration = 10",
+                "policy, line 1, `max_duration`: invalid type: integer `10`, expected a time in quotes",
+            ),
+            ("messages = [", "policy, line 1: "),
+        ];
+        for (text, expected) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let off_curve = format!("signer_sets = [[\"02{}\"]]", "ff".repeat(32));
+        assert!(parse(&off_curve).unwrap_err().ends_with("not a point on secp256k1"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Files with secrets: their owner's alone.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Writes a new file of mode 0600, whole or not at all. One that exists is an error (`AlreadyExists`).
+pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // Half a key is worse than none. Where it cannot be removed either, the error told is the first one.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+/// Reads a file of at most `max` bytes that nobody else can read or write.
+pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    check_permissions(path, &file)?;
+    // Room for all of it: what a vector outgrows, it leaves behind in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(max + 1).map_err(io::Error::other)?));
+    if file.take(max + 1).read_to_end(&mut bytes)? as u64 > max {
+        return Err(io::Error::other(format!("it has more than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Of the file that was opened, not of what may have taken its path meanwhile.
+#[cfg(unix)]
+fn check_permissions(path: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "others can read or write this file (mode {mode:04o}). Run `chmod 600 {path}` if no one else has read it; else make a new one"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_permissions(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! A program that decides: the session as JSON on its standard input, its exit code as the answer.
+
+use crate::terms::Terms;
+use musig2_libp2p::musig2_proto::SessionId;
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many run at once. Others wait.
+const MAX_RUNNING: usize = 8;
+/// How much of its standard error is logged, in bytes. It is stopped when it writes more.
+const MAX_STDERR: u64 = 64 << 10;
+
+/// Questions to a program.
+#[derive(Debug)]
+pub(crate) struct Program {
+    command: Arc<[String]>,
+    timeout: Duration,
+    /// At most as many as the node keeps undecided sessions (`max_discovered_sessions`).
+    asked: JoinSet<(SessionId, Result<(), String>)>,
+    places: Arc<Semaphore>,
+}
+
+impl Program {
+    /// `None` where there is no command.
+    pub(crate) fn new(command: &[String], timeout: Duration) -> Option<Self> {
+        if command.is_empty() {
+            return None;
+        }
+        let places = Arc::new(Semaphore::new(MAX_RUNNING));
+        Some(Self { command: command.into(), timeout, asked: JoinSet::new(), places })
+    }
+
+    /// Asks whether to sign.
+    pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms) {
+        let (command, timeout, places) = (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
+        let question = serde_json::to_vec(terms);
+        self.asked.spawn(async move {
+            // The semaphore is never closed.
+            let _place = places.acquire().await;
+            let answer = match question {
+                Ok(question) => match tokio::time::timeout(timeout, run(&command, &question)).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(format!("gave no answer within {}", humantime::format_duration(timeout))),
+                },
+                Err(error) => Err(format!("cannot be asked: {error}")),
+            };
+            let name = command.first().map(String::as_str).unwrap_or_default();
+            (session, answer.map_err(|problem| format!("{name} {problem}")))
+        });
+    }
+
+    /// The next answer. Cancel-safe.
+    pub(crate) async fn answer(&mut self) -> (SessionId, Result<(), String>) {
+        loop {
+            match self.asked.join_next().await {
+                Some(Ok(answer)) => return answer,
+                // Nothing in it panics or cancels. If it did, the session would stay undecided, which signs nothing.
+                Some(Err(error)) => tracing::error!(%error, "an approval was lost"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// Killed when this is dropped.
+async fn run(command: &[String], question: &[u8]) -> Result<(), String> {
+    let (name, arguments) = command.split_first().ok_or("is no command")?;
+    let mut child = Command::new(name)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("cannot be started: {error}"))?;
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let tell = async {
+        if let Some(mut stdin) = stdin {
+            // A program may answer without reading; closing the pipe ends its input.
+            let _ = stdin.write_all(question).await;
+        }
+    };
+    let listen = async {
+        let mut said = Vec::new();
+        if let Some(stderr) = stderr {
+            stderr.take(MAX_STDERR).read_to_end(&mut said).await?;
+        }
+        Ok::<_, io::Error>(said)
+    };
+    let ((), said, status) = tokio::join!(tell, listen, child.wait());
+    for line in said.as_deref().map(String::from_utf8_lossy).unwrap_or_default().lines() {
+        tracing::warn!(program = name, "{}", line.escape_debug());
+    }
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("declined ({status})")),
+        Err(error) => Err(format!("cannot be waited for: {error}")),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn ask(script: &str, seconds: u64) -> Result<(), String> {
+        let command = ["sh", "-c", script].map(String::from);
+        match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}")).await {
+            Ok(answer) => answer,
+            Err(_) => Err("late".into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn exit_code_0_approves_and_every_other_end_declines() {
+        assert_eq!(ask("exit 0", 60).await, Ok(()));
+        assert_eq!(ask("grep -q a", 60).await, Ok(()), "it can read the question");
+        assert_eq!(ask("exec 0<&-; exit 3", 60).await, Err("declined (exit status: 3)".into()));
+        assert!(ask("kill -9 $$", 60).await.unwrap_err().contains("signal"));
+        assert!(run(&["/nonexistent".into()], b"").await.unwrap_err().starts_with("cannot be started"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_ends_or_never_stops_talking_is_stopped() {
+        assert_eq!(ask("exec sleep 1000", 1).await, Err("late".into()));
+        // `yes` dies of the closed pipe.
+        assert!(ask("exec yes 1>&2", 60).await.is_err());
+    }
+}

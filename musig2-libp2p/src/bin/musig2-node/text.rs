@@ -1,0 +1,209 @@
+//! Values as people write them: on the command line, in configuration files, in JSON. Errors say what is wrong and what would be right.
+
+use musig2_libp2p::libp2p::Multiaddr;
+use musig2_libp2p::musig2_proto::{
+    ChainCode, Crypto, DefaultCrypto, DerivationPath, MAX_PATH, MerkleRoot, Message, PublicKey, SessionId,
+    XOnlyPublicKey,
+};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A value that is read from text and written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+/// How people write a value.
+pub(crate) trait Written: Sized {
+    /// What is expected, for errors.
+    const EXPECTED: &'static str;
+    /// From text.
+    fn read(text: &str) -> Result<Self, String>;
+    /// As text.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+macro_rules! written_by_itself {
+    ($($type:ty: $expected:literal),* $(,)?) => {$(
+        impl Written for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn read(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|error: <Self as FromStr>::Err| error.to_string())
+            }
+
+            fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+written_by_itself!(
+    Message: "a message: 32 bytes in hex",
+    MerkleRoot: "the root of a script tree: 32 bytes in hex",
+    XOnlyPublicKey: "an x-only key: 32 bytes in hex",
+    SessionId: "a session: 32 bytes in hex",
+    SocketAddr: "an address and a port, such as 127.0.0.1:9464",
+);
+
+/// Compressed, and on the curve.
+impl Written for PublicKey {
+    const EXPECTED: &'static str = "a public key: 33 bytes in hex";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let key = text.parse().map_err(|error| format!("a public key has 33 bytes: {error}"))?;
+        match DefaultCrypto::aggregate_keys(&[key]) {
+            Ok(_) => Ok(key),
+            Err(_) => Err("not a point on secp256k1".into()),
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Written for Multiaddr {
+    const EXPECTED: &'static str = "a libp2p address, such as /ip4/192.0.2.1/tcp/4001";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error| {
+            format!(
+                "not a libp2p address ({error}): write /ip4/192.0.2.1/tcp/4001 or /ip4/192.0.2.1/udp/4001/quic-v1"
+            )
+        })
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Written for Duration {
+    const EXPECTED: &'static str = "a time in quotes, such as \"500ms\", \"30s\" or \"10m\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map_err(|error| format!("`{text}` is no time ({error}): write, say, 500ms, 30s, 10m or 1h"))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&humantime::format_duration(*self), f)
+    }
+}
+
+/// An unhardened path below the aggregate key: `m/0/5`.
+impl Written for DerivationPath {
+    const EXPECTED: &'static str = "an unhardened path, such as \"m/0/5\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let Some(("m", children)) = text.split_once('/') else {
+            return Err(format!(
+                "`{text}` is no path: write it from the aggregate key `m` down, such as m/0/5"
+            ));
+        };
+        let child = |child: &str| match child.parse::<u32>() {
+            Ok(number) if number < 1 << 31 => Ok(number),
+            _ if child.ends_with(['\'', 'h', 'H']) => {
+                Err(format!("`{child}` is hardened: an aggregate key has unhardened children only"))
+            }
+            _ => Err(format!("`{child}` is no child number: they are 0 to {}", (1_u32 << 31) - 1)),
+        };
+        let children = children.split('/').map(child).collect::<Result<Vec<_>, _>>()?;
+        Self::new(children)
+            .map_err(|children| format!("{} steps, and at most {MAX_PATH} are allowed", children.len()))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("m")?;
+        self.iter().try_for_each(|child| write!(f, "/{child}"))
+    }
+}
+
+impl Written for ChainCode {
+    const EXPECTED: &'static str = "a chain code: 32 bytes in hex";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("a chain code has 32 bytes: {error}"))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<T: Written> FromStr for Text<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        T::read(text).map(Self)
+    }
+}
+
+impl<T: Written> fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f)
+    }
+}
+
+impl<T: Written> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de, T: Written> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<T: Written> Visitor<'_> for Reader<T> {
+            type Value = Text<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<T>, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Reader(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Written>(text: &str) -> Result<String, String> {
+        text.parse::<Text<T>>().map(|value| value.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(read::<DerivationPath>("m/0/5").unwrap(), "m/0/5");
+        assert_eq!(read::<Duration>("600s").unwrap(), "10m");
+        let message = "07".repeat(32);
+        assert_eq!(read::<Message>(&message).unwrap(), message);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_what_would_be_right() {
+        let cases = [
+            (read::<DerivationPath>("0/5"), "such as m/0/5"),
+            (read::<DerivationPath>("m/0'"), "hardened"),
+            (read::<DerivationPath>("m/2147483648"), "0 to 2147483647"),
+            (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps, and at most 16"),
+            (read::<PublicKey>("02ab"), "expected 66 hex digits"),
+            (read::<PublicKey>(&format!("02{}", "ff".repeat(32))), "not a point on secp256k1"),
+            (read::<Duration>("10"), "30s, 10m"),
+            (read::<Multiaddr>("localhost:1"), "write /ip4/"),
+        ];
+        for (read, expected) in cases {
+            let error = read.unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
