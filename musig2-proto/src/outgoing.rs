@@ -69,3 +69,6 @@ fn emit<R>(cx: &mut Context<'_, R>, to: &Destination, mut frame: Frame, statemen
     frame.statements = List::new(statements).unwrap_or_else(|_| List::empty());
     cx.out.push(Output::Send { to: to.clone(), bytes: encode_message(&frame) });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What a source may ask of a node has a price, and the price is what it costs.
+
+mod common;
+
+use common::{Room, contact, source};
+use core::time::Duration;
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::announcement::Publication;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Statement};
+use musig2_proto::{
+    Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item, Message, Node,
+    Offence, Output, Proposal, SecretKey, SessionId, Signature, SignerIndex, Tweak,
+};
+
+/// Eight signature checks at once, and one more each second.
+fn poor() -> Config {
+    Config::default().with_max_signers(2).with_source_burst(8).with_checks_per_source(1)
+}
+
+fn empty(session: SessionId) -> Frame {
+    let (request, statements) = (Request::Nothing, List::empty());
+    Frame { session, request, have: None, announcement: None, statements, signatures: None }
+}
+
+fn input(from: usize, frame: &Frame) -> Input {
+    let bytes = [&[VERSION][..], &postcard::to_allocvec(frame).unwrap()].concat();
+    Input::Frame { from: source(from), bytes }
+}
+
+/// The announcement of a session that a stranger, whoever it is, wants to sign with these others; steps of a path for its item.
+fn announced(room: &mut Room, stranger: u8, others: &[usize], steps: usize) -> Vec<u8> {
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    let key = node.add_key(&SecretKey::new([100 + stranger; 32])).unwrap();
+    let path = DerivationPath::new(vec![1; steps]).unwrap();
+    let item = Item::new(Message::new([1; 32]))
+        .with_tweaks(vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path }])
+        .unwrap();
+    let signers = others.iter().map(|&other| room.keys[other]).chain([key]);
+    let proposal = Proposal::new(signers).with_item(item);
+    let created = node.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let outputs = node.execute(room.now, &mut room.rng, announce).unwrap();
+    let Some(Output::Publish(bytes)) = outputs.first() else { panic!("{outputs:?}") };
+    bytes.clone()
+}
+
+/// What was wrong, where something was.
+fn offence(room: &mut Room, input: Input) -> Option<Offence> {
+    let outputs = room.nodes[0].handle(room.now, &mut room.rng, input);
+    outputs.into_iter().find_map(|output| match output {
+        Output::Report(report) => Some(report.offence),
+        _ => None,
+    })
+}
+
+#[test]
+fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
+    // Of two signers and so many steps, how many can be taken at once of what is for eight checks.
+    for (steps, taken) in [(0, 2), (2, 2), (4, 1), (10, 1)] {
+        let by_gossip = |room: &mut Room, bytes| {
+            offence(room, Input::Announcement { from: source(9), bytes }) != Some(Offence::Busy)
+        };
+        let by_frame = |room: &mut Room, bytes: Vec<u8>| {
+            let Publication::Announcement { announcement, .. } = postcard::from_bytes(&bytes[1..]).unwrap()
+            else {
+                panic!()
+            };
+            let frame = empty(announcement.content.manifest.id());
+            let frame = Frame { announcement: Some(announcement), ..frame };
+            offence(room, input(9, &frame)) != Some(Offence::TooMany)
+        };
+        for hear in [&by_gossip as &dyn Fn(&mut Room, Vec<u8>) -> bool, &by_frame] {
+            let mut room = Room::new(1, &poor());
+            let heard = (0..6).filter(|&stranger| {
+                let bytes = announced(&mut room, stranger, &[0], steps);
+                hear(&mut room, bytes)
+            });
+            assert_eq!(heard.count(), taken, "{steps} steps");
+        }
+    }
+}
+
+#[test]
+fn what_concerns_others_costs_one_check_and_leaves_room_for_what_concerns_this_node() {
+    let mut room = Room::new(2, &poor());
+    for number in 0..10 {
+        let bytes = announced(&mut room, number, &[1], 0);
+        let heard = offence(&mut room, Input::Announcement { from: source(9), bytes });
+        assert_eq!(heard, (number >= 8).then_some(Offence::Busy));
+    }
+    let bytes = announced(&mut room, 0, &[0], 0);
+    assert_eq!(offence(&mut room, Input::Announcement { from: source(9), bytes }), None);
+    assert_eq!(room.nodes[0].sessions().count(), 1);
+}
+
+/// A hello of one of the room's nodes, said after so many seconds.
+fn hello(room: &mut Room, secret: u8, after: u64) -> Input {
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    node.add_key(&SecretKey::new([secret; 32])).unwrap();
+    let now = room.now.saturating_add(Duration::from_secs(after));
+    node.execute(now, &mut room.rng, Command::SetContact(contact(7))).unwrap();
+    let outputs = node.execute(now, &mut room.rng, Command::SayHello).unwrap();
+    let [Output::Publish(bytes)] = &outputs[..] else { panic!("{outputs:?}") };
+    Input::Announcement { from: source(9), bytes: bytes.clone() }
+}
+
+#[test]
+fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_sessions() {
+    for ends in [false, true] {
+        let mut room = Room::new(2, &poor());
+        room.join = ends;
+        room.propose();
+        room.settle();
+        assert_eq!(room.is_complete(0), ends);
+        let strange = hello(&mut room, 77, 0);
+        let heard = [(); 10].map(|()| offence(&mut room, strange.clone()));
+        assert_eq!(heard.iter().filter(|offence| **offence == Some(Offence::Busy)).count(), 2);
+        let before = room.frames.len();
+        let known = hello(&mut room, 2, 0);
+        room.handle(0, known);
+        assert!(room.reports[0].is_empty() && room.frames.len() > before);
+    }
+}
+
+#[test]
+fn an_own_hello_that_comes_back_is_not_answered() {
+    for ends in [false, true] {
+        let mut room = Room::new(2, &Config::default());
+        room.join = ends;
+        room.propose();
+        room.settle();
+        let (own, before) = (hello(&mut room, 1, 0), room.frames.len());
+        room.handle(0, own);
+        assert_eq!(room.frames.len(), before);
+    }
+}
+
+#[test]
+fn who_asks_is_answered_as_often_as_it_may_ask() {
+    for ends in [false, true] {
+        let mut room = Room::new(2, &poor());
+        room.join = ends;
+        let session = room.propose();
+        room.settle();
+        let before = room.frames.len();
+        let ask = Frame { request: Request::Announcement, ..empty(session) };
+        for _ in 0..20 {
+            room.handle(0, input(9, &ask));
+        }
+        assert_eq!(room.frames.len() - before, 8);
+    }
+}
+
+#[test]
+fn final_signatures_cost_a_check_each_time() {
+    for ends in [false, true] {
+        let mut room = Room::new(2, &poor());
+        let session = room.propose();
+        if ends {
+            room.lost = Box::new(|_, _| true);
+            room.execute(0, Command::AbortSession { session, reason: musig2_proto::Note::new("") });
+        }
+        let signatures = Some(List::new(vec![Signature::new([7; 64])]).unwrap());
+        let frame = Frame { signatures, ..empty(session) };
+        let heard = [(); 10].map(|()| offence(&mut room, input(9, &frame)));
+        assert_eq!(heard[..8], [const { Some(Offence::FalseSignatures) }; 8]);
+        assert_eq!(heard[8..], [const { Some(Offence::TooMany) }; 2]);
+    }
+}
+
+#[test]
+fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
+    let mut room = Room::new(2, &poor());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    let author = SignerIndex::new(0);
+    let accuse = |number: u8, joins: usize| {
+        let content = Join { boot: Boot::new([number; 16]), contact: Contact::default() };
+        let join = Signed { author, content, signature: Signature::new([0; 64]) };
+        let proof = Proof::RestartLimit { joins: List::new(vec![join; joins]).unwrap() };
+        let reason = AbortReason::Convicted;
+        let abort = Abort { boot: Boot::new([number; 16]), reason, proof: Some(Box::new(proof)) };
+        let statement = Statement { author, body: Body::Abort(abort), signature: Signature::new([0; 64]) };
+        let statements = List::new(vec![statement]).unwrap();
+        input(9, &Frame { statements, ..empty(session) })
+    };
+    // Six, and two, and there is nothing left of eight.
+    assert_eq!(offence(&mut room, accuse(1, 5)), Some(Offence::BadSignature));
+    assert_eq!(offence(&mut room, accuse(2, 1)), Some(Offence::BadSignature));
+    assert_eq!(offence(&mut room, accuse(3, 1)), Some(Offence::TooMany));
+}

@@ -1,0 +1,138 @@
+//! What an ended session still says, to whom, and for how long.
+
+mod common;
+
+use common::{Room, contact, source};
+use core::time::Duration;
+use musig2_proto::wire::VERSION;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::{Frame, Have, Request};
+use musig2_proto::{
+    AbortCause, AbortReason, Command, Config, Event, Input, Node, Note, SecretKey, SessionId,
+};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn input(frame: &Frame) -> Input {
+    let bytes = [&[VERSION][..], &postcard::to_allocvec(frame).unwrap()].concat();
+    Input::Frame { from: source(9), bytes }
+}
+
+/// What node 0 answers.
+fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
+    let before = room.frames.len();
+    room.handle(0, input);
+    room.frames[before..].iter().map(|(.., bytes)| postcard::from_bytes(&bytes[1..]).unwrap()).collect()
+}
+
+/// The last frame from one node that says what its sender holds.
+fn last(room: &Room, node: usize) -> Frame {
+    let frames = room.frames.iter().rev().filter(|(from, ..)| *from == node);
+    let mut frames = frames.map(|(.., bytes)| postcard::from_bytes::<Frame>(&bytes[1..]).unwrap());
+    frames.find(|frame| frame.have.is_some()).unwrap()
+}
+
+fn complete() -> (Room, SessionId) {
+    let mut room = Room::new(2, &Config::default());
+    let session = room.propose();
+    room.settle();
+    assert!(room.is_complete(0));
+    (room, session)
+}
+
+/// What signer 1 publishes when it has lost its memory.
+fn hello(room: &mut Room) -> Input {
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    node.add_key(&SecretKey::new([2; 32])).unwrap();
+    node.execute(room.now, &mut room.rng, Command::SetContact(contact(1))).unwrap();
+    let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
+    let [musig2_proto::Output::Publish(bytes)] = &outputs[..] else { panic!("{outputs:?}") };
+    Input::Announcement { from: source(9), bytes: bytes.clone() }
+}
+
+#[test]
+fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
+    let (mut room, _) = complete();
+    let end = room.nodes[0].sessions().next().unwrap().manifest.expires_at();
+    room.now = end.saturating_sub(Duration::from_millis(1));
+    let said = hello(&mut room);
+    let [told] = &answers(&mut room, said.clone())[..] else { panic!() };
+    assert!(told.signatures.is_some() && told.announcement.is_some());
+    assert_eq!(answers(&mut room, said), [], "once");
+    room.now = end;
+    let said = hello(&mut room);
+    assert_eq!(answers(&mut room, said), []);
+    room.now = end.saturating_add(Duration::from_millis(999));
+    assert_eq!(room.nodes[0].sessions().count(), 1, "it is still there");
+}
+
+#[test]
+fn who_asks_and_has_ended_itself_wants_no_answer() {
+    let (mut room, _) = complete();
+    let asking = Frame { request: Request::Statements, ..last(&room, 1) };
+    let have = |ended| asking.have.clone().map(|have| Have { ended, ..have });
+    for (ended, count) in [(true, 0), (false, 1)] {
+        let asking = Frame { have: have(ended), statements: List::empty(), ..asking.clone() };
+        assert_eq!(answers(&mut room, input(&Frame { signatures: None, ..asking })).len(), count);
+    }
+}
+
+#[test]
+fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_another() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
+    let abort = last(&room, 0);
+    assert!(!abort.statements.is_empty() && room.nodes[0].session(&session).unwrap().cause.is_some());
+    assert_eq!(answers(&mut room, input(&Frame { have: None, ..abort.clone() })), []);
+    let ask = Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
+    let [told] = &answers(&mut room, input(&ask))[..] else { panic!() };
+    // The join that the abort's life exists through, and the abort.
+    assert!(told.statements.len() == 2 && told.announcement.is_none() && told.signatures.is_none());
+}
+
+#[test]
+fn a_first_word_counts_and_an_application_is_told_of_one_end() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
+    room.pass(seconds(700));
+    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!("{:?}", room.ends(0)) };
+    let AbortCause::BySigner { reason: AbortReason::Requested(note), .. } = cause else { panic!() };
+    assert_eq!(note.as_str(), "no");
+}
+
+#[test]
+fn a_signature_in_the_name_of_another_session_is_no_late_one() {
+    let mut room = Room::new(2, &Config::default());
+    let first = room.propose();
+    room.settle();
+    let Event::SessionComplete { signatures, .. } = room.ends(0)[0].clone() else { panic!() };
+    room.lost = Box::new(|_, _| true);
+    let second = room.create(0, room.proposal(2));
+    let audience = musig2_proto::Audience::Everyone;
+    room.execute(0, Command::AnnounceSession { session: second, audience });
+    room.execute(0, Command::AbortSession { session: second, reason: Note::new("no") });
+    assert_ne!(first, second);
+    for signatures in [signatures.clone(), vec![signatures[0]; 2], vec![]] {
+        let frame = Frame {
+            session: second,
+            request: Request::Nothing,
+            have: None,
+            announcement: None,
+            statements: List::empty(),
+            signatures: Some(List::new(signatures).unwrap()),
+        };
+        let before = room.reports[0].len();
+        room.handle(0, input(&frame));
+        assert_eq!(room.reports[0].len(), before + 1);
+    }
+    assert!(room.nodes[0].session(&second).unwrap().signatures.is_none());
+}

@@ -1,0 +1,67 @@
+//! One key, several lives: one after another, as often as is allowed, and each attempt for itself.
+
+mod common;
+
+use common::{Room, contact};
+use core::time::Duration;
+use musig2_proto::{Command, CommandError, Config, Event, MAX_RESTARTS, Node, SecretKey, Stepping};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A node with the key of the room's node `of`, in the place of node `node`.
+fn replace(room: &mut Room, node: usize, of: usize, config: &Config) {
+    room.nodes[node] = Node::new(config.clone()).unwrap();
+    room.nodes[node].add_key(&SecretKey::new([of as u8 + 1; 32])).unwrap();
+    room.events[node].clear();
+    room.execute(node, Command::SetContact(contact(node)));
+    room.execute(node, Command::SayHello);
+}
+
+#[test]
+fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() {
+    let config = Config::default();
+    let mut room = Room::new(3, &config);
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    for restarts in 0..=MAX_RESTARTS + 1 {
+        room.pass(seconds(5));
+        let joins = restarts <= MAX_RESTARTS;
+        let joined = room.try_execute(1, Command::JoinSession { session });
+        assert_eq!(joined, if joins { Ok(()) } else { Err(CommandError::RestartLimit(session)) });
+        room.settle();
+        assert_eq!(room.nodes[0].session(&session).unwrap().attempt as usize, restarts.min(MAX_RESTARTS));
+        replace(&mut room, 1, 1, &config);
+    }
+    assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
+}
+
+#[test]
+fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
+    let config = Config::default().with_stepping(Stepping::Manual);
+    let mut room = Room::new(2, &config);
+    let session = room.propose();
+    room.settle();
+    room.execute(0, Command::ShareNonces { session });
+    room.settle();
+    let nonces = |room: &Room| room.nodes[0].session(&session).unwrap().nonces.len();
+    assert_eq!(nonces(&room), 1);
+    replace(&mut room, 1, 1, &config);
+    room.pass(seconds(5));
+    assert!(room.events[0].iter().any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. })));
+    assert_eq!(nonces(&room), 0);
+    let told = |room: &Room, of: fn(&Event) -> bool| room.events[0].iter().filter(|one| of(one)).count();
+    assert_eq!(told(&room, |event| matches!(event, Event::SessionReady { .. })), 1);
+    assert_eq!(told(&room, |event| matches!(event, Event::SignerJoined { .. })), 2);
+    for command in [Command::ShareNonces { session }, Command::SharePartialSignatures { session }] {
+        for node in [0, 1] {
+            room.execute(node, command.clone());
+        }
+        room.settle();
+    }
+    assert!(room.ends(0).is_empty());
+    room.execute(0, Command::FinalizeSession { session });
+    assert!(room.is_complete(0));
+}
