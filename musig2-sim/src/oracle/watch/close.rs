@@ -10,7 +10,7 @@ use musig2_proto::wire::frame::Frame;
 use musig2_proto::{Input, MAX_JOINS, Output, Phase, SessionView, SignerIndex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -108,6 +108,10 @@ impl Watch {
         outputs: &[Output],
         views: &[SessionView],
     ) -> Result<(), Violation> {
+        // What a view shows now it shows at the next output, too: it is the dearest thing to print.
+        if outputs.is_empty() {
+            return Ok(());
+        }
         let mut shown = String::new();
         for output in outputs {
             if let Output::Event(_) | Output::Report(_) = output {
@@ -116,21 +120,22 @@ impl Watch {
             }
         }
         let _ = write!(shown, "{views:?}");
-        let mut place = None;
-        let mut search = |secret: &[u8; 32]| {
-            let sent = outputs.iter().any(|output| match output {
-                Output::Send { bytes, .. } | Output::Publish(bytes) => contains(bytes, secret),
-                _ => false,
-            });
-            if sent {
-                place = Some("a message");
-            } else if shown.contains(&hex(secret)) || shown.contains(&list(secret)) {
-                place = Some("what it shows");
-            }
+        let mut secrets: BTreeSet<_> = self.close.iter().flat_map(|close| &close.secrets).copied().collect();
+        C::each_secret(|secret| {
+            secrets.insert(*secret);
+        });
+        let is_sent = outputs.iter().any(|output| match output {
+            Output::Send { bytes, .. } | Output::Publish(bytes) => holds_any(bytes, &secrets),
+            _ => false,
+        });
+        let place = if is_sent {
+            "a message"
+        } else if printed(&shown).any(|bytes| holds_any(&bytes, &secrets)) {
+            "what it shows"
+        } else {
+            return Ok(());
         };
-        self.close.iter().flat_map(|close| &close.secrets).for_each(&mut search);
-        C::each_secret(search);
-        place.map_or(Ok(()), |place| Err(Violation::SecretLeaked { node, place }))
+        Err(Violation::SecretLeaked { node, place })
     }
 }
 
@@ -147,15 +152,17 @@ fn is_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
     message.is_ok_and(|message| postcard::to_allocvec(&message).is_ok_and(|again| again == content))
 }
 
-fn contains(bytes: &[u8], secret: &[u8; 32]) -> bool {
-    bytes.windows(secret.len()).any(|window| window == secret)
+fn holds_any(bytes: &[u8], secrets: &BTreeSet<[u8; 32]>) -> bool {
+    bytes.windows(32).any(|window| secrets.contains(window))
 }
 
-fn hex(secret: &[u8; 32]) -> String {
-    secret.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// As `Debug` prints bytes, without the brackets.
-fn list(secret: &[u8; 32]) -> String {
-    format!("{secret:?}").trim_matches(['[', ']']).into()
+/// Bytes as text shows them: in hexadecimal, from its first digit and from its second, or as `Debug` prints lists.
+fn printed(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let pair = move |pair: &[u8]| Some((digit(pair.first()?)? * 16 + digit(pair.get(1)?)?) as u8);
+    let words = text.split(|sign: char| !sign.is_ascii_hexdigit()).filter(|word| word.len() >= 64);
+    let hex = words.flat_map(|word| [word, word.get(1..).unwrap_or_default()]);
+    let hex = hex.map(move |word| word.as_bytes().chunks_exact(2).filter_map(pair).collect());
+    let lists = text.split(['[', ']']).filter(|list| list.len() >= 32);
+    hex.chain(lists.map(|list| list.split(", ").filter_map(|number| number.parse().ok()).collect()))
 }
