@@ -129,7 +129,7 @@ fn dht(config: &NodeConfig, local: PeerId) -> kad::Behaviour<MemoryStore> {
 
 fn identify(identity: &Keypair) -> identify::Config {
     identify::Config::new(FAMILY.into(), identity.public())
-        .with_agent_version(concat!("musig2-libp2p/", env!("CARGO_PKG_VERSION")).into())
+        .with_agent_version(agent())
         .with_push_listen_addr_updates(true)
         // It would dial whatever addresses peers claim; the node decides which of them to believe.
         .with_cache_size(0)
@@ -152,4 +152,10 @@ fn mdns(local: PeerId) -> Option<mdns::tokio::Behaviour> {
     mdns::tokio::Behaviour::new(mdns::Config::default(), local)
         .inspect_err(|error| tracing::warn!(%error, "going on without finding peers on the local network"))
         .ok()
+}
+
+/// Names this start of the node, so that others notice where it was started again.
+fn agent() -> String {
+    let start = getrandom::u64().unwrap_or_default();
+    format!(concat!("musig2-libp2p/", env!("CARGO_PKG_VERSION"), " ({:016x})"), start)
 }

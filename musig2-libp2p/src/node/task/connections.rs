@@ -9,7 +9,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, ping};
 use musig2_proto::Command;
 use std::time::{Duration, Instant};
@@ -20,6 +20,9 @@ const MAX_ACQUAINTANCES: usize = 32;
 /// The other end of a connection.
 #[derive(Debug)]
 pub(super) struct Remote {
+    peer: PeerId,
+    /// What it calls itself, once it said so: another name after each start.
+    agent: Option<String>,
     /// When it last answered a ping; `None` where that is not expected of it.
     answered: Option<Instant>,
     /// How far away it is.
@@ -43,7 +46,7 @@ impl Task {
             } => {
                 self.acquaintances.remove(&connection_id);
                 self.metrics.connection_opened(if endpoint.is_dialer() { "out" } else { "in" });
-                self.connections.insert(connection_id, Remote::from(endpoint));
+                self.connections.insert(connection_id, Remote::new(peer, &endpoint));
                 self.count_connections();
                 self.bootstrap.established(connection_id, peer);
                 if num_established.get() == 1 {
@@ -51,9 +54,14 @@ impl Task {
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
-                self.connections.remove(&connection_id);
+                let closed = self.connections.remove(&connection_id);
                 self.count_connections();
                 self.unheard |= self.connections.is_empty();
+                if matches!(cause, Some(ConnectionError::IO(_)))
+                    && closed.is_some_and(|closed| !closed.is_relayed)
+                {
+                    self.begin_anew(peer);
+                }
                 if num_established == 0 {
                     tracing::debug!(%peer, ?cause, "disconnected");
                     self.bootstrap.disconnected(peer, Instant::now());
@@ -167,13 +175,48 @@ impl Task {
     /// Without this a cut cable is noticed after a minute.
     pub(super) fn close_silent(&mut self) {
         let now = Instant::now();
-        for (&connection, remote) in &mut self.connections {
-            if remote.answered.is_some_and(|answered| now >= answered + SILENCE) {
-                tracing::debug!(%connection, "answers no pings: closing the connection");
-                remote.answered = None;
-                self.swarm.close_connection(connection);
+        let is_silent = |remote: &Remote| remote.answered.is_some_and(|answered| now >= answered + SILENCE);
+        let silent = self.connections.iter().filter(|(_, remote)| is_silent(remote));
+        let silent: Vec<_> = silent.map(|(id, remote)| (*id, remote.peer, remote.is_relayed)).collect();
+        for (connection, peer, is_relayed) in silent {
+            tracing::debug!(%peer, %connection, "answers no pings");
+            if is_relayed {
+                // What is silent may be the relay.
+                self.close(connection);
+            } else {
+                self.begin_anew(peer);
             }
         }
+    }
+
+    /// A peer that was started again dials, while the connections to its former life count as open, over QUIC for as long as it may be silent.
+    pub(super) fn on_agent(&mut self, connection: ConnectionId, peer: PeerId, agent: String) {
+        let former = self.connections.values().find(|remote| {
+            remote.peer == peer && remote.agent.as_ref().is_some_and(|former| *former != agent)
+        });
+        if former.is_some() {
+            tracing::debug!(%peer, "was started again: closing its connections");
+            return self.begin_anew(peer);
+        }
+        if let Some(remote) = self.connections.get_mut(&connection) {
+            remote.agent = Some(agent);
+        }
+    }
+
+    /// Closes all connections to a peer of which one has failed. What is told on a first connection only, as gossipsub tells its topics, the peer has
+    /// not heard, or has forgotten, where it has taken up another one since.
+    fn begin_anew(&mut self, peer: PeerId) {
+        let of_peer = self.connections.iter().filter(|(_, remote)| remote.peer == peer);
+        for connection in of_peer.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.close(connection);
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        if let Some(remote) = self.connections.get_mut(&connection) {
+            remote.answered = None;
+        }
+        self.swarm.close_connection(connection);
     }
 
     /// Dials a peer that may be needed soon, where somebody so far away says that it is. If that fails, whatever needs it will say so.
@@ -203,9 +246,11 @@ impl Task {
     }
 }
 
-impl From<ConnectedPoint> for Remote {
-    fn from(endpoint: ConnectedPoint) -> Self {
+impl Remote {
+    fn new(peer: PeerId, endpoint: &ConnectedPoint) -> Self {
         Self {
+            peer,
+            agent: None,
             answered: Some(Instant::now()),
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
             is_relayed: endpoint.is_relayed(),

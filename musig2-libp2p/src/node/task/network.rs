@@ -155,10 +155,12 @@ impl Task {
         let relay = remote.dialled.clone().filter(|address| {
             is_bootstrap_peer && !is_relayed(address) && info.protocols.contains(&relay::HOP_PROTOCOL_NAME)
         });
+        let reach = remote.reach;
+        self.on_agent(connection, peer, info.agent_version);
         if info.protocols.contains(&network::DHT)
             && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
         {
-            for address in believable(info.listen_addrs, remote.reach) {
+            for address in believable(info.listen_addrs, reach) {
                 dht.add_address(&peer, address);
             }
             if is_bootstrap_peer && dht.bootstrap().is_err() {

@@ -1,0 +1,58 @@
+//! Signers are processes, and one is killed without a chance to notice it, in each phase of a session. If it comes back with its key and
+//! without its memory, everyone has the signature in time; if it does not, the others say in time that it is it they waited for.
+
+mod case;
+
+use case::{Case, Transport, Victim};
+use musig2_tests::signer::Until;
+use std::thread;
+
+const VICTIMS: [Victim; 3] = [Victim::Coordinator, Victim::Bootstrap, Victim::Other];
+
+/// Each of three signers in turn, back again or not.
+fn three(transport: Transport, at: Until) {
+    let cases = VICTIMS.into_iter().flat_map(|victim| {
+        [true, false].map(|comes_back| Case { signers: 3, transport, victim, at, comes_back })
+    });
+    at_once(cases.collect());
+}
+
+/// Of seven signers the coordinator, the bootstrap peer and another one.
+fn seven(transport: Transport, at: Until) {
+    at_once(VICTIMS.map(|victim| Case { signers: 7, transport, victim, at, comes_back: true }).into());
+}
+
+/// Most of what a case takes is waiting.
+fn at_once(cases: Vec<Case>) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || case.run());
+        }
+    });
+}
+
+macro_rules! tests {
+    ($($name:ident: $signers:ident($transport:ident, $at:ident);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $signers(Transport::$transport, Until::$at);
+            }
+        )*
+    };
+}
+
+tests! {
+    one_of_three_is_killed_after_the_announcement_over_tcp: three(Tcp, Announced);
+    one_of_three_is_killed_after_the_joins_over_tcp: three(Tcp, Joined);
+    one_of_three_is_killed_after_the_nonces_over_tcp: three(Tcp, NoncesOut);
+    one_of_three_is_killed_after_its_partial_signatures_over_tcp: three(Tcp, PartialsOut);
+    one_of_three_is_killed_after_the_announcement_over_quic: three(Quic, Announced);
+    one_of_three_is_killed_after_the_joins_over_quic: three(Quic, Joined);
+    one_of_three_is_killed_after_the_nonces_over_quic: three(Quic, NoncesOut);
+    one_of_three_is_killed_after_its_partial_signatures_over_quic: three(Quic, PartialsOut);
+    one_of_seven_is_killed_after_the_announcement: seven(Quic, Announced);
+    one_of_seven_is_killed_after_the_joins: seven(Tcp, Joined);
+    one_of_seven_is_killed_after_the_nonces: seven(Quic, NoncesOut);
+    one_of_seven_is_killed_after_its_partial_signatures: seven(Tcp, PartialsOut);
+}
