@@ -23,7 +23,7 @@ impl Plan {
         let keeps_disk = |node: NodeId| crashes(node).all(|crash| crash.disk == Disk::Kept);
         let manual = self.config.stepping == Stepping::Manual;
         let steps = |habits: &NodePlan| {
-            !manual || [habits.stepping, habits.finalizing].iter().all(|answer| answer.is_yes())
+            !manual || [habits.stepping, habits.finalizing].iter().all(super::node::Answer::is_yes)
         };
         let wants = |node: NodeId| {
             self.nodes.get(node.as_usize()).is_some_and(|habits| {

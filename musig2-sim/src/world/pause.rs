@@ -79,10 +79,9 @@ impl<C: Engine> World<C> {
     pub(super) fn lose_waiting(&mut self, node: NodeId) {
         let stillness = self.hosts[node.as_usize()].stillness.take();
         for happening in stillness.into_iter().flat_map(|stillness| stillness.waiting) {
-            match happening {
-                Happening::Arrive(arrival) => self.miss(&arrival),
-                // Nobody remembers what was to be proposed.
-                _ => {}
+            // Nobody remembers what was to be proposed.
+            if let Happening::Arrive(arrival) = happening {
+                self.miss(&arrival);
             }
         }
     }
