@@ -5,8 +5,9 @@ mod common;
 use common::Room;
 use core::time::Duration;
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Event, Item, KeyError, ManifestError, Message, Node, Note,
-    Proposal, PublicKey, SecretKey, SessionId, Stepping, Timestamp,
+    Audience, ChainCode, Command, CommandError, Config, Contact, DerivationPath, Event, Item, KeyError,
+    ManifestError, Message, Node, Note, Proposal, PublicKey, SecretKey, SessionId, Stepping, Timestamp,
+    Tweak,
 };
 
 fn refused(room: &mut Room, node: usize, command: Command) -> CommandError {
@@ -224,14 +225,22 @@ fn what_is_joined_or_ended_is_not_resumed() {
 #[test]
 fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
     let size = |max_frame_size: usize| {
-        let config = Config::default().with_max_items(2).with_max_frame_size(max_frame_size);
-        let mut room = Room::new(2, &config);
-        let session = room.create(0, room.proposal(2).with_memo(vec![0; 1024]));
+        let config = Config::default().with_max_items(16).with_max_memo(4096).with_max_signers(2);
+        let mut room = Room::new(2, &config.with_max_frame_size(max_frame_size));
+        // With a memo, contacts and tweaks that come to more than the least that a frame may be.
+        let (signer, contact) = (room.keys[1], Contact::new(vec![7; Contact::MAX_SIZE]).unwrap());
+        room.execute(0, Command::SetContact(contact.clone()));
+        room.execute(0, Command::AddContact { signer, contact });
+        let path = DerivationPath::new(vec![u32::MAX / 2]).unwrap();
+        let tweaks = vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path }; 4];
+        let item = Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
+        let proposal = (0..16).fold(Proposal::new(room.keys.clone()), |all, _| all.with_item(item.clone()));
+        let session = room.create(0, proposal.with_memo(vec![0; 4096]));
         let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
         room.try_execute(0, announce).map(|()| room.nodes[0].announcement(&session).unwrap().len())
     };
-    // Two signatures of 64 bytes; four bitmaps of two bytes, and 512 around them.
-    let least = size(1 << 20).unwrap() + 2 * 64 + 4 * 2 + 512;
+    // Sixteen signatures of 64 bytes; four bitmaps of a byte, and 512 around them.
+    let least = size(1 << 20).unwrap() + 16 * 64 + 4 + 512;
     assert!(size(least).is_ok());
     assert_eq!(size(least - 1), Err(CommandError::TooLarge { size: least, max: least - 1 }));
 }

@@ -89,6 +89,8 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
     room.settle();
     room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
     let abort = last(&room, 0);
+    // Two joins, two nonces, and the abort.
+    assert_eq!(room.nodes[0].session(&session).unwrap().statements, 5);
     assert!(!abort.statements.is_empty() && room.nodes[0].session(&session).unwrap().cause.is_some());
     assert_eq!(answers(&mut room, input(&Frame { have: None, ..abort.clone() })), []);
     let ask = Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };

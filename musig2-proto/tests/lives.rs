@@ -62,6 +62,8 @@ fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
         room.settle();
     }
     assert!(room.ends(0).is_empty());
+    // Three joins; the own nonces of the first attempt, and everyone's of the second; two partial signatures.
+    assert_eq!(room.nodes[0].session(&session).unwrap().statements, 3 + 3 + 2);
     room.execute(0, Command::FinalizeSession { session });
     assert!(room.is_complete(0));
 }
