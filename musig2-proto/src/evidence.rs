@@ -111,7 +111,7 @@ impl Proof {
         Some(Self::EquivocatingPartials { first: Signed::of(first)?, second: Signed::of(second)? })
     }
 
-    /// Whether its lists are as long as they can be in a session of this manifest. More need not be looked at, or kept.
+    /// Whether its lists are as long as those of a proof that a node finds in a session of this manifest. On a board no more is kept.
     pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
         let items = manifest.items().len();
         let one_each = |nonces: &Signed<Nonces>| nonces.content.source.nonces().len() == items;
@@ -152,9 +152,6 @@ impl Proof {
 
     /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
     fn check_statements<C: Crypto>(&self, case: &Case<'_>) -> Result<Conviction, EvidenceError> {
-        if !self.fits(case.manifest) {
-            return Err(EvidenceError::NoFault);
-        }
         match self {
             Self::EquivocatingNonces { first, second } => {
                 let slot = |one: &Signed<Nonces>| (one.content.attempt, one.content.boot);

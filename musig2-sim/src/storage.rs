@@ -80,8 +80,7 @@ impl Storage {
             Disk::Empty => self.journal.clear(),
             Disk::Kept => {}
             Disk::RolledBack(age) => {
-                let last = now.saturating_sub(age);
-                let kept = self.journal.partition_point(|(at, _)| *at <= last);
+                let kept = self.journal.partition_point(|(at, _)| now.saturating_sub(*at) >= age);
                 self.journal.truncate(kept);
             }
         }
