@@ -290,7 +290,7 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         assert_eq!(world.counters(), counters, "seed {seed}");
         world.check_safety().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
     }
-    assert_eq!(ends, ["aborted", "complete", "expired", "late signatures", "timed out"].into());
+    assert_eq!(ends, ["aborted", "complete", "declined", "expired", "late signatures", "timed out"].into());
 }
 
 fn kind_of_end(event: &Event) -> Option<&'static str> {
@@ -301,6 +301,7 @@ fn kind_of_end(event: &Event) -> Option<&'static str> {
             AbortCause::BySigner { .. } => "aborted",
             AbortCause::TimedOut { .. } => "timed out",
             AbortCause::Expired { .. } => "expired",
+            AbortCause::Declined => "declined",
             other => panic!("nobody here does that: {other:?}"),
         }),
         _ => None,
