@@ -199,7 +199,7 @@ impl NodeConfig {
         self
     }
 
-    /// Sets [`metrics`](Self::metrics).
+    /// Counts what the node does in these metrics.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
