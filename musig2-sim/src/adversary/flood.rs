@@ -43,7 +43,11 @@ impl<C: Engine> Adversary<C> for Flood {
             return outputs;
         }
         let views: Vec<_> = means.node.sessions().collect();
-        let Some(view) = views.get(means.below(views.len())) else { return outputs };
+        let Some(view) = views.get(means.below(views.len())) else {
+            // Nothing to flood until there is a session again.
+            self.next = None;
+            return outputs;
+        };
         self.waves += 1;
         self.next = Some(means.now.saturating_add(PAUSE));
         for to in means.others() {
