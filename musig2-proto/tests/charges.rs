@@ -2,9 +2,9 @@
 
 mod common;
 
+use common::forge::{empty, input};
 use common::{Room, contact, source};
 use core::time::Duration;
-use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::evidence::{Proof, Signed};
@@ -12,22 +12,12 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Statement};
 use musig2_proto::{
     Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item, Message, Node,
-    Offence, Output, Proposal, SecretKey, SessionId, Signature, SignerIndex, Tweak,
+    Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Tweak,
 };
 
 /// Eight signature checks at once, and one more each second.
 fn poor() -> Config {
     Config::default().with_max_signers(2).with_source_burst(8).with_checks_per_source(1)
-}
-
-fn empty(session: SessionId) -> Frame {
-    let (request, statements) = (Request::Nothing, List::empty());
-    Frame { session, request, have: None, announcement: None, statements, signatures: None }
-}
-
-fn input(from: usize, frame: &Frame) -> Input {
-    let bytes = [&[VERSION][..], &postcard::to_allocvec(frame).unwrap()].concat();
-    Input::Frame { from: source(from), bytes }
 }
 
 /// The announcement of a session that a stranger, whoever it is, wants to sign with these others; steps of a path for its item.

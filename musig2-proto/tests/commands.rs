@@ -194,6 +194,18 @@ fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
 }
 
 #[test]
+fn what_was_proposed_and_configured_can_be_looked_at() {
+    let config = Config::default().with_max_signers(3);
+    let room = Room::new(2, &config);
+    assert_eq!(*room.nodes[0].config(), config);
+    let proposal = room.proposal(2);
+    assert_eq!(proposal.signers(), room.keys);
+    let messages: Vec<_> = proposal.items().iter().map(|item| *item.message()).collect();
+    assert_eq!(messages, [Message::new([0; 32]), Message::new([1; 32])]);
+    assert_eq!(room.now.to_string(), "1800000000000 ms");
+}
+
+#[test]
 fn a_generator_that_repeats_itself_makes_no_second_session() {
     let mut room = Room::new(2, &Config::default());
     let seed = || rand_chacha::rand_core::SeedableRng::from_seed([8; 32]);

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::forge::{empty, input};
 use common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
@@ -230,12 +231,7 @@ fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
     let mut room = acquainted(2, &Config::default());
     let session = room.propose();
     room.pass(seconds(5));
-    let ask = |request| {
-        let statements = musig2_proto::wire::bounded::List::empty();
-        let frame = Frame { session, request, have: None, announcement: None, statements, signatures: None };
-        let bytes = [&[1][..], &postcard::to_allocvec(&frame).unwrap()].concat();
-        Input::Frame { from: source(9), bytes }
-    };
+    let ask = |request| input(9, &Frame { request, ..empty(session) });
     for (request, introduced) in
         [(Request::Nothing, None), (Request::Statements, Some(false)), (Request::Announcement, Some(true))]
     {

@@ -1,100 +1,18 @@
 //! A node on an engine whose secret nonces can be copied can be copied itself, to explore where a state may lead: the copy goes on as
 //! the first would have, and its hash tells its state.
 
+mod common;
+
+use common::engine::Copyable;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    AggregateNonce, Audience, Command, Config, Crypto, DefaultCrypto, Event, Input, InvalidSecretKey,
-    InvalidTweak, KeyAggregationError, Message, Node, Output, PartialSignature, PlainTweak, Proposal,
-    PublicKey, PublicNonce, SecretKey, SessionId, Signature, Source, Stepping, Timestamp, XOnlyPublicKey,
+    Audience, Command, Config, Event, Input, Message, Node, Output, Proposal, SecretKey, SessionId, Source,
+    Stepping, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::VecDeque;
 use std::hash::DefaultHasher;
-
-/// The default engine with the same nonces each time: for tests alone, where nothing is worth a key.
-enum Copyable {}
-
-type Of = DefaultCrypto;
-
-#[derive(Clone)]
-struct Nonce {
-    keys: <Of as Crypto>::KeyAggregate,
-    message: Message,
-    extra: [u8; 32],
-    /// What it would have been made of: no two draws are one state.
-    drawn: [u8; 32],
-}
-
-impl Hash for Nonce {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.drawn.hash(state);
-    }
-}
-
-impl Crypto for Copyable {
-    type Keypair = <Of as Crypto>::Keypair;
-    type KeyAggregate = <Of as Crypto>::KeyAggregate;
-    type SecretNonce = Nonce;
-    type Round = <Of as Crypto>::Round;
-
-    fn keypair(secret: &SecretKey) -> Result<Self::Keypair, InvalidSecretKey> {
-        Of::keypair(secret)
-    }
-    fn public_key(keypair: &Self::Keypair) -> PublicKey {
-        Of::public_key(keypair)
-    }
-    fn aggregate_keys(keys: &[PublicKey]) -> Result<Self::KeyAggregate, KeyAggregationError> {
-        Of::aggregate_keys(keys)
-    }
-    fn tweak(keys: &Self::KeyAggregate, tweak: &PlainTweak) -> Result<Self::KeyAggregate, InvalidTweak> {
-        Of::tweak(keys, tweak)
-    }
-    fn aggregate_key(keys: &Self::KeyAggregate) -> PublicKey {
-        Of::aggregate_key(keys)
-    }
-    fn generate_nonce(
-        keypair: &Self::Keypair,
-        keys: &Self::KeyAggregate,
-        message: &Message,
-        drawn: [u8; 32],
-        extra: [u8; 32],
-    ) -> Option<(Nonce, PublicNonce)> {
-        let (_, public) = Of::generate_nonce(keypair, keys, message, [1; 32], extra)?;
-        Some((Nonce { keys: *keys, message: *message, extra, drawn }, public))
-    }
-    fn is_valid_nonce(nonce: &PublicNonce) -> bool {
-        Of::is_valid_nonce(nonce)
-    }
-    fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce> {
-        Of::aggregate_nonces(nonces)
-    }
-    fn round(keys: &Self::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<Self::Round> {
-        Of::round(keys, nonce, message)
-    }
-    fn sign(round: &Self::Round, nonce: Nonce, keypair: &Self::Keypair) -> Option<PartialSignature> {
-        let Nonce { keys, message, extra, .. } = nonce;
-        let (secret, _) = Of::generate_nonce(keypair, &keys, &message, [1; 32], extra)?;
-        Of::sign(round, secret, keypair)
-    }
-    fn verify_partial(
-        round: &Self::Round,
-        signer: &PublicKey,
-        nonce: &PublicNonce,
-        partial: &PartialSignature,
-    ) -> bool {
-        Of::verify_partial(round, signer, nonce, partial)
-    }
-    fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature> {
-        Of::aggregate_signatures(round, partials)
-    }
-    fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], _: &[u8; 32]) -> Option<Signature> {
-        Of::sign_statement(keypair, message, &[0; 32])
-    }
-    fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {
-        Of::verify(key, message, signature)
-    }
-}
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
@@ -125,7 +43,10 @@ fn execute(node: &mut Node<Copyable>, seed: u8, command: Command) -> Vec<Output>
 /// Brings what one of two nodes sends to the other, and what follows from it.
 fn deliver(nodes: &mut [Node<Copyable>; 2], from: usize, outputs: Vec<Output>) {
     let mut mail: VecDeque<_> = outputs.into_iter().map(|output| (from, output)).collect();
+    let mut deliveries = 0;
     while let Some((from, output)) = mail.pop_front() {
+        deliveries += 1;
+        assert!(deliveries < 1000, "the nodes do not come to rest");
         let (to, from_source) = (1 - from, Source::new([from as u8]));
         let input = match output {
             Output::Publish(bytes) => Input::Announcement { from: from_source, bytes },

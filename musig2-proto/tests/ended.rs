@@ -2,9 +2,9 @@
 
 mod common;
 
+use common::forge::{empty, input};
 use common::{Room, contact, source};
 use core::time::Duration;
-use musig2_proto::wire::VERSION;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::{
@@ -13,11 +13,6 @@ use musig2_proto::{
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn input(frame: &Frame) -> Input {
-    let bytes = [&[VERSION][..], &postcard::to_allocvec(frame).unwrap()].concat();
-    Input::Frame { from: source(9), bytes }
 }
 
 /// What node 0 answers.
@@ -75,7 +70,7 @@ fn who_asks_and_has_ended_itself_wants_no_answer() {
     let have = |ended| asking.have.clone().map(|have| Have { ended, ..have });
     for (ended, count) in [(true, 0), (false, 1)] {
         let asking = Frame { have: have(ended), statements: List::empty(), ..asking.clone() };
-        assert_eq!(answers(&mut room, input(&Frame { signatures: None, ..asking })).len(), count);
+        assert_eq!(answers(&mut room, input(9, &Frame { signatures: None, ..asking })).len(), count);
     }
 }
 
@@ -92,9 +87,9 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
     // Two joins, two nonces, and the abort.
     assert_eq!(room.nodes[0].session(&session).unwrap().statements, 5);
     assert!(!abort.statements.is_empty() && room.nodes[0].session(&session).unwrap().cause.is_some());
-    assert_eq!(answers(&mut room, input(&Frame { have: None, ..abort.clone() })), []);
+    assert_eq!(answers(&mut room, input(9, &Frame { have: None, ..abort.clone() })), []);
     let ask = Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
-    let [told] = &answers(&mut room, input(&ask))[..] else { panic!() };
+    let [told] = &answers(&mut room, input(9, &ask))[..] else { panic!() };
     // The join that the abort's life exists through, and the abort.
     assert!(told.statements.len() == 2 && told.announcement.is_none() && told.signatures.is_none());
 }
@@ -124,16 +119,9 @@ fn a_signature_in_the_name_of_another_session_is_no_late_one() {
     room.execute(0, Command::AbortSession { session: second, reason: Note::new("no") });
     assert_ne!(first, second);
     for signatures in [signatures.clone(), vec![signatures[0]; 2], vec![]] {
-        let frame = Frame {
-            session: second,
-            request: Request::Nothing,
-            have: None,
-            announcement: None,
-            statements: List::empty(),
-            signatures: Some(List::new(signatures).unwrap()),
-        };
+        let frame = Frame { signatures: Some(List::new(signatures).unwrap()), ..empty(second) };
         let before = room.reports[0].len();
-        room.handle(0, input(&frame));
+        room.handle(0, input(9, &frame));
         assert_eq!(room.reports[0].len(), before + 1);
     }
     assert!(room.nodes[0].session(&second).unwrap().signatures.is_none());

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::forge::{empty, input};
 use common::{Room, contact, source};
 use core::cell::Cell;
 use core::time::Duration;
@@ -155,17 +156,9 @@ fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
                 reach: all.clone(),
                 ..real.clone()
             };
-            let frame = Frame {
-                session,
-                request: musig2_proto::wire::frame::Request::Nothing,
-                have: Some(have),
-                announcement: None,
-                statements: musig2_proto::wire::bounded::List::empty(),
-                signatures: None,
-            };
-            let bytes = [&[1][..], &postcard::to_allocvec(&frame).unwrap()].concat();
+            let frame = Frame { have: Some(have), ..empty(session) };
             for node in 0..3 {
-                room.handle(node, Input::Frame { from: source(77), bytes: bytes.clone() });
+                room.handle(node, input(77, &frame));
             }
         }
     }
@@ -189,9 +182,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
     let cut = cut(&mut room, |from, _| from == 1);
     forget(&mut room, 1, &config);
     cut.set(true);
-    while room.nodes[1].session(&session).is_none() {
-        room.pass(seconds(1));
-    }
+    room.until(|room| room.nodes[1].session(&session).is_some());
     room.execute(1, Command::JoinSession { session });
     room.execute(2, Command::JoinSession { session });
     for node in 0..3 {
@@ -231,13 +222,11 @@ fn a_finished_signer_without_a_contact_is_asked_where_it_spoke_from() {
     room.execute(1, Command::SetContact(Contact::default()));
     let cut = cut(&mut room, |from, _| from == 1);
     room.propose();
-    while !room.is_complete(1) {
-        if !room.step() {
-            room.pass(Duration::from_millis(250));
-        }
-        // What it sends at the end is lost.
+    // What it sends at the end is lost.
+    room.until(|room| {
         cut.set(room.is_complete(1));
-    }
+        room.is_complete(1)
+    });
     room.settle();
     cut.set(false);
     room.pass(seconds(30));
@@ -265,9 +254,7 @@ fn who_ran_out_of_time_does_not_take_back_what_it_released() {
     forget(&mut room, 1, &impatient);
     room.propose();
     let cut = cut(&mut room, |_, _| true);
-    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        room.step();
-    }
+    room.until(|room| room.has_all_nonces(1));
     cut.set(true);
     room.pass(seconds(5));
     let timed_out = AbortCause::TimedOut { phase: Phase::PartialSignatures, awaiting: Vec::new() };
@@ -299,9 +286,7 @@ fn a_clock_set_back_by_an_hour_stops_nothing() {
     let mut room = Room::new(3, &Config::default());
     let cut = cut(&mut room, |_, _| true);
     room.propose();
-    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        room.step();
-    }
+    room.until(|room| room.has_all_nonces(1));
     cut.set(true);
     room.pass(seconds(8));
     cut.set(false);

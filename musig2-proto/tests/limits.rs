@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::forge::{empty, input};
 use common::{Room, source};
 use core::time::Duration;
 use musig2_proto::wire::VERSION;
@@ -100,17 +101,8 @@ fn a_session_that_nobody_joined_in_time_is_not_discovered_again() {
     room.pass(Config::default().announcement_ttl);
     assert_eq!(room.ends(1).len(), 1, "{:?}", room.events[1]);
     let announcement = room.nodes[0].announcement(&session).unwrap();
-    let announcement = postcard::from_bytes(&announcement[1..]).unwrap();
-    let frame = Frame {
-        session,
-        request: Request::Nothing,
-        have: None,
-        announcement: Some(announcement),
-        statements: List::empty(),
-        signatures: None,
-    };
-    let bytes = postcard::to_extend(&frame, vec![VERSION]).unwrap();
-    room.handle(1, Input::Frame { from: source(0), bytes });
+    let announcement = Some(postcard::from_bytes(&announcement[1..]).unwrap());
+    room.handle(1, input(0, &Frame { announcement, ..empty(session) }));
     room.pass(Duration::from_secs(600));
     assert_eq!(room.ends(1).len(), 1, "{:?}", room.events[1]);
 }
@@ -158,22 +150,13 @@ fn a_changed_byte_in_an_announcement_is_never_a_session() {
 #[test]
 fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
     let mut room = Room::new(1, &Config::default());
-    let push = |session: u16| Frame {
-        session: SessionId::new({
-            let mut id = [7; 32];
-            id[..2].copy_from_slice(&session.to_le_bytes());
-            id
-        }),
-        request: Request::Nothing,
-        have: None,
-        announcement: None,
-        statements: List::empty(),
-        signatures: None,
+    let push = |session: u16| {
+        let mut id = [7; 32];
+        id[..2].copy_from_slice(&session.to_le_bytes());
+        empty(SessionId::new(id))
     };
-    let mut deliver = |from: usize, frame: Frame| {
-        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
-        room.nodes[0].handle(room.now, &mut room.rng, Input::Frame { from: source(from), bytes })
-    };
+    let mut deliver =
+        |from: usize, frame: Frame| room.nodes[0].handle(room.now, &mut room.rng, input(from, &frame));
     // Of one session: the first two senders are asked, each once.
     let asked = [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
     assert_eq!(asked, [true, false, true, false]);
@@ -184,11 +167,7 @@ fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
 }
 
 fn statements(session: SessionId, statements: Vec<Statement>) -> Input {
-    let statements = List::new(statements).unwrap();
-    let request = Request::Nothing;
-    let frame = Frame { session, request, have: None, announcement: None, statements, signatures: None };
-    let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
-    Input::Frame { from: source(1), bytes }
+    input(1, &Frame { statements: List::new(statements).unwrap(), ..empty(session) })
 }
 
 fn unsigned(number: u64) -> Statement {
@@ -241,10 +220,7 @@ fn false_signatures_finish_nothing() {
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
     for count in 0..4 {
         let signatures = Some(List::new(vec![Signature::new([7; 64]); count]).unwrap());
-        let (request, statements) = (Request::Nothing, List::empty());
-        let frame = Frame { session, request, have: None, announcement: None, statements, signatures };
-        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
-        room.handle(0, Input::Frame { from: source(1), bytes });
+        room.handle(0, input(1, &Frame { signatures, ..empty(session) }));
     }
     assert!(room.ends(0).is_empty());
     // Of a session of two items.
@@ -278,14 +254,27 @@ fn frames_that_come_before_the_announcement_are_not_lost() {
 }
 
 #[test]
+fn a_frame_that_brings_another_sessions_announcement_is_refused() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let [known, other] = [(); 2].map(|()| room.propose());
+    room.settle();
+    let announcement = room.nodes[0].announcement(&other).unwrap();
+    let announcement = Some(postcard::from_bytes(&announcement[1..]).unwrap());
+    for session in [known, SessionId::new([7; 32])] {
+        let reported = room.reports[1].len();
+        room.handle(1, input(9, &Frame { announcement: Option::clone(&announcement), ..empty(session) }));
+        assert_eq!(room.reports[1][reported..].len(), 1);
+        assert_eq!(room.reports[1][reported].offence, Offence::Misfit);
+    }
+}
+
+#[test]
 fn a_frame_that_asks_for_an_unknown_session_is_refused_and_one_of_a_declined_session_is_nothing() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let ask = |session, announcement| {
-        let (request, statements) = (Request::Announcement, List::empty());
-        let frame = Frame { session, request, have: None, announcement, statements, signatures: None };
-        let bytes = [&[VERSION][..], &postcard::to_allocvec(&frame).unwrap()].concat();
-        Input::Frame { from: source(1), bytes }
+        input(1, &Frame { request: Request::Announcement, announcement, ..empty(session) })
     };
     room.handle(0, ask(SessionId::new([7; 32]), None));
     assert_eq!(

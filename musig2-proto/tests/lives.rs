@@ -1,10 +1,13 @@
-//! One key, several lives: one after another, as often as is allowed, and each attempt for itself.
+//! One key, several lives: one after another, as often as is allowed, and each attempt for itself; never two at once.
 
 mod common;
 
-use common::{Room, contact};
+use common::{Room, contact, source};
 use core::time::Duration;
-use musig2_proto::{Command, CommandError, Config, Event, MAX_RESTARTS, Node, SecretKey, Stepping};
+use musig2_proto::{
+    AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input, MAX_RESTARTS,
+    Message, Node, Proposal, SecretKey, Stepping,
+};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -66,4 +69,38 @@ fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
     assert_eq!(room.nodes[0].session(&session).unwrap().statements, 3 + 3 + 2);
     room.execute(0, Command::FinalizeSession { session });
     assert!(room.is_complete(0));
+}
+
+#[test]
+fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
+    let config = Config::default().with_stepping(Stepping::Manual);
+    let mut room = Room::new(3, &config);
+    replace(&mut room, 2, 1, &config);
+    let proposal = Proposal::new(room.keys[..2].to_vec()).with_message(Message::new([1; 32]));
+    let session = room.create(0, proposal);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.until(|room| {
+        room.nodes.iter().all(|node| node.session(&session).is_some_and(|view| view.attempt == 1))
+    });
+    // The nonces of each reach the other, and then node 0, as whoever has them may send them on.
+    room.lost = Box::new(|_, _| true);
+    let stated = [1, 2].map(|node| {
+        room.execute(node, Command::ShareNonces { session });
+        let (_, _, bytes) = room.frames.last().unwrap();
+        Input::Frame { from: source(9), bytes: bytes.clone() }
+    });
+    for (node, nonces) in [(1, 1), (2, 0), (0, 0), (0, 1)] {
+        room.handle(node, Input::clone(&stated[nonces]));
+    }
+    let cause = |node: usize| match room.ends(node)[..] {
+        [Event::SessionAborted { cause, released: false, .. }] => cause,
+        ref ends => panic!("{node}: {ends:?}"),
+    };
+    for twin in [1, 2] {
+        assert_eq!(*cause(twin), AbortCause::RivalInstance);
+    }
+    let AbortCause::Convicted { fault: Fault::ConcurrentInstances, evidence, .. } = cause(0) else {
+        panic!("{:?}", cause(0))
+    };
+    assert_eq!(evidence.verify::<DefaultCrypto>().unwrap().key, room.keys[1]);
 }

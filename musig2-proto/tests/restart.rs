@@ -70,9 +70,7 @@ fn a_proposer_that_alone_knows_the_session_resumes_it_from_what_its_application_
 fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
     let mut room = Room::new(3, &Config::default());
     room.propose();
-    while !room.events[0].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        room.step();
-    }
+    room.until(|room| room.has_all_nonces(0));
     room.lost = Box::new(|_, to| to == 2);
     room.settle();
     room.lost = Box::new(|_, _| false);

@@ -156,9 +156,7 @@ fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
     let cut = std::rc::Rc::new(core::cell::Cell::new(false));
     let is_cut = cut.clone();
     room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
-    while !room.events[2].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        room.step();
-    }
+    room.until(|room| room.has_all_nonces(2));
     cut.set(true);
     room.pass(seconds(20));
     let [Event::SessionAborted { cause, released: true, .. }] = room.ends(2)[..] else {
@@ -182,9 +180,7 @@ fn who_aborts_what_others_have_signed_is_given_the_signatures() {
     let cut = std::rc::Rc::new(core::cell::Cell::new(false));
     let is_cut = cut.clone();
     room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
-    while !room.events[2].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        room.step();
-    }
+    room.until(|room| room.has_all_nonces(2));
     cut.set(true);
     room.settle();
     assert!(room.is_complete(0) && room.is_complete(1));

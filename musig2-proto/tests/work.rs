@@ -2,24 +2,19 @@
 
 mod common;
 
+use common::forge::{empty, input, nonces, secret, sign};
 use common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::evidence::Proof;
 use musig2_proto::wire::frame::{Frame, Request};
-use musig2_proto::wire::statement::{Abort, AbortReason, Body, NonceSource, Nonces, Statement};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
-    AbortCause, AttemptId, Audience, Boot, Command, Config, Crypto, DerivationPath, Event, Fault, Input,
-    Item, Libsecp256k1, Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, PublicNonce,
-    SecretKey, SessionId, Severity, Signature, SignerIndex, Tweak,
+    AbortCause, Audience, Boot, Command, Config, DerivationPath, Event, Fault, Input, Item, Message, Node,
+    Offence, Output, Phase, PhaseTimeout, Proposal, SecretKey, SessionId, Severity, Signature, Tweak,
 };
-use sha2::{Digest, Sha256};
-
-fn secret(number: u8) -> SecretKey {
-    SecretKey::new([number; 32])
-}
 
 fn stranger(number: u8) -> Node {
     let mut node = Node::new(Config::default()).unwrap();
@@ -59,26 +54,7 @@ fn heard(bytes: Vec<u8>) -> Input {
 fn frame(session: SessionId, statements: Vec<Statement>, signatures: Option<Vec<Signature>>) -> Input {
     let (statements, signatures) =
         (List::new(statements).unwrap(), signatures.map(|all| List::new(all).unwrap()));
-    let frame =
-        Frame { session, request: Request::Nothing, have: None, announcement: None, statements, signatures };
-    Input::Frame { from: source(66), bytes: encode_message(&frame) }
-}
-
-/// As PROTOCOL.md has statements signed.
-fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Statement {
-    let author = SignerIndex::new(author);
-    let domain = Sha256::digest("musig2-proto/statement");
-    let content = [&[1], &session.as_bytes()[..], &postcard::to_allocvec(&(author, &body)).unwrap()].concat();
-    let hash = Sha256::digest([&domain[..], &domain[..], &content].concat());
-    let message: [u8; 64] = [domain, hash].concat().try_into().unwrap();
-    let keypair = Libsecp256k1::keypair(key).unwrap();
-    Statement { author, body, signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap() }
-}
-
-fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &SecretKey) -> Signed<Nonces> {
-    let source = NonceSource::Inline(List::new(vec![PublicNonce::new([fill; 66]); count]).unwrap());
-    let nonces = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
-    Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
+    input(66, &Frame { statements, signatures, ..empty(session) })
 }
 
 /// A signer's abort with the proof that it equivocated itself.
@@ -282,17 +258,14 @@ fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_aft
     let config = Config::default().with_partial_sig_timeout(Duration::from_secs(2));
     let mut room = Room::new(3, &config);
     let session = room.propose();
-    while !room.events[1].iter().any(|event| matches!(event, Event::NoncesComplete { .. })) {
-        assert!(room.step());
-    }
+    room.until(|room| room.has_all_nonces(1));
     room.lost = Box::new(|_, _| true);
     room.pass(Duration::from_secs(5));
     assert!(matches!(room.ends(1)[..], [Event::SessionAborted { released: true, .. }]), "{:?}", room.ends(1));
     let gives_partials = |room: &mut Room| {
-        let (request, statements) = (Request::Statements, List::empty());
-        let ask = Frame { session, request, have: None, announcement: None, statements, signatures: None };
+        let ask = Frame { request: Request::Statements, ..empty(session) };
         let known = room.frames.len();
-        room.handle(1, Input::Frame { from: source(66), bytes: encode_message(&ask) });
+        room.handle(1, input(66, &ask));
         room.frames[known..].iter().any(|(_, _, bytes)| {
             let frame: Frame = decode_message(bytes, bytes.len()).unwrap();
             frame.statements.iter().any(|statement| matches!(statement.body, Body::Partials(_)))

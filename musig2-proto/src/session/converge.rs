@@ -188,7 +188,7 @@ impl<C: Crypto> Session<C> {
     /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold.
     pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let awaited: Vec<_> = self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
-        if awaited.is_empty() {
+        if awaited.is_empty() && !self.has_faulted() {
             return;
         }
         let (mut targets, others) =

@@ -2,13 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod engine;
+pub mod forge;
+
 use core::time::Duration;
-use musig2_proto::wire::VERSION;
-use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Contact, Destination, Event, Input, Message, Node, Output,
-    Proposal, PublicKey, Report, SecretKey, SessionId, Source, Timestamp,
+    Audience, Command, CommandError, Config, Contact, Crypto, DefaultCrypto, Destination, Event, Input,
+    Message, Node, Output, Proposal, PublicKey, Report, SecretKey, SessionId, Source, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -17,8 +18,11 @@ use std::collections::VecDeque;
 /// More than the largest room here needs without time passing.
 const MOST_DELIVERIES: usize = 20_000;
 
-pub struct Room {
-    pub nodes: Vec<Node>,
+pub type Room = RoomOf<DefaultCrypto>;
+
+/// Of nodes on this engine.
+pub struct RoomOf<C: Crypto> {
+    pub nodes: Vec<Node<C>>,
     pub keys: Vec<PublicKey>,
     pub now: Timestamp,
     /// What each node told its application, and the reports it made.
@@ -35,7 +39,7 @@ pub struct Room {
     mail: VecDeque<(usize, usize, Input)>,
 }
 
-impl Room {
+impl<C: Crypto> RoomOf<C> {
     pub fn new(count: usize, config: &Config) -> Self {
         let mut room = Self {
             nodes: Vec::new(),
@@ -111,18 +115,23 @@ impl Room {
         true
     }
 
+    /// Delivers one message after the other, and lets time pass where there is none, until it is so.
+    pub fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..MOST_DELIVERIES {
+            if is_so(self) {
+                return;
+            }
+            if !self.step() {
+                self.pass(Duration::from_millis(250));
+            }
+        }
+        panic!("what is waited for does not come");
+    }
+
     /// What a node that has the signatures answers one that asks.
     pub fn signatures_of(&mut self, node: usize, session: SessionId) -> Input {
-        let ask = Frame {
-            session,
-            request: Request::Announcement,
-            have: None,
-            announcement: None,
-            statements: List::empty(),
-            signatures: None,
-        };
-        let bytes = [&[VERSION][..], &postcard::to_allocvec(&ask).unwrap()].concat();
-        let input = Input::Frame { from: source(99), bytes };
+        let ask = Frame { request: Request::Announcement, ..forge::empty(session) };
+        let input = forge::input(99, &ask);
         let outputs = self.nodes[node].handle(self.now, &mut self.rng, input);
         let [Output::Send { bytes, .. }] = &outputs[..] else { panic!("{outputs:?}") };
         Input::Frame { from: source(node), bytes: bytes.clone() }
@@ -184,6 +193,10 @@ impl Room {
     /// The events of a node that end a session.
     pub fn ends(&self, node: usize) -> Vec<&Event> {
         self.events[node].iter().filter(|event| event.is_terminal()).collect()
+    }
+
+    pub fn has_all_nonces(&self, node: usize) -> bool {
+        self.events[node].iter().any(|event| matches!(event, Event::NoncesComplete { .. }))
     }
 
     pub fn is_complete(&self, node: usize) -> bool {

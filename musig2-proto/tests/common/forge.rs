@@ -1,0 +1,45 @@
+//! Frames and statements made by hand, as nobody's node would.
+
+use super::source;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::encode_message;
+use musig2_proto::wire::evidence::Signed;
+use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::statement::{Body, NonceSource, Nonces, Statement};
+use musig2_proto::{
+    AttemptId, Boot, Crypto, Input, Libsecp256k1, PublicNonce, SecretKey, SessionId, SignerIndex,
+};
+use sha2::{Digest, Sha256};
+
+/// Says nothing.
+pub fn empty(session: SessionId) -> Frame {
+    let (request, statements) = (Request::Nothing, List::empty());
+    Frame { session, request, have: None, announcement: None, statements, signatures: None }
+}
+
+pub fn input(from: usize, frame: &Frame) -> Input {
+    Input::Frame { from: source(from), bytes: encode_message(frame) }
+}
+
+/// The key of the room's node of the number before.
+pub fn secret(number: u8) -> SecretKey {
+    SecretKey::new([number; 32])
+}
+
+/// As PROTOCOL.md has statements signed.
+pub fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Statement {
+    let author = SignerIndex::new(author);
+    let domain = Sha256::digest("musig2-proto/statement");
+    let content = [&[1], &session.as_bytes()[..], &postcard::to_allocvec(&(author, &body)).unwrap()].concat();
+    let hash = Sha256::digest([&domain[..], &domain[..], &content].concat());
+    let message: [u8; 64] = [domain, hash].concat().try_into().unwrap();
+    let keypair = Libsecp256k1::keypair(key).unwrap();
+    Statement { author, body, signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap() }
+}
+
+/// Of the first attempt and a boot of ones.
+pub fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &SecretKey) -> Signed<Nonces> {
+    let source = NonceSource::Inline(List::new(vec![PublicNonce::new([fill; 66]); count]).unwrap());
+    let nonces = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
+    Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
+}
