@@ -4,7 +4,7 @@ use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::contacts::ContactBook;
 use crate::event::{Event, Offence, Output};
-use crate::ids::{Contact, Source};
+use crate::ids::{Contact, SessionId, Source};
 use crate::limits::Buckets;
 use crate::time::Timestamp;
 use rand_core::CryptoRng;
@@ -30,6 +30,8 @@ pub(crate) struct Surroundings {
     pub(crate) publications: Buckets<(Source, bool)>,
     /// Sessions that each author may still have this node tell its application of.
     pub(crate) authors: Buckets<PublicKey>,
+    /// How often the announcement of a session that is known here may be passed on again: anyone can repeat it.
+    pub(crate) repeats: Buckets<SessionId>,
 }
 
 /// A call, and what surrounds the session it is about.

@@ -12,8 +12,9 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
-    AbortCause, Audience, Boot, Command, Config, DerivationPath, Event, Fault, Input, Item, Message, Node,
-    Offence, Output, Phase, PhaseTimeout, Proposal, SecretKey, SessionId, Severity, Signature, Tweak,
+    AbortCause, Audience, Boot, Command, Config, DerivationPath, Event, Fault, Input, Item, ManifestError,
+    Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, SecretKey, SessionId, Severity, Signature,
+    Tweak,
 };
 
 fn stranger(number: u8) -> Node {
@@ -89,6 +90,36 @@ fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_s
         assert_eq!(reported(&mut room, 1, publish(genuine.clone())), None);
         let forged = Announcement { signature: Signature::new([7; 64]), ..genuine };
         assert_eq!(reported(&mut room, 1, publish(forged)), Some(Offence::BadSignature));
+    }
+}
+
+#[test]
+fn a_known_announcement_is_passed_on_as_often_as_signers_need_it_and_not_once_its_time_is_over() {
+    for joins in [true, false] {
+        let mut room = Room::new(3, &Config::default());
+        room.join = joins;
+        let session = room.propose();
+        room.settle();
+        let bytes = room.nodes[0].announcement(&session).unwrap();
+        let announcement: Announcement = decode_message(&bytes, bytes.len()).unwrap();
+        let mut number = 0_u64;
+        let mut repeat = |room: &mut Room| {
+            number += 1;
+            let (fresh, announcement) = (number.to_le_bytes(), announcement.clone());
+            let publication = Publication::Announcement { fresh, announcement };
+            reported(room, 1, heard(encode_message(&publication)))
+        };
+        let mut passed_on = [(); 20].map(|()| repeat(&mut room)).iter().filter(|one| one.is_none()).count();
+        assert!((4..=8).contains(&passed_on), "{passed_on} at once");
+        passed_on = 0;
+        for _ in 0..100 {
+            room.now = room.now.saturating_add(Duration::from_millis(100));
+            passed_on += usize::from(repeat(&mut room).is_none());
+        }
+        assert_eq!(passed_on, 20, "in ten seconds");
+        // With the skew of a minute that clocks may have.
+        room.now = room.now.saturating_add(Duration::from_secs(350));
+        assert!(matches!(repeat(&mut room), Some(Offence::Manifest(ManifestError::Over(_)))));
     }
 }
 

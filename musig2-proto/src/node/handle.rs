@@ -180,13 +180,13 @@ impl<C: Crypto> Node<C> {
         if announcement.content.private {
             return Err(Offence::Misfit);
         }
-        let id = announcement.content.manifest.id();
-        if self.is_known(&id) {
-            return self.take_known_announcement(call, from, id, &announcement);
-        }
         let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
         if call.now >= deadline {
             return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
+        }
+        let id = announcement.content.manifest.id();
+        if self.is_known(&id) {
+            return self.take_known_announcement(call, from, id, &announcement);
         }
         let concerns = self.own_place(&announcement.content.manifest)?.is_some();
         if concerns {
@@ -203,8 +203,8 @@ impl<C: Crypto> Node<C> {
         self.sessions.contains_key(id) || self.tombstones.contains_key(id) || self.declined.contains(id)
     }
 
-    /// Nothing new, but it is passed on by whoever does not complain of it: what differs from what is known here is checked like any
-    /// other, or this node would be taken for the author of somebody's forgery.
+    /// Nothing new, but it is passed on by whoever does not complain of it: so rarely that nobody floods the topic with it; and what differs
+    /// from what is known here is checked like any other, or this node would be taken for the author of somebody's forgery.
     fn take_known_announcement<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -216,7 +216,8 @@ impl<C: Crypto> Node<C> {
         let known = self.sessions.get(&id).and_then(Session::announcement).or_else(of_tombstone);
         if known == Some(announcement) {
             self.with_session(call, &id, Session::heard_announcement);
-            return Ok(());
+            let is_rare = self.surroundings.repeats.take(call.now, &id, 1);
+            return if is_rare { Ok(()) } else { Err(Offence::Busy) };
         }
         if !announcement.fits() {
             return Err(Offence::Misfit);

@@ -88,6 +88,9 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     now: Timestamp,
 }
 
+/// How often a second the announcement of a known session may be passed on; four times as often at once. Signers repeat it every second at most.
+const REPEATS: u32 = 2;
+
 /// This node's place in a manifest, and the key that signs there.
 struct Place<C: Crypto> {
     me: SignerIndex,
@@ -143,6 +146,7 @@ impl<C: Crypto> Node<C> {
                     config.discoveries_per_author,
                     config.discoveries_per_author.saturating_mul(10),
                 ),
+                repeats: Buckets::new(REPEATS, REPEATS * 4),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
