@@ -169,6 +169,14 @@ pub enum ManifestError {
     /// Created further in the future than clocks may differ.
     #[error("created {0:?} in the future")]
     InFuture(Duration),
+    /// A frame has no room for it.
+    #[error("with what goes with it the announcement takes {size} bytes, and a frame holds {max}")]
+    TooLarge {
+        /// Its size in bytes, with final signatures and envelope.
+        size: usize,
+        /// The largest frame.
+        max: usize,
+    },
     /// Its time, or the time to join it, is over.
     #[error("over since {0:?}")]
     Over(Duration),

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// The gossip topic for announcements. The core does not use it; adapters do.
     pub announcement_topic: String,
-    /// How long after its creation a session can be joined, and its coordinator waits for the joins.
+    /// How long after its creation a published session is taken up; and how long a node that has joined waits for the others to join, from its
+    /// own join and anew where a restart makes another attempt. Only the session's expiry bounds the sum.
     pub announcement_ttl: Duration,
     /// How long an attempt waits for everyone's nonces, from the moment all have joined.
     pub nonce_timeout: Duration,

@@ -30,6 +30,8 @@ pub(crate) struct Surroundings {
     pub(crate) publications: Buckets<(Source, bool)>,
     /// Sessions that each author may still have this node tell its application of.
     pub(crate) authors: Buckets<PublicKey>,
+    /// What each signer's hellos may still bring it, in signature checks: a hello comes from anywhere, and is its signer's to pay.
+    pub(crate) greeted: Buckets<PublicKey>,
     /// How often the announcement of a session that is known here may be passed on again: anyone can repeat it.
     pub(crate) repeats: Buckets<SessionId>,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Context<'a, R> {
     pub(crate) contact: &'a Contact,
     pub(crate) contacts: &'a mut ContactBook,
     pub(crate) sources: &'a mut Buckets<Source>,
+    pub(crate) greeted: &'a mut Buckets<PublicKey>,
 }
 
 impl<'a, R: CryptoRng> Call<'a, R> {
@@ -63,8 +66,17 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, contacts, sources, .. } = surroundings;
-        Context { now: self.now, rng: self.rng, out: &mut self.out, config, contact, contacts, sources }
+        let Surroundings { config, contact, contacts, sources, greeted, .. } = surroundings;
+        Context {
+            now: self.now,
+            rng: self.rng,
+            out: &mut self.out,
+            config,
+            contact,
+            contacts,
+            sources,
+            greeted,
+        }
     }
 }
 
@@ -77,6 +89,11 @@ impl<R> Context<'_, R> {
     /// Charges a source for work that takes as long as so many signature checks.
     pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
         if self.sources.take(self.now, source, checks) { Ok(()) } else { Err(Offence::TooMany) }
+    }
+
+    /// Charges a signer for what its hello brings. `false` where it has had enough for now: it says hello again.
+    pub(crate) fn charge_greeting(&mut self, signer: &PublicKey, checks: usize) -> bool {
+        self.greeted.take(self.now, signer, checks)
     }
 }
 

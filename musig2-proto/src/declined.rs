@@ -1,4 +1,4 @@
-//! Sessions that ended before the application joined them: it declined, or they did. It is not told of them again.
+//! Sessions of which the name is left: they ended before the application joined them, or had to make room. It is not told of them again.
 
 use crate::ids::SessionId;
 use crate::time::Timestamp;

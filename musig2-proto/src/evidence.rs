@@ -135,7 +135,8 @@ impl Proof {
     /// What it takes to check it, in signature checks.
     pub(crate) fn checks(&self) -> usize {
         match self {
-            Self::InvalidNonce { .. } => 1,
+            // Whether two points are on the curve takes about a third of what a signature does, and where they are it is for nothing.
+            Self::InvalidNonce { nonces } => 1 + nonces.content.source.nonces().len() / 3,
             Self::EquivocatingNonces { .. }
             | Self::EquivocatingPartials { .. }
             | Self::ConcurrentInstances { .. } => 2,

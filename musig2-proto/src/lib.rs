@@ -36,6 +36,7 @@ mod contacts;
 mod context;
 mod crypto;
 mod declined;
+mod ended;
 mod event;
 mod evidence;
 mod hash;

@@ -12,6 +12,9 @@ use crate::wire::statement::Statement;
 use crate::wire::{encode_message, encoded_size};
 use std::sync::Arc;
 
+/// So much of an answer is as much work as a signature check.
+const BYTES_PER_CHECK: usize = 16 << 10;
+
 /// What is to be told to one peer.
 pub(crate) struct Parcel {
     pub(crate) session: SessionId,
@@ -26,6 +29,14 @@ impl Parcel {
     pub(crate) fn new(session: SessionId, have: Option<Have>) -> Self {
         let (statements, signatures) = (Vec::new(), None);
         Self { session, request: Request::Nothing, have, announcement: None, statements, signatures }
+    }
+
+    /// What sending it costs whoever asked for it beside the asking, in signature checks.
+    pub(crate) fn price(&self) -> usize {
+        let statements: usize = self.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
+        let announcement = self.announcement.as_ref().map_or(0, encoded_size);
+        let signatures = self.signatures.as_ref().map_or(0, |signatures| 64 * signatures.len());
+        (statements + announcement + signatures) / BYTES_PER_CHECK
     }
 }
 

@@ -6,13 +6,14 @@ use crate::bytes::Signature;
 use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{Destination, Event, Offence};
+use crate::event::{AbortCause, Destination, Event, Offence};
 use crate::ids::{SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
 use crate::time::Timestamp;
 use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
+use crate::wire::encoded_size;
 use crate::wire::frame::{Frame, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
@@ -33,7 +34,12 @@ pub(crate) struct Tombstone {
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.
-    pub(crate) fn new<C: Crypto>(session: &Session<C>, outcome: &Outcome, config: &Config) -> Self {
+    pub(crate) fn new<C: Crypto>(
+        session: &Session<C>,
+        outcome: &Outcome,
+        config: &Config,
+        now: Timestamp,
+    ) -> Self {
         let mut view = session.view(config);
         match outcome {
             Outcome::Complete(signatures) => view.signatures = Some(signatures.clone()),
@@ -42,9 +48,21 @@ impl Tombstone {
         Self {
             view,
             announcement: session.announcement().cloned(),
-            last_words: session.last_words(),
+            last_words: session.last_words(now),
             greeted: BTreeMap::new(),
         }
+    }
+
+    /// About how many bytes it takes: as it would be sent, with the signatures that may yet come.
+    pub(crate) fn size(&self) -> usize {
+        let announcement = self.announcement.as_ref().map_or(0, encoded_size);
+        let words: usize = self.last_words.iter().map(|filed| encoded_size(&filed.statement)).sum();
+        let evidence = match &self.view.cause {
+            Some(AbortCause::Convicted { evidence, .. }) => encoded_size(evidence.as_ref()),
+            _ => 0,
+        };
+        let manifest = encoded_size(self.view.manifest.as_ref()) + 64 * self.view.manifest.items().len();
+        manifest + announcement + words + evidence
     }
 
     pub(crate) fn view(&self) -> &SessionView {
@@ -62,9 +80,14 @@ impl Tombstone {
         if cx.now >= self.view.manifest.expires_at() {
             return;
         }
-        if hello.is_after(self.greeted.get(&signer)) {
-            self.greeted.insert(signer, hello.time);
-            self.answer(cx, &Destination::Contact(hello.contact.clone()), true);
+        if !hello.has_contact() || !hello.is_after(self.greeted.get(&signer)) {
+            return;
+        }
+        self.greeted.insert(signer, hello.time);
+        if let Some(parcel) = self.answer(cx, true)
+            && cx.charge_greeting(&hello.signer, 1 + parcel.price())
+        {
+            send(cx, &Destination::Contact(hello.contact.clone()), parcel);
         }
     }
 
@@ -86,26 +109,27 @@ impl Tombstone {
         let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
         let aborts = frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
         if asks || (aborts && self.view.signatures.is_some()) {
-            cx.charge(from)?;
             let introduce = frame.request == Request::Announcement;
-            self.answer(cx, &Destination::Source(from.clone()), introduce);
+            if let Some(parcel) = self.answer(cx, introduce) {
+                cx.charge_for(from, 1 + parcel.price())?;
+                send(cx, &Destination::Source(from.clone()), parcel);
+            }
         }
         Ok(())
     }
 
     /// The signatures, or who ended it and why; nothing where it ended in silence.
-    fn answer<R: CryptoRng>(&self, cx: &mut Context<'_, R>, to: &Destination, introduce: bool) {
+    fn answer<R>(&self, cx: &Context<'_, R>, introduce: bool) -> Option<Parcel> {
         let signatures = self.view.signatures.clone();
         let mut statements = if signatures.is_none() { self.last_words.clone() } else { Vec::new() };
         // They may never have left before: a release that nobody was there to hear. After expiry there is none.
         if cx.now >= self.view.manifest.expires_at() {
             statements.retain(|filed| !matches!(filed.statement.body, Body::Partials(_)));
         }
-        if signatures.is_some() || !statements.is_empty() {
+        (signatures.is_some() || !statements.is_empty()).then(|| {
             let announcement = self.announcement.clone().filter(|_| introduce);
-            let parcel = Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) };
-            send(cx, to, parcel);
-        }
+            Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) }
+        })
     }
 
     fn receive_signatures<C: Crypto, R: CryptoRng>(

@@ -29,7 +29,8 @@ pub enum Tweak {
         path: DerivationPath,
     },
     /// A bare scalar. Refused unless [`Config::allow_raw_tweaks`](crate::Config::allow_raw_tweaks): whoever chooses it can make the
-    /// session's signature one under a key of his choice.
+    /// session's signature one under a key of his choice. A signer's own key is refused always, keys derived from it (BIP32 children, BIP86 outputs)
+    /// are not: allow it only where all signers trust whoever proposes.
     Raw(PlainTweak),
 }
 

@@ -117,6 +117,51 @@ fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_session
 }
 
 #[test]
+fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
+    // An announcement of 256 items and their nonces, or signatures, are as much as one check, beside that for the hello. Where the session is
+    // open, the own statements are pushed as well, once.
+    for (ends, answered) in [(false, 4 + 1), (true, 4)] {
+        let mut room = Room::new(2, &poor());
+        room.join = ends;
+        let items = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
+            proposal.with_message(Message::new([item; 32]))
+        });
+        let session = room.create(0, items);
+        room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+        room.settle();
+        assert_eq!(room.is_complete(0), ends);
+        let before = room.frames.len();
+        for second in 0..20 {
+            let hello = hello(&mut room, 2, second);
+            room.handle(0, hello);
+        }
+        assert_eq!(room.frames.len() - before, answered, "{ends}");
+        room.now = room.now.saturating_add(Duration::from_secs(4));
+        let hello = hello(&mut room, 2, 25);
+        room.handle(0, hello);
+        assert_eq!(room.frames.len() - before, answered + 1, "{ends}");
+    }
+}
+
+#[test]
+fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
+    let mut room = Room::new(2, &poor());
+    let items = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
+        proposal.with_message(Message::new([item; 32]))
+    });
+    let session = room.create(0, items);
+    room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
+    room.settle();
+    assert!(room.is_complete(0));
+    let before = room.frames.len();
+    // 16 KiB of signatures are as much as one check, beside that for the asking.
+    for _ in 0..20 {
+        room.handle(0, input(9, &Frame { request: Request::Statements, ..empty(session) }));
+    }
+    assert_eq!(room.frames.len() - before, 4);
+}
+
+#[test]
 fn an_own_hello_that_comes_back_is_not_answered() {
     for ends in [false, true] {
         let mut room = Room::new(2, &Config::default());

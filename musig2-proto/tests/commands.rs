@@ -6,8 +6,8 @@ use common::Room;
 use core::time::Duration;
 use musig2_proto::{
     Audience, ChainCode, Command, CommandError, Config, Contact, DerivationPath, Event, Item, KeyError,
-    ManifestError, Message, Node, Note, Proposal, PublicKey, SecretKey, SessionId, Stepping, Timestamp,
-    Tweak,
+    ManifestError, Message, Node, Note, Offence, Proposal, PublicKey, SecretKey, SessionId, Stepping,
+    Timestamp, Tweak,
 };
 
 fn refused(room: &mut Room, node: usize, command: Command) -> CommandError {
@@ -234,25 +234,52 @@ fn what_is_joined_or_ended_is_not_resumed() {
     assert_eq!(refused(&mut room, 0, resume), CommandError::Ended(session));
 }
 
+/// A session whose announcement, with memo, contacts and tweaks, comes to more than the least that a frame may be.
+fn announce_much(room: &mut Room) -> Result<SessionId, CommandError> {
+    let (signer, contact) = (room.keys[1], Contact::new(vec![1; Contact::MAX_SIZE]).unwrap());
+    room.execute(0, Command::SetContact(contact.clone()));
+    room.execute(0, Command::AddContact { signer, contact });
+    let path = DerivationPath::new(vec![u32::MAX / 2]).unwrap();
+    let tweaks = vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path }; 4];
+    let item = Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
+    let proposal = (0..16).fold(Proposal::new(room.keys.clone()), |all, _| all.with_item(item.clone()));
+    let session = room.create(0, proposal.with_memo(vec![0; 4096]));
+    room.try_execute(0, Command::AnnounceSession { session, audience: Audience::Everyone }).map(|()| session)
+}
+
+fn spacious(max_frame_size: usize) -> Config {
+    let config = Config::default().with_max_items(16).with_max_memo(4096).with_max_signers(2);
+    config.with_max_frame_size(max_frame_size)
+}
+
 #[test]
 fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
     let size = |max_frame_size: usize| {
-        let config = Config::default().with_max_items(16).with_max_memo(4096).with_max_signers(2);
-        let mut room = Room::new(2, &config.with_max_frame_size(max_frame_size));
-        // With a memo, contacts and tweaks that come to more than the least that a frame may be.
-        let (signer, contact) = (room.keys[1], Contact::new(vec![7; Contact::MAX_SIZE]).unwrap());
-        room.execute(0, Command::SetContact(contact.clone()));
-        room.execute(0, Command::AddContact { signer, contact });
-        let path = DerivationPath::new(vec![u32::MAX / 2]).unwrap();
-        let tweaks = vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path }; 4];
-        let item = Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
-        let proposal = (0..16).fold(Proposal::new(room.keys.clone()), |all, _| all.with_item(item.clone()));
-        let session = room.create(0, proposal.with_memo(vec![0; 4096]));
-        let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
-        room.try_execute(0, announce).map(|()| room.nodes[0].announcement(&session).unwrap().len())
+        let mut room = Room::new(2, &spacious(max_frame_size));
+        announce_much(&mut room).map(|session| room.nodes[0].announcement(&session).unwrap().len())
     };
     // Sixteen signatures of 64 bytes; four bitmaps of a byte, and 512 around them.
     let least = size(1 << 20).unwrap() + 16 * 64 + 4 + 512;
     assert!(size(least).is_ok());
     assert_eq!(size(least - 1), Err(CommandError::TooLarge { size: least, max: least - 1 }));
+}
+
+#[test]
+fn an_announcement_that_the_own_frames_would_have_no_room_for_is_not_taken() {
+    let refused = |max_frame_size: usize| {
+        let mut room = Room::new(2, &spacious(1 << 20));
+        room.join = false;
+        room.nodes[1] = Node::new(spacious(max_frame_size)).unwrap();
+        room.nodes[1].add_key(&SecretKey::new([2; 32])).unwrap();
+        let session = announce_much(&mut room).unwrap();
+        room.settle();
+        let size = room.nodes[0].announcement(&session).unwrap().len();
+        // Frames of the coordinator, which allows larger ones, may be too large as well.
+        let mut offences = room.reports[1].iter().map(|report| report.offence.clone());
+        (size, offences.find(|offence| matches!(offence, Offence::Manifest(_))))
+    };
+    let least = refused(1 << 20).0 + 16 * 64 + 4 + 512;
+    assert_eq!(refused(least).1, None);
+    let error = ManifestError::TooLarge { size: least, max: least - 1 };
+    assert_eq!(refused(least - 1).1, Some(Offence::Manifest(error)));
 }

@@ -2,13 +2,16 @@
 
 mod common;
 
-use common::forge::{empty, input};
+use common::forge::{empty, input, secret};
 use common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
-use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::bitmap::Bitmap;
+use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::statement::Body;
-use musig2_proto::{Audience, Command, Config, Event, Input, SessionId, Stepping, Topology};
+use musig2_proto::{
+    Audience, Command, Config, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
+};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -214,6 +217,23 @@ fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
 }
 
 #[test]
+fn a_hub_passes_on_all_that_waits_at_once() {
+    let mut room = Room::new(15, &Config::default().with_topology(Topology::Hub));
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    for node in 1..15 {
+        room.execute(node, Command::JoinSession { session });
+        room.pass(Duration::from_millis(100));
+    }
+    room.pass(seconds(5));
+    assert!((0..15).all(|node| room.is_complete(node)));
+    let of_hub = room.frames.iter().filter(|(from, ..)| *from == 0).count();
+    // In those one and a half seconds three times, and the last of them is complete; one by one it would be a hundred.
+    assert!(of_hub <= 4 * 14, "{of_hub}");
+}
+
+#[test]
 fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
     let mut room = acquainted(2, &Config::default());
     // Gossip does not come.
@@ -224,6 +244,99 @@ fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
     let introduced = room.frames.iter().filter(|(.., bytes)| frame(bytes).announcement.is_some());
     assert_eq!(introduced.count(), 1);
     assert!(room.publications.is_empty());
+    let (from, to, first) = &room.frames[0];
+    assert!((*from, *to) == (0, 1) && frame(first).announcement.is_some());
+    assert!(room.frames.iter().all(|(.., bytes)| frame(bytes).request == Request::Nothing));
+}
+
+#[test]
+fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_statements_does_not() {
+    let (mut room, session) = waiting_for_nonces();
+    for (request, introduced) in [(Request::Announcement, true), (Request::Statements, false)] {
+        let before = room.frames.len();
+        room.handle(0, input(9, &Frame { request, ..empty(session) }));
+        let [(0, 9, answer)] = &room.frames[before..] else { panic!() };
+        assert_eq!(frame(answer).announcement.is_some(), introduced);
+        assert!(!frame(answer).statements.is_empty());
+    }
+}
+
+#[test]
+fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
+    let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    let manifest = room.nodes[0].session(&session).unwrap().manifest;
+    for node in [1, 2] {
+        room.nodes[node] = Node::new(Config::default()).unwrap();
+        room.nodes[node].add_key(&secret(node as u8 + 1)).unwrap();
+        room.execute(node, Command::SetContact(contact(node)));
+        let before = room.frames.len();
+        room.execute(node, Command::SayHello);
+        room.settle();
+        let answer = room.frames[before..].iter().find(|(from, to, _)| (*from, *to) == (0, node)).unwrap();
+        let first = frame(&answer.2).statements[0].clone();
+        assert!(matches!(first.body, Body::Join(_)));
+        assert_eq!(Some(first.author), manifest.index_of(&room.keys[node]));
+    }
+}
+
+#[test]
+fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
+    let (mut room, session) = waiting_for_nonces();
+    let (.., bytes) = room.frames.iter().rfind(|(from, to, _)| (*from, *to) == (1, 0)).unwrap();
+    let have = frame(bytes).have.unwrap();
+    let have = Have { joins: Bitmap::new(2, [0, 1].map(SignerIndex::new)), ..have };
+    let mut given = |have: Have| {
+        let (request, before) = (Request::Statements, room.frames.len());
+        room.handle(0, input(9, &Frame { request, have: Some(have), ..empty(session) }));
+        room.frames[before..].iter().map(|(.., bytes)| frame(bytes).statements.len()).sum::<usize>()
+    };
+    let nonces = Bitmap::new(2, [0, 1].map(SignerIndex::new));
+    let own = Bitmap::new(2, [SignerIndex::new(1 - have.signer.get())]);
+    // Node 0 has both joins and its own nonces.
+    assert_eq!(given(Have { nonces: own.clone(), ..have.clone() }), 3, "another digest");
+    assert_eq!(given(Have { nonces: nonces.clone(), ..have.clone() }), 0, "more");
+    assert_eq!(
+        given(Have { nonces: Bitmap::new(2, []), ..have.clone() }),
+        2,
+        "less: nonces, and the join they need"
+    );
+}
+
+#[test]
+fn a_coordinator_that_hears_its_own_announcement_repeats_it_no_more_often() {
+    let count = |echo: bool| {
+        let mut room = acquainted(2, &Config::default());
+        room.join = false;
+        room.propose();
+        let publication = room.publications[0].clone();
+        for _ in 0..300 {
+            room.pass(Duration::from_millis(100));
+            if echo {
+                let (from, bytes) = (source(1), publication.clone());
+                room.handle(0, Input::Announcement { from, bytes });
+            }
+        }
+        room.publications.len()
+    };
+    assert_eq!(count(true), count(false));
+}
+
+#[test]
+fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
+    let mut room = acquainted(3, &Config::default().with_topology(Topology::Hub));
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(1, Command::JoinSession { session });
+    room.lost = Box::new(|_, _| true);
+    let before = room.frames.len();
+    room.pass(seconds(30));
+    let asked: Vec<_> =
+        room.frames[before..].iter().filter(|(from, ..)| *from == 1).map(|(_, to, _)| *to).collect();
+    assert_eq!(asked[..2], [0, 0], "{asked:?}");
+    assert!(asked[2..].contains(&2), "{asked:?}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod common;
 use common::engine::Copyable;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    Audience, Command, Config, Event, Input, Message, Node, Output, Proposal, SecretKey, SessionId, Source,
-    Stepping, Timestamp,
+    Audience, Command, Config, Contact, Event, Input, Message, Node, Output, Proposal, SecretKey, SessionId,
+    Source, Stepping, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -27,6 +27,9 @@ fn pair() -> ([Node<Copyable>; 2], SessionId) {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut nodes = [1, 2].map(|_| Node::new(config.clone()).unwrap());
     let keys = [0, 1].map(|place| nodes[place].add_key(&SecretKey::new([place as u8 + 1; 32])).unwrap());
+    for (number, node) in (0..).zip(&mut nodes) {
+        execute(node, 1, Command::SetContact(Contact::new(vec![number]).unwrap()));
+    }
     let proposal = Proposal::new(keys).with_message(Message::new([9; 32]));
     let created = execute(&mut nodes[0], 1, Command::CreateSession(proposal));
     let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
@@ -99,6 +102,34 @@ fn a_secret_nonce_is_part_of_the_state_though_nobody_has_seen_it() {
     });
     assert_eq!(one.1, other.1, "what they say is the same");
     assert_ne!(one.0, other.0);
+}
+
+#[test]
+fn an_attempt_that_is_over_leaves_no_secret_nonce_behind() {
+    let (nodes, session) = pair();
+    // Two copies of one node, with secret nonces that only they know to be others.
+    let mut copies = [3, 4].map(|seed| {
+        let mut copy = nodes[0].clone();
+        execute(&mut copy, seed, Command::ShareNonces { session });
+        copy
+    });
+    assert_ne!(hash(&copies[0]), hash(&copies[1]));
+    // Their co-signer joins, and then does so again with nothing in its memory.
+    let mut joins = Vec::new();
+    for seed in [5, 6] {
+        let mut life = nodes[1].clone();
+        joins.extend(execute(&mut life, seed, Command::JoinSession { session }));
+    }
+    for copy in &mut copies {
+        for join in &joins {
+            if let Output::Send { bytes, .. } = join {
+                let (from, bytes) = (Source::new([1]), bytes.clone());
+                copy.handle(now(), &mut rng(7), Input::Frame { from, bytes });
+            }
+        }
+        assert_eq!(copy.session(&session).unwrap().attempt, 1);
+    }
+    assert_eq!(hash(&copies[0]), hash(&copies[1]));
 }
 
 #[test]

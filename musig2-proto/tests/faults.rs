@@ -49,13 +49,19 @@ fn sign(room: &mut Room, session: SessionId, failing: Option<Failing>) {
 
 #[test]
 fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_blame() {
-    for (failing, phase) in [(Failing::Nonces, Phase::Nonces), (Failing::Signing, Phase::PartialSignatures)] {
+    for (failing, phase) in [
+        (Failing::Nonces, Phase::Nonces),
+        (Failing::Signing, Phase::PartialSignatures),
+        // What does not verify would give the key away: it stays here.
+        (Failing::SigningWell, Phase::PartialSignatures),
+    ] {
         let (mut room, session) = pair();
         sign(&mut room, session, Some(failing));
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
         // Whoever tries again would fail again, and the nonces that were taken to sign with are gone.
         sign(&mut room, session, None);
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
+        assert!(!room.nodes[0].session(&session).unwrap().released);
         let broken = room.nodes[0].session(&session).unwrap().me;
         room.pass(Duration::from_secs(3600));
         for node in [0, 1] {

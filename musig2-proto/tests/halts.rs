@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::forge::{empty, input, secret, sign};
+use common::forge::{empty, input, said, secret, sign};
 use common::{Room, contact};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
@@ -19,16 +19,6 @@ fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
     let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
     let nonces = said(&room, 1, |body| matches!(body, Body::Nonces(_)));
     (room, session, signer, [join, nonces])
-}
-
-/// The last statement of a kind that a node sent, whoever's it was.
-fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Statement {
-    let frames = room.frames.iter().filter(|(from, ..)| *from == node);
-    let statements = frames.flat_map(|(.., bytes)| {
-        let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
-        frame.statements.iter().cloned().collect::<Vec<_>>()
-    });
-    statements.filter(|statement| is_wanted(&statement.body)).last().unwrap()
 }
 
 /// How the session ends for node 0, which has released nothing.

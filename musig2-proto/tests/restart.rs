@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Room, contact};
+use common::{Room, contact, source};
 use core::time::Duration;
-use musig2_proto::{Command, Config, Event, Node, SecretKey};
+use musig2_proto::{Command, Config, Contact, Event, Input, Node, SecretKey};
 
 /// The same key, and nothing else of what the node was.
 fn forget(room: &mut Room, node: usize) {
@@ -102,6 +102,26 @@ fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_ope
     room.execute(0, Command::SayHello);
     assert_eq!(hellos(&mut room, Duration::from_secs(200)), [0, 1, 3, 7, 15, 31, 61]);
     assert_eq!(room.nodes[0].next_deadline(), None);
+}
+
+#[test]
+fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_came_from_elsewhere() {
+    let mut room = Room::new(2, &Config::default());
+    room.execute(1, Command::SetContact(Contact::default()));
+    // Someone else delivers its first frame, so what it is to get goes there.
+    room.lost = Box::new(|from, _| from == 1);
+    let session = room.propose();
+    room.settle();
+    let (.., stolen) = room.frames.iter().find(|(from, ..)| *from == 1).unwrap();
+    let stolen = Input::Frame { from: source(77), bytes: stolen.clone() };
+    room.handle(0, stolen);
+    assert_eq!(room.nodes[0].session(&session).unwrap().joined.len(), 2);
+    room.nodes[1] = Node::new(Config::default()).unwrap();
+    room.nodes[1].add_key(&SecretKey::new([2; 32])).unwrap();
+    room.lost = Box::new(|_, _| false);
+    room.execute(1, Command::SayHello);
+    room.pass(Duration::from_secs(10));
+    assert!(room.is_complete(0) && room.is_complete(1), "{:?} {:?}", room.ends(0), room.ends(1));
 }
 
 #[test]

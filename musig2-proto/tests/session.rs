@@ -6,6 +6,7 @@ use common::{Room, contact};
 use core::time::Duration;
 use musig2_proto::{
     AbortCause, AbortReason, Audience, Command, Config, Event, Input, Note, Phase, PhaseTimeout, Proposal,
+    Stepping,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -199,7 +200,9 @@ fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|from, _| from == 2);
     room.propose();
-    room.pass(seconds(200));
+    room.pass(seconds(149));
+    assert!(!room.events[0].iter().any(|event| matches!(event, Event::Stalled { .. })));
+    room.pass(seconds(51));
     let silent = room.nodes[2].sessions().next().unwrap().me;
     let stalls: Vec<_> =
         room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).collect();
@@ -222,6 +225,29 @@ fn a_phase_timeout_that_is_only_reported_leaves_the_session_to_its_expiry() {
     assert_eq!(stalls, 2);
     room.pass(seconds(300));
     assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::Expired { .. }, .. }]));
+}
+
+#[test]
+fn who_waits_for_its_own_application_alone_hears_that_others_gave_up() {
+    let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    for node in [0, 1] {
+        room.execute(node, Command::ShareNonces { session });
+    }
+    room.settle();
+    room.execute(1, Command::SharePartialSignatures { session });
+    room.settle();
+    assert_eq!(
+        room.nodes[0].session(&session).unwrap().awaiting,
+        [room.nodes[0].session(&session).unwrap().me]
+    );
+    room.lost = Box::new(|_, _| true);
+    room.execute(1, Command::AbortSession { session, reason: musig2_proto::Note::new("no") });
+    room.settle();
+    room.lost = Box::new(|_, _| false);
+    room.pass(seconds(10));
+    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]));
 }
 
 #[test]

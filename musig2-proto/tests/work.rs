@@ -310,6 +310,63 @@ fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_aft
 }
 
 #[test]
+fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobody_woke_the_node() {
+    let mut room = Room::new(3, &Config::default().with_partial_sig_timeout(Duration::from_secs(3600)));
+    let session = room.propose();
+    room.until(|room| room.has_all_nonces(1));
+    room.lost = Box::new(|_, _| true);
+    room.settle();
+    let view = room.nodes[1].session(&session).unwrap();
+    assert!(view.released && room.ends(1).is_empty());
+    let asks = input(66, &Frame { request: Request::Statements, ..empty(session) });
+    let gives_partials = |room: &mut Room, at| {
+        room.now = at;
+        let known = room.frames.len();
+        room.handle(1, Input::clone(&asks));
+        room.frames[known..].iter().any(|(_, _, bytes)| {
+            let frame: Frame = decode_message(bytes, bytes.len()).unwrap();
+            frame.statements.iter().any(|statement| matches!(statement.body, Body::Partials(_)))
+        })
+    };
+    let expiry = view.manifest.expires_at();
+    assert!(!gives_partials(&mut room, expiry));
+}
+
+#[test]
+fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let mut first = None;
+    // Each ends with a proof that is 4,096 nonces of a session of one item, twice: there, and as evidence.
+    for _ in 0..140 {
+        room.now = room.now.saturating_add(Duration::from_secs(1));
+        let session = room.propose();
+        let manifest = room.nodes[0].session(&session).unwrap().manifest;
+        first.get_or_insert((session, room.nodes[0].announcement(&session).unwrap()));
+        let accused = manifest.index_of(&room.keys[1]).unwrap();
+        let wrong = nonces(session, accused.get(), 7, 4096, &secret(2)).statement();
+        room.handle(0, frame(session, vec![wrong], None));
+    }
+    let ended = room.ends(0);
+    assert_eq!(ended.len(), 140);
+    assert!(ended.iter().all(|end| {
+        matches!(
+            end,
+            Event::SessionAborted { cause: AbortCause::Convicted { fault: Fault::InvalidNonce, .. }, .. }
+        )
+    }));
+    let (first, announcement) = first.unwrap();
+    let kept = room.nodes[0].sessions().count();
+    assert!((100..130).contains(&kept), "{kept} of half a megabyte in 64");
+    assert!(room.nodes[0].session(&first).is_none());
+    // And are not opened again.
+    let announcement = decode_message(&announcement, announcement.len()).unwrap();
+    let publication = encode_message(&Publication::Announcement { fresh: [1; 8], announcement });
+    room.handle(0, heard(publication));
+    assert_eq!(room.nodes[0].sessions().count(), kept);
+}
+
+#[test]
 fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
     let config = Config::default()
         .with_phase_timeout(PhaseTimeout::Report)

@@ -141,6 +141,49 @@ fn nonces_that_are_no_points_or_not_one_for_each_item_are_invalid() {
 }
 
 #[test]
+fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
+    let court = Court::new();
+    let partial = PartialSignature::new([1; 32]);
+    let nonces = |count| court.signed(ACCUSED, nonces(1, FIRST, vec![nonce(1); count]));
+    let partials = |count| {
+        let partials = List::new(vec![partial; count]).unwrap();
+        court.signed(
+            ACCUSED,
+            Partials { partials, ..self::partials(1, FIRST, Transcript::new([1; 32]), [1; 2]) },
+        )
+    };
+    let aggregates = |count| List::new(vec![AggregateNonce::new([1; 66]); count]).unwrap();
+    let restarted = |count| {
+        let restarted = Restarted { signer: ACCUSED, boots: List::empty() };
+        List::new(vec![restarted; count]).unwrap()
+    };
+    let (nonce_root, item) = ([7; 32], 0);
+    let fits = |proof: Proof| proof.fits(&court.manifest);
+    for (first, second) in [(1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (1, 1), (3, 3)] {
+        let good = (first, second) == (2, 2);
+        assert_eq!(fits(Proof::EquivocatingNonces { first: nonces(first), second: nonces(second) }), good);
+        assert_eq!(
+            fits(Proof::EquivocatingPartials { first: partials(first), second: partials(second) }),
+            good
+        );
+        for third in [1, 2, 3] {
+            let (first, second) = (nonces(first), nonces(second));
+            let proof = Proof::InvalidPartialSignature {
+                nonces: first.clone(),
+                partials: partials(second.content.source.nonces().len()),
+                nonce_root,
+                aggregates: aggregates(third),
+                item,
+            };
+            assert_eq!(fits(proof), good && third == 2);
+            let proof = Proof::ConcurrentInstances { first, second, restarted: restarted(third) };
+            assert_eq!(fits(proof), good && third <= 2);
+        }
+        assert!(fits(Proof::InvalidNonce { nonces: nonces(first) }), "their number may be the fault");
+    }
+}
+
+#[test]
 fn two_lives_in_the_attempt_that_follows_from_both_are_concurrent() {
     let court = Court::new();
     let lives = |boots: &[u8]| {
@@ -281,7 +324,7 @@ fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_ag
 }
 
 #[test]
-fn a_proof_costs_as_many_checks_as_it_has_signatures_and_one_for_a_partial_signature() {
+fn a_proof_costs_what_its_signatures_partial_signatures_and_points_take_to_check() {
     let trial = Trial::new();
     let court = &trial.court;
     let [first, second] = [1, 2].map(|byte| court.nonces(1, FIRST, [byte; 2]));
@@ -291,6 +334,8 @@ fn a_proof_costs_as_many_checks_as_it_has_signatures_and_one_for_a_partial_signa
     let (nonces, partials) = (first.clone(), one.clone());
     let proofs = [
         (1, Proof::InvalidNonce { nonces: first.clone() }),
+        // Where they are nonces after all, all of them were looked at.
+        (3, Proof::InvalidNonce { nonces: court.signed(ACCUSED, self::nonces(1, FIRST, vec![nonce(1); 6])) }),
         (2, Proof::EquivocatingNonces { first: first.clone(), second: second.clone() }),
         (2, Proof::EquivocatingPartials { first: one, second: other }),
         (2, Proof::ConcurrentInstances { first, second, restarted }),

@@ -13,7 +13,7 @@ use crate::session::{Outcome, Session, Step};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
 use crate::wire::bounded::{Bytes, List};
-use crate::wire::{decode_message, encode_message};
+use crate::wire::decode_message;
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Node<C> {
@@ -55,11 +55,9 @@ impl<C: Crypto> Node<C> {
     }
 
     fn live(&self, id: &SessionId) -> Result<&Session<C>, CommandError> {
-        self.sessions.get(id).ok_or_else(|| {
-            match self.tombstones.contains_key(id) || self.declined.contains(id) {
-                true => CommandError::Ended(*id),
-                false => CommandError::UnknownSession(*id),
-            }
+        self.sessions.get(id).ok_or_else(|| match self.ended.contains(id) || self.declined.contains(id) {
+            true => CommandError::Ended(*id),
+            false => CommandError::UnknownSession(*id),
         })
     }
 
@@ -85,7 +83,7 @@ impl<C: Crypto> Node<C> {
         let id = manifest.id();
         let agreement = Agreement::new(id, manifest, &self.surroundings.config)?;
         // Two sessions of one salt: the generator repeats itself.
-        if self.sessions.contains_key(&id) || self.tombstones.contains_key(&id) {
+        if self.sessions.contains_key(&id) || self.ended.contains(&id) {
             return Err(CommandError::CannotSign);
         }
         let session = Session::new(agreement, me, keypair, None, call.now);
@@ -164,14 +162,9 @@ impl<C: Crypto> Node<C> {
         };
         let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
-        // Frames carry it too, in an envelope with four bitmaps.
-        let signatures = 64 * manifest.items().len();
-        let size =
-            encode_message(&announcement).len() + signatures + self.surroundings.config.envelope_size();
-        if size > self.surroundings.config.max_frame_size {
-            return Err(CommandError::TooLarge { size, max: self.surroundings.config.max_frame_size });
-        }
-        Ok(announcement)
+        let (size, max) =
+            (announcement.size_in_frame(&self.surroundings.config), self.surroundings.config.max_frame_size);
+        if size > max { Err(CommandError::TooLarge { size, max }) } else { Ok(announcement) }
     }
 
     fn join<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {

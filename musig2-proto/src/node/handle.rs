@@ -84,7 +84,7 @@ impl<C: Crypto> Node<C> {
             return None;
         }
         let first =
-            self.tombstones.values().map(|tombstone| tombstone.forget_at(&self.surroundings.config)).min()?;
+            self.ended.iter().map(|tombstone| tombstone.forget_at(&self.surroundings.config)).min()?;
         let pause = self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
         Some(pause.map_or(first, |pause| pause.max(first)))
     }
@@ -92,7 +92,7 @@ impl<C: Crypto> Node<C> {
     /// Forgets the ended sessions that no laggard can ask for any more.
     pub(super) fn clean_up(&mut self, now: Timestamp) {
         self.cleaned_at = Some(now);
-        self.tombstones.retain(|_, tombstone| now < tombstone.forget_at(&self.surroundings.config));
+        self.ended.retain(|_, tombstone| now < tombstone.forget_at(&self.surroundings.config));
         self.declined.forget(now);
     }
 
@@ -112,7 +112,7 @@ impl<C: Crypto> Node<C> {
         if self.sessions.contains_key(&id) {
             return self.receive(call, from, &frame);
         }
-        if let Some(tombstone) = self.tombstones.get_mut(&id) {
+        if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
             return tombstone.receive::<C, R>(&mut cx, from, &frame);
         }
@@ -200,7 +200,7 @@ impl<C: Crypto> Node<C> {
 
     /// Whether a session is open here, or was.
     fn is_known(&self, id: &SessionId) -> bool {
-        self.sessions.contains_key(id) || self.tombstones.contains_key(id) || self.declined.contains(id)
+        self.sessions.contains_key(id) || self.ended.contains(id) || self.declined.contains(id)
     }
 
     /// Nothing new, but it is passed on by whoever does not complain of it: so rarely that nobody floods the topic with it; and what differs
@@ -212,7 +212,7 @@ impl<C: Crypto> Node<C> {
         id: SessionId,
         announcement: &Announcement,
     ) -> Result<(), Offence> {
-        let of_tombstone = || self.tombstones.get(&id).and_then(Tombstone::announcement);
+        let of_tombstone = || self.ended.get(&id).and_then(Tombstone::announcement);
         let known = self.sessions.get(&id).and_then(Session::announcement).or_else(of_tombstone);
         if known == Some(announcement) {
             self.with_session(call, &id, Session::heard_announcement);
@@ -272,6 +272,11 @@ impl<C: Crypto> Node<C> {
         let manifest = &announcement.content.manifest;
         if !announcement.fits() {
             return Err(Offence::Misfit);
+        }
+        let (size, max) =
+            (announcement.size_in_frame(&self.surroundings.config), self.surroundings.config.max_frame_size);
+        if size > max {
+            return Err(ManifestError::TooLarge { size, max }.into());
         }
         check_time(manifest, now, &self.surroundings.config)?;
         check_shape(manifest, &self.surroundings.config)?;

@@ -19,6 +19,7 @@ use crate::contacts::ContactBook;
 use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::declined::Declined;
+use crate::ended::Ended;
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::limits::Buckets;
@@ -78,7 +79,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     keys: Vec<Arc<C::Keypair>>,
     surroundings: Surroundings,
     sessions: BTreeMap<SessionId, Session<C>>,
-    tombstones: BTreeMap<SessionId, Tombstone>,
+    ended: Ended,
     declined: Declined,
     stash: Stash,
     greeting: Option<Greeting>,
@@ -107,7 +108,7 @@ where
             keys: self.keys.clone(),
             surroundings: self.surroundings.clone(),
             sessions: self.sessions.clone(),
-            tombstones: self.tombstones.clone(),
+            ended: self.ended.clone(),
             declined: self.declined.clone(),
             stash: self.stash.clone(),
             greeting: self.greeting,
@@ -123,10 +124,9 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { keys, surroundings, sessions, tombstones, declined, stash, greeting, cleaned_at, now } =
-            self;
+        let Self { keys, surroundings, sessions, ended, declined, stash, greeting, cleaned_at, now } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (surroundings, sessions, tombstones, declined, stash, greeting, cleaned_at, now).hash(state);
+        (surroundings, sessions, ended, declined, stash, greeting, cleaned_at, now).hash(state);
     }
 }
 
@@ -146,13 +146,14 @@ impl<C: Crypto> Node<C> {
                     config.discoveries_per_author,
                     config.discoveries_per_author.saturating_mul(10),
                 ),
+                greeted: Buckets::new(config.checks_per_source, config.burst()),
                 repeats: Buckets::new(REPEATS, REPEATS * 4),
                 config,
                 contact: Contact::default(),
                 contacts: ContactBook::default(),
             },
             sessions: BTreeMap::new(),
-            tombstones: BTreeMap::new(),
+            ended: Ended::default(),
             declined: Declined::default(),
             stash: Stash::default(),
             greeting: None,
@@ -212,13 +213,13 @@ impl<C: Crypto> Node<C> {
     /// A session as it stands.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
         let live = self.sessions.get(id).map(|session| session.view(&self.surroundings.config));
-        live.or_else(|| self.tombstones.get(id).map(|tombstone| tombstone.view().clone()))
+        live.or_else(|| self.ended.get(id).map(|tombstone| tombstone.view().clone()))
     }
 
     /// All sessions known here, ended ones included until they are forgotten.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
         let live = self.sessions.values().map(|session| session.view(&self.surroundings.config));
-        live.chain(self.tombstones.values().map(|tombstone| tombstone.view().clone()))
+        live.chain(self.ended.iter().map(|tombstone| tombstone.view().clone()))
     }
 
     /// The announcement of a session, for [`Command::ResumeSession`] after a restart.
@@ -227,7 +228,7 @@ impl<C: Crypto> Node<C> {
     /// someone else has heard of the session, nobody else can remember it.
     pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
         let live = self.sessions.get(id).and_then(Session::announcement);
-        let announcement = live.or_else(|| self.tombstones.get(id)?.announcement())?;
+        let announcement = live.or_else(|| self.ended.get(id)?.announcement())?;
         Some(encode_message(announcement))
     }
 
@@ -295,7 +296,10 @@ impl<C: Crypto> Node<C> {
         session.flush(&mut call.within(&mut self.surroundings));
         if let Some(outcome) = session.outcome() {
             if session.leaves_tombstone() {
-                self.tombstones.insert(*id, Tombstone::new(session, outcome, &self.surroundings.config));
+                let tombstone = Tombstone::new(session, outcome, &self.surroundings.config, call.now);
+                for (session, expiry) in self.ended.bury(*id, tombstone) {
+                    self.declined.add(session, expiry);
+                }
             } else {
                 // The application was told of its end, and is not to hear of it again.
                 self.declined.add(*id, session.agreement().manifest.expires_at());

@@ -34,7 +34,7 @@ fn parcel(statements: u16) -> Parcel {
 fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
     let (config, contact, mut contacts) =
         (Config::default().with_max_frame_size(max_frame_size), Contact::default(), ContactBook::default());
-    let (mut out, mut sources) = (Vec::new(), Buckets::new(1, 1));
+    let (mut out, mut sources, mut greeted) = (Vec::new(), Buckets::new(1, 1), Buckets::new(1, 1));
     let mut cx = Context {
         now: Timestamp::default(),
         rng: &mut (),
@@ -43,6 +43,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
         contact: &contact,
         contacts: &mut contacts,
         sources: &mut sources,
+        greeted: &mut greeted,
     };
     send(&mut cx, &Destination::Source(Source::new([1])), parcel);
     out.into_iter()

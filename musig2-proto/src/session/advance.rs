@@ -227,11 +227,6 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether the engine has failed in this attempt, so that only others can finish it.
-    pub(super) fn has_faulted(&self) -> bool {
-        self.milestones.faulted
-    }
-
     fn fault<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, error: SessionError) {
         self.milestones.faulted = true;
         self.error(cx, error);

@@ -13,7 +13,6 @@ use crate::ids::{SignerIndex, Source};
 use crate::outgoing::{Parcel, send};
 use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
-use crate::wire::encoded_size;
 use crate::wire::frame::{Have, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
@@ -25,9 +24,6 @@ const FRUITLESS_POLLS: u32 = 2;
 
 /// Every so many polls bring all own statements, whatever the other is said to hold.
 const POLLS_PER_DOUBT: u32 = 3;
-
-/// So much of an answer is as much work as a signature check.
-const BYTES_PER_CHECK: usize = 16 << 10;
 
 /// What one frame to a signer is made of.
 struct Letter {
@@ -66,8 +62,9 @@ impl<C: Crypto> Session<C> {
         })
     }
 
-    /// What a peer that holds `have` lacks of a signer's statements, as far as anyone still needs them.
-    fn lacking(&self, author: SignerIndex, have: Option<&Have>) -> Vec<Arc<Filed>> {
+    /// What a peer that holds `have` lacks of a signer's statements, as far as anyone still needs them. Once the session's time is over no
+    /// partial signatures leave: they may never have left before.
+    fn lacking(&self, now: Timestamp, author: SignerIndex, have: Option<&Have>) -> Vec<Arc<Filed>> {
         let attempt = self.board.attempt();
         let abreast = have.filter(|have| have.attempt == attempt);
         let holds_join = abreast.is_some_and(|have| have.joins.contains(author));
@@ -76,7 +73,8 @@ impl<C: Crypto> Session<C> {
         // With nonces goes the join through which their boot exists: the bitmap of joins does not say which of several it is.
         let joins = self.board.joins(author).map(|(_, filed)| filed).filter(|_| !holds_join || !holds_nonces);
         let nonces = self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
-        let partials = self.rounds.iter().filter_map(|round| {
+        let in_time = now < self.agreement.manifest.expires_at();
+        let partials = self.rounds.iter().filter(|_| in_time).filter_map(|round| {
             let (_, filed) = round.partials(&self.board, author)?;
             (round.attempt != attempt || !holds_partials).then_some(filed)
         });
@@ -91,13 +89,13 @@ impl<C: Crypto> Session<C> {
         }
         let relay_due = self.timing.relay_at.take_if(|at| cx.now >= *at).is_some();
         let needy: Vec<_> = self.others().filter(|&author| self.is_needy(author)).collect();
-        let own = self.lacking(self.me, None);
+        let own = self.lacking(cx.now, self.me, None);
         let mut holdings = None;
         for to in self.in_reach(cx.config, cx.contacts) {
             let mut statements = self.pushes(cx, to, &own);
             let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
             let relays = match relay_due || releases || self.outcome.is_some() {
-                true => self.relays(cx, to, &needy, releases),
+                true => self.relays(cx, to, &needy),
                 false => Vec::new(),
             };
             let signatures = match &self.outcome {
@@ -152,45 +150,22 @@ impl<C: Crypto> Session<C> {
         statements
     }
 
-    /// Statements of signers who do not reach `to`: with the own partial signatures when these go out, else after a pause.
-    fn relays<R>(
-        &mut self,
-        cx: &Context<'_, R>,
-        to: SignerIndex,
-        needy: &[SignerIndex],
-        at_once: bool,
-    ) -> Vec<Arc<Filed>> {
-        let at_once = at_once || self.outcome.is_some();
-        let mut statements = Vec::new();
-        for &author in needy.iter().filter(|&&author| author != to) {
-            let reaches = |author: SignerIndex| {
-                self.links.get(author.as_usize())?.have.as_ref().map(|have| have.reach.contains(to))
-            };
-            if reaches(author) != Some(false) {
-                continue;
-            }
-            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
-            for filed in self.lacking(author, have) {
-                let due = relay_time(&filed, cx);
-                if self.was_sent(to, &filed) {
-                    continue;
-                }
-                if at_once || cx.now >= due {
-                    statements.push(filed);
-                } else {
-                    self.timing.relay_by(due);
-                }
-            }
-        }
-        statements
+    /// Statements of signers who do not reach `to`.
+    fn relays<R>(&self, cx: &Context<'_, R>, to: SignerIndex, needy: &[SignerIndex]) -> Vec<Arc<Filed>> {
+        let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
+        let cannot_reach = |author: &&SignerIndex| {
+            let link = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
+            link.is_some_and(|have| !have.reach.contains(to))
+        };
+        let authors = needy.iter().filter(|&&author| author != to).filter(cannot_reach);
+        let lacking = authors.flat_map(|&author| self.lacking(cx.now, author, have));
+        lacking.filter(|filed| !self.was_sent(to, filed)).collect()
     }
 
-    /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold.
+    /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold. Who waits for
+    /// nobody but itself, its application or its engine, may have missed that the others finished, or gave up.
     pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let awaited: Vec<_> = self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
-        if awaited.is_empty() && !self.has_faulted() {
-            return;
-        }
         let (mut targets, others) =
             if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
                 (vec![self.agreement.manifest.coordinator()], Vec::new())
@@ -206,7 +181,7 @@ impl<C: Crypto> Session<C> {
         let believe = self.timing.fruitless % POLLS_PER_DOUBT != POLLS_PER_DOUBT - 1;
         for to in targets {
             let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
-            let statements = self.lacking(self.me, have);
+            let statements = self.lacking(cx.now, self.me, have);
             let introduce = have.is_none();
             let request = Request::Statements;
             self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures: None });
@@ -242,18 +217,21 @@ impl<C: Crypto> Session<C> {
                 })
         });
         let known = have.filter(|_| !differs);
-        let statements: Vec<_> =
-            self.agreement.manifest.indices().flat_map(|author| self.lacking(author, known)).collect();
+        let statements: Vec<_> = self
+            .agreement
+            .manifest
+            .indices()
+            .flat_map(|author| self.lacking(cx.now, author, known))
+            .collect();
         if statements.is_empty() && announcement.is_none() {
             return;
         }
-        let size: usize = statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
-        if cx.charge_for(to, size / BYTES_PER_CHECK).is_err() {
+        let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), None) };
+        if cx.charge_for(to, parcel.price()).is_err() {
             return;
         }
         let have = self.have(cx, &mut None);
-        let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), have) };
-        send(cx, &Destination::Source(to.clone()), parcel);
+        send(cx, &Destination::Source(to.clone()), Parcel { have, ..parcel });
     }
 
     /// A signer says where it is and that it may have forgotten: it is sent everything.
@@ -265,11 +243,21 @@ impl<C: Crypto> Session<C> {
             return;
         }
         link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
-        let statements =
-            self.agreement.manifest.indices().flat_map(|author| self.lacking(author, None)).collect();
-        let have = self.have(cx, &mut None);
-        let parcel = Parcel { announcement: Some(announcement), statements, ..Parcel::new(self.id(), have) };
-        send(cx, &Destination::Contact(hello.contact.clone()), parcel);
+        if !hello.has_contact() {
+            // There is nowhere to send it, but it listens.
+            return self.announce_again(cx);
+        }
+        let mut statements: Vec<_> =
+            self.agreement.manifest.indices().flat_map(|author| self.lacking(cx.now, author, None)).collect();
+        // What shows that it had joined goes first: with the announcement, where all does not fit into one frame.
+        statements.sort_by_key(|filed| {
+            filed.statement.author != signer || !matches!(filed.statement.body, Body::Join(_))
+        });
+        let parcel = Parcel { announcement: Some(announcement), statements, ..Parcel::new(self.id(), None) };
+        if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
+            let have = self.have(cx, &mut None);
+            send(cx, &Destination::Contact(hello.contact.clone()), Parcel { have, ..parcel });
+        }
     }
 
     /// Sends to a signer, and remembers what went.
@@ -294,7 +282,7 @@ impl<C: Crypto> Session<C> {
 
     /// What is told to laggards where this session ended without signatures: the aborts, with the joins that their boots exist through;
     /// and what this node has released, which its own end does not take back.
-    pub(crate) fn last_words(&self) -> Vec<Arc<Filed>> {
+    pub(crate) fn last_words(&self, now: Timestamp) -> Vec<Arc<Filed>> {
         let aborts = self.agreement.manifest.indices().filter_map(|signer| {
             let abort = self.board.ending(signer)?;
             let boot = abort.statement.boot();
@@ -302,7 +290,7 @@ impl<C: Crypto> Session<C> {
             Some(join.into_iter().chain([abort]).cloned())
         });
         let words: Vec<_> = aborts.flatten().collect();
-        if words.is_empty() && self.released() { self.lacking(self.me, None) } else { words }
+        if words.is_empty() && self.released() { self.lacking(now, self.me, None) } else { words }
     }
 }
 

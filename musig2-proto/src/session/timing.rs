@@ -247,6 +247,13 @@ impl<C: Crypto> Session<C> {
         self.wait_to_announce(cx);
     }
 
+    /// Publishes the announcement for one that cannot be told otherwise, whatever the phase.
+    pub(super) fn announce_again<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let published = self.timing.announce_at;
+        self.announce_now(cx);
+        self.timing.announce_at = published;
+    }
+
     /// A coordinator repeats its announcement soon; others only where nobody else does.
     pub(crate) fn wait_to_announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if !matches!(self.phase(), Phase::Joining) {

@@ -2,8 +2,9 @@
 
 use super::bounded::List;
 use super::hello::Hello;
-use super::{VERSION, encode};
+use super::{VERSION, encode, encoded_size};
 use crate::bytes::Signature;
+use crate::config::Config;
 use crate::crypto::Crypto;
 use crate::hash::{Tag, TaggedHash, signed_message};
 use crate::ids::{Contact, SignerIndex};
@@ -82,6 +83,11 @@ impl Announcement {
         manifest
             .signer(manifest.coordinator())
             .is_some_and(|key| C::verify(&key.x_only(), &message(&self.content), &self.signature))
+    }
+
+    /// What a frame that carries it takes at most beside statements, in bytes: with the final signatures, and an envelope with four bitmaps.
+    pub(crate) fn size_in_frame(&self, config: &Config) -> usize {
+        1 + encoded_size(self) + 64 * self.content.manifest.items().len() + config.envelope_size()
     }
 
     /// Whether every contact is some signer's, and in order.

@@ -64,6 +64,7 @@ mod tests {
     fn a_set_holds_its_members_and_nobody_else() {
         let set = bitmap(20, &[0, 1, 9, 19]);
         assert_eq!(set.iter().map(SignerIndex::get).collect::<Vec<_>>(), [0, 1, 9, 19]);
+        assert_eq!(set.count(), 4);
         assert!(
             (0..100).all(|signer| set.contains(SignerIndex::new(signer)) == [0, 1, 9, 19].contains(&signer))
         );

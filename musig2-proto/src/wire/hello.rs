@@ -40,8 +40,12 @@ pub struct HelloContent {
 impl HelloContent {
     /// Whether it is to be answered after one that told this time: an answer may be lost, so each is, but a second apart.
     pub(crate) fn is_after(&self, last: Option<&Timestamp>) -> bool {
-        let reachable = !self.contact.as_bytes().is_empty();
-        reachable && last.is_none_or(|last| self.time >= last.saturating_add(PAUSE))
+        last.is_none_or(|last| self.time >= last.saturating_add(PAUSE))
+    }
+
+    /// Whether an answer can be sent to its signer alone.
+    pub(crate) fn has_contact(&self) -> bool {
+        !self.contact.as_bytes().is_empty()
     }
 }
 
@@ -99,6 +103,6 @@ mod tests {
         assert!(is_after(5_000, None));
         assert!(is_after(5_000, Some(4_000)) && is_after(9_000, Some(4_000)));
         assert!(!is_after(5_000, Some(4_001)) && !is_after(5_000, Some(6_000)));
-        assert!(!hello(b"", 5_000).content.is_after(None), "where to?");
+        assert!(hello(b"here", 5_000).content.has_contact() && !hello(b"", 5_000).content.has_contact());
     }
 }

@@ -1,6 +1,6 @@
 //! Frames and statements made by hand, as nobody's node would.
 
-use super::source;
+use super::{Room, source};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::encode_message;
 use musig2_proto::wire::evidence::Signed;
@@ -42,4 +42,14 @@ pub fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &Sec
     let source = NonceSource::Inline(List::new(vec![PublicNonce::new([fill; 66]); count]).unwrap());
     let nonces = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
     Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
+}
+
+/// The last statement of a kind that a node sent, whoever's it was.
+pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Statement {
+    let frames = room.frames.iter().filter(|(from, ..)| *from == node);
+    let statements = frames.flat_map(|(.., bytes)| {
+        let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
+        frame.statements.iter().cloned().collect::<Vec<_>>()
+    });
+    statements.filter(|statement| is_wanted(&statement.body)).last().unwrap()
 }

@@ -1,0 +1,81 @@
+//! What proves a fault ends the session at once, with evidence that anyone can check.
+
+mod common;
+
+use common::Room;
+use common::forge::{empty, input, nonces, said, secret, sign};
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::statement::{Body, Statement};
+use musig2_proto::{
+    AbortCause, Config, DefaultCrypto, Event, Evidence, Fault, PartialSignature, SessionId, SignerIndex,
+};
+
+/// Two signers; node 0 hears nothing of node 1 but what is brought by hand.
+fn deaf() -> (Room, SessionId, SignerIndex) {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|from, _| from == 1);
+    let session = room.propose();
+    room.settle();
+    let accused = room.nodes[1].session(&session).unwrap().me;
+    (room, session, accused)
+}
+
+fn bring(room: &mut Room, session: SessionId, statements: Vec<Statement>) {
+    let statements = List::new(statements).unwrap();
+    room.handle(0, input(1, &Frame { statements, ..empty(session) }));
+}
+
+/// Node 0 convicts node 1, and the evidence says the same from its bytes.
+fn convicted(room: &Room) -> Fault {
+    let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. }] =
+        room.ends(0)[..]
+    else {
+        panic!("{:?}", room.ends(0))
+    };
+    let conviction = Evidence::from_bytes(&evidence.to_bytes()).unwrap().verify::<DefaultCrypto>().unwrap();
+    assert_eq!((conviction.signer, conviction.key, conviction.fault), (*signer, room.keys[1], *fault));
+    *fault
+}
+
+/// What node 1 said, after node 0 was brought its join and nonces.
+fn partials(room: &mut Room, session: SessionId) -> Statement {
+    let round = [
+        said(room, 1, |body| matches!(body, Body::Join(_))),
+        said(room, 1, |body| matches!(body, Body::Nonces(_))),
+    ];
+    bring(room, session, round.to_vec());
+    room.settle();
+    said(room, 1, |body| matches!(body, Body::Partials(_)))
+}
+
+#[test]
+fn nonces_that_are_no_points_convict_once_all_are_there() {
+    let (mut room, session, accused) = deaf();
+    let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
+    let Body::Join(of) = &join.body else { panic!() };
+    let mut invalid = nonces(session, accused.get(), 5, 1, &secret(2)).content;
+    invalid.boot = of.boot;
+    let invalid = sign(session, accused.get(), Body::Nonces(invalid), &secret(2));
+    bring(&mut room, session, vec![join, invalid]);
+    assert_eq!(convicted(&room), Fault::InvalidNonce);
+}
+
+#[test]
+fn a_partial_signature_that_does_not_verify_convicts() {
+    let (mut room, session, _) = deaf();
+    let good = partials(&mut room, session);
+    let Body::Partials(mut bad) = good.body else { panic!() };
+    bad.partials = List::new(vec![PartialSignature::new([7; 32])]).unwrap();
+    let bad = sign(session, good.author.get(), Body::Partials(bad), &secret(2));
+    bring(&mut room, session, vec![bad]);
+    assert_eq!(convicted(&room), Fault::InvalidPartialSignature);
+}
+
+#[test]
+fn a_good_partial_signature_completes() {
+    let (mut room, session, _) = deaf();
+    let good = partials(&mut room, session);
+    bring(&mut room, session, vec![good]);
+    assert!(room.is_complete(0));
+}
