@@ -299,8 +299,8 @@ fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
     assert_eq!(given(Have { nonces: nonces.clone(), ..have.clone() }), 0, "more");
     assert_eq!(
         given(Have { nonces: Bitmap::new(2, []), ..have.clone() }),
-        2,
-        "less: nonces, and the join they need"
+        3,
+        "less: nonces, and the joins that nonces need"
     );
 }
 
