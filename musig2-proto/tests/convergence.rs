@@ -10,7 +10,7 @@ use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{
-    Audience, Command, Config, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
+    Audience, Command, Config, Contact, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -257,7 +257,7 @@ fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_sta
         room.handle(0, input(9, &Frame { request, ..empty(session) }));
         let [(0, 9, answer)] = &room.frames[before..] else { panic!() };
         assert_eq!(frame(answer).announcement.is_some(), introduced);
-        assert!(!frame(answer).statements.is_empty());
+        assert!(!frame(answer).statements.is_empty() && frame(answer).have.is_some());
     }
 }
 
@@ -275,9 +275,37 @@ fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
         room.execute(node, Command::SayHello);
         room.settle();
         let answer = room.frames[before..].iter().find(|(from, to, _)| (*from, *to) == (0, node)).unwrap();
-        let first = frame(&answer.2).statements[0].clone();
+        let answer = frame(&answer.2);
+        assert!(answer.announcement.is_some() && answer.have.is_some());
+        let first = answer.statements[0].clone();
         assert!(matches!(first.body, Body::Join(_)));
         assert_eq!(Some(first.author), manifest.index_of(&room.keys[node]));
+    }
+}
+
+#[test]
+fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
+    // Whether the frame is its author's own, or passes on what another sent.
+    for is_own in [true, false] {
+        let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
+        room.execute(2, Command::SetContact(Contact::default()));
+        room.lost = Box::new(|from, _| from == 2);
+        let session = room.propose();
+        room.settle();
+        let (.., bytes) = room.frames.iter().rfind(|(from, to, _)| (*from, *to) == (2, 0)).unwrap();
+        let mut of_2 = frame(bytes);
+        if !is_own {
+            let have = of_2.have.take().unwrap();
+            let signer = room.nodes[1].session(&session).unwrap().me;
+            of_2.have = Some(Have { signer, ..have });
+        }
+        let before = room.frames.len();
+        room.handle(0, input(9, &of_2));
+        room.execute(0, Command::ShareNonces { session });
+        // In a poll at the latest.
+        room.pass(seconds(3));
+        let sent = room.frames[before..].iter().any(|(from, to, _)| (*from, *to) == (0, 9));
+        assert_eq!(sent, is_own);
     }
 }
 

@@ -62,6 +62,25 @@ fn nonces_that_are_no_points_convict_once_all_are_there() {
 }
 
 #[test]
+fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
+    for (count, shown) in [(60, true), (99, false)] {
+        let config = Config::default().with_max_signers(2).with_max_items(1).with_max_frame_size(7168);
+        let mut room = Room::new(2, &config);
+        room.lost = Box::new(|from, _| from == 1);
+        let session = room.propose();
+        room.settle();
+        let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
+        let accused = room.nodes[1].session(&session).unwrap().me;
+        let wrong = nonces(session, accused.get(), 7, count, &secret(2)).statement();
+        bring(&mut room, session, vec![join]);
+        bring(&mut room, session, vec![wrong]);
+        assert_eq!(convicted(&room), Fault::InvalidNonce);
+        let Body::Abort(abort) = said(&room, 0, |body| matches!(body, Body::Abort(_))).body else { panic!() };
+        assert_eq!(abort.proof.is_some(), shown, "{count}");
+    }
+}
+
+#[test]
 fn a_partial_signature_that_does_not_verify_convicts() {
     let (mut room, session, _) = deaf();
     let good = partials(&mut room, session);

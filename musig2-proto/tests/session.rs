@@ -97,6 +97,9 @@ fn a_session_says_how_far_it_is() {
     assert!(view(&room, 0).is_coordinator() && !view(&room, 1).is_coordinator());
     assert_eq!(view(&room, 1).phase, Phase::Proposed);
     assert_eq!(view(&room, 1).manifest.memo(), b"rent");
+    let co_signers =
+        |room: &Room, node: usize| room.nodes[node].co_signers(&session).cloned().collect::<Vec<_>>();
+    assert_eq!(co_signers(&room, 1), [contact(0)], "from the announcement");
     for node in [1, 2] {
         room.execute(node, Command::JoinSession { session });
     }
@@ -225,6 +228,21 @@ fn a_phase_timeout_that_is_only_reported_leaves_the_session_to_its_expiry() {
     assert_eq!(stalls, 2);
     room.pass(seconds(300));
     assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::Expired { .. }, .. }]));
+}
+
+#[test]
+fn a_session_that_waits_for_its_application_to_finalize_says_so() {
+    let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    for command in [Command::ShareNonces { session }, Command::SharePartialSignatures { session }] {
+        for node in [0, 1] {
+            room.execute(node, command.clone());
+        }
+        room.settle();
+    }
+    let view = room.nodes[0].session(&session).unwrap();
+    assert_eq!((view.phase, &view.awaiting[..]), (Phase::Finalizing, &[view.me][..]));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
     AbortCause, Audience, Boot, Command, Config, DerivationPath, Event, Fault, Input, Item, ManifestError,
     Message, Node, Offence, Output, Phase, PhaseTimeout, Proposal, SecretKey, SessionId, Severity, Signature,
-    Tweak,
+    Stepping, Tweak,
 };
 
 fn stranger(number: u8) -> Node {
@@ -213,6 +213,27 @@ fn strangers_keep_no_restarted_signer_out_of_its_session() {
     room.execute(0, Command::SayHello);
     room.settle();
     assert!(room.nodes[0].session(&session).is_some());
+}
+
+#[test]
+fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_coordinator_it_does_not_know()
+{
+    for joins in [true, false] {
+        let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
+        room.join = joins;
+        let session = room.propose();
+        room.settle();
+        room.nodes[1] = stranger(2);
+        room.join = false;
+        for number in 100..140 {
+            let (_, bytes) = announced_by(&mut room, number, &[2]);
+            room.handle(1, heard(bytes));
+        }
+        room.execute(1, Command::SetContact(contact(1)));
+        room.execute(1, Command::SayHello);
+        room.settle();
+        assert_eq!(room.nodes[1].session(&session).is_some(), joins);
+    }
 }
 
 #[test]
