@@ -40,6 +40,14 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
         let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
         ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
     };
+    // It may have taken with it what others still needed, and its application has no reason to take part again.
+    let is_through = |node: NodeId| {
+        let wants = world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());
+        !wants && completed(node) && world.application(node).terminal(&id).is_none()
+    };
+    if plan.signers.iter().any(|&node| is_through(node)) {
+        return Ok(());
+    }
     let Some(&node) = plan.signers.iter().find(|&&node| !completed(node)) else { return Ok(()) };
     let state = match world.application(node).terminal(&id) {
         Some((_, event)) => Progress::Ended(event.clone()),

@@ -74,7 +74,7 @@ impl Plan {
 }
 
 impl Answer {
-    const fn is_yes(&self) -> bool {
+    pub(crate) const fn is_yes(&self) -> bool {
         matches!(self, Self::After(_))
     }
 }

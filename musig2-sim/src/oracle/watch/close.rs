@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// The most statements on a board of one signer other than the own: joins, nonces and partial signatures of two lives in the current
-/// attempt and three others, an abort.
-const STATEMENTS: usize = MAX_JOINS + 5 + 5 + 1;
+/// The most statements on a board of one signer other than the own: joins, nonces and partial signatures of three lives that were set
+/// aside until their attempt came and three others, an abort.
+const STATEMENTS: usize = MAX_JOINS + 6 + 6 + 1;
 
 /// What looking closely takes.
 #[derive(Clone)]
