@@ -43,7 +43,8 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
     // It may have taken with it what others still needed, and its application has no reason to take part again.
     let is_through = |node: NodeId| {
         let wants = world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());
-        !wants && completed(node) && world.application(node).terminal(&id).is_none()
+        let has = matches!(world.application(node).terminal(&id), Some((_, Event::SessionComplete { .. })));
+        !wants && !has && completed(node)
     };
     if plan.signers.iter().any(|&node| is_through(node)) {
         return Ok(());
