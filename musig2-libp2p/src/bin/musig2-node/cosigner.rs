@@ -8,7 +8,9 @@ use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::steps::{Session, Step};
 use musig2_libp2p::HandleError;
-use musig2_libp2p::musig2_proto::{AbortCause, Command, Event, Evidence, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{
+    AbortCause, Command, CommandError, Event, Evidence, SessionId, SessionView,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +68,8 @@ impl Cosigner<'_> {
     async fn join(&mut self, session: SessionId) -> Result<(), Failure> {
         let step = match self.network.handle.execute(Command::JoinSession { session }).await {
             Ok(()) => Step::SessionJoined(Session { session }),
+            // What came with the announcement ended it: of that the application hears by itself.
+            Err(HandleError::Command(CommandError::Ended(_))) => return Ok(()),
             Err(HandleError::Command(error)) => {
                 Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") }
             }

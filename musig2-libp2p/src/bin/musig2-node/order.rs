@@ -48,7 +48,7 @@ pub(crate) struct Order {
     #[arg(long, value_name = "PUBKEY=ADDR")]
     #[serde(default)]
     contact: Vec<Text<SignerContact>>,
-    /// How long to wait for the signatures, in seconds
+    /// How long to wait for the signatures, in seconds; a daemon waits 30 s more, as signers' clocks may differ. With those, ten minutes at most
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     timeout: u64,
 }

@@ -27,7 +27,7 @@ pub(crate) enum PassphraseError {
     #[error("{}: no passphrase in its first line", .0.display())]
     Empty(PathBuf),
     #[error(
-        "cannot ask for the passphrase on a terminal ({0}): name a file that holds it with --passphrase-file or MUSIG2_PASSPHRASE_FILE"
+        "cannot ask for the passphrase on a terminal ({0}): name a file that holds it with --passphrase-file or MUSIG2_PASSPHRASE_FILE, for a daemon with passphrase_file in its configuration"
     )]
     NoTerminal(io::Error),
     #[error("the two passphrases differ: nothing was written")]
