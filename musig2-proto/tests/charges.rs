@@ -89,10 +89,14 @@ fn what_concerns_others_costs_one_check_and_leaves_room_for_what_concerns_this_n
 
 /// A hello of one of the room's nodes, said after so many seconds.
 fn hello(room: &mut Room, secret: u8, after: u64) -> Input {
+    hello_from(room, secret, after, contact(7))
+}
+
+fn hello_from(room: &mut Room, secret: u8, after: u64, contact: Contact) -> Input {
     let mut node: Node = Node::new(Config::default()).unwrap();
     node.add_key(&SecretKey::new([secret; 32])).unwrap();
     let now = room.now.saturating_add(Duration::from_secs(after));
-    node.execute(now, &mut room.rng, Command::SetContact(contact(7))).unwrap();
+    node.execute(now, &mut room.rng, Command::SetContact(contact)).unwrap();
     let outputs = node.execute(now, &mut room.rng, Command::SayHello).unwrap();
     let [Output::Publish(bytes)] = &outputs[..] else { panic!("{outputs:?}") };
     Input::Announcement { from: source(9), bytes: bytes.clone() }
@@ -141,6 +145,20 @@ fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
         room.handle(0, hello);
         assert_eq!(room.frames.len() - before, answered + later, "{ends}");
     }
+}
+
+#[test]
+fn announcements_for_those_without_a_contact_are_paid_for_as_well() {
+    let mut room = Room::new(2, &poor());
+    room.join = false;
+    room.propose();
+    room.settle();
+    let before = room.publications.len();
+    for second in 0..20 {
+        let hello = hello_from(&mut room, 2, second, Contact::default());
+        room.handle(0, hello);
+    }
+    assert_eq!(room.publications.len() - before, 8);
 }
 
 #[test]

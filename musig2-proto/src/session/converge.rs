@@ -245,7 +245,11 @@ impl<C: Crypto> Session<C> {
         link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
         if !hello.has_contact() {
             // There is nowhere to send it, but it listens.
-            return self.announce_again(cx);
+            let parcel = Parcel { announcement: Some(announcement), ..Parcel::new(self.id(), None) };
+            if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
+                self.announce_again(cx);
+            }
+            return;
         }
         let mut statements: Vec<_> =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(cx.now, author, None)).collect();
