@@ -6,9 +6,10 @@ use common::Room;
 use common::forge::{empty, input, nonces, said, secret, sign};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
-use musig2_proto::wire::statement::{Body, Statement};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Note, Statement};
 use musig2_proto::{
-    AbortCause, Config, DefaultCrypto, Event, Evidence, Fault, PartialSignature, SessionId, SignerIndex,
+    AbortCause, Boot, Config, Contact, DefaultCrypto, Event, Evidence, Fault, PartialSignature, SessionId,
+    SignerIndex,
 };
 
 /// Two signers; node 0 hears nothing of node 1 but what is brought by hand.
@@ -78,6 +79,22 @@ fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
         let Body::Abort(abort) = said(&room, 0, |body| matches!(body, Body::Abort(_))).body else { panic!() };
         assert_eq!(abort.proof.is_some(), shown, "{count}");
     }
+}
+
+#[test]
+fn what_an_earlier_life_gave_up_is_no_fault_of_the_engine() {
+    let (mut room, session, accused) = deaf();
+    let me = room.nodes[0].session(&session).unwrap().me.get();
+    let boot = Boot::new([77; 16]);
+    let earlier = [
+        Body::Join(Join { boot, contact: Contact::default() }),
+        Body::Abort(Abort { boot, reason: AbortReason::Requested(Note::new("")), proof: None }),
+    ];
+    let mut statements = earlier.map(|body| sign(session, me, body, &secret(1))).to_vec();
+    statements.push(nonces(session, accused.get(), 7, 2, &secret(2)).statement());
+    bring(&mut room, session, statements);
+    assert_eq!(convicted(&room), Fault::InvalidNonce);
+    assert!(!room.events[0].iter().any(|event| matches!(event, Event::SessionError { .. })));
 }
 
 #[test]

@@ -178,28 +178,34 @@ impl<C: Crypto> Session<C> {
     /// Ends this node's part by its application's order, and says so to the others.
     pub(crate) fn abort<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, note: Note) {
         let reason = AbortReason::Requested(note);
-        if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
-            let body = Body::Abort(Abort { boot, reason: reason.clone(), proof: None });
-            if self.state(cx, body).is_none() {
-                self.error(cx, SessionError::ComputingFault);
-            }
-        }
+        self.say_over(cx, reason.clone(), None);
         self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
     /// Ends this node's part with the proof of a signer's fault, and shows it to the others.
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
         let Some(cause) = self.cause_of(&proof) else { return };
-        if let Some(boot) = self.life.as_ref().map(|life| life.boot) {
-            // Nonces of a wrong count may be more than a frame has room for beside what proves them: then the word stands alone.
-            let size = encoded_size(&proof) + cx.config.envelope_size() + STATEMENT_SIZE;
-            let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
-            let abort = Abort { boot, reason: AbortReason::Convicted, proof };
-            if self.state(cx, Body::Abort(abort)).is_none() {
-                self.error(cx, SessionError::ComputingFault);
-            }
-        }
+        // Nonces of a wrong count may be more than a frame has room for beside what proves them: then the word stands alone.
+        let size = encoded_size(&proof) + cx.config.envelope_size() + STATEMENT_SIZE;
+        let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
+        self.say_over(cx, AbortReason::Convicted, proof);
         self.end(cx, Outcome::Aborted(cause));
+    }
+
+    /// States that this node's part is over, where it has one, and no earlier life of its key has stated so.
+    fn say_over<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        reason: AbortReason,
+        proof: Option<Box<Proof>>,
+    ) {
+        let Some(boot) = self.life.as_ref().map(|life| life.boot) else { return };
+        if self.board.abort(self.me).is_some() {
+            return;
+        }
+        if self.state(cx, Body::Abort(Abort { boot, reason, proof })).is_none() {
+            self.error(cx, SessionError::ComputingFault);
+        }
     }
 
     /// Whom a proof convicts, checked as anyone else would.

@@ -15,13 +15,14 @@ impl<C: Engine> Room<C> {
     /// Lets time pass, and wakes the nodes at their deadlines.
     pub(in crate::fuzz) fn pass(&mut self, duration: Duration) {
         let end = self.now.saturating_add(duration);
+        // First: phases may run out of time on the way.
+        let oldest = self.sessions.values().min().copied().unwrap_or(end);
+        self.untimely |= !self.healed && end.saturating_since(oldest) > PATIENCE;
         while let Some(next) = self.next_deadline().filter(|&next| next <= end) {
             self.now = self.now.max(next);
             (0..3).for_each(|seat| self.wake(seat));
         }
         self.now = end;
-        let oldest = self.sessions.values().min().copied().unwrap_or(self.now);
-        self.untimely |= !self.healed && self.now.saturating_since(oldest) > PATIENCE;
     }
 
     pub(in crate::fuzz) fn wake(&mut self, seat: usize) {

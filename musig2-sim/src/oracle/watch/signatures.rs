@@ -42,7 +42,8 @@ impl Watch {
         Ok(())
     }
 
-    /// How many sets of signatures there can be: one for each aggregate nonce that all honest signers signed an item with.
+    /// How many sets of signatures there can be: one for each aggregate nonce that all honest signers signed an item with. (Of items that are
+    /// the same, all count for the first.)
     /// Where the engine keeps no record, several attempts excuse any number.
     fn filled(&self, session: usize) -> usize {
         let facts = &self.sessions[session];
@@ -58,7 +59,7 @@ impl Watch {
         let full = facts.met.iter().filter(|met| signers().all(|(node, _)| met.by.contains(&node)));
         let mut of_item = vec![0_usize; facts.manifest.items().len()];
         full.for_each(|met| of_item[met.item] += 1);
-        of_item.into_iter().min().unwrap_or_default()
+        of_item.into_iter().max().unwrap_or_default()
     }
 }
 
