@@ -158,7 +158,10 @@ impl<C: Engine> World<C> {
         let nodes = self.plan.node_ids().filter(|&node| self.is_honest(node));
         let secrets = nodes.map(|node| *host::keypair::<C>(&self.chance, node).0.expose_secret());
         let secrets = secrets.collect();
-        self.watch.look_closely(secrets);
+        // The copy of a running machine goes on with the generator of the first.
+        let is_copy = |node: &NodePlan| matches!(node.strategy, Some(Strategy::Clone { .. }));
+        let generators_differ = !self.plan.nodes.iter().any(is_copy);
+        self.watch.look_closely(secrets, generators_differ);
         self
     }
 

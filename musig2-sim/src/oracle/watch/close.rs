@@ -23,13 +23,15 @@ const STATEMENTS: usize = MAX_JOINS + 6 + 6 + 1;
 pub(super) struct Close {
     /// The honest nodes' keys.
     secrets: Vec<[u8; 32]>,
+    /// Every node draws from a generator of its own: what one draws for a secret, no other draws for all to see.
+    generators_differ: bool,
     /// The last messages that each node heard in this life.
     pub(super) heard: BTreeMap<NodeId, VecDeque<Input>>,
 }
 
 impl Close {
-    pub(super) fn new(secrets: Vec<[u8; 32]>) -> Self {
-        Self { secrets, heard: BTreeMap::new() }
+    pub(super) fn new(secrets: Vec<[u8; 32]>, generators_differ: bool) -> Self {
+        Self { secrets, generators_differ, heard: BTreeMap::new() }
     }
 }
 
@@ -121,9 +123,11 @@ impl Watch {
         }
         let _ = write!(shown, "{views:?}");
         let mut secrets: BTreeSet<_> = self.close.iter().flat_map(|close| &close.secrets).copied().collect();
-        C::each_secret(|secret| {
-            secrets.insert(*secret);
-        });
+        if self.close.as_ref().is_some_and(|close| close.generators_differ) {
+            C::each_secret(|secret| {
+                secrets.insert(*secret);
+            });
+        }
         let is_sent = outputs.iter().any(|output| match output {
             Output::Send { bytes, .. } | Output::Publish(bytes) => holds_any(bytes, &secrets),
             _ => false,

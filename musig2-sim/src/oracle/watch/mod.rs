@@ -171,9 +171,9 @@ impl Watch {
         }
     }
 
-    /// Looks closely from now on, also for these secret keys.
-    pub(crate) fn look_closely(&mut self, secrets: Vec<[u8; 32]>) {
-        self.close = Some(Close::new(secrets));
+    /// Looks closely from now on, also for these secret keys; for what nodes draw where their `generators_differ`.
+    pub(crate) fn look_closely(&mut self, secrets: Vec<[u8; 32]>, generators_differ: bool) {
+        self.close = Some(Close::new(secrets, generators_differ));
     }
 
     pub(crate) fn is_close(&self) -> bool {
