@@ -4,7 +4,7 @@ use super::{Engine, Progress, Violation};
 use crate::network::NodeId;
 use crate::plan::SessionPlan;
 use crate::world::World;
-use musig2_proto::{AbortCause, Event, SessionId, SignerIndex};
+use musig2_proto::{AbortCause, CommandError, Event, SessionId, SignerIndex};
 
 /// Liveness, once the network has healed and the world is quiet: a session that must complete by its plan, and that was not lost with
 /// everyone's memory, is complete on each of its signers; and one that a Byzantine signer spoilt has a suspect.
@@ -40,6 +40,14 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
         let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
         ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
     };
+    // Sessions of whoever kept them open may have taken all the places.
+    let is_full = |node: NodeId| {
+        let mut refusals = world.application(node).refusals.iter();
+        refusals.any(|(_, _, error)| matches!(error, CommandError::TooManySessions(_)))
+    };
+    if plan.signers.iter().any(|&node| is_full(node)) {
+        return Ok(());
+    }
     // It may have taken with it what others still needed, and its application has no reason to take part again.
     let is_through = |node: NodeId| {
         let wants = world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());

@@ -49,6 +49,8 @@ impl Watch {
     ) -> Result<(), Violation> {
         let parts = &self.hosts[node.as_usize()].parts;
         let key = challenge.key.x_only();
+        // Of several sessions of the same signers and messages it may be either's.
+        let mut is_approved = false;
         for (session, part) in self.sessions.iter_mut().zip(parts) {
             if part.state != State::Approved || clock >= session.manifest.expires_at() {
                 continue;
@@ -59,9 +61,13 @@ impl Watch {
                 Some(met) => _ = met.by.insert(node),
                 None => session.met.push(Met { item, nonce: challenge.nonce, by: BTreeSet::from([node]) }),
             }
-            return Ok(());
+            is_approved = true;
         }
-        Err(Violation::SignedUnapproved { node, challenge: Box::new(challenge) })
+        if is_approved {
+            Ok(())
+        } else {
+            Err(Violation::SignedUnapproved { node, challenge: Box::new(challenge) })
+        }
     }
 
     /// A node that has not consented says nothing of its own about a session.
