@@ -3,31 +3,33 @@
 use crate::ids::SessionId;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
+use core::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// How much of them is kept, in bytes as they would be sent.
+/// How much of them is kept, in bytes. Where that is too little the largest make room, the first to end first: who makes others keep
+/// much, as by proofs against itself, does not make them forget anybody else's.
 const MAX_BYTES: usize = 64 << 20;
 
 /// Their tombstones.
 #[derive(Clone, Hash, Default)]
 pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,
+    /// Of all of them: kept because there may be many.
     bytes: usize,
 }
 
 impl Ended {
-    /// Gives the names of those that had to make room: the ones that ended first.
+    /// Gives the names of those that had to make room, with their expiry.
     pub(crate) fn bury(&mut self, session: SessionId, tombstone: Tombstone) -> Vec<(SessionId, Timestamp)> {
         self.bytes += tombstone.size();
         self.tombstones.insert(session, tombstone);
         let mut gone = Vec::new();
         while self.bytes > MAX_BYTES && self.tombstones.len() > 1 {
-            let first = self.tombstones.iter().min_by_key(|(_, tombstone)| tombstone.view().last_activity);
-            let Some((id, expiry)) = first.map(|(id, first)| (*id, first.view().manifest.expires_at()))
-            else {
-                break;
-            };
-            self.retain(|other, _| *other != id);
+            let rank = |tombstone: &Tombstone| (Reverse(tombstone.size()), tombstone.view().last_activity);
+            let largest = self.tombstones.values().min_by_key(|tombstone| rank(tombstone));
+            let Some(view) = largest.map(Tombstone::view) else { break };
+            let (id, expiry) = (view.id, view.manifest.expires_at());
+            self.retain(|tombstone| tombstone.view().id != id);
             gone.push((id, expiry));
         }
         gone
@@ -53,10 +55,10 @@ impl Ended {
         self.tombstones.values_mut()
     }
 
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(&SessionId, &Tombstone) -> bool) {
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Tombstone) -> bool) {
         let bytes = &mut self.bytes;
-        self.tombstones.retain(|session, tombstone| {
-            let stays = is_kept(session, tombstone);
+        self.tombstones.retain(|_, tombstone| {
+            let stays = is_kept(tombstone);
             *bytes -= if stays { 0 } else { tombstone.size() };
             stays
         });

@@ -30,7 +30,15 @@ pub(crate) struct Tombstone {
     last_words: Vec<Arc<Filed>>,
     /// Which signers' hellos were answered, and what time they told.
     greeted: BTreeMap<SignerIndex, Timestamp>,
+    /// About how many bytes it takes: follows from the rest, and is asked for often.
+    size: usize,
 }
+
+/// What a tombstone takes beside what is counted one by one, in bytes.
+const OVERHEAD: usize = 1024;
+
+/// What it takes for each item beside the manifest: its output key, and a signature that may yet come.
+const ITEM_OVERHEAD: usize = 256;
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.
@@ -45,24 +53,24 @@ impl Tombstone {
             Outcome::Complete(signatures) => view.signatures = Some(signatures.clone()),
             Outcome::Aborted(cause) => view.cause = Some(cause.clone()),
         }
-        Self {
-            view,
-            announcement: session.announcement().cloned(),
-            last_words: session.last_words(now),
-            greeted: BTreeMap::new(),
-        }
-    }
-
-    /// About how many bytes it takes: as it would be sent, with the signatures that may yet come.
-    pub(crate) fn size(&self) -> usize {
-        let announcement = self.announcement.as_ref().map_or(0, encoded_size);
-        let words: usize = self.last_words.iter().map(|filed| encoded_size(&filed.statement)).sum();
-        let evidence = match &self.view.cause {
+        let announcement = session.announcement().cloned();
+        let last_words = session.last_words(now);
+        let evidence = match &view.cause {
             Some(AbortCause::Convicted { evidence, .. }) => encoded_size(evidence.as_ref()),
             _ => 0,
         };
-        let manifest = encoded_size(self.view.manifest.as_ref()) + 64 * self.view.manifest.items().len();
-        manifest + announcement + words + evidence
+        let size = OVERHEAD
+            + ITEM_OVERHEAD * view.manifest.items().len()
+            + encoded_size(view.manifest.as_ref())
+            + announcement.as_ref().map_or(0, encoded_size)
+            + last_words.iter().map(|filed| encoded_size(&filed.statement)).sum::<usize>()
+            + evidence;
+        Self { view, announcement, last_words, greeted: BTreeMap::new(), size }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     pub(crate) fn view(&self) -> &SessionView {

@@ -357,6 +357,10 @@ fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobo
 fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
+    // One that took little, before all others.
+    let small = room.propose();
+    room.execute(0, Command::AbortSession { session: small, reason: Default::default() });
+    room.events[0].clear();
     let mut first = None;
     // Each ends with a proof that is 4,096 nonces of a session of one item, twice: there, and as evidence.
     for _ in 0..140 {
@@ -379,6 +383,7 @@ fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
     let (first, announcement) = first.unwrap();
     let kept = room.nodes[0].sessions().count();
     assert!((100..130).contains(&kept), "{kept} of half a megabyte in 64");
+    assert!(room.nodes[0].session(&small).is_some(), "what others take a lot for does not make it forget");
     assert!(room.nodes[0].session(&first).is_none());
     // And are not opened again.
     let announcement = decode_message(&announcement, announcement.len()).unwrap();

@@ -92,7 +92,7 @@ impl<C: Crypto> Node<C> {
     /// Forgets the ended sessions that no laggard can ask for any more.
     pub(super) fn clean_up(&mut self, now: Timestamp) {
         self.cleaned_at = Some(now);
-        self.ended.retain(|_, tombstone| now < tombstone.forget_at(&self.surroundings.config));
+        self.ended.retain(|tombstone| now < tombstone.forget_at(&self.surroundings.config));
         self.declined.forget(now);
     }
 

@@ -247,7 +247,7 @@ impl<C: Crypto> Session<C> {
             // There is nowhere to send it, but it listens.
             let parcel = Parcel { announcement: Some(announcement), ..Parcel::new(self.id(), None) };
             if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
-                self.announce_again(cx);
+                self.publish(cx);
             }
             return;
         }

@@ -237,21 +237,18 @@ impl<C: Crypto> Session<C> {
     /// Publishes the announcement, and again with growing pauses until all have joined.
     pub(crate) fn announce_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.timing.announce_at = None;
-        let Some(announcement) =
-            self.announcement.clone().filter(|announcement| !announcement.content.private)
-        else {
-            return;
-        };
-        let fresh = cx.random();
-        cx.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
-        self.wait_to_announce(cx);
+        if self.publish(cx) {
+            self.wait_to_announce(cx);
+        }
     }
 
-    /// Publishes the announcement for one that cannot be told otherwise, whatever the phase.
-    pub(super) fn announce_again<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        let published = self.timing.announce_at;
-        self.announce_now(cx);
-        self.timing.announce_at = published;
+    /// Publishes the announcement once, unless it is private.
+    pub(super) fn publish<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> bool {
+        let announcement = self.announcement.clone().filter(|announcement| !announcement.content.private);
+        let Some(announcement) = announcement else { return false };
+        let fresh = cx.random();
+        cx.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
+        true
     }
 
     /// A coordinator repeats its announcement soon; others only where nobody else does.
