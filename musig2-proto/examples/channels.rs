@@ -17,7 +17,10 @@ use musig2_proto::{
 };
 use rand_core::UnwrapErr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// The system's clock may be set while a signer sleeps.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// The operating system's generator: nothing else may make nonces.
 fn rng() -> UnwrapErr<SysRng> {
@@ -39,7 +42,7 @@ impl Signer {
     fn run(mut self) {
         loop {
             let input = match self.node.next_deadline() {
-                Some(at) => match self.inbox.recv_timeout(at.saturating_since(now())) {
+                Some(at) => match self.inbox.recv_timeout(at.saturating_since(now()).min(LONGEST_SLEEP)) {
                     Ok(input) => input,
                     Err(RecvTimeoutError::Timeout) => Input::Tick,
                     Err(RecvTimeoutError::Disconnected) => return,

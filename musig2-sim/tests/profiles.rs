@@ -36,13 +36,14 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
 }
 
 /// A proposer that completed, lost its memory and took others' partial signatures with it; and a copied machine that draws for a salt what
-/// the first drew for a nonce; and a place that somebody else's sessions had taken.
+/// the first drew for a nonce; and a place that somebody else's sessions had taken; and a clock set back by two hours, while nobody told the node.
 #[test]
 fn runs_that_the_oracles_once_found_fault_with_pass() {
     for (seed, profile) in [
         (703_360_035_242_577_908, Profile::Crashy),
         (572_154_921_338_680_352, Profile::Byzantine),
         (1_011_604_998_033_160_007, Profile::Byzantine),
+        (477_466_440_661_288_904, Profile::Skewed),
     ] {
         assert_eq!(trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict, Ok(()), "{profile} {seed}");
     }

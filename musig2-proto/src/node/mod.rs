@@ -203,6 +203,9 @@ impl<C: Crypto> Node<C> {
     }
 
     /// When to call [`Node::handle`] with [`Input::Tick`] at the latest. Asking changes nothing.
+    ///
+    /// Sleep for a few seconds at most, and then call it as well: where the clock was set back meanwhile, the deadline would come too late, and the
+    /// node keeps its pauses as long as they were only once it is told the time.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let sessions =
             self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));

@@ -32,7 +32,7 @@ impl<C: Engine> World<C> {
         let Some(Stillness { waiting, .. }) = self.hosts[node.as_usize()].stillness.take() else { return };
         self.note(node, Action::Resumed);
         waiting.into_iter().for_each(|happening| self.queue.add(self.now, happening));
-        self.schedule_wake(node);
+        self.read_clock(node);
     }
 
     /// Whether a node stands still.

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// A node woken more often than this at one moment does not move its deadline on.
 const MAX_TICKS_AT_ONCE: u32 = 1_000;
 
+/// How long a node may not know that its clock was set.
+const CLOCK_IS_READ: Micros = Micros::from_secs(5);
+
 impl<C: Engine> World<C> {
     /// Lets the next thing happen. `false` where nothing is left to happen.
     ///
@@ -205,7 +208,13 @@ impl<C: Engine> World<C> {
         let ahead = self.hosts[node.as_usize()].dial.ahead(self.now).div_euclid(1_000);
         // A year at most.
         self.note(node, Action::ClockSet { ahead: i64::try_from(ahead).unwrap_or(i64::MAX) });
-        self.schedule_wake(node);
+        self.read_clock(node);
+    }
+
+    /// Has a node look at its clock soon, which may have been set: a driver that sleeps until a deadline of a clock that is set back
+    /// meanwhile would oversleep.
+    pub(super) fn read_clock(&mut self, node: NodeId) {
+        self.wake_by(node, Some(self.now + CLOCK_IS_READ));
     }
 
     /// Has the watch look at what a node just did.
@@ -299,8 +308,16 @@ impl<C: Engine> World<C> {
 
     /// Sees to it that the node is woken at its deadline as it is now.
     pub(super) fn schedule_wake(&mut self, node: NodeId) {
+        self.wake_by(node, None);
+    }
+
+    /// The same, but not later than this.
+    fn wake_by(&mut self, node: NodeId, latest: Option<Micros>) {
         let host = &mut self.hosts[node.as_usize()];
-        let wake = host.deadline().map(|deadline| host.dial.when(deadline).max(self.now));
+        let wake = host.deadline().map(|deadline| {
+            let due = host.dial.when(deadline).max(self.now);
+            latest.map_or(due, |latest| due.min(latest))
+        });
         if host.wake == wake || host.stillness.is_some() {
             return;
         }
