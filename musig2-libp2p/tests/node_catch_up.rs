@@ -91,7 +91,7 @@ async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() 
     // The others may have heard of it before, and have connected.
     let mut heard_of = None;
     let all = signers[0].until(|event| {
-        if let NodeEvent::PeerConnected { peer } = event {
+        if let NodeEvent::PeerConnected { peer, .. } = event {
             others.retain(|other| other != peer);
         }
         heard_of = heard_of.or(discovered(event));

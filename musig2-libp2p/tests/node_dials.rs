@@ -1,12 +1,13 @@
-//! Two that dial each other at the same moment.
+//! Two that dial each other at the same moment, and dials that are not made.
 #![cfg(feature = "node")]
 
 mod signers;
 
 use futures::{StreamExt, stream};
 use musig2_libp2p::musig2_proto::{Audience, Command};
-use musig2_libp2p::{Config, NodeConfig};
+use musig2_libp2p::{Config, NodeConfig, NodeEvent, PeerContact};
 use signers::{QUIC, Signer, TCP, proposal};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -56,4 +57,30 @@ async fn meet(listen: &str) {
     assert_eq!(told, (Ok(()), Ok(())));
     tokio::join!(one.cosign(), other.cosign());
     tokio::join!(one.handle.stop(), other.handle.stop());
+}
+
+/// By an address, by a name, and by an address that IPv6 can say as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
+    let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
+    inside.set_nonblocking(true).expect("it can");
+    let port = inside.local_addr().expect("it is bound").port();
+    let config = NodeConfig::default().with_listen([TCP.parse().expect("an address")]).with_dht(false);
+    let mut pair =
+        [Signer::start(1, config.clone().with_dial_private(Some(false))), Signer::start(2, config)];
+    let addresses = ["ip4/127.0.0.1", "dns4/localhost", "ip6/::ffff:127.0.0.1"]
+        .map(|host| format!("/{host}/tcp/{port}").parse().expect("an address"));
+    let contact = PeerContact::new(pair[1].handle.peer_id(), addresses);
+    pair[0].knows(&pair[1], &contact).await;
+    let proposal = proposal(&pair);
+    let session = pair[0].handle.create_session(proposal).await.expect("a sound proposal");
+    let announce = Command::AnnounceSession { session, audience: Audience::KnownContacts };
+    pair[0].handle.execute(announce).await.expect("it can be announced");
+    let refused = |event: &NodeEvent| match event {
+        NodeEvent::DialFailed { error, .. } => Some(error.matches("see `dial_private`").count()),
+        _ => None,
+    };
+    // The first dial, before anything is sent, is to believable addresses alone.
+    while pair[0].until(refused).await < 3 {}
+    assert!(inside.accept().is_err(), "somebody knocked");
 }

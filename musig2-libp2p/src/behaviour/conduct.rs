@@ -6,6 +6,7 @@ use futures_timer::Delay;
 use libp2p::PeerId;
 use musig2_proto::Severity;
 use std::collections::HashMap;
+use std::fmt;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,17 @@ pub enum Consequence {
     Disconnected,
     /// All connections to the peer are closed, and none is made for so long.
     Banned(Duration),
+}
+
+impl fmt::Display for Consequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("nothing was done"),
+            Self::Paused(time) => write!(f, "not read for {time:?}"),
+            Self::Disconnected => f.write_str("disconnected"),
+            Self::Banned(time) => write!(f, "banned for {time:?}"),
+        }
+    }
 }
 
 /// Why a connection was denied: the peer is banned. [`ConnectionDenied::downcast`](libp2p::swarm::ConnectionDenied::downcast) gives it.

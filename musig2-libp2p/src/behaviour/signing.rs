@@ -26,7 +26,7 @@ const MAX_NEEDED: usize = 4096;
 /// Tell it with [`Command::SetContact`] and a [`PeerContact`] where this node listens, and again when that changes.
 ///
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put these first among the behaviours and allow two
-/// connections per peer: when two peers dial each other at once, either may be the one that lasts. A connection counts here once the swarm says that it is
+/// connections per peer (four where peers meet through relays): when two peers dial each other at once, either may be the one that lasts. A connection counts here once the swarm says that it is
 /// established, so a behaviour that denies it may stand before or after this one.
 ///
 /// | what happens | what comes of it |

@@ -21,14 +21,14 @@ const MAX_UNDERWAY: usize = 4096;
 
 /// Sends frames to peers and tells what comes from them, over however many connections there are.
 ///
-/// A peer is sent to on the first of its connections for as long as that lasts, so that frames stay in order; it is heard on all. A peer
-/// that is not connected is dialled. Everything kept is about a connected peer, or bounded by the configuration.
+/// A peer is sent to on the first of its connections for as long as that lasts, so that frames stay in order, or until there is one without a relay;
+/// it is heard on all. A peer that is not connected is dialled. Everything kept is about a connected peer, or bounded by the configuration.
 #[derive(Debug)]
 pub(crate) struct Links {
     config: Config,
     max_frame_size: usize,
-    /// The connections of each connected peer, never none; frames are sent on the first.
-    connected: HashMap<PeerId, Vec<ConnectionId>>,
+    /// The connections of each connected peer, never none, those through relays last; frames are sent on the first.
+    connected: HashMap<PeerId, Vec<Connection>>,
     /// Connected peers of which all connections are being closed: nothing more is taken from them.
     cut_off: HashSet<PeerId>,
     /// Peers whose connections are kept.
@@ -40,6 +40,12 @@ pub(crate) struct Links {
     /// How many of `actions` are frames.
     underway: usize,
     timer: Option<Delay>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Connection {
+    id: ConnectionId,
+    is_relayed: bool,
 }
 
 impl Links {
@@ -66,7 +72,8 @@ impl Links {
 
     /// Sends a frame. The addresses are where a peer that is not connected may be found, besides those that other behaviours know.
     pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
-        let connection = self.connected.get(&peer).and_then(|connections| connections.first().copied());
+        let connection =
+            self.connected.get(&peer).and_then(|connections| connections.first()).map(|first| first.id);
         let taken = match connection {
             _ if self.finishing.is_some() || self.cut_off.contains(&peer) => Err(Undelivered::ConnectionLost),
             Some(connection) => self.pass_on(peer, connection, frame),
@@ -115,8 +122,8 @@ impl Links {
             return;
         }
         for (&peer_id, connections) in &self.connected {
-            if let Some(&connection) = connections.first() {
-                let handler = NotifyHandler::One(connection);
+            if let Some(connection) = connections.first() {
+                let handler = NotifyHandler::One(connection.id);
                 self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event: Command::Finish });
             }
         }
@@ -135,7 +142,8 @@ impl Links {
     pub(crate) fn on_swarm_event(&mut self, event: &FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(established) => {
-                self.add(established.peer_id, established.connection_id);
+                let (id, is_relayed) = (established.connection_id, established.endpoint.is_relayed());
+                self.add(established.peer_id, Connection { id, is_relayed });
             }
             FromSwarm::ConnectionClosed(closed) => self.remove(closed.peer_id, closed.connection_id),
             FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
@@ -206,8 +214,8 @@ impl Links {
     }
 
     fn notify_all(&mut self, peer_id: PeerId, command: impl Fn() -> Command) {
-        for &connection in self.connected.get(&peer_id).into_iter().flatten() {
-            let (handler, event) = (NotifyHandler::One(connection), command());
+        for connection in self.connected.get(&peer_id).into_iter().flatten() {
+            let (handler, event) = (NotifyHandler::One(connection.id), command());
             self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event });
         }
     }
@@ -233,14 +241,15 @@ impl Links {
         }
     }
 
-    fn add(&mut self, peer: PeerId, connection: ConnectionId) {
+    fn add(&mut self, peer: PeerId, connection: Connection) {
         let connections = self.connected.entry(peer).or_default();
-        connections.push(connection);
+        let place = connections.partition_point(|other| connection.is_relayed || !other.is_relayed);
+        connections.insert(place, connection);
         let is_first = connections.len() == 1;
         if self.cut_off.contains(&peer) {
-            self.close(peer, CloseConnection::One(connection));
+            self.close(peer, CloseConnection::One(connection.id));
         } else if self.pinned.contains(&peer) {
-            let (handler, event) = (NotifyHandler::One(connection), Command::Pin(true));
+            let (handler, event) = (NotifyHandler::One(connection.id), Command::Pin(true));
             self.actions.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler, event });
         }
         if !is_first {
@@ -254,7 +263,7 @@ impl Links {
 
     fn remove(&mut self, peer: PeerId, connection: ConnectionId) {
         let Some(connections) = self.connected.get_mut(&peer) else { return };
-        connections.retain(|other| *other != connection);
+        connections.retain(|other| other.id != connection);
         if connections.is_empty() {
             self.connected.remove(&peer);
             self.cut_off.remove(&peer);
@@ -275,5 +284,80 @@ impl Links {
         if self.finishing.as_ref().is_some_and(HashSet::is_empty) {
             self.events.push_back(LinkEvent::Finished);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libp2p::core::transport::PortUse;
+    use libp2p::core::{ConnectedPoint, Endpoint};
+    use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
+
+    /// A connection to somebody at this address, dialled by this side.
+    struct Dialled {
+        id: ConnectionId,
+        endpoint: ConnectedPoint,
+    }
+
+    impl Dialled {
+        fn at(number: usize, address: &str) -> Self {
+            let address = address.parse().unwrap();
+            let endpoint =
+                ConnectedPoint::Dialer { address, role_override: Endpoint::Dialer, port_use: PortUse::Reuse };
+            Self { id: ConnectionId::new_unchecked(number), endpoint }
+        }
+
+        fn open(&self, links: &mut Links, peer_id: PeerId) {
+            links.on_swarm_event(&FromSwarm::ConnectionEstablished(ConnectionEstablished {
+                peer_id,
+                connection_id: self.id,
+                endpoint: &self.endpoint,
+                failed_addresses: &[],
+                other_established: 0,
+            }));
+        }
+
+        fn close(&self, links: &mut Links, peer_id: PeerId) {
+            links.on_swarm_event(&FromSwarm::ConnectionClosed(ConnectionClosed {
+                peer_id,
+                connection_id: self.id,
+                endpoint: &self.endpoint,
+                cause: None,
+                remaining_established: 0,
+            }));
+        }
+    }
+
+    /// Which connection a frame goes out on now.
+    fn sends_on(links: &mut Links, peer: PeerId) -> ConnectionId {
+        links.send(peer, &[], vec![1]);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match links.poll(&mut context) {
+            Poll::Ready(ToSwarm::NotifyHandler { handler: NotifyHandler::One(id), .. }) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_connection_without_a_relay_is_sent_on_as_soon_as_there_is_one() {
+        let mut links = Links::new(PeerId::random(), Config::default(), 1024);
+        let peer = PeerId::random();
+        let relay = PeerId::random();
+        let relayed =
+            |number| Dialled::at(number, &format!("/ip4/192.0.2.1/tcp/1/p2p/{relay}/p2p-circuit/p2p/{peer}"));
+        let direct = |number| Dialled::at(number, "/ip4/192.0.2.2/tcp/1");
+        let (first, second, third) = (relayed(1), direct(2), direct(3));
+        first.open(&mut links, peer);
+        assert_eq!(sends_on(&mut links, peer), first.id);
+        second.open(&mut links, peer);
+        assert_eq!(sends_on(&mut links, peer), second.id);
+        third.open(&mut links, peer);
+        relayed(4).open(&mut links, peer);
+        assert_eq!(sends_on(&mut links, peer), second.id, "it is kept to");
+        second.close(&mut links, peer);
+        assert_eq!(sends_on(&mut links, peer), third.id);
+        third.close(&mut links, peer);
+        assert_eq!(sends_on(&mut links, peer), first.id);
     }
 }

@@ -34,6 +34,12 @@ pub(super) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
+/// Whether it is reached over QUIC.
+#[cfg(feature = "nat")]
+pub(super) fn is_quic(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::QuicV1)
+}
+
 /// The addresses a peer claims to have, as far as they make sense to who hears of them over a connection of some reach: someone from far
 /// away must not make this node dial into its own network.
 pub(super) fn believable(claimed: Vec<Multiaddr>, heard_over: Reach) -> impl Iterator<Item = Multiaddr> {

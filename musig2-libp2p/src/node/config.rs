@@ -1,5 +1,6 @@
 //! How a node is set up.
 
+use super::addresses::Reach;
 use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
@@ -28,6 +29,10 @@ pub struct NodeConfig {
     /// Whom to dial first, with or without `/p2p/…` at the end. They are dialled again, with growing pauses, while this node has
     /// no connection to them. None: this node waits to be dialled.
     pub bootstrap_peers: Vec<Multiaddr>,
+    /// Whether to dial addresses of this host and of private networks (RFC 1918, RFC 4193, link-local). On a node on the internet, `false` keeps peers
+    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, if bootstrap peers or external addresses are given, and
+    /// all of them, and of the addresses to listen on those that are particular, are public or names; else, and with multicast DNS, yes.
+    pub dial_private: Option<bool>,
     /// Find signers' addresses through the distributed hash table (Kademlia), and answer others there.
     pub enable_dht: bool,
     /// Publish and hear announcements (gossipsub). Without it sessions are announced to known contacts alone.
@@ -99,6 +104,7 @@ impl Default for NodeConfig {
                 .collect(),
             external_addresses: Vec::new(),
             bootstrap_peers: Vec::new(),
+            dial_private: None,
             enable_dht: true,
             enable_gossipsub: true,
             #[cfg(feature = "nat")]
@@ -139,6 +145,7 @@ macro_rules! setters {
 }
 
 setters! {
+    dial_private: Option<bool> => with_dial_private,
     enable_dht: bool => with_dht,
     enable_gossipsub: bool => with_gossipsub,
     #[cfg(feature = "nat")]
@@ -207,11 +214,55 @@ impl NodeConfig {
         self
     }
 
+    /// What [`dial_private`](Self::dial_private) comes to.
+    pub(super) fn dials_private(&self) -> bool {
+        #[cfg(feature = "mdns")]
+        let has_neighbours = self.enable_mdns;
+        #[cfg(not(feature = "mdns"))]
+        let has_neighbours = false;
+        let mut told = self.bootstrap_peers.iter().chain(&self.external_addresses).peekable();
+        let knows_nothing = told.peek().is_none();
+        let mut near = told.chain(&self.listen).filter_map(Reach::of);
+        self.dial_private
+            .unwrap_or_else(|| has_neighbours || knows_nothing || near.any(|reach| reach < Reach::World))
+    }
+
     /// Where the node counts, with or without the feature.
     pub(super) fn metrics(&self) -> crate::metrics::Metrics {
         #[cfg(feature = "metrics")]
         return self.metrics.clone().unwrap_or_default();
         #[cfg(not(feature = "metrics"))]
         crate::metrics::Metrics::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dials_private(bootstrap: &[&str], listen: &[&str]) -> bool {
+        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        NodeConfig::default()
+            .with_bootstrap_peers(addresses(bootstrap))
+            .with_listen(addresses(listen))
+            .dials_private()
+    }
+
+    #[test]
+    fn who_seems_to_be_on_the_internet_dials_no_private_addresses() {
+        let (everywhere, public) = ("/ip4/0.0.0.0/tcp/1", "/ip4/198.51.100.1/tcp/1");
+        assert!(!dials_private(&[public, "/dns4/signer.example/tcp/1"], &[everywhere]));
+        assert!(!dials_private(&["/dns4/signer.example/tcp/1"], &[public]));
+        assert!(dials_private(&[public, "/ip4/10.0.0.1/tcp/1"], &[everywhere]));
+        assert!(dials_private(&["/dns4/signer.example/tcp/1"], &["/ip4/192.168.0.1/tcp/1"]));
+        assert!(dials_private(&[], &[everywhere]));
+        assert!(!NodeConfig::default().with_dial_private(Some(false)).dials_private());
+        #[cfg(feature = "mdns")]
+        assert!(
+            NodeConfig::default()
+                .with_bootstrap_peers([public.parse().unwrap()])
+                .with_mdns(true)
+                .dials_private()
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What a node tells its application.
 
+use crate::Consequence;
 use futures::Stream;
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{Offence, SessionId};
@@ -17,8 +18,20 @@ pub enum NodeEvent {
         /// Where, with `/p2p/` and the peer id at the end.
         address: Multiaddr,
     },
+    /// A peer has reached this node from outside at this address (AutoNAT), or the router says that it can (UPnP): co-signers are told it.
+    Reachable {
+        /// Where.
+        address: Multiaddr,
+    },
     /// The first connection to a peer is open.
     PeerConnected {
+        /// Whom.
+        peer: PeerId,
+        /// Whether it leads through a relay.
+        relayed: bool,
+    },
+    /// To a peer that was reached through a relay alone there is a connection without one: from now on that is used.
+    PeerReachedDirectly {
         /// Whom.
         peer: PeerId,
     },
@@ -48,6 +61,8 @@ pub enum NodeEvent {
         peer: PeerId,
         /// What was wrong.
         offence: Offence,
+        /// What was done about it. Nothing needs to be done.
+        consequence: Consequence,
     },
     /// A bootstrap peer or co-signer could not be dialled. It is dialled again by itself: a bootstrap peer always, a co-signer while something
     /// waits to be sent to it.

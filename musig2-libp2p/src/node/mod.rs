@@ -10,8 +10,11 @@ mod event;
 mod handle;
 mod identity;
 mod network;
+mod outward;
 #[cfg(feature = "nat")]
 mod relays;
+#[cfg(feature = "nat")]
+mod seen;
 mod start;
 mod store;
 mod task;

@@ -1,6 +1,8 @@
 //! Everything a node speaks, put together.
 
 use super::config::NodeConfig;
+#[cfg(feature = "nat")]
+use super::seen::Seen;
 use super::{announcements, transport};
 use crate::Behaviour;
 #[cfg(any(feature = "nat", feature = "relay-server"))]
@@ -24,9 +26,9 @@ use std::time::Duration;
 
 pub(super) const DHT: StreamProtocol = StreamProtocol::new("/musig2/kad/1");
 const FAMILY: &str = "/musig2/1";
-/// Two peers that dial each other at once have two connections for a while. With one allowed, each side may keep the one
-/// that the other closes.
-const CONNECTIONS_PER_PEER: u32 = 2;
+/// Two peers that dial each other at once have two connections for a while. With one allowed, each side may keep the one that the other closes. And
+/// twice as many, so that peers that met through a relay, in that way, can meet without it.
+const CONNECTIONS_PER_PEER: u32 = 4;
 const PENDING_CONNECTIONS: u32 = 128;
 /// How long the other end of a connection may answer no ping.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
@@ -47,6 +49,8 @@ pub(super) struct Network {
     pub(super) dht: Toggle<kad::Behaviour<MemoryStore>>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
+    #[cfg(feature = "nat")]
+    pub(super) seen: Seen,
     #[cfg(feature = "nat")]
     relay_client: Toggle<relay::client::Behaviour>,
     #[cfg(feature = "nat")]
@@ -86,6 +90,8 @@ pub(super) fn swarm(
         identify: identify::Behaviour::new(identify(identity)),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(SILENCE)),
         #[cfg(feature = "nat")]
+        seen: Seen::default(),
+        #[cfg(feature = "nat")]
         relay_client: relay_client.into(),
         #[cfg(feature = "nat")]
         hole_punching: config.enable_relay_client.then(|| dcutr::Behaviour::new(local)).into(),
@@ -101,9 +107,9 @@ pub(super) fn swarm(
         upnp: config.enable_upnp.then(upnp::tokio::Behaviour::default).into(),
     };
     #[cfg(feature = "nat")]
-    let transport = transport::build(identity, relayed)?;
+    let transport = transport::build(identity, config.dials_private(), relayed)?;
     #[cfg(not(feature = "nat"))]
-    let transport = transport::build(identity)?;
+    let transport = transport::build(identity, config.dials_private())?;
     let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
     Ok(Swarm::new(transport, network, local, settings))
 }

@@ -1,5 +1,6 @@
 //! How bytes travel: TCP with Noise and Yamux, or QUIC; names resolved by DNS.
 
+use super::outward::Outward;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{
     Boxed, DialOpts, ListenerId, OrTransport, PortUse, TransportError, TransportEvent,
@@ -10,11 +11,13 @@ use libp2p::identity::Keypair;
 use libp2p::relay;
 use libp2p::{Multiaddr, PeerId, Transport, dns, noise, quic, tcp, yamux};
 use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 pub(super) fn build(
     identity: &Keypair,
+    dials_private: bool,
     #[cfg(feature = "nat")] relayed: Option<relay::client::Transport>,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
     let noise = noise::Config::new(identity)?;
@@ -25,8 +28,8 @@ pub(super) fn build(
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let quic = quic::tokio::Transport::new(quic::Config::new(identity))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
-    let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner());
-    let direct = dns::tokio::Transport::system(either)?;
+    let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner()).map_err(io::Error::other);
+    let direct = dns::tokio::Transport::system(Outward::new(either, dials_private))?;
     #[cfg(feature = "nat")]
     if let Some(relayed) = relayed {
         let relayed = relayed

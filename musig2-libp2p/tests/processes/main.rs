@@ -2,6 +2,7 @@
 
 mod child;
 mod commands;
+mod conviction;
 #[cfg(unix)]
 mod daemon;
 mod files;

@@ -1,4 +1,5 @@
-//! A signer for tests that kill processes and cut cables: see `musig2_tests::signer`. It ends when its standard input does.
+//! A signer for tests that kill processes and cut cables: see `musig2_tests::signer`. It ends when its standard input does. With `RUST_LOG` set it
+//! logs to standard error.
 
 use musig2_libp2p::musig2_proto::{
     AbortCause, Audience, Command, CommandError, Config, Event, Message, Phase, Proposal, PublicKey,
@@ -9,13 +10,16 @@ use musig2_tests::signer::{
     Line, Order, Settings, Told, Until, identity, in_order, number, peers, secret_key,
 };
 use std::collections::BTreeMap;
+use std::io::stderr;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
+use tracing_subscriber::EnvFilter;
 
 type Error = Box<dyn std::error::Error>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(stderr).init();
     tell(Told::Started);
     let mut orders = BufReader::new(stdin()).lines();
     let Some(settings) = orders.next_line().await? else { return Ok(()) };
@@ -39,7 +43,13 @@ fn start(settings: &Settings) -> Result<(Handle, Events), Error> {
         .with_listen([settings.listen.parse()?])
         .with_bootstrap_peers(bootstrap?)
         .with_identity(identity(settings.number))
+        .with_mdns(settings.finds_neighbours)
+        .with_relay_server(settings.relays)
         .with_protocol(protocol);
+    let config = match &settings.store {
+        Some(folder) => config.with_store(folder),
+        None => config,
+    };
     Ok(Node::start(config, [secret_key(settings.number)])?)
 }
 
@@ -130,7 +140,10 @@ impl Signer {
         let known = |peer| peers.get(&peer).copied().unwrap_or_default();
         tell(match event {
             NodeEvent::Listening { address } => Told::Listening(address.to_string()),
-            NodeEvent::PeerConnected { peer } => Told::Connected(known(peer)),
+            NodeEvent::PeerConnected { peer, relayed: false } => Told::Connected(known(peer)),
+            NodeEvent::PeerConnected { peer, relayed: true } => Told::Relayed(known(peer)),
+            NodeEvent::PeerReachedDirectly { peer } => Told::Direct(known(peer)),
+            NodeEvent::Reachable { address } => Told::Reachable(address.to_string()),
             NodeEvent::PeerDisconnected { peer } => Told::Disconnected(known(peer)),
             NodeEvent::Session(event) => self.told(event),
             event => Told::Noted(format!("{event:?}")),

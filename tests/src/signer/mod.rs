@@ -10,6 +10,7 @@ use musig2_libp2p::libp2p::identity::Keypair;
 use musig2_libp2p::musig2_proto::{Config, DefaultCrypto, Node, PublicKey, SecretKey, SignerIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a signer is set up. Signers have numbers from 1 on, which their keys and peer ids follow from.
@@ -27,6 +28,12 @@ pub struct Settings {
     pub until: Until,
     /// How long it waits in each phase.
     pub patience: Duration,
+    /// Where it keeps what it has approved, if it does.
+    pub store: Option<PathBuf>,
+    /// Whether it looks for others on its local network.
+    pub finds_neighbours: bool,
+    /// Whether it relays for others.
+    pub relays: bool,
 }
 
 /// How far a signer goes by itself in every session that it hears of.
@@ -71,8 +78,14 @@ pub enum Told {
     Listening(String),
     /// The first connection to a signer is open.
     Connected(u8),
+    /// The same, through a relay.
+    Relayed(u8),
+    /// A signer that was reached through a relay is reached without.
+    Direct(u8),
     /// The last connection to a signer is closed.
     Disconnected(u8),
+    /// Somebody outside has reached it here.
+    Reachable(String),
     /// It is about to create a session.
     Proposing,
     /// A session was created here.

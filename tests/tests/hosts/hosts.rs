@@ -2,8 +2,10 @@
 //! end is in this process. Nothing is left behind, however a test ends.
 
 use crate::link::{Link, Path};
+use crate::nat::{Mapping, Nat};
 use musig2_tests::signer::{Order, Settings, Signer, Told, Until, verify};
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +24,20 @@ pub enum Transport {
     Quic,
 }
 
-/// Signers on hosts of their own. The first is the others' bootstrap peer.
+/// Where the hosts are.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// On one network. The first is the others' bootstrap peer.
+    Together,
+    /// On one network, and nobody is told of anybody: they have to find each other by multicast DNS.
+    Neighbours,
+    /// On the internet. The first is the others' bootstrap peer, and tells them where they can be reached.
+    Public,
+    /// Each behind a NAT of its own, but the first, which is the others' bootstrap peer and relay.
+    BehindNats(Mapping),
+}
+
+/// Signers on hosts of their own.
 pub struct Hosts {
     pub signers: Vec<Signer>,
     pub link: Link,
@@ -44,6 +59,18 @@ impl Hosts {
         until: Until,
         prepare: impl Fn(&Link),
     ) -> Option<Self> {
+        Self::at(Place::Together, signers, transport, path, until, prepare)
+    }
+
+    /// The same, anywhere.
+    pub fn at(
+        place: Place,
+        signers: u8,
+        transport: Transport,
+        path: Path,
+        until: Until,
+        prepare: impl Fn(&Link),
+    ) -> Option<Self> {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(reason) = check() {
             // Past the test harness, which would swallow what is printed.
@@ -53,25 +80,30 @@ impl Hosts {
             );
             return None;
         }
-        let (mut hosts, cables): (Vec<_>, Vec<_>) = (1..=signers).map(host).unzip();
-        let link = Link::new(cables, path, |[_, _, _, host]| usize::from(host).checked_sub(1));
+        let (mut hosts, cables): (Vec<_>, Vec<_>) =
+            (1..=signers).map(|number| host(place.address(number))).unzip();
+        let nats = (1..=signers).map(|number| place.nat(number)).collect();
+        let link = Link::new(cables, nats, path, |address| usize::from(address.octets()[3]).checked_sub(1));
         prepare(&link);
         let mut bootstrap = Vec::new();
         for (number, signer) in (1..).zip(&mut hosts) {
+            let address = place.address(number);
             let listen = match transport {
-                Transport::Tcp => format!("/ip4/{}/tcp/4001", address(number)),
-                Transport::Quic => format!("/ip4/{}/udp/4001/quic-v1", address(number)),
+                Transport::Tcp => format!("/ip4/{address}/tcp/4001"),
+                Transport::Quic => format!("/ip4/{address}/udp/4001/quic-v1"),
             };
-            let bootstrap_peers = bootstrap.clone();
             signer.begin(&Settings {
                 number,
                 signers,
                 listen,
-                bootstrap: bootstrap_peers,
+                bootstrap: bootstrap.clone(),
                 until,
                 patience: PATIENCE,
+                store: None,
+                finds_neighbours: matches!(place, Place::Neighbours),
+                relays: matches!(place, Place::Public | Place::BehindNats(_)) && number == 1,
             });
-            if bootstrap.is_empty() {
+            if bootstrap.is_empty() && !matches!(place, Place::Neighbours) {
                 bootstrap.push(signer.address());
             }
         }
@@ -150,12 +182,35 @@ impl Hosts {
     }
 }
 
-fn address(number: u8) -> String {
-    format!("10.77.0.{number}")
+impl Place {
+    /// A host's own address.
+    fn address(self, number: u8) -> Ipv4Addr {
+        match self {
+            Self::Together | Self::Neighbours => Ipv4Addr::new(10, 77, 0, number),
+            Self::BehindNats(_) if number == 1 => outside(number),
+            Self::Public => outside(number),
+            // As in most homes: it is no help to who dials it from another one.
+            Self::BehindNats(_) => Ipv4Addr::new(192, 168, 1, 10),
+        }
+    }
+
+    fn nat(self, number: u8) -> Option<Nat> {
+        match self {
+            Self::BehindNats(mapping) if number > 1 => {
+                Some(Nat::new(self.address(number), outside(number), mapping))
+            }
+            _ => None,
+        }
+    }
 }
 
-/// A waiting signer in a namespace of its own, and the near end of its cable.
-fn host(number: u8) -> (Signer, SyncDevice) {
+/// Where a host is seen from the internet.
+fn outside(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 51, 100, number)
+}
+
+/// A waiting signer in a namespace of its own, and the near end of its cable, which is its way to everywhere.
+fn host(address: Ipv4Addr) -> (Signer, SyncDevice) {
     static CABLES: AtomicU32 = AtomicU32::new(0);
     let mut program = Command::new("unshare");
     let signer = Signer::spawn(program.args(["--net", env!("CARGO_BIN_EXE_test-signer")]));
@@ -163,7 +218,9 @@ fn host(number: u8) -> (Signer, SyncDevice) {
     let cable = DeviceBuilder::new().name(&name).enable(false).build_sync().expect("a TUN device");
     let namespace = signer.id().to_string();
     run("ip", &["link", "set", &name, "netns", &namespace], "");
-    let setup = format!("link set lo up\naddr add {}/24 dev {name}\nlink set {name} up\n", address(number));
+    let setup = format!(
+        "link set lo up\naddr add {address}/24 dev {name}\nlink set {name} multicast on up\nroute add default dev {name}\n"
+    );
     run("nsenter", &["--target", &namespace, "--net", "ip", "-batch", "-"], &setup);
     (signer, cable)
 }

@@ -1,10 +1,13 @@
 //! The network between hosts, in this process: takes IP packets from each host's cable, and puts them on another's when they are due.
 
+use crate::nat::Nat;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use smoltcp::wire::Ipv4Packet;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,6 +52,8 @@ pub struct Link {
 
 struct State {
     hosts: usize,
+    /// Each host's, where it is behind one.
+    nats: Vec<Option<Nat>>,
     /// From host to host, row by row.
     paths: Vec<Path>,
     /// When the last packet on each path arrives.
@@ -69,11 +74,17 @@ struct Packet {
 }
 
 impl Link {
-    /// Joins the cables; `host` says whose cable an IPv4 destination is at.
-    pub fn new(cables: Vec<SyncDevice>, path: Path, host: fn([u8; 4]) -> Option<usize>) -> Self {
+    /// Joins the cables, each behind its NAT, if any; `host` says whose cable an IPv4 destination is at.
+    pub fn new(
+        cables: Vec<SyncDevice>,
+        nats: Vec<Option<Nat>>,
+        path: Path,
+        host: fn(Ipv4Addr) -> Option<usize>,
+    ) -> Self {
         let hosts = cables.len();
         let state = State {
             hosts,
+            nats,
             paths: vec![path; hosts * hosts],
             last: vec![Instant::now(); hosts * hosts],
             underway: BinaryHeap::new(),
@@ -125,6 +136,22 @@ impl State {
         from * self.hosts + to
     }
 
+    /// Sends a packet to whom it is for: one host, or all of them.
+    fn leave(&mut self, from: usize, packet: &mut [u8], host: fn(Ipv4Addr) -> Option<usize>) {
+        if !self.nats[from].as_mut().is_none_or(|nat| nat.leaves(packet)) {
+            return;
+        }
+        match destination(packet) {
+            Some(to) if to.is_multicast() => {
+                (0..self.hosts).filter(|&to| to != from).for_each(|to| self.send(from, to, packet));
+            }
+            to => {
+                let to = to.and_then(host).filter(|&to| to < self.hosts);
+                to.into_iter().for_each(|to| self.send(from, to, packet));
+            }
+        }
+    }
+
     fn send(&mut self, from: usize, to: usize, bytes: &[u8]) {
         let place = self.place(from, to);
         let path = self.paths[place];
@@ -144,7 +171,7 @@ fn take(
     state: &(Mutex<State>, Condvar),
     from: usize,
     cable: &SyncDevice,
-    host: fn([u8; 4]) -> Option<usize>,
+    host: fn(Ipv4Addr) -> Option<usize>,
 ) {
     let mut packet = [0; PACKET];
     loop {
@@ -153,15 +180,12 @@ fn take(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
-        let to = destination(&packet[..length]).and_then(host);
         let mut locked = lock(state);
         if locked.over {
             return;
         }
-        if let Some(to) = to.filter(|&to| to < locked.hosts) {
-            locked.send(from, to, &packet[..length]);
-            state.1.notify_one();
-        }
+        locked.leave(from, &mut packet[..length], host);
+        state.1.notify_one();
     }
 }
 
@@ -171,7 +195,9 @@ fn deliver(state: &(Mutex<State>, Condvar), cables: &[Arc<SyncDevice>]) {
         let now = Instant::now();
         let wait = match locked.underway.peek() {
             Some(Reverse(packet)) if packet.due <= now => {
-                if let Some(Reverse(packet)) = locked.underway.pop() {
+                if let Some(Reverse(mut packet)) = locked.underway.pop()
+                    && locked.nats[packet.to].as_ref().is_none_or(|nat| nat.enters(&mut packet.bytes))
+                {
                     drop(locked);
                     // An error is a host that is gone.
                     let _ = cables[packet.to].send(&packet.bytes);
@@ -186,9 +212,8 @@ fn deliver(state: &(Mutex<State>, Condvar), cables: &[Arc<SyncDevice>]) {
     }
 }
 
-fn destination(packet: &[u8]) -> Option<[u8; 4]> {
-    let is_ipv4 = packet.first()? >> 4 == 4;
-    packet.get(16..20).filter(|_| is_ipv4)?.try_into().ok()
+fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
+    Ipv4Packet::new_checked(packet).ok().map(|packet| packet.dst_addr())
 }
 
 fn lock(state: &(Mutex<State>, Condvar)) -> MutexGuard<'_, State> {

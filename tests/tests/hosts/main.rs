@@ -5,3 +5,5 @@ mod faults;
 mod hosts;
 mod latency;
 mod link;
+mod meeting;
+mod nat;

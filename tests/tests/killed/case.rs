@@ -1,6 +1,7 @@
 //! One session in which one process is killed.
 
 use musig2_tests::signer::{Order, Settings, Signer, Told, Until, verify};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,15 @@ pub enum Victim {
     Other,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Return {
+    Never,
+    /// With its key and nothing else.
+    WithoutMemory,
+    /// With its key, and the store of what it had approved.
+    WithStore,
+}
+
 /// Who is killed when.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -38,12 +48,13 @@ pub struct Case {
     pub victim: Victim,
     /// After everyone went so far; but partial signatures are out of the victim alone.
     pub at: Until,
-    pub comes_back: bool,
+    pub comes_back: Return,
 }
 
 impl Case {
     pub fn run(self) {
-        let (mut signers, bootstrap) = self.start();
+        let folder = tempfile::tempdir().expect("a folder for the victim");
+        let (mut signers, bootstrap) = self.start(folder.path());
         self.go_to_the_phase(&mut signers);
         let victim = self.victim();
         let killed = Instant::now();
@@ -51,15 +62,19 @@ impl Case {
         for signer in &mut signers {
             signer.order(&Order::GoOn(Until::Signed));
         }
-        if self.comes_back {
-            signers.insert(victim, self.restart(&bootstrap));
+        if self.comes_back != Return::Never {
+            signers.insert(victim, self.restart(&bootstrap, folder.path()));
         }
-        if self.comes_back || self.at == Until::PartialsOut {
+        if self.is_to_end() {
             self.all_complete(&mut signers, killed);
         } else {
             self.all_name_the_victim(&mut signers, killed);
         }
         println!("{self:?}: over {:?} after the kill", killed.elapsed());
+    }
+
+    fn is_to_end(self) -> bool {
+        self.comes_back != Return::Never || self.at == Until::PartialsOut
     }
 
     /// Its place among the signers: the first is the bootstrap peer and the last one coordinates.
@@ -75,8 +90,8 @@ impl Case {
         u8::try_from(place + 1).expect("few signers")
     }
 
-    fn settings(self, place: usize, bootstrap: &[String], until: Until) -> Settings {
-        let ends = self.comes_back || self.at == Until::PartialsOut;
+    fn settings(self, place: usize, bootstrap: &[String], until: Until, folder: &Path) -> Settings {
+        let has_store = self.comes_back == Return::WithStore && place == self.victim();
         Settings {
             number: Self::number(place),
             signers: self.signers,
@@ -86,16 +101,19 @@ impl Case {
             },
             bootstrap: bootstrap.to_vec(),
             until,
-            patience: if ends { PATIENT } else { IMPATIENT },
+            patience: if self.is_to_end() { PATIENT } else { IMPATIENT },
+            store: has_store.then(|| folder.into()),
+            finds_neighbours: false,
+            relays: false,
         }
     }
 
     /// All of them, and the address of the first.
-    fn start(self) -> (Vec<Signer>, String) {
+    fn start(self, folder: &Path) -> (Vec<Signer>, String) {
         let spawn = |place, bootstrap: &[String]| {
             // Nobody completes a round of partial signatures before the kill.
             let until = if place == self.victim() { self.at } else { self.at.min(Until::NoncesOut) };
-            begin(&self.settings(place, bootstrap, until))
+            begin(&self.settings(place, bootstrap, until, folder))
         };
         let mut first = spawn(0, &[]);
         let bootstrap = first.address();
@@ -126,9 +144,9 @@ impl Case {
     }
 
     /// The bootstrap peer is where it was, and knows nobody; others are somewhere else.
-    fn restart(self, bootstrap: &str) -> Signer {
+    fn restart(self, bootstrap: &str, folder: &Path) -> Signer {
         let place = self.victim();
-        let mut settings = self.settings(place, &[bootstrap.into()], Until::Signed);
+        let mut settings = self.settings(place, &[bootstrap.into()], Until::Signed, folder);
         if place == 0 {
             settings.listen = bootstrap.split("/p2p/").next().expect("an address").into();
             settings.bootstrap = Vec::new();

@@ -1,9 +1,9 @@
-//! Signers are processes, and one is killed without a chance to notice it, in each phase of a session. If it comes back with its key and
-//! without its memory, everyone has the signature in time; if it does not, the others say in time that it is it they waited for.
+//! Signers are processes, and one is killed without a chance to notice it, in each phase of a session. If it comes back with its key,
+//! with its store or without any memory, everyone has the signature in time; if it does not, the others say in time that it is it they waited for.
 
 mod case;
 
-use case::{Case, Transport, Victim};
+use case::{Case, Return, Transport, Victim};
 use musig2_tests::signer::Until;
 use std::thread;
 
@@ -12,14 +12,24 @@ const VICTIMS: [Victim; 3] = [Victim::Coordinator, Victim::Bootstrap, Victim::Ot
 /// Each of three signers in turn, back again or not.
 fn three(transport: Transport, at: Until) {
     let cases = VICTIMS.into_iter().flat_map(|victim| {
-        [true, false].map(|comes_back| Case { signers: 3, transport, victim, at, comes_back })
+        [Return::Never, Return::WithoutMemory, Return::WithStore].map(|comes_back| Case {
+            signers: 3,
+            transport,
+            victim,
+            at,
+            comes_back,
+        })
     });
     at_once(cases.collect());
 }
 
 /// Of seven signers the coordinator, the bootstrap peer and another one.
 fn seven(transport: Transport, at: Until) {
-    at_once(VICTIMS.map(|victim| Case { signers: 7, transport, victim, at, comes_back: true }).into());
+    at_once(
+        VICTIMS
+            .map(|victim| Case { signers: 7, transport, victim, at, comes_back: Return::WithoutMemory })
+            .into(),
+    );
 }
 
 /// Most of what a case takes is waiting.

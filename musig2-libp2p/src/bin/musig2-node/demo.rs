@@ -193,7 +193,7 @@ impl<'a> Demo<'a> {
                 self.console.show(&Line::Listening { address: &address, node: Some(place) })?;
                 progress.address = Some(address);
             }
-            NodeEvent::PeerConnected { peer } => {
+            NodeEvent::PeerConnected { peer, .. } => {
                 let peer_node = self.peers.get(&peer).copied();
                 let is_new =
                     peer_node.is_none_or(|other| self.met.insert((place.min(other), place.max(other))));

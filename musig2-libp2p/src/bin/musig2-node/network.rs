@@ -151,7 +151,7 @@ impl Network {
                     self.failed_dials.insert(error.clone());
                 }
                 match &other {
-                    NodeEvent::PeerConnected { peer } => {
+                    NodeEvent::PeerConnected { peer, .. } => {
                         self.met_anyone = true;
                         self.reach.send_modify(|reach| _ = reach.peers.insert(*peer));
                     }

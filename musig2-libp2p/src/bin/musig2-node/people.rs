@@ -84,7 +84,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
         }
         Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
-        Step::Offence { peer, offence } => writeln!(out, "ignored what came through {peer}: {offence}"),
+        Step::Offence { peer, offence, consequence } => {
+            writeln!(out, "ignored what came through {peer}: {offence} ({consequence})")
+        }
         Step::Missed { events } => writeln!(out, "{events} events came too fast to be shown"),
         Step::SessionCreated(terms) if demo => {
             writeln!(

@@ -32,6 +32,7 @@ pub(crate) enum Step {
     Offence {
         peer: String,
         offence: String,
+        consequence: String,
     },
     Missed {
         events: u64,
@@ -196,7 +197,7 @@ impl Step {
     /// What happened on the network, not in a session.
     pub(crate) fn of_network(event: &NodeEvent) -> Self {
         match event {
-            NodeEvent::PeerConnected { peer } => {
+            NodeEvent::PeerConnected { peer, .. } => {
                 Self::PeerConnected { peer: peer.to_string(), peer_node: None }
             }
             NodeEvent::PeerDisconnected { peer } => Self::PeerDisconnected { peer: peer.to_string() },
@@ -207,9 +208,11 @@ impl Step {
                 address: address.as_ref().map(ToString::to_string),
                 error: error.clone(),
             },
-            NodeEvent::Offence { peer, offence } => {
-                Self::Offence { peer: peer.to_string(), offence: offence.to_string() }
-            }
+            NodeEvent::Offence { peer, offence, consequence } => Self::Offence {
+                peer: peer.to_string(),
+                offence: offence.to_string(),
+                consequence: consequence.to_string(),
+            },
             NodeEvent::NotResumed { session, error } => {
                 Self::SessionNotResumed { session: Session { session: *session }, error: error.clone() }
             }

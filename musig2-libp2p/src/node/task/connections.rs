@@ -2,7 +2,7 @@
 
 use super::Task;
 use crate::dial_error;
-use crate::node::addresses::{Reach, believable};
+use crate::node::addresses::{Reach, believable, is_relayed};
 use crate::node::event::NodeEvent;
 use crate::node::network::{NetworkEvent, SILENCE};
 use libp2p::core::ConnectedPoint;
@@ -46,11 +46,16 @@ impl Task {
             } => {
                 self.acquaintances.remove(&connection_id);
                 self.metrics.connection_opened(if endpoint.is_dialer() { "out" } else { "in" });
+                let was_direct =
+                    self.connections.values().any(|remote| remote.peer == peer && !remote.is_relayed);
                 self.connections.insert(connection_id, Remote::new(peer, &endpoint));
                 self.count_connections();
                 self.bootstrap.established(connection_id, peer);
+                let relayed = endpoint.is_relayed();
                 if num_established.get() == 1 {
-                    self.events.send(NodeEvent::PeerConnected { peer });
+                    self.events.send(NodeEvent::PeerConnected { peer, relayed });
+                } else if !was_direct && !relayed {
+                    self.events.send(NodeEvent::PeerReachedDirectly { peer });
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
@@ -95,8 +100,11 @@ impl Task {
                 self.update_contact();
             }
             SwarmEvent::ExternalAddrConfirmed { address } => {
-                self.own.add_confirmed(address);
+                self.own.add_confirmed(address.clone());
                 self.update_contact();
+                if !is_relayed(&address) {
+                    self.events.send(NodeEvent::Reachable { address });
+                }
             }
             SwarmEvent::ExternalAddrExpired { address } => {
                 self.own.remove(&address);

@@ -5,7 +5,7 @@ use super::Task;
 use crate::node::addresses::Reach;
 use crate::node::addresses::believable;
 #[cfg(feature = "nat")]
-use crate::node::addresses::is_relayed;
+use crate::node::addresses::{is_quic, is_relayed};
 use crate::node::event::NodeEvent;
 use crate::node::network::{self, Network, NetworkEvent};
 #[cfg(feature = "nat")]
@@ -57,6 +57,8 @@ impl Task {
             #[cfg(feature = "upnp")]
             NetworkEvent::Upnp(event) => on_upnp_event(event),
             NetworkEvent::Limits(never) => match never {},
+            #[cfg(feature = "nat")]
+            NetworkEvent::Seen(never) => match never {},
         }
     }
 
@@ -76,7 +78,9 @@ impl Task {
                 }
                 self.events.send(NodeEvent::Session(event));
             }
-            Event::Offence { peer, offence, .. } => self.events.send(NodeEvent::Offence { peer, offence }),
+            Event::Offence { peer, offence, consequence } => {
+                self.events.send(NodeEvent::Offence { peer, offence, consequence });
+            }
             Event::DialFailed { peer, error } => {
                 self.look_up(peer);
                 self.events.send(NodeEvent::DialFailed { peer: Some(peer), error });
@@ -152,9 +156,15 @@ impl Task {
         let Some(remote) = self.connections.get(&connection) else { return };
         let is_bootstrap_peer = self.bootstrap.contains(peer);
         #[cfg(feature = "nat")]
-        let relay = remote.dialled.clone().filter(|address| {
-            is_bootstrap_peer && !is_relayed(address) && info.protocols.contains(&relay::HOP_PROTOCOL_NAME)
-        });
+        let dialled = remote.dialled.clone().filter(|address| !is_relayed(address));
+        #[cfg(feature = "nat")]
+        if dialled.as_ref().is_some_and(is_quic) {
+            // Unlike TCP, QUIC dials from the port that this node listens on.
+            self.swarm.behaviour_mut().seen.at(info.observed_addr.clone());
+        }
+        #[cfg(feature = "nat")]
+        let relay =
+            dialled.filter(|_| is_bootstrap_peer && info.protocols.contains(&relay::HOP_PROTOCOL_NAME));
         let reach = remote.reach;
         self.on_agent(connection, peer, info.agent_version);
         if info.protocols.contains(&network::DHT)

@@ -37,6 +37,7 @@ pub(crate) struct NetworkSettings {
     listen: Vec<Text<Multiaddr>>,
     external: Vec<Text<Peer>>,
     bootstrap: Vec<Text<Peer>>,
+    dial_private: Option<bool>,
     dht: bool,
     gossipsub: bool,
     relay_client: bool,
@@ -81,6 +82,7 @@ impl Default for NetworkSettings {
             listen: node.listen.into_iter().map(Text).collect(),
             external: Vec::new(),
             bootstrap: Vec::new(),
+            dial_private: node.dial_private,
             dht: node.enable_dht,
             gossipsub: node.enable_gossipsub,
             relay_client: node.enable_relay_client,
@@ -145,6 +147,7 @@ impl Settings {
             .with_bootstrap_peers(network.bootstrap.iter().map(|Text(Peer(address))| address.clone()))
             .with_dht(network.dht)
             .with_gossipsub(network.gossipsub)
+            .with_dial_private(network.dial_private)
             .with_relay_client(network.relay_client)
             .with_relay_server(network.relay_server)
             .with_mdns(network.mdns)
