@@ -1,9 +1,7 @@
 //! What an ended session still says, to whom, and for how long.
 
-mod common;
-
-use common::forge::{empty, input};
-use common::{Room, contact, source};
+use crate::common::forge::{empty, input};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Have, Request};

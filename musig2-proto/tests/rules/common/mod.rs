@@ -1,7 +1,5 @@
 //! A few nodes in one place, and everything they send delivered in order. Networks with faults are `musig2-sim`'s.
 
-#![allow(dead_code, reason = "each test file uses what it needs")]
-
 pub mod engine;
 pub mod forge;
 

@@ -1,9 +1,7 @@
 //! What a node takes on is bounded, and what has ended makes room at once.
 
-mod common;
-
-use common::forge::{empty, input};
-use common::{Room, source};
+use crate::common::forge::{empty, input};
+use crate::common::{Room, source};
 use core::time::Duration;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Publication;
@@ -240,7 +238,7 @@ fn frames_that_come_before_the_announcement_are_not_lost() {
     let session = room.nodes[1].sessions().next().unwrap().id;
     room.lost = Box::new(|from, to| from == 0 || (from, to) == (2, 1) || to == 0);
     let signer = room.keys[2];
-    room.execute(1, Command::AddContact { signer, contact: common::contact(2) });
+    room.execute(1, Command::AddContact { signer, contact: crate::common::contact(2) });
     room.execute(1, Command::JoinSession { session });
     room.settle();
     let asked = room.frames.iter().filter(|(from, ..)| *from == 2);

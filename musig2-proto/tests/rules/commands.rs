@@ -1,8 +1,6 @@
 //! A misused command is a typed error that says what to do, and changes nothing.
 
-mod common;
-
-use common::Room;
+use crate::common::Room;
 use core::time::Duration;
 use musig2_proto::{
     Audience, ChainCode, Command, CommandError, Config, Contact, DerivationPath, Event, Item, KeyError,

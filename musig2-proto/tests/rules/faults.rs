@@ -1,9 +1,7 @@
 //! An engine that fails, as a broken machine's might: it is said once, and is nobody's fault.
 
-mod common;
-
-use common::RoomOf;
-use common::engine::{Copyable, Failing, fail_at};
+use crate::common::RoomOf;
+use crate::common::engine::{Copyable, Failing, fail_at};
 use core::time::Duration;
 use musig2_proto::{
     AbortCause, Command, CommandError, Config, Event, Note, Phase, SessionError, SessionId, Stepping,

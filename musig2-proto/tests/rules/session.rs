@@ -1,8 +1,6 @@
 //! Sessions from announcement to end, where the network does what the test says.
 
-mod common;
-
-use common::{Room, contact};
+use crate::common::{Room, contact};
 use core::time::Duration;
 use musig2_proto::{
     AbortCause, AbortReason, Audience, Command, Config, Event, Input, Note, Phase, PhaseTimeout, Proposal,

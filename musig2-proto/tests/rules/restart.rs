@@ -1,8 +1,6 @@
 //! A signer that lost its memory, in any phase, is found by those who remember, and the session finishes.
 
-mod common;
-
-use common::{Room, contact, source};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::{Command, Config, Contact, Event, Input, Node, SecretKey};
 
@@ -143,7 +141,7 @@ fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
         for early in [true, false] {
             let mut room = Room::new(2, &Config::default());
             room.execute(0, Command::SayHello);
-            let (apart, from) = (Duration::from_millis(apart), common::source(0));
+            let (apart, from) = (Duration::from_millis(apart), crate::common::source(0));
             let now = if early { room.now.saturating_sub(apart) } else { room.now.saturating_add(apart) };
             let bytes = room.publications[0].clone();
             let input = musig2_proto::Input::Announcement { from, bytes };

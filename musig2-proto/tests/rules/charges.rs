@@ -1,9 +1,7 @@
 //! What a source may ask of a node has a price, and the price is what it costs.
 
-mod common;
-
-use common::forge::{empty, input};
-use common::{Room, contact, source};
+use crate::common::forge::{empty, input};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;

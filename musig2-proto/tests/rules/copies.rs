@@ -1,9 +1,7 @@
 //! A node on an engine whose secret nonces can be copied can be copied itself, to explore where a state may lead: the copy goes on as
 //! the first would have, and its hash tells its state.
 
-mod common;
-
-use common::engine::Copyable;
+use crate::common::engine::Copyable;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
     Audience, Command, Config, Contact, Event, Input, Message, Node, Output, Proposal, SecretKey, SessionId,

@@ -1,9 +1,7 @@
 //! Who sends what when: each statement once, what is missing asked for, and less and less often.
 
-mod common;
-
-use common::forge::{empty, input, secret};
-use common::{Room, contact, source};
+use crate::common::forge::{empty, input, secret};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bitmap::Bitmap;

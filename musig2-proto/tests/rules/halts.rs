@@ -1,9 +1,7 @@
 //! What ends a session keeps this node from signing, though all that it needs for that came in the same frame.
 
-mod common;
-
-use common::forge::{empty, input, said, secret, sign};
-use common::{Room, contact};
+use crate::common::forge::{empty, input, said, secret, sign};
+use crate::common::{Room, contact};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, NonceSource, Statement};

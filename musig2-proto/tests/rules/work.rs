@@ -1,9 +1,7 @@
 //! What strangers and co-signers can make a node do, keep and pass on.
 
-mod common;
-
-use common::forge::{empty, input, nonces, secret, sign};
-use common::{Room, contact, source};
+use crate::common::forge::{empty, input, nonces, secret, sign};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::bounded::List;

@@ -1,8 +1,6 @@
 //! One key, several lives: one after another, as often as is allowed, and each attempt for itself; never two at once.
 
-mod common;
-
-use common::{Room, contact, source};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::{
     AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input, MAX_RESTARTS,

@@ -1,9 +1,7 @@
 //! What was once possible: each of these failed before it was mended.
 
-mod common;
-
-use common::forge::{empty, input};
-use common::{Room, contact, source};
+use crate::common::forge::{empty, input};
+use crate::common::{Room, contact, source};
 use core::cell::Cell;
 use core::time::Duration;
 use musig2_proto::wire::frame::{Frame, Have};

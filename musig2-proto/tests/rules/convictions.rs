@@ -1,9 +1,7 @@
 //! What proves a fault ends the session at once, with evidence that anyone can check.
 
-mod common;
-
-use common::Room;
-use common::forge::{empty, input, nonces, said, secret, sign};
+use crate::common::Room;
+use crate::common::forge::{empty, input, nonces, said, secret, sign};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Note, Statement};

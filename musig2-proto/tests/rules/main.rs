@@ -1,0 +1,17 @@
+//! What the protocol does and does not do: each rule of [`PROTOCOL.md`](../../PROTOCOL.md) through the face of a node, in a room without faults.
+
+mod charges;
+mod commands;
+mod common;
+mod convergence;
+mod convictions;
+mod copies;
+mod ended;
+mod faults;
+mod halts;
+mod hostile;
+mod limits;
+mod lives;
+mod restart;
+mod session;
+mod work;
