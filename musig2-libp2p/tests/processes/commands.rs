@@ -1,6 +1,6 @@
 //! Commands that need no network.
 
-use crate::child::{Finished, run};
+use crate::child::{Finished, keygen, run};
 use std::fs;
 use tempfile::tempdir;
 
@@ -42,6 +42,7 @@ fn the_example_of_a_configuration_is_right() {
     let example = run(["config", "--example"]);
     assert_eq!(example.code, Some(0), "{example:?}");
     fs::write(&file, &example.stdout).expect("written");
+    keygen(&folder.path().join("signer.key"));
     let checked = run(["config", "--check", file.to_str().expect("text")]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert!(
@@ -85,16 +86,83 @@ fn a_wrong_configuration_is_told_with_key_line_and_what_is_allowed() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_cannot_run_is_not_called_right() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    keygen(&path("signer.key"));
+    keygen(&path("open.key"));
+    fs::set_permissions(path("open.key"), fs::Permissions::from_mode(0o644)).expect("set");
+    fs::write(path("text"), "no program").expect("written");
+    let text = path("text");
+    let not_executable = format!("[policy]\napprove_command = [{text:?}]");
+    let cases = [
+        ("key = \"missing.key\"", "missing.key: cannot read the key: No such file"),
+        ("key = \"open.key\"", "chmod 600"),
+        ("passphrase_file = \"missing\"", "missing: cannot read the passphrase: No such file"),
+        (
+            "[policy]\napprove_command = [\"/nonexistent/approve\"]",
+            "approve_command: /nonexistent/approve: No such",
+        ),
+        ("[policy]\napprove_command = [\"no-such-program\", \"-x\"]", "no `no-such-program` in PATH"),
+        (&not_executable, "(`chmod +x`)"),
+    ];
+    let file = path("node.toml");
+    let config = file.to_str().expect("text");
+    for (text, expected) in cases {
+        fs::write(&file, text).expect("written");
+        for command in [["config", "--check", config], ["run", "--config", config]] {
+            let told = run(command);
+            assert_eq!(told.code, Some(2), "{text}: {told:?}");
+            assert!(told.stderr.contains(expected), "{text}: {}", told.stderr);
+        }
+    }
+    fs::write(&file, "").expect("written");
+    let told = run(["run", "--config", config, "--approve-command", "no-such-program"]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+}
+
+#[test]
+fn what_a_configuration_signs_unasked_is_noted() {
+    let folder = tempdir().expect("a folder");
+    keygen(&folder.path().join("signer.key"));
+    let file = folder.path().join("node.toml");
+    let check = |text: &str| {
+        fs::write(&file, text).expect("written");
+        let checked = run(["config", "--check", file.to_str().expect("text")]);
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+        checked.stdout
+    };
+    let any = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n";
+    assert!(check(any).contains("note        whatever anybody proposes will be signed"));
+    let asked = check(&format!("{any}approve_command = [\"sh\"]\nmax_items = 300\nmax_duration = \"1h\""));
+    assert!(!asked.contains("whatever anybody"), "{asked}");
+    assert!(asked.contains("`max_items` is 300, and no session has more than 256"), "{asked}");
+    assert!(asked.contains("`max_duration` is 1h, and no session lasts longer than 10m"), "{asked}");
+    let limited = check(&format!("{any}output_keys = [\"{}\"]", &SIGNERS[0][2..]));
+    assert!(!limited.contains("note"), "{limited}");
+}
+
 #[test]
 fn what_proves_nothing_convicts_nobody() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("evidence");
-    for content in [&b""[..], b"00", b"no evidence", &[1; 5000]] {
+    for (content, expected) in [
+        (&b""[..], "it is empty"),
+        (b"00", "evidence is no evidence: "),
+        (b"{\"type\":\"result\"}", "it is text, and not hex"),
+        (&[1; 5000], "Give a file of a daemon's `evidence_dir`"),
+    ] {
         fs::write(&file, content).expect("written");
         let told = run(["evidence", "verify", file.to_str().expect("text")]);
         assert_eq!(told.code, Some(1), "{told:?}");
-        assert!(told.stderr.contains("evidence proves nothing"), "{}", told.stderr);
+        assert!(told.stderr.contains("is no evidence") && told.stderr.contains(expected), "{}", told.stderr);
     }
+    let told = run(["evidence"]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    assert!(told.stderr.contains("requires a subcommand"), "{}", told.stderr);
 }
 
 #[test]

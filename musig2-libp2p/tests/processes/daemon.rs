@@ -1,111 +1,10 @@
 //! `run`: a signer as a service, and what is asked of it over its socket.
 
-use crate::child::{Finished, Running, keygen, run};
+use crate::child::run;
+use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tempfile::{TempDir, tempdir};
-
-/// How long a daemon may take to stop.
-const STOP: Duration = Duration::from_secs(10);
-
-/// Three signers' folders.
-struct Signers {
-    folder: TempDir,
-    public: [String; 3],
-}
-
-/// A running daemon.
-struct Daemon {
-    process: Running,
-    /// What it said of itself when it started.
-    serving: Value,
-    address: String,
-}
-
-impl Signers {
-    fn new() -> Self {
-        let folder = tempdir().expect("a folder");
-        let public = [0, 1, 2].map(|signer| {
-            let own = folder.path().join(signer.to_string());
-            fs::create_dir(&own).expect("made");
-            keygen(&own.join("signer.key"))
-        });
-        Self { folder, public }
-    }
-
-    fn path(&self, signer: usize, file: &str) -> PathBuf {
-        self.folder.path().join(signer.to_string()).join(file)
-    }
-
-    fn text(&self, signer: usize, file: &str) -> String {
-        self.path(signer, file).to_str().expect("text").into()
-    }
-
-    /// A policy for sessions of all three.
-    fn policy(&self, more: &str) -> String {
-        format!("[policy]\nsigner_sets = [{}]\n{more}\n", json!(self.public))
-    }
-
-    fn start(&self, signer: usize, bootstrap: Option<&Daemon>, settings: &str, policy: &str) -> Daemon {
-        let bootstrap: Vec<_> = bootstrap.iter().map(|daemon| &daemon.address).collect();
-        let config = format!(
-            "{settings}\n{policy}\n[network]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\nbootstrap = {}\n[http]\nlisten = \"127.0.0.1:0\"\n",
-            json!(bootstrap)
-        );
-        fs::write(self.path(signer, "node.toml"), config).expect("written");
-        let mut process = Running::start(["run", "--config", &self.text(signer, "node.toml")]);
-        let serving = process.wait_for("serving");
-        let address = process.address();
-        Daemon { process, serving, address }
-    }
-
-    fn socket(&self, signer: usize) -> String {
-        self.text(signer, "musig2-node.sock")
-    }
-
-    /// Signer 0's daemon is to propose.
-    fn propose(&self, message: &str, more: &[&str]) -> Running {
-        let socket = self.socket(0);
-        let [_, one, two] = &self.public;
-        let arguments =
-            ["propose", "--daemon", &socket, "--signer", one, "--signer", two, "--message", message];
-        Running::start(arguments.iter().chain(more))
-    }
-
-    fn ask(&self, signer: usize, arguments: &[&str]) -> Finished {
-        let socket = self.socket(signer);
-        run(arguments.iter().chain(&["--json", "--socket", &socket]))
-    }
-}
-
-impl Daemon {
-    fn get(&self, path: &str) -> String {
-        let mut stream =
-            TcpStream::connect(self.serving["http"].as_str().expect("an address")).expect("connected");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .expect("written");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("text");
-        answer
-    }
-
-    fn stop(self) -> Finished {
-        let asked = Instant::now();
-        let stopped = self.process.terminate();
-        assert!(asked.elapsed() < STOP, "{:?}", asked.elapsed());
-        stopped
-    }
-}
-
-fn message(byte: u8) -> String {
-    format!("{byte:02x}").repeat(32)
-}
 
 #[test]
 fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
@@ -132,7 +31,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     assert_eq!(private.code, Some(0), "{private:?}");
     assert_eq!(private.last()["signers"], json!(signers.public), "in the order given, its own first");
 
-    let mut refused = signers.propose(&message(2), &[]);
+    let mut refused = signers.propose(&message(2), &["--bip86", "--memo", "say \u{1b}[31mred"]);
     let session = refused.wait_for("session")["session"].as_str().expect("a session").to_owned();
     for daemon in [&mut second, &mut third] {
         let declined = daemon.process.wait_for("session_declined");
@@ -146,6 +45,31 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     assert_eq!(open["joined"], json!([open["me"]]));
     assert_eq!(open["awaiting"].as_array().expect("a list").len(), 2);
     assert!(listed.iter().any(|one| one["phase"] == "complete"), "{listed:?}");
+
+    // By name, as it is in the table and in full.
+    let others: Vec<_> = signers.public[1..].iter().map(|key| key[..8].to_owned()).collect();
+    let shown = run(["sessions", "--socket", &signers.socket(0)]).stdout;
+    assert!(others.iter().all(|other| shown.contains(other)), "{shown}");
+    let details = signers.ask(0, &["sessions", &session[..8]]).last();
+    assert_eq!(details["type"], "details");
+    for key in ["session", "signers", "me", "coordinator", "phase", "joined", "awaiting"] {
+        assert_eq!(details[key], open[key], "{key}");
+    }
+    assert_eq!(details["items"][0]["message"], message(2));
+    assert_eq!(details["items"][0]["derivation"], json!([{"kind": "taproot", "merkle_root": null}]));
+    let shown = run(["sessions", &session[..8], "--socket", &signers.socket(0)]).stdout;
+    let [own, other, _] = &signers.public;
+    for expected in [
+        &format!("{own}, you, proposed it: joined, nonces are there\n"),
+        &format!("{other}: is awaited\n"),
+        &message(2),
+        details["items"][0]["aggregate_key"].as_str().expect("a key"),
+        "taproot output key without scripts (BIP86)",
+        "\"say \\u{1b}[31mred\"",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    assert_eq!(signers.ask(0, &["sessions", "ffff"]).code, Some(2));
 
     let aborted = signers.ask(0, &["abort", &session[..12], "--reason", "wrong amount"]);
     assert_eq!(aborted.code, Some(0), "{aborted:?}");
@@ -234,6 +158,7 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
     let _open = signers.propose(&message(1), &[]).wait_for("session");
     let stopped = first.stop();
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    assert!(stopped.stderr.contains("nothing will be signed: [policy] has no `signer_sets`"), "{stopped:?}");
     assert!(!signers.path(0, "musig2-node.sock").exists());
     let gone = signers.ask(0, &["status"]);
     assert_eq!(gone.code, Some(1));
@@ -268,65 +193,30 @@ fn a_restarted_daemon_takes_up_what_it_had_approved() {
 }
 
 #[test]
-fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
+fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     let signers = Signers::new();
-    let first = signers.start(0, None, "", "");
-    let socket = signers.path(0, "musig2-node.sock");
-    assert_eq!(fs::metadata(&socket).expect("a socket").permissions().mode() & 0o7777, 0o600);
+    let mut first = signers.start(0, None, "", "");
+    let asked = Instant::now();
+    let ended = signers.propose(&message(1), &["--timeout", "2"]).finish();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("not finished within 2 seconds, while waiting for signers to join"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains(&format!("waited for signer {}", signers.public[1])), "{ended:?}");
+    assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
+    let aborted = first.process.wait_for("session_aborted");
+    assert_eq!(aborted["cause"], "aborted_by_signer", "{aborted}");
 
-    let config = signers.text(0, "node.toml");
-    let second = run(["run", "--config", &config]);
-    assert_eq!(second.code, Some(2), "{second:?}");
-    assert!(second.stderr.contains("a daemon is running there already"), "{}", second.stderr);
-    assert_eq!(signers.ask(0, &["status"]).code, Some(0), "the first one is still there");
-
-    // Killed, it leaves a socket that nobody answers on.
-    drop(first);
-    assert!(socket.exists());
-    let again = signers.start(0, None, "", "");
-    assert_eq!(signers.ask(0, &["status"]).code, Some(0));
-    assert_eq!(again.stop().code, Some(0));
-
-    fs::write(&socket, "precious").expect("written");
-    let refused = run(["run", "--config", &config]);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("exists, and is no socket"), "{}", refused.stderr);
-    assert_eq!(fs::read(&socket).expect("a file"), b"precious");
-    fs::remove_file(&socket).expect("removed");
-
-    fs::set_permissions(signers.path(0, ""), fs::Permissions::from_mode(0o777)).expect("set");
-    let refused = run(["run", "--config", &config]);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("others can write to it (mode 0777)"), "{}", refused.stderr);
-    assert!(!socket.exists());
-}
-
-#[test]
-fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
-    let signers = Signers::new();
-    let _first = signers.start(0, None, "", "");
-    let ask = |request: &[u8]| {
-        let mut stream = UnixStream::connect(signers.socket(0)).expect("connected");
-        // It may be answered before all of it was read.
-        let _ = stream.write_all(request);
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        answer
-    };
-    for (request, expected) in [
-        (&b"nonsense\n"[..], "not a request"),
-        (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
-        (b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n", "no session begins with ``"),
-        (
-            b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":5}\n",
-            "your own key is the only signer",
-        ),
-    ] {
-        let answer: Value = serde_json::from_str(&ask(request)).expect("one JSON object");
-        assert_eq!(answer["type"], "failure");
-        assert_eq!(answer["code"], 2);
-        assert!(answer["message"].as_str().expect("text").contains(expected), "{answer}");
+    let mut left = signers.propose(&message(2), &["--timeout", "2"]);
+    let session = left.wait_for("session")["session"].clone();
+    drop(left);
+    assert_eq!(first.process.wait_for("session_aborted")["session"], session);
+    // Before the sessions themselves end, which they do half a minute later.
+    assert!(asked.elapsed() < Duration::from_secs(25), "{:?}", asked.elapsed());
+    let listed = signers.ask(0, &["sessions"]).last();
+    for one in listed["sessions"].as_array().expect("a list") {
+        let ending = one["ending"].as_str().expect("it has ended");
+        assert!(ending.contains("the proposer's timeout is over"), "{ending}");
     }
-    ask(&vec![b'['; 2 << 20]);
-    assert_eq!(signers.ask(0, &["status"]).code, Some(0));
 }

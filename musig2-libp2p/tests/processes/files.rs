@@ -16,6 +16,19 @@ fn a_key_is_never_overwritten() {
     assert_eq!(fs::read(&file).expect("a file"), before);
 }
 
+#[test]
+fn a_key_file_stands_for_its_public_key() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    let public = keygen(&file);
+    let file = file.to_str().expect("text");
+    let told = run(["key", file]);
+    assert_eq!((told.code, told.stdout), (Some(0), format!("public key  {public}\n")));
+    let other = keygen(&folder.path().join("b.key"));
+    let joint = |own: &str| run(["key", "--json", "--bip86", own, &other]).last();
+    assert_eq!(joint(file), joint(&public));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_file_is_its_owners_alone_or_is_refused() {

@@ -28,6 +28,10 @@ fn a_new_key_is_encrypted_and_opens_with_its_passphrase_alone() {
     assert!(fs::read(&file).expect("a file").starts_with(b"age-encryption.org/v1\n"));
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o7777, 0o600);
 
+    let told = run(["key", "--json", key, "--passphrase-file", &right]);
+    assert_eq!(told.last()["public_key"], made.last()["public_key"], "{told:?}");
+    assert_eq!(run(["key", key, "--passphrase-file", &wrong]).code, Some(2));
+
     let cosign = ["cosign", "--approve", "all", "--listen", "/ip4/127.0.0.1/tcp/0", "--key", key];
     let refused = run(cosign.iter().chain(&["--passphrase-file", &wrong]));
     assert_eq!(refused.code, Some(2));

@@ -5,8 +5,12 @@ mod commands;
 mod conviction;
 #[cfg(unix)]
 mod daemon;
+#[cfg(unix)]
+mod daemons;
 mod files;
 #[cfg(unix)]
 mod keystore;
 mod misuse;
 mod sessions;
+#[cfg(unix)]
+mod socket;

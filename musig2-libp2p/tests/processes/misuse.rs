@@ -33,7 +33,12 @@ fn every_mistake_is_told_in_a_sentence() {
         (propose(&["--signer", "02ab", "--message", &message]), "expected 66 hex digits, got 4 characters"),
         (propose(&["--signer", &off_curve, "--message", &message]), "not a point on secp256k1"),
         (propose(&["--signer", &other, "--message", "0707"]), "expected 64 hex digits, got 4 characters"),
-        (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "character 2 is not a hex digit"),
+        (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "Write hex without 0x"),
+        (
+            propose(&["--signer", &other[2..], "--message", &message]),
+            "64 are an x-only key: take the compressed one",
+        ),
+        (propose(&["--signer", &other, "--message", &message, "--private"]), "give --contact PUBKEY=ADDR"),
         (propose(&["--signer", &own, "--message", &message]), "your own key is the only signer"),
         (propose(&["--signer", &other, &other, "--message", &message]), "is given twice"),
         (
@@ -53,6 +58,14 @@ fn every_mistake_is_told_in_a_sentence() {
         (["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(), "--key <FILE>"),
         (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
         (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
+        (
+            vec!["key".into(), key.clone(), "--bip86".into()],
+            "give every signer's public key, your own included",
+        ),
+        (
+            vec!["key".into(), missing.clone()],
+            "there is no key file of this name, and a public key has 33 bytes",
+        ),
         (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
         (too_many, "16 signers, and at most 15 are allowed"),

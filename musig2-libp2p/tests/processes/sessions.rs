@@ -182,6 +182,36 @@ fn a_proposer_that_reaches_nobody_says_so() {
     assert_eq!(proposed.last()["awaiting"].as_array().expect("a list").len(), 2);
 }
 
+#[test]
+fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_is_better() {
+    let signers = Signers::new();
+    let mut cosigner = signers.cosign(1, TCP, None, "all");
+    let address = cosigner.address();
+    let (key, message) = (signers.key(0), message(1));
+    let private = |more: &[&str]| {
+        let arguments = ["propose", "--key", &key, "--signer", &signers.public[1], "--message", &message];
+        Running::start(arguments.iter().chain(&["--listen", TCP, "--linger", "0", "--private"]).chain(more))
+            .finish()
+    };
+    // It was started a moment ago, and asks for its sessions when it meets its first peer.
+    let asked = private(&["--bootstrap", &address]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert!(asked.stderr.contains("give --contact PUBKEY=ADDR"), "{}", asked.stderr);
+    let told = private(&["--contact", &format!("{}={address}", signers.public[1])]);
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""), "{told:?}");
+    let alone = private(&[
+        "--contact",
+        &format!(
+            "{}=/ip4/127.0.0.1/tcp/1/p2p/{}",
+            signers.public[1],
+            address.rsplit('/').next().expect("a peer id")
+        ),
+        "--timeout",
+        "1",
+    ]);
+    assert!(alone.stderr.contains("after `listening on` with --contact"), "{}", alone.stderr);
+}
+
 /// Sets a value in a result.
 fn tampered(result: &Value, pointer: &str, value: impl Into<Value>) -> String {
     let mut result = result.clone();

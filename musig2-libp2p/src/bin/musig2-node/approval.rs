@@ -2,7 +2,7 @@
 
 use crate::config::toml_file::TomlError;
 use crate::policy::Policy;
-use crate::program::Program;
+use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
@@ -28,6 +28,8 @@ pub(crate) enum ApprovalError {
     Policy(#[from] TomlError),
     #[error("{}: no `{missing}`, so that nothing would ever be signed. Add a list, or `{missing} = \"any\"`", .file.display())]
     SignsNothing { file: PathBuf, missing: &'static str },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error(
         "standard input is not a terminal, so nobody can be asked: give `--approve FILE` with what may be signed, \
          or `--approve all` to sign whatever is proposed"
@@ -87,16 +89,16 @@ impl Approver {
                 let policy = Policy::read(file)?;
                 match policy.missing() {
                     Some(missing) => Err(ApprovalError::SignsNothing { file: file.clone(), missing }),
-                    None => Ok(Self::by(policy)),
+                    None => Self::by(policy),
                 }
             }
         }
     }
 
     /// By a policy.
-    pub(crate) fn by(policy: Policy) -> Self {
-        let program = Program::new(&policy.approve_command, policy.approve_timeout.0);
-        Self::Policy(Box::new(PolicyApprover { policy, program }))
+    pub(crate) fn by(policy: Policy) -> Result<Self, ApprovalError> {
+        let program = Program::new(&policy.approve_command, policy.approve_timeout.0)?;
+        Ok(Self::Policy(Box::new(PolicyApprover { policy, program })))
     }
 
     /// Decides on a session. `shown`: a person has just seen what it is about.

@@ -29,8 +29,10 @@ impl Cosigner<'_> {
         loop {
             tokio::select! {
                 event = self.network.next() => {
-                    if let Some((event, view)) = self.network.digest(event?, self.console).await? {
-                        self.take(&event, &view).await?;
+                    match self.network.digest(event?, self.console).await? {
+                        Some((event, Some(view))) => self.take(&event, &view).await?,
+                        Some((event, None)) => self.take_of_forgotten(&event),
+                        None => {}
                     }
                 }
                 (session, answer) = self.approver.answer() => match answer {
@@ -63,6 +65,13 @@ impl Cosigner<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Nothing is left of a session that ended undecided.
+    fn take_of_forgotten(&mut self, event: &Event) {
+        if let Event::SessionAborted { session, .. } = event {
+            self.approver.forget(*session);
+        }
     }
 
     async fn join(&mut self, session: SessionId) -> Result<(), Failure> {
@@ -115,7 +124,29 @@ fn keep(folder: &Path, evidence: &Evidence) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyfile;
+    use crate::questions::Questions;
+    use musig2_libp2p::NodeConfig;
     use musig2_libp2p::musig2_proto::DefaultCrypto;
+    use std::cell::RefCell;
+
+    thread_local! {
+        static SAID: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+
+    #[tokio::test]
+    async fn a_question_is_taken_back_when_its_session_ends_undecided() {
+        let session = SessionId::new([1; 32]);
+        let say = |text: &str| SAID.with_borrow_mut(|said| said.push_str(text));
+        let network =
+            Network::start(NodeConfig::default().with_listen([]), keyfile::generate().unwrap().0).unwrap();
+        let approver = Approver::Person(Questions::asking(session, say));
+        let console = Console::new(true);
+        let mut cosigner = Cosigner { network, approver, console: &console, evidence_dir: None };
+        let cause = AbortCause::Expired { awaiting: Vec::new() };
+        cosigner.take_of_forgotten(&Event::SessionAborted { session, cause, released: false });
+        assert_eq!(SAID.take(), "Session 01010101 has ended: no answer is needed.\n");
+    }
 
     #[test]
     fn a_proof_is_kept_whole_and_once() {

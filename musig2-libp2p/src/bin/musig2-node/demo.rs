@@ -1,11 +1,11 @@
 //! `musig2-node demo`: real nodes on this machine find one another and sign.
 
-use crate::ending::Ending;
+use crate::ending::{Ending, names};
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
-use crate::steps::{Session, Step};
+use crate::steps::{Session, Step, phase_name};
 use crate::verify;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
@@ -250,7 +250,11 @@ impl<'a> Demo<'a> {
         let mut text = String::new();
         for (place, node) in self.nodes.iter().enumerate() {
             let state = match node.session(session).await {
-                Ok(Some(view)) => Ending::gave_up(&view, "unfinished").to_string(),
+                Ok(Some(view)) if view.awaiting.is_empty() => phase_name(view.phase).into(),
+                Ok(Some(view)) => {
+                    let awaited: Vec<_> = view.awaiting.iter().map(|signer| signer.get()).collect();
+                    format!("{}, waits for {}", phase_name(view.phase), names(&awaited))
+                }
                 Ok(None) => "has not heard of the session".into(),
                 Err(error) => error.to_string(),
             };

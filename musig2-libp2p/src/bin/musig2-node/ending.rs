@@ -1,9 +1,9 @@
 //! How a session ends without signatures, and who is named for it.
 
 use crate::evidence::fault_words;
-use crate::report::text;
+use crate::report::{short, text};
 use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, Manifest, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+    AbortCause, AbortReason, Phase, PublicKey, SessionId, SessionView, SignerIndex,
 };
 use serde::Serialize;
 use std::fmt;
@@ -15,6 +15,9 @@ pub(crate) struct Signer {
     pub(crate) signer: u16,
     #[serde(serialize_with = "text")]
     pub(crate) public_key: PublicKey,
+    /// Whether it is this node.
+    #[serde(skip)]
+    pub(crate) you: bool,
 }
 
 /// How a session ended without signatures.
@@ -41,7 +44,7 @@ pub(crate) struct Ending {
 impl Ending {
     /// What the core says, with the signers by name.
     pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
-        let name = |indices: &[SignerIndex]| Signer::of(&view.manifest, indices);
+        let name = |indices: &[SignerIndex]| Signer::of(view, indices);
         let mut proof = None;
         let (cause, what, awaiting, blamed) = match cause {
             AbortCause::BySigner { signer, reason } => {
@@ -81,7 +84,7 @@ impl Ending {
             session: view.id,
             cause: "timed_out",
             what: format!("{what} {}", phase_words(view.phase)),
-            awaiting: Signer::of(&view.manifest, &view.awaiting),
+            awaiting: Signer::of(view, &view.awaiting),
             blamed: Vec::new(),
             released: view.released,
             evidence: None,
@@ -107,9 +110,8 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         for (title, signers) in [("waited for", &self.awaiting), ("because of", &self.blamed)] {
-            for (place, signer) in signers.iter().enumerate() {
-                let start = if place == 0 { format!("; {title} signer") } else { ",".into() };
-                write!(f, "{start} {}", signer.signer)?;
+            if !signers.is_empty() {
+                write!(f, "; {title} {}", names(signers))?;
             }
         }
         Ok(())
@@ -118,12 +120,38 @@ impl fmt::Display for Ending {
 
 impl Signer {
     /// Those of these places.
-    pub(crate) fn of(manifest: &Manifest, indices: &[SignerIndex]) -> Vec<Self> {
-        let named = |index: &SignerIndex| {
-            manifest.signer(*index).map(|key| Self { signer: index.get(), public_key: *key })
-        };
-        indices.iter().filter_map(named).collect()
+    pub(crate) fn of(view: &SessionView, indices: &[SignerIndex]) -> Vec<Self> {
+        indices.iter().filter_map(|index| Self::at(view, *index)).collect()
     }
+
+    /// The one of this place.
+    pub(crate) fn at(view: &SessionView, index: SignerIndex) -> Option<Self> {
+        let public_key = *view.manifest.signer(index)?;
+        Some(Self { signer: index.get(), public_key, you: index == view.me })
+    }
+}
+
+/// `02a1b3c4 (you)`: how a signer is named where lines are short.
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&name(&self.public_key, self.you))
+    }
+}
+
+/// `02a1b3c4 (you)`.
+pub(crate) fn name(key: &impl fmt::Display, you: bool) -> String {
+    short(key) + if you { " (you)" } else { "" }
+}
+
+/// `signer 02a1b3c4`, `signers 02a1b3c4, 03b2c4d5 and 5 more`.
+pub(crate) fn names(signers: &[impl fmt::Display]) -> String {
+    const MOST: usize = 4;
+    let listed: Vec<_> = signers.iter().take(MOST).map(ToString::to_string).collect();
+    let more = match signers.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("signer{} {}{more}", if signers.len() == 1 { "" } else { "s" }, listed.join(", "))
 }
 
 fn phase_words(phase: Phase) -> &'static str {

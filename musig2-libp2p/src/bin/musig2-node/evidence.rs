@@ -4,7 +4,9 @@ use crate::failure::Failure;
 use crate::report::{Console, Line};
 use crate::result::Hex;
 use clap::{Args, Subcommand};
-use musig2_libp2p::musig2_proto::{DefaultCrypto, Evidence, Fault, MAX_EVIDENCE_SIZE, Proof};
+use musig2_libp2p::musig2_proto::{
+    DefaultCrypto, Evidence, EvidenceError, Fault, MAX_EVIDENCE_SIZE, Offence, Proof,
+};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Work with proofs against signers
 #[derive(Debug, Args)]
+#[command(arg_required_else_help = false)]
 pub(crate) struct EvidenceArgs {
     #[command(subcommand)]
     command: EvidenceCommand,
@@ -61,9 +64,10 @@ pub(crate) struct Verdict {
 pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure> {
     let EvidenceCommand::Verify(VerifyArgs { file }) = &args.command;
     let bytes = read(file).map_err(|error| Failure::Input { name: file.display().to_string(), error })?;
-    let failed = |error| Failure::Evidence { name: file.display().to_string(), error };
-    let evidence = Evidence::from_bytes(&from_hex(bytes)).map_err(failed)?;
-    let conviction = evidence.verify::<DefaultCrypto>().map_err(failed)?;
+    let name = || file.display().to_string();
+    let evidence = decode(bytes).map_err(|problem| Failure::NoEvidence { name: name(), problem })?;
+    let conviction =
+        evidence.verify::<DefaultCrypto>().map_err(|error| Failure::Evidence { name: name(), error })?;
     let (fault, what) = fault_words(conviction.fault);
     console.show(&Line::Conviction(Verdict {
         session: Hex(evidence.manifest.id().to_bytes()),
@@ -118,10 +122,20 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What is no hex is taken as it is. Evidence begins with its version, which is no hex digit.
-fn from_hex(bytes: Vec<u8>) -> Vec<u8> {
-    match hex::decode(bytes.trim_ascii()) {
+/// From hex, or from bytes as they are. Evidence begins with its version, which is no character of any text.
+fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
+    let bytes = match hex::decode(bytes.trim_ascii()) {
         Ok(decoded) => decoded,
+        Err(error) if bytes.first().is_some_and(u8::is_ascii_graphic) => {
+            return Err(format!("it is text, and not hex ({})", error.to_string().to_lowercase()));
+        }
         Err(_) => bytes,
+    };
+    match Evidence::from_bytes(&bytes) {
+        Err(_) if bytes.is_empty() => Err("it is empty".into()),
+        // Which one it would be is not said: the file may be a secret.
+        Err(EvidenceError::Encoding(Offence::Version(_))) => Err("it does not begin as evidence does".into()),
+        Err(EvidenceError::Encoding(offence)) => Err(offence.to_string()),
+        other => other.map_err(|error| error.to_string()),
     }
 }

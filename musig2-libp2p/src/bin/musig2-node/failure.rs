@@ -45,6 +45,10 @@ pub(crate) enum Failure {
     Daemon { socket: PathBuf, error: io::Error },
     #[error("{message}")]
     Answer { message: String, code: u8 },
+    #[error(
+        "{name} is no evidence: {problem}. Give a file of a daemon's `evidence_dir`, or what --json prints as `evidence`, alone"
+    )]
+    NoEvidence { name: String, problem: String },
     #[error("{name} proves nothing: {error}")]
     Evidence { name: String, error: EvidenceError },
     #[error("{}: cannot write: {error}", .file.display())]
@@ -127,8 +131,8 @@ fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
 }
 
 fn list(text: &mut String, title: &str, signers: &[Signer]) {
-    for Signer { signer, public_key } in signers {
+    for Signer { public_key, you, .. } in signers {
         // Writing to a string does not fail.
-        let _ = write!(text, "\n  {title} signer {signer}: {public_key}");
+        let _ = write!(text, "\n  {title} signer {public_key}{}", if *you { " (you)" } else { "" });
     }
 }

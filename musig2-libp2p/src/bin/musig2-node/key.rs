@@ -1,27 +1,33 @@
-//! `musig2-node key`: the key that a set of signers has together, before there is a session.
+//! `musig2-node key`: the key that a set of signers has together, before there is a session; or the public key of a key file.
 
 use crate::failure::Failure;
+use crate::keyfile;
+use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
-use crate::text::Text;
+use crate::text::{Text, is_hex};
 use crate::tweaks::TweakArgs;
 use bech32::{Hrp, hrp, segwit};
 use clap::{Args, ValueEnum};
 use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, XOnlyPublicKey};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Tell the key that signers have together
 ///
 /// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with the same options does: what is paid to
-/// this key, these signers can spend together. With a taproot option, its address is told as well.
+/// this key, these signers can spend together. With a taproot option, its address is told as well. Of one key file alone, its public key is
+/// told.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  musig2-node key 02a1... 03b2... 03c3... --bip86
+  musig2-node key signer.key
+  musig2-node key signer.key 03b2... 03c3... --bip86
 
 Exit code: 0 when told, 2 if what was given is wrong.")]
 pub(crate) struct KeyArgs {
-    /// Every signer's public key (33 bytes in hex), as `keygen` prints it. Keys are sorted (BIP327 KeySort) unless --keep-order
+    /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are sorted (BIP327 KeySort) unless --keep-order
     #[arg(value_name = "SIGNER", required = true)]
-    signers: Vec<Text<PublicKey>>,
+    signers: Vec<Signer>,
     /// Aggregate the keys in the order given: another order is another key
     #[arg(long)]
     keep_order: bool,
@@ -30,6 +36,16 @@ pub(crate) struct KeyArgs {
     /// Which network's address to tell
     #[arg(long, value_enum, default_value_t)]
     network: Network,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Whose public key.
+#[derive(Debug, Clone)]
+enum Signer {
+    Key(PublicKey),
+    /// Of whoever has this key file.
+    File(PathBuf),
 }
 
 /// Which chain an address is for.
@@ -54,20 +70,51 @@ impl Network {
 
 /// Runs the command.
 pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
-    let mut signers: Vec<_> = args.signers.iter().map(|Text(key)| *key).collect();
-    if signers.len() == 1 {
-        return Err(Failure::Usage(
-            "one signer alone: give every signer's public key, your own included".into(),
-        ));
-    }
+    let key = |signer: &Signer| signer.public_key(&args.passphrase);
+    let tweaks = args.tweaks.tweaks()?;
+    let mut signers = match &args.signers[..] {
+        [Signer::File(file)] if tweaks.is_empty() => {
+            let (_, public_key) = keyfile::read(file, &args.passphrase)?;
+            return console.show(&Line::PublicKey { public_key });
+        }
+        [_] => {
+            return Err(Failure::Usage(
+                "one signer alone: give every signer's public key, your own included".into(),
+            ));
+        }
+        signers => signers.iter().map(key).collect::<Result<Vec<_>, _>>()?,
+    };
     check_distinct(&signers)?;
     if !args.keep_order {
         signers.sort();
     }
-    let output = OutputKey::derive::<DefaultCrypto>(&signers, &args.tweaks.tweaks()?)
+    let output = OutputKey::derive::<DefaultCrypto>(&signers, &tweaks)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let address = args.tweaks.is_taproot().then(|| address(args.network, &output.key));
     console.show(&Line::JointKey { signers: &signers, key: output.key, address })
+}
+
+impl Signer {
+    fn public_key(&self, passphrase: &PassphraseArgs) -> Result<PublicKey, Failure> {
+        match self {
+            Self::Key(key) => Ok(*key),
+            Self::File(file) => Ok(keyfile::read(file, passphrase)?.1),
+        }
+    }
+}
+
+impl FromStr for Signer {
+    type Err = String;
+
+    /// Hex is a key: a file that is called so can be given as `./02ab`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(Text(key)) => Ok(Self::Key(key)),
+            Err(_) if !is_hex(text) && Path::new(text).exists() => Ok(Self::File(text.into())),
+            Err(problem) if is_hex(text.trim_start_matches("0x")) => Err(problem),
+            Err(problem) => Err(format!("there is no key file of this name, and {problem}")),
+        }
+    }
 }
 
 /// By x coordinate, as sessions have it.

@@ -91,6 +91,11 @@ pub(crate) fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<(SecretKe
     Ok((key, public))
 }
 
+/// Whether the file can be read. What is in it, is not looked at.
+pub(crate) fn check(path: &Path) -> Result<(), KeyFileError> {
+    private_file::check(path).map_err(|error| KeyFileError::Read { file: path.into(), error })
+}
+
 fn decrypt(path: &Path, bytes: &[u8], passphrase: SecretString) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let mut identity = scrypt::Identity::new(passphrase);
     identity.set_max_work_factor(MAX_WORK_FACTOR);

@@ -16,6 +16,7 @@ mod keygen;
 mod network;
 mod order;
 mod passphrase;
+mod patience;
 mod people;
 mod policy;
 mod private_file;

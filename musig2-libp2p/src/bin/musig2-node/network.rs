@@ -79,6 +79,11 @@ impl NetworkArgs {
         Ok(keyfile::read(&self.key, &PassphraseArgs::in_file(self.passphrase_file.clone()))?)
     }
 
+    /// Whether there is anybody to dial, or an address that others could have been told.
+    pub(crate) fn can_meet_anyone(&self) -> bool {
+        !self.bootstrap.is_empty() || !self.listen.is_empty()
+    }
+
     /// Starts a node.
     pub(crate) fn start(&self, secret: SecretKey) -> Result<Network, Failure> {
         let mut config = NodeConfig::default()
@@ -117,18 +122,18 @@ impl Network {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Gives a session's event back, with the session as it stands. Anything else is shown.
+    /// Gives a session's event back, with the session as it stands, unless nothing is left of it. Anything else is shown.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,
         console: &Console,
-    ) -> Result<Option<(musig2_proto::Event, SessionView)>, Failure> {
+    ) -> Result<Option<(musig2_proto::Event, Option<SessionView>)>, Failure> {
         let step = match event {
             NodeEvent::Session(event) => {
                 let view = self.handle.session(event.session()).await?;
                 // Nobody may be following.
                 let _ = self.changes.send(event.session());
-                return Ok(view.map(|view| (event, view)));
+                return Ok(Some((event, view)));
             }
             NodeEvent::Resumed { session } => match self.handle.session(session).await? {
                 Some(view) => Step::SessionResumed(Box::new(Terms::of(&view))),

@@ -40,7 +40,7 @@ pub(crate) struct Order {
     #[arg(long)]
     #[serde(default)]
     keep_order: bool,
-    /// Tell the co-signers alone, whose contacts are known from earlier sessions of this process or by --contact, instead of announcing to everybody
+    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from earlier sessions, instead of announcing to everybody
     #[arg(long)]
     #[serde(default)]
     private: bool,
@@ -48,7 +48,8 @@ pub(crate) struct Order {
     #[arg(long, value_name = "PUBKEY=ADDR")]
     #[serde(default)]
     contact: Vec<Text<SignerContact>>,
-    /// How long to wait for the signatures, in seconds; a daemon waits 30 s more, as signers' clocks may differ. With those, ten minutes at most
+    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions are made to last 30 s longer, as signers'
+    /// clocks may differ: ten minutes in all, at most
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     timeout: u64,
 }
@@ -64,6 +65,16 @@ impl Order {
     /// How long to wait for the signatures.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
+    }
+
+    /// Whether the co-signers alone are told.
+    pub(crate) fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// Whether they alone are told, and a process of its own knows where none of them is.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        self.private && self.contact.is_empty()
     }
 
     /// Makes the session and tells of it.

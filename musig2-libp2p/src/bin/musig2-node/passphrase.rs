@@ -1,7 +1,7 @@
 //! The passphrase of an encrypted key: from a file, or asked on the terminal.
 
 use crate::private_file;
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret, SecretString};
 use clap::Args;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 /// The fewest characters of a new passphrase.
 const SHORTEST: usize = 8;
+/// How often a person may mistype a new one.
+const TRIES: usize = 3;
 /// The longest file with a passphrase, in bytes.
 const MAX_SIZE: u64 = 4096;
 
@@ -60,21 +62,46 @@ impl PassphraseArgs {
 
     /// One to encrypt with.
     pub(crate) fn new_one(&self) -> Result<SecretString, PassphraseError> {
-        use age::secrecy::ExposeSecret;
-        let passphrase = match self.file() {
-            Some(file) => read(&file)?,
-            None => {
-                let first = ask("A passphrase for the new key: ")?;
-                if ask("The same again: ")?.expose_secret() != first.expose_secret() {
-                    return Err(PassphraseError::Differ);
-                }
-                first
-            }
-        };
-        match passphrase.expose_secret().chars().count() {
-            characters @ 0..SHORTEST => Err(PassphraseError::Short(characters)),
-            _ => Ok(passphrase),
+        match self.file() {
+            Some(file) => long_enough(read(&file)?),
+            None => ask_for_new_one(ask),
         }
+    }
+
+    /// Whether the file can be read, where there is one. What is in it, is not looked at.
+    pub(crate) fn check(&self) -> Result<(), PassphraseError> {
+        let Some(file) = self.file() else { return Ok(()) };
+        private_file::check(&file).map_err(|error| PassphraseError::Read { file, error })
+    }
+}
+
+/// Asks again where it is too short, or not the same twice.
+fn ask_for_new_one(
+    mut ask: impl FnMut(&str) -> Result<SecretString, PassphraseError>,
+) -> Result<SecretString, PassphraseError> {
+    let mut tries = TRIES;
+    let mut prompt = String::from("A passphrase for the new key: ");
+    loop {
+        let problem = match ask(&prompt).and_then(long_enough) {
+            Ok(first) => match ask("The same again: ")?.expose_secret() == first.expose_secret() {
+                true => return Ok(first),
+                false => PassphraseError::Differ,
+            },
+            Err(short @ PassphraseError::Short(_)) => short,
+            Err(other) => return Err(other),
+        };
+        tries -= 1;
+        if tries == 0 {
+            return Err(problem);
+        }
+        prompt = format!("{problem}. A passphrase for the new key: ");
+    }
+}
+
+fn long_enough(passphrase: SecretString) -> Result<SecretString, PassphraseError> {
+    match passphrase.expose_secret().chars().count() {
+        characters @ 0..SHORTEST => Err(PassphraseError::Short(characters)),
+        _ => Ok(passphrase),
     }
 }
 
@@ -91,4 +118,43 @@ fn read(file: &Path) -> Result<SecretString, PassphraseError> {
         return Err(PassphraseError::Empty(file.into()));
     }
     Ok(SecretString::from(line.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// Types these lines, and tells what came of it and what was asked.
+    fn type_lines(lines: &[&str]) -> (Result<String, String>, Vec<String>) {
+        let mut lines: VecDeque<_> = lines.iter().map(ToString::to_string).collect();
+        let mut prompts = Vec::new();
+        let made = ask_for_new_one(|prompt| {
+            prompts.push(prompt.to_owned());
+            let gone = || PassphraseError::NoTerminal(io::ErrorKind::UnexpectedEof.into());
+            lines.pop_front().map(SecretString::from).ok_or_else(gone)
+        });
+        (made.map(|made| made.expose_secret().to_owned()).map_err(|error| error.to_string()), prompts)
+    }
+
+    #[test]
+    fn a_passphrase_that_is_too_short_is_asked_for_again_at_once() {
+        let (made, prompts) = type_lines(&["short", "correct horse", "correct horse"]);
+        assert_eq!(made.unwrap(), "correct horse");
+        let [_, again, same] = &prompts[..] else { panic!("{prompts:?}") };
+        assert!(again.starts_with("a passphrase of 5 characters: take 8 or more"), "{again}");
+        assert_eq!(same, "The same again: ");
+    }
+
+    #[test]
+    fn a_passphrase_that_was_mistyped_is_asked_for_again_a_few_times() {
+        let (made, _) = type_lines(&["correct horse", "correct hose", "battery staple", "battery staple"]);
+        assert_eq!(made.unwrap(), "battery staple");
+        let (made, prompts) = type_lines(&[""; 9]);
+        assert_eq!(
+            (made.unwrap_err().as_str(), prompts.len()),
+            ("a passphrase of 0 characters: take 8 or more", TRIES)
+        );
+        assert!(type_lines(&["correct horse"]).0.unwrap_err().contains("cannot ask"));
+    }
 }

@@ -1,15 +1,16 @@
 //! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
 
 use crate::daemon::people as daemon_words;
-use crate::ending::{Ending, Signer};
+use crate::ending::{Ending, Signer, names};
 use crate::evidence::Verdict;
 use crate::report::{Line, short};
 use crate::result::{ResultTweakKind, SessionResult};
 use crate::steps::{Progress, Session, Step};
-use crate::terms::Terms;
+use crate::terms::{Derivation, Terms};
+use crate::text::Text;
 use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
-use musig2_libp2p::musig2_proto::{ChainCode, Item, PublicKey, Tweak, XOnlyPublicKey};
+use musig2_libp2p::musig2_proto::{ChainCode, PublicKey, XOnlyPublicKey};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -31,18 +32,22 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
             writeln!(out, "secret key  in {}{whoever} can sign as you", file.display())
         }
         Line::JointKey { signers, key, address } => joint_key(out, signers, key, address.as_deref()),
-        Line::Config { file, signs_nothing } => {
+        Line::PublicKey { public_key } => {
+            writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")
+        }
+        Line::Config { file, notes, .. } => {
             writeln!(out, "{}: {GOOD}right{GOOD:#}", file.display())?;
-            self::signs_nothing(out, *signs_nothing)
+            notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))
         }
         #[cfg(unix)]
-        Line::Serving { public_key, socket, http, signs_nothing } => {
+        // What is to be noted is in the log.
+        Line::Serving { public_key, socket, http, .. } => {
             writeln!(out, "signer      {STRONG}{public_key}{STRONG:#}")?;
             writeln!(out, "socket      {}", socket.display())?;
             if let Some(address) = http {
                 writeln!(out, "monitoring  http://{address}/healthz, http://{address}/metrics")?;
             }
-            self::signs_nothing(out, *signs_nothing)
+            Ok(())
         }
         Line::Reply(reply) => daemon_words::reply(out, reply),
         Line::Conviction(verdict) => conviction(out, verdict),
@@ -134,7 +139,7 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::SessionAborted(ending) => aborted(out, ending),
         Step::SessionError { session, error } => writeln!(out, "{}{BAD}error{BAD:#}: {error}", of(session)),
         Step::Stalled { session, awaiting, .. } => {
-            writeln!(out, "{}still waiting for {}", of(session), names(awaiting))
+            writeln!(out, "{}still waiting for {}", of(session), awaited(awaiting, demo))
         }
         Step::AttemptRestarted { session, attempt } => {
             writeln!(out, "{}a signer restarted: attempt {}", of(session), attempt + 1)
@@ -156,7 +161,7 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
     }
 }
 
-/// `(2 of 3, 43 s left; waiting for signer 1)`.
+/// `(2 of 3, 43 s left; waiting for signer 02a1b3c4)`.
 fn how_far(progress: &Progress, demo: bool) -> String {
     let Progress { done, of, awaiting, left_ms } = progress;
     if awaiting.is_empty() || demo {
@@ -166,18 +171,12 @@ fn how_far(progress: &Progress, demo: bool) -> String {
         0 => String::new(),
         left => format!(", {} left", time(Duration::from_millis(*left))),
     };
-    format!("{DIM}({done} of {of}{left}; waiting for {}){DIM:#}", places(awaiting))
+    format!("{DIM}({done} of {of}{left}; waiting for {}){DIM:#}", names(awaiting))
 }
 
-/// `signer 1`, `signers 1, 2 and 5 more`: where lines are short.
-pub(crate) fn places(signers: &[u16]) -> String {
-    const MOST: usize = 4;
-    let listed: Vec<_> = signers.iter().take(MOST).map(ToString::to_string).collect();
-    let more = match signers.len().saturating_sub(MOST) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("signer{} {}{more}", if signers.len() == 1 { "" } else { "s" }, listed.join(", "))
+/// The demonstration has numbers for its signers.
+fn awaited(signers: &[Signer], demo: bool) -> String {
+    if demo { names(&signers.iter().map(|signer| signer.signer).collect::<Vec<_>>()) } else { names(signers) }
 }
 
 /// `4 min 12 s`, `43 s`.
@@ -187,12 +186,6 @@ pub(crate) fn time(time: Duration) -> String {
         seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
-}
-
-fn signs_nothing(out: &mut Vec<u8>, missing: Option<&str>) -> io::Result<()> {
-    missing.map_or(Ok(()), |missing| {
-        writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")
-    })
 }
 
 fn joint_key(
@@ -229,8 +222,8 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
         ending.what
     )?;
     for (title, signers) in [("waited for", &ending.awaiting), ("because of", &ending.blamed)] {
-        for Signer { signer, public_key } in signers {
-            writeln!(out, "    {title} signer {signer}: {public_key}")?;
+        for Signer { public_key, you, .. } in signers {
+            writeln!(out, "    {title} signer {public_key}{}", if *you { " (you)" } else { "" })?;
         }
     }
     Ok(())
@@ -238,49 +231,56 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
 
 /// Everything that a join consents to.
 pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
+    terms_with(out, terms, |_| String::new())?;
+    writeln!(out, "    expires      in {}", time(terms.left()))
+}
+
+/// The same without its time, with a word on each signer.
+pub(crate) fn terms_with(
+    out: &mut Vec<u8>,
+    terms: &Terms,
+    on_signer: impl Fn(u16) -> String,
+) -> io::Result<()> {
     writeln!(out, "    session      {}", terms.session)?;
     for (place, key) in (0..).zip(&terms.signers) {
         let you = if place == terms.me { ", you" } else { "" };
         let coordinator = if place == terms.coordinator { ", proposed it" } else { "" };
-        writeln!(out, "    signer {place:<5} {key}{you}{coordinator}")?;
+        writeln!(out, "    signer {place:<5} {key}{you}{coordinator}{}", on_signer(place))?;
     }
-    for (place, (item, tweaks)) in
-        terms.items.iter().zip(terms.manifest.items().iter().map(Item::tweaks)).enumerate()
-    {
+    for (place, item) in terms.items.iter().enumerate() {
         writeln!(out, "    item {place:<7} message {STRONG}{}{STRONG:#}", item.message)?;
         writeln!(out, "                 key     {} (x-only, signs this item)", item.aggregate_key)?;
-        for tweak in tweaks {
-            writeln!(out, "                 tweak   {}", tweak_words(tweak))?;
+        for step in &item.derivation {
+            writeln!(out, "                 tweak   {}", derivation_words(step))?;
         }
         for step in &item.tweaks {
             writeln!(out, "                         {DIM}{} {}{DIM:#}", kind(step.kind), step.tweak)?;
         }
     }
-    if !terms.memo.is_empty() {
-        // As quoted text: it may come from a stranger and goes to a terminal.
-        match std::str::from_utf8(terms.manifest.memo()) {
-            Ok(text) => writeln!(out, "    memo         {text:?}")?,
-            Err(_) => writeln!(out, "    memo         {} (hex)", terms.memo)?,
-        }
+    if terms.memo.is_empty() {
+        return Ok(());
     }
-    writeln!(out, "    expires      in {}", time(terms.left()))
+    // As quoted text: it may come from a stranger and goes to a terminal.
+    match hex::decode(&terms.memo).map(String::from_utf8) {
+        Ok(Ok(text)) => writeln!(out, "    memo         {text:?}"),
+        Ok(Err(_)) => writeln!(out, "    memo         {} (hex)", terms.memo),
+        Err(_) => writeln!(out, "    memo         {:?}", terms.memo),
+    }
 }
 
-fn tweak_words(tweak: &Tweak) -> String {
-    match tweak {
-        Tweak::Taproot { merkle_root: None } => "taproot output key without scripts (BIP86)".into(),
-        Tweak::Taproot { merkle_root: Some(root) } => {
+fn derivation_words(derivation: &Derivation) -> String {
+    match derivation {
+        Derivation::Taproot { merkle_root: None } => "taproot output key without scripts (BIP86)".into(),
+        Derivation::Taproot { merkle_root: Some(root) } => {
             format!("taproot output key with script root {root} (BIP341)")
         }
-        Tweak::Bip32 { chain_code, path } => {
-            let path: String = path.iter().map(|child| format!("/{child}")).collect();
-            match *chain_code {
-                ChainCode::BIP328 => format!("child key at m{path} (BIP32, chain code of BIP328)"),
-                other => format!("child key at m{path} (BIP32, chain code {other})"),
-            }
+        Derivation::Bip32 { chain_code: Text(ChainCode::BIP328), path } => {
+            format!("child key at {path} (BIP32, chain code of BIP328)")
         }
-        Tweak::Raw(_) => "raw: whoever chose it may know more about the key than you do".into(),
-        other => format!("{other:?}"),
+        Derivation::Bip32 { chain_code, path } => {
+            format!("child key at {path} (BIP32, chain code {chain_code})")
+        }
+        Derivation::Raw => "raw: whoever chose it may know more about the key than you do".into(),
     }
 }
 
@@ -313,11 +313,6 @@ fn kind(kind: ResultTweakKind) -> &'static str {
         ResultTweakKind::Plain => "plain",
         ResultTweakKind::XOnly => "xonly",
     }
-}
-
-fn names(signers: &[Signer]) -> String {
-    let named = |signer: &Signer| format!("signer {} ({})", signer.signer, signer.public_key);
-    signers.iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
 /// `1 message`, `2 messages`.

@@ -32,8 +32,8 @@ pub(crate) struct Policy {
     signer_sets: Allowed<BTreeSet<Text<PublicKey>>>,
     messages: Allowed<Text<Message>>,
     output_keys: Allowed<Text<XOnlyPublicKey>>,
-    max_items: usize,
-    max_duration: Text<Duration>,
+    pub(crate) max_items: usize,
+    pub(crate) max_duration: Text<Duration>,
     /// A program and its arguments; none where it is empty.
     pub(crate) approve_command: Vec<String>,
     pub(crate) approve_timeout: Text<Duration>,
@@ -66,6 +66,13 @@ impl Policy {
         } else {
             self.messages.is_nothing().then_some("messages")
         }
+    }
+
+    /// Whether whatever anybody proposes is signed, and nothing else is asked.
+    pub(crate) fn allows_everything(&self) -> bool {
+        let Self { signer_sets, messages, output_keys, approve_command, .. } = self;
+        matches!((signer_sets, messages, output_keys), (Allowed::Any, Allowed::Any, Allowed::Any))
+            && approve_command.is_empty()
     }
 
     /// Whether everything in a session is allowed; else what is not.

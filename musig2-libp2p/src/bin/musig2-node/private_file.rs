@@ -30,6 +30,15 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// Whether it could be read so. What is no plain file (a pipe, say) is left alone: opening it could take something out of it.
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    let metadata = path.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    if metadata.is_file() { check_permissions(path, &File::open(path)?) } else { Ok(()) }
+}
+
 /// Of the file that was opened, not of what may have taken its path meanwhile.
 #[cfg(unix)]
 fn check_permissions(path: &Path, file: &File) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
 use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,17 @@ const MAX_RUNNING: usize = 8;
 /// How much of its standard error is logged, in bytes. It is stopped when it writes more.
 const MAX_STDERR: u64 = 64 << 10;
 
+/// Why a program cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    #[error("approve_command: no `{0}` in PATH: give the program's full path")]
+    NotInPath(String),
+    #[error("approve_command: {}: {error}", .program.display())]
+    Missing { program: PathBuf, error: io::Error },
+    #[error("approve_command: {} is no program that can be run: give a file with the mode for it (`chmod +x`)", .0.display())]
+    NotExecutable(PathBuf),
+}
+
 /// Questions to a program.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -28,12 +40,11 @@ pub(crate) struct Program {
 
 impl Program {
     /// `None` where there is no command.
-    pub(crate) fn new(command: &[String], timeout: Duration) -> Option<Self> {
-        if command.is_empty() {
-            return None;
-        }
+    pub(crate) fn new(command: &[String], timeout: Duration) -> Result<Option<Self>, ProgramError> {
+        let Some(name) = command.first() else { return Ok(None) };
+        find(name)?;
         let places = Arc::new(Semaphore::new(MAX_RUNNING));
-        Some(Self { command: command.into(), timeout, asked: JoinSet::new(), places })
+        Ok(Some(Self { command: command.into(), timeout, asked: JoinSet::new(), places }))
     }
 
     /// Asks whether to sign.
@@ -66,6 +77,44 @@ impl Program {
             }
         }
     }
+}
+
+/// Elsewhere the rules for names are others: there a program that is missing shows when it is asked.
+#[cfg(not(unix))]
+pub(crate) fn find(_: &str) -> Result<(), ProgramError> {
+    Ok(())
+}
+
+/// Whether the program is there, where the system looks for it.
+#[cfg(unix)]
+pub(crate) fn find(name: &str) -> Result<(), ProgramError> {
+    if name.contains('/') {
+        return check(name.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    if found.any(|program| check(program).is_ok()) {
+        Ok(())
+    } else {
+        Err(ProgramError::NotInPath(name.into()))
+    }
+}
+
+#[cfg(unix)]
+fn check(program: PathBuf) -> Result<(), ProgramError> {
+    match program.metadata() {
+        Err(error) => Err(ProgramError::Missing { program, error }),
+        Ok(metadata) if !metadata.is_file() || !is_executable(&metadata) => {
+            Err(ProgramError::NotExecutable(program))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// By somebody: whether by this user, only an attempt would show.
+#[cfg(unix)]
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
 }
 
 /// Killed when this is dropped.

@@ -5,15 +5,19 @@ use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::network::{Network, NetworkArgs, StopSignals};
 use crate::order::Order;
+use crate::patience::{abort, give_up, has_ended};
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::steps::Step;
 use clap::Args;
-use musig2_libp2p::HandleError;
-use musig2_libp2p::musig2_proto::{Command, CommandError, Event, Note, SessionId, SessionView, Signature};
+use musig2_libp2p::musig2_proto::SessionView;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
+
+/// What a private session lacks, and how to mend it.
+const UNTOLD: &str = "--private without --contact reaches only co-signers that ask for their sessions, as each does for ten minutes after it \
+    was started or cut off: give --contact PUBKEY=ADDR for one of them, or propose through a daemon that has met them";
 
 /// Propose messages to sign, and wait for the signatures
 ///
@@ -35,7 +39,7 @@ pub(crate) struct ProposeArgs {
     network: Option<NetworkArgs>,
     #[command(flatten)]
     order: Order,
-    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections. Interrupting this command leaves the session running there
+    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections. Interrupting this command leaves the session running there, until its timeout
     #[arg(long, value_name = "SOCKET", conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
     /// How long to stay after the signatures are there, in seconds
@@ -50,13 +54,19 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
         (None, Some(network)) => network,
         (None, None) => return Err(Failure::Usage("give --key FILE, or --daemon SOCKET".into())),
     };
+    if args.order.knows_nobody() {
+        if !network.can_meet_anyone() {
+            return Err(Failure::Usage(format!("{UNTOLD}. Without --bootstrap and --listen none can ask")));
+        }
+        tracing::warn!("{UNTOLD}");
+    }
     let (secret, public_key) = network.secret()?;
     args.order.proposal(public_key)?;
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let network = network.start(secret)?;
     let handle = network.handle.clone();
-    let mut proposer = Proposer { network, console, timeout: args.order.timeout() };
-    let outcome = match proposer.run(&args.order, &mut signals).await {
+    let mut proposer = Proposer { network, console, order: &args.order };
+    let outcome = match proposer.run(&mut signals).await {
         Ok(()) => {
             // A co-signer polls whom it awaits after a second, and a relay takes half of one.
             tokio::select! {
@@ -74,71 +84,59 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
 struct Proposer<'a> {
     network: Network,
     console: &'a Console,
-    timeout: Duration,
+    order: &'a Order,
 }
 
 impl Proposer<'_> {
     /// Returns when the signatures are printed.
-    async fn run(&mut self, order: &Order, signals: &mut StopSignals) -> Result<(), Failure> {
-        let deadline = Instant::now() + self.timeout;
-        let session = order.carry_out(&self.network.handle).await?;
+    async fn run(&mut self, signals: &mut StopSignals) -> Result<(), Failure> {
+        let timeout = self.order.timeout();
+        let deadline = Instant::now() + timeout;
+        let session = self.order.carry_out(&self.network.handle).await?;
         loop {
             tokio::select! {
                 event = self.network.next() => {
-                    let Some((event, view)) = self.network.digest(event?, self.console).await? else { continue };
+                    let Some((event, Some(view))) = self.network.digest(event?, self.console).await? else { continue };
                     // Others may propose to this key meanwhile: that is for `cosign`.
                     if view.id != session {
                         continue;
                     }
                     self.console.step(None, &Step::of(&event, &view))?;
-                    match event {
-                        Event::SessionComplete { signatures, .. } => return self.signed(&view, &signatures),
-                        Event::SessionAborted { cause, released, .. } => {
-                            return Err(self.failed(Ending::of(&view, &cause, released)));
-                        }
-                        _ => {}
+                    if has_ended(&view) {
+                        return self.ended(&view);
                     }
                 }
                 () = sleep_until(deadline) => {
-                    let view = self.network.session(session).await?;
-                    // It may have ended by itself in the same moment.
-                    if let Some(signatures) = &view.signatures {
-                        return self.signed(&view, signatures);
-                    }
-                    if let Some(cause) = &view.cause {
-                        return Err(self.failed(Ending::of(&view, cause, view.released)));
-                    }
-                    self.abort(session, "the proposer's timeout is over").await?;
-                    let what = format!("not finished within {} seconds,", self.timeout.as_secs());
-                    return Err(self.failed(Ending::gave_up(&view, &what)));
+                    return match give_up(&self.network.handle, session, timeout).await? {
+                        Some(ending) => Err(self.failed(ending)),
+                        None => self.ended(&self.network.session(session).await?),
+                    };
                 }
                 () = signals.next() => {
-                    self.abort(session, "interrupted by the proposer").await?;
+                    abort(&self.network.handle, session, "interrupted by the proposer").await?;
                     return Err(Failure::Interrupted);
                 }
             }
         }
     }
 
-    fn signed(&self, view: &SessionView, signatures: &[Signature]) -> Result<(), Failure> {
-        self.console.show(&Line::Result(&SessionResult::of(view, signatures)))
-    }
-
-    /// Tells the others, who would wait in vain.
-    async fn abort(&mut self, session: SessionId, reason: &str) -> Result<(), Failure> {
-        match self.network.handle.execute(Command::AbortSession { session, reason: Note::new(reason) }).await
-        {
-            // As above.
-            Err(HandleError::Command(CommandError::Ended(_))) => Ok(()),
-            outcome => Ok(outcome?),
+    fn ended(&self, view: &SessionView) -> Result<(), Failure> {
+        match (&view.signatures, &view.cause) {
+            (Some(signatures), _) => self.console.show(&Line::Result(&SessionResult::of(view, signatures))),
+            (None, Some(cause)) => Err(self.failed(Ending::of(view, cause, view.released))),
+            (None, None) => Err(self.failed(Ending::gave_up(view, "ended"))),
         }
     }
 
     fn failed(&self, ending: Ending) -> Failure {
-        let hint = (!self.network.met_anyone).then(|| {
-            "no other node was ever reached: give the address that a running node prints after `listening on` with --bootstrap"
-                .into()
-        });
+        let hint = if !self.network.met_anyone {
+            let option = if self.order.is_private() { "--contact" } else { "--bootstrap" };
+            Some(format!(
+                "no other node was ever reached: give the address that a running node prints after `listening on` with {option}"
+            ))
+        } else {
+            self.order.knows_nobody().then(|| UNTOLD.into())
+        };
         Failure::Session { ending: Box::new(ending), hint }
     }
 }

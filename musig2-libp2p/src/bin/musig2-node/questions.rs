@@ -26,18 +26,20 @@ pub(crate) struct Questions {
     /// Without expired ones whenever one is added: at most as many as the node keeps undecided sessions (`max_discovered_sessions`).
     waiting: VecDeque<Question>,
     asked: Option<Asked>,
-    /// The session asked about ended before the answer, which may be half typed: it must not answer the next question.
+    /// The session asked about ended before the answer, which may be half typed: the next line answers no question.
     withdrawn: bool,
     lines: mpsc::Receiver<String>,
+    /// Says something to the person.
+    say: fn(&str),
 }
 
 #[derive(Debug)]
 struct Question {
     session: SessionId,
-    /// Of the session. The node forgets it then without a word.
+    /// Of the session.
     expires: Instant,
     /// Everything that a yes consents to, where it would not stand right above the question.
-    terms: Vec<u8>,
+    terms: Option<Box<Terms>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,11 +61,11 @@ impl Questions {
                 }
             }
         });
-        Self::on(lines)
+        Self::on(lines, say)
     }
 
-    fn on(lines: mpsc::Receiver<String>) -> Self {
-        Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines }
+    fn on(lines: mpsc::Receiver<String>, say: fn(&str)) -> Self {
+        Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines, say }
     }
 
     /// One more question. `shown`: the person has just seen what the session is about.
@@ -71,12 +73,10 @@ impl Questions {
         let terms = Terms::of(session);
         let now = Instant::now();
         self.waiting.retain(|question| question.expires > now);
-        let mut text = Vec::new();
-        if !shown || self.asked.is_some() || !self.waiting.is_empty() {
-            // Writing to memory does not fail.
-            let _ = people::terms(&mut text, &terms);
-        }
-        self.waiting.push_back(Question { session: session.id, expires: now + terms.left(), terms: text });
+        let expires = now + terms.left();
+        let stands_above = shown && self.asked.is_none() && self.waiting.is_empty();
+        let terms = (!stands_above).then(|| Box::new(terms));
+        self.waiting.push_back(Question { session: session.id, expires, terms });
     }
 
     /// The session has ended: no question is left.
@@ -85,18 +85,13 @@ impl Questions {
         if self.asked.is_some_and(|asked| asked.session == session) {
             self.asked = None;
             self.withdrawn = true;
-            prompt(b"Too late: the session has ended. Press Enter to go on.\n");
+            (self.say)(&format!("Session {} has ended: no answer is needed.\n", short(&session)));
         }
     }
 
     /// The next answer. Cancel-safe: a question asked stays asked.
     pub(crate) async fn answer(&mut self) -> (SessionId, Answer) {
         loop {
-            if self.withdrawn {
-                // The end of input shows again below.
-                let _ = self.lines.recv().await;
-                self.withdrawn = false;
-            }
             let asked = match self.asked {
                 Some(asked) => asked,
                 None => match self.waiting.pop_front() {
@@ -115,10 +110,15 @@ impl Questions {
             };
             let answer = match line.as_deref().map(str::trim) {
                 None => Answer::Gone,
+                Some(_) if std::mem::take(&mut self.withdrawn) => {
+                    (self.say)("That may have been meant for the session that has ended. ");
+                    self.ask_for(asked.session);
+                    continue;
+                }
                 Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => Answer::Yes,
                 Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => Answer::No,
                 Some(_) => {
-                    prompt(b"Please type y or n.\n");
+                    (self.say)("Please type y or n.\n");
                     continue;
                 }
             };
@@ -130,35 +130,66 @@ impl Questions {
     fn ask(&mut self, question: &Question) -> Asked {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
-        prompt(&question.terms);
-        // A line of its own: more may be printed before the answer comes.
-        prompt(format!("Sign everything in session {}? Type y or n:\n", short(&question.session)).as_bytes());
+        if let Some(terms) = &question.terms {
+            let mut text = Vec::new();
+            // Writing to memory does not fail.
+            let _ = people::terms(&mut text, terms);
+            (self.say)(&String::from_utf8_lossy(&text));
+        }
+        self.ask_for(question.session);
         let asked = Asked { session: question.session, expires: question.expires };
         self.asked = Some(asked);
         asked
     }
+
+    /// In a line of its own: more may be printed before the answer comes.
+    fn ask_for(&self, session: SessionId) {
+        (self.say)(&format!("Sign everything in session {}? Type y or n:\n", short(&session)));
+    }
 }
 
 /// On standard error: standard output may be JSON. Where that is closed, there is nobody to tell.
-fn prompt(text: &[u8]) {
+fn say(text: &str) {
     let mut to = anstream::stderr().lock();
-    let _ = to.write_all(text).and_then(|()| to.flush());
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
+#[cfg(test)]
+impl Questions {
+    /// One question, which has been asked.
+    pub(crate) fn asking(session: SessionId, say: fn(&str)) -> Self {
+        let mut questions = Self::on(mpsc::channel(1).1, say);
+        let expires = Instant::now() + std::time::Duration::from_secs(60);
+        questions.asked = Some(Asked { session, expires });
+        questions
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures::FutureExt;
+    use std::cell::RefCell;
     use std::time::Duration;
 
     const ONE: SessionId = SessionId::new([1; 32]);
     const TWO: SessionId = SessionId::new([2; 32]);
 
+    thread_local! {
+        static SAID: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+
+    /// What was said since the last time.
+    fn said() -> String {
+        SAID.take()
+    }
+
     fn questions(sessions: &[SessionId]) -> (mpsc::Sender<String>, Questions) {
+        said();
         let (sender, lines) = mpsc::channel(16);
-        let mut questions = Questions::on(lines);
+        let mut questions = Questions::on(lines, |text| SAID.with_borrow_mut(|said| said.push_str(text)));
         let expires = Instant::now() + Duration::from_secs(60);
-        let question = |session: &SessionId| Question { session: *session, expires, terms: Vec::new() };
+        let question = |session: &SessionId| Question { session: *session, expires, terms: None };
         questions.waiting.extend(sessions.iter().map(question));
         (sender, questions)
     }
@@ -189,10 +220,16 @@ mod tests {
     async fn an_answer_meant_for_a_session_that_ended_does_not_answer_the_next() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
+        assert_eq!(said(), "Sign everything in session 01010101? Type y or n:\n");
         questions.withdraw(ONE);
+        assert_eq!(said(), "Session 01010101 has ended: no answer is needed.\n");
         assert_eq!(questions.answer().now_or_never(), None);
+        assert_eq!(said(), "Sign everything in session 02020202? Type y or n:\n", "nothing need be typed");
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None);
+        let again = said();
+        assert!(again.starts_with("That may have been meant for the session that has ended."), "{again}");
+        assert!(again.ends_with("Sign everything in session 02020202? Type y or n:\n"), "{again}");
         sender.try_send("n".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::No)));
     }
@@ -210,8 +247,10 @@ mod tests {
     async fn a_session_that_expires_before_the_answer_is_not_asked_about_any_more() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
+        said();
         questions.asked = Some(Asked { session: ONE, expires: Instant::now() - Duration::from_secs(1) });
         assert_eq!(questions.answer().now_or_never(), None);
+        assert!(said().starts_with("Session 01010101 has ended: no answer is needed.\n"));
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None, "the line was typed for the first session");
         sender.try_send("y".into()).unwrap();

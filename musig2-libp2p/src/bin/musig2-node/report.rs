@@ -9,7 +9,7 @@ use crate::result::SessionResult;
 use crate::steps::Step;
 use crate::verify::ItemVerdict;
 use musig2_libp2p::libp2p::Multiaddr;
-use musig2_libp2p::musig2_proto::{PublicKey, SessionId, XOnlyPublicKey};
+use musig2_libp2p::musig2_proto::{PublicKey, XOnlyPublicKey};
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -39,10 +39,17 @@ pub(crate) enum Line<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         address: Option<String>,
     },
+    /// Whose key a file holds.
+    PublicKey {
+        #[serde(serialize_with = "text")]
+        public_key: PublicKey,
+    },
     /// A configuration is right.
     Config {
         #[serde(skip)]
         file: &'a Path,
+        /// What may surprise, for people.
+        notes: &'a [String],
         /// The key without which its policy allows nothing.
         #[serde(rename = "signs_nothing_without", skip_serializing_if = "Option::is_none")]
         signs_nothing: Option<&'static str>,
@@ -143,9 +150,9 @@ impl Console {
     }
 }
 
-/// The start of a session's name: enough to tell a few apart on a screen.
-pub(crate) fn short(session: &SessionId) -> String {
-    session.to_string().chars().take(8).collect()
+/// The start of a session's name or a key: enough to tell a few apart on a screen.
+pub(crate) fn short(name: &impl Display) -> String {
+    name.to_string().chars().take(8).collect()
 }
 
 /// Serialises a value as people read it.

@@ -6,7 +6,7 @@ use crate::report::text;
 use crate::terms::{Terms, until};
 use musig2_libp2p::NodeEvent;
 use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView, SignerIndex};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Something that happened on a node.
 #[derive(Debug, Serialize)]
@@ -58,7 +58,8 @@ pub(crate) enum Step {
     SignerJoined {
         #[serde(flatten)]
         session: Session,
-        signer: u16,
+        #[serde(flatten)]
+        signer: Signer,
         #[serde(flatten)]
         progress: Progress,
     },
@@ -66,7 +67,8 @@ pub(crate) enum Step {
     NonceReceived {
         #[serde(flatten)]
         session: Session,
-        signer: u16,
+        #[serde(flatten)]
+        signer: Signer,
         #[serde(flatten)]
         progress: Progress,
     },
@@ -74,7 +76,8 @@ pub(crate) enum Step {
     PartialSigReceived {
         #[serde(flatten)]
         session: Session,
-        signer: u16,
+        #[serde(flatten)]
+        signer: Signer,
         #[serde(flatten)]
         progress: Progress,
     },
@@ -134,7 +137,8 @@ pub(crate) struct Progress {
     /// How many there are.
     pub(crate) of: usize,
     /// Who has not.
-    pub(crate) awaiting: Vec<u16>,
+    #[serde(serialize_with = "places")]
+    pub(crate) awaiting: Vec<Signer>,
     /// Milliseconds until time is out for the phase the session is in; zero where it has ended.
     pub(crate) left_ms: u64,
 }
@@ -142,15 +146,11 @@ pub(crate) struct Progress {
 impl Progress {
     fn of(view: &SessionView, done: &[SignerIndex]) -> Self {
         let left = view.deadline.map(until).unwrap_or_default();
+        let missing: Vec<_> = view.manifest.indices().filter(|index| !done.contains(index)).collect();
         Self {
             done: done.len(),
             of: view.manifest.signer_count(),
-            awaiting: view
-                .manifest
-                .indices()
-                .filter(|index| !done.contains(index))
-                .map(SignerIndex::get)
-                .collect(),
+            awaiting: Signer::of(view, &missing),
             left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -159,19 +159,23 @@ impl Progress {
 impl Step {
     /// What a session's event says, with the session as it stands.
     pub(crate) fn of(event: &Event, view: &SessionView) -> Self {
+        Self::in_words(event, view).unwrap_or_else(|| Self::Other { description: format!("{event:?}") })
+    }
+
+    fn in_words(event: &Event, view: &SessionView) -> Option<Self> {
         let session = Session { session: event.session() };
-        match event {
+        Some(match event {
             Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view))),
             Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view))),
             Event::SessionReady { .. } => Self::SessionReady(session),
             Event::NonceReceived { signer, .. } => {
-                let progress = Progress::of(view, &view.nonces);
-                Self::NonceReceived { session, signer: signer.get(), progress }
+                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.nonces));
+                Self::NonceReceived { session, signer, progress }
             }
             Event::NoncesComplete { .. } => Self::NoncesComplete(session),
             Event::PartialSigReceived { signer, .. } => {
-                let progress = Progress::of(view, &view.partials);
-                Self::PartialSigReceived { session, signer: signer.get(), progress }
+                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.partials));
+                Self::PartialSigReceived { session, signer, progress }
             }
             Event::PartialSigsComplete { .. } => Self::PartialSigsComplete(session),
             Event::SessionComplete { .. } => Self::SessionComplete(session),
@@ -180,18 +184,16 @@ impl Step {
             }
             Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
             Event::SignerJoined { signer, .. } => {
-                let progress = Progress::of(view, &view.joined);
-                Self::SignerJoined { session, signer: signer.get(), progress }
+                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.joined));
+                Self::SignerJoined { session, signer, progress }
             }
-            Event::Stalled { phase, awaiting, .. } => Self::Stalled {
-                session,
-                phase: phase_name(*phase),
-                awaiting: Signer::of(&view.manifest, awaiting),
-            },
+            Event::Stalled { phase, awaiting, .. } => {
+                Self::Stalled { session, phase: phase_name(*phase), awaiting: Signer::of(view, awaiting) }
+            }
             Event::AttemptRestarted { attempt, .. } => Self::AttemptRestarted { session, attempt: *attempt },
             Event::LateSignature { .. } => Self::LateSignature(session),
-            other => Self::Other { description: format!("{other:?}") },
-        }
+            _ => return None,
+        })
     }
 
     /// What happened on the network, not in a session.
@@ -234,4 +236,9 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
         Phase::Aborted => "aborted",
         _ => "other",
     }
+}
+
+/// Programs know signers by their places.
+fn places<S: Serializer>(signers: &[Signer], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(signers.iter().map(|signer| signer.signer))
 }

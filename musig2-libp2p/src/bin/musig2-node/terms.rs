@@ -1,24 +1,20 @@
 //! What a session is about, before it is joined and after it is signed, in the fields of the JSON lines.
 
-use crate::report::{text, texts};
 use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
-    ChainCode, DerivationPath, Item, Manifest, MerkleRoot, OutputKey, PublicKey, SessionId, SessionView,
-    Signature, Timestamp, Tweak, TweakKind,
+    ChainCode, DerivationPath, Item, MerkleRoot, OutputKey, SessionView, Signature, Timestamp, Tweak,
+    TweakKind,
 };
-use serde::Serialize;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Everything that a join consents to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Terms {
-    #[serde(serialize_with = "text")]
-    pub(crate) session: SessionId,
+    pub(crate) session: Hex<32>,
     /// In aggregation order.
-    #[serde(serialize_with = "texts")]
-    pub(crate) signers: Vec<PublicKey>,
+    pub(crate) signers: Vec<Hex<33>>,
     /// Which of them proposed it.
     pub(crate) coordinator: u16,
     /// Which of them this node is.
@@ -30,17 +26,14 @@ pub(crate) struct Terms {
     pub(crate) created_at_ms: u64,
     /// The same.
     pub(crate) expires_at_ms: u64,
-    /// For people, who get the tweaks by what they mean.
-    #[serde(skip)]
-    pub(crate) manifest: Arc<Manifest>,
 }
 
 /// What one item of a session would sign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ItemTerms {
     pub(crate) message: Hex<32>,
     /// From the signers' aggregate key to the key that signs, by what it means.
-    derivation: Vec<Derivation>,
+    pub(crate) derivation: Vec<Derivation>,
     /// The same as scalars.
     pub(crate) tweaks: Vec<ResultTweak>,
     /// The key that signs: x-only, tweaked.
@@ -48,9 +41,9 @@ pub(crate) struct ItemTerms {
 }
 
 /// What a tweak means.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Derivation {
+pub(crate) enum Derivation {
     /// BIP341; BIP86 without a root.
     Taproot { merkle_root: Option<Text<MerkleRoot>> },
     /// BIP32.
@@ -64,8 +57,8 @@ impl Terms {
     pub(crate) fn of(view: &SessionView) -> Self {
         let manifest = &view.manifest;
         Self {
-            session: view.id,
-            signers: manifest.signers().to_vec(),
+            session: Hex(view.id.to_bytes()),
+            signers: manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
             items: (manifest.items().iter().zip(&view.output_keys))
@@ -79,13 +72,12 @@ impl Terms {
             memo: hex::encode(manifest.memo()),
             created_at_ms: manifest.created_at().as_millis(),
             expires_at_ms: manifest.expires_at().as_millis(),
-            manifest: Arc::clone(manifest),
         }
     }
 
     /// How long the session can still be joined and signed, by this machine's clock.
     pub(crate) fn left(&self) -> Duration {
-        until(self.manifest.expires_at())
+        until(Timestamp::from_millis(self.expires_at_ms))
     }
 }
 

@@ -33,7 +33,7 @@ macro_rules! written_by_itself {
             const EXPECTED: &'static str = $expected;
 
             fn read(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|error: <Self as FromStr>::Err| error.to_string())
+                text.parse().map_err(|error: <Self as FromStr>::Err| format!("{error}{}", hint(text)))
             }
 
             fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,7 +56,15 @@ impl Written for PublicKey {
     const EXPECTED: &'static str = "a public key: 33 bytes in hex";
 
     fn read(text: &str) -> Result<Self, String> {
-        let key = text.parse().map_err(|error| format!("a public key has 33 bytes: {error}"))?;
+        let key = text.parse().map_err(|error| {
+            let x_only = match text.len() {
+                64 if is_hex(text) => {
+                    ". 64 are an x-only key: take the compressed one, with 02 or 03 before it, as `keygen` prints it"
+                }
+                _ => hint(text),
+            };
+            format!("a public key has 33 bytes: {error}{x_only}")
+        })?;
         match DefaultCrypto::aggregate_keys(&[key]) {
             Ok(_) => Ok(key),
             Err(_) => Err("not a point on secp256k1".into()),
@@ -66,6 +74,16 @@ impl Written for PublicKey {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// What is often mistyped.
+fn hint(text: &str) -> &'static str {
+    if text.starts_with("0x") || text.starts_with("0X") { ". Write hex without 0x" } else { "" }
+}
+
+/// Whether there is nothing in it but hex digits.
+pub(crate) fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Written for Multiaddr {
@@ -198,6 +216,9 @@ mod tests {
             (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps, and at most 16"),
             (read::<PublicKey>("02ab"), "expected 66 hex digits"),
             (read::<PublicKey>(&format!("02{}", "ff".repeat(32))), "not a point on secp256k1"),
+            (read::<PublicKey>(&"ab".repeat(32)), "64 are an x-only key: take the compressed one"),
+            (read::<PublicKey>(&format!("0x02{}", "ab".repeat(32))), "Write hex without 0x"),
+            (read::<Message>(&format!("0x{}", "ab".repeat(32))), "Write hex without 0x"),
             (read::<Duration>("10"), "30s, 10m"),
             (read::<Multiaddr>("localhost:1"), "write /ip4/"),
         ];

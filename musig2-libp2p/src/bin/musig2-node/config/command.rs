@@ -15,13 +15,13 @@ pub(crate) const EXAMPLE: &str = include_str!("example.toml");
   musig2-node config --example > musig2-node.toml
   musig2-node config --check musig2-node.toml
 
-Exit code: 0 if the file is right, 2 if not.")]
+Exit code: 0 if `run` can start with the file, 2 if not. A note tells what may surprise, and is no error.")]
 #[group(required = true, multiple = false)]
 pub(crate) struct ConfigArgs {
     /// Print a configuration with every key explained
     #[arg(long)]
     example: bool,
-    /// Check this configuration, and its policy
+    /// Check this configuration and its policy, and look for the files and the program that they name
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
@@ -32,7 +32,9 @@ pub(crate) fn run(args: &ConfigArgs, console: &Console) -> Result<(), Failure> {
         None => console.print(EXAMPLE.as_bytes()),
         Some(file) => {
             let settings = Settings::read(file)?;
-            console.show(&Line::Config { file, signs_nothing: settings.policy.missing() })
+            settings.check_files()?;
+            let notes = settings.notes();
+            console.show(&Line::Config { file, notes: &notes, signs_nothing: settings.policy.missing() })
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A daemon's configuration: its file, and the command `config`.
 
+mod check;
 pub(crate) mod command;
 mod settings;
 mod tables;

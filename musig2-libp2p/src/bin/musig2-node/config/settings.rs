@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) network: NetworkSettings,
     pub(crate) http: HttpSettings,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     frames: Frames,
 }
 

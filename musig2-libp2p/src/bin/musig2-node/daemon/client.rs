@@ -29,12 +29,18 @@ pub(crate) struct StatusArgs {
     socket: SocketArgs,
 }
 
-/// List a running daemon's sessions
+/// List a running daemon's sessions, or show one in full
 ///
 /// Those that ended a short while ago included: who has joined, whose nonces and partial signatures are there, who is awaited, how much
-/// time is left.
+/// time is left. Of one SESSION: each signer's key and state, the messages, the keys that sign them, the memo, who proposed it and when.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  musig2-node sessions
+  musig2-node sessions 3fa41c20")]
 pub(crate) struct SessionsArgs {
+    /// One session, or how its name begins
+    #[arg(value_name = "SESSION")]
+    session: Option<String>,
     #[command(flatten)]
     socket: SocketArgs,
 }
@@ -63,7 +69,7 @@ pub(crate) fn status(args: &StatusArgs, console: &Console) -> Result<(), Failure
 
 /// Runs `sessions`.
 pub(crate) fn sessions(args: &SessionsArgs, console: &Console) -> Result<(), Failure> {
-    talk(&args.socket.socket, &Request::Sessions, Some(PATIENCE), console)
+    talk(&args.socket.socket, &Request::Sessions { session: args.session.clone() }, Some(PATIENCE), console)
 }
 
 /// Runs `abort`.

@@ -1,21 +1,21 @@
 //! The daemon's end of its socket.
 
+use super::following::Following;
 use super::socket::Socket;
-use super::words::{Reply, Request, Status, Summary};
-use crate::ending::Ending;
+use super::words::{Details, Reply, Request, Status, Summary};
 use crate::failure::Failure;
 use crate::network::{Network, Reach};
-use crate::result::SessionResult;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// The longest request, in bytes: more than the most messages a session can have.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -84,17 +84,33 @@ impl Control {
     async fn answer(&self, request: Request, client: &mut Client) -> Result<(), Failure> {
         match request {
             Request::Status => client.send(&Reply::Status(self.status().await?)).await,
-            Request::Sessions => {
+            Request::Sessions { session: Some(name) } => {
+                let view = self.find(&name).await?;
+                client.send(&Reply::Details(Box::new(Details::of(&view)))).await
+            }
+            Request::Sessions { session: None } => {
                 let sessions = self.handle.sessions().await?.iter().map(Summary::of).collect();
                 client.send(&Reply::Sessions { sessions }).await
             }
             Request::Propose(order) => {
+                let timeout = order.timeout();
+                let deadline = Instant::now() + timeout;
                 // From before it is made: nothing of it is missed.
                 let changes = self.changes.subscribe();
                 let session = order.carry_out(&self.handle).await?;
-                tokio::select! {
-                    outcome = self.follow(session, changes, &mut client.to) => outcome,
-                    () = gone(&mut client.from) => Ok(()),
+                let (handle, reach) = (self.handle.clone(), self.reach.clone());
+                let mut following = Following { handle, session, changes, reach, timeout, deadline };
+                let told = tokio::select! {
+                    told = following.tell(&mut client.to) => told,
+                    () = gone(&mut client.from) => Err(Failure::Socket(io::ErrorKind::UnexpectedEof.into())),
+                };
+                match told {
+                    // Not in the client's place: the next one may have it. There are as many as sessions can be open.
+                    Err(Failure::Socket(_)) => {
+                        tokio::spawn(following.outlive());
+                        Ok(())
+                    }
+                    told => told,
                 }
             }
             Request::Abort { session, reason } => {
@@ -119,33 +135,6 @@ impl Control {
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
             signs_nothing_without: self.signs_nothing.map(Into::into),
         })
-    }
-
-    /// Tells how the session stands whenever that changes, until it ends.
-    async fn follow(
-        &self,
-        session: SessionId,
-        mut changes: broadcast::Receiver<SessionId>,
-        client: &mut OwnedWriteHalf,
-    ) -> Result<(), Failure> {
-        let mut told: Option<Summary> = None;
-        loop {
-            let view = self.handle.session(session).await?.ok_or(Failure::Forgotten(session))?;
-            let summary = Summary::of(&view);
-            if !told.as_ref().is_some_and(|told| summary.says_the_same_as(told)) {
-                send(client, &Reply::Session(summary.clone())).await?;
-                told = Some(summary);
-            }
-            if let Some(signatures) = &view.signatures {
-                return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
-            }
-            if let Some(cause) = &view.cause {
-                let ending = Box::new(Ending::of(&view, cause, view.released));
-                return Err(Failure::Session { ending, hint: None });
-            }
-            // Others' sessions change as well; who was too slow to hear which looks again.
-            while matches!(changes.recv().await, Ok(other) if other != session) {}
-        }
     }
 
     /// The one session whose name begins so.
@@ -205,7 +194,8 @@ impl Client {
     }
 }
 
-async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), Failure> {
+/// Says one thing to a client.
+pub(super) async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), Failure> {
     let mut line = serde_json::to_vec(reply).map_err(|error| Failure::Socket(error.into()))?;
     line.push(b'\n');
     match tokio::time::timeout(PATIENCE, to.write_all(&line)).await {

@@ -4,6 +4,8 @@ pub(crate) mod client;
 #[cfg(unix)]
 mod control;
 #[cfg(unix)]
+mod following;
+#[cfg(unix)]
 mod http;
 pub(crate) mod people;
 #[cfg(unix)]

@@ -1,9 +1,15 @@
 //! How a daemon's answers look to people.
 
-use super::words::{Reply, Status, Summary};
-use crate::people::{BAD, DIM, GOOD, STRONG, count, places, result, time};
+use super::words::{Details, Reply, State, Status, Summary};
+use crate::ending::{name, names};
+use crate::people::{BAD, DIM, GOOD, STRONG, count, result, terms_with, time};
+use crate::report::short;
+use crate::result::Hex;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The end of the year 9999, beyond which dates are not written so.
+const MAX_DATE: u64 = 253_402_300_800_000;
 
 /// Writes one answer.
 pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
@@ -11,7 +17,10 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
         Reply::Status(status) => self::status(out, status),
         Reply::Sessions { sessions } if sessions.is_empty() => writeln!(out, "no sessions"),
         Reply::Sessions { sessions } => table(out, sessions),
-        Reply::Session(summary) => session(out, summary),
+        Reply::Details(details) => self::details(out, details),
+        Reply::Session(Summary { session, signers, me, state, .. }) => {
+            line(out, session, signers, *me, state)
+        }
         Reply::Result(signed) => result(out, signed),
         // On standard error.
         Reply::Failure { .. } => Ok(()),
@@ -49,43 +58,44 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     for one in sessions {
         let of = |done: &[u16]| format!("{}/{}", done.len(), one.signers.len());
         // Padded before it is coloured: what colours nothing takes no place.
-        let phase = format!("{:<20}", one.phase.replace('_', " "));
-        let phase = match one.phase.as_str() {
+        let state = &one.state;
+        let phase = format!("{:<20}", state.phase.replace('_', " "));
+        let phase = match state.phase.as_str() {
             "complete" => format!("{GOOD}{phase}{GOOD:#}"),
             "aborted" => format!("{BAD}{phase}{BAD:#}"),
             _ => phase,
         };
-        let left = one.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
+        let left = state.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
         writeln!(
             out,
             "{:<10}{phase}{:>8}  {:>7}{:>8}{:>10}  {left:<12}{}",
-            short(one),
+            short(&one.session),
             one.messages,
-            of(&one.joined),
-            of(&one.nonces),
-            of(&one.partial_signatures),
-            why(one)
+            of(&state.joined),
+            of(&state.nonces),
+            of(&state.partial_signatures),
+            why(&one.signers, one.me, state)
         )?;
     }
     Ok(())
 }
 
 /// One line, as it changes.
-fn session(out: &mut Vec<u8>, one: &Summary) -> io::Result<()> {
-    let signers = one.signers.len();
-    let progress = match one.phase.as_str() {
+fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &[Hex<33>], me: u16, state: &State) -> io::Result<()> {
+    let all = signers.len();
+    let progress = match state.phase.as_str() {
         "proposed" => "proposed".into(),
-        "joining" => format!("{} of {signers} signers joined", one.joined.len()),
-        "nonces" => format!("nonces of {} of {signers}", one.nonces.len()),
+        "joining" => format!("{} of {all} signers joined", state.joined.len()),
+        "nonces" => format!("nonces of {} of {all}", state.nonces.len()),
         "partial_signatures" => {
-            format!("partial signatures of {} of {signers}", one.partial_signatures.len())
+            format!("partial signatures of {} of {all}", state.partial_signatures.len())
         }
         "complete" => format!("{GOOD}complete{GOOD:#}"),
         "aborted" => format!("{BAD}ended without signatures{BAD:#}"),
         other => other.replace('_', " "),
     };
-    write!(out, "session {}: {progress}", short(one))?;
-    match (why(one), one.left_seconds) {
+    write!(out, "session {}: {progress}", short(session))?;
+    match (why(signers, me, state), state.left_seconds) {
         (why, _) if why.is_empty() => writeln!(out),
         (why, Some(left)) => {
             writeln!(out, "; waiting for {why} {DIM}({} left){DIM:#}", time(Duration::from_secs(left)))
@@ -94,16 +104,45 @@ fn session(out: &mut Vec<u8>, one: &Summary) -> io::Result<()> {
     }
 }
 
-/// Who is awaited, or why it ended.
-fn why(one: &Summary) -> String {
-    match &one.ending {
-        Some(ending) => ending.clone(),
-        None if one.awaiting.is_empty() => String::new(),
-        None if one.awaiting == [one.me] => "this node".into(),
-        None => places(&one.awaiting),
+/// Everything, for whoever has to decide on it.
+fn details(out: &mut Vec<u8>, Details { terms, state }: &Details) -> io::Result<()> {
+    line(out, &terms.session, &terms.signers, terms.me, state)?;
+    terms_with(out, terms, |place| {
+        let done = [
+            (&state.joined, "joined"),
+            (&state.nonces, "nonces are there"),
+            (&state.partial_signatures, "partial signatures are there"),
+            (&state.awaiting, "is awaited"),
+        ];
+        let done: Vec<_> =
+            done.iter().filter(|(who, _)| who.contains(&place)).map(|(_, done)| *done).collect();
+        if done.is_empty() { String::new() } else { format!(": {}", done.join(", ")) }
+    })?;
+    if state.attempt > 0 {
+        writeln!(out, "    restarts     {} of signers", state.attempt)?;
+    }
+    if state.released {
+        writeln!(out, "    released     this node's partial signatures are out")?;
+    }
+    writeln!(out, "    proposed     {} {DIM}(by the proposer's clock){DIM:#}", date(terms.created_at_ms))?;
+    writeln!(out, "    expires      {}", date(terms.expires_at_ms))
+}
+
+/// `2026-11-26T16:54:00Z`. No date is so late that it has none, but the daemon's word is all there is for that.
+fn date(millis: u64) -> String {
+    match UNIX_EPOCH.checked_add(Duration::from_millis(millis)) {
+        Some(time) if millis < MAX_DATE => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => format!("{millis} ms after 1970"),
     }
 }
 
-fn short(one: &Summary) -> String {
-    one.session.to_string().chars().take(8).collect()
+/// Who is awaited, or why it ended.
+fn why(signers: &[Hex<33>], me: u16, state: &State) -> String {
+    let named = |place: &u16| Some(name(signers.get(usize::from(*place))?, *place == me));
+    match &state.ending {
+        Some(ending) => ending.clone(),
+        None if state.awaiting.is_empty() => String::new(),
+        None if state.awaiting == [me] => "this node".into(),
+        None => names(&state.awaiting.iter().filter_map(named).collect::<Vec<_>>()),
+    }
 }

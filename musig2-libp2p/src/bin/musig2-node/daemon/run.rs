@@ -43,10 +43,14 @@ pub(crate) struct RunArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
-    let settings = Settings::read(&args.config)?;
-    let mut policy = settings.policy.clone();
+    let mut settings = Settings::read(&args.config)?;
     if let Some(program) = &args.approve_command {
-        policy.approve_command = vec![program.clone()];
+        settings.policy.approve_command = vec![program.clone()];
+    }
+    settings.check_files()?;
+    let approver = Approver::by(settings.policy.clone())?;
+    for note in settings.notes() {
+        tracing::warn!("{note}");
     }
     let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());
     let (secret, public_key) = keyfile::read(&settings.key, &passphrase)?;
@@ -60,7 +64,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let metrics = Metrics::new();
     let network = Network::start(settings.node().with_metrics(metrics.clone()), secret)?;
     let handle = network.handle.clone();
-    let signs_nothing = policy.missing();
+    let signs_nothing = settings.policy.missing();
     console.show(&Line::Serving {
         public_key,
         socket: &settings.socket,
@@ -78,7 +82,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         }
     };
     let evidence_dir = Some(settings.evidence_dir.clone());
-    let mut cosigner = Cosigner { network, approver: Approver::by(policy), console, evidence_dir };
+    let mut cosigner = Cosigner { network, approver, console, evidence_dir };
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,
         outcome = monitoring => outcome,

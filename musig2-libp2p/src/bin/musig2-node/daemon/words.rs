@@ -4,7 +4,7 @@ use crate::ending::Ending;
 use crate::order::Order;
 use crate::result::{Hex, SessionResult};
 use crate::steps::phase_name;
-use crate::terms::until;
+use crate::terms::{Terms, until};
 use musig2_libp2p::musig2_proto::{SessionView, SignerIndex};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
     Status,
-    Sessions,
+    Sessions {
+        /// One in full: its name, or how it begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+    },
     Propose(Box<Order>),
     Abort {
         /// A session, or how its name begins.
@@ -31,6 +35,8 @@ pub(crate) enum Reply {
     Sessions {
         sessions: Vec<Summary>,
     },
+    /// A session in full.
+    Details(Box<Details>),
     /// A session as it stands, and again whenever that changes.
     Session(Summary),
     /// A session's signatures.
@@ -58,17 +64,33 @@ pub(crate) struct Status {
     pub(crate) signs_nothing_without: Option<String>,
 }
 
-/// A session as it stands. Signers are named by their place, from 0.
+/// A session as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) session: Hex<32>,
-    pub(crate) phase: String,
-    /// How many restarts of signers there have been.
-    pub(crate) attempt: u32,
     pub(crate) signers: Vec<Hex<33>>,
     pub(crate) coordinator: u16,
     pub(crate) me: u16,
     pub(crate) messages: usize,
+    #[serde(flatten)]
+    pub(crate) state: State,
+}
+
+/// A session in full.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Details {
+    #[serde(flatten)]
+    pub(crate) terms: Terms,
+    #[serde(flatten)]
+    pub(crate) state: State,
+}
+
+/// How far a session is. Signers are named by their place, from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) phase: String,
+    /// How many restarts of signers there have been.
+    pub(crate) attempt: u32,
     pub(crate) joined: Vec<u16>,
     pub(crate) nonces: Vec<u16>,
     pub(crate) partial_signatures: Vec<u16>,
@@ -84,15 +106,29 @@ pub(crate) struct Summary {
 impl Summary {
     pub(crate) fn of(view: &SessionView) -> Self {
         let manifest = &view.manifest;
-        let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
             session: Hex(view.id.to_bytes()),
-            phase: phase_name(view.phase).into(),
-            attempt: view.attempt,
             signers: manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
             messages: manifest.items().len(),
+            state: State::of(view),
+        }
+    }
+}
+
+impl Details {
+    pub(crate) fn of(view: &SessionView) -> Self {
+        Self { terms: Terms::of(view), state: State::of(view) }
+    }
+}
+
+impl State {
+    fn of(view: &SessionView) -> Self {
+        let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
+        Self {
+            phase: phase_name(view.phase).into(),
+            attempt: view.attempt,
             joined: places(&view.joined),
             nonces: places(&view.nonces),
             partial_signatures: places(&view.partials),

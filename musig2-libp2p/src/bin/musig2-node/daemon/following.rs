@@ -1,0 +1,93 @@
+//! A session that was ordered over the socket: told of until it ends, which it does when its order's time is over.
+
+use super::control::send;
+use super::words::{Reply, Summary};
+use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::network::Reach;
+use crate::patience::{give_up, has_ended};
+use crate::result::SessionResult;
+use musig2_libp2p::Handle;
+use musig2_libp2p::musig2_proto::{SessionId, SessionView};
+use std::time::Duration;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// Who waits for a session.
+pub(super) struct Following {
+    pub(super) handle: Handle,
+    pub(super) session: SessionId,
+    pub(super) changes: broadcast::Receiver<SessionId>,
+    pub(super) reach: watch::Receiver<Reach>,
+    /// How long it is waited for, and until when.
+    pub(super) timeout: Duration,
+    pub(super) deadline: Instant,
+}
+
+impl Following {
+    /// Tells how the session stands whenever that changes, until it ends.
+    pub(super) async fn tell(&mut self, client: &mut OwnedWriteHalf) -> Result<(), Failure> {
+        let mut told: Option<Summary> = None;
+        loop {
+            let view = self.view().await?;
+            let summary = Summary::of(&view);
+            if !told.as_ref().is_some_and(|told| summary.state.says_the_same_as(&told.state)) {
+                send(client, &Reply::Session(summary.clone())).await?;
+                told = Some(summary);
+            }
+            if let Some(signatures) = &view.signatures {
+                return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
+            }
+            if let Some(cause) = &view.cause {
+                return Err(self.failed(Ending::of(&view, cause, view.released)));
+            }
+            if let Some(ending) = self.change().await? {
+                return Err(self.failed(ending));
+            }
+        }
+    }
+
+    /// The client left the session running here: its time counts all the same.
+    pub(super) async fn outlive(mut self) {
+        loop {
+            match self.view().await {
+                Ok(view) if !has_ended(&view) => {}
+                _ => return,
+            }
+            if !matches!(self.change().await, Ok(None)) {
+                return;
+            }
+        }
+    }
+
+    /// Returns when something has happened in the session. Where its time was over, with how this node ended its part.
+    async fn change(&mut self) -> Result<Option<Ending>, Failure> {
+        loop {
+            tokio::select! {
+                // Others' sessions change as well; who was too slow to hear which looks again.
+                change = self.changes.recv() => {
+                    if !matches!(change, Ok(other) if other != self.session) {
+                        return Ok(None);
+                    }
+                }
+                () = sleep_until(self.deadline) => {
+                    return give_up(&self.handle, self.session, self.timeout).await;
+                }
+            }
+        }
+    }
+
+    fn failed(&self, ending: Ending) -> Failure {
+        let is_alone = self.reach.borrow().peers.is_empty();
+        let hint = is_alone.then(|| {
+            "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration"
+                .into()
+        });
+        Failure::Session { ending: Box::new(ending), hint }
+    }
+
+    async fn view(&self) -> Result<SessionView, Failure> {
+        self.handle.session(self.session).await?.ok_or(Failure::Forgotten(self.session))
+    }
+}

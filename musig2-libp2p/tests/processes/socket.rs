@@ -1,0 +1,145 @@
+//! A daemon's socket: who may speak on it, and what nobody can do to it.
+
+use crate::child::{musig2_node, run};
+use crate::daemons::{Signers, message};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+#[test]
+fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
+    let signers = Signers::new();
+    let first = signers.start(0, None, "", "");
+    let socket = signers.path(0, "musig2-node.sock");
+    assert_eq!(fs::metadata(&socket).expect("a socket").permissions().mode() & 0o7777, 0o600);
+
+    let config = signers.text(0, "node.toml");
+    let second = run(["run", "--config", &config]);
+    assert_eq!(second.code, Some(2), "{second:?}");
+    assert!(second.stderr.contains("a daemon is running there already"), "{}", second.stderr);
+    assert_eq!(signers.ask(0, &["status"]).code, Some(0), "the first one is still there");
+
+    // Killed, it leaves a socket that nobody answers on.
+    drop(first);
+    assert!(socket.exists());
+    let again = signers.start(0, None, "", "");
+    assert_eq!(signers.ask(0, &["status"]).code, Some(0));
+    assert_eq!(again.stop().code, Some(0));
+
+    fs::write(&socket, "precious").expect("written");
+    let refused = run(["run", "--config", &config]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("exists, and is no socket"), "{}", refused.stderr);
+    assert_eq!(fs::read(&socket).expect("a file"), b"precious");
+    fs::remove_file(&socket).expect("removed");
+
+    fs::set_permissions(signers.path(0, ""), fs::Permissions::from_mode(0o777)).expect("set");
+    let refused = run(["run", "--config", &config]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("others can write to it (mode 0777)"), "{}", refused.stderr);
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
+    let signers = Signers::new();
+    let _first = signers.start(0, None, "", "");
+    let send = |request: &[u8]| {
+        let mut stream = UnixStream::connect(signers.socket(0)).expect("connected");
+        // It may be answered before all of it was read.
+        let _ = stream.write_all(request);
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    };
+    for (request, expected) in [
+        (&b"nonsense\n"[..], "not a request"),
+        (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
+        (b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n", "no session begins with ``"),
+        (
+            b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":5}\n",
+            "your own key is the only signer",
+        ),
+        (b"{\"request\":\"propose\",\"signer\":[],\"message\":[]}\n", "missing field `timeout`"),
+    ] {
+        let answer: Value = serde_json::from_str(&send(request)).expect("one JSON object");
+        assert_eq!(answer["type"], "failure");
+        assert_eq!(answer["code"], 2);
+        assert!(answer["message"].as_str().expect("text").contains(expected), "{answer}");
+    }
+    send(&vec![b'['; 2 << 20]);
+    assert_eq!(signers.ask(0, &["status"]).code, Some(0));
+}
+
+/// Sends a request, and gives the connection to read the answers from.
+fn ask(socket: &str, request: &Value) -> BufReader<UnixStream> {
+    let mut stream = UnixStream::connect(socket).expect("connected");
+    writeln!(stream, "{request}").expect("written");
+    BufReader::new(stream)
+}
+
+fn answer(from: &mut BufReader<UnixStream>) -> Value {
+    let mut line = String::new();
+    from.read_line(&mut line).expect("text");
+    serde_json::from_str(&line).expect("one JSON object")
+}
+
+#[test]
+fn one_client_too_many_waits_while_those_before_it_are_answered() {
+    const MOST: usize = 32;
+    let signers = Signers::new();
+    let _first = signers.start(0, None, "", "");
+    let socket = signers.socket(0);
+    let order =
+        json!({"request": "propose", "signer": signers.public, "message": [message(1)], "timeout": 2});
+    let mut connected = ask(&socket, &order);
+    assert_eq!(answer(&mut connected)["type"], "session");
+    let _silent: Vec<_> = (1..MOST).map(|_| UnixStream::connect(&socket).expect("connected")).collect();
+    let mut waiting = ask(&socket, &json!({"request": "status"}));
+    assert_eq!(answer(&mut waiting)["type"], "status", "it is not refused");
+    // It had to wait for a place: the first client's, who has been answered to the end by now.
+    connected.get_ref().set_nonblocking(true).expect("set");
+    let ended = answer(&mut connected);
+    assert_eq!(ended["type"], "failure", "{ended}");
+}
+
+#[test]
+fn another_user_is_refused_even_where_the_files_mode_lets_it_in() {
+    /// Nobody, on most systems: anyone but the daemon's user.
+    const OTHER: u32 = 65534;
+    let signers = Signers::new();
+    let first = signers.start(0, None, "", "");
+    let socket = signers.socket(0);
+    if fs::metadata(&socket).expect("a socket").uid() != 0 {
+        eprintln!("SKIPPED: only root can run a client as another user");
+        return;
+    }
+    let as_other = || musig2_node(["status", "--socket", &socket]).uid(OTHER).gid(OTHER).output();
+    let open = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let folder = signers.path(0, "");
+    open(&folder, 0o755);
+    open(folder.parent().expect("the signers' folder"), 0o755);
+    let refused = match as_other() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            eprintln!("SKIPPED: another user cannot run the command where it was built");
+            return;
+        }
+        refused => refused.expect("the command starts"),
+    };
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("Permission denied"), "by the file's mode: {told}");
+
+    open(Path::new(&socket), 0o666);
+    let refused = as_other().expect("the command starts");
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(refused.stdout, b"", "{refused:?}");
+    assert_eq!(signers.ask(0, &["status"]).code, Some(0), "its owner is answered");
+    let log = first.stop().stderr;
+    assert!(log.contains("refused another user on the socket"), "{log}");
+}
