@@ -18,6 +18,9 @@ fn every_mistake_is_told_in_a_sentence() {
     fs::write(&policy, "signer_sets = \"any\"\nmessages = [\"07\"]\n").expect("written");
     let unfinished = path("unfinished.toml");
     fs::write(&unfinished, "signer_sets = \"any\"\n").expect("written");
+    let unasked = path("unasked.toml");
+    let any = "signer_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"no-such-program\"]\n";
+    fs::write(&unasked, any).expect("written");
     let missing = path("missing");
     let many: Vec<_> =
         (0..15).map(|number| keygen(folder.path().join(number.to_string()).as_ref())).collect();
@@ -78,6 +81,10 @@ fn every_mistake_is_told_in_a_sentence() {
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unfinished],
             "unfinished.toml: no `messages`, so that nothing would ever be signed",
+        ),
+        (
+            vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unasked],
+            "no `no-such-program` in PATH: give the program's full path",
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), missing.clone()],
