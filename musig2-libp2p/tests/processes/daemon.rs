@@ -133,10 +133,10 @@ fn a_program_that_does_not_answer_in_time_declines() {
 #[test]
 fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
     let signers = Signers::new();
-    let first = signers.start(0, None, "", "");
+    let mut first = signers.start(0, None, "", "");
     assert_eq!(first.serving["signs_nothing_without"], "signer_sets");
-    let mut second = signers.start(1, Some(&first), "", "");
-    second.process.wait_for("peer_connected");
+    let _second = signers.start(1, Some(&first), "", "");
+    first.process.wait_for("peer_connected");
 
     let status = signers.ask(0, &["status"]).last();
     assert_eq!(status["public_key"], signers.public[0].as_str());
