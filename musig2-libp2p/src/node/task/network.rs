@@ -158,8 +158,8 @@ impl Task {
         #[cfg(feature = "nat")]
         let dialled = remote.dialled.clone().filter(|address| !is_relayed(address));
         #[cfg(feature = "nat")]
-        if dialled.as_ref().is_some_and(is_quic) {
-            // Unlike TCP, QUIC dials from the port that this node listens on.
+        if is_bootstrap_peer && dialled.as_ref().is_some_and(is_quic) {
+            // Unlike TCP, QUIC dials from the port that this node listens on. Of strangers' word there is no need.
             self.swarm.behaviour_mut().seen.at(info.observed_addr.clone());
         }
         #[cfg(feature = "nat")]
