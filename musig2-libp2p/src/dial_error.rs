@@ -3,8 +3,21 @@
 use libp2p::swarm::DialError;
 use std::error::Error;
 
-/// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over.
+/// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over. Addresses are peers' words and hold
+/// any characters; those that a terminal would take for orders are escaped.
 pub(crate) fn describe(error: &DialError) -> String {
+    let escaped = |character: char| {
+        let (escape, plain) = if character.is_control() {
+            (Some(character.escape_default()), None)
+        } else {
+            (None, Some(character))
+        };
+        escape.into_iter().flatten().chain(plain)
+    };
+    in_full(error).chars().flat_map(escaped).collect()
+}
+
+fn in_full(error: &DialError) -> String {
     let attempts = match error {
         DialError::Transport(attempts) => attempts,
         DialError::Denied { cause: denied } => return format!("denied: {}", cause(denied)),
@@ -41,6 +54,16 @@ mod tests {
     use super::*;
     use libp2p::core::transport::TransportError;
     use std::io;
+
+    #[test]
+    fn an_address_gives_a_terminal_no_orders() {
+        let address: libp2p::Multiaddr = "/dns4/a\u{1b}[2Jb\n/tcp/1".parse().expect("an address");
+        let attempt = (address, TransportError::Other(io::Error::other("Connection refused")));
+        assert_eq!(
+            describe(&DialError::Transport(vec![attempt])),
+            "/dns4/a\\u{1b}[2Jb\\n/tcp/1: Connection refused"
+        );
+    }
 
     #[test]
     fn a_cause_is_told_once_with_its_address() {

@@ -34,7 +34,8 @@ pub(crate) struct Links {
     /// Peers whose connections are kept.
     pinned: HashSet<PeerId>,
     waiting: Waiting,
-    finishing: Option<HashSet<PeerId>>,
+    /// Connections on which something may still have to leave.
+    finishing: Option<HashSet<ConnectionId>>,
     events: VecDeque<LinkEvent>,
     actions: VecDeque<ToSwarm<Infallible, Command>>,
     /// How many of `actions` are frames.
@@ -121,13 +122,15 @@ impl Links {
         if self.finishing.is_some() {
             return;
         }
-        for (&peer_id, connections) in &self.connected {
-            if let Some(connection) = connections.first() {
-                let handler = NotifyHandler::One(connection.id);
-                self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event: Command::Finish });
-            }
+        let connections = |(&peer, all): (&PeerId, &Vec<Connection>)| {
+            all.iter().map(move |connection| (peer, connection.id)).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = self.connected.iter().flat_map(connections).collect();
+        for &(peer_id, id) in &all {
+            let (handler, event) = (NotifyHandler::One(id), Command::Finish);
+            self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event });
         }
-        self.finishing = Some(self.connected.keys().copied().collect());
+        self.finishing = Some(all.into_iter().map(|(_, id)| id).collect());
         self.check_finished();
     }
 
@@ -166,7 +169,7 @@ impl Links {
             Notice::Oversize { size } => LinkEvent::Oversize { peer, size },
             Notice::Churn => LinkEvent::Churn { peer },
             Notice::Undelivered { frames, reason } => LinkEvent::Undelivered { peer, frames, reason },
-            Notice::Finished => return self.finished(peer),
+            Notice::Finished => return self.finished(connection),
         });
     }
 
@@ -269,12 +272,12 @@ impl Links {
             self.cut_off.remove(&peer);
             self.events.push_back(LinkEvent::Disconnected { peer });
         }
-        self.finished(peer);
+        self.finished(connection);
     }
 
-    fn finished(&mut self, peer: PeerId) {
+    fn finished(&mut self, connection: ConnectionId) {
         if let Some(unfinished) = &mut self.finishing
-            && unfinished.remove(&peer)
+            && unfinished.remove(&connection)
         {
             self.check_finished();
         }

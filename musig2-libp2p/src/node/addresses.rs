@@ -18,14 +18,22 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// `None` where it is no address of a host, or of none in particular.
+    /// `None` where it is no address of a host, of none in particular, or of more than one: of `/ip4/…/ip4/…/tcp/…` the transports dial the last.
     pub(super) fn of(address: &Multiaddr) -> Option<Self> {
-        match address.iter().next()? {
-            Protocol::Ip4(ip) => of_v4(ip),
-            Protocol::Ip6(ip) => of_v6(ip),
-            Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => Some(Self::World),
-            _ => None,
-        }
+        let mut parts = address.iter();
+        let reach = match parts.next()? {
+            Protocol::Ip4(ip) => of_v4(ip)?,
+            Protocol::Ip6(ip) => of_v6(ip)?,
+            Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => Self::World,
+            _ => return None,
+        };
+        let transport = match (parts.next()?, parts.next()) {
+            (Protocol::Tcp(_), after) => after,
+            (Protocol::Udp(_), Some(Protocol::QuicV1)) => parts.next(),
+            _ => return None,
+        };
+        let is_end = |part| matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit);
+        transport.into_iter().chain(parts).all(is_end).then_some(reach)
     }
 }
 
@@ -35,7 +43,6 @@ pub(super) fn is_relayed(address: &Multiaddr) -> bool {
 }
 
 /// Whether it is reached over QUIC.
-#[cfg(feature = "nat")]
 pub(super) fn is_quic(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::QuicV1)
 }
@@ -53,7 +60,7 @@ pub(super) struct OwnAddresses {
     peer: PeerId,
     listening: Vec<Multiaddr>,
     confirmed: Vec<Multiaddr>,
-    /// Where others say that they see this node, the last ones. They may be wrong: then others dial in vain.
+    /// Where bootstrap peers say that they see this node, the last ones. They may be wrong: then others dial in vain.
     observed: Vec<Multiaddr>,
 }
 
@@ -70,10 +77,17 @@ impl OwnAddresses {
         push_newest(&mut self.confirmed, address, MAX_LISTENING);
     }
 
-    pub(super) fn add_observed(&mut self, address: Multiaddr) {
-        if !self.listening.is_empty() && Reach::of(&address) == Some(Reach::World) {
-            push_newest(&mut self.observed, address, MAX_OBSERVED);
+    /// A peer says that it sees this node here, on a connection that this node dialled: over QUIC from the port that it listens on, over TCP from another.
+    pub(super) fn add_observed(&mut self, address: &Multiaddr) {
+        if Reach::of(address) != Some(Reach::World) {
+            return;
         }
+        let listens_like = |own: &&Multiaddr| !is_relayed(own) && is_quic(own) == is_quic(address);
+        let Some(own) = self.listening.iter().find(listens_like) else { return };
+        let port = if is_quic(address) { address.iter().nth(1) } else { own.iter().nth(1) };
+        let Some(port) = port.map(Protocol::acquire) else { return };
+        let seen = address.replace(1, |_| Some(port));
+        seen.into_iter().for_each(|seen| push_newest(&mut self.observed, seen, MAX_OBSERVED));
     }
 
     pub(super) fn remove(&mut self, address: &Multiaddr) {
@@ -115,9 +129,16 @@ fn push_newest(addresses: &mut Vec<Multiaddr>, address: Multiaddr, most: usize) 
 }
 
 fn of_v4(ip: Ipv4Addr) -> Option<Reach> {
-    let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+    let [first, second, third, _] = ip.octets();
+    let shared = first == 100 && second & 0xc0 == 64;
+    // IANA's registry of special-purpose addresses: "this network", protocol assignments, benchmarking, reserved.
+    let special = first == 0
+        || (first, second, third) == (192, 0, 0)
+        || first == 198 && second & 0xfe == 18
+        || first >= 240;
     match ip {
         _ if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => None,
+        _ if special => Some(Reach::Site),
         _ if ip.is_loopback() => Some(Reach::Host),
         _ if ip.is_private() || ip.is_link_local() || shared => Some(Reach::Site),
         _ => Some(Reach::World),
@@ -125,10 +146,19 @@ fn of_v4(ip: Ipv4Addr) -> Option<Reach> {
 }
 
 fn of_v6(ip: Ipv6Addr) -> Option<Reach> {
-    if let Some(ip) = ip.to_ipv4_mapped() {
-        return of_v4(ip);
+    let segments = ip.segments();
+    let inside = |high: u16, low: u16| of_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    // IPv4 in IPv6: mapped and compatible (RFC 4291), by NAT64 (RFC 6052), by 6to4 (RFC 3056).
+    match segments {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if (high, low) > (0, 1) => return inside(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => return inside(high, low),
+        [0x64, 0xff9b, ..] => return Some(Reach::Site),
+        [0x2002, high, low, ..] => return inside(high, low),
+        _ => {}
     }
+    let was_site_local = segments[0] & 0xffc0 == 0xfec0;
     match ip {
+        _ if was_site_local => Some(Reach::Site),
         _ if ip.is_unspecified() || ip.is_multicast() => None,
         _ if ip.is_loopback() => Some(Reach::Host),
         _ if ip.is_unique_local() || ip.is_unicast_link_local() => Some(Reach::Site),
@@ -161,13 +191,60 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_leads_inside_is_none_of_the_world() {
+        for inside in [
+            "/ip6/64:ff9b::a00:5/tcp/1",
+            "/ip6/64:ff9b:1::1/tcp/1",
+            "/ip6/2002:a00:5::1/tcp/1",
+            "/ip6/::10.0.0.5/tcp/1",
+            "/ip6/fec0::1/tcp/1",
+            "/ip4/192.0.0.8/tcp/1",
+            "/ip4/198.19.0.1/tcp/1",
+            "/ip4/0.0.0.1/tcp/1",
+            "/ip4/240.0.0.1/tcp/1",
+            "/ip4/198.51.100.1/ip4/127.0.0.1/tcp/22",
+            "/ip4/198.51.100.1/tcp/1/ip4/10.0.0.5/tcp/6379",
+            "/ip4/198.51.100.1/dns4/localhost/tcp/22",
+            "/ip6zone/x/ip6/fd00::1/tcp/80",
+            "/memory/1/ip4/127.0.0.1/tcp/22",
+            "/ip4/239.255.255.250/udp/1900/quic-v1",
+            "/ip4/198.51.100.1/udp/53",
+        ] {
+            assert_ne!(Reach::of(&inside.parse().unwrap()), Some(Reach::World), "{inside}");
+        }
+        let peer = PeerId::random();
+        for world in [
+            "/ip4/198.51.100.1/udp/1/quic-v1".into(),
+            "/ip6/2001:db8::1/tcp/1".into(),
+            "/ip6/64:ff9b::808:808/tcp/1".into(),
+            format!("/dns4/signer.example/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}"),
+        ] {
+            assert_eq!(Reach::of(&world.parse().unwrap()), Some(Reach::World), "{world}");
+        }
+        assert_eq!(Reach::of(&"/ip6/::1/tcp/1".parse().unwrap()), Some(Reach::Host));
+    }
+
+    #[test]
+    fn where_a_node_is_seen_is_told_with_the_port_that_it_listens_on() {
+        let mut own = OwnAddresses::new(PeerId::random());
+        own.add_observed(&address(WORLD));
+        assert_eq!(own.contact().addresses().len(), 0, "it listens nowhere");
+        own.add_listening("/ip4/10.0.0.1/tcp/7".parse().unwrap());
+        own.add_observed(&address(WORLD));
+        own.add_observed(&address(SITE));
+        own.add_observed(&"/ip4/198.51.100.9/udp/5/quic-v1".parse().unwrap());
+        let seen = "/ip4/198.51.100.1/tcp/7".parse().unwrap();
+        assert_eq!(own.contact().addresses(), ["/ip4/10.0.0.1/tcp/7".parse().unwrap(), seen]);
+    }
+
+    #[test]
     fn loopback_is_told_only_where_there_is_nothing_else() {
         let mut own = OwnAddresses::new(PeerId::random());
         own.add_listening(address(HOST));
         assert_eq!(own.contact().addresses(), [address(HOST)]);
         own.add_listening(address(SITE));
-        own.add_observed(address(WORLD));
-        own.add_observed(address("ip4/10.9.9.9"));
+        own.add_observed(&address(WORLD));
+        own.add_observed(&address("ip4/10.9.9.9"));
         assert_eq!(own.contact().addresses(), [address(SITE), address(WORLD)]);
         own.remove(&address(SITE));
         assert_eq!(own.contact().addresses(), [address(HOST), address(WORLD)]);

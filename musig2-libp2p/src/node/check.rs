@@ -50,6 +50,14 @@ impl NodeConfig {
                 });
             }
         }
+        let near = |address: &&Multiaddr| Reach::of(address).is_some_and(|reach| reach < Reach::World);
+        if let Some(address) = self.bootstrap_peers.iter().find(near).filter(|_| !self.dials_private()) {
+            return Err(SettingError {
+                key: "dial_private",
+                must: format!("`true`, as the bootstrap peer {address} has a private address"),
+                is: "`false`".into(),
+            });
+        }
         Ok(())
     }
 }

@@ -30,8 +30,9 @@ pub struct NodeConfig {
     /// no connection to them. None: this node waits to be dialled.
     pub bootstrap_peers: Vec<Multiaddr>,
     /// Whether to dial addresses of this host and of private networks (RFC 1918, RFC 4193, link-local). On a node on the internet, `false` keeps peers
-    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, if bootstrap peers or external addresses are given, and
-    /// all of them, and of the addresses to listen on those that are particular, are public or names; else, and with multicast DNS, yes.
+    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, where some bootstrap peer, external address or particular address to
+    /// listen on is given, and all of them are public or names, and on relays whatever is given; else, and with multicast DNS, yes. A name that leads to a private
+    /// address is refused where this is `false`: say `true` where signers find each other by names of their own network (containers, for instance).
     pub dial_private: Option<bool>,
     /// Find signers' addresses through the distributed hash table (Kademlia), and answer others there.
     pub enable_dht: bool,
@@ -67,7 +68,7 @@ pub struct NodeConfig {
     pub goodbye: Goodbye,
     /// How many events [`Events`](crate::Events) holds while nobody reads them; 1 to 1,048,576.
     pub event_capacity: usize,
-    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer, at times two. 8 to 65,536.
+    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer, at times two, or four where they meet through relays. 8 to 65,536.
     pub max_connections: u32,
 }
 
@@ -220,11 +221,15 @@ impl NodeConfig {
         let has_neighbours = self.enable_mdns;
         #[cfg(not(feature = "mdns"))]
         let has_neighbours = false;
-        let mut told = self.bootstrap_peers.iter().chain(&self.external_addresses).peekable();
-        let knows_nothing = told.peek().is_none();
-        let mut near = told.chain(&self.listen).filter_map(Reach::of);
-        self.dial_private
-            .unwrap_or_else(|| has_neighbours || knows_nothing || near.any(|reach| reach < Reach::World))
+        #[cfg(feature = "relay-server")]
+        let is_relay = self.relay_server;
+        #[cfg(not(feature = "relay-server"))]
+        let is_relay = false;
+        let given = self.bootstrap_peers.iter().chain(&self.external_addresses).chain(&self.listen);
+        let given: Vec<_> = given.filter_map(Reach::of).collect();
+        let is_public = is_relay || !given.is_empty();
+        let is_near = given.iter().any(|reach| *reach < Reach::World);
+        self.dial_private.unwrap_or(has_neighbours || is_near || !is_public)
     }
 
     /// Where the node counts, with or without the feature.
@@ -256,6 +261,9 @@ mod tests {
         assert!(dials_private(&[public, "/ip4/10.0.0.1/tcp/1"], &[everywhere]));
         assert!(dials_private(&["/dns4/signer.example/tcp/1"], &["/ip4/192.168.0.1/tcp/1"]));
         assert!(dials_private(&[], &[everywhere]));
+        assert!(!dials_private(&[], &[public]));
+        #[cfg(feature = "relay-server")]
+        assert!(!NodeConfig::default().with_relay_server(true).dials_private());
         assert!(!NodeConfig::default().with_dial_private(Some(false)).dials_private());
         #[cfg(feature = "mdns")]
         assert!(

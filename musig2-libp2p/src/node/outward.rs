@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Dials no address of this host or of a private network, unless that is allowed, whoever asks for it: the addresses that hash table, hole punching and
+/// Dials only public addresses, unless others are allowed, whoever asks for it: the addresses that hash table, hole punching and
 /// AutoNAT dial are those that peers name, and a peer must not make a node knock at doors inside its owner's network. It stands below DNS, so
 /// that a name is no way around it.
 pub(super) struct Outward<T> {
@@ -36,9 +36,9 @@ impl<T: Transport<Error = io::Error> + Unpin> Transport for Outward<T> {
     }
 
     fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<T::Dial, TransportError<io::Error>> {
-        if !self.dials_private && Reach::of(&address).is_some_and(|reach| reach < Reach::World) {
+        if !self.dials_private && Reach::of(&address) != Some(Reach::World) {
             return Err(TransportError::Other(io::Error::other(format!(
-                "{address} is a private address, and this node seems to be on the internet: see `dial_private`"
+                "{address} is no public address, and this node seems to be on the internet: see `dial_private`"
             ))));
         }
         self.inner.dial(address, options)

@@ -101,8 +101,13 @@ impl Approver {
         Ok(Self::Policy(Box::new(PolicyApprover { policy, program })))
     }
 
-    /// Decides on a session. `shown`: a person has just seen what it is about.
-    pub(crate) fn decide(&mut self, session: &SessionView, shown: bool) -> Decision {
+    /// Whether a person is asked, who then sees what a session is about.
+    pub(crate) fn shows_terms(&self) -> bool {
+        matches!(self, Self::Person(_))
+    }
+
+    /// Decides on a session.
+    pub(crate) fn decide(&mut self, session: &SessionView) -> Decision {
         match self {
             Self::All => Decision::Join,
             Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
@@ -114,7 +119,7 @@ impl Approver {
                 }
             },
             Self::Person(questions) => {
-                questions.add(session, shown);
+                questions.add(session);
                 Decision::Asked
             }
         }
@@ -142,8 +147,10 @@ impl Approver {
 
     /// A session has ended: whoever would be asked about it need not be.
     pub(crate) fn forget(&mut self, session: SessionId) {
-        if let Self::Person(questions) = self {
-            questions.withdraw(session);
+        match self {
+            Self::Person(questions) => questions.withdraw(session),
+            Self::Policy(approver) => approver.program.iter_mut().for_each(|program| program.forget(session)),
+            Self::All => {}
         }
     }
 }

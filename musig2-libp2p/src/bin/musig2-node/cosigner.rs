@@ -44,15 +44,16 @@ impl Cosigner<'_> {
     }
 
     async fn take(&mut self, event: &Event, view: &SessionView) -> Result<(), Failure> {
-        self.console.step(None, &Step::of(event, view))?;
+        let is_shown_later = matches!(event, Event::SessionDiscovered { .. }) && self.approver.shows_terms();
+        if !is_shown_later || self.console.is_json() {
+            self.console.step(None, &Step::of(event, view))?;
+        }
         match event {
-            Event::SessionDiscovered { session } => {
-                match self.approver.decide(view, !self.console.is_json()) {
-                    Decision::Join => self.join(*session).await?,
-                    Decision::Decline(reason) => self.decline(*session, reason).await?,
-                    Decision::Asked => {}
-                }
-            }
+            Event::SessionDiscovered { session } => match self.approver.decide(view) {
+                Decision::Join => self.join(*session).await?,
+                Decision::Decline(reason) => self.decline(*session, reason).await?,
+                Decision::Asked => {}
+            },
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }

@@ -39,6 +39,9 @@ pub(crate) struct NetworkArgs {
     /// Any node to start from, as it prints itself after `listening on`; may be repeated
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     bootstrap: Vec<Text<Peer>>,
+    /// Dial addresses of private networks and of this host too, where the given ones are public or names: signers in one private network, containers
+    #[arg(long)]
+    dial_private: bool,
     /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at each start]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
@@ -90,6 +93,9 @@ impl NetworkArgs {
             .with_bootstrap_peers(self.bootstrap.iter().map(|Text(Peer(address))| address.clone()));
         if !self.listen.is_empty() {
             config = config.with_listen(self.listen.iter().map(|Text(address)| address.clone()));
+        }
+        if self.dial_private {
+            config = config.with_dial_private(Some(true));
         }
         if let Some(file) = &self.identity {
             config = config.with_identity_file(file);

@@ -89,6 +89,10 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
         }
         Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
+        Step::PeerReachedDirectly { peer } => writeln!(out, "reaches {peer} without the relay now"),
+        Step::Reachable { address } => {
+            writeln!(out, "can be reached from outside at {}", address.escape_debug())
+        }
         Step::Offence { peer, offence, consequence } => {
             writeln!(out, "ignored what came through {peer}: {offence} ({consequence})")
         }

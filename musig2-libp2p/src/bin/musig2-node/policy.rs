@@ -56,7 +56,18 @@ impl Default for Policy {
 impl Policy {
     /// Reads a file that holds a policy and nothing else.
     pub(crate) fn read(path: &Path) -> Result<Self, TomlError> {
-        toml_file::read(path)
+        let mut policy: Self = toml_file::read(path)?;
+        policy.complete(path);
+        Ok(policy)
+    }
+
+    /// Makes the program's path complete: a relative one is from the folder of the file that it stands in. A bare name is looked for in `PATH`.
+    pub(crate) fn complete(&mut self, file: &Path) {
+        let Some(name) = self.approve_command.first_mut().filter(|name| name.contains('/')) else { return };
+        let path = file.parent().unwrap_or(Path::new("")).join(&*name);
+        if let Some(path) = path.to_str() {
+            *name = path.into();
+        }
     }
 
     /// The key without which nothing would ever be signed.

@@ -2,6 +2,7 @@
 
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// How many run at once. Others wait.
 const MAX_RUNNING: usize = 8;
@@ -33,8 +34,9 @@ pub(crate) enum ProgramError {
 pub(crate) struct Program {
     command: Arc<[String]>,
     timeout: Duration,
-    /// At most as many as the node keeps undecided sessions (`max_discovered_sessions`).
     asked: JoinSet<(SessionId, Result<(), String>)>,
+    /// Of the sessions that are undecided: at most as many as the node keeps (`max_discovered_sessions`).
+    tasks: HashMap<SessionId, AbortHandle>,
     places: Arc<Semaphore>,
 }
 
@@ -44,14 +46,20 @@ impl Program {
         let Some(name) = command.first() else { return Ok(None) };
         find(name)?;
         let places = Arc::new(Semaphore::new(MAX_RUNNING));
-        Ok(Some(Self { command: command.into(), timeout, asked: JoinSet::new(), places }))
+        Ok(Some(Self {
+            command: command.into(),
+            timeout,
+            asked: JoinSet::new(),
+            tasks: HashMap::new(),
+            places,
+        }))
     }
 
     /// Asks whether to sign.
     pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms) {
         let (command, timeout, places) = (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
         let question = serde_json::to_vec(terms);
-        self.asked.spawn(async move {
+        let task = self.asked.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
             let answer = match question {
@@ -64,14 +72,24 @@ impl Program {
             let name = command.first().map(String::as_str).unwrap_or_default();
             (session, answer.map_err(|problem| format!("{name} {problem}")))
         });
+        self.tasks.insert(session, task);
+    }
+
+    /// The session has ended: the program is stopped, or not even started.
+    pub(crate) fn forget(&mut self, session: SessionId) {
+        if let Some(task) = self.tasks.remove(&session) {
+            task.abort();
+        }
     }
 
     /// The next answer. Cancel-safe.
     pub(crate) async fn answer(&mut self) -> (SessionId, Result<(), String>) {
         loop {
             match self.asked.join_next().await {
-                Some(Ok(answer)) => return answer,
-                // Nothing in it panics or cancels. If it did, the session would stay undecided, which signs nothing.
+                Some(Ok(answer)) if self.tasks.remove(&answer.0).is_some() => return answer,
+                Some(Ok(_)) => {}
+                Some(Err(error)) if error.is_cancelled() => {}
+                // Nothing in it panics. If it did, the session would stay undecided, which signs nothing.
                 Some(Err(error)) => tracing::error!(%error, "an approval was lost"),
                 None => std::future::pending().await,
             }
@@ -156,6 +174,7 @@ async fn run(command: &[String], question: &[u8]) -> Result<(), String> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::result::Hex;
 
     async fn ask(script: &str, seconds: u64) -> Result<(), String> {
         let command = ["sh", "-c", script].map(String::from);
@@ -172,6 +191,28 @@ mod tests {
         assert_eq!(ask("exec 0<&-; exit 3", 60).await, Err("declined (exit status: 3)".into()));
         assert!(ask("kill -9 $$", 60).await.unwrap_err().contains("signal"));
         assert!(run(&["/nonexistent".into()], b"").await.unwrap_err().starts_with("cannot be started"));
+    }
+
+    #[tokio::test]
+    async fn of_a_session_that_has_ended_the_program_is_asked_no_more() {
+        let command = ["sh", "-c", "grep -q session"].map(String::from);
+        let mut program = Program::new(&command, Duration::from_secs(60)).unwrap().unwrap();
+        let terms = |session: SessionId| Terms {
+            session: Hex(session.to_bytes()),
+            signers: Vec::new(),
+            coordinator: 0,
+            me: 0,
+            items: Vec::new(),
+            memo: String::new(),
+            created_at_ms: 0,
+            expires_at_ms: 0,
+        };
+        let [ended, other] = [1, 2].map(|number| SessionId::new([number; 32]));
+        program.ask(ended, &terms(ended));
+        program.forget(ended);
+        program.ask(other, &terms(other));
+        assert_eq!(program.answer().await, (other, Ok(())));
+        assert!(program.asked.is_empty() && program.tasks.is_empty());
     }
 
     #[tokio::test]

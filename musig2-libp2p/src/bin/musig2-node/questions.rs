@@ -38,8 +38,8 @@ struct Question {
     session: SessionId,
     /// Of the session.
     expires: Instant,
-    /// Everything that a yes consents to, where it would not stand right above the question.
-    terms: Option<Box<Terms>>,
+    /// Everything that a yes consents to. It stands right above the question, whatever else is printed.
+    terms: Box<Terms>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,14 +68,12 @@ impl Questions {
         Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines, say }
     }
 
-    /// One more question. `shown`: the person has just seen what the session is about.
-    pub(crate) fn add(&mut self, session: &SessionView, shown: bool) {
-        let terms = Terms::of(session);
+    /// One more question.
+    pub(crate) fn add(&mut self, session: &SessionView) {
+        let terms = Box::new(Terms::of(session));
         let now = Instant::now();
         self.waiting.retain(|question| question.expires > now);
         let expires = now + terms.left();
-        let stands_above = shown && self.asked.is_none() && self.waiting.is_empty();
-        let terms = (!stands_above).then(|| Box::new(terms));
         self.waiting.push_back(Question { session: session.id, expires, terms });
     }
 
@@ -130,12 +128,10 @@ impl Questions {
     fn ask(&mut self, question: &Question) -> Asked {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
-        if let Some(terms) = &question.terms {
-            let mut text = Vec::new();
-            // Writing to memory does not fail.
-            let _ = people::terms(&mut text, terms);
-            (self.say)(&String::from_utf8_lossy(&text));
-        }
+        let mut text = b"somebody proposes a session\n".to_vec();
+        // Writing to memory does not fail.
+        let _ = people::terms(&mut text, &question.terms);
+        (self.say)(&String::from_utf8_lossy(&text));
         self.ask_for(question.session);
         let asked = Asked { session: question.session, expires: question.expires };
         self.asked = Some(asked);
@@ -168,6 +164,7 @@ impl Questions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::Hex;
     use futures::FutureExt;
     use std::cell::RefCell;
     use std::time::Duration;
@@ -189,7 +186,18 @@ mod tests {
         let (sender, lines) = mpsc::channel(16);
         let mut questions = Questions::on(lines, |text| SAID.with_borrow_mut(|said| said.push_str(text)));
         let expires = Instant::now() + Duration::from_secs(60);
-        let question = |session: &SessionId| Question { session: *session, expires, terms: None };
+        let terms = |session: &SessionId| Terms {
+            session: Hex(session.to_bytes()),
+            signers: Vec::new(),
+            coordinator: 0,
+            me: 0,
+            items: Vec::new(),
+            memo: String::new(),
+            created_at_ms: 0,
+            expires_at_ms: 0,
+        };
+        let question =
+            |session: &SessionId| Question { session: *session, expires, terms: Box::new(terms(session)) };
         questions.waiting.extend(sessions.iter().map(question));
         (sender, questions)
     }
@@ -220,11 +228,16 @@ mod tests {
     async fn an_answer_meant_for_a_session_that_ended_does_not_answer_the_next() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
-        assert_eq!(said(), "Sign everything in session 01010101? Type y or n:\n");
+        let asked = said();
+        assert!(asked.contains(&format!("session      {ONE}\n")), "{asked}");
+        assert!(asked.ends_with("Sign everything in session 01010101? Type y or n:\n"), "{asked}");
         questions.withdraw(ONE);
         assert_eq!(said(), "Session 01010101 has ended: no answer is needed.\n");
         assert_eq!(questions.answer().now_or_never(), None);
-        assert_eq!(said(), "Sign everything in session 02020202? Type y or n:\n", "nothing need be typed");
+        assert!(
+            said().ends_with("Sign everything in session 02020202? Type y or n:\n"),
+            "nothing need be typed"
+        );
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None);
         let again = said();

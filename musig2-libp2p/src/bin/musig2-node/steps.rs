@@ -29,6 +29,12 @@ pub(crate) enum Step {
         address: Option<String>,
         error: String,
     },
+    PeerReachedDirectly {
+        peer: String,
+    },
+    Reachable {
+        address: String,
+    },
     Offence {
         peer: String,
         offence: String,
@@ -210,6 +216,8 @@ impl Step {
                 address: address.as_ref().map(ToString::to_string),
                 error: error.clone(),
             },
+            NodeEvent::PeerReachedDirectly { peer } => Self::PeerReachedDirectly { peer: peer.to_string() },
+            NodeEvent::Reachable { address } => Self::Reachable { address: address.to_string() },
             NodeEvent::Offence { peer, offence, consequence } => Self::Offence {
                 peer: peer.to_string(),
                 offence: offence.to_string(),

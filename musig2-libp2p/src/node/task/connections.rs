@@ -29,7 +29,6 @@ pub(super) struct Remote {
     pub(super) reach: Reach,
     is_relayed: bool,
     /// Where this node dialled it, if it did.
-    #[cfg(feature = "nat")]
     pub(super) dialled: Option<Multiaddr>,
 }
 
@@ -95,16 +94,10 @@ impl Task {
                 let error = reason.err().map_or_else(|| "closed".into(), |error| error.to_string());
                 self.events.send(NodeEvent::ListenFailed { address: addresses.into_iter().next(), error });
             }
-            SwarmEvent::NewExternalAddrCandidate { address } => {
-                self.own.add_observed(address);
+            // A place at a relay. Whether others can reach this node without, any peer may claim to have found out: see `on_reachable`.
+            SwarmEvent::ExternalAddrConfirmed { address } if is_relayed(&address) => {
+                self.own.add_confirmed(address);
                 self.update_contact();
-            }
-            SwarmEvent::ExternalAddrConfirmed { address } => {
-                self.own.add_confirmed(address.clone());
-                self.update_contact();
-                if !is_relayed(&address) {
-                    self.events.send(NodeEvent::Reachable { address });
-                }
             }
             SwarmEvent::ExternalAddrExpired { address } => {
                 self.own.remove(&address);
@@ -132,6 +125,14 @@ impl Task {
         let ends_so = address.iter().last() == Some(local.clone());
         let address = if ends_so { address } else { address.with(local) };
         self.events.send(NodeEvent::Listening { address });
+    }
+
+    /// Somebody whom this node trusts in that says that others can reach it here.
+    #[cfg(any(feature = "nat", feature = "upnp"))]
+    pub(super) fn on_reachable(&mut self, address: Multiaddr) {
+        self.own.add_confirmed(address.clone());
+        self.update_contact();
+        self.events.send(NodeEvent::Reachable { address });
     }
 
     pub(super) fn update_contact(&mut self) {
@@ -262,7 +263,6 @@ impl Remote {
             answered: Some(Instant::now()),
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
             is_relayed: endpoint.is_relayed(),
-            #[cfg(feature = "nat")]
             dialled: endpoint.is_dialer().then(|| endpoint.get_remote_address().clone()),
         }
     }

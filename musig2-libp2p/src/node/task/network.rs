@@ -1,11 +1,11 @@
 //! What the behaviours tell.
 
 use super::Task;
-#[cfg(feature = "mdns")]
+#[cfg(any(feature = "mdns", feature = "nat"))]
 use crate::node::addresses::Reach;
-use crate::node::addresses::believable;
 #[cfg(feature = "nat")]
-use crate::node::addresses::{is_quic, is_relayed};
+use crate::node::addresses::is_quic;
+use crate::node::addresses::{believable, is_relayed};
 use crate::node::event::NodeEvent;
 use crate::node::network::{self, Network, NetworkEvent};
 #[cfg(feature = "nat")]
@@ -45,6 +45,9 @@ impl Task {
             #[cfg(feature = "nat")]
             NetworkEvent::Reachability(event) => {
                 tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "tested from outside");
+                if event.result.is_ok() && self.bootstrap.contains(event.server) {
+                    self.on_reachable(event.tested_addr);
+                }
             }
             #[cfg(feature = "relay-server")]
             NetworkEvent::Relay(event) => tracing::debug!(?event, "relaying"),
@@ -55,7 +58,7 @@ impl Task {
             #[cfg(feature = "mdns")]
             NetworkEvent::Mdns(event) => self.on_mdns_event(event),
             #[cfg(feature = "upnp")]
-            NetworkEvent::Upnp(event) => on_upnp_event(event),
+            NetworkEvent::Upnp(event) => self.on_upnp_event(event),
             NetworkEvent::Limits(never) => match never {},
             #[cfg(feature = "nat")]
             NetworkEvent::Seen(never) => match never {},
@@ -155,17 +158,19 @@ impl Task {
     fn on_identified(&mut self, connection: ConnectionId, peer: PeerId, info: identify::Info) {
         let Some(remote) = self.connections.get(&connection) else { return };
         let is_bootstrap_peer = self.bootstrap.contains(peer);
-        #[cfg(feature = "nat")]
-        let dialled = remote.dialled.clone().filter(|address| !is_relayed(address));
-        #[cfg(feature = "nat")]
-        if is_bootstrap_peer && dialled.as_ref().is_some_and(is_quic) {
-            // Unlike TCP, QUIC dials from the port that this node listens on. Of strangers' word there is no need.
-            self.swarm.behaviour_mut().seen.at(info.observed_addr.clone());
+        let (reach, dialled) = (remote.reach, remote.dialled.clone().filter(|address| !is_relayed(address)));
+        if is_bootstrap_peer && dialled.is_some() {
+            // Of strangers' word there is no need.
+            self.own.add_observed(&info.observed_addr);
+            self.update_contact();
+            #[cfg(feature = "nat")]
+            if is_quic(&info.observed_addr) && Reach::of(&info.observed_addr) == Some(Reach::World) {
+                self.swarm.behaviour_mut().seen.at(info.observed_addr.clone());
+            }
         }
         #[cfg(feature = "nat")]
         let relay =
             dialled.filter(|_| is_bootstrap_peer && info.protocols.contains(&relay::HOP_PROTOCOL_NAME));
-        let reach = remote.reach;
         self.on_agent(connection, peer, info.agent_version);
         if info.protocols.contains(&network::DHT)
             && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
@@ -216,15 +221,16 @@ impl Task {
             self.meet(peer, addresses, Reach::Site);
         }
     }
-}
 
-#[cfg(feature = "upnp")]
-fn on_upnp_event(event: upnp::Event) {
-    match event {
-        upnp::Event::GatewayNotFound => tracing::warn!("no router here opens ports: going on without"),
-        upnp::Event::NonRoutableGateway => {
-            tracing::warn!("the router here is behind another one: going on without a port of its");
+    #[cfg(feature = "upnp")]
+    fn on_upnp_event(&mut self, event: upnp::Event) {
+        match event {
+            upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
+            upnp::Event::GatewayNotFound => tracing::warn!("no router here opens ports: going on without"),
+            upnp::Event::NonRoutableGateway => {
+                tracing::warn!("the router here is behind another one: going on without a port of its");
+            }
+            event => tracing::debug!(?event, "of the router"),
         }
-        event => tracing::debug!(?event, "of the router"),
     }
 }

@@ -104,6 +104,7 @@ impl Settings {
             &mut settings;
         [key, identity, store, socket, evidence_dir].into_iter().for_each(in_folder);
         [passphrase_file, policy_file].into_iter().flatten().for_each(in_folder);
+        settings.policy.complete(path);
         settings.check(path)?;
         if let Some(file) = &settings.policy_file {
             settings.policy = Policy::read(file)?;

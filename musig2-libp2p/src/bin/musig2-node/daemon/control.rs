@@ -94,10 +94,11 @@ impl Control {
             }
             Request::Propose(order) => {
                 let timeout = order.timeout();
-                let deadline = Instant::now() + timeout;
                 // From before it is made: nothing of it is missed.
                 let changes = self.changes.subscribe();
                 let session = order.carry_out(&self.handle).await?;
+                // Now it is known to be of a sensible length.
+                let deadline = Instant::now() + timeout;
                 let (handle, reach) = (self.handle.clone(), self.reach.clone());
                 let mut following = Following { handle, session, changes, reach, timeout, deadline };
                 let told = tokio::select! {
