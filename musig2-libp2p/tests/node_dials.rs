@@ -59,7 +59,7 @@ async fn meet(listen: &str) {
     tokio::join!(one.handle.stop(), other.handle.stop());
 }
 
-/// By an address, by a name, and by an address that IPv6 can say as well.
+/// By an address, by a name, by an address that IPv6 can say as well, and by one within another, of which TCP dials the last.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
     let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
@@ -68,8 +68,9 @@ async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
     let config = NodeConfig::default().with_listen([TCP.parse().expect("an address")]).with_dht(false);
     let mut pair =
         [Signer::start(1, config.clone().with_dial_private(Some(false))), Signer::start(2, config)];
-    let addresses = ["ip4/127.0.0.1", "dns4/localhost", "ip6/::ffff:127.0.0.1"]
-        .map(|host| format!("/{host}/tcp/{port}").parse().expect("an address"));
+    let addresses =
+        ["ip4/127.0.0.1", "dns4/localhost", "ip6/::ffff:127.0.0.1", "ip4/198.51.100.1/ip4/127.0.0.1"]
+            .map(|host| format!("/{host}/tcp/{port}").parse().expect("an address"));
     let contact = PeerContact::new(pair[1].handle.peer_id(), addresses);
     pair[0].knows(&pair[1], &contact).await;
     let proposal = proposal(&pair);
@@ -81,6 +82,6 @@ async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
         _ => None,
     };
     // The first dial, before anything is sent, is to believable addresses alone.
-    while pair[0].until(refused).await < 3 {}
+    while pair[0].until(refused).await < 4 {}
     assert!(inside.accept().is_err(), "somebody knocked");
 }

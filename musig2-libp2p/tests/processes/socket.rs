@@ -65,6 +65,10 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
             "your own key is the only signer",
         ),
         (b"{\"request\":\"propose\",\"signer\":[],\"message\":[]}\n", "missing field `timeout`"),
+        (
+            b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":18446744073709551615}\n",
+            "18446744073709551615",
+        ),
     ] {
         let answer: Value = serde_json::from_str(&send(request)).expect("one JSON object");
         assert_eq!(answer["type"], "failure");
