@@ -174,7 +174,6 @@ async fn run(command: &[String], question: &[u8]) -> Result<(), String> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::result::Hex;
 
     async fn ask(script: &str, seconds: u64) -> Result<(), String> {
         let command = ["sh", "-c", script].map(String::from);
@@ -197,20 +196,10 @@ mod tests {
     async fn of_a_session_that_has_ended_the_program_is_asked_no_more() {
         let command = ["sh", "-c", "grep -q session"].map(String::from);
         let mut program = Program::new(&command, Duration::from_secs(60)).unwrap().unwrap();
-        let terms = |session: SessionId| Terms {
-            session: Hex(session.to_bytes()),
-            signers: Vec::new(),
-            coordinator: 0,
-            me: 0,
-            items: Vec::new(),
-            memo: String::new(),
-            created_at_ms: 0,
-            expires_at_ms: 0,
-        };
         let [ended, other] = [1, 2].map(|number| SessionId::new([number; 32]));
-        program.ask(ended, &terms(ended));
+        program.ask(ended, &Terms::of_nothing(ended));
         program.forget(ended);
-        program.ask(other, &terms(other));
+        program.ask(other, &Terms::of_nothing(other));
         assert_eq!(program.answer().await, (other, Ok(())));
         assert!(program.asked.is_empty() && program.tasks.is_empty());
     }

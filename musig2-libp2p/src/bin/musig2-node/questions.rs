@@ -164,7 +164,6 @@ impl Questions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::Hex;
     use futures::FutureExt;
     use std::cell::RefCell;
     use std::time::Duration;
@@ -186,18 +185,11 @@ mod tests {
         let (sender, lines) = mpsc::channel(16);
         let mut questions = Questions::on(lines, |text| SAID.with_borrow_mut(|said| said.push_str(text)));
         let expires = Instant::now() + Duration::from_secs(60);
-        let terms = |session: &SessionId| Terms {
-            session: Hex(session.to_bytes()),
-            signers: Vec::new(),
-            coordinator: 0,
-            me: 0,
-            items: Vec::new(),
-            memo: String::new(),
-            created_at_ms: 0,
-            expires_at_ms: 0,
+        let question = |session: &SessionId| Question {
+            session: *session,
+            expires,
+            terms: Box::new(Terms::of_nothing(*session)),
         };
-        let question =
-            |session: &SessionId| Question { session: *session, expires, terms: Box::new(terms(session)) };
         questions.waiting.extend(sessions.iter().map(question));
         (sender, questions)
     }

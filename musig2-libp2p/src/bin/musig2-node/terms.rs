@@ -81,6 +81,23 @@ impl Terms {
     }
 }
 
+#[cfg(test)]
+impl Terms {
+    /// Of a session of nobody about nothing.
+    pub(crate) fn of_nothing(session: musig2_libp2p::musig2_proto::SessionId) -> Self {
+        Self {
+            session: Hex(session.to_bytes()),
+            signers: Vec::new(),
+            coordinator: 0,
+            me: 0,
+            items: Vec::new(),
+            memo: String::new(),
+            created_at_ms: 0,
+            expires_at_ms: 0,
+        }
+    }
+}
+
 /// How long until then, by this machine's clock.
 pub(crate) fn until(then: Timestamp) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
