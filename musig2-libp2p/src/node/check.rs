@@ -132,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn a_bootstrap_peer_that_may_not_be_dialled_is_refused_beforehand() {
+        let config = NodeConfig::default().with_bootstrap_peers(address("/ip4/10.0.0.1/tcp/4001"));
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(
+            refused(&config.with_dial_private(Some(false))),
+            "`dial_private` must be `true`, as the bootstrap peer /ip4/10.0.0.1/tcp/4001 has a private address, and is `false`"
+        );
+    }
+
+    #[test]
     fn a_relay_is_no_place_to_listen_on() {
         let peer = libp2p::PeerId::random();
         let relayed = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");

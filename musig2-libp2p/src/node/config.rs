@@ -30,8 +30,8 @@ pub struct NodeConfig {
     /// no connection to them. None: this node waits to be dialled.
     pub bootstrap_peers: Vec<Multiaddr>,
     /// Whether to dial addresses of this host and of private networks (RFC 1918, RFC 4193, link-local). On a node on the internet, `false` keeps peers
-    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, where some bootstrap peer, external address or particular address to
-    /// listen on is given, and all of them are public or names, and on relays whatever is given; else, and with multicast DNS, yes. A name that leads to a private
+    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, where this node is told of no private address (bootstrap peers, external addresses, particular
+    /// addresses to listen on) but of a public one or a name, or is a relay; else, and with multicast DNS, yes. A name that leads to a private
     /// address is refused where this is `false`: say `true` where signers find each other by names of their own network (containers, for instance).
     pub dial_private: Option<bool>,
     /// Find signers' addresses through the distributed hash table (Kademlia), and answer others there.
