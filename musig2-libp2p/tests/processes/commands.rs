@@ -216,3 +216,37 @@ fn shells_and_manual_pages_know_every_command() {
         assert!(page.exists(), "{}", page.display());
     }
 }
+
+/// Whoever can write them decides what is signed.
+#[cfg(unix)]
+#[test]
+fn a_configuration_or_program_that_everybody_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    crate::child::keygen(&path("signer.key"));
+    fs::write(path("approve"), "#!/bin/sh\n").expect("written");
+    let config = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"./approve\"]\n";
+    fs::write(path("node.toml"), config).expect("written");
+    let mode = |name: &str, mode| {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).expect("its mode is changed");
+    };
+    let check = || run(["config", "--check", path("node.toml").to_str().expect("text")]);
+    for (program, file, refused) in
+        [(0o755, 0o644, None), (0o757, 0o644, Some("approve")), (0o755, 0o646, Some("node.toml"))]
+    {
+        mode("approve", program);
+        mode("node.toml", file);
+        let told = check();
+        let Some(refused) = refused else {
+            assert_eq!(told.code, Some(0), "{told:?}");
+            continue;
+        };
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(
+            told.stderr.contains("everybody can write") && told.stderr.contains(refused),
+            "{}",
+            told.stderr
+        );
+    }
+}

@@ -220,3 +220,22 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
         assert!(ending.contains("the proposer's timeout is over"), "{ending}");
     }
 }
+
+/// Whoever takes a failure for the end may pay twice.
+#[test]
+fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_signed() {
+    let signers = Signers::new();
+    let daemon = signers.start(0, None, "", &signers.policy("messages = \"any\""));
+    let mut waiting = signers.propose(&message(1), &[]);
+    let session = waiting.wait_for("session")["session"].as_str().expect("a session").to_owned();
+    drop(daemon);
+    let told = waiting.finish();
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let words = told.last()["message"].as_str().expect("text").to_owned();
+    assert!(words.contains("MAY STILL BE SIGNED") && words.contains(&session), "{words}");
+
+    // And so it is there again.
+    let _again = signers.start(0, None, "", &signers.policy("messages = \"any\""));
+    let known = signers.ask(0, &["sessions", &session]);
+    assert_eq!(known.code, Some(0), "{known:?}");
+}

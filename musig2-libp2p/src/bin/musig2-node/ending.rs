@@ -54,7 +54,9 @@ impl Ending {
                 let who = if *signer == view.me { "this node" } else { "a signer" };
                 // As quoted text: the words may come from a stranger and go to a terminal.
                 let what = format!("{who} ended its part, saying {:?}", note.as_str());
-                ("aborted_by_signer", what, Vec::new(), name(&[*signer]))
+                // This node's own end is nobody's fault.
+                let blamed = if *signer == view.me { Vec::new() } else { name(&[*signer]) };
+                ("aborted_by_signer", what, Vec::new(), blamed)
             }
             AbortCause::TimedOut { phase, awaiting } => {
                 ("timed_out", format!("no time left {}", phase_words(*phase)), name(awaiting), Vec::new())

@@ -39,6 +39,26 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
     if metadata.is_file() { check_permissions(path, &File::open(path)?) } else { Ok(()) }
 }
 
+/// Whether only who may decide what is signed can write a file that does. (A group may be its owner's own.)
+#[cfg(unix)]
+pub(crate) fn check_writers(path: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_file() && mode & 0o002 != 0 {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "everybody can write to this file (mode {mode:04o}), and it decides what is signed. Look what it says, and run `chmod o-w {path}`"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn check_writers(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Of the file that was opened, not of what may have taken its path meanwhile.
 #[cfg(unix)]
 fn check_permissions(path: &Path, file: &File) -> io::Result<()> {

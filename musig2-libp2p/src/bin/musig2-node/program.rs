@@ -1,5 +1,6 @@
 //! A program that decides: the session as JSON on its standard input, its exit code as the answer.
 
+use crate::private_file;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::HashMap;
@@ -125,7 +126,10 @@ fn check(program: PathBuf) -> Result<(), ProgramError> {
         Ok(metadata) if !metadata.is_file() || !is_executable(&metadata) => {
             Err(ProgramError::NotExecutable(program))
         }
-        Ok(_) => Ok(()),
+        Ok(_) => std::fs::File::open(&program)
+            // One that can be run and not read is left alone.
+            .map_or(Ok(()), |file| private_file::check_writers(&program, &file))
+            .map_err(|error| ProgramError::Missing { program, error }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! TOML files, whose mistakes are told with file, line and key.
 
+use crate::private_file;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use std::fs::File;
@@ -30,6 +31,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, TomlError> {
     let failed = |error| TomlError::Read { file: path.into(), error };
     let mut text = String::new();
     let file = File::open(path).map_err(failed)?;
+    private_file::check_writers(path, &file).map_err(failed)?;
     if file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(failed)? as u64 > MAX_SIZE {
         return Err(failed(io::Error::other(format!("more than {MAX_SIZE} bytes"))));
     }

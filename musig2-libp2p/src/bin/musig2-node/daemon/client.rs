@@ -99,7 +99,8 @@ fn talk(
     stream.write_all(&line).map_err(failed)?;
     let mut last = None;
     for line in BufReader::new(stream).lines() {
-        match serde_json::from_str(&line.map_err(failed)?).map_err(|error| failed(error.into()))? {
+        let reply = line.and_then(|line| Ok(serde_json::from_str(&line)?));
+        match reply.map_err(|error| cut_off(last.as_ref()).unwrap_or_else(|| failed(error)))? {
             Reply::Failure { message, code } => return Err(Failure::Answer { message, code }),
             reply => {
                 console.show(&Line::Reply(&reply))?;
@@ -108,12 +109,22 @@ fn talk(
         }
     }
     match (request, last) {
-        // A daemon that stopped meanwhile.
-        (_, None) | (Request::Propose(_), Some(Reply::Session(_))) => {
-            Err(failed(io::ErrorKind::UnexpectedEof.into()))
-        }
+        (Request::Propose(_), last @ Some(Reply::Session(_))) => cut_off(last.as_ref()).map_or(Ok(()), Err),
+        (_, None) => Err(failed(io::ErrorKind::UnexpectedEof.into())),
         _ => Ok(()),
     }
+}
+
+/// The daemon went away in the middle of a session, which is not over for that.
+#[cfg(unix)]
+fn cut_off(last: Option<&Reply>) -> Option<Failure> {
+    let Some(Reply::Session(summary)) = last else { return None };
+    let message = format!(
+        "the daemon was stopped before session {0} was over. IT MAY STILL BE SIGNED: the daemon takes it up when it is started again. \
+         Look then with `musig2-node sessions {0}`",
+        summary.session
+    );
+    Some(Failure::Answer { message, code: 1 })
 }
 
 #[cfg(not(unix))]
