@@ -226,7 +226,7 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
 fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_signed() {
     let signers = Signers::new();
     let daemon = signers.start(0, None, "", &signers.policy("messages = \"any\""));
-    let mut waiting = signers.propose(&message(1), &[]);
+    let mut waiting = signers.propose(&message(1), &["--timeout", "5"]);
     let session = waiting.wait_for("session")["session"].as_str().expect("a session").to_owned();
     drop(daemon);
     let told = waiting.finish();
@@ -234,8 +234,11 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
     let words = told.last()["message"].as_str().expect("text").to_owned();
     assert!(words.contains("MAY STILL BE SIGNED") && words.contains(&session), "{words}");
 
-    // And so it is there again.
-    let _again = signers.start(0, None, "", &signers.policy("messages = \"any\""));
+    // And so it is there again, for as long as it was to be.
+    let mut again = signers.start(0, None, "", &signers.policy("messages = \"any\""));
     let known = signers.ask(0, &["sessions", &session]);
     assert_eq!(known.code, Some(0), "{known:?}");
+    let ended = again.process.wait_for("session_aborted");
+    assert_eq!(ended["session"], session);
+    assert_eq!(ended["cause"], "aborted_by_signer", "not by its expiry, 30 s later: {ended}");
 }

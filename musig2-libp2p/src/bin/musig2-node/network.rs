@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::passphrase::PassphraseArgs;
+use crate::patience;
 use crate::report::{Console, Line};
 use crate::steps::Step;
 use crate::terms::Terms;
@@ -142,7 +143,10 @@ impl Network {
                 return Ok(Some((event, view)));
             }
             NodeEvent::Resumed { session } => match self.handle.session(session).await? {
-                Some(view) => Step::SessionResumed(Box::new(Terms::of(&view))),
+                Some(view) => {
+                    patience::resume(&self.handle, &view);
+                    Step::SessionResumed(Box::new(Terms::of(&view)))
+                }
                 None => return Ok(None),
             },
             NodeEvent::Listening { address } => {

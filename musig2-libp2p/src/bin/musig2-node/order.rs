@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// How much longer a session lasts than the proposer waits for it: what signers' clocks may differ by.
-const MARGIN: Duration = Duration::from_secs(30);
+pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
 /// With [`MARGIN`], the ten minutes that co-signers accept unless they are configured otherwise.
 const MAX_TIMEOUT: u64 = 570;

@@ -2,6 +2,8 @@
 
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::order::MARGIN;
+use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
 use std::time::Duration;
@@ -18,6 +20,22 @@ pub(crate) async fn give_up(
         return Ok(None);
     }
     Ok(Some(Ending::gave_up(&view, &format!("not finished within {} seconds,", waited.as_secs()))))
+}
+
+/// Of a session that this node proposed before it was started again: the same patience, which its manifest tells.
+pub(crate) fn resume(handle: &Handle, view: &SessionView) {
+    let manifest = &view.manifest;
+    if manifest.coordinator() != view.me {
+        return;
+    }
+    let waited = manifest.expires_at().saturating_since(manifest.created_at()).saturating_sub(MARGIN);
+    let left = Terms::of(view).left().saturating_sub(MARGIN);
+    let (handle, session) = (handle.clone(), view.id);
+    tokio::spawn(async move {
+        tokio::time::sleep(left).await;
+        // An error is a node that has stopped, or a session that is over and forgotten.
+        let _ = give_up(&handle, session, waited).await;
+    });
 }
 
 /// Tells the others, who would wait in vain. Says whether it was open until now.
