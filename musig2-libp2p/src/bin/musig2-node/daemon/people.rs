@@ -52,13 +52,17 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
 fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     writeln!(
         out,
-        "{DIM}{:<10}{:<20}{:>8}  {:>7}{:>8}{:>10}  {:<12}WAITING FOR{DIM:#}",
+        "{DIM}{:<10}{:<20}{:>8}  {:>7}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
         "SESSION", "PHASE", "MESSAGES", "JOINED", "NONCES", "PARTIALS", "LEFT"
     )?;
     for one in sessions {
-        let of = |done: &[u16]| format!("{}/{}", done.len(), one.signers.len());
         // Padded before it is coloured: what colours nothing takes no place.
         let state = &one.state;
+        let of = |done: &[u16]| match state.phase.as_str() {
+            // One that was restarted was told the signatures and not what they were made of.
+            "complete" => "all".into(),
+            _ => format!("{}/{}", done.len(), one.signers.len()),
+        };
         let phase = format!("{:<20}", state.phase.replace('_', " "));
         let phase = match state.phase.as_str() {
             "complete" => format!("{GOOD}{phase}{GOOD:#}"),
