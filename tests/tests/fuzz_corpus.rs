@@ -89,7 +89,7 @@ macro_rules! regressions {
 regressions! {
     byzantine: a_session_ends_once_though_its_announcement_comes_again what_an_earlier_life_gave_up_is_no_fault_of_the_engine;
     plan: two_attempts_of_a_session_of_equal_items_may_both_be_signed two_attempts_of_one_of_two_equal_sessions_may_both_be_signed;
-    three_nodes: a_minute_that_passes_at_once_excuses_a_timeout;
+    three_nodes: a_minute_that_passes_at_once_excuses_a_timeout a_clock_that_is_set_back_delays_no_end;
 }
 
 #[test]

@@ -33,6 +33,8 @@ impl<C: Engine> Room<C> {
         self.untimely = true;
         let ahead = &mut self.applications[seat].clock_ahead;
         *ahead = (*ahead + by).clamp(-1_200_000, 1_200_000);
+        // Drivers tell a node the time every few seconds.
+        self.wake(seat);
     }
 
     /// Everyone is up, nothing is lost, applications answer: everything comes to its end.
