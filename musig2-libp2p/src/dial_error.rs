@@ -6,15 +6,15 @@ use std::error::Error;
 /// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over. Addresses are peers' words and hold
 /// any characters; those that a terminal would take for orders are escaped.
 pub(crate) fn describe(error: &DialError) -> String {
-    let escaped = |character: char| {
-        let (escape, plain) = if character.is_control() {
-            (Some(character.escape_default()), None)
+    let mut text = String::new();
+    for character in in_full(error).chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
         } else {
-            (None, Some(character))
-        };
-        escape.into_iter().flatten().chain(plain)
-    };
-    in_full(error).chars().flat_map(escaped).collect()
+            text.push(character);
+        }
+    }
+    text
 }
 
 fn in_full(error: &DialError) -> String {

@@ -150,7 +150,9 @@ fn of_v6(ip: Ipv6Addr) -> Option<Reach> {
     let inside = |high: u16, low: u16| of_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     // IPv4 in IPv6: mapped and compatible (RFC 4291), by NAT64 (RFC 6052), by 6to4 (RFC 3056).
     match segments {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if (high, low) > (0, 1) => return inside(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low] => return inside(high, low),
+        // Of these the first two are IPv6's own: unspecified and loopback.
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => return inside(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => return inside(high, low),
         [0x64, 0xff9b, ..] => return Some(Reach::Site),
         [0x2002, high, low, ..] => return inside(high, low),
@@ -197,6 +199,8 @@ mod tests {
             "/ip6/64:ff9b:1::1/tcp/1",
             "/ip6/2002:a00:5::1/tcp/1",
             "/ip6/::10.0.0.5/tcp/1",
+            "/ip6/::ffff:0.0.0.0/tcp/1",
+            "/ip6/::ffff:0.0.0.1/tcp/1",
             "/ip6/fec0::1/tcp/1",
             "/ip4/192.0.0.8/tcp/1",
             "/ip4/198.19.0.1/tcp/1",
