@@ -18,7 +18,7 @@ pub enum NodeEvent {
         /// Where, with `/p2p/` and the peer id at the end.
         address: Multiaddr,
     },
-    /// A peer has reached this node from outside at this address (AutoNAT), or the router says that it can (UPnP): co-signers are told it.
+    /// A bootstrap peer has reached this node from outside at this address (AutoNAT), or the router opened it (UPnP): co-signers are told it.
     Reachable {
         /// Where.
         address: Multiaddr,
