@@ -1,12 +1,16 @@
 //! What every step has at hand: the call it runs in, and what the node knows beside its sessions.
 
+use crate::agreement::join_deadline;
 use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::contacts::ContactBook;
 use crate::event::{Event, Offence, Output};
 use crate::ids::{Contact, SessionId, Source};
 use crate::limits::Buckets;
+use crate::outgoing::BYTES_PER_CHECK;
 use crate::time::Timestamp;
+use crate::wire::announcement::{Announcement, Publication};
+use crate::wire::{encode_message, encoded_size};
 use rand_core::CryptoRng;
 
 /// One call of a node: the caller's time and randomness, and the outputs so far.
@@ -46,6 +50,7 @@ pub(crate) struct Context<'a, R> {
     pub(crate) contacts: &'a mut ContactBook,
     pub(crate) sources: &'a mut Buckets<Source>,
     pub(crate) greeted: &'a mut Buckets<PublicKey>,
+    pub(crate) repeats: &'a mut Buckets<SessionId>,
 }
 
 impl<'a, R: CryptoRng> Call<'a, R> {
@@ -66,7 +71,7 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, contacts, sources, greeted, .. } = surroundings;
+        let Surroundings { config, contact, contacts, sources, greeted, repeats, .. } = surroundings;
         Context {
             now: self.now,
             rng: self.rng,
@@ -76,6 +81,7 @@ impl<'a, R: CryptoRng> Call<'a, R> {
             contacts,
             sources,
             greeted,
+            repeats,
         }
     }
 }
@@ -100,6 +106,27 @@ impl<R> Context<'_, R> {
 impl<R: CryptoRng> Context<'_, R> {
     pub(crate) fn emit(&mut self, event: Event) {
         self.out.push(Output::Event(event));
+    }
+
+    /// Publishes an announcement, unless it is private. Says whether it did.
+    pub(crate) fn publish(&mut self, announcement: &Announcement) -> bool {
+        if announcement.content.private {
+            return false;
+        }
+        let (fresh, announcement) = (self.random(), announcement.clone());
+        self.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
+        true
+    }
+
+    /// Publishes an announcement for a signer that said hello and gave no contact: it can only listen. At the signer's charge, and no more often
+    /// than others would pass it on; past the time in which they take it, not at all.
+    pub(crate) fn publish_to(&mut self, signer: &PublicKey, announcement: &Announcement) {
+        let manifest = &announcement.content.manifest;
+        let in_time = self.now < join_deadline(manifest, self.config);
+        let price = 1 + encoded_size(announcement) / BYTES_PER_CHECK;
+        if in_time && self.charge_greeting(signer, price) && self.repeats.take(self.now, &manifest.id(), 1) {
+            self.publish(announcement);
+        }
     }
 
     pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {

@@ -57,6 +57,9 @@ pub enum EvidenceError {
     /// Its manifest breaks a rule, so no session of it can have been.
     #[error("the manifest is none: {0}")]
     Manifest(#[from] ManifestError),
+    /// A list in it is longer or shorter than its session has items, or its restarts are not of the session's signers, in order.
+    #[error("its lists do not fit its session")]
+    Misfit,
     /// A statement is not the named signer's.
     #[error("a statement in it is not signed by its author")]
     BadSignature,
@@ -111,7 +114,8 @@ impl Proof {
         Some(Self::EquivocatingPartials { first: Signed::of(first)?, second: Signed::of(second)? })
     }
 
-    /// Whether its lists are as long as those of a proof that a node finds in a session of this manifest. On a board no more is kept.
+    /// Whether its lists are those of a proof that a node finds in a session of this manifest: one rule for a board, which keeps no others, and
+    /// for evidence.
     pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
         let items = manifest.items().len();
         let one_each = |nonces: &Signed<Nonces>| nonces.content.source.nonces().len() == items;
@@ -126,7 +130,7 @@ impl Proof {
                 one_each(nonces) && partials.content.partials.len() == items && aggregates.len() == items
             }
             Self::ConcurrentInstances { first, second, restarted } => {
-                one_each(first) && one_each(second) && restarted.len() <= manifest.signer_count()
+                one_each(first) && one_each(second) && are_restarts(restarted, manifest)
             }
             Self::RestartLimit { .. } => true,
         }
@@ -153,6 +157,9 @@ impl Proof {
 
     /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
     fn check_statements<C: Crypto>(&self, case: &Case<'_>) -> Result<Conviction, EvidenceError> {
+        if !self.fits(case.manifest) {
+            return Err(EvidenceError::Misfit);
+        }
         match self {
             Self::EquivocatingNonces { first, second } => {
                 let slot = |one: &Signed<Nonces>| (one.content.attempt, one.content.boot);
@@ -275,6 +282,17 @@ fn attempt_of(session: &SessionId, restarted: &[Restarted]) -> AttemptId {
         session,
         restarted.iter().map(|one| (one.signer, one.boots.len(), one.boots.iter())),
     )
+}
+
+/// Whether these are signers of the session, ascending, each with two boots or more, ascending: then one set of joins has one list, and the
+/// attempt is the hash of it as it stands.
+fn are_restarts(restarted: &[Restarted], manifest: &Manifest) -> bool {
+    restarted.is_sorted_by(|one, next| one.signer < next.signer)
+        && restarted.iter().all(|one| {
+            manifest.signer(one.signer).is_some()
+                && one.boots.len() > 1
+                && one.boots.is_sorted_by(|boot, next| boot < next)
+        })
 }
 
 #[cfg(test)]

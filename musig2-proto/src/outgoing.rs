@@ -13,7 +13,7 @@ use crate::wire::{encode_message, encoded_size};
 use std::sync::Arc;
 
 /// So much of an answer is as much work as a signature check.
-const BYTES_PER_CHECK: usize = 16 << 10;
+pub(crate) const BYTES_PER_CHECK: usize = 16 << 10;
 
 /// What is to be told to one peer.
 pub(crate) struct Parcel {

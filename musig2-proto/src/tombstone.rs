@@ -88,10 +88,15 @@ impl Tombstone {
         if cx.now >= self.view.manifest.expires_at() {
             return;
         }
-        if !hello.has_contact() || !hello.is_after(self.greeted.get(&signer)) {
+        if !hello.is_after(self.greeted.get(&signer)) {
             return;
         }
         self.greeted.insert(signer, hello.time);
+        if !hello.has_contact() {
+            // It hears of the session, joins, asks, and is answered. Without signatures there is nothing to join for.
+            let announcement = self.announcement.as_ref().filter(|_| self.view.signatures.is_some());
+            return announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, known));
+        }
         if let Some(parcel) = self.answer(cx, true)
             && cx.charge_greeting(&hello.signer, 1 + parcel.price())
         {

@@ -154,8 +154,9 @@ fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
     };
     let aggregates = |count| List::new(vec![AggregateNonce::new([1; 66]); count]).unwrap();
     let restarted = |count| {
-        let restarted = Restarted { signer: ACCUSED, boots: List::empty() };
-        List::new(vec![restarted; count]).unwrap()
+        let boots = [1, 2].map(|boot| Boot::new([boot; 16])).to_vec();
+        let restarted = |signer| Restarted { signer, boots: List::new(boots.clone()).unwrap() };
+        List::new(SignerIndex::all(count).map(restarted).collect()).unwrap()
     };
     let (nonce_root, item) = ([7; 32], 0);
     let fits = |proof: Proof| proof.fits(&court.manifest);

@@ -35,6 +35,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
     let (config, contact, mut contacts) =
         (Config::default().with_max_frame_size(max_frame_size), Contact::default(), ContactBook::default());
     let (mut out, mut sources, mut greeted) = (Vec::new(), Buckets::new(1, 1), Buckets::new(1, 1));
+    let mut repeats = Buckets::new(1, 1);
     let mut cx = Context {
         now: Timestamp::default(),
         rng: &mut (),
@@ -44,6 +45,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
         contacts: &mut contacts,
         sources: &mut sources,
         greeted: &mut greeted,
+        repeats: &mut repeats,
     };
     send(&mut cx, &Destination::Source(Source::new([1])), parcel);
     out.into_iter()

@@ -196,7 +196,8 @@ impl<C: Crypto> Session<C> {
         request: Request,
         have: Option<&Have>,
     ) {
-        if request == Request::Nothing || cx.charge(to).is_err() {
+        let has_ended = have.is_some_and(|have| have.ended);
+        if request == Request::Nothing || has_ended || cx.charge(to).is_err() {
             return;
         }
         let announcement = match request {
@@ -204,9 +205,6 @@ impl<C: Crypto> Session<C> {
             Request::Announcement => self.announcement.clone(),
         };
         let have = have.filter(|_| request == Request::Statements);
-        if have.is_some_and(|have| have.ended) {
-            return;
-        }
         // The same signers and different statements: only all of them can tell where the difference is.
         let differs = have.is_some_and(|have| {
             have.digest != self.board.digest()
@@ -244,12 +242,7 @@ impl<C: Crypto> Session<C> {
         }
         link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
         if !hello.has_contact() {
-            // There is nowhere to send it, but it listens.
-            let parcel = Parcel { announcement: Some(announcement), ..Parcel::new(self.id(), None) };
-            if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
-                self.publish(cx);
-            }
-            return;
+            return cx.publish_to(&hello.signer, &announcement);
         }
         let mut statements: Vec<_> =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(cx.now, author, None)).collect();

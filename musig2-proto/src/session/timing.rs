@@ -237,18 +237,9 @@ impl<C: Crypto> Session<C> {
     /// Publishes the announcement, and again with growing pauses until all have joined.
     pub(crate) fn announce_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.timing.announce_at = None;
-        if self.publish(cx) {
+        if self.announcement.as_ref().is_some_and(|announcement| cx.publish(announcement)) {
             self.wait_to_announce(cx);
         }
-    }
-
-    /// Publishes the announcement once, unless it is private.
-    pub(super) fn publish<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> bool {
-        let announcement = self.announcement.clone().filter(|announcement| !announcement.content.private);
-        let Some(announcement) = announcement else { return false };
-        let fresh = cx.random();
-        cx.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
-        true
     }
 
     /// A coordinator repeats its announcement soon; others only where nobody else does.

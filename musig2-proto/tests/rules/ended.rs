@@ -6,7 +6,7 @@ use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::{
-    AbortCause, AbortReason, Command, Config, Event, Input, Node, Note, SecretKey, SessionId,
+    AbortCause, AbortReason, Command, Config, Contact, Event, Input, Node, Note, Output, SecretKey, SessionId,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -62,13 +62,69 @@ fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
 }
 
 #[test]
-fn who_asks_and_has_ended_itself_wants_no_answer() {
-    let (mut room, _) = complete();
-    let asking = Frame { request: Request::Statements, ..last(&room, 1) };
-    let have = |ended| asking.have.clone().map(|have| Have { ended, ..have });
-    for (ended, count) in [(true, 0), (false, 1)] {
-        let asking = Frame { have: have(ended), statements: List::empty(), ..asking.clone() };
-        assert_eq!(answers(&mut room, input(9, &Frame { signatures: None, ..asking })).len(), count);
+fn who_asks_and_has_ended_itself_wants_no_answer_whatever_it_asks_for() {
+    for request in [Request::Statements, Request::Announcement] {
+        for finished in [true, false] {
+            let mut room = Room::new(2, &Config::default());
+            // Of an open session node 0 has not heard enough to finish.
+            room.lost = Box::new(move |from, _| from == 1 && !finished);
+            let session = room.propose();
+            room.settle();
+            assert_eq!(room.is_complete(0), finished);
+            let have = last(&room, 1).have;
+            for (ended, count) in [(true, 0), (false, 1)] {
+                let have = have.clone().map(|have| Have { ended, ..have });
+                let asking = Frame { request, have, ..empty(session) };
+                assert_eq!(answers(&mut room, input(9, &asking)).len(), count, "{request:?} {finished}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_learns_its_signatures() {
+    let mut room = Room::new(3, &Config::default());
+    room.execute(2, Command::SetContact(Contact::default()));
+    let session = room.propose();
+    room.pass(seconds(10));
+    assert!((0..3).all(|node| room.is_complete(node)));
+    // It is not kept from reaching the others: it knows where they are, and they do not know where it is.
+    room.nodes[2] = Node::new(Config::default()).unwrap();
+    room.nodes[2].add_key(&SecretKey::new([3; 32])).unwrap();
+    room.events[2].clear();
+    let told = room.publications.len();
+    room.execute(2, Command::SayHello);
+    room.pass(seconds(10));
+    assert!(room.is_complete(2), "{:?}", room.events[2]);
+    let Event::SessionComplete { signatures, .. } = room.ends(2)[0] else { panic!() };
+    assert_eq!(Some(signatures.clone()), room.nodes[0].session(&session).unwrap().signatures);
+    // Its hellos after 0, 1, 3 and 7 seconds, and an announcement by each of the two that it asks; as often as others pass one on at most.
+    let said = room.publications[told..].len();
+    assert!((3..=12).contains(&said), "{said}");
+}
+
+#[test]
+fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() {
+    for (aborted, late) in [(true, false), (false, true), (false, false)] {
+        let mut room = Room::new(2, &Config::default());
+        room.join = !aborted;
+        let session = room.propose();
+        room.settle();
+        if aborted {
+            room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
+        }
+        // From five minutes after its creation on nobody takes a published announcement.
+        room.pass(seconds(if late { 300 } else { 200 }));
+        let mut node: Node = Node::new(Config::default()).unwrap();
+        node.add_key(&SecretKey::new([2; 32])).unwrap();
+        let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
+        let [Output::Publish(hello)] = &outputs[..] else { panic!("{outputs:?}") };
+        let before = room.publications.len();
+        room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
+        assert_eq!(room.publications.len() - before, usize::from(!aborted && !late), "{aborted} {late}");
+        // Said again at once it brings nothing more.
+        room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
+        assert!(room.publications.len() - before < 2);
     }
 }
 
