@@ -202,6 +202,12 @@ pub enum CommandError {
         "{0} sessions are running, as many as are allowed: wait for one to end, or raise `max_concurrent_sessions`"
     )]
     TooManySessions(usize),
+    /// As many sessions as [`max_joined_names`](crate::Config::max_joined_names) allows were joined here and have not expired. A node that forgot
+    /// one could be made to join it again, and so to convict itself of having restarted too often.
+    #[error(
+        "{0} sessions that this node joined have not expired, as many as it remembers: wait for one to expire, or raise `max_joined_names`"
+    )]
+    TooManyJoined(usize),
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),

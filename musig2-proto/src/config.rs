@@ -34,6 +34,9 @@ pub struct Config {
     pub inactivity_timeout: Duration,
     /// How many sessions this node takes part in at once. A finished one does not count.
     pub max_concurrent_sessions: usize,
+    /// How many names of sessions that this node joined and that have ended are remembered, each until nobody can sign the session any more. Where
+    /// there are as many, the node joins no other session until one has expired: it never joins a session that it has joined before.
+    pub max_joined_names: usize,
     /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
     pub enable_auto_cleanup: bool,
     /// How often ended sessions are forgotten.
@@ -132,6 +135,7 @@ impl Default for Config {
             max_session_duration: minutes(10),
             inactivity_timeout: minutes(10),
             max_concurrent_sessions: 10,
+            max_joined_names: 200_000,
             enable_auto_cleanup: true,
             cleanup_interval: minutes(5),
             min_signers: 2,
@@ -196,6 +200,7 @@ setters! {
     max_session_duration: Duration => with_max_session_duration,
     inactivity_timeout: Duration => with_inactivity_timeout,
     max_concurrent_sessions: usize => with_max_concurrent_sessions,
+    max_joined_names: usize => with_max_joined_names,
     enable_auto_cleanup: bool => with_auto_cleanup,
     cleanup_interval: Duration => with_cleanup_interval,
     min_signers: usize => with_min_signers,
@@ -259,6 +264,7 @@ impl Config {
         within("max_items", self.max_items, 1, MAX_ITEMS)?;
         within("max_memo", self.max_memo, 0, MAX_MEMO)?;
         within("max_concurrent_sessions", self.max_concurrent_sessions, 1, usize::MAX)?;
+        within("max_joined_names", self.max_joined_names, 1, usize::MAX)?;
         for (key, is) in [
             ("checks_per_source", self.checks_per_source),
             ("discoveries_per_author", self.discoveries_per_author),

@@ -1,38 +1,50 @@
 //! Ended sessions, as many as there is room for.
 
+use crate::bytes::PublicKey;
 use crate::ids::SessionId;
+use crate::signers::BySigner;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use core::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// How much of them is kept, in bytes. Where that is too little the largest make room, the first to end first: who makes others keep
+/// How much memory they may take, in bytes. Where that is too little the largest make room, the first to end first: who makes others keep
 /// much, as by proofs against itself, does not make them forget anybody else's.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Their tombstones.
+/// What is left of those that this node joined. Beside them their names are remembered, and for longer where they had to make room.
 #[derive(Clone, Hash, Default)]
 pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,
-    /// Of all of them: kept because there may be many.
+    /// Of all of them. This and what is below follows from them.
     bytes: usize,
+    by_size: BTreeSet<(Reverse<usize>, Timestamp, SessionId)>,
+    by_expiry: BTreeSet<(Timestamp, SessionId)>,
+    by_signer: BySigner,
 }
 
 impl Ended {
-    /// Gives the names of those that had to make room, with their expiry.
-    pub(crate) fn bury(&mut self, session: SessionId, tombstone: Tombstone) -> Vec<(SessionId, Timestamp)> {
+    pub(crate) fn bury(&mut self, session: SessionId, tombstone: Tombstone) {
+        self.remove(&session);
         self.bytes += tombstone.size();
+        self.by_size.insert(rank(&tombstone));
+        self.by_expiry.insert((tombstone.forget_at(), session));
+        self.by_signer.insert(session, tombstone.view().manifest.signers());
         self.tombstones.insert(session, tombstone);
-        let mut gone = Vec::new();
-        while self.bytes > MAX_BYTES && self.tombstones.len() > 1 {
-            let rank = |tombstone: &Tombstone| (Reverse(tombstone.size()), tombstone.view().last_activity);
-            let largest = self.tombstones.values().min_by_key(|tombstone| rank(tombstone));
-            let Some(view) = largest.map(Tombstone::view) else { break };
-            let (id, expiry) = (view.id, view.manifest.expires_at());
-            self.retain(|tombstone| tombstone.view().id != id);
-            gone.push((id, expiry));
+        while self.bytes > MAX_BYTES
+            && self.tombstones.len() > 1
+            && let Some((.., largest)) = self.by_size.first().copied()
+        {
+            self.remove(&largest);
         }
-        gone
+    }
+
+    fn remove(&mut self, session: &SessionId) {
+        let Some(tombstone) = self.tombstones.remove(session) else { return };
+        self.bytes -= tombstone.size();
+        self.by_size.remove(&rank(&tombstone));
+        self.by_expiry.remove(&(tombstone.forget_at(), *session));
+        self.by_signer.remove(session, tombstone.view().manifest.signers());
     }
 
     pub(crate) fn get(&self, session: &SessionId) -> Option<&Tombstone> {
@@ -51,16 +63,28 @@ impl Ended {
         self.tombstones.values()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tombstone> {
-        self.tombstones.values_mut()
+    /// Those that this key was to sign.
+    pub(crate) fn of(&self, signer: &PublicKey) -> impl Iterator<Item = SessionId> {
+        self.by_signer.of(signer)
     }
 
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Tombstone) -> bool) {
-        let bytes = &mut self.bytes;
-        self.tombstones.retain(|_, tombstone| {
-            let stays = is_kept(tombstone);
-            *bytes -= if stays { 0 } else { tombstone.size() };
-            stays
-        });
+    /// When the first can be forgotten.
+    pub(crate) fn next_to_forget(&self) -> Option<Timestamp> {
+        self.by_expiry.first().map(|(at, _)| *at)
     }
+
+    /// Forgets those that no laggard can ask for any more.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        while let Some((at, session)) = self.by_expiry.first().copied()
+            && now >= at
+        {
+            self.remove(&session);
+        }
+    }
+}
+
+/// The first is the first to make room.
+fn rank(tombstone: &Tombstone) -> (Reverse<usize>, Timestamp, SessionId) {
+    let view = tombstone.view();
+    (Reverse(tombstone.size()), view.last_activity, view.id)
 }

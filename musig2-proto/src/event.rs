@@ -107,6 +107,11 @@ pub enum Event {
         session: SessionId,
     },
     /// The end: every item is signed, and every signature verified under its tweaked aggregate key.
+    ///
+    /// It says nothing about consent to this session. It is also told of a session that was discovered here and not joined in this life: a signer that
+    /// lost its memory learns in this way what it had signed. And the signatures of one session end every other session of the same signers over the
+    /// same messages, of which only the name is kept if nobody here joined it. Who needs to know what it consented to keeps
+    /// what it joined.
     SessionComplete {
         /// Where.
         session: SessionId,

@@ -6,14 +6,17 @@ use crate::bytes::Signature;
 use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Destination, Event, Offence};
+use crate::event::{Destination, Event, Offence};
 use crate::ids::{SignerIndex, Source};
+use crate::manifest::{MAX_SIGNERS, Manifest};
+use crate::memory::{Heap, block};
 use crate::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
+use crate::signers::BYTES_PER_SIGNER;
 use crate::time::Timestamp;
 use crate::view::SessionView;
-use crate::wire::announcement::Announcement;
-use crate::wire::encoded_size;
+use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
+use crate::wire::bounded::List;
 use crate::wire::frame::{Frame, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
@@ -21,24 +24,36 @@ use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// An ended session. A manifest whose tombstone stands is not opened again.
+/// An ended session that this node joined. A manifest whose tombstone stands is not opened again.
 #[derive(Clone, Hash)]
 pub(crate) struct Tombstone {
     view: SessionView,
-    announcement: Option<Announcement>,
+    introduction: Option<Introduction>,
     /// The aborts that ended it, with their joins.
     last_words: Vec<Arc<Filed>>,
+    /// Of a session that is complete, a join of each signer: it shows to one that has forgotten that it had consented.
+    joins: Vec<Arc<Filed>>,
     /// Which signers' hellos were answered, and what time they told.
     greeted: BTreeMap<SignerIndex, Timestamp>,
-    /// About how many bytes it takes: follows from the rest, and is asked for often.
+    /// Until when laggards may ask: the session's end, and twice what clocks may differ.
+    forget_at: Timestamp,
+    /// How many bytes it takes: follows from the rest, and is asked for often.
     size: usize,
 }
 
-/// What a tombstone takes beside what is counted one by one, in bytes.
-const OVERHEAD: usize = 1024;
+/// An announcement without its manifest, which the view has.
+#[derive(Clone, Hash)]
+struct Introduction {
+    private: bool,
+    contacts: List<KnownContact, MAX_SIGNERS>,
+    signature: Signature,
+}
 
-/// What it takes for each item beside the manifest: its output key, and a signature that may yet come.
-const ITEM_OVERHEAD: usize = 256;
+/// What a tombstone takes beside what is counted one by one, in bytes: itself, and its places in the trees by which it is found.
+const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 256;
+
+/// What it takes for each signer beside the manifest: whether it joined and had nonces, what it was told, a place by which it is found.
+const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + 32 + BYTES_PER_SIGNER;
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.
@@ -49,26 +64,43 @@ impl Tombstone {
         now: Timestamp,
     ) -> Self {
         let mut view = session.view(config);
+        let mut joins = Vec::new();
         match outcome {
-            Outcome::Complete(signatures) => view.signatures = Some(signatures.clone()),
+            Outcome::Complete(signatures) => {
+                view.signatures = Some(signatures.clone());
+                joins = session.one_join_each();
+            }
             Outcome::Aborted(cause) => view.cause = Some(cause.clone()),
         }
-        let announcement = session.announcement().cloned();
+        let introduction = session.announcement().map(|announcement| Introduction {
+            private: announcement.content.private,
+            contacts: announcement.content.contacts.clone(),
+            signature: announcement.signature,
+        });
+        let forget_at = view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2));
         let last_words = session.last_words(now);
-        let evidence = match &view.cause {
-            Some(AbortCause::Convicted { evidence, .. }) => encoded_size(evidence.as_ref()),
-            _ => 0,
-        };
-        let size = OVERHEAD
-            + ITEM_OVERHEAD * view.manifest.items().len()
-            + encoded_size(view.manifest.as_ref())
-            + announcement.as_ref().map_or(0, encoded_size)
-            + last_words.iter().map(|filed| encoded_size(&filed.statement)).sum::<usize>()
-            + evidence;
-        Self { view, announcement, last_words, greeted: BTreeMap::new(), size }
+        let mut tombstone =
+            Self { view, introduction, last_words, joins, greeted: BTreeMap::new(), forget_at, size: 0 };
+        tombstone.size = tombstone.memory();
+        tombstone
     }
 
-    /// About how many bytes it takes.
+    fn memory(&self) -> usize {
+        let Self { view, introduction, last_words, joins, .. } = self;
+        let manifest = &view.manifest;
+        OVERHEAD
+            + SIGNER_OVERHEAD * manifest.signer_count()
+            + manifest.heap()
+            + view.output_keys.heap()
+            + view.cause.heap()
+            // Signatures may yet come.
+            + block(size_of::<Signature>() * manifest.items().len())
+            + introduction.as_ref().map_or(0, |introduction| introduction.contacts.heap())
+            + last_words.heap()
+            + joins.heap()
+    }
+
+    /// How many bytes it takes.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -77,8 +109,24 @@ impl Tombstone {
         &self.view
     }
 
-    pub(crate) fn announcement(&self) -> Option<&Announcement> {
-        self.announcement.as_ref()
+    pub(crate) fn forget_at(&self) -> Timestamp {
+        self.forget_at
+    }
+
+    pub(crate) fn announcement(&self) -> Option<Announcement> {
+        let Introduction { private, contacts, signature } = self.introduction.clone()?;
+        let manifest = Manifest::clone(&self.view.manifest);
+        Some(Announcement { content: AnnouncementContent { manifest, private, contacts }, signature })
+    }
+
+    /// Whether this is how it was announced.
+    pub(crate) fn was_announced_by(&self, announcement: &Announcement) -> bool {
+        let Announcement { content: AnnouncementContent { manifest, private, contacts }, signature } =
+            announcement;
+        self.introduction.as_ref().is_some_and(|known| {
+            (known.private, &known.contacts, &known.signature) == (*private, contacts, signature)
+                && *self.view.manifest == *manifest
+        })
     }
 
     /// Tells a signer that may have forgotten how it ended.
@@ -94,19 +142,17 @@ impl Tombstone {
         self.greeted.insert(signer, hello.time);
         if !hello.has_contact() {
             // It hears of the session, joins, asks, and is answered. Without signatures there is nothing to join for.
-            let announcement = self.announcement.as_ref().filter(|_| self.view.signatures.is_some());
-            return announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, known));
+            let announcement = self.view.signatures.as_ref().and_then(|_| self.announcement());
+            return announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, &known));
         }
-        if let Some(parcel) = self.answer(cx, true)
-            && cx.charge_greeting(&hello.signer, 1 + parcel.price())
-        {
-            send(cx, &Destination::Contact(hello.contact.clone()), parcel);
+        if let Some(mut parcel) = self.answer(cx.now, true) {
+            parcel
+                .statements
+                .extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
+            if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
+                send(cx, &Destination::Contact(hello.contact.clone()), parcel);
+            }
         }
-    }
-
-    /// Until when laggards may ask: the session's end, and twice what clocks may differ.
-    pub(crate) fn forget_at(&self, config: &Config) -> Timestamp {
-        self.view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2))
     }
 
     /// Takes late signatures, and answers who asks, or gives up on what was signed.
@@ -120,29 +166,42 @@ impl Tombstone {
             self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
         let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
-        let aborts = frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
-        if asks || (aborts && self.view.signatures.is_some()) {
-            let introduce = frame.request == Request::Announcement;
-            if let Some(parcel) = self.answer(cx, introduce) {
-                cx.charge_for(from, 1 + parcel.price())?;
-                send(cx, &Destination::Source(from.clone()), parcel);
+        let aborts = || frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
+        if !self.has_answer(cx.now) || !(asks || (self.view.signatures.is_some() && aborts())) {
+            return Ok(());
+        }
+        // Before anything is put together.
+        cx.charge(from)?;
+        let introduce = frame.request == Request::Announcement;
+        if let Some(mut parcel) = self.answer(cx.now, introduce) {
+            if introduce {
+                parcel.statements.extend(self.joins.iter().cloned());
             }
+            cx.charge_for(from, parcel.price())?;
+            send(cx, &Destination::Source(from.clone()), parcel);
         }
         Ok(())
     }
 
     /// The signatures, or who ended it and why; nothing where it ended in silence.
-    fn answer<R>(&self, cx: &Context<'_, R>, introduce: bool) -> Option<Parcel> {
+    fn answer(&self, now: Timestamp, introduce: bool) -> Option<Parcel> {
         let signatures = self.view.signatures.clone();
-        let mut statements = if signatures.is_none() { self.last_words.clone() } else { Vec::new() };
-        // They may never have left before: a release that nobody was there to hear. After expiry there is none.
-        if cx.now >= self.view.manifest.expires_at() {
-            statements.retain(|filed| !matches!(filed.statement.body, Body::Partials(_)));
-        }
+        let statements = if signatures.is_none() { self.words(now).cloned().collect() } else { Vec::new() };
         (signatures.is_some() || !statements.is_empty()).then(|| {
-            let announcement = self.announcement.clone().filter(|_| introduce);
+            let announcement = introduce.then(|| self.announcement()).flatten();
             Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) }
         })
+    }
+
+    fn has_answer(&self, now: Timestamp) -> bool {
+        self.view.signatures.is_some() || self.words(now).next().is_some()
+    }
+
+    /// Partial signatures may never have left before: a release that nobody was there to hear. After expiry none does.
+    fn words(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Filed>> {
+        let in_time = now < self.view.manifest.expires_at();
+        let is_partials = |filed: &Arc<Filed>| matches!(filed.statement.body, Body::Partials(_));
+        self.last_words.iter().filter(move |filed| in_time || !is_partials(filed))
     }
 
     fn receive_signatures<C: Crypto, R: CryptoRng>(

@@ -55,16 +55,22 @@ impl<C: Crypto> Node<C> {
     }
 
     fn live(&self, id: &SessionId) -> Result<&Session<C>, CommandError> {
-        self.sessions.get(id).ok_or_else(|| match self.ended.contains(id) || self.declined.contains(id) {
+        self.sessions.get(id).ok_or_else(|| match self.has_ended(id) {
             true => CommandError::Ended(*id),
             false => CommandError::UnknownSession(*id),
         })
     }
 
-    fn check_room(&self) -> Result<(), CommandError> {
+    /// Whether another session may be joined.
+    fn check_room(&mut self, now: Timestamp) -> Result<(), CommandError> {
         let running = self.sessions.values().filter(|session| session.is_joined()).count();
         if running >= self.surroundings.config.max_concurrent_sessions {
             return Err(CommandError::TooManySessions(running));
+        }
+        self.joined.forget(now);
+        let joined = self.joined.len().saturating_add(running);
+        if joined >= self.surroundings.config.max_joined_names {
+            return Err(CommandError::TooManyJoined(joined));
         }
         Ok(())
     }
@@ -74,7 +80,7 @@ impl<C: Crypto> Node<C> {
         call: &mut Call<'_, R>,
         proposal: Proposal,
     ) -> Result<(), CommandError> {
-        self.check_room()?;
+        self.check_room(call.now)?;
         let salt = Salt::new(random(call.rng));
         let mut manifest = self.manifest(call.now, proposal, salt)?;
         let Place { me, keypair } = self.own_place(&manifest)?.ok_or(CommandError::NotASigner)?;
@@ -83,7 +89,7 @@ impl<C: Crypto> Node<C> {
         let id = manifest.id();
         let agreement = Agreement::new(id, manifest, &self.surroundings.config)?;
         // Two sessions of one salt: the generator repeats itself.
-        if self.sessions.contains_key(&id) || self.ended.contains(&id) {
+        if self.is_known(&id) {
             return Err(CommandError::CannotSign);
         }
         let session = Session::new(agreement, me, keypair, None, call.now);
@@ -176,7 +182,7 @@ impl<C: Crypto> Node<C> {
         if !session.may_join() {
             return Err(CommandError::RestartLimit(id));
         }
-        self.check_room()?;
+        self.check_room(call.now)?;
         let joined = self.with_session(call, &id, Session::join);
         joined.flatten().ok_or(CommandError::CannotSign)
     }
@@ -185,12 +191,18 @@ impl<C: Crypto> Node<C> {
         let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
             .map_err(CommandError::Announcement)?;
         let id = announcement.content.manifest.id();
-        if matches!(self.live(&id), Err(CommandError::UnknownSession(_))) {
-            self.check_room()?;
+        let is_new = !self.is_known(&id);
+        if is_new {
+            self.check_room(call.now)?;
             let opened = self.open(call.now, id, announcement).map_err(CommandError::Announcement)?;
             opened.ok_or(CommandError::NotASigner)?;
         }
-        self.join(call, id)?;
+        if let Err(error) = self.join(call, id) {
+            if is_new {
+                self.sessions.remove(&id);
+            }
+            return Err(error);
+        }
         self.replay(call, &id);
         Ok(())
     }

@@ -12,7 +12,6 @@ use crate::outgoing::{Parcel, send};
 use crate::session::Session;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
-use crate::tombstone::Tombstone;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::decode_message;
 use crate::wire::frame::{Frame, Request};
@@ -83,8 +82,7 @@ impl<C: Crypto> Node<C> {
         if !self.surroundings.config.enable_auto_cleanup {
             return None;
         }
-        let first =
-            self.ended.iter().map(|tombstone| tombstone.forget_at(&self.surroundings.config)).min()?;
+        let first = self.ended.next_to_forget()?;
         let pause = self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
         Some(pause.map_or(first, |pause| pause.max(first)))
     }
@@ -92,7 +90,8 @@ impl<C: Crypto> Node<C> {
     /// Forgets the ended sessions that no laggard can ask for any more.
     pub(super) fn clean_up(&mut self, now: Timestamp) {
         self.cleaned_at = Some(now);
-        self.ended.retain(|tombstone| now < tombstone.forget_at(&self.surroundings.config));
+        self.ended.forget(now);
+        self.joined.forget(now);
         self.declined.forget(now);
     }
 
@@ -117,7 +116,7 @@ impl<C: Crypto> Node<C> {
             return tombstone.receive::<C, R>(&mut cx, from, &frame);
         }
         match &frame.announcement {
-            _ if self.declined.contains(&id) => Ok(()),
+            _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
@@ -199,8 +198,13 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Whether a session is open here, or was.
-    fn is_known(&self, id: &SessionId) -> bool {
-        self.sessions.contains_key(id) || self.ended.contains(id) || self.declined.contains(id)
+    pub(super) fn is_known(&self, id: &SessionId) -> bool {
+        self.sessions.contains_key(id) || self.has_ended(id)
+    }
+
+    /// Whether a session has ended here: whatever is left of it, it is not opened again.
+    pub(super) fn has_ended(&self, id: &SessionId) -> bool {
+        self.ended.contains(id) || self.joined.contains(id) || self.declined.contains(id)
     }
 
     /// Nothing new, but it is passed on by whoever does not complain of it: so rarely that nobody floods the topic with it; and what differs
@@ -212,9 +216,9 @@ impl<C: Crypto> Node<C> {
         id: SessionId,
         announcement: &Announcement,
     ) -> Result<(), Offence> {
-        let of_tombstone = || self.ended.get(&id).and_then(Tombstone::announcement);
-        let known = self.sessions.get(&id).and_then(Session::announcement).or_else(of_tombstone);
-        if known == Some(announcement) {
+        let known = self.sessions.get(&id).and_then(Session::announcement);
+        let was_known = || self.ended.get(&id).is_some_and(|ended| ended.was_announced_by(announcement));
+        if known == Some(announcement) || was_known() {
             self.with_session(call, &id, Session::heard_announcement);
             let is_rare = self.surroundings.repeats.take(call.now, &id, 1);
             return if is_rare { Ok(()) } else { Err(Offence::Busy) };

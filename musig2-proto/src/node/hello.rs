@@ -69,8 +69,8 @@ impl<C: Crypto> Node<C> {
         let is_in = |manifest: &Manifest| manifest.index_of(signer).is_some();
         let open = self.sessions.iter().filter(|(_, session)| is_in(&session.agreement().manifest));
         let open: Vec<_> = open.map(|(id, _)| *id).collect();
-        let ended = self.ended.iter().any(|tombstone| is_in(&tombstone.view().manifest));
-        call.charge_publication(&mut self.surroundings, from, ended || !open.is_empty(), 1)?;
+        let is_known = !open.is_empty() || self.ended.of(signer).next().is_some();
+        call.charge_publication(&mut self.surroundings, from, is_known, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
@@ -80,8 +80,10 @@ impl<C: Crypto> Node<C> {
         for id in open {
             self.with_session(call, &id, |session, cx| session.greet(cx, &hello.content));
         }
-        for tombstone in self.ended.iter_mut() {
-            tombstone.greet(&mut call.within(&mut self.surroundings), &hello.content);
+        for id in self.ended.of(signer).collect::<Vec<_>>() {
+            if let Some(tombstone) = self.ended.get_mut(&id) {
+                tombstone.greet(&mut call.within(&mut self.surroundings), &hello.content);
+            }
         }
         Ok(())
     }

@@ -22,10 +22,11 @@ use crate::declined::Declined;
 use crate::ended::Ended;
 use crate::event::{Input, Output};
 use crate::ids::{Contact, SessionId, SignerIndex};
+use crate::joined::Joined;
 use crate::limits::Buckets;
 use crate::manifest::Manifest;
 use crate::secret::SecretKey;
-use crate::session::Session;
+use crate::session::{Outcome, Session};
 use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
@@ -80,6 +81,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     surroundings: Surroundings,
     sessions: BTreeMap<SessionId, Session<C>>,
     ended: Ended,
+    joined: Joined,
     declined: Declined,
     stash: Stash,
     greeting: Option<Greeting>,
@@ -109,6 +111,7 @@ where
             surroundings: self.surroundings.clone(),
             sessions: self.sessions.clone(),
             ended: self.ended.clone(),
+            joined: self.joined.clone(),
             declined: self.declined.clone(),
             stash: self.stash.clone(),
             greeting: self.greeting,
@@ -124,9 +127,10 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { keys, surroundings, sessions, ended, declined, stash, greeting, cleaned_at, now } = self;
+        let Self { keys, surroundings, sessions, ended, joined, declined, stash, greeting, cleaned_at, now } =
+            self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (surroundings, sessions, ended, declined, stash, greeting, cleaned_at, now).hash(state);
+        (surroundings, sessions, ended, joined, declined, stash, greeting, cleaned_at, now).hash(state);
     }
 }
 
@@ -154,6 +158,7 @@ impl<C: Crypto> Node<C> {
             },
             sessions: BTreeMap::new(),
             ended: Ended::default(),
+            joined: Joined::default(),
             declined: Declined::default(),
             stash: Stash::default(),
             greeting: None,
@@ -231,8 +236,8 @@ impl<C: Crypto> Node<C> {
     /// someone else has heard of the session, nobody else can remember it.
     pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
         let live = self.sessions.get(id).and_then(Session::announcement);
-        let announcement = live.or_else(|| self.ended.get(id)?.announcement())?;
-        Some(encode_message(announcement))
+        let announcement = live.cloned().or_else(|| self.ended.get(id)?.announcement())?;
+        Some(encode_message(&announcement))
     }
 
     /// Where the other signers of a session are that has not ended, as far as that is known, and as far as this node sends to them by itself: to whom a
@@ -297,17 +302,22 @@ impl<C: Crypto> Node<C> {
     fn conclude<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.flush(&mut call.within(&mut self.surroundings));
-        if let Some(outcome) = session.outcome() {
-            if session.leaves_tombstone() {
-                let tombstone = Tombstone::new(session, outcome, &self.surroundings.config, call.now);
-                for (session, expiry) in self.ended.bury(*id, tombstone) {
-                    self.declined.add(session, expiry);
-                }
-            } else {
-                // The application was told of its end, and is not to hear of it again.
-                self.declined.add(*id, session.agreement().manifest.expires_at());
-            }
-            self.sessions.remove(id);
+        let Some(outcome) = session.outcome() else { return };
+        let Surroundings { config, .. } = &self.surroundings;
+        let expiry = session.agreement().manifest.expires_at();
+        // What earlier lives of its keys joined is learnt from others: no more of it than there is room for. For its own there was room.
+        let is_regained = || {
+            matches!(outcome, Outcome::Complete(_))
+                && session.was_joined()
+                && self.joined.len() < config.max_joined_names
+        };
+        if session.is_joined() || is_regained() {
+            self.joined.add(*id, expiry.saturating_add(config.clock_skew.saturating_mul(2)));
+            self.ended.bury(*id, Tombstone::new(session, outcome, config, call.now));
+        } else {
+            // The application was told of its end, and is not to hear of it again.
+            self.declined.add(*id, expiry);
         }
+        self.sessions.remove(id);
     }
 }

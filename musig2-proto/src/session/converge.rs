@@ -277,6 +277,17 @@ impl<C: Crypto> Session<C> {
         send(cx, &destination, parcel);
     }
 
+    /// A join of each signer that has joined: of the life that takes part, if one does.
+    pub(crate) fn one_join_each(&self) -> Vec<Arc<Filed>> {
+        let one = |signer| {
+            let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
+            let mut joins =
+                self.board.joins(signer).filter(|(join, _)| alive.is_none_or(|boot| join.boot == boot));
+            joins.next().map(|(_, join)| Arc::clone(join))
+        };
+        self.agreement.manifest.indices().filter_map(one).collect()
+    }
+
     /// What is told to laggards where this session ended without signatures: the aborts, with the joins that their boots exist through;
     /// and what this node has released, which its own end does not take back.
     pub(crate) fn last_words(&self, now: Timestamp) -> Vec<Arc<Filed>> {

@@ -255,9 +255,10 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether anyone may come back to it once it has ended. One that was never joined and has no signatures is simply gone.
-    pub(crate) fn leaves_tombstone(&self) -> bool {
-        self.is_joined() || matches!(self.outcome, Some(Outcome::Complete(_)))
+    /// Whether this node's key joined it, in this life or in one before. Without that, even signatures do not show that anyone here consented: they
+    /// may be those of another session of the same signers over the same messages.
+    pub(crate) fn was_joined(&self) -> bool {
+        self.board.has_joined(self.me)
     }
 
     fn error<R: CryptoRng>(&self, cx: &mut Context<'_, R>, error: SessionError) {

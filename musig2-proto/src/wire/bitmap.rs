@@ -25,6 +25,11 @@ impl Bitmap {
         Self(Bytes::new(bytes).unwrap_or_else(|_| unreachable!("cut to the bound above")))
     }
 
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.as_slice().len()
+    }
+
     /// Whether this signer is one of them.
     pub fn contains(&self, signer: SignerIndex) -> bool {
         self.0.as_slice().get(signer.as_usize() / 8).is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)

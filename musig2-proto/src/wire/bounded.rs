@@ -26,6 +26,11 @@ impl<T, const MAX: usize> List<T, MAX> {
         &self.0
     }
 
+    /// For how many elements there is memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// The elements, by value.
     pub fn into_vec(self) -> Vec<T> {
         self.0
@@ -65,6 +70,8 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
                     }
                     elements.push(element);
                 }
+                // What grew by doubling would stay twice as large as what is in it.
+                elements.shrink_to_fit();
                 Ok(elements)
             }
         }
@@ -86,6 +93,11 @@ impl<const MAX: usize> Bytes<MAX> {
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
+    }
+
+    /// For how many bytes there is memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 }
 

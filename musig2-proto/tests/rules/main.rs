@@ -13,6 +13,7 @@ mod halts;
 mod hostile;
 mod limits;
 mod lives;
+mod memory;
 mod proofs;
 mod restart;
 mod session;

@@ -42,6 +42,7 @@ table! {
         max_session_duration: Text<Duration>,
         inactivity_timeout: Text<Duration>,
         max_concurrent_sessions: usize,
+        max_joined_names: usize,
         enable_auto_cleanup: bool,
         cleanup_interval: Text<Duration>,
         min_signers: usize,

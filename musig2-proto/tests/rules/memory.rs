@@ -1,0 +1,192 @@
+//! What a node remembers of sessions that have ended, for how long, and what makes room.
+
+use crate::common::engine::{Copyable, Failing, fail_at};
+use crate::common::forge::{empty, input, nonces, secret};
+use crate::common::{Room, RoomOf, contact, source};
+use core::time::Duration;
+use musig2_proto::wire::announcement::{Announcement, Publication};
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::{decode_message, encode_message};
+use musig2_proto::{
+    Audience, Command, CommandError, Config, Event, Input, Message, Node, Output, Proposal, PublicKey,
+    SessionId,
+};
+
+/// A node of a signer who is not in the room.
+fn stranger(number: u8) -> Node {
+    let mut node = Node::new(Config::default()).unwrap();
+    node.add_key(&secret(number)).unwrap();
+    node
+}
+
+/// A session with this other signer over this message, as its proposer announces it.
+fn announce(room: &mut Room, proposer: &mut Node, other: PublicKey, message: u8) -> (SessionId, Input) {
+    let keys = proposer.public_keys().chain([other]).collect::<Vec<_>>();
+    let proposal = Proposal::new(keys).with_message(Message::new([message; 32]));
+    let created = proposer.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let outputs = proposer.execute(room.now, &mut room.rng, announce).unwrap();
+    let published = outputs.into_iter().find_map(|output| match output {
+        Output::Publish(bytes) => Some(Input::Announcement { from: source(66), bytes }),
+        _ => None,
+    });
+    (session, published.unwrap())
+}
+
+/// What is published of a session whose announcement an application kept.
+fn published(kept: &[u8]) -> Input {
+    let announcement: Announcement = decode_message(kept, kept.len()).unwrap();
+    let bytes = encode_message(&Publication::Announcement { fresh: [1; 8], announcement });
+    Input::Announcement { from: source(66), bytes }
+}
+
+fn discovered(room: &Room, node: usize) -> usize {
+    room.events[node].iter().filter(|event| matches!(event, Event::SessionDiscovered { .. })).count()
+}
+
+#[test]
+fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remember() {
+    let config = Config::default().with_discoveries_per_author(10_000).with_source_burst(100_000);
+    let mut room = Room::new(2, &config);
+    room.lost = Box::new(|_, _| true);
+    let mut first = None;
+    // Each ends with a proof that is 4,096 nonces of a session of one item, more than there is memory for.
+    for _ in 0..141 {
+        let session = room.propose();
+        let view = room.nodes[0].session(&session).unwrap();
+        let accused = view.manifest.index_of(&room.keys[1]).unwrap();
+        first.get_or_insert_with(|| (session, room.nodes[0].announcement(&session).unwrap()));
+        let wrong = nonces(session, accused.get(), 7, 4096, &secret(2)).statement();
+        let statements = List::new(vec![wrong]).unwrap();
+        room.handle(0, input(66, &Frame { statements, ..empty(session) }));
+    }
+    let (session, kept) = first.unwrap();
+    assert!(room.nodes[0].session(&session).is_none(), "it had to make room");
+    // Sessions that are declined, and that expire later.
+    room.join = false;
+    room.now = room.now.saturating_add(Duration::from_secs(1));
+    let me = room.keys[0];
+    let mut author = stranger(60);
+    for number in 0..5_003_u32 {
+        let (session, heard) = announce(&mut room, &mut author, me, number as u8);
+        room.now = room.now.saturating_add(Duration::from_millis(10));
+        room.handle(0, heard);
+        room.execute(0, Command::DeclineSession { session });
+        author
+            .execute(room.now, &mut room.rng, Command::AbortSession { session, reason: Default::default() })
+            .unwrap();
+    }
+    assert_eq!(discovered(&room, 0), 5_003);
+    room.handle(0, published(&kept));
+    assert_eq!(discovered(&room, 0), 5_003);
+    for command in [Command::ResumeSession { announcement: kept }, Command::JoinSession { session }] {
+        assert_eq!(room.try_execute(0, command), Err(CommandError::Ended(session)));
+    }
+}
+
+#[test]
+fn a_name_is_remembered_until_nobody_can_sign_the_session_any_more() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    let kept = room.nodes[0].announcement(&session).unwrap();
+    let expiry = room.nodes[0].session(&session).unwrap().manifest.expires_at();
+    room.execute(0, Command::AbortSession { session, reason: Default::default() });
+    for (at, error) in [
+        (expiry.saturating_add(Duration::from_millis(59_999)), CommandError::Ended(session)),
+        (expiry.saturating_add(Duration::from_secs(600)), CommandError::UnknownSession(session)),
+    ] {
+        room.now = at;
+        room.execute(0, Command::Cleanup);
+        assert_eq!(room.try_execute(0, Command::JoinSession { session }), Err(error));
+    }
+    assert!(matches!(
+        room.try_execute(0, Command::ResumeSession { announcement: kept }),
+        Err(CommandError::Announcement(_))
+    ));
+}
+
+#[test]
+fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() {
+    let mut room = Room::new(2, &Config::default().with_max_joined_names(3));
+    let end = |room: &mut Room| {
+        let session = room.propose();
+        room.settle();
+        assert!(room.ends(0).iter().any(|end| end.session() == session));
+    };
+    (0..3).for_each(|_| end(&mut room));
+    let create = Command::CreateSession(room.proposal(1));
+    assert_eq!(room.try_execute(0, create.clone()), Err(CommandError::TooManyJoined(3)));
+    // Another's counts as much as an own.
+    room.nodes[0] = Node::new(Config::default()).unwrap();
+    room.nodes[0].add_key(&secret(1)).unwrap();
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    assert_eq!(room.try_execute(1, Command::JoinSession { session }), Err(CommandError::TooManyJoined(3)));
+    room.pass(Duration::from_secs(660));
+    room.execute(1, create);
+}
+
+#[test]
+fn signatures_of_another_session_end_one_that_nobody_joined_and_leave_only_its_name() {
+    let mut room = Room::new(2, &Config::default());
+    let joined = room.propose();
+    room.settle();
+    let Event::SessionComplete { signatures, .. } = room.ends(1)[0].clone() else { panic!() };
+    assert!(room.nodes[1].session(&joined).is_some(), "what this node consented to");
+    room.join = false;
+    for number in 2..4 {
+        let session = room.propose();
+        room.settle();
+        assert!(room.nodes[1].session(&session).is_some());
+        let signatures = Some(List::new(signatures.clone()).unwrap());
+        room.handle(1, input(66, &Frame { signatures, ..empty(session) }));
+        assert!(
+            matches!(room.ends(1)[..], [.., Event::SessionComplete { session: of, .. }] if *of == session)
+        );
+        assert!(room.nodes[1].session(&session).is_none());
+        room.pass(Duration::from_secs(5));
+        assert_eq!(discovered(&room, 1), number, "and not again");
+        let join = Command::JoinSession { session };
+        assert_eq!(room.try_execute(1, join), Err(CommandError::Ended(session)));
+    }
+}
+
+#[test]
+fn who_has_forgotten_that_it_joined_is_shown_so_with_the_signatures() {
+    let mut room = Room::new(2, &Config::default());
+    let session = room.propose();
+    room.settle();
+    assert!(room.is_complete(0) && room.is_complete(1));
+    room.nodes[1] = Node::new(Config::default()).unwrap();
+    room.nodes[1].add_key(&secret(2)).unwrap();
+    room.events[1].clear();
+    room.execute(1, Command::SetContact(contact(1)));
+    room.join = false;
+    room.execute(1, Command::SayHello);
+    room.settle();
+    assert!(room.is_complete(1));
+    // It looks for what its application needs to know of it.
+    let view = room.nodes[1].session(&session).unwrap();
+    assert!(view.signatures.is_some() && view.joined.contains(&view.me));
+}
+
+#[test]
+fn a_session_that_cannot_be_resumed_leaves_nothing() {
+    let mut room = RoomOf::<Copyable>::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    let kept = room.nodes[0].announcement(&session).unwrap();
+    room.nodes[0] = Node::new(Config::default()).unwrap();
+    room.nodes[0].add_key(&secret(1)).unwrap();
+    let resume = Command::ResumeSession { announcement: kept };
+    fail_at(Some(Failing::Statements));
+    assert_eq!(room.try_execute(0, resume.clone()), Err(CommandError::CannotSign));
+    fail_at(None);
+    assert!(room.nodes[0].session(&session).is_none() && room.nodes[0].next_deadline().is_none());
+    room.execute(0, resume);
+    assert!(room.nodes[0].session(&session).is_some());
+}
