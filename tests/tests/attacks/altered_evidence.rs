@@ -19,8 +19,9 @@ fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
     let garbage = mallory.partials_with(mallory.garbage(), round.transcript);
     let elsewhere = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
     let invalid = mallory.nonces_with(vec![PublicNonce::new([2; 66])]);
+    let other = mallory.nonces_with(vec![PublicNonce::new([2; 66]); 2]);
     let equivocating_nonces =
-        Proof::EquivocatingNonces { first: Signed::of(&own).unwrap(), second: Signed::of(&invalid).unwrap() };
+        Proof::EquivocatingNonces { first: Signed::of(&own).unwrap(), second: Signed::of(&other).unwrap() };
     let equivocating_partials = Proof::EquivocatingPartials {
         first: Signed::of(&garbage).unwrap(),
         second: Signed::of(&elsewhere).unwrap(),
