@@ -23,7 +23,8 @@ pub enum Command {
         contact: Contact,
     },
     /// Make a session. This is consent to sign it; nothing is sent until it is announced.
-    /// Answers with [`Event::SessionCreated`](crate::Event::SessionCreated).
+    /// Answers with [`Event::SessionCreated`](crate::Event::SessionCreated), and with [`Event::SessionQueued`](crate::Event::SessionQueued) if
+    /// `max_concurrent_sessions` of this node's own sessions are running: it is announced when one of them ends.
     CreateSession(Proposal),
     /// Tell the other signers of a session made here.
     AnnounceSession {
@@ -32,7 +33,8 @@ pub enum Command {
         /// Who is told.
         audience: Audience,
     },
-    /// Consent to sign everything in a discovered session's manifest. Nothing else ever does.
+    /// Consent to sign everything in a discovered session's manifest. Nothing else ever does. If `max_concurrent_sessions` of its coordinator are
+    /// running, it is joined when its turn comes: see [`Event::SessionQueued`](crate::Event::SessionQueued).
     JoinSession {
         /// Which.
         session: SessionId,
@@ -197,11 +199,11 @@ pub enum CommandError {
     /// None of this node's keys is among the signers.
     #[error("none of this node's keys is among the signers")]
     NotASigner,
-    /// As many sessions as `max_concurrent_sessions` allows are running.
+    /// As many approved sessions as `max_queued_sessions` allows wait for their turn.
     #[error(
-        "{0} sessions are running, as many as are allowed: wait for one to end, or raise `max_concurrent_sessions`"
+        "{0} approved sessions wait for their turn, as many as may: wait for one to end, or raise `max_queued_sessions`"
     )]
-    TooManySessions(usize),
+    QueueFull(usize),
     /// As many sessions as [`max_joined_names`](crate::Config::max_joined_names) allows were joined here and have not expired. A node that forgot
     /// one could be made to join it again, and so to convict itself of having restarted too often.
     #[error(

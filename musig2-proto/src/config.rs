@@ -32,11 +32,17 @@ pub struct Config {
     pub max_session_duration: Duration,
     /// The longest that a session goes on without anything new in it, whatever `phase_timeout` says.
     pub inactivity_timeout: Duration,
-    /// How many sessions this node takes part in at once. A finished one does not count.
+    /// How many sessions of one coordinator this node takes part in at once, its own proposals among them. A finished one does not count. What the
+    /// application approves beyond that waits for its turn: the one created first comes first.
     pub max_concurrent_sessions: usize,
     /// How many names of sessions that this node joined and that have ended are remembered, each until nobody can sign the session any more. Where
     /// there are as many, the node joins no other session until one has expired: it never joins a session that it has joined before.
     pub max_joined_names: usize,
+    /// How many sessions this node takes part in at once, over all coordinators. Coordinators that already have sessions here wait from there on; up to twice
+    /// as many are joined so that the earliest session of each coordinator never waits: otherwise nodes could wait for one another for ever.
+    pub max_joined_sessions: usize,
+    /// How many approved sessions wait for their turn at once.
+    pub max_queued_sessions: usize,
     /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
     pub enable_auto_cleanup: bool,
     /// How often ended sessions are forgotten.
@@ -61,7 +67,7 @@ pub struct Config {
     pub max_memo: usize,
     /// The largest frame or announcement taken or sent, in bytes.
     pub max_frame_size: usize,
-    /// How many sessions that are neither joined nor declined are kept, over all authors; half of them for authors whose contact this node
+    /// How many sessions that are neither approved nor declined are kept, over all authors; half of them for authors whose contact this node
     /// did not know before.
     pub max_discovered_sessions: usize,
     /// The same for one author.
@@ -136,6 +142,8 @@ impl Default for Config {
             inactivity_timeout: minutes(10),
             max_concurrent_sessions: 10,
             max_joined_names: 200_000,
+            max_joined_sessions: 64,
+            max_queued_sessions: 256,
             enable_auto_cleanup: true,
             cleanup_interval: minutes(5),
             min_signers: 2,
@@ -149,7 +157,8 @@ impl Default for Config {
             max_memo: 1024,
             max_frame_size: 1 << 20,
             max_discovered_sessions: 64,
-            max_discovered_per_author: 8,
+            // More than a coordinator runs at once, so that none of them is lost while its signers think.
+            max_discovered_per_author: 16,
             discoveries_per_author: 50,
             checks_per_source: 200,
             source_burst: 1000,
@@ -201,6 +210,8 @@ setters! {
     inactivity_timeout: Duration => with_inactivity_timeout,
     max_concurrent_sessions: usize => with_max_concurrent_sessions,
     max_joined_names: usize => with_max_joined_names,
+    max_joined_sessions: usize => with_max_joined_sessions,
+    max_queued_sessions: usize => with_max_queued_sessions,
     enable_auto_cleanup: bool => with_auto_cleanup,
     cleanup_interval: Duration => with_cleanup_interval,
     min_signers: usize => with_min_signers,
@@ -265,6 +276,7 @@ impl Config {
         within("max_memo", self.max_memo, 0, MAX_MEMO)?;
         within("max_concurrent_sessions", self.max_concurrent_sessions, 1, usize::MAX)?;
         within("max_joined_names", self.max_joined_names, 1, usize::MAX)?;
+        within("max_joined_sessions", self.max_joined_sessions, 1, usize::MAX)?;
         for (key, is) in [
             ("checks_per_source", self.checks_per_source),
             ("discoveries_per_author", self.discoveries_per_author),

@@ -77,6 +77,12 @@ pub enum Event {
         /// Its name.
         session: SessionId,
     },
+    /// The application approved a session, or made one, and it waits for others of its coordinator to end. It is joined by itself when its turn comes, and
+    /// one made here is announced then.
+    SessionQueued {
+        /// Its name.
+        session: SessionId,
+    },
     /// All signers have joined.
     SessionReady {
         /// Where.
@@ -172,6 +178,7 @@ impl Event {
         match self {
             Self::SessionCreated { session }
             | Self::SessionDiscovered { session }
+            | Self::SessionQueued { session }
             | Self::SessionReady { session }
             | Self::NonceReceived { session, .. }
             | Self::NoncesComplete { session }

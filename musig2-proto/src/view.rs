@@ -24,6 +24,8 @@ pub struct SessionView {
     pub me: SignerIndex,
     /// How far it is.
     pub phase: Phase,
+    /// Whether it is approved and waits for others of its coordinator to end: see `max_concurrent_sessions`.
+    pub is_queued: bool,
     /// How many restarts of signers there have been.
     pub attempt: u32,
     /// Who has joined.

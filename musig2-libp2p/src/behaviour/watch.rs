@@ -62,6 +62,7 @@ impl Watch {
         let _entered = watched.span.clone().entered();
         match event {
             Event::SessionCreated { .. } => info!("session created"),
+            Event::SessionQueued { .. } => info!("waits for its turn"),
             Event::SessionDiscovered { .. } => info!("session discovered"),
             Event::SignerJoined { signer, .. } => debug!(signer = signer.as_usize(), "a signer joined"),
             Event::SessionReady { .. } => {

@@ -6,7 +6,7 @@ use crate::command::{Audience, Command, CommandError, Proposal};
 use crate::config::{Config, Stepping};
 use crate::context::{Call, random};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Phase};
+use crate::event::{AbortCause, Event, Output, Phase};
 use crate::ids::{SessionId, SignerIndex};
 use crate::manifest::{Manifest, Salt};
 use crate::session::{Outcome, Session, Step};
@@ -15,6 +15,7 @@ use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact}
 use crate::wire::bounded::{Bytes, List};
 use crate::wire::decode_message;
 use rand_core::CryptoRng;
+use std::sync::Arc;
 
 impl<C: Crypto> Node<C> {
     pub(super) fn order<R: CryptoRng>(
@@ -44,7 +45,7 @@ impl<C: Crypto> Node<C> {
             }
             Command::FinalizeSession { session } => self.step(call, session, Step::Finalize)?,
             Command::AbortSession { session, reason } => {
-                if !self.live(&session)?.is_joined() {
+                if !self.live(&session)?.is_approved() {
                     return Err(CommandError::NotJoined(session));
                 }
                 self.with_session(call, &session, |session, cx| session.abort(cx, reason));
@@ -61,18 +62,62 @@ impl<C: Crypto> Node<C> {
         })
     }
 
-    /// Whether another session may be joined.
+    /// Whether there is room for the name of another session that is joined, now or when its turn comes.
     fn check_room(&mut self, now: Timestamp) -> Result<(), CommandError> {
-        let running = self.sessions.values().filter(|session| session.is_joined()).count();
-        if running >= self.surroundings.config.max_concurrent_sessions {
-            return Err(CommandError::TooManySessions(running));
-        }
         self.joined.forget(now);
-        let joined = self.joined.len().saturating_add(running);
+        let joined = self.joined.len().saturating_add(self.admission.approved());
         if joined >= self.surroundings.config.max_joined_names {
             return Err(CommandError::TooManyJoined(joined));
         }
         Ok(())
+    }
+
+    /// Joins a session that the application approved, or lets it wait for its turn.
+    fn approve<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
+        let config = &self.surroundings.config;
+        let Some(session) = self.sessions.get_mut(&id) else { return Err(CommandError::UnknownSession(id)) };
+        let manifest = Arc::clone(&session.agreement().manifest);
+        if self.admission.admits(&manifest, id, config) {
+            let joined = self.with_session(call, &id, Session::join).flatten();
+            return joined.map(|()| self.note_joined(&manifest, id)).ok_or(CommandError::CannotSign);
+        }
+        let waiting = self.admission.waiting();
+        if waiting >= config.max_queued_sessions {
+            return Err(CommandError::QueueFull(waiting));
+        }
+        session.set_queued(true);
+        self.admission.wait(&manifest, id);
+        call.out.push(Output::Event(Event::SessionQueued { session: id }));
+        Ok(())
+    }
+
+    /// What came with the join may have ended the session already.
+    fn note_joined(&mut self, manifest: &Manifest, id: SessionId) {
+        if self.sessions.contains_key(&id) {
+            self.admission.join(manifest, id);
+        }
+    }
+
+    /// Joins those whose turn has come.
+    pub(super) fn admit<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
+        while let Some(id) = self.admission.next(&self.surroundings.config) {
+            let Some(session) = self.sessions.get_mut(&id) else { return };
+            let manifest = Arc::clone(&session.agreement().manifest);
+            session.set_queued(false);
+            let joined = self.with_session(call, &id, |session, cx| {
+                let joined = session.may_join().then(|| session.join(cx)).flatten();
+                match joined {
+                    Some(()) if session.is_coordinator() => session.announce_now(cx),
+                    Some(()) => {}
+                    None => session.fail_to_join(cx),
+                }
+                joined
+            });
+            match joined.flatten() {
+                Some(()) => self.note_joined(&manifest, id),
+                None => self.admission.leave(&manifest, id, &self.surroundings.config),
+            }
+        }
     }
 
     fn create<R: CryptoRng>(
@@ -94,20 +139,11 @@ impl<C: Crypto> Node<C> {
         }
         let session = Session::new(agreement, me, keypair, None, call.now);
         self.sessions.insert(id, session);
-        let joined = self.with_session(call, &id, |session, cx| {
-            session.join(cx)?;
-            cx.emit(Event::SessionCreated { session: id });
-            Some(())
-        });
-        self.keep_if(id, joined.flatten())
-    }
-
-    /// A session whose join could not be signed never was.
-    fn keep_if(&mut self, id: SessionId, joined: Option<()>) -> Result<(), CommandError> {
-        if joined.is_none() {
+        call.out.push(Output::Event(Event::SessionCreated { session: id }));
+        self.approve(call, id).inspect_err(|_| {
+            // A session that could be neither joined nor queued never was. (An order that fails gives no outputs.)
             self.sessions.remove(&id);
-        }
-        joined.ok_or(CommandError::CannotSign)
+        })
     }
 
     fn manifest(&self, now: Timestamp, proposal: Proposal, salt: Salt) -> Result<Manifest, CommandError> {
@@ -140,7 +176,7 @@ impl<C: Crypto> Node<C> {
         audience: Audience,
     ) -> Result<(), CommandError> {
         let session = self.live(&id)?;
-        if !session.is_joined() || session.announcement().is_some() {
+        if !session.is_approved() || session.announcement().is_some() {
             return Err(CommandError::NotToAnnounce(id));
         }
         let announcement = self.sign_announcement(call.rng, session, audience)?;
@@ -175,7 +211,7 @@ impl<C: Crypto> Node<C> {
 
     fn join<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
         let session = self.live(&id)?;
-        if session.is_joined() {
+        if session.is_approved() {
             return Err(CommandError::AlreadyJoined(id));
         }
         check_time(&session.agreement().manifest, call.now, &self.surroundings.config)?;
@@ -183,8 +219,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::RestartLimit(id));
         }
         self.check_room(call.now)?;
-        let joined = self.with_session(call, &id, Session::join);
-        joined.flatten().ok_or(CommandError::CannotSign)
+        self.approve(call, id)
     }
 
     fn resume<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, bytes: &[u8]) -> Result<(), CommandError> {

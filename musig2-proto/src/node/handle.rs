@@ -70,11 +70,16 @@ impl<C: Crypto> Node<C> {
         for id in due {
             self.with_session(call, &id, Session::tick);
         }
+        self.admit(call);
         self.hello_if_due(call);
         self.stash.forget(now);
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
+        debug_assert!(self.admission.agrees_with(self.sessions.iter().filter_map(|(id, session)| {
+            let manifest: &Manifest = &session.agreement().manifest;
+            session.is_approved().then_some((manifest, *id, session.is_joined()))
+        })));
     }
 
     /// When ended sessions are to be looked through, where that happens by itself.
@@ -320,7 +325,7 @@ impl<C: Crypto> Node<C> {
         let waiting: Vec<_> = self
             .sessions
             .values()
-            .filter(|session| !session.is_joined())
+            .filter(|session| !session.is_approved())
             .filter_map(|session| author(session.announcement()?))
             .collect();
         let new = author(announcement).ok_or(Offence::Misfit)?;

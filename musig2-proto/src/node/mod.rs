@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `mod.rs` | the face |
 //! | `execute.rs` | the application's orders |
+//! | `admission.rs` | which approved sessions are joined now, and which wait |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
 //! | `hello.rs` | how a signer without memory is found |
 
+mod admission;
 mod execute;
 mod handle;
 mod hello;
@@ -32,6 +34,7 @@ use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use crate::view::SessionView;
 use crate::wire::encode_message;
+use admission::Admission;
 use core::hash::{Hash, Hasher};
 use hello::Greeting;
 use rand_core::CryptoRng;
@@ -80,6 +83,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     keys: Vec<Arc<C::Keypair>>,
     surroundings: Surroundings,
     sessions: BTreeMap<SessionId, Session<C>>,
+    admission: Admission,
     ended: Ended,
     joined: Joined,
     declined: Declined,
@@ -110,6 +114,7 @@ where
             keys: self.keys.clone(),
             surroundings: self.surroundings.clone(),
             sessions: self.sessions.clone(),
+            admission: self.admission.clone(),
             ended: self.ended.clone(),
             joined: self.joined.clone(),
             declined: self.declined.clone(),
@@ -127,10 +132,22 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { keys, surroundings, sessions, ended, joined, declined, stash, greeting, cleaned_at, now } =
-            self;
+        let Self {
+            keys,
+            surroundings,
+            sessions,
+            admission,
+            ended,
+            joined,
+            declined,
+            stash,
+            greeting,
+            cleaned_at,
+            now,
+        } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (surroundings, sessions, ended, joined, declined, stash, greeting, cleaned_at, now).hash(state);
+        (surroundings, sessions, admission, ended, joined, declined, stash, greeting, cleaned_at, now)
+            .hash(state);
     }
 }
 
@@ -157,6 +174,7 @@ impl<C: Crypto> Node<C> {
                 contacts: ContactBook::default(),
             },
             sessions: BTreeMap::new(),
+            admission: Admission::default(),
             ended: Ended::default(),
             joined: Joined::default(),
             declined: Declined::default(),
@@ -318,6 +336,7 @@ impl<C: Crypto> Node<C> {
             // The application was told of its end, and is not to hear of it again.
             self.declined.add(*id, expiry);
         }
+        self.admission.leave(&session.agreement().manifest, *id, config);
         self.sessions.remove(id);
     }
 }

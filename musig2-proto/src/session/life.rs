@@ -90,6 +90,7 @@ impl<C: Crypto> Session<C> {
         let contact = cx.contact.clone();
         self.state(cx, Body::Join(Join { boot, contact }))?;
         self.life = Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
+        self.is_queued = false;
         Some(())
     }
 
@@ -190,6 +191,13 @@ impl<C: Crypto> Session<C> {
         let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
         self.say_over(cx, AbortReason::Convicted, proof);
         self.end(cx, Outcome::Aborted(cause));
+    }
+
+    /// Its turn has come, and it cannot be joined: the engine cannot sign, or this key has restarted too often.
+    pub(crate) fn fail_to_join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        self.error(cx, SessionError::ComputingFault);
+        let reason = AbortReason::Requested(Note::new("could not be joined when its turn came"));
+        self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
     /// States that this node's part is over, where it has one, and no earlier life of its key has stated so.

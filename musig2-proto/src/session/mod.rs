@@ -58,7 +58,9 @@ pub(crate) struct Session<C: Crypto> {
     /// `None` until a session made here is announced.
     announcement: Option<Announcement>,
     board: Board,
-    /// `Some` once this node has consented.
+    /// The application consented, and the session waits for its turn to be joined.
+    is_queued: bool,
+    /// `Some` once this node has joined.
     life: Option<Life<C>>,
     /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
     rounds: Vec<Arc<Round<C>>>,
@@ -83,6 +85,7 @@ where
             keypair: Arc::clone(&self.keypair),
             announcement: self.announcement.clone(),
             board: self.board.clone(),
+            is_queued: self.is_queued,
             life: self.life.clone(),
             rounds: self.rounds.clone(),
             links: self.links.clone(),
@@ -103,8 +106,8 @@ where
         // The keys follow from the manifest, whose hash is the name.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
-        let Self { proof, milestones, timing, outcome, last_activity, .. } = self;
-        (proof, milestones, timing, outcome, last_activity).hash(state);
+        let Self { is_queued, proof, milestones, timing, outcome, last_activity, .. } = self;
+        (is_queued, proof, milestones, timing, outcome, last_activity).hash(state);
     }
 }
 
@@ -122,6 +125,7 @@ impl<C: Crypto> Session<C> {
             me,
             keypair,
             announcement,
+            is_queued: false,
             life: None,
             rounds: Vec::new(),
             links: (0..signers).map(|_| Link::default()).collect(),
@@ -156,6 +160,20 @@ impl<C: Crypto> Session<C> {
 
     pub(crate) fn is_joined(&self) -> bool {
         self.life.is_some()
+    }
+
+    /// Whether it waits for its turn to be joined.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.is_queued
+    }
+
+    /// Whether the application consented to it.
+    pub(crate) fn is_approved(&self) -> bool {
+        self.is_joined() || self.is_queued
+    }
+
+    pub(crate) fn set_queued(&mut self, is_queued: bool) {
+        self.is_queued = is_queued;
     }
 
     pub(crate) fn is_coordinator(&self) -> bool {
@@ -241,6 +259,7 @@ impl<C: Crypto> Session<C> {
             output_keys: self.output_keys().cloned().collect(),
             me: self.me,
             phase: self.phase(),
+            is_queued: self.is_queued && self.outcome.is_none(),
             attempt: self.board.restarts(),
             joined: self.board.joined().collect(),
             nonces: self.with_nonces().collect(),

@@ -107,6 +107,8 @@ impl<C: Crypto> Session<C> {
         let since = self.timing.since;
         let manifest = &self.agreement.manifest;
         let deadline = match self.phase() {
+            // What waits for its turn waits until it expires.
+            Phase::Proposed if self.is_queued() => manifest.expires_at(),
             Phase::Proposed | Phase::Joining => since.saturating_add(config.announcement_ttl),
             Phase::Nonces => since.saturating_add(config.nonce_timeout),
             Phase::PartialSignatures => since.saturating_add(config.partial_sig_timeout),
@@ -228,10 +230,12 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Tells the others of a session made here.
+    /// Tells the others of a session made here: at once, or when it is joined.
     pub(crate) fn announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, announcement: Announcement) {
         self.announcement = Some(announcement);
-        self.announce_now(cx);
+        if self.is_joined() {
+            self.announce_now(cx);
+        }
     }
 
     /// Publishes the announcement, and again with growing pauses until all have joined.

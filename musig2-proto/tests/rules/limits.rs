@@ -10,29 +10,9 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::{
-    Audience, Boot, Command, CommandError, Config, Contact, Event, Input, ManifestError, Offence, Output,
-    SessionId, Severity, Signature, SignerIndex, Timestamp,
+    Audience, Boot, Command, Config, Contact, Event, Input, ManifestError, Offence, Output, SessionId,
+    Severity, Signature, SignerIndex, Timestamp,
 };
-
-#[test]
-fn the_eleventh_session_waits_for_one_of_ten_to_end() {
-    let mut room = Room::new(2, &Config::default());
-    room.join = false;
-    let sessions: Vec<_> = (0..10)
-        .map(|_| {
-            let session = room.create(0, room.proposal(1));
-            room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
-            session
-        })
-        .collect();
-    room.settle();
-    let eleventh = Command::CreateSession(room.proposal(1));
-    assert_eq!(room.try_execute(0, eleventh.clone()), Err(CommandError::TooManySessions(10)));
-    room.execute(1, Command::JoinSession { session: sessions[0] });
-    room.settle();
-    assert!(room.is_complete(0));
-    room.execute(0, eleventh);
-}
 
 #[test]
 fn the_eleventh_session_after_ten_finished_runs() {

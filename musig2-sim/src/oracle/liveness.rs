@@ -43,7 +43,7 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
     // Sessions of whoever kept them open may have taken all the places.
     let is_full = |node: NodeId| {
         let mut refusals = world.application(node).refusals.iter();
-        refusals.any(|(_, _, error)| matches!(error, CommandError::TooManySessions(_)))
+        refusals.any(|(_, _, error)| matches!(error, CommandError::QueueFull(_)))
     };
     if plan.signers.iter().any(|&node| is_full(node)) {
         return Ok(());

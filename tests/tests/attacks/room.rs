@@ -320,7 +320,7 @@ impl Room {
         if let (Event::SessionDiscovered { .. }, true) = (event, self.join) {
             // What came with the announcement may have ended it already, and an attacker may announce more than there is room for.
             match self.try_execute(seat, Command::JoinSession { session }) {
-                Ok(()) | Err(CommandError::Ended(_) | CommandError::TooManySessions(_)) => {}
+                Ok(()) | Err(CommandError::Ended(_) | CommandError::QueueFull(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }

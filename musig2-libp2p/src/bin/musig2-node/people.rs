@@ -128,6 +128,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::SignerJoined { session, signer, progress } => {
             writeln!(out, "{}signer {signer} joined {}", of(session), how_far(progress, demo))
         }
+        Step::SessionQueued(session) => {
+            writeln!(out, "{}waits for its turn: others of its proposer are running", of(session))
+        }
         Step::SessionReady(session) => writeln!(out, "{}all signers have joined", of(session)),
         Step::NonceReceived { session, signer, progress } => {
             writeln!(out, "{}nonces of signer {signer} {}", of(session), how_far(progress, demo))

@@ -69,6 +69,8 @@ pub(crate) enum Step {
         #[serde(flatten)]
         progress: Progress,
     },
+    /// It is approved, and waits for others of its proposer to end.
+    SessionQueued(Session),
     SessionReady(Session),
     NonceReceived {
         #[serde(flatten)]
@@ -173,6 +175,7 @@ impl Step {
         Some(match event {
             Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view))),
             Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view))),
+            Event::SessionQueued { .. } => Self::SessionQueued(session),
             Event::SessionReady { .. } => Self::SessionReady(session),
             Event::NonceReceived { signer, .. } => {
                 let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.nonces));
@@ -230,6 +233,11 @@ impl Step {
             other => Self::Other { description: format!("{other:?}") },
         }
     }
+}
+
+/// How far a session is, as a word for programs.
+pub(crate) fn state_name(view: &SessionView) -> &'static str {
+    if view.is_queued { "queued" } else { phase_name(view.phase) }
 }
 
 /// A word for programs.

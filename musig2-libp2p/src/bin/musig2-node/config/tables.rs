@@ -43,6 +43,8 @@ table! {
         inactivity_timeout: Text<Duration>,
         max_concurrent_sessions: usize,
         max_joined_names: usize,
+        max_joined_sessions: usize,
+        max_queued_sessions: usize,
         enable_auto_cleanup: bool,
         cleanup_interval: Text<Duration>,
         min_signers: usize,

@@ -3,7 +3,7 @@
 use crate::ending::Ending;
 use crate::order::Order;
 use crate::result::{Hex, SessionResult};
-use crate::steps::phase_name;
+use crate::steps::state_name;
 use crate::terms::{Terms, until};
 use musig2_libp2p::musig2_proto::{SessionView, SignerIndex};
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ impl State {
     fn of(view: &SessionView) -> Self {
         let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
-            phase: phase_name(view.phase).into(),
+            phase: state_name(view).into(),
             attempt: view.attempt,
             joined: places(&view.joined),
             nonces: places(&view.nonces),

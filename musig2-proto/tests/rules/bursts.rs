@@ -1,0 +1,155 @@
+//! Many sessions at once: each ends, whoever proposed it, in whatever order and with whatever limits.
+
+use crate::common::Room;
+use core::time::Duration;
+use musig2_proto::{
+    AbortCause, Audience, Command, CommandError, Config, Event, Node, Note, Phase, SecretKey, SessionId,
+};
+
+/// Node `node` makes a session of everyone and announces it.
+fn propose(room: &mut Room, node: usize) -> SessionId {
+    let proposal = room.proposal(1);
+    room.execute(node, Command::CreateSession(proposal));
+    let created = room.events[node].iter().rev().find_map(|event| match event {
+        Event::SessionCreated { session } => Some(*session),
+        _ => None,
+    });
+    let session = created.unwrap();
+    room.execute(node, Command::AnnounceSession { session, audience: Audience::Everyone });
+    session
+}
+
+fn completed(room: &Room, node: usize) -> usize {
+    room.ends(node).iter().filter(|end| matches!(end, Event::SessionComplete { .. })).count()
+}
+
+fn is_queued(room: &Room, node: usize, session: &SessionId) -> bool {
+    room.nodes[node].session(session).is_some_and(|view| view.is_queued)
+}
+
+#[test]
+fn three_nodes_that_propose_fifty_sessions_each_at_once_sign_them_all() {
+    let mut room = Room::new(3, &Config::default());
+    for _ in 0..50 {
+        for node in 0..3 {
+            propose(&mut room, node);
+        }
+    }
+    room.until(|room| (0..3).all(|node| room.ends(node).len() == 150));
+    for node in 0..3 {
+        assert_eq!(completed(&room, node), 150);
+    }
+}
+
+#[test]
+fn the_eleventh_session_of_a_coordinator_waits_for_one_of_ten_to_end() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let sessions: Vec<_> = (0..11).map(|_| propose(&mut room, 0)).collect();
+    room.settle();
+    assert!(sessions[..10].iter().all(|session| !is_queued(&room, 0, session)));
+    assert!(is_queued(&room, 0, &sessions[10]));
+    assert_eq!(room.events[0].last(), Some(&Event::SessionQueued { session: sessions[10] }));
+    assert_eq!(room.nodes[1].sessions().count(), 10, "what waits is not announced");
+    room.join = true;
+    room.execute(1, Command::JoinSession { session: sessions[0] });
+    room.settle();
+    assert!(room.nodes[1].session(&sessions[10]).is_some(), "its turn came");
+    assert_eq!(completed(&room, 0), 2);
+}
+
+#[test]
+fn sessions_of_one_coordinator_take_no_place_of_anothers() {
+    let config = Config::default().with_max_concurrent_sessions(2);
+    let mut room = Room::new(3, &config);
+    // Node 2 hears nothing, so that what the others joined stays open.
+    room.lost = Box::new(|_, to| to == 2);
+    for _ in 0..5 {
+        propose(&mut room, 0);
+    }
+    room.settle();
+    assert_eq!(room.nodes[1].sessions().count(), 2);
+    let other = propose(&mut room, 1);
+    room.settle();
+    let joined = &room.nodes[0].session(&other).unwrap().joined;
+    assert_eq!(joined.len(), 2, "{joined:?}");
+}
+
+#[test]
+fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_another() {
+    let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(2));
+    let mut room = Room::new(4, &mine);
+    for number in 1..4 {
+        let mut node = Node::new(theirs.clone()).unwrap();
+        node.add_key(&SecretKey::new([number as u8 + 1; 32])).unwrap();
+        room.nodes[number] = node;
+        room.execute(number, Command::SetContact(crate::common::contact(number)));
+    }
+    room.join = false;
+    let sessions: Vec<_> = (0..6).map(|_| propose(&mut room, 0)).collect();
+    room.settle();
+    // Each begins with two that the others come to last.
+    for (node, first) in [(1, 4), (2, 2), (3, 0)] {
+        for session in sessions.iter().cycle().skip(first).take(6) {
+            room.execute(node, Command::JoinSession { session: *session });
+        }
+    }
+    room.until(|room| room.ends(0).len() == 6);
+    for node in 0..4 {
+        assert_eq!(completed(&room, node), 6);
+    }
+}
+
+#[test]
+fn a_queue_that_is_full_refuses_and_changes_nothing() {
+    let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(1);
+    let mut room = Room::new(2, &config);
+    room.join = false;
+    for _ in 0..2 {
+        propose(&mut room, 0);
+    }
+    let third = Command::CreateSession(room.proposal(1));
+    assert_eq!(room.try_execute(0, third), Err(CommandError::QueueFull(1)));
+    assert_eq!(room.nodes[0].sessions().count(), 2);
+}
+
+#[test]
+fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
+    let config = Config::default().with_max_concurrent_sessions(1);
+    let mut room = Room::new(2, &config);
+    room.join = false;
+    let [_, second, third] = [(); 3].map(|()| propose(&mut room, 0));
+    let reason = Note::new("not needed any more");
+    room.execute(0, Command::AbortSession { session: second, reason });
+    assert!(room.nodes[0].session(&second).is_none());
+    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { session, .. }] if *session == second));
+    assert_eq!(room.nodes[0].session(&third).unwrap().phase, Phase::Proposed);
+    // The first is never signed. When its time to join is over the third is announced; until then it waits.
+    room.pass(Duration::from_secs(300));
+    assert!(!is_queued(&room, 0, &third));
+    room.pass(Duration::from_secs(300));
+    let last = room.ends(0).last().copied().cloned();
+    let Some(Event::SessionAborted { session, cause, .. }) = last else { panic!("{last:?}") };
+    assert_eq!(session, third);
+    assert!(matches!(cause, AbortCause::Expired { .. }), "{cause:?}");
+}
+
+#[test]
+fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
+    let config = Config::default().with_max_concurrent_sessions(1);
+    let mut room = Room::new(2, &config);
+    room.join = false;
+    let sessions = [(); 3].map(|()| propose(&mut room, 0));
+    let stored = sessions.map(|session| room.nodes[0].announcement(&session).unwrap());
+    let mut node = Node::new(config).unwrap();
+    node.add_key(&SecretKey::new([1; 32])).unwrap();
+    room.nodes[0] = node;
+    room.execute(0, Command::SetContact(crate::common::contact(0)));
+    for announcement in stored {
+        room.execute(0, Command::ResumeSession { announcement });
+    }
+    assert_eq!(sessions.map(|session| is_queued(&room, 0, &session)), [false, true, true]);
+    room.join = true;
+    room.until(|room| room.ends(0).len() == 3);
+    assert_eq!(completed(&room, 0), 3);
+}
