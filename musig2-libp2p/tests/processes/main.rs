@@ -1,5 +1,7 @@
 //! The command `musig2-node` as a user runs it: operating-system processes, real sockets, what they print and how they exit.
 
+#[cfg(unix)]
+mod bursts;
 mod child;
 mod commands;
 mod conviction;
