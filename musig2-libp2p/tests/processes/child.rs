@@ -1,5 +1,6 @@
 //! Running `musig2-node`, and reading what it prints as it comes.
 
+use crate::objects;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -29,12 +30,21 @@ pub(crate) struct Finished {
 
 /// Runs the command to its end.
 pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Finished {
-    let output = musig2_node(arguments).output().expect("the command starts");
-    Finished {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
+    let mut command = musig2_node(arguments);
+    let output = command.output().expect("the command starts");
+    let mut stdout = String::from_utf8(output.stdout).expect("text");
+    if command.get_args().any(|argument| argument == "--json") {
+        stdout = stdout.lines().map(|line| object(line).to_string() + "\n").collect();
     }
+    Finished { code: output.status.code(), stdout, stderr: String::from_utf8(output.stderr).expect("text") }
+}
+
+/// What a line says, which is as the README says. Its time is checked and taken out: what is said again later is equal to it.
+pub(crate) fn object(line: &str) -> Value {
+    let mut value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    objects::check(&value);
+    value.as_object_mut().expect("it was checked").remove("time");
+    value
 }
 
 /// A command that runs with `--json`. Killed when dropped.
@@ -61,9 +71,7 @@ impl Running {
         loop {
             let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
             let Ok(line) = line else { panic!("no `{kind}` came ({line:?}); so far: {}", self.printed) };
-            let value: Value = serde_json::from_str(&line).expect("every line is JSON");
-            self.printed.push_str(&line);
-            self.printed.push('\n');
+            let value = self.keep(&line);
             if value["type"] == kind || value["event"] == kind {
                 return value;
             }
@@ -80,8 +88,7 @@ impl Running {
         let end = Instant::now() + PATIENCE;
         // Standard output is closed when the process ends.
         while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            self.printed.push_str(&line);
-            self.printed.push('\n');
+            self.keep(&line);
         }
         assert!(Instant::now() < end, "still running; so far: {}", self.printed);
         let status = self.child.wait().expect("it was started");
@@ -95,6 +102,13 @@ impl Running {
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` starts");
         assert!(sent.success());
         self.finish()
+    }
+
+    fn keep(&mut self, line: &str) -> Value {
+        let value = object(line);
+        self.printed.push_str(&value.to_string());
+        self.printed.push('\n');
+        value
     }
 
     fn finished(&mut self, status: ExitStatus) -> Finished {

@@ -13,6 +13,7 @@ mod files;
 #[cfg(unix)]
 mod keystore;
 mod misuse;
+mod objects;
 mod sessions;
 #[cfg(unix)]
 mod socket;

@@ -92,6 +92,9 @@ fn every_mistake_is_told_in_a_sentence() {
         ),
         (vec!["verify".into(), missing], "cannot read"),
         (vec!["demo".into(), "--signers".into(), "1".into()], "1 is not in 2..="),
+        (vec!["demo".into(), "--no-such-option".into()], "unexpected argument '--no-such-option'"),
+        (vec!["no-such-command".into()], "unrecognized subcommand"),
+        (vec![], "Usage: musig2-node"),
     ];
     for (arguments, expected) in cases {
         let told = run(&arguments);
@@ -99,6 +102,11 @@ fn every_mistake_is_told_in_a_sentence() {
         assert!(told.stderr.contains(expected), "{arguments:?}: {}", told.stderr);
         assert!(!told.stderr.contains("panicked"), "{arguments:?}: {}", told.stderr);
         assert_eq!(told.stdout, "", "{arguments:?}");
+        let json = run(arguments.iter().map(String::as_str).chain(["--json"]));
+        let failure = json.last();
+        assert_eq!(json.stdout.lines().count(), 1, "{arguments:?}: {json:?}");
+        assert_eq!((json.code, &failure["type"], &failure["code"]), (Some(2), &"failure".into(), &2.into()));
+        assert!(failure["message"].as_str().expect("text").contains(expected), "{arguments:?}: {failure}");
     }
 }
 
@@ -129,4 +137,16 @@ fn a_reader_that_leaves_is_no_reason_to_panic() {
     child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
     assert_eq!(child.wait().expect("it was started").code(), Some(1));
     assert_eq!(stderr, "");
+}
+
+#[test]
+fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
+    for arguments in
+        [&["--help"][..], &["--version"], &["config", "--example"], &["completions", "bash"], &["man"]]
+    {
+        let plain = run(arguments);
+        let json = run(arguments.iter().chain(&["--json"]));
+        assert_eq!((plain.code, json.code), (Some(0), Some(0)), "{json:?}");
+        assert_eq!(json.last()["text"].as_str(), Some(plain.stdout.as_str()), "{arguments:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! A daemon's socket: who may speak on it, and what nobody can do to it.
 
-use crate::child::{musig2_node, run};
+use crate::child::{musig2_node, object, run};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::fs;
@@ -74,7 +74,7 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
         (b"{\"request\":\"propose\",\"signer\":[],\"message\":[]}\n", "missing field `timeout`"),
         (endless.as_bytes(), "timeout"),
     ] {
-        let answer: Value = serde_json::from_str(&send(request)).expect("one JSON object");
+        let answer = object(&send(request));
         assert_eq!(answer["type"], "failure");
         assert_eq!(answer["code"], 2);
         assert!(answer["message"].as_str().expect("text").contains(expected), "{answer}");
@@ -93,7 +93,7 @@ fn ask(socket: &str, request: &Value) -> BufReader<UnixStream> {
 fn answer(from: &mut BufReader<UnixStream>) -> Value {
     let mut line = String::new();
     from.read_line(&mut line).expect("text");
-    serde_json::from_str(&line).expect("one JSON object")
+    object(&line)
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! How a session ends without signatures, and who is named for it.
 
 use crate::evidence::fault_words;
-use crate::report::{short, text};
+use crate::report::{from_text, short, text};
 use musig2_libp2p::musig2_proto::{
     AbortCause, AbortReason, Phase, PublicKey, SessionId, SessionView, SignerIndex,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A signer, for whoever has to find out who that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Signer {
     /// Place among the signers, from 0.
     pub(crate) signer: u16,
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) public_key: PublicKey,
     /// Whether it is this node.
     #[serde(skip)]
@@ -21,12 +22,12 @@ pub(crate) struct Signer {
 }
 
 /// How a session ended without signatures.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ending {
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) session: SessionId,
     /// A word for programs.
-    pub(crate) cause: &'static str,
+    pub(crate) cause: Cow<'static, str>,
     /// What happened, for people; the signers are named apart.
     #[serde(skip)]
     pub(crate) what: String,
@@ -37,7 +38,7 @@ pub(crate) struct Ending {
     /// Whether this node's partial signatures are out, so that the others may still finish.
     pub(crate) released: bool,
     /// The proof against who is blamed, in hex, where there is one: `evidence verify` takes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<String>,
 }
 
@@ -77,14 +78,14 @@ impl Ending {
             ),
             other => return Self::other(view, other, released),
         };
-        Self { session: view.id, cause, what, awaiting, blamed, released, evidence: proof }
+        Self { session: view.id, cause: cause.into(), what, awaiting, blamed, released, evidence: proof }
     }
 
     /// This node's user had no more patience.
     pub(crate) fn gave_up(view: &SessionView, what: &str) -> Self {
         Self {
             session: view.id,
-            cause: "timed_out",
+            cause: "timed_out".into(),
             what: format!("{what} {}", phase_words(view.phase)),
             awaiting: Signer::of(view, &view.awaiting),
             blamed: Vec::new(),
@@ -97,7 +98,7 @@ impl Ending {
         let what = format!("{cause:?}");
         Self {
             session: view.id,
-            cause: "other",
+            cause: "other".into(),
             what,
             awaiting: Vec::new(),
             blamed: Vec::new(),

@@ -11,6 +11,7 @@ use crate::verify::Problem;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{CommandError, EvidenceError, SessionId};
 use musig2_libp2p::{HandleError, StartError};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::io;
 #[cfg(unix)]
@@ -43,8 +44,8 @@ pub(crate) enum Failure {
     Http { address: SocketAddr, error: io::Error },
     #[error("{}: {error}. Is a daemon running (`musig2-node run`), as this user, with this `socket`?", .socket.display())]
     Daemon { socket: PathBuf, error: io::Error },
-    #[error("{message}")]
-    Answer { message: String, code: u8 },
+    #[error("{}", .0.message)]
+    Answer(Box<FailureObject>),
     #[error(
         "{name} is no evidence: {problem}. Give a file of a daemon's `evidence_dir`, or what --json prints as `evidence`, alone"
     )]
@@ -84,7 +85,7 @@ impl Failure {
     /// 2 where what was given must change, 1 where something else went wrong.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Answer { code, .. } => *code,
+            Self::Answer(answer) => answer.code,
             Self::KeyFile(_)
             | Self::Config(_)
             | Self::Approval(_)
@@ -105,13 +106,27 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// How a session ended, where that is why.
-    pub(crate) fn ending(&self) -> Option<&Ending> {
-        match self {
-            Self::Session { ending, .. } => Some(ending),
+    /// As programs are told. What a daemon answered is passed on as it is.
+    pub(crate) fn object(&self) -> FailureObject {
+        let ending = match self {
+            Self::Answer(answer) => return (**answer).clone(),
+            Self::Session { ending, .. } => Some((**ending).clone()),
             _ => None,
-        }
+        };
+        FailureObject { message: self.to_string(), code: self.code(), ending }
     }
+}
+
+/// The object of type `failure`: the same on standard output and from a daemon's socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailureObject {
+    /// A sentence, or several.
+    pub(crate) message: String,
+    /// The exit code of the command: 2 if what was given must change.
+    pub(crate) code: u8,
+    /// How the session ended, if that is why.
+    #[serde(flatten)]
+    pub(crate) ending: Option<Ending>,
 }
 
 fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {

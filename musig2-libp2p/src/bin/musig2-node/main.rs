@@ -60,7 +60,7 @@ Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object a line, and nothing else on standard output; what fails ends with one of type `failure`
+    /// Print one JSON object a line and nothing else on standard output; a command that fails ends with an object of type `failure`
     #[arg(long, global = true)]
     json: bool,
 }
@@ -85,13 +85,38 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer(&error),
+    };
     log_to_stderr();
     let console = Console::new(cli.json);
-    match run(&cli.command, &console) {
+    end(run(&cli.command, &console), &console)
+}
+
+/// To arguments that ask for help, or are wrong. Whether programs are to read it, only the arguments themselves say.
+fn answer(error: &clap::Error) -> ExitCode {
+    let is_json =
+        std::env::args_os().skip(1).take_while(|given| given != "--").any(|given| given == "--json");
+    if !is_json {
+        // Where it cannot be written, nobody is left to tell.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let console = Console::new(true);
+    let text = error.to_string();
+    let outcome = match error.use_stderr() {
+        true => Err(Failure::Usage(text.trim_start_matches("error: ").trim_end().into())),
+        false => console.print(text.as_bytes()),
+    };
+    end(outcome, &console)
+}
+
+fn end(outcome: Result<(), Failure>, console: &Console) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(&failure, &console);
+            tell(&failure, console);
             ExitCode::from(failure.code())
         }
     }
@@ -137,7 +162,7 @@ fn tell(failure: &Failure, console: &Console) {
         return;
     }
     if console.is_json() {
-        let _ = console.show(&Line::Failure { message: failure.to_string(), ending: failure.ending() });
+        let _ = console.show(&Line::Failure(failure.object()));
     }
     let _ = writeln!(io::stderr(), "error: {failure}");
 }

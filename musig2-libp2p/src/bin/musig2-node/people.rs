@@ -12,7 +12,7 @@ use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
 use musig2_libp2p::musig2_proto::{ChainCode, PublicKey, XOnlyPublicKey};
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -52,23 +52,29 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
         Line::Reply(reply) => daemon_words::reply(out, reply),
         Line::Conviction(verdict) => conviction(out, verdict),
         Line::Listening { address, node } => {
-            prefix(out, elapsed, *node)?;
+            prefix(out, elapsed, *node, node.is_some())?;
             writeln!(out, "listening on {address}")
         }
         Line::Event { node, step, .. } => {
-            prefix(out, elapsed, *node)?;
+            let is_demo = matches!(step, Step::DemoStarted { .. } | Step::VerifiedIndependently { .. });
+            prefix(out, elapsed, *node, node.is_some() || is_demo)?;
             self::step(out, step, node.is_some())
         }
         Line::Verified(verdict) => verified(out, verdict),
         Line::Result(result) => self::result(out, result),
+        // It is printed as it is.
+        Line::Text { .. } => Ok(()),
         // On standard error.
-        Line::Failure { .. } => Ok(()),
+        Line::Failure(_) => Ok(()),
     }
 }
 
-/// When, and on which of the demonstration's nodes.
-fn prefix(out: &mut Vec<u8>, elapsed: Duration, node: Option<usize>) -> io::Result<()> {
-    write!(out, "{DIM}{:>8.3} s{DIM:#}  ", elapsed.as_secs_f64())?;
+/// When, and on which of the demonstration's nodes. Only in a demonstration the time since its start says more than the time of day.
+fn prefix(out: &mut Vec<u8>, elapsed: Duration, node: Option<usize>, is_demo: bool) -> io::Result<()> {
+    match is_demo {
+        true => write!(out, "{DIM}{:>8.3} s{DIM:#}  ", elapsed.as_secs_f64())?,
+        false => now(out)?,
+    }
     node.map_or(Ok(()), |node| write!(out, "{STRONG}signer {node:<2}{STRONG:#}  "))
 }
 
@@ -166,6 +172,11 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         ),
         Step::Other { description } => writeln!(out, "{description}"),
     }
+}
+
+/// `2026-11-26T16:54:00Z`, in UTC.
+pub(crate) fn now(out: &mut Vec<u8>) -> io::Result<()> {
+    write!(out, "{DIM}{}{DIM:#}  ", humantime::format_rfc3339_seconds(SystemTime::now()))
 }
 
 /// `(2 of 3, 43 s left; waiting for signer 02a1b3c4)`.

@@ -1,20 +1,20 @@
 //! What a command says on standard output: for people, or as JSON lines.
 
 use crate::daemon::words::Reply;
-use crate::ending::Ending;
 use crate::evidence::Verdict;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureObject};
 use crate::people;
 use crate::result::SessionResult;
 use crate::steps::Step;
+use crate::text::{Text, Written};
 use crate::verify::ItemVerdict;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{PublicKey, XOnlyPublicKey};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// One thing said.
 #[derive(Debug, Serialize)]
@@ -90,15 +90,29 @@ pub(crate) enum Line<'a> {
     Conviction(Verdict),
     /// The end: signatures.
     Result(&'a SessionResult),
+    /// What the command prints as it is without `--json`.
+    Text { text: &'a str },
     /// The end: none. People read the message on standard error.
-    Failure {
-        message: String,
-        #[serde(flatten)]
-        ending: Option<&'a Ending>,
-    },
+    Failure(FailureObject),
     /// What a daemon answered.
     #[serde(untagged)]
     Reply(&'a Reply),
+}
+
+/// What is said, and when.
+#[derive(Debug, Serialize)]
+pub(crate) struct Timed<T> {
+    #[serde(flatten)]
+    said: T,
+    /// By this machine's clock, in UTC (RFC 3339).
+    time: String,
+}
+
+impl<T> Timed<T> {
+    /// Said now.
+    pub(crate) fn now(said: T) -> Self {
+        Self { said, time: humantime::format_rfc3339_millis(SystemTime::now()).to_string() }
+    }
 }
 
 /// Standard output, in one of its two formats.
@@ -129,8 +143,11 @@ impl Console {
         self.show(&Line::Event { at_ms, node, step })
     }
 
-    /// Prints as it is what only machines read.
+    /// Prints as it is what shells, manual pages and configurations are made of. As JSON, it is the text of an object.
     pub(crate) fn print(&self, text: &[u8]) -> Result<(), Failure> {
+        if self.json {
+            return self.show(&Line::Text { text: &String::from_utf8_lossy(text) });
+        }
         let mut out = io::stdout().lock();
         out.write_all(text).and_then(|()| out.flush()).map_err(Failure::Output)
     }
@@ -139,7 +156,9 @@ impl Console {
     pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
         let mut text = Vec::new();
         if self.json {
-            serde_json::to_writer(&mut text, line).map_err(io::Error::from).map_err(Failure::Output)?;
+            serde_json::to_writer(&mut text, &Timed::now(line))
+                .map_err(io::Error::from)
+                .map_err(Failure::Output)?;
             text.push(b'\n');
         } else {
             people::write(&mut text, line, self.elapsed()).map_err(Failure::Output)?;
@@ -158,6 +177,11 @@ pub(crate) fn short(name: &impl Display) -> String {
 /// Serialises a value as people read it.
 pub(crate) fn text<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
+}
+
+/// And reads it again.
+pub(crate) fn from_text<'de, T: Written, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    Text::deserialize(from).map(|Text(value)| value)
 }
 
 /// The same for a list.

@@ -1,7 +1,7 @@
 //! `musig2-node status`, `sessions`, `abort` and `propose --daemon`: what people ask a running daemon.
 
 use super::words::{Reply, Request};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureObject};
 use crate::order::Order;
 use crate::report::{Console, Line};
 use clap::Args;
@@ -101,7 +101,7 @@ fn talk(
     for line in BufReader::new(stream).lines() {
         let reply = line.and_then(|line| Ok(serde_json::from_str(&line)?));
         match reply.map_err(|error| cut_off(last.as_ref()).unwrap_or_else(|| failed(error)))? {
-            Reply::Failure { message, code } => return Err(Failure::Answer { message, code }),
+            Reply::Failure(answer) => return Err(Failure::Answer(Box::new(answer))),
             reply => {
                 console.show(&Line::Reply(&reply))?;
                 last = Some(reply);
@@ -124,7 +124,7 @@ fn cut_off(last: Option<&Reply>) -> Option<Failure> {
          Look then with `musig2-node sessions {0}`",
         summary.session
     );
-    Some(Failure::Answer { message, code: 1 })
+    Some(Failure::Answer(Box::new(FailureObject { message, code: 1, ending: None })))
 }
 
 #[cfg(not(unix))]

@@ -5,6 +5,7 @@ use super::socket::Socket;
 use super::words::{Details, Reply, Request, Status, Summary};
 use crate::failure::Failure;
 use crate::network::{Network, Reach};
+use crate::report::Timed;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
@@ -74,8 +75,7 @@ impl Control {
             Err(failure) => Err(failure),
         };
         if let Err(failure) = outcome
-            && let Err(error) =
-                client.send(&Reply::Failure { message: failure.to_string(), code: failure.code() }).await
+            && let Err(error) = client.send(&Reply::Failure(failure.object())).await
         {
             tracing::debug!(%error, %failure, "a client left before it was answered");
         }
@@ -197,7 +197,7 @@ impl Client {
 
 /// Says one thing to a client.
 pub(super) async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(reply).map_err(|error| Failure::Socket(error.into()))?;
+    let mut line = serde_json::to_vec(&Timed::now(reply)).map_err(|error| Failure::Socket(error.into()))?;
     line.push(b'\n');
     match tokio::time::timeout(PATIENCE, to.write_all(&line)).await {
         Ok(written) => written.map_err(Failure::Socket),

@@ -2,7 +2,7 @@
 
 use super::words::{Details, Reply, State, Status, Summary};
 use crate::ending::{name, names};
-use crate::people::{BAD, DIM, GOOD, STRONG, count, result, terms_with, time};
+use crate::people::{BAD, DIM, GOOD, STRONG, count, now, result, terms_with, time};
 use crate::report::short;
 use crate::result::Hex;
 use std::io::{self, Write};
@@ -19,11 +19,12 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
         Reply::Sessions { sessions } => table(out, sessions),
         Reply::Details(details) => self::details(out, details),
         Reply::Session(Summary { session, signers, me, state, .. }) => {
+            now(out)?;
             line(out, session, signers, *me, state)
         }
         Reply::Result(signed) => result(out, signed),
         // On standard error.
-        Reply::Failure { .. } => Ok(()),
+        Reply::Failure(_) => Ok(()),
     }
 }
 

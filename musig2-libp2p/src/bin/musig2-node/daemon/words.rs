@@ -1,6 +1,7 @@
 //! What is said over a daemon's socket: one JSON object a line. A client asks once, and reads answers until the daemon closes.
 
 use crate::ending::Ending;
+use crate::failure::FailureObject;
 use crate::order::Order;
 use crate::result::{Hex, SessionResult};
 use crate::steps::state_name;
@@ -42,11 +43,7 @@ pub(crate) enum Reply {
     /// A session's signatures.
     Result(SessionResult),
     /// What was asked for did not happen.
-    Failure {
-        message: String,
-        /// The exit code that the client is to end with.
-        code: u8,
-    },
+    Failure(FailureObject),
 }
 
 /// How a daemon is.
