@@ -139,6 +139,8 @@ impl<C: Crypto> Session<C> {
                 .add(attempt.as_bytes())
                 .add(boot.as_bytes())
                 .add(place.to_le_bytes())
+                // A generator that starts again from the same state does so at another time.
+                .add(cx.now.as_millis().to_le_bytes())
                 .finish();
             let (secret, public) =
                 C::generate_nonce(&self.keypair, &key.aggregate, item.message(), randomness, extra)?;

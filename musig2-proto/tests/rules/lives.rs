@@ -2,10 +2,14 @@
 
 use crate::common::{Room, contact, source};
 use core::time::Duration;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::statement::Body;
 use musig2_proto::{
     AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input, MAX_RESTARTS,
-    Message, Node, Proposal, SecretKey, Stepping,
+    Message, Node, Output, Proposal, SecretKey, Stepping,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -101,4 +105,36 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
         panic!("{:?}", cause(0))
     };
     assert_eq!(evidence.verify::<DefaultCrypto>().unwrap().key, room.keys[1]);
+}
+
+#[test]
+fn a_generator_that_starts_again_from_the_same_state_makes_no_nonce_twice_unless_in_the_same_millisecond() {
+    let mut room = Room::new(2, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    let announcement = room.nodes[0].announcement(&session).unwrap();
+    let mut life = |later: u64| {
+        let (mut node, mut rng): (Node, _) =
+            (Node::new(Config::default()).unwrap(), ChaCha20Rng::from_seed([9; 32]));
+        node.add_key(&SecretKey::new([2; 32])).unwrap();
+        let now = room.now.saturating_add(Duration::from_millis(later));
+        let command = Command::ResumeSession { announcement: announcement.clone() };
+        let outputs = node.execute(now, &mut rng, command).unwrap();
+        let frame = outputs.iter().find_map(|output| match output {
+            Output::Send { bytes, .. } => Some(postcard::from_bytes::<Frame>(&bytes[1..]).unwrap()),
+            _ => None,
+        });
+        let statements = frame.unwrap().statements;
+        let nonces = statements.iter().find_map(|statement| match &statement.body {
+            Body::Nonces(nonces) => Some(nonces.clone()),
+            _ => None,
+        });
+        nonces.unwrap()
+    };
+    let (first, again, later) = (life(0), life(0), life(1));
+    assert_eq!(first, again, "it is the same generator");
+    // The boot is drawn from it, so only the time tells these lives apart.
+    assert_eq!(first.boot, later.boot);
+    assert_ne!(first.source, later.source);
 }
