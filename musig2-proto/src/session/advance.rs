@@ -31,6 +31,7 @@ impl<C: Crypto> Session<C> {
     /// Takes every step that can be taken.
     pub(crate) fn advance<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.outcome.is_some() || !self.is_active() {
+            self.give_up_waiting(cx);
             return;
         }
         self.tell_joins(cx);
@@ -57,6 +58,15 @@ impl<C: Crypto> Session<C> {
             self.end(cx, Outcome::Aborted(cause));
         }
         self.keep_time(cx);
+    }
+
+    /// A session that waits for its turn waits no longer once a signer has ended its part: nobody can finish it.
+    fn give_up_waiting<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.is_queued()
+            && let Some(cause) = self.aborted()
+        {
+            self.end(cx, Outcome::Aborted(cause));
+        }
     }
 
     /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.

@@ -234,6 +234,10 @@ impl<C: Crypto> Session<C> {
 
     /// A signer says where it is and that it may have forgotten: it is sent everything.
     pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
+        // What was made here and waits for its turn, nobody has heard of yet.
+        if self.is_queued() && self.is_coordinator() {
+            return;
+        }
         let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
         let (Some(signer), Some(announcement)) = (signer, self.announcement.clone()) else { return };
         let Some(link) = self.links.get_mut(signer.as_usize()) else { return };

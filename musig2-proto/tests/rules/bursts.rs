@@ -153,3 +153,44 @@ fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
     room.until(|room| room.ends(0).len() == 3);
     assert_eq!(completed(&room, 0), 3);
 }
+
+#[test]
+fn what_waits_for_its_turn_is_told_to_nobody() {
+    let mut room = Room::new(2, &Config::default().with_max_concurrent_sessions(1));
+    room.join = false;
+    let [first, second] = [(); 2].map(|()| propose(&mut room, 0));
+    room.settle();
+    // Node 1 may have forgotten something: what it is sent is the first alone.
+    room.execute(1, Command::SayHello);
+    room.pass(Duration::from_secs(5));
+    assert!(room.nodes[1].session(&first).is_some());
+    assert!(room.nodes[1].session(&second).is_none());
+}
+
+#[test]
+fn a_session_that_its_proposer_gave_up_waits_no_longer() {
+    let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(1));
+    let mut room = Room::new(3, &mine);
+    let mut node = Node::new(theirs).unwrap();
+    node.add_key(&SecretKey::new([2; 32])).unwrap();
+    room.nodes[1] = node;
+    room.execute(1, Command::SetContact(crate::common::contact(1)));
+    room.join = false;
+    let first = propose(&mut room, 0);
+    room.pass(Duration::from_secs(1));
+    let waiting = propose(&mut room, 0);
+    room.settle();
+    for session in [first, waiting] {
+        room.execute(1, Command::JoinSession { session });
+    }
+    room.settle();
+    assert!(is_queued(&room, 1, &waiting) && !is_queued(&room, 1, &first));
+    room.execute(0, Command::AbortSession { session: waiting, reason: Note::new("not needed any more") });
+    room.settle();
+    let ends = room.ends(1);
+    let [Event::SessionAborted { session, cause: AbortCause::BySigner { .. }, released: false }] = ends[..]
+    else {
+        panic!("{ends:?}")
+    };
+    assert_eq!(*session, waiting);
+}
