@@ -114,7 +114,7 @@ fn a_generator_that_starts_again_from_the_same_state_makes_no_nonce_twice_unless
     let session = room.propose();
     room.settle();
     let announcement = room.nodes[0].announcement(&session).unwrap();
-    let mut life = |later: u64| {
+    let life = |later: u64| {
         let (mut node, mut rng): (Node, _) =
             (Node::new(Config::default()).unwrap(), ChaCha20Rng::from_seed([9; 32]));
         node.add_key(&SecretKey::new([2; 32])).unwrap();

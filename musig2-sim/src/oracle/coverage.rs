@@ -42,6 +42,7 @@ points! {
     Aborted = "phase: aborted",
     SessionCreated = "event: session created",
     SessionDiscovered = "event: session discovered",
+    SessionQueued = "event: session queued",
     SignerJoined = "event: signer joined",
     SessionReady = "event: session ready",
     NonceReceived = "event: nonce received",
@@ -196,6 +197,7 @@ impl Coverage {
         let (kind, phase) = match event {
             Event::SessionCreated { .. } => (Point::SessionCreated, Point::Proposed),
             Event::SessionDiscovered { .. } => (Point::SessionDiscovered, Point::Proposed),
+            Event::SessionQueued { .. } => (Point::SessionQueued, Point::Proposed),
             Event::SignerJoined { .. } => (Point::SignerJoined, Point::Joining),
             Event::SessionReady { .. } => (Point::SessionReady, Point::Nonces),
             Event::NonceReceived { .. } => (Point::NonceReceived, Point::NonceReceived),
