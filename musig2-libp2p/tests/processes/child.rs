@@ -98,9 +98,13 @@ impl Running {
     /// Ends it as a service manager does.
     #[cfg(unix)]
     pub(crate) fn terminate(self) -> Finished {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` starts");
-        assert!(sent.success());
+        self.signal("TERM")
+    }
+
+    /// Sends it a signal that ends it.
+    #[cfg(unix)]
+    pub(crate) fn signal(self, name: &str) -> Finished {
+        self.send(name);
         self.finish()
     }
 
@@ -109,6 +113,14 @@ impl Running {
         self.printed.push_str(&value.to_string());
         self.printed.push('\n');
         value
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub(crate) fn send(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("`kill` starts");
+        assert!(sent.success());
     }
 
     fn finished(&mut self, status: ExitStatus) -> Finished {

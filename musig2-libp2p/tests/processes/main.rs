@@ -14,6 +14,8 @@ mod files;
 mod keystore;
 mod misuse;
 mod objects;
+#[cfg(unix)]
+mod results;
 mod sessions;
 #[cfg(unix)]
 mod socket;

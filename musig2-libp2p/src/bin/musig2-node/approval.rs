@@ -4,6 +4,7 @@ use crate::config::toml_file::TomlError;
 use crate::policy::Policy;
 use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
+use crate::results::record::Approval;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::io::{self, IsTerminal};
@@ -58,8 +59,8 @@ pub(crate) struct PolicyApprover {
 /// What was decided.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Sign.
-    Join,
+    /// Sign, by this word.
+    Join(Approval),
     /// Do not sign, because of this.
     Decline(String),
     /// Somebody will say; the answer comes from [`Approver::answer`].
@@ -109,12 +110,12 @@ impl Approver {
     /// Decides on a session.
     pub(crate) fn decide(&mut self, session: &SessionView) -> Decision {
         match self {
-            Self::All => Decision::Join,
+            Self::All => Decision::Join(Approval::Everything),
             Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
                 (Err(problem), _) => Decision::Decline(problem),
-                (Ok(()), None) => Decision::Join,
-                (Ok(()), Some(program)) => {
-                    program.ask(session.id, &Terms::of(session));
+                (Ok(rule), None) => Decision::Join(Approval::Policy { rule }),
+                (Ok(rule), Some(program)) => {
+                    program.ask(session.id, &Terms::of(session), rule);
                     Decision::Asked
                 }
             },
@@ -126,12 +127,12 @@ impl Approver {
     }
 
     /// The next answer of whoever was asked: yes, or why not. Cancel-safe.
-    pub(crate) async fn answer(&mut self) -> (SessionId, Result<(), String>) {
+    pub(crate) async fn answer(&mut self) -> (SessionId, Result<Approval, String>) {
         match self {
             Self::Person(questions) => {
                 let (session, answer) = questions.answer().await;
                 let answer = match answer {
-                    Answer::Yes => Ok(()),
+                    Answer::Yes => Ok(Approval::Person),
                     Answer::No => Err("you said no".into()),
                     Answer::Gone => Err("standard input has ended, so nobody can be asked".into()),
                 };

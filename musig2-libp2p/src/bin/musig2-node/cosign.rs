@@ -42,10 +42,10 @@ pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Fail
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let network = args.network.start(secret)?;
     let handle = network.handle.clone();
-    let mut cosigner = Cosigner { network, approver, console, evidence_dir: None };
+    let mut cosigner = Cosigner::new(network, approver, console);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,
-        () = signals.next() => Ok(()),
+        _ = signals.next() => Ok(()),
     };
     handle.stop().await;
     outcome

@@ -6,11 +6,14 @@ use crate::network::Network;
 use crate::private_file;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
+use crate::results::record::Approval;
+use crate::results::trail::Trail;
 use crate::steps::{Session, Step};
-use musig2_libp2p::HandleError;
 use musig2_libp2p::musig2_proto::{
     AbortCause, Command, CommandError, Event, Evidence, SessionId, SessionView,
 };
+use musig2_libp2p::{HandleError, NodeEvent};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,24 +24,38 @@ pub(crate) struct Cosigner<'a> {
     pub(crate) console: &'a Console,
     /// Where proofs against signers are kept.
     pub(crate) evidence_dir: Option<PathBuf>,
+    /// What is kept of sessions.
+    pub(crate) trail: Option<Trail>,
+    /// Sessions that somebody was asked about: as many as the node keeps undecided (`max_discovered_sessions`).
+    pub(crate) asked: BTreeMap<SessionId, Box<SessionView>>,
 }
 
-impl Cosigner<'_> {
+impl<'a> Cosigner<'a> {
+    /// That keeps nothing.
+    pub(crate) fn new(network: Network, approver: Approver, console: &'a Console) -> Self {
+        Self { network, approver, console, evidence_dir: None, trail: None, asked: BTreeMap::new() }
+    }
+
     /// Returns when the node cannot go on.
     pub(crate) async fn run(&mut self) -> Result<(), Failure> {
         loop {
             tokio::select! {
                 event = self.network.next() => {
-                    match self.network.digest(event?, self.console).await? {
+                    let event = event?;
+                    self.trace_restart(&event).await?;
+                    match self.network.digest(event, self.console).await? {
                         Some((event, Some(view))) => self.take(&event, &view).await?,
-                        Some((event, None)) => self.take_of_forgotten(&event),
+                        Some((event, None)) => self.take_of_forgotten(&event).await,
                         None => {}
                     }
                 }
-                (session, answer) = self.approver.answer() => match answer {
-                    Ok(()) => self.join(session).await?,
-                    Err(reason) => self.decline(session, reason).await?,
-                },
+                (session, answer) = self.approver.answer() => {
+                    let view = self.asked.remove(&session);
+                    match answer {
+                        Ok(approval) => self.join(session, view.as_deref(), approval).await?,
+                        Err(reason) => self.decline(session, view.as_deref(), reason).await?,
+                    }
+                }
             }
         }
     }
@@ -49,16 +66,25 @@ impl Cosigner<'_> {
             self.console.step(None, &Step::of(event, view))?;
         }
         match event {
+            Event::SessionDiscovered { session } if self.was_signed(session) => {
+                self.pass_over(*session).await?;
+            }
             Event::SessionDiscovered { session } => match self.approver.decide(view) {
-                Decision::Join => self.join(*session).await?,
-                Decision::Decline(reason) => self.decline(*session, reason).await?,
-                Decision::Asked => {}
+                Decision::Join(approval) => self.join(*session, Some(view), approval).await?,
+                Decision::Decline(reason) => self.decline(*session, Some(view), reason).await?,
+                Decision::Asked => drop(self.asked.insert(*session, Box::new(view.clone()))),
             },
+            // Its result was told before this node was started again.
+            Event::SessionComplete { session, .. } | Event::LateSignature { session, .. }
+                if self.was_signed(session) => {}
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
+                self.ended(view).await;
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }
             Event::SessionAborted { session, cause, .. } => {
                 self.approver.forget(*session);
+                self.asked.remove(session);
+                self.ended(view).await;
                 if let AbortCause::Convicted { evidence, .. } = cause {
                     self.keep(*session, evidence)?;
                 }
@@ -69,32 +95,59 @@ impl Cosigner<'_> {
     }
 
     /// Nothing is left of a session that ended undecided.
-    fn take_of_forgotten(&mut self, event: &Event) {
+    async fn take_of_forgotten(&mut self, event: &Event) {
         if let Event::SessionAborted { session, .. } = event {
             self.approver.forget(*session);
+            if let Some(view) = self.asked.remove(session) {
+                self.declined(Some(&view), "it ended before anybody had decided").await;
+            }
         }
     }
 
-    async fn join(&mut self, session: SessionId) -> Result<(), Failure> {
+    async fn join(
+        &mut self,
+        session: SessionId,
+        view: Option<&SessionView>,
+        approval: Approval,
+    ) -> Result<(), Failure> {
+        self.approved(view, approval).await;
         let step = match self.network.handle.execute(Command::JoinSession { session }).await {
             Ok(()) => Step::SessionJoined(Session { session }),
             // What came with the announcement ended it: of that the application hears by itself.
             Err(HandleError::Command(CommandError::Ended(_))) => return Ok(()),
             Err(HandleError::Command(error)) => {
-                Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") }
+                let error = format!("cannot join: {error}");
+                self.took_up(session, None, Some(error.clone())).await;
+                Step::SessionError { session: Session { session }, error }
             }
             Err(stopped) => return Err(stopped.into()),
         };
         self.console.step(None, &step)
     }
 
-    async fn decline(&mut self, session: SessionId, reason: String) -> Result<(), Failure> {
+    async fn decline(
+        &mut self,
+        session: SessionId,
+        view: Option<&SessionView>,
+        reason: String,
+    ) -> Result<(), Failure> {
+        tracing::info!(%session, reason, "declined");
+        self.declined(view, &reason).await;
         match self.network.handle.execute(Command::DeclineSession { session }).await {
             // One that the core forgot by itself meanwhile is declined as well.
             Ok(()) | Err(HandleError::Command(_)) => {}
             Err(stopped) => return Err(stopped.into()),
         }
         self.console.step(None, &Step::SessionDeclined { session: Session { session }, reason })
+    }
+
+    /// This node signed it before it was started again, and nobody need be asked again: what it takes up beside is others' sessions.
+    async fn pass_over(&self, session: SessionId) -> Result<(), Failure> {
+        tracing::info!(%session, "signed before this node was started again: not asked again");
+        match self.network.handle.execute(Command::DeclineSession { session }).await {
+            Ok(()) | Err(HandleError::Command(_)) => Ok(()),
+            Err(stopped) => Err(stopped.into()),
+        }
     }
 
     /// Keeps a proof. Without it the session ends just the same: that it cannot be kept is said, and no more.
@@ -109,6 +162,53 @@ impl Cosigner<'_> {
             },
         };
         self.console.step(None, &step)
+    }
+}
+
+/// What is kept of sessions.
+impl Cosigner<'_> {
+    async fn approved(&self, view: Option<&SessionView>, approval: Approval) {
+        if let (Some(trail), Some(view)) = (&self.trail, view) {
+            trail.approved(view, approval).await;
+        }
+    }
+
+    async fn declined(&self, view: Option<&SessionView>, reason: &str) {
+        if let (Some(trail), Some(view)) = (&self.trail, view) {
+            trail.declined(view, reason.into()).await;
+        }
+    }
+
+    /// A session that had been approved, and goes on or does not.
+    async fn took_up(&self, session: SessionId, view: Option<SessionView>, problem: Option<String>) {
+        if let Some(trail) = &self.trail {
+            trail.took_up(session, view, problem).await;
+        }
+    }
+
+    async fn trace_restart(&self, event: &NodeEvent) -> Result<(), Failure> {
+        match event {
+            NodeEvent::Resumed { session } => {
+                let view = self.network.handle.session(*session).await?;
+                self.took_up(*session, view, None).await;
+            }
+            NodeEvent::NotResumed { session, error } => {
+                self.took_up(*session, None, Some(error.clone())).await;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether its signatures were recorded before this node was started.
+    fn was_signed(&self, session: &SessionId) -> bool {
+        self.trail.as_ref().is_some_and(|trail| trail.was_signed(session))
+    }
+
+    async fn ended(&self, view: &SessionView) {
+        if let Some(trail) = &self.trail {
+            trail.ended(view).await;
+        }
     }
 }
 
@@ -143,9 +243,9 @@ mod tests {
             Network::start(NodeConfig::default().with_listen([]), keyfile::generate().unwrap().0).unwrap();
         let approver = Approver::Person(Questions::asking(session, say));
         let console = Console::new(true);
-        let mut cosigner = Cosigner { network, approver, console: &console, evidence_dir: None };
+        let mut cosigner = Cosigner::new(network, approver, &console);
         let cause = AbortCause::Expired { awaiting: Vec::new() };
-        cosigner.take_of_forgotten(&Event::SessionAborted { session, cause, released: false });
+        cosigner.take_of_forgotten(&Event::SessionAborted { session, cause, released: false }).await;
         assert_eq!(SAID.take(), "Session 01010101 has ended: no answer is needed.\n");
     }
 

@@ -71,8 +71,12 @@ pub(crate) enum Failure {
     Session { ending: Box<Ending>, hint: Option<String> },
     #[error("session {0} is not known any more")]
     Forgotten(SessionId),
+    #[error("{0}")]
+    Record(String),
     #[error("interrupted")]
-    Interrupted,
+    Interrupted { code: u8 },
+    #[error("{}", left_running(.why, .session.as_deref()))]
+    LeftRunning { why: String, session: Option<String>, code: u8 },
     #[error("not finished after {seconds} seconds: {state}")]
     Demo { seconds: u64, state: String },
     #[error("cannot start the runtime: {0}")]
@@ -86,6 +90,7 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Answer(answer) => answer.code,
+            Self::Interrupted { code } | Self::LeftRunning { code, .. } => *code,
             Self::KeyFile(_)
             | Self::Config(_)
             | Self::Approval(_)
@@ -127,6 +132,19 @@ pub(crate) struct FailureObject {
     /// How the session ended, if that is why.
     #[serde(flatten)]
     pub(crate) ending: Option<Ending>,
+}
+
+/// Whoever takes the end of the command for the end of the session may pay twice.
+fn left_running(why: &str, session: Option<&str>) -> String {
+    match session {
+        Some(session) => format!(
+            "{why}. Session {session} GOES ON in the daemon and may still be signed, until its timeout: look with `musig2-node sessions {session}`, \
+             end it with `musig2-node abort {session}`"
+        ),
+        None => format!(
+            "{why} before the daemon had answered. It may have made the session all the same: look with `musig2-node sessions`"
+        ),
+    }
 }
 
 fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {

@@ -25,6 +25,7 @@ mod propose;
 mod questions;
 mod report;
 mod result;
+mod results;
 mod steps;
 mod terms;
 mod text;
@@ -77,6 +78,7 @@ enum Command {
     Config(config::command::ConfigArgs),
     Status(daemon::client::StatusArgs),
     Sessions(daemon::client::SessionsArgs),
+    Results(results::command::ResultsArgs),
     Abort(daemon::client::AbortArgs),
     Verify(verify::VerifyArgs),
     Evidence(evidence::EvidenceArgs),
@@ -143,6 +145,7 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
         Command::Config(args) => config::command::run(args, console),
         Command::Status(args) => daemon::client::status(args, console),
         Command::Sessions(args) => daemon::client::sessions(args, console),
+        Command::Results(args) => results::command::run(args, console),
         Command::Abort(args) => daemon::client::abort(args, console),
         Command::Verify(args) => verify::run(args, console),
         Command::Evidence(args) => evidence::run(args, console),

@@ -77,8 +77,12 @@ impl Order {
         self.private && self.contact.is_empty()
     }
 
-    /// Makes the session and tells of it.
-    pub(crate) async fn carry_out(&self, handle: &Handle) -> Result<SessionId, Failure> {
+    /// Makes the session and tells of it: first here.
+    pub(crate) async fn carry_out(
+        &self,
+        handle: &Handle,
+        made: impl AsyncFnOnce(SessionId),
+    ) -> Result<SessionId, Failure> {
         let own = handle.public_keys().first().copied();
         let proposal = self.proposal(own.ok_or_else(|| Failure::Usage("the node has no key".into()))?)?;
         for Text(SignerContact { signer, address }) in &self.contact {
@@ -86,6 +90,7 @@ impl Order {
             handle.execute(Command::AddContact { signer: *signer, contact: contact.encode() }).await?;
         }
         let session = handle.create_session(proposal).await?;
+        made(session).await;
         let audience = if self.private { Audience::KnownContacts } else { Audience::Everyone };
         handle.execute(Command::AnnounceSession { session, audience }).await?;
         Ok(session)

@@ -86,8 +86,8 @@ impl Policy {
             && approve_command.is_empty()
     }
 
-    /// Whether everything in a session is allowed; else what is not.
-    pub(crate) fn check(&self, session: &SessionView) -> Result<(), String> {
+    /// By which entry everything in a session is allowed; else what is not.
+    pub(crate) fn check(&self, session: &SessionView) -> Result<String, String> {
         let manifest = &session.manifest;
         let items = manifest.items().len();
         if items > self.max_items {
@@ -101,9 +101,10 @@ impl Policy {
                 self.max_duration
             ));
         }
-        if !self.allows_signers(session) {
-            return Err(format!("no set of the policy has just the signers {}", join(manifest.signers())));
-        }
+        let rule = self.rule_for_signers(session);
+        let rule = rule.ok_or_else(|| {
+            format!("no set of the policy has just the signers {}", join(manifest.signers()))
+        })?;
         for (item, (content, output)) in manifest.items().iter().zip(&session.output_keys).enumerate() {
             if !self.messages.contains(&Text(*content.message())) {
                 return Err(format!("the message of item {item} is not allowed: {}", content.message()));
@@ -112,17 +113,26 @@ impl Policy {
                 return Err(format!("the key of item {item} is not allowed: {}", output.key));
             }
         }
-        Ok(())
+        Ok(rule)
     }
 
-    fn allows_signers(&self, session: &SessionView) -> bool {
-        let Allowed::These(sets) = &self.signer_sets else { return true };
+    fn rule_for_signers(&self, session: &SessionView) -> Option<String> {
+        let Allowed::These(sets) = &self.signer_sets else { return Some(self.rule()) };
         let me = session.manifest.signer(session.me);
         let others = |key: &PublicKey| me != Some(key);
         let asked: BTreeSet<_> = session.manifest.signers().iter().filter(|key| others(key)).collect();
-        sets.iter().any(|set| {
+        let allowed = |set: &BTreeSet<Text<PublicKey>>| {
             set.iter().map(|Text(key)| key).filter(|key| others(key)).collect::<BTreeSet<_>>() == asked
-        })
+        };
+        sets.iter().any(allowed).then(|| self.rule())
+    }
+
+    /// What in it decided: a set of `signer_sets` has just the session's signers, a message of `messages` is the session's.
+    fn rule(&self) -> String {
+        let of = |key: &str, is_any: bool| if is_any { format!("{key} = \"any\"") } else { key.into() };
+        let (sets, messages) = (&self.signer_sets, &self.messages);
+        let sets = of("signer_sets", matches!(sets, Allowed::Any));
+        format!("{sets}, {}", of("messages", matches!(messages, Allowed::Any)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! A program that decides: the session as JSON on its standard input, its exit code as the answer.
 
 use crate::private_file;
+use crate::results::record::Approval;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,7 +36,7 @@ pub(crate) enum ProgramError {
 pub(crate) struct Program {
     command: Arc<[String]>,
     timeout: Duration,
-    asked: JoinSet<(SessionId, Result<(), String>)>,
+    asked: JoinSet<(SessionId, Result<Approval, String>)>,
     /// Of the sessions that are undecided: at most as many as the node keeps (`max_discovered_sessions`).
     tasks: HashMap<SessionId, AbortHandle>,
     places: Arc<Semaphore>,
@@ -56,22 +57,28 @@ impl Program {
         }))
     }
 
-    /// Asks whether to sign.
-    pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms) {
+    /// Asks whether to sign what this rule of the policy allows.
+    pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms, rule: String) {
         let (command, timeout, places) = (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
         let question = serde_json::to_vec(terms);
         let task = self.asked.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
             let answer = match question {
-                Ok(question) => match tokio::time::timeout(timeout, run(&command, &question)).await {
+                Ok(question) => match tokio::time::timeout(timeout, run(&command, &question, Some(session)))
+                    .await
+                {
                     Ok(answer) => answer,
                     Err(_) => Err(format!("gave no answer within {}", humantime::format_duration(timeout))),
                 },
                 Err(error) => Err(format!("cannot be asked: {error}")),
             };
-            let name = command.first().map(String::as_str).unwrap_or_default();
-            (session, answer.map_err(|problem| format!("{name} {problem}")))
+            let program = command.first().cloned().unwrap_or_default();
+            let answer = match answer {
+                Ok(()) => Ok(Approval::Program { rule, program }),
+                Err(problem) => Err(format!("{program} {problem}")),
+            };
+            (session, answer)
         });
         self.tasks.insert(session, task);
     }
@@ -84,7 +91,7 @@ impl Program {
     }
 
     /// The next answer. Cancel-safe.
-    pub(crate) async fn answer(&mut self) -> (SessionId, Result<(), String>) {
+    pub(crate) async fn answer(&mut self) -> (SessionId, Result<Approval, String>) {
         loop {
             match self.asked.join_next().await {
                 Some(Ok(answer)) if self.tasks.remove(&answer.0).is_some() => return answer,
@@ -140,7 +147,7 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 }
 
 /// Killed when this is dropped.
-async fn run(command: &[String], question: &[u8]) -> Result<(), String> {
+async fn run(command: &[String], question: &[u8], session: Option<SessionId>) -> Result<(), String> {
     let (name, arguments) = command.split_first().ok_or("is no command")?;
     let mut child = Command::new(name)
         .args(arguments)
@@ -165,8 +172,14 @@ async fn run(command: &[String], question: &[u8]) -> Result<(), String> {
         Ok::<_, io::Error>(said)
     };
     let ((), said, status) = tokio::join!(tell, listen, child.wait());
+    let session = session.map(tracing::field::display);
+    // What a program says when it approves is no warning.
+    let approves = status.as_ref().is_ok_and(ExitStatus::success);
     for line in said.as_deref().map(String::from_utf8_lossy).unwrap_or_default().lines() {
-        tracing::warn!(program = name, "{}", line.escape_debug());
+        match approves {
+            true => tracing::info!(session, program = name, "{}", line.escape_debug()),
+            false => tracing::warn!(session, program = name, "{}", line.escape_debug()),
+        }
     }
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -181,7 +194,7 @@ mod tests {
 
     async fn ask(script: &str, seconds: u64) -> Result<(), String> {
         let command = ["sh", "-c", script].map(String::from);
-        match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}")).await {
+        match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}", None)).await {
             Ok(answer) => answer,
             Err(_) => Err("late".into()),
         }
@@ -193,7 +206,7 @@ mod tests {
         assert_eq!(ask("grep -q a", 60).await, Ok(()), "it can read the question");
         assert_eq!(ask("exec 0<&-; exit 3", 60).await, Err("declined (exit status: 3)".into()));
         assert!(ask("kill -9 $$", 60).await.unwrap_err().contains("signal"));
-        assert!(run(&["/nonexistent".into()], b"").await.unwrap_err().starts_with("cannot be started"));
+        assert!(run(&["/nonexistent".into()], b"", None).await.unwrap_err().starts_with("cannot be started"));
     }
 
     #[tokio::test]
@@ -201,10 +214,11 @@ mod tests {
         let command = ["sh", "-c", "grep -q session"].map(String::from);
         let mut program = Program::new(&command, Duration::from_secs(60)).unwrap().unwrap();
         let [ended, other] = [1, 2].map(|number| SessionId::new([number; 32]));
-        program.ask(ended, &Terms::of_nothing(ended));
+        program.ask(ended, &Terms::of_nothing(ended), String::new());
         program.forget(ended);
-        program.ask(other, &Terms::of_nothing(other));
-        assert_eq!(program.answer().await, (other, Ok(())));
+        program.ask(other, &Terms::of_nothing(other), "a".into());
+        let approval = Approval::Program { rule: "a".into(), program: "sh".into() };
+        assert_eq!(program.answer().await, (other, Ok(approval)));
         assert!(program.asked.is_empty() && program.tasks.is_empty());
     }
 

@@ -33,7 +33,7 @@ const UNTOLD: &str = "--private without --contact reaches only co-signers that a
 
 After the signatures are printed, the node stays for --linger seconds, so that a co-signer that missed something can ask for it.
 
-Exit code: 0 with signatures, 1 without (whoever was waited for, or is to blame, is named), 2 if what was given is wrong.")]
+Exit code: 0 with signatures, 1 without (whoever was waited for, or is to blame, is named), 2 if what was given is wrong, 130 if interrupted.")]
 pub(crate) struct ProposeArgs {
     #[command(flatten)]
     network: Option<NetworkArgs>,
@@ -50,7 +50,7 @@ pub(crate) struct ProposeArgs {
 /// Runs the command.
 pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Failure> {
     let network = match (&args.daemon, &args.network) {
-        (Some(socket), _) => return client::propose(socket, &args.order, console),
+        (Some(socket), _) => return client::propose(socket, &args.order, console).await,
         (None, Some(network)) => network,
         (None, None) => return Err(Failure::Usage("give --key FILE, or --daemon SOCKET".into())),
     };
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
             // A co-signer polls whom it awaits after a second, and a relay takes half of one.
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(args.linger)) => {}
-                () = signals.next() => {}
+                _ = signals.next() => {}
             }
             Ok(())
         }
@@ -92,7 +92,7 @@ impl Proposer<'_> {
     async fn run(&mut self, signals: &mut StopSignals) -> Result<(), Failure> {
         let timeout = self.order.timeout();
         let deadline = Instant::now() + timeout;
-        let session = self.order.carry_out(&self.network.handle).await?;
+        let session = self.order.carry_out(&self.network.handle, async |_| {}).await?;
         loop {
             tokio::select! {
                 event = self.network.next() => {
@@ -112,9 +112,9 @@ impl Proposer<'_> {
                         None => self.ended(&self.network.session(session).await?),
                     };
                 }
-                () = signals.next() => {
+                code = signals.next() => {
                     abort(&self.network.handle, session, "interrupted by the proposer").await?;
-                    return Err(Failure::Interrupted);
+                    return Err(Failure::Interrupted { code });
                 }
             }
         }

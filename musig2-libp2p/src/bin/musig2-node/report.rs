@@ -116,7 +116,7 @@ impl<T> Timed<T> {
 }
 
 /// Standard output, in one of its two formats.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
     json: bool,
     started: Instant,

@@ -6,4 +6,4 @@ mod settings;
 mod tables;
 pub(crate) mod toml_file;
 
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ResultsSettings, Settings};

@@ -11,6 +11,7 @@ use musig2_libp2p::musig2_proto::{DefaultCrypto, Node};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A daemon's configuration. Paths are complete: relative ones in the file are from its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) evidence_dir: PathBuf,
     policy_file: Option<PathBuf>,
     pub(crate) policy: Policy,
+    pub(crate) results: ResultsSettings,
     pub(crate) network: NetworkSettings,
     pub(crate) http: HttpSettings,
     pub(super) protocol: Protocol,
@@ -47,6 +49,18 @@ pub(crate) struct NetworkSettings {
     max_connections: u32,
 }
 
+/// What is kept of sessions, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ResultsSettings {
+    pub(crate) folder: PathBuf,
+    /// Of sessions that were signed.
+    pub(crate) max_signed: usize,
+    /// Of sessions that ended without signatures, and as many again of those that were declined.
+    pub(crate) max_unsigned: usize,
+    pub(crate) max_age: Text<Duration>,
+}
+
 /// Metrics and health.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -67,10 +81,22 @@ impl Default for Settings {
             evidence_dir: "evidence".into(),
             policy_file: None,
             policy: Policy::default(),
+            results: ResultsSettings::default(),
             network: NetworkSettings::default(),
             http: HttpSettings::default(),
             protocol: Protocol::default(),
             frames: Frames::default(),
+        }
+    }
+}
+
+impl Default for ResultsSettings {
+    fn default() -> Self {
+        Self {
+            folder: "results".into(),
+            max_signed: 100_000,
+            max_unsigned: 10_000,
+            max_age: Text(Duration::from_secs(400 * 24 * 3600)),
         }
     }
 }
@@ -100,9 +126,10 @@ impl Settings {
         let mut settings: Self = toml_file::read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let in_folder = |path: &mut PathBuf| *path = folder.join(&*path);
-        let Self { key, identity, store, socket, evidence_dir, passphrase_file, policy_file, .. } =
-            &mut settings;
-        [key, identity, store, socket, evidence_dir].into_iter().for_each(in_folder);
+        let Self {
+            key, identity, store, socket, evidence_dir, passphrase_file, policy_file, results, ..
+        } = &mut settings;
+        [key, identity, store, socket, evidence_dir, &mut results.folder].into_iter().for_each(in_folder);
         [passphrase_file, policy_file].into_iter().flatten().for_each(in_folder);
         settings.policy.complete(path);
         settings.check(path)?;
@@ -185,7 +212,7 @@ mod tests {
             })
             .collect();
         assert!(parse(&uncommented).is_ok(), "{:?}", parse(&uncommented));
-        for table in ["", "policy", "network", "http", "protocol", "frames"] {
+        for table in ["", "policy", "results", "network", "http", "protocol", "frames"] {
             let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
             let error = parse(&format!("{header}nonsense = 1")).unwrap_err();
             let (_, keys) = error.split_once(", expected ").expect("it lists the keys");

@@ -2,12 +2,16 @@
 
 use super::words::{Reply, Request};
 use crate::failure::{Failure, FailureObject};
+#[cfg(unix)]
+use crate::network::StopSignals;
 use crate::order::Order;
 use crate::report::{Console, Line};
 use clap::Args;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+#[cfg(unix)]
+use tokio::sync::watch;
 
 /// How long a daemon may take for an answer that needs nobody else.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -18,6 +22,11 @@ pub(crate) struct SocketArgs {
     /// The daemon's socket: `socket` in its configuration
     #[arg(long, value_name = "SOCKET", default_value = "musig2-node.sock")]
     socket: PathBuf,
+}
+
+/// Asks a daemon something that needs nobody else, and shows what it answers.
+pub(crate) fn ask(socket: &SocketArgs, request: &Request, console: &Console) -> Result<(), Failure> {
+    talk(&socket.socket, request, Some(PATIENCE), console, |_| {})
 }
 
 /// Tell how a running daemon is
@@ -31,7 +40,7 @@ pub(crate) struct StatusArgs {
 
 /// List a running daemon's sessions, or show one in full
 ///
-/// Those that ended a short while ago included: who has joined, whose nonces and partial signatures are there, who is awaited, how much
+/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces and partial signatures are there, who is awaited, how much
 /// time is left. Of one SESSION: each signer's key and state, the messages, the keys that sign them, the memo, who proposed it and when.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -64,23 +73,56 @@ pub(crate) struct AbortArgs {
 
 /// Runs `status`.
 pub(crate) fn status(args: &StatusArgs, console: &Console) -> Result<(), Failure> {
-    talk(&args.socket.socket, &Request::Status, Some(PATIENCE), console)
+    ask(&args.socket, &Request::Status, console)
 }
 
 /// Runs `sessions`.
 pub(crate) fn sessions(args: &SessionsArgs, console: &Console) -> Result<(), Failure> {
-    talk(&args.socket.socket, &Request::Sessions { session: args.session.clone() }, Some(PATIENCE), console)
+    ask(&args.socket, &Request::Sessions { session: args.session.clone() }, console)
 }
 
 /// Runs `abort`.
 pub(crate) fn abort(args: &AbortArgs, console: &Console) -> Result<(), Failure> {
     let request = Request::Abort { session: args.session.clone(), reason: args.reason.clone() };
-    talk(&args.socket.socket, &request, Some(PATIENCE), console)
+    ask(&args.socket, &request, console)
 }
 
 /// Runs `propose --daemon`: as long as the session takes.
-pub(crate) fn propose(socket: &Path, order: &Order, console: &Console) -> Result<(), Failure> {
-    talk(socket, &Request::Propose(Box::new(order.clone())), None, console)
+#[cfg(unix)]
+pub(crate) async fn propose(socket: &Path, order: &Order, console: &Console) -> Result<(), Failure> {
+    let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let (told, session) = watch::channel(None);
+    let (socket, request, console) = (socket.to_owned(), Request::Propose(Box::new(order.clone())), *console);
+    // A thread of its own, which ends with the process: a read from the socket cannot be cancelled.
+    std::thread::spawn(move || {
+        let outcome = talk(&socket, &request, None, &console, |reply| {
+            if let Reply::Session(summary) = reply {
+                told.send_replace(Some(summary.session.to_string()));
+            }
+        });
+        // An error is a command that was interrupted.
+        let _ = ended.send(outcome);
+    });
+    tokio::select! {
+        outcome = end => match outcome {
+            // Standard output is closed: the result is told by nobody now.
+            Ok(Err(Failure::Output(error))) => {
+                let why = format!("cannot write to standard output: {error}");
+                Err(Failure::LeftRunning { why, session: session.borrow().clone(), code: 1 })
+            }
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::Runtime(io::Error::other("the thread that speaks to the daemon panicked"))),
+        },
+        code = signals.next() => {
+            Err(Failure::LeftRunning { why: "interrupted".into(), session: session.borrow().clone(), code })
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn propose(socket: &Path, _: &Order, _: &Console) -> Result<(), Failure> {
+    Err(Failure::Daemon { socket: socket.into(), error: io::ErrorKind::Unsupported.into() })
 }
 
 /// Asks, and shows what is answered.
@@ -90,6 +132,7 @@ fn talk(
     request: &Request,
     patience: Option<Duration>,
     console: &Console,
+    mut told: impl FnMut(&Reply),
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Daemon { socket: socket.into(), error };
     let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed)?;
@@ -103,6 +146,7 @@ fn talk(
         match reply.map_err(|error| cut_off(last.as_ref()).unwrap_or_else(|| failed(error)))? {
             Reply::Failure(answer) => return Err(Failure::Answer(Box::new(answer))),
             reply => {
+                told(&reply);
                 console.show(&Line::Reply(&reply))?;
                 last = Some(reply);
             }
@@ -128,6 +172,12 @@ fn cut_off(last: Option<&Reply>) -> Option<Failure> {
 }
 
 #[cfg(not(unix))]
-fn talk(socket: &Path, _: &Request, _: Option<Duration>, _: &Console) -> Result<(), Failure> {
+fn talk(
+    socket: &Path,
+    _: &Request,
+    _: Option<Duration>,
+    _: &Console,
+    _: impl FnMut(&Reply),
+) -> Result<(), Failure> {
     Err(Failure::Daemon { socket: socket.into(), error: io::ErrorKind::Unsupported.into() })
 }

@@ -2,10 +2,14 @@
 
 use super::following::Following;
 use super::socket::Socket;
-use super::words::{Details, Reply, Request, Status, Summary};
+use super::words::{Reply, Request, Status, Summary};
 use crate::failure::Failure;
 use crate::network::{Network, Reach};
 use crate::report::Timed;
+use crate::results::command::Since;
+use crate::results::record::{Approval, Record};
+use crate::results::trail::{Filter, Found, Trail};
+use crate::text::Text;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
@@ -22,6 +26,9 @@ use tokio::time::Instant;
 const MAX_REQUEST: u64 = 1 << 20;
 /// How long a client may take for its request, and to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many results are told unless the client says otherwise, and at most.
+const RESULTS: usize = 50;
+const MAX_RESULTS: usize = 10_000;
 /// How many clients are served at once. Others wait.
 const MAX_CLIENTS: usize = 32;
 /// After a connection could not be accepted (too many open files, say).
@@ -35,17 +42,19 @@ pub(crate) struct Control {
     changes: broadcast::Sender<SessionId>,
     started: Instant,
     signs_nothing: Option<&'static str>,
+    trail: Trail,
 }
 
 impl Control {
     /// Of a node. `signs_nothing`: the key that the policy lacks.
-    pub(crate) fn of(network: &Network, signs_nothing: Option<&'static str>) -> Self {
+    pub(crate) fn of(network: &Network, signs_nothing: Option<&'static str>, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
             reach: network.reach.subscribe(),
             changes: network.changes.clone(),
             started: Instant::now(),
             signs_nothing,
+            trail,
         }
     }
 
@@ -56,7 +65,7 @@ impl Control {
             while clients.try_join_next().is_some() {}
             tokio::select! {
                 stream = socket.accept(), if clients.len() < MAX_CLIENTS => match stream {
-                    Ok(stream) => drop(clients.spawn(self.clone().serve_one(stream))),
+                    Ok((stream, user)) => drop(clients.spawn(self.clone().serve_one(stream, user))),
                     Err(error) => {
                         tracing::error!(%error, "cannot accept on the socket");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -67,11 +76,11 @@ impl Control {
         }
     }
 
-    async fn serve_one(self, stream: UnixStream) {
+    async fn serve_one(self, stream: UnixStream, user: u32) {
         let (from, to) = stream.into_split();
         let mut client = Client { from: BufReader::new(from), to };
         let outcome = match client.request().await {
-            Ok(request) => self.answer(request, &mut client).await,
+            Ok(request) => self.answer(request, user, &mut client).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = outcome
@@ -81,26 +90,65 @@ impl Control {
         }
     }
 
-    async fn answer(&self, request: Request, client: &mut Client) -> Result<(), Failure> {
+    async fn answer(&self, request: Request, user: u32, client: &mut Client) -> Result<(), Failure> {
         match request {
             Request::Status => client.send(&Reply::Status(self.status().await?)).await,
             Request::Sessions { session: Some(name) } => {
-                let view = self.find(&name).await?;
-                client.send(&Reply::Details(Box::new(Details::of(&view)))).await
+                let record = self.record(&name).await?;
+                let result = record.result();
+                client.send(&Reply::Details(Box::new(record))).await?;
+                match result {
+                    Some(result) => client.send(&Reply::Result(result)).await,
+                    None => Ok(()),
+                }
             }
             Request::Sessions { session: None } => {
-                let sessions = self.handle.sessions().await?.iter().map(Summary::of).collect();
+                let mut views = self.handle.sessions().await?;
+                // What is open first, in the order of its making; then what has ended, the last one first.
+                views.sort_by_key(|view| match is_open(view) {
+                    true => (false, view.manifest.created_at().as_millis()),
+                    false => (true, u64::MAX - view.last_activity.as_millis()),
+                });
+                let sessions = views.iter().map(Summary::of).collect();
                 client.send(&Reply::Sessions { sessions }).await
+            }
+            Request::Results { since, limit, signer, status } => {
+                let found = self.trail.select(Filter {
+                    since_ms: since.map_or(0, |Text(Since(millis))| millis),
+                    signer: signer.map(|Text(signer)| signer),
+                    status,
+                    limit: limit.unwrap_or(RESULTS).min(MAX_RESULTS),
+                });
+                let Found { records, more, damaged } = found.await;
+                let count = records.len();
+                for record in records {
+                    client.send(&Reply::Record(Box::new(record))).await?;
+                }
+                client.send(&Reply::Results { count, more, damaged }).await
             }
             Request::Propose(order) => {
                 let timeout = order.timeout();
                 // From before it is made: nothing of it is missed.
                 let changes = self.changes.subscribe();
-                let session = order.carry_out(&self.handle).await?;
+                let approve = async |session| {
+                    // An error is a node that has stopped, which shows in the next moment.
+                    if let Ok(Some(view)) = self.handle.session(session).await {
+                        self.trail.approved(&view, Approval::Socket { uid: Some(user) }).await;
+                    }
+                };
+                let session = order.carry_out(&self.handle, approve).await?;
                 // Now it is known to be of a sensible length.
                 let deadline = Instant::now() + timeout;
                 let (handle, reach) = (self.handle.clone(), self.reach.clone());
-                let mut following = Following { handle, session, changes, reach, timeout, deadline };
+                let mut following = Following {
+                    handle,
+                    session,
+                    changes,
+                    reach,
+                    trail: self.trail.clone(),
+                    timeout,
+                    deadline,
+                };
                 let told = tokio::select! {
                     told = following.tell(&mut client.to) => told,
                     () = gone(&mut client.from) => Err(Failure::Socket(io::ErrorKind::UnexpectedEof.into())),
@@ -135,7 +183,38 @@ impl Control {
             connected_peers: peers.iter().map(PeerId::to_string).collect(),
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
             signs_nothing_without: self.signs_nothing.map(Into::into),
+            results: self.trail.standing(),
         })
+    }
+
+    /// All that is known of the one session whose name begins so: as it stands, or as it was recorded.
+    async fn record(&self, name: &str) -> Result<Record, Failure> {
+        let recorded = match self.find(name).await {
+            Ok(view) if is_open(&view) => {
+                let before = self.trail.find(view.id.to_bytes()).await.ok().flatten();
+                return Ok(match before {
+                    Some(before) => before.followed_by(&view),
+                    None => Record::of(&view, None),
+                });
+            }
+            // What is told is recorded first.
+            Ok(view) => {
+                self.trail.ended(&view).await;
+                let recorded = self.trail.find(view.id.to_bytes()).await;
+                return Ok(recorded.ok().flatten().unwrap_or_else(|| Record::of(&view, None)));
+            }
+            Err(unknown) => match self.trail.named(&name.to_ascii_lowercase())[..] {
+                [session] if !name.is_empty() => self.trail.find(session).await,
+                [_, _] if !name.is_empty() => {
+                    let problem =
+                        format!("more than one session begins with `{name}`: give more of the name");
+                    return Err(Failure::Usage(problem));
+                }
+                _ => return Err(unknown),
+            },
+        };
+        let forgotten = || Failure::Usage(format!("session {name} was forgotten in this moment"));
+        recorded.map_err(|error| Failure::Record(error.to_string()))?.ok_or_else(forgotten)
     }
 
     /// The one session whose name begins so.

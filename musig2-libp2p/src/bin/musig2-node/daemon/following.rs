@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::network::Reach;
 use crate::patience::{give_up, has_ended};
 use crate::result::SessionResult;
+use crate::results::trail::Trail;
 use musig2_libp2p::Handle;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) struct Following {
     pub(super) session: SessionId,
     pub(super) changes: broadcast::Receiver<SessionId>,
     pub(super) reach: watch::Receiver<Reach>,
+    pub(super) trail: Trail,
     /// How long it is waited for, and until when.
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
@@ -37,6 +39,7 @@ impl Following {
                 told = Some(summary);
             }
             if let Some(signatures) = &view.signatures {
+                self.trail.ended(&view).await;
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
             }
             if let Some(cause) = &view.cause {

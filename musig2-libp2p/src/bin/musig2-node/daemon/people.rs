@@ -1,10 +1,12 @@
 //! How a daemon's answers look to people.
 
-use super::words::{Details, Reply, State, Status, Summary};
+use super::words::{Reply, Standing, State, Status, Summary};
 use crate::ending::{name, names};
 use crate::people::{BAD, DIM, GOOD, STRONG, count, now, result, terms_with, time};
 use crate::report::short;
 use crate::result::Hex;
+use crate::results::people as results;
+use crate::results::record::Record;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,7 +19,9 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
         Reply::Status(status) => self::status(out, status),
         Reply::Sessions { sessions } if sessions.is_empty() => writeln!(out, "no sessions"),
         Reply::Sessions { sessions } => table(out, sessions),
-        Reply::Details(details) => self::details(out, details),
+        Reply::Details(record) => details(out, record),
+        Reply::Record(record) => results::line(out, record),
+        Reply::Results { count, more, damaged } => results::foot(out, *count, *more, *damaged),
         Reply::Session(Summary { session, signers, me, state, .. }) => {
             now(out)?;
             line(out, session, signers, *me, state)
@@ -42,6 +46,11 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     }
     writeln!(out, "connected   to {}", count(status.connected_peers.len(), "peer"))?;
     writeln!(out, "sessions    {} open", status.open_sessions)?;
+    let Standing { signed, unsigned, declined, waiting, problem } = &status.results;
+    writeln!(out, "results     {signed} signed, {unsigned} ended without signatures, {declined} declined")?;
+    if let Some(problem) = problem {
+        writeln!(out, "{BAD}note{BAD:#}        {waiting} results cannot be written: {problem}")?;
+    }
     match &status.signs_nothing_without {
         Some(missing) => {
             writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")
@@ -53,8 +62,8 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
 fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     writeln!(
         out,
-        "{DIM}{:<10}{:<20}{:>8}  {:>7}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
-        "SESSION", "PHASE", "MESSAGES", "JOINED", "NONCES", "PARTIALS", "LEFT"
+        "{DIM}{:<10}{:<21}{:<20}{:>8}  {:>7}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
+        "SESSION", "CHANGED", "PHASE", "MESSAGES", "JOINED", "NONCES", "PARTIALS", "LEFT"
     )?;
     for one in sessions {
         // Padded before it is coloured: what colours nothing takes no place.
@@ -73,8 +82,9 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
         let left = state.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
         writeln!(
             out,
-            "{:<10}{phase}{:>8}  {:>7}{:>8}{:>10}  {left:<12}{}",
+            "{:<10}{:<21}{phase}{:>8}  {:>7}{:>8}{:>10}  {left:<12}{}",
             short(&one.session),
+            results::seconds(&one.changed_at),
             one.messages,
             of(&state.joined),
             of(&state.nonces),
@@ -110,7 +120,8 @@ fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &[Hex<33>], me: u16, stat
 }
 
 /// Everything, for whoever has to decide on it.
-fn details(out: &mut Vec<u8>, Details { terms, state }: &Details) -> io::Result<()> {
+fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
+    let Record { terms, state, .. } = record;
     line(out, &terms.session, &terms.signers, terms.me, state)?;
     terms_with(out, terms, |place| {
         let done = [
@@ -130,7 +141,8 @@ fn details(out: &mut Vec<u8>, Details { terms, state }: &Details) -> io::Result<
         writeln!(out, "    released     this node's partial signatures are out")?;
     }
     writeln!(out, "    proposed     {} {DIM}(by the proposer's clock){DIM:#}", date(terms.created_at_ms))?;
-    writeln!(out, "    expires      {}", date(terms.expires_at_ms))
+    writeln!(out, "    expires      {}", date(terms.expires_at_ms))?;
+    results::approval(out, record)
 }
 
 /// `2026-11-26T16:54:00Z`. No date is so late that it has none, but the daemon's word is all there is for that.

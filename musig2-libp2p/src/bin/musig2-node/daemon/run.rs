@@ -11,6 +11,7 @@ use crate::keyfile;
 use crate::network::{Network, StopSignals};
 use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
+use crate::results::trail::Trail;
 use crate::text::Text;
 use clap::Args;
 use musig2_libp2p::Metrics;
@@ -72,7 +73,9 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         signs_nothing,
     })?;
 
-    let control = Control::of(&network, signs_nothing).serve(socket);
+    let trail = Trail::open(&settings.results);
+    let tending = trail.clone().tend();
+    let control = Control::of(&network, signs_nothing, trail.clone()).serve(socket);
     let monitoring = async {
         match http {
             Some((listener, address)) => http::serve(listener, handle.clone(), metrics)
@@ -82,12 +85,15 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         }
     };
     let evidence_dir = Some(settings.evidence_dir.clone());
-    let mut cosigner = Cosigner { network, approver, console, evidence_dir };
+    let mut cosigner = Cosigner::new(network, approver, console);
+    cosigner.evidence_dir = evidence_dir;
+    cosigner.trail = Some(trail);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,
         outcome = monitoring => outcome,
         () = control => Ok(()),
-        () = signals.next() => Ok(()),
+        () = tending => Ok(()),
+        _ = signals.next() => Ok(()),
     };
     if tokio::time::timeout(STOP, handle.stop()).await.is_err() {
         tracing::warn!("the node did not stop within {} seconds", STOP.as_secs());

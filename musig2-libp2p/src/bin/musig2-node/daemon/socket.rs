@@ -56,14 +56,14 @@ impl Socket {
         Ok(socket)
     }
 
-    /// The next connection from its owner. Cancel-safe.
-    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+    /// The next connection from its owner or the superuser, with the number of that user. Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, u32)> {
         loop {
             let (stream, _) = self.listener.accept().await?;
             // The mode says the same; it was set a moment after the socket was made.
             let who = stream.peer_cred()?.uid();
             if who == self.owner || who == 0 {
-                return Ok(stream);
+                return Ok((stream, who));
             }
             tracing::warn!(user = who, "refused another user on the socket");
         }

@@ -4,9 +4,12 @@ use crate::ending::Ending;
 use crate::failure::FailureObject;
 use crate::order::Order;
 use crate::result::{Hex, SessionResult};
+use crate::results::command::Since;
+use crate::results::record::{self, Record, date};
 use crate::steps::state_name;
-use crate::terms::{Terms, until};
-use musig2_libp2p::musig2_proto::{SessionView, SignerIndex};
+use crate::terms::until;
+use crate::text::Text;
+use musig2_libp2p::musig2_proto::{PublicKey, SessionView, SignerIndex};
 use serde::{Deserialize, Serialize};
 
 /// What a client wants.
@@ -18,6 +21,18 @@ pub(crate) enum Request {
         /// One in full: its name, or how it begins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
+    },
+    /// What was signed and what was not, the newest first.
+    Results {
+        /// Not older than this: a time (RFC 3339), a day, or how long ago.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Text<Since>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<Text<PublicKey>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<record::Status>,
     },
     Propose(Box<Order>),
     Abort {
@@ -37,7 +52,17 @@ pub(crate) enum Reply {
         sessions: Vec<Summary>,
     },
     /// A session in full.
-    Details(Box<Details>),
+    Details(Box<Record>),
+    /// One of the `results`.
+    Record(Box<Record>),
+    /// After the last one.
+    Results {
+        count: usize,
+        /// There are more than were asked for.
+        more: bool,
+        /// How many could not be read.
+        damaged: usize,
+    },
     /// A session as it stands, and again whenever that changes.
     Session(Summary),
     /// A session's signatures.
@@ -59,6 +84,20 @@ pub(crate) struct Status {
     pub(crate) open_sessions: usize,
     /// The key that the policy lacks, without which it allows nothing.
     pub(crate) signs_nothing_without: Option<String>,
+    /// How the records of sessions are kept.
+    pub(crate) results: Standing,
+}
+
+/// How the trail is, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    pub(crate) signed: usize,
+    pub(crate) unsigned: usize,
+    pub(crate) declined: usize,
+    /// Records that could not be written yet.
+    pub(crate) waiting: usize,
+    /// Why.
+    pub(crate) problem: Option<String>,
 }
 
 /// A session as it stands.
@@ -69,15 +108,10 @@ pub(crate) struct Summary {
     pub(crate) coordinator: u16,
     pub(crate) me: u16,
     pub(crate) messages: usize,
-    #[serde(flatten)]
-    pub(crate) state: State,
-}
-
-/// A session in full.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Details {
-    #[serde(flatten)]
-    pub(crate) terms: Terms,
+    /// By the proposer's clock, in UTC (RFC 3339).
+    pub(crate) proposed_at: String,
+    /// When something last changed in it, by this node's clock.
+    pub(crate) changed_at: String,
     #[serde(flatten)]
     pub(crate) state: State,
 }
@@ -109,19 +143,15 @@ impl Summary {
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
             messages: manifest.items().len(),
+            proposed_at: date(manifest.created_at().as_millis()),
+            changed_at: date(view.last_activity.as_millis()),
             state: State::of(view),
         }
     }
 }
 
-impl Details {
-    pub(crate) fn of(view: &SessionView) -> Self {
-        Self { terms: Terms::of(view), state: State::of(view) }
-    }
-}
-
 impl State {
-    fn of(view: &SessionView) -> Self {
+    pub(crate) fn of(view: &SessionView) -> Self {
         let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
             phase: state_name(view).into(),

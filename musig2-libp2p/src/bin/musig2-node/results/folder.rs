@@ -1,0 +1,149 @@
+//! Records as files. Each is written whole or not at all, with a checksum, under a name that begins with its time.
+//!
+//! `<folder>/signed/<milliseconds>-<session>.json`, likewise `unsigned` (approved here, and ended without signatures or not yet) and
+//! `declined`: three bounded sets, so that the sessions that strangers announce evict nothing that this node took part in. A file has two lines:
+//! the SHA-256 of the second one, in hex, and the record.
+
+use super::record::{Record, Status};
+use crate::result::Hex;
+use sha2::{Digest, Sha256};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file is called so until it is whole.
+const UNFINISHED: &str = "new";
+
+/// When a record was made, and of which session it is.
+pub(super) type Key = (u64, [u8; 32]);
+
+/// Which set a record is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Signed,
+    Unsigned,
+    Declined,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Declined, Self::Unsigned, Self::Signed];
+
+    pub(super) fn of(record: &Record) -> Self {
+        match record.status {
+            // Signatures of a session that nobody here approved anyone can bring.
+            _ if record.approval.is_none() => Self::Declined,
+            Status::Signed => Self::Signed,
+            _ => Self::Unsigned,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Unsigned => "unsigned",
+            Self::Declined => "declined",
+        }
+    }
+}
+
+/// The folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes what is missing, and lists what is there. Contents are not read.
+    pub(super) fn list(&self, kind: Kind) -> io::Result<Vec<Key>> {
+        let folder = self.path.join(kind.name());
+        make(&folder)?;
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                // The machine stopped before it was whole.
+                Some(UNFINISHED) => drop(fs::remove_file(&path)),
+                _ => keys.extend(path.file_name().and_then(|name| key_of(name.to_str()?))),
+            }
+        }
+        Ok(keys)
+    }
+
+    /// When this returns the record is on disk; a declined one, which strangers can cause, soon after.
+    pub(super) fn write(&self, kind: Kind, key: &Key, record: &Record) -> io::Result<()> {
+        let text = serde_json::to_string(record)?;
+        let path = self.file(kind, key);
+        let unfinished = path.with_extension(UNFINISHED);
+        let folder = self.path.join(kind.name());
+        make(&folder)?;
+        let written =
+            write(&unfinished, &text, kind != Kind::Declined).and_then(|()| fs::rename(&unfinished, &path));
+        if let Err(error) = written {
+            // On a full disk half a record would take room that a whole one needs.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
+        if kind == Kind::Declined || cfg!(not(unix)) { Ok(()) } else { File::open(&folder)?.sync_all() }
+    }
+
+    /// # Errors
+    /// If it is not there, or not as it was written.
+    pub(super) fn read(&self, kind: Kind, key: &Key) -> io::Result<Record> {
+        let path = self.file(kind, key);
+        let failed = |problem: String| {
+            io::Error::other(format!("the record {} is damaged: {problem}", path.display()))
+        };
+        let text = fs::read_to_string(&path)?;
+        let (checksum, record) = text.split_once('\n').ok_or_else(|| failed("it ends too early".into()))?;
+        if checksum != hex::encode(Sha256::digest(record.trim_end_matches('\n'))) {
+            return Err(failed("its checksum is wrong".into()));
+        }
+        serde_json::from_str(record).map_err(|error| failed(error.to_string()))
+    }
+
+    pub(super) fn remove(&self, kind: Kind, key: &Key) {
+        let path = self.file(kind, key);
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, file = %path.display(), "cannot delete an old record of a session");
+        }
+    }
+
+    fn file(&self, kind: Kind, (millis, session): &Key) -> PathBuf {
+        self.path.join(kind.name()).join(format!("{millis:020}-{}.json", Hex(*session)))
+    }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn write(path: &Path, record: &str, sync: bool) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{}\n{record}", hex::encode(Sha256::digest(record)))?;
+    if sync { file.sync_all() } else { Ok(()) }
+}
+
+fn key_of(name: &str) -> Option<Key> {
+    let (millis, session) = name.strip_suffix(".json")?.split_once('-')?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(session, &mut bytes).ok()?;
+    Some((millis.parse().ok()?, bytes))
+}

@@ -1,0 +1,164 @@
+//! What is kept of one session: what was asked, by whom, who approved it here, and what came of it.
+
+use crate::daemon::words::State;
+use crate::result::{Hex, ResultItem, SessionResult};
+use crate::terms::Terms;
+use clap::ValueEnum;
+use musig2_libp2p::musig2_proto::SessionView;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The most items of a declined session that are kept: whoever announces sessions chooses how many it has.
+const MAX_DECLINED_ITEMS: usize = 16;
+
+/// A session, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    #[serde(flatten)]
+    pub(crate) terms: Terms,
+    #[serde(flatten)]
+    pub(crate) state: State,
+    pub(crate) status: Status,
+    /// By whose word this node took part; `None` if it did not, or not knowingly.
+    pub(crate) approval: Option<Approval>,
+    /// Of the proposer's clock, in UTC (RFC 3339), as the next ones are.
+    pub(crate) proposed_at: String,
+    pub(crate) approved_at: Option<String>,
+    pub(crate) ended_at: Option<String>,
+    /// In milliseconds since the Unix epoch: when this record was made. Records are in this order.
+    pub(crate) recorded_at_ms: u64,
+    /// One for each item.
+    pub(crate) signatures: Vec<Hex<64>>,
+}
+
+/// What came of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Nobody has decided on it yet.
+    Undecided,
+    /// Approved, and not ended as far as this daemon saw.
+    Open,
+    /// The signatures are there.
+    Signed,
+    /// Ended without signatures after this node had approved it.
+    Aborted,
+    /// Not approved: declined, or ended before anybody decided.
+    Declined,
+}
+
+/// By whose word a node took part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub(crate) enum Approval {
+    /// The policy, by this entry of `signer_sets`.
+    Policy { rule: String },
+    /// The program, after the policy.
+    Program { rule: String, program: String },
+    /// Somebody at the terminal.
+    Person,
+    /// Whoever proposed it over the daemon's socket: the user's number, if the system told it.
+    Socket { uid: Option<u32> },
+    /// `--approve all`.
+    Everything,
+    /// It had been approved before the daemon was started, and the record of that is lost.
+    Earlier,
+}
+
+impl Record {
+    /// Of a session as it stands.
+    pub(crate) fn of(view: &SessionView, approval: Option<Approval>) -> Self {
+        let now = now_ms();
+        let approved_at = approval.is_some().then(|| date(now));
+        let terms = Terms::of(view);
+        Self {
+            proposed_at: date(terms.created_at_ms),
+            terms,
+            state: State::of(view),
+            status: Status::Undecided,
+            approval,
+            approved_at,
+            ended_at: None,
+            recorded_at_ms: now,
+            signatures: Vec::new(),
+        }
+        .ended(view)
+    }
+
+    /// The same session later. What was approved stays so.
+    pub(crate) fn followed_by(&self, view: &SessionView) -> Self {
+        let mut next = Self::of(view, None);
+        next.approval.clone_from(&self.approval);
+        next.approved_at.clone_from(&self.approved_at);
+        next.ended(view)
+    }
+
+    fn ended(mut self, view: &SessionView) -> Self {
+        self.status = match (&view.signatures, &self.approval) {
+            (Some(_), _) => Status::Signed,
+            (None, None) if view.cause.is_none() => Status::Undecided,
+            (None, None) => Status::Declined,
+            (None, Some(_)) if view.cause.is_some() => Status::Aborted,
+            (None, Some(_)) => Status::Open,
+        };
+        if view.signatures.is_some() || view.cause.is_some() {
+            self.ended_at = Some(date(self.recorded_at_ms));
+        }
+        let signatures = view.signatures.iter().flatten();
+        self.signatures = signatures.map(|signature| Hex(signature.to_bytes())).collect();
+        self
+    }
+
+    /// Not approved, because of this.
+    pub(crate) fn declined(mut self, reason: String) -> Self {
+        self.status = Status::Declined;
+        self.state.phase = "aborted".into();
+        self.state.left_seconds = None;
+        self.state.ending = Some(reason);
+        self.recorded_at_ms = now_ms();
+        self.ended_at = Some(date(self.recorded_at_ms));
+        self.terms.items.truncate(MAX_DECLINED_ITEMS);
+        self
+    }
+
+    /// It was approved and ended, of which this daemon knows no more than this.
+    pub(crate) fn aborted(mut self, reason: String) -> Self {
+        self.state.phase = "aborted".into();
+        self.state.left_seconds = None;
+        self.state.ending = Some(reason);
+        self.status = Status::Aborted;
+        self.recorded_at_ms = now_ms();
+        self.ended_at = Some(date(self.recorded_at_ms));
+        self
+    }
+
+    /// What `verify` checks, if it was signed.
+    pub(crate) fn result(&self) -> Option<SessionResult> {
+        (self.status == Status::Signed).then(|| SessionResult {
+            session: self.terms.session,
+            signers: self.terms.signers.clone(),
+            items: (self.terms.items.iter().zip(&self.signatures))
+                .map(|(item, signature)| ResultItem {
+                    message: item.message,
+                    tweaks: item.tweaks.clone(),
+                    aggregate_key: item.aggregate_key,
+                    signature: *signature,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `2026-11-26T16:54:00.123Z`.
+pub(crate) fn date(millis: u64) -> String {
+    /// The end of the year 9999, beyond which dates are not written so.
+    const MAX_DATE: u64 = 253_402_300_799_999;
+    let time = UNIX_EPOCH + Duration::from_millis(millis.min(MAX_DATE));
+    humantime::format_rfc3339_millis(time).to_string()
+}
