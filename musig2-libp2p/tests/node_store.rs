@@ -177,7 +177,7 @@ async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
     assert_eq!(PeerContact::decode(&own.contact).unwrap().addresses(), [external, listening]);
 }
 
-/// Nothing can be written, as the folder is gone.
+/// Nothing can be written, as a file is in the place of the folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
@@ -185,6 +185,7 @@ async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted()
     let bootstrap = signers[0].address().await;
     let mut node = Signer::start(2, config(Some(&bootstrap), folders[0].path()));
     fs::remove_dir_all(folders[0].path()).unwrap();
+    fs::write(folders[0].path(), b"in the way").unwrap();
     let session = propose(&signers[0], among([1, 2])).await;
     let discovered = |event: &NodeEvent| {
         matches!(event, NodeEvent::Session(Event::SessionDiscovered { .. })).then_some(())

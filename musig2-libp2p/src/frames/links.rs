@@ -40,7 +40,8 @@ pub(crate) struct Links {
     actions: VecDeque<ToSwarm<Infallible, Command>>,
     /// How many of `actions` are frames.
     underway: usize,
-    timer: Option<Delay>,
+    /// Until something of `waiting` is due, and when that is.
+    timer: Option<(Instant, Delay)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,9 +192,12 @@ impl Links {
                 }
                 None => {
                     let Some(next) = self.waiting.next_due() else { return Poll::Pending };
-                    let mut timer = Delay::new(next.saturating_duration_since(now));
+                    // A timer costs a system call, and this is polled for each thing that happens.
+                    let timer = self.timer.take().filter(|(at, _)| *at == next);
+                    let (_, mut timer) =
+                        timer.unwrap_or_else(|| (next, Delay::new(next.saturating_duration_since(now))));
                     if timer.poll_unpin(context).is_pending() {
-                        self.timer = Some(timer);
+                        self.timer = Some((next, timer));
                         return Poll::Pending;
                     }
                 }

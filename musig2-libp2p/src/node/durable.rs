@@ -16,9 +16,13 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&unfinished, path));
+    if let Err(error) = written {
+        // It may take up the disk's last room. If it stays, the next start removes it.
+        let _ = fs::remove_file(&unfinished);
+        return Err(error);
+    }
     sync_folder_of(path)
 }
 

@@ -9,6 +9,7 @@ mod durable;
 mod event;
 mod handle;
 mod identity;
+mod names;
 mod network;
 mod outward;
 #[cfg(feature = "nat")]

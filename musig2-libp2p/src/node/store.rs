@@ -12,6 +12,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const EXTENSION: &str = "approval";
 const DIGEST: usize = 32;
@@ -62,18 +63,13 @@ pub(super) struct Approval {
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl Store {
     /// Opens the folder, which is made where it is missing, and reads it all.
     pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(|error| failed(folder, &error))?;
-        let store = Self { _lock: lock(folder)?, folder: folder.into() };
+        let store = Self { lock: Mutex::new(make(folder)?), folder: folder.into() };
 
         let mut approvals = Vec::new();
         for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
@@ -92,6 +88,7 @@ impl Store {
 
     /// Keeps an approval. When this returns it is on disk. Says whether it is new.
     pub(super) fn put(&self, session: &SessionId, announcement: &[u8]) -> Result<bool, StoreError> {
+        self.make_again()?;
         let path = self.path(session);
         if path.exists() {
             return Ok(false);
@@ -116,6 +113,17 @@ impl Store {
         }
     }
 
+    /// Makes the folder again if it was removed while this node runs, unless another node uses what is there now.
+    fn make_again(&self) -> Result<(), StoreError> {
+        // Whoever panicked with it has not changed it.
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_at(&lock, &lock_path(&self.folder)) {
+            *lock = make(&self.folder)?;
+            tracing::warn!(folder = %self.folder.display(), "the store of approvals was removed: made it again");
+        }
+        Ok(())
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -125,9 +133,39 @@ impl Store {
     }
 }
 
+/// The folder's lock; the folder is made if it is missing.
+fn make(folder: &Path) -> Result<File, StoreError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| failed(folder, &error))?;
+    lock(folder)
+}
+
+fn lock_path(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+/// Whether the open file is still what the path names.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// An open file cannot be removed there.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
 /// Held for as long as the file is open, and given up by the system whatever ends the process.
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("lock");
+    let path = lock_path(folder);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| failed(&path, &error))?;
     match file.try_lock() {

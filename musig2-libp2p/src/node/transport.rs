@@ -1,7 +1,9 @@
 //! How bytes travel: TCP with Noise and Yamux, or QUIC; names resolved by DNS.
 
+use super::names::Names;
 use super::outward::Outward;
 use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::transport::{
     Boxed, DialOpts, ListenerId, OrTransport, PortUse, TransportError, TransportEvent,
 };
@@ -9,11 +11,15 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 #[cfg(feature = "nat")]
 use libp2p::relay;
-use libp2p::{Multiaddr, PeerId, Transport, dns, noise, quic, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Transport, noise, quic, tcp, yamux};
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a connection may take to be made. Without it, whoever connects and says nothing keeps one of the places for handshakes.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 pub(super) fn build(
     identity: &Keypair,
@@ -29,7 +35,7 @@ pub(super) fn build(
     let quic = quic::tokio::Transport::new(quic::Config::new(identity))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner()).map_err(io::Error::other);
-    let direct = dns::tokio::Transport::system(Outward::new(either, dials_private))?;
+    let direct = Names::new(Outward::new(either, dials_private));
     #[cfg(feature = "nat")]
     if let Some(relayed) = relayed {
         let relayed = relayed
@@ -38,9 +44,10 @@ pub(super) fn build(
             .multiplex(yamux::Config::default())
             .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
         // First: of an address through a relay, the others would dial the relay.
-        return Ok(OrTransport::new(relayed, direct).map(|either, _| either.into_inner()).boxed());
+        let transport = OrTransport::new(relayed, direct).map(|either, _| either.into_inner());
+        return Ok(TransportTimeout::new(transport, HANDSHAKE).boxed());
     }
-    Ok(direct.boxed())
+    Ok(TransportTimeout::new(direct, HANDSHAKE).boxed())
 }
 
 /// Dials from a new port, whatever the behaviour that dials asks for. Two nodes that dial each other at the same moment from the ports they listen

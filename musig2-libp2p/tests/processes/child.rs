@@ -57,7 +57,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Self {
-        let mut child = musig2_node(arguments).arg("--json").spawn().expect("the command starts");
+        Self::spawn(musig2_node(arguments))
+    }
+
+    /// Of a command that leads to `musig2-node`.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.arg("--json").spawn().expect("the command starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         let (sender, lines) = channel();
         spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

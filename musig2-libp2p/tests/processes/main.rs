@@ -9,10 +9,14 @@ mod conviction;
 mod daemon;
 #[cfg(unix)]
 mod daemons;
+#[cfg(target_os = "linux")]
+mod disks;
 mod files;
 #[cfg(unix)]
 mod keystore;
 mod misuse;
+#[cfg(target_os = "linux")]
+mod names;
 mod objects;
 #[cfg(unix)]
 mod results;

@@ -3,6 +3,7 @@
 use crate::approval::{Approver, Decision};
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::patience::has_ended;
 use crate::private_file;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
@@ -13,9 +14,11 @@ use musig2_libp2p::musig2_proto::{
     AbortCause, Command, CommandError, Event, Evidence, SessionId, SessionView,
 };
 use musig2_libp2p::{HandleError, NodeEvent};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A node, and who decides what it signs.
 pub(crate) struct Cosigner<'a> {
@@ -28,18 +31,47 @@ pub(crate) struct Cosigner<'a> {
     pub(crate) trail: Option<Trail>,
     /// Sessions that somebody was asked about: as many as the node keeps undecided (`max_discovered_sessions`).
     pub(crate) asked: BTreeMap<SessionId, Box<SessionView>>,
+    /// What the disk did not take.
+    unwritten: Unwritten,
 }
+
+/// Sessions for which something could not be written. It is tried again for as long as the node remembers them.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// Approved, and not joined because the approval could not be stored.
+    approvals: BTreeSet<SessionId>,
+    /// Convicted, and the proof could not be kept.
+    evidence: BTreeSet<SessionId>,
+    next: Option<Instant>,
+}
+
+/// How long a disk that failed is left alone.
+const DISK_PAUSE: Duration = Duration::from_secs(2);
+
+/// What [`Network::works`] is told of.
+const STORE: &str = "store";
+const EVIDENCE: &str = "evidence";
 
 impl<'a> Cosigner<'a> {
     /// That keeps nothing.
     pub(crate) fn new(network: Network, approver: Approver, console: &'a Console) -> Self {
-        Self { network, approver, console, evidence_dir: None, trail: None, asked: BTreeMap::new() }
+        Self {
+            network,
+            approver,
+            console,
+            evidence_dir: None,
+            trail: None,
+            asked: BTreeMap::new(),
+            unwritten: Unwritten::default(),
+        }
     }
 
     /// Returns when the node cannot go on.
     pub(crate) async fn run(&mut self) -> Result<(), Failure> {
         loop {
+            let disk_due = self.unwritten.due();
             tokio::select! {
+                () = disk_due => self.write_again().await?,
                 event = self.network.next() => {
                     let event = event?;
                     self.trace_restart(&event).await?;
@@ -94,6 +126,43 @@ impl<'a> Cosigner<'a> {
         Ok(())
     }
 
+    /// Tries again what the disk did not take.
+    async fn write_again(&mut self) -> Result<(), Failure> {
+        for session in self.unwritten.approvals.clone() {
+            let view = self.network.handle.session(session).await?;
+            if view.is_some_and(|view| !has_ended(&view)) {
+                self.try_join(session).await?;
+            } else {
+                self.unwritten.approvals.remove(&session);
+            }
+        }
+        for session in self.unwritten.evidence.clone() {
+            let cause = self.network.handle.session(session).await?.and_then(|view| view.cause);
+            if let Some(AbortCause::Convicted { evidence, .. }) = cause {
+                self.keep(session, &evidence)?;
+            } else {
+                self.unwritten.evidence.remove(&session);
+            }
+        }
+        self.unwritten.next = None;
+        self.tell_problems();
+        Ok(())
+    }
+
+    /// Of the disk: it is at fault for as long as something waits for it.
+    fn tell_problems(&mut self) {
+        let Unwritten { approvals, evidence, next } = &mut self.unwritten;
+        if approvals.is_empty() {
+            self.network.works(STORE, None);
+        }
+        if evidence.is_empty() {
+            self.network.works(EVIDENCE, None);
+        }
+        if next.is_none() && !(approvals.is_empty() && evidence.is_empty()) {
+            *next = Some(Instant::now() + DISK_PAUSE);
+        }
+    }
+
     /// Nothing is left of a session that ended undecided.
     async fn take_of_forgotten(&mut self, event: &Event) {
         if let Event::SessionAborted { session, .. } = event {
@@ -111,7 +180,20 @@ impl<'a> Cosigner<'a> {
         approval: Approval,
     ) -> Result<(), Failure> {
         self.approved(view, approval).await;
-        let step = match self.network.handle.execute(Command::JoinSession { session }).await {
+        self.try_join(session).await
+    }
+
+    async fn try_join(&mut self, session: SessionId) -> Result<(), Failure> {
+        let joined = self.network.handle.execute(Command::JoinSession { session }).await;
+        let was_unwritten = match &joined {
+            Err(HandleError::Store(error)) => {
+                self.network.works(STORE, Some(format!("sessions are not joined: {error}")));
+                !self.unwritten.approvals.insert(session)
+            }
+            _ => self.unwritten.approvals.remove(&session),
+        };
+        self.tell_problems();
+        let step = match joined {
             Ok(()) => Step::SessionJoined(Session { session }),
             // What came with the announcement ended it: of that the application hears by itself.
             Err(HandleError::Command(CommandError::Ended(_))) => return Ok(()),
@@ -120,6 +202,11 @@ impl<'a> Cosigner<'a> {
                 self.took_up(session, None, Some(error.clone())).await;
                 Step::SessionError { session: Session { session }, error }
             }
+            Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
+            Err(HandleError::Store(error)) => Step::SessionError {
+                session: Session { session },
+                error: format!("not joined, and tried again while it is open: {error}"),
+            },
             Err(stopped) => return Err(stopped.into()),
         };
         self.console.step(None, &step)
@@ -151,16 +238,24 @@ impl<'a> Cosigner<'a> {
     }
 
     /// Keeps a proof. Without it the session ends just the same: that it cannot be kept is said, and no more.
-    fn keep(&self, session: SessionId, evidence: &Evidence) -> Result<(), Failure> {
+    fn keep(&mut self, session: SessionId, evidence: &Evidence) -> Result<(), Failure> {
         let Some(folder) = &self.evidence_dir else { return Ok(()) };
-        let session = Session { session };
         let step = match keep(folder, evidence) {
-            Ok(file) => Step::EvidenceKept { session, file: file.display().to_string() },
-            Err(error) => Step::SessionError {
-                session,
-                error: format!("cannot keep the evidence in {}: {error}", folder.display()),
-            },
+            Ok(file) => Step::EvidenceKept { session: Session { session }, file: file.display().to_string() },
+            Err(error) => {
+                let error = format!("cannot keep the evidence in {}: {error}", folder.display());
+                self.network.works(EVIDENCE, Some(error.clone()));
+                if !self.unwritten.evidence.insert(session) {
+                    return Ok(());
+                }
+                tracing::error!(%session, "{error}");
+                Step::SessionError { session: Session { session }, error }
+            }
         };
+        if matches!(step, Step::EvidenceKept { .. }) {
+            self.unwritten.evidence.remove(&session);
+        }
+        self.tell_problems();
         self.console.step(None, &step)
     }
 }
@@ -208,6 +303,19 @@ impl Cosigner<'_> {
     async fn ended(&self, view: &SessionView) {
         if let Some(trail) = &self.trail {
             trail.ended(view).await;
+        }
+    }
+}
+
+impl Unwritten {
+    /// When to try again. Cancel-safe.
+    fn due(&self) -> impl Future<Output = ()> + use<> {
+        let next = self.next;
+        async move {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -75,6 +75,8 @@ pub(crate) struct Reach {
     pub(crate) listening: BTreeSet<Multiaddr>,
     /// At most as many as connections are allowed.
     pub(crate) peers: BTreeSet<PeerId>,
+    /// What does not work now and is tried again, by what it is about.
+    pub(crate) problems: BTreeMap<&'static str, String>,
 }
 
 impl NetworkArgs {
@@ -183,6 +185,14 @@ impl Network {
         };
         console.step(None, &step)?;
         Ok(None)
+    }
+
+    /// Something works again, or does not, for this reason.
+    pub(crate) fn works(&self, what: &'static str, problem: Option<String>) {
+        self.reach.send_if_modified(|reach| match problem {
+            Some(problem) => reach.problems.insert(what, problem.clone()).as_ref() != Some(&problem),
+            None => reach.problems.remove(what).is_some(),
+        });
     }
 
     /// A session as it stands.

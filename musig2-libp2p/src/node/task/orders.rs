@@ -53,7 +53,9 @@ impl Task {
         command: Command,
     ) -> Result<(), HandleError> {
         let Some((session, announcement)) = approval else { return Ok(self.signing().execute(command)?) };
-        let is_new = self.with_store(move |store| store.put(&session, &announcement)).await?;
+        let is_new = self.with_store(move |store| store.put(&session, &announcement)).await.inspect_err(
+            |error| tracing::error!(%session, %error, "not joined: the approval cannot be stored"),
+        )?;
         let approved = self.signing().execute(command);
         if approved.is_err() && is_new == Some(true) {
             self.with_store(move |store| store.remove(&session)).await?;
@@ -66,6 +68,7 @@ impl Task {
         let Some(announcement) = self.signing().core().announcement(&session) else { return Ok(()) };
         let kept = self.with_store(move |store| store.put(&session, &announcement)).await;
         if let Err(error) = kept {
+            tracing::error!(%session, %error, "aborted: the approval cannot be stored");
             let reason = Note::new("this signer's disk failed");
             self.signing().execute(Command::AbortSession { session, reason })?;
             return Err(error.into());

@@ -51,6 +51,9 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     if let Some(problem) = problem {
         writeln!(out, "{BAD}note{BAD:#}        {waiting} results cannot be written: {problem}")?;
     }
+    for problem in &status.problems {
+        writeln!(out, "{BAD}problem{BAD:#}     {problem}")?;
+    }
     match &status.signs_nothing_without {
         Some(missing) => {
             writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")

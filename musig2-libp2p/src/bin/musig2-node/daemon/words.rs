@@ -82,6 +82,9 @@ pub(crate) struct Status {
     pub(crate) connected_peers: Vec<String>,
     /// Sessions that have not ended.
     pub(crate) open_sessions: usize,
+    /// What does not work now, each in a sentence. It is tried again.
+    #[serde(default)]
+    pub(crate) problems: Vec<String>,
     /// The key that the policy lacks, without which it allows nothing.
     pub(crate) signs_nothing_without: Option<String>,
     /// How the records of sessions are kept.
