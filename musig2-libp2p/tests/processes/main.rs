@@ -23,3 +23,5 @@ mod results;
 mod sessions;
 #[cfg(unix)]
 mod socket;
+#[cfg(unix)]
+mod terminal;

@@ -129,14 +129,37 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     }
 }
 
-#[test]
-fn a_reader_that_leaves_is_no_reason_to_panic() {
-    let mut child = musig2_node(["demo", "--json"]).spawn().expect("the command starts");
+/// What a command that cannot print says, and its exit code.
+fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String) {
+    let mut command = musig2_node(arguments);
+    if let Some(file) = stdout {
+        command.stdout(file);
+    }
+    let mut child = command.spawn().expect("the command starts");
     drop(child.stdout.take());
     let mut stderr = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
-    assert_eq!(child.wait().expect("it was started").code(), Some(1));
-    assert_eq!(stderr, "");
+    (child.wait().expect("it was started").code(), stderr)
+}
+
+#[test]
+fn a_command_that_cannot_give_its_result_says_why() {
+    let signers = ["02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9", 
+        "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659"];
+    let cases = [&["demo", "--json"][..], &["key", signers[0], signers[1]], &["man"], &["demo", "--no-such-option", "--json"]];
+    for arguments in cases {
+        let (code, stderr) = unread(arguments, None);
+        assert!(code == Some(1) || code == Some(2), "{arguments:?}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        if code == Some(1) {
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            assert!(stderr.starts_with("error: cannot write to standard output: Broken pipe"), "{stderr}");
+        }
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { continue };
+        let (code, stderr) = unread(arguments, Some(full));
+        assert!(code == Some(1) || code == Some(2), "{arguments:?}");
+        assert!(code == Some(2) || stderr.contains("No space left on device"), "{stderr}");
+    }
 }
 
 #[test]

@@ -106,11 +106,6 @@ impl Failure {
         }
     }
 
-    /// Whoever read standard output is gone, and needs no telling.
-    pub(crate) fn is_closed_output(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
     /// As programs are told. What a daemon answered is passed on as it is.
     pub(crate) fn object(&self) -> FailureObject {
         let ending = match self {

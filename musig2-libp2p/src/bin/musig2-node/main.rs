@@ -27,6 +27,7 @@ mod report;
 mod result;
 mod results;
 mod steps;
+mod terminal;
 mod terms;
 mod text;
 mod tweaks;
@@ -86,6 +87,18 @@ enum Command {
     Man(generate::ManArgs),
 }
 
+impl Command {
+    /// Whether it goes on when nobody reads what it prints.
+    fn is_service(&self) -> bool {
+        match self {
+            Self::Cosign(_) => true,
+            #[cfg(unix)]
+            Self::Run(_) => true,
+            _ => false,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -93,6 +106,7 @@ fn main() -> ExitCode {
     };
     log_to_stderr();
     let console = Console::new(cli.json);
+    let console = if cli.command.is_service() { console.of_service() } else { console };
     end(run(&cli.command, &console), &console)
 }
 
@@ -133,6 +147,8 @@ fn log_to_stderr() {
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
+        // It would be told on standard error, which is what failed, by a macro that panics then.
+        .log_internal_errors(false)
         .init();
 }
 
@@ -161,9 +177,6 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
 
 /// On standard error for people, as the last JSON line for programs. Where those cannot be written to, nobody is left to tell.
 fn tell(failure: &Failure, console: &Console) {
-    if failure.is_closed_output() {
-        return;
-    }
     if console.is_json() {
         let _ = console.show(&Line::Failure(failure.object()));
     }

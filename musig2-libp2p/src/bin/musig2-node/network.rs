@@ -6,6 +6,8 @@ use crate::passphrase::PassphraseArgs;
 use crate::patience;
 use crate::report::{Console, Line};
 use crate::steps::Step;
+#[cfg(unix)]
+use crate::terminal;
 use crate::terms::Terms;
 use crate::text::{Text, Written};
 use clap::Args;
@@ -250,6 +252,9 @@ impl StopSignals {
     #[cfg(unix)]
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        for signal in [SignalKind::interrupt(), SignalKind::terminate()] {
+            terminal::handles(signal.as_raw_value());
+        }
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 

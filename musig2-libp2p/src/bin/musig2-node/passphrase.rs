@@ -1,6 +1,6 @@
 //! The passphrase of an encrypted key: from a file, or asked on the terminal.
 
-use crate::private_file;
+use crate::{private_file, terminal};
 use age::secrecy::{ExposeSecret, SecretString};
 use clap::Args;
 use std::io;
@@ -106,7 +106,7 @@ fn long_enough(passphrase: SecretString) -> Result<SecretString, PassphraseError
 }
 
 fn ask(prompt: &str) -> Result<SecretString, PassphraseError> {
-    rpassword::prompt_password(prompt).map(SecretString::from).map_err(PassphraseError::NoTerminal)
+    terminal::ask(prompt).map(SecretString::from).map_err(PassphraseError::NoTerminal)
 }
 
 fn read(file: &Path) -> Result<SecretString, PassphraseError> {

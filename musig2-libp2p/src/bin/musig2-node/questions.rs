@@ -28,7 +28,8 @@ pub(crate) struct Questions {
     asked: Option<Asked>,
     /// The session asked about ended before the answer, which may be half typed: the next line answers no question.
     withdrawn: bool,
-    lines: mpsc::Receiver<String>,
+    /// `None` until the first answer is waited for: until then standard input may be somebody else's.
+    lines: Option<mpsc::Receiver<String>>,
     /// Says something to the person.
     say: fn(&str),
 }
@@ -51,20 +52,10 @@ struct Asked {
 impl Questions {
     /// To whoever sits at standard input.
     pub(crate) fn on_stdin() -> Self {
-        // A thread of its own: a read from a terminal cannot be cancelled, and must not hold the end of the program up.
-        let (sender, lines) = mpsc::channel(16);
-        std::thread::spawn(move || {
-            for line in io::stdin().lock().lines().map_while(Result::ok) {
-                // Lines that nobody waits for are dropped when the channel is full: they answer no question.
-                if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(line) {
-                    return;
-                }
-            }
-        });
-        Self::on(lines, say)
+        Self::on(None, say)
     }
 
-    fn on(lines: mpsc::Receiver<String>, say: fn(&str)) -> Self {
+    fn on(lines: Option<mpsc::Receiver<String>>, say: fn(&str)) -> Self {
         Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines, say }
     }
 
@@ -89,6 +80,7 @@ impl Questions {
 
     /// The next answer. Cancel-safe: a question asked stays asked.
     pub(crate) async fn answer(&mut self) -> (SessionId, Answer) {
+        self.lines.get_or_insert_with(read_stdin);
         loop {
             let asked = match self.asked {
                 Some(asked) => asked,
@@ -104,7 +96,7 @@ impl Questions {
                     self.withdraw(asked.session);
                     continue;
                 }
-                line = self.lines.recv() => line,
+                line = self.lines.get_or_insert_with(read_stdin).recv() => line,
             };
             let answer = match line.as_deref().map(str::trim) {
                 None => Answer::Gone,
@@ -127,7 +119,7 @@ impl Questions {
 
     fn ask(&mut self, question: &Question) -> Asked {
         // What was typed before the question is no answer to it.
-        while self.lines.try_recv().is_ok() {}
+        while self.lines.get_or_insert_with(read_stdin).try_recv().is_ok() {}
         let mut text = b"somebody proposes a session\n".to_vec();
         // Writing to memory does not fail.
         let _ = people::terms(&mut text, &question.terms);
@@ -144,6 +136,22 @@ impl Questions {
     }
 }
 
+/// A thread of its own: a read from a terminal cannot be cancelled, and must not hold the end of the program up.
+fn read_stdin() -> mpsc::Receiver<String> {
+    #[cfg(unix)]
+    crate::terminal::discard_typed();
+    let (sender, lines) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            // Lines that nobody waits for are dropped when the channel is full: they answer no question.
+            if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(line) {
+                return;
+            }
+        }
+    });
+    lines
+}
+
 /// On standard error: standard output may be JSON. Where that is closed, there is nobody to tell.
 fn say(text: &str) {
     let mut to = anstream::stderr().lock();
@@ -154,7 +162,7 @@ fn say(text: &str) {
 impl Questions {
     /// One question, which has been asked.
     pub(crate) fn asking(session: SessionId, say: fn(&str)) -> Self {
-        let mut questions = Self::on(mpsc::channel(1).1, say);
+        let mut questions = Self::on(Some(mpsc::channel(1).1), say);
         let expires = Instant::now() + std::time::Duration::from_secs(60);
         questions.asked = Some(Asked { session, expires });
         questions
@@ -183,7 +191,7 @@ mod tests {
     fn questions(sessions: &[SessionId]) -> (mpsc::Sender<String>, Questions) {
         said();
         let (sender, lines) = mpsc::channel(16);
-        let mut questions = Questions::on(lines, |text| SAID.with_borrow_mut(|said| said.push_str(text)));
+        let mut questions = Questions::on(Some(lines), |text| SAID.with_borrow_mut(|said| said.push_str(text)));
         let expires = Instant::now() + Duration::from_secs(60);
         let question = |session: &SessionId| Question {
             session: *session,

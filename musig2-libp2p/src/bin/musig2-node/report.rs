@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 /// One thing said.
@@ -120,11 +121,18 @@ impl<T> Timed<T> {
 pub(crate) struct Console {
     json: bool,
     started: Instant,
+    /// Of a service, whether what it said last was lost.
+    lost: Option<AtomicBool>,
 }
 
 impl Console {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, started: Instant::now() }
+        Self { json, started: Instant::now(), lost: None }
+    }
+
+    /// Of a service, whose work is to sign: that nobody can read what it says is logged, and ends nothing.
+    pub(crate) fn of_service(self) -> Self {
+        Self { lost: Some(AtomicBool::new(false)), ..self }
     }
 
     /// Whether programs read what is said.
@@ -165,7 +173,23 @@ impl Console {
         }
         // Colours are taken out where nobody would see them; JSON has none.
         let mut out = anstream::stdout().lock();
-        out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::Output)
+        let Some(lost) = &self.lost else {
+            return out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::Output);
+        };
+        if lost.load(Relaxed) {
+            // Half of a line may have been written before.
+            text.insert(0, b'\n');
+        }
+        let written = out.write_all(&text).and_then(|()| out.flush());
+        let was_lost = lost.swap(written.is_err(), Relaxed);
+        match (written, was_lost) {
+            (Err(error), false) => tracing::error!(
+                "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
+            ),
+            (Ok(()), true) => tracing::warn!("standard output can be written again; what was printed meanwhile is lost"),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,132 @@
+//! Asking for a secret on the terminal, which is left as it was found, even if a signal ends or stops the command meanwhile.
+
+#[cfg(unix)]
+pub(crate) use self::unix::{ask, discard_typed, handles};
+#[cfg(not(unix))]
+pub(crate) use rpassword::prompt_password as ask;
+
+#[cfg(unix)]
+mod unix {
+    use rustix::termios::{
+        LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+    };
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+    use std::fs::{File, OpenOptions};
+    use std::io::{self, Read, Write};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use zeroize::Zeroizing;
+
+    /// What ends or stops a command, unless the command does something else then.
+    const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
+    /// The longest line that a terminal gives, in bytes.
+    const LONGEST: usize = 4096;
+
+    /// What both the asking thread and the one that takes signals know.
+    static STATE: Mutex<State> = Mutex::new(State { asked: None, is_watched: false, handled: Vec::new() });
+
+    struct State {
+        asked: Option<Asked>,
+        is_watched: bool,
+        /// Signals for which other code does what is to be done, except during a prompt.
+        handled: Vec<i32>,
+    }
+
+    /// A prompt.
+    struct Asked {
+        terminal: File,
+        before: Termios,
+        prompt: String,
+    }
+
+    /// Asks for a line, which is not shown while it is typed. What was typed before the prompt is no part of it.
+    pub(crate) fn ask(prompt: &str) -> io::Result<String> {
+        watch()?;
+        let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+        let asked =
+            Asked { terminal: terminal.try_clone()?, before: tcgetattr(&terminal)?, prompt: prompt.into() };
+        // Known before it is shown: from then on there is something to restore.
+        let shown = state().asked.insert(asked).show();
+        let line = shown.and_then(|()| read_line(&mut terminal));
+        if let Some(asked) = state().asked.take() {
+            asked.restore();
+        }
+        // Instead of the one that was typed.
+        terminal.write_all(b"\n")?;
+        line
+    }
+
+    /// Throws away what was typed on standard input before anybody asked.
+    pub(crate) fn discard_typed() {
+        // Of what is no terminal there is nothing to throw away.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    }
+
+    /// From now on other code does what is to be done at this signal.
+    pub(crate) fn handles(signal: i32) {
+        state().handled.push(signal);
+    }
+
+    impl Asked {
+        fn show(&self) -> io::Result<()> {
+            let mut hidden = self.before.clone();
+            hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+            tcsetattr(&self.terminal, OptionalActions::Flush, &hidden)?;
+            (&self.terminal).write_all(self.prompt.as_bytes())
+        }
+
+        fn restore(&self) {
+            // Where the terminal is gone, there is nothing to restore.
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        }
+    }
+
+    /// Starts the thread that takes signals. Handlers of signals stay for good, and so does it.
+    fn watch() -> io::Result<()> {
+        if std::mem::replace(&mut state().is_watched, true) {
+            return Ok(());
+        }
+        let mut signals = Signals::new(SIGNALS)?;
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                let state = state();
+                if let Some(asked) = &state.asked {
+                    asked.restore();
+                } else if state.handled.contains(&signal) {
+                    continue;
+                }
+                // Ends the process, or stops it until it is continued.
+                let _ = emulate_default_handler(signal);
+                if let Some(asked) = &state.asked {
+                    let _ = asked.show();
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn read_line(terminal: &mut File) -> io::Result<String> {
+        // Room for all of it: what a vector outgrows, it leaves behind in memory.
+        let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+        let mut byte = Zeroizing::new([0]);
+        while line.len() < LONGEST {
+            match terminal.read(byte.as_mut_slice()) {
+                Ok(0) if line.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => break,
+                Ok(_) if *byte == *b"\n" => break,
+                Ok(_) => line.push(byte[0]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match std::str::from_utf8(&line) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "what was typed is not UTF-8")),
+        }
+    }
+
+    fn state() -> MutexGuard<'static, State> {
+        STATE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

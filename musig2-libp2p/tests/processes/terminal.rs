@@ -1,0 +1,169 @@
+//! The command on a real terminal, where a person types.
+
+use crate::child::{Running, keygen, run};
+use pty_process::blocking::{Command, Pts, Pty, open};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::termios::{LocalModes, tcgetattr};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use tempfile::tempdir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two keys. With less between them a terminal's two readers are not told apart.
+const KEY_PAUSE: Duration = Duration::from_millis(10);
+
+/// A terminal with the command on it. The command is killed when this is dropped.
+struct Terminal {
+    pty: Pty,
+    /// Kept, so that the terminal outlives the command.
+    _pts: Pts,
+    child: Child,
+    output: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl Terminal {
+    fn start(arguments: &[&str]) -> Self {
+        let (pty, pts) = open().expect("there are terminals");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_musig2-node"))
+            .args(arguments)
+            .env_remove("MUSIG2_PASSPHRASE_FILE");
+        let child = command.spawn_borrowed(&pts).expect("the command starts");
+        let mut screen = File::from(pty.as_fd().try_clone_to_owned().expect("cloned"));
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = screen.read(&mut bytes) {
+                if sender.send(bytes[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pty, _pts: pts, child, output, seen: String::new() }
+    }
+
+    /// Waits for this text, and gives what came before it since the last time.
+    fn wait_for(&mut self, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        while !self.seen.contains(text) {
+            let more = self.output.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let more = more.unwrap_or_else(|_| panic!("`{text}` did not come; so far: {}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&more));
+        }
+        let (before, rest) = self.seen.split_once(text).expect("it is there");
+        let (before, rest) = (before.to_owned(), rest.to_owned());
+        self.seen = rest;
+        before
+    }
+
+    /// As slowly as a fast typist.
+    fn type_slowly(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.pty.write_all(&[byte]).expect("typed");
+            std::thread::sleep(KEY_PAUSE);
+        }
+    }
+
+    fn shows_what_is_typed(&self) -> bool {
+        tcgetattr(&self.pty).expect("a terminal").local_modes.contains(LocalModes::ECHO)
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it was started")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // An error is a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_person_types_the_passphrase_and_then_answers() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (key, passphrase, other) = (path("a.key"), path("passphrase"), path("b.key"));
+    fs::write(&passphrase, "correct horse\n").expect("written");
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).expect("set");
+    let made = run(["keygen", "--json", "--out", &key, "--passphrase-file", &passphrase]);
+    let public = made.last()["public_key"].as_str().expect("a key").to_owned();
+    keygen(other.as_ref());
+
+    let listen = "/ip4/127.0.0.1/tcp/0";
+    let mut cosigner = Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
+    cosigner.wait_for("Passphrase of ");
+    cosigner.wait_for(": ");
+    assert!(!cosigner.shows_what_is_typed());
+    cosigner.type_slowly("correct horse\n");
+    cosigner.wait_for("listening on ");
+    assert!(cosigner.shows_what_is_typed());
+    let address = cosigner.wait_for("\r\n");
+    let proposer = Running::start([
+        "propose", "--key", &other, "--signer", &public, "--message", &"07".repeat(32), "--listen", listen,
+        "--bootstrap", &address, "--linger", "0",
+    ]);
+    cosigner.wait_for("Type y or n:");
+    cosigner.type_slowly("y\n");
+    cosigner.wait_for("complete");
+    let proposed = proposer.finish();
+    assert_eq!(proposed.code, Some(0), "{proposed:?}");
+}
+
+#[test]
+fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
+    let folder = tempdir().expect("a folder");
+    let out = folder.path().join("a.key");
+    let arguments = ["keygen", "--out", out.to_str().expect("text")];
+    for (signal, key) in [
+        (Signal::INT, Some("\x03")),
+        (Signal::QUIT, Some("\x1c")),
+        (Signal::INT, None),
+        (Signal::TERM, None),
+        (Signal::HUP, None),
+    ] {
+        let mut terminal = Terminal::start(&arguments);
+        terminal.wait_for("A passphrase for the new key: ");
+        assert!(!terminal.shows_what_is_typed());
+        match key {
+            Some(key) => terminal.type_slowly(key),
+            None => kill_process(terminal.pid(), signal).expect("sent"),
+        }
+        assert_eq!(terminal.wait().signal(), Some(signal.as_raw()), "it ends as it would without a prompt");
+        assert!(terminal.shows_what_is_typed(), "{signal:?}");
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again_when_it_goes_on() {
+    let folder = tempdir().expect("a folder");
+    let out = folder.path().join("a.key");
+    let mut terminal = Terminal::start(&["keygen", "--out", out.to_str().expect("text")]);
+    terminal.wait_for("A passphrase for the new key: ");
+    terminal.type_slowly("\x1a");
+    let (_, status) = waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).expect("waited").expect("stopped");
+    assert!(status.stopped(), "{status:?}");
+    assert!(terminal.shows_what_is_typed(), "the shell has it");
+    kill_process(terminal.pid(), Signal::CONT).expect("sent");
+    terminal.wait_for("A passphrase for the new key: ");
+    assert!(!terminal.shows_what_is_typed());
+    terminal.type_slowly("correct horse\n");
+    terminal.wait_for("The same again: ");
+    terminal.type_slowly("correct horse\n");
+    assert!(terminal.wait().success(), "{}", terminal.seen);
+    assert!(terminal.shows_what_is_typed());
+    assert!(out.exists());
+}
