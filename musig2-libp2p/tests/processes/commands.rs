@@ -209,11 +209,60 @@ fn shells_and_manual_pages_know_every_command() {
     }
     let page = run(["man"]);
     assert!(page.stdout.contains(".TH musig2-node 1"), "{}", page.stdout);
-    let written = run(["man", "--dir", folder.path().to_str().expect("text")]);
+    let pages = folder.path().join("share/man1");
+    let written = run(["man", "--dir", pages.to_str().expect("text")]);
     assert_eq!(written.code, Some(0), "{written:?}");
     for command in commands {
-        let page = folder.path().join(format!("musig2-node-{command}.1"));
+        let page = pages.join(format!("musig2-node-{command}.1"));
         assert!(page.exists(), "{}", page.display());
+    }
+}
+
+#[test]
+fn bash_completes_the_options_of_a_command() {
+    let script = run(["completions", "bash"]).stdout;
+    let complete = |words: &str, current: usize, word: &str, before: &str| {
+        let typed = format!(
+            "{script}\nCOMP_WORDS=({words}); COMP_CWORD={current}; _musig2__node musig2-node '{word}' '{before}'; echo \"${{COMPREPLY[@]}}\""
+        );
+        let answer = std::process::Command::new("bash").args(["--norc", "-c", &typed]).output();
+        answer.map(|answer| String::from_utf8(answer.stdout).expect("text"))
+    };
+    let Ok(options) = complete("musig2-node key --", 2, "--", "key") else {
+        eprintln!("SKIPPED: no bash");
+        return;
+    };
+    assert!(options.contains("--bip86") && options.contains("--keep-order"), "{options}");
+    let options = complete("musig2-node evidence ver", 2, "ver", "evidence").expect("there is bash");
+    assert_eq!(options.trim(), "verify");
+    let options = complete("musig2-node propose --mem", 2, "--mem", "propose").expect("there is bash");
+    assert_eq!(options.trim(), "--memo");
+}
+
+#[test]
+fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let marked = |name: &str| {
+        let text = fs::read_to_string(path(name)).expect("text");
+        // The mode stays.
+        fs::write(path(name), format!("\u{feff}{text}")).expect("written");
+    };
+    keygen(&path("signer.key"));
+    fs::write(path("node.toml"), "key = \"signer.key\"\n").expect("written");
+    let result = run(["demo", "--json"]);
+    fs::write(path("result"), &result.stdout).expect("written");
+    for name in ["signer.key", "node.toml", "result"] {
+        marked(name);
+    }
+    for arguments in
+        [["config", "--check", "node.toml"].as_slice(), &["verify", "result"], &["key", "signer.key"]]
+    {
+        let mut arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        let file = arguments.pop().expect("a file");
+        arguments.push(path(&file).to_str().expect("text").into());
+        let told = run(&arguments);
+        assert_eq!(told.code, Some(0), "{told:?}");
     }
 }
 

@@ -254,7 +254,8 @@ fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
     drop(third);
     // With the same configurations: one whose reader leaves, and one that writes to a full disk.
     let start = |signer: usize, stdout: Option<fs::File>| {
-        let mut command = crate::child::musig2_node(["run", "--json", "--config", &signers.text(signer, "node.toml")]);
+        let mut command =
+            crate::child::musig2_node(["run", "--json", "--config", &signers.text(signer, "node.toml")]);
         if let Some(file) = stdout {
             command.stdout(file);
         }

@@ -22,6 +22,9 @@ fn every_mistake_is_told_in_a_sentence() {
     let any = "signer_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"no-such-program\"]\n";
     fs::write(&unasked, any).expect("written");
     let missing = path("missing");
+    let peer = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
+    let stranger =
+        format!("{}=/ip4/192.0.2.1/tcp/4001/p2p/{peer}", keygen(folder.path().join("c.key").as_ref()));
     let many: Vec<_> =
         (0..15).map(|number| keygen(folder.path().join(number.to_string()).as_ref())).collect();
 
@@ -37,11 +40,12 @@ fn every_mistake_is_told_in_a_sentence() {
         (propose(&["--signer", &off_curve, "--message", &message]), "not a point on secp256k1"),
         (propose(&["--signer", &other, "--message", "0707"]), "expected 64 hex digits, got 4 characters"),
         (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "Write hex without 0x"),
-        (
-            propose(&["--signer", &other[2..], "--message", &message]),
-            "64 are an x-only key: take the compressed one",
-        ),
+        (propose(&["--signer", &other[2..], "--message", &message]), "64 are an x-only key (or a secret key"),
         (propose(&["--signer", &other, "--message", &message, "--private"]), "give --contact PUBKEY=ADDR"),
+        (
+            propose(&["--signer", &other, "--message", &message, "--contact", &stranger]),
+            "this key is no signer of the session",
+        ),
         (propose(&["--signer", &own, "--message", &message]), "your own key is the only signer"),
         (propose(&["--signer", &other, &other, "--message", &message]), "is given twice"),
         (
@@ -144,9 +148,16 @@ fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String)
 
 #[test]
 fn a_command_that_cannot_give_its_result_says_why() {
-    let signers = ["02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9", 
-        "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659"];
-    let cases = [&["demo", "--json"][..], &["key", signers[0], signers[1]], &["man"], &["demo", "--no-such-option", "--json"]];
+    let signers = [
+        "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
+        "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659",
+    ];
+    let cases = [
+        &["demo", "--json"][..],
+        &["key", signers[0], signers[1]],
+        &["man"],
+        &["demo", "--no-such-option", "--json"],
+    ];
     for arguments in cases {
         let (code, stderr) = unread(arguments, None);
         assert!(code == Some(1) || code == Some(2), "{arguments:?}");
@@ -171,5 +182,32 @@ fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
         let json = run(arguments.iter().chain(&["--json"]));
         assert_eq!((plain.code, json.code), (Some(0), Some(0)), "{json:?}");
         assert_eq!(json.last()["text"].as_str(), Some(plain.stdout.as_str()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_secret_given_as_a_public_key_is_shown_nowhere() {
+    let secrets =
+        ["KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(), "01".repeat(32), "5".repeat(51)];
+    for secret in &secrets {
+        let message = "07".repeat(32);
+        for arguments in [
+            &["key", secret, secret][..],
+            &["propose", "--key", "a.key", "--message", &message, "--signer", secret],
+            &["propose", "--key", "a.key", "--message", &message, "--signer", secret, "--json"],
+            &[
+                "propose",
+                "--key",
+                "a.key",
+                "--message",
+                &message,
+                "--contact",
+                &format!("{secret}=/ip4/1.2.3.4/tcp/1"),
+            ],
+        ] {
+            let told = run(arguments);
+            assert_eq!(told.code, Some(2), "{told:?}");
+            assert!(!told.stderr.contains(secret) && !told.stdout.contains(secret), "{told:?}");
+        }
     }
 }

@@ -112,8 +112,19 @@ fn a_person_types_the_passphrase_and_then_answers() {
     assert!(cosigner.shows_what_is_typed());
     let address = cosigner.wait_for("\r\n");
     let proposer = Running::start([
-        "propose", "--key", &other, "--signer", &public, "--message", &"07".repeat(32), "--listen", listen,
-        "--bootstrap", &address, "--linger", "0",
+        "propose",
+        "--key",
+        &other,
+        "--signer",
+        &public,
+        "--message",
+        &"07".repeat(32),
+        "--listen",
+        listen,
+        "--bootstrap",
+        &address,
+        "--linger",
+        "0",
     ]);
     cosigner.wait_for("Type y or n:");
     cosigner.type_slowly("y\n");

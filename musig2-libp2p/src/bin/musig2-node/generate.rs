@@ -21,7 +21,7 @@ pub(crate) struct CompletionsArgs {
   musig2-node man | man -l -
   musig2-node man --dir ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// Write the pages of all commands into this folder instead
+    /// Write the pages of all commands into this folder instead, which is made if it is missing
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -33,13 +33,16 @@ pub(crate) fn completions<C: CommandFactory>(
 ) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut C::command(), "musig2-node", &mut script);
-    console.print(&script)
+    // For bash, clap_complete 4.6 takes a hyphen in the command's name for one between commands in some places, and not in others.
+    let script = String::from_utf8_lossy(&script).replace("musig2__subcmd__node", "musig2__node");
+    console.print(script.as_bytes())
 }
 
 /// Runs `man`.
 pub(crate) fn man<C: CommandFactory>(args: &ManArgs, console: &Console) -> Result<(), Failure> {
     match &args.dir {
-        Some(dir) => clap_mangen::generate_to(C::command(), dir)
+        Some(dir) => std::fs::create_dir_all(dir)
+            .and_then(|()| clap_mangen::generate_to(C::command(), dir))
             .map_err(|error| Failure::Write { file: dir.clone(), error }),
         None => {
             let mut page = Vec::new();

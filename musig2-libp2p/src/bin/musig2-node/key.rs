@@ -50,11 +50,12 @@ enum Signer {
 
 /// Which chain an address is for.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Network {
+pub(crate) enum Network {
     #[default]
     Bitcoin,
-    /// All test networks but regtest
     Testnet,
+    /// The same addresses as testnet
+    Signet,
     Regtest,
 }
 
@@ -62,7 +63,7 @@ impl Network {
     fn hrp(self) -> Hrp {
         match self {
             Self::Bitcoin => hrp::BC,
-            Self::Testnet => hrp::TB,
+            Self::Testnet | Self::Signet => hrp::TB,
             Self::Regtest => hrp::BCRT,
         }
     }
@@ -130,7 +131,7 @@ fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
 }
 
 /// Pay-to-taproot (BIP341, BIP350).
-fn address(network: Network, key: &XOnlyPublicKey) -> String {
+pub(crate) fn address(network: Network, key: &XOnlyPublicKey) -> String {
     segwit::encode_v1(network.hrp(), key.as_bytes()).expect("32 bytes are a witness program of version 1")
 }
 

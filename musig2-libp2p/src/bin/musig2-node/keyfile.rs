@@ -2,6 +2,7 @@
 
 use crate::passphrase::{PassphraseArgs, PassphraseError};
 use crate::private_file;
+use crate::text::without_bom;
 use age::secrecy::SecretString;
 use age::{DecryptError, scrypt};
 use musig2_libp2p::musig2_proto::{Crypto, DefaultCrypto, InvalidSecretKey, PublicKey, SecretKey};
@@ -86,7 +87,7 @@ pub(crate) fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<(SecretKe
         bytes = decrypt(path, &bytes, passphrase.of(path)?)?;
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it is not text".into()))?;
-    let key: SecretKey = text.trim().parse().map_err(|error| malformed(format!("{error}")))?;
+    let key: SecretKey = without_bom(text).trim().parse().map_err(|error| malformed(format!("{error}")))?;
     let public = public_key(&key).map_err(|error| malformed(error.to_string()))?;
     Ok((key, public))
 }

@@ -33,6 +33,7 @@ mod text;
 mod tweaks;
 mod verify;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use report::{Console, Line};
@@ -102,7 +103,7 @@ impl Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return answer(&error),
+        Err(error) => return answer(error),
     };
     log_to_stderr();
     let console = Console::new(cli.json);
@@ -111,7 +112,8 @@ fn main() -> ExitCode {
 }
 
 /// To arguments that ask for help, or are wrong. Whether programs are to read it, only the arguments themselves say.
-fn answer(error: &clap::Error) -> ExitCode {
+fn answer(mut error: clap::Error) -> ExitCode {
+    hide_key(&mut error);
     let is_json =
         std::env::args_os().skip(1).take_while(|given| given != "--").any(|given| given == "--json");
     if !is_json {
@@ -126,6 +128,16 @@ fn answer(error: &clap::Error) -> ExitCode {
         false => console.print(text.as_bytes()),
     };
     end(outcome, &console)
+}
+
+/// What was given for a public key may be a secret one: it goes to no screen and no log.
+fn hide_key(error: &mut clap::Error) {
+    let of_key = |given: &ContextValue| matches!(given, ContextValue::String(name) if name.contains("SIGNER") || name.contains("PUBKEY"));
+    if error.get(ContextKind::InvalidArg).is_some_and(of_key)
+        && error.get(ContextKind::InvalidValue).is_some()
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
 }
 
 fn end(outcome: Result<(), Failure>, console: &Console) -> ExitCode {

@@ -113,6 +113,14 @@ impl Order {
                 "your own key is the only signer: give a co-signer's public key with --signer".into(),
             ));
         }
+        if let Some(Text(other)) =
+            self.contact.iter().find(|Text(contact)| !signers.contains(&contact.signer))
+        {
+            return Err(Failure::Usage(format!(
+                "--contact {}: this key is no signer of the session: give it with --signer, or leave the contact out",
+                other.signer
+            )));
+        }
         if !(1..=MAX_TIMEOUT).contains(&self.timeout) {
             return Err(Failure::Usage(format!(
                 "a timeout of {} s: 1 to {MAX_TIMEOUT} are allowed",

@@ -1,5 +1,6 @@
 //! The passphrase of an encrypted key: from a file, or asked on the terminal.
 
+use crate::text::without_bom;
 use crate::{private_file, terminal};
 use age::secrecy::{ExposeSecret, SecretString};
 use clap::Args;
@@ -113,7 +114,7 @@ fn read(file: &Path) -> Result<SecretString, PassphraseError> {
     let failed = |error| PassphraseError::Read { file: file.into(), error };
     let bytes = private_file::read(file, MAX_SIZE).map_err(failed)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| failed(io::Error::other("it is not text")))?;
-    let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
+    let line = Zeroizing::new(without_bom(text).lines().next().unwrap_or_default().to_owned());
     if line.is_empty() {
         return Err(PassphraseError::Empty(file.into()));
     }

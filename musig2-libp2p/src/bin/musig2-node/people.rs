@@ -3,14 +3,16 @@
 use crate::daemon::people as daemon_words;
 use crate::ending::{Ending, Signer, names};
 use crate::evidence::Verdict;
+use crate::key::{Network, address};
 use crate::report::{Line, short};
-use crate::result::{ResultTweakKind, SessionResult};
+use crate::result::{Hex, ResultTweakKind, SessionResult};
 use crate::steps::{Progress, Session, Step};
 use crate::terms::{Derivation, Terms};
 use crate::text::Text;
 use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
 use musig2_libp2p::musig2_proto::{ChainCode, PublicKey, XOnlyPublicKey};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +20,9 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const STRONG: Style = Style::new().bold();
+
+/// From how many items on a list ends with a summary.
+const LONG: usize = 8;
 
 /// Writes one line, or a few.
 pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io::Result<()> {
@@ -275,6 +280,9 @@ pub(crate) fn terms_with(
             writeln!(out, "                         {DIM}{} {}{DIM:#}", kind(step.kind), step.tweak)?;
         }
     }
+    if terms.items.len() > LONG {
+        summary(out, terms)?;
+    }
     if terms.memo.is_empty() {
         return Ok(());
     }
@@ -284,6 +292,27 @@ pub(crate) fn terms_with(
         Ok(Err(_)) => writeln!(out, "    memo         {} (hex)", terms.memo),
         Err(_) => writeln!(out, "    memo         {:?}", terms.memo),
     }
+}
+
+/// How many messages are signed under which keys: nobody counts a long list.
+fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
+    let mut keys: BTreeMap<_, (usize, Option<String>)> = BTreeMap::new();
+    for item in &terms.items {
+        let is_output = matches!(item.derivation.last(), Some(Derivation::Taproot { .. }));
+        let address = || address(Network::Bitcoin, &XOnlyPublicKey::new(item.aggregate_key.0));
+        keys.entry(item.aggregate_key.0).or_insert_with(|| (0, is_output.then(address))).0 += 1;
+    }
+    writeln!(
+        out,
+        "    in all       {STRONG}{}{STRONG:#} under {}",
+        count(terms.items.len(), "message"),
+        count(keys.len(), "key")
+    )?;
+    for (key, (messages, address)) in keys {
+        let address = address.map(|address| format!(", on mainnet {address}")).unwrap_or_default();
+        writeln!(out, "                 {} under {}{address}", count(messages, "message"), Hex(key))?;
+    }
+    Ok(())
 }
 
 fn derivation_words(derivation: &Derivation) -> String {
@@ -336,4 +365,32 @@ fn kind(kind: ResultTweakKind) -> &'static str {
 /// `1 message`, `2 messages`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::ItemTerms;
+    use musig2_libp2p::musig2_proto::SessionId;
+
+    #[test]
+    fn a_long_list_ends_with_how_many_messages_which_keys_and_which_addresses() {
+        let item = |place: u8| ItemTerms {
+            message: Hex([place; 32]),
+            derivation: if place % 2 == 0 { vec![Derivation::Taproot { merkle_root: None }] } else { vec![] },
+            tweaks: vec![],
+            aggregate_key: Hex([place % 2; 32]),
+        };
+        let mut terms = Terms::of_nothing(SessionId::new([1; 32]));
+        terms.items = (0..100).map(item).collect();
+        let mut text = Vec::new();
+        super::terms(&mut text, &terms).unwrap();
+        let text = anstream::adapter::strip_str(&String::from_utf8(text).unwrap()).to_string();
+        let (_, summary) = text.split_once("    in all       100 messages under 2 keys\n").unwrap();
+        assert!(
+            summary.contains(&format!("50 messages under {}, on mainnet bc1p", "00".repeat(32))),
+            "{summary}"
+        );
+        assert!(summary.contains(&format!("50 messages under {}\n", "01".repeat(32))), "{summary}");
+    }
 }

@@ -191,7 +191,8 @@ mod tests {
     fn questions(sessions: &[SessionId]) -> (mpsc::Sender<String>, Questions) {
         said();
         let (sender, lines) = mpsc::channel(16);
-        let mut questions = Questions::on(Some(lines), |text| SAID.with_borrow_mut(|said| said.push_str(text)));
+        let mut questions =
+            Questions::on(Some(lines), |text| SAID.with_borrow_mut(|said| said.push_str(text)));
         let expires = Instant::now() + Duration::from_secs(60);
         let question = |session: &SessionId| Question {
             session: *session,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -117,12 +118,12 @@ impl<T> Timed<T> {
 }
 
 /// Standard output, in one of its two formats.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Console {
     json: bool,
     started: Instant,
     /// Of a service, whether what it said last was lost.
-    lost: Option<AtomicBool>,
+    lost: Option<Arc<AtomicBool>>,
 }
 
 impl Console {
@@ -132,7 +133,7 @@ impl Console {
 
     /// Of a service, whose work is to sign: that nobody can read what it says is logged, and ends nothing.
     pub(crate) fn of_service(self) -> Self {
-        Self { lost: Some(AtomicBool::new(false)), ..self }
+        Self { lost: Some(Arc::default()), ..self }
     }
 
     /// Whether programs read what is said.
@@ -186,7 +187,9 @@ impl Console {
             (Err(error), false) => tracing::error!(
                 "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
             ),
-            (Ok(()), true) => tracing::warn!("standard output can be written again; what was printed meanwhile is lost"),
+            (Ok(()), true) => {
+                tracing::warn!("standard output can be written again; what was printed meanwhile is lost")
+            }
             _ => {}
         }
         Ok(())

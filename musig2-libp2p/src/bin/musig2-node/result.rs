@@ -1,5 +1,6 @@
 //! The result of a session: what `--json` prints last, and `verify` reads. Knows nothing of sessions or networks.
 
+use crate::text::without_bom;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -81,7 +82,7 @@ impl SessionResult {
     /// The last result in one JSON object, or in JSON lines among others.
     pub(crate) fn last_in(text: &str) -> Result<Self, ReadResultError> {
         let (mut result, mut failure) = (None, None);
-        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        for value in serde_json::Deserializer::from_str(without_bom(text)).into_iter::<Value>() {
             let value = value?;
             match value.get("type").and_then(Value::as_str) {
                 Some("result") => result = Some(value),

@@ -56,15 +56,9 @@ impl Written for PublicKey {
     const EXPECTED: &'static str = "a public key: 33 bytes in hex";
 
     fn read(text: &str) -> Result<Self, String> {
-        let key = text.parse().map_err(|error| {
-            let x_only = match text.len() {
-                64 if is_hex(text) => {
-                    ". 64 are an x-only key: take the compressed one, with 02 or 03 before it, as `keygen` prints it"
-                }
-                _ => hint(text),
-            };
-            format!("a public key has 33 bytes: {error}{x_only}")
-        })?;
+        let text = text.trim();
+        let key = (text.to_ascii_lowercase().parse())
+            .map_err(|error| format!("a public key has 33 bytes: {error}{}", other_key(text)))?;
         match DefaultCrypto::aggregate_keys(&[key]) {
             Ok(_) => Ok(key),
             Err(_) => Err("not a point on secp256k1".into()),
@@ -74,6 +68,37 @@ impl Written for PublicKey {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// What people have in other places, and what to give instead. It may be a secret: nothing of it is repeated.
+fn other_key(text: &str) -> &'static str {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+    match text.len() {
+        64 if is_hex(text) => {
+            ". 64 are an x-only key (or a secret key, which nobody else may see): take the compressed public key, with 02 or 03 before it, as `keygen` prints it"
+        }
+        130 if text.starts_with("04") && is_hex(text) => {
+            ". 130 that begin with 04 are an uncompressed key: take the compressed one (02 or 03, then the same x)"
+        }
+        51 | 52 if starts(&["5", "K", "L", "9", "c"]) => {
+            ". This looks like a private key (WIF), which nobody else may see: give the public key, as `musig2-node key FILE` prints it for a key file"
+        }
+        _ if text.starts_with('[') || starts(&["xpub", "tpub", "ypub", "zpub", "upub", "vpub"]) => {
+            ". This looks like an extended key: give the public key of one child of it, as 66 hex digits"
+        }
+        _ if starts(&["xprv", "tprv", "yprv", "zprv", "nsec"]) => {
+            ". This looks like a private key, which nobody else may see: give the public key, as `keygen` prints it"
+        }
+        _ if text.starts_with("npub") => {
+            ". This looks like a Nostr key, which is x-only: take the compressed public key, with 02 or 03 before it, as `keygen` prints it"
+        }
+        _ => hint(text),
+    }
+}
+
+/// Without the byte-order mark that some editors put before a file's text.
+pub(crate) fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// What is often mistyped.
@@ -208,6 +233,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_read_with_spaces_around_it_and_in_upper_case() {
+        let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        assert_eq!(read::<PublicKey>(&format!(" {}\n", key.to_uppercase())).unwrap(), key);
+    }
+
+    #[test]
+    fn another_kind_of_key_is_named_and_not_repeated() {
+        let cases = [
+            ("KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(), "private key (WIF)"),
+            (format!("xpub{}", "6".repeat(107)), "extended key"),
+            (format!("[d34db33f/86h/0h/0h]xpub{}", "6".repeat(107)), "extended key"),
+            (format!("npub1{}", "q".repeat(58)), "Nostr key"),
+            (format!("04{}", "ab".repeat(64)), "uncompressed key"),
+            ("01".repeat(32), "a secret key"),
+        ];
+        for (given, expected) in cases {
+            let error = read::<PublicKey>(&given).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains(&given), "{error}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_told_with_what_would_be_right() {
         let cases = [
             (read::<DerivationPath>("0/5"), "such as m/0/5"),
@@ -216,7 +264,7 @@ mod tests {
             (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps, and at most 16"),
             (read::<PublicKey>("02ab"), "expected 66 hex digits"),
             (read::<PublicKey>(&format!("02{}", "ff".repeat(32))), "not a point on secp256k1"),
-            (read::<PublicKey>(&"ab".repeat(32)), "64 are an x-only key: take the compressed one"),
+            (read::<PublicKey>(&"ab".repeat(32)), "64 are an x-only key (or a secret key"),
             (read::<PublicKey>(&format!("0x02{}", "ab".repeat(32))), "Write hex without 0x"),
             (read::<Message>(&format!("0x{}", "ab".repeat(32))), "Write hex without 0x"),
             (read::<Duration>("10"), "30s, 10m"),

@@ -1,6 +1,7 @@
 //! TOML files, whose mistakes are told with file, line and key.
 
 use crate::private_file;
+use crate::text::without_bom;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use std::fs::File;
@@ -35,7 +36,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, TomlError> {
     if file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(failed)? as u64 > MAX_SIZE {
         return Err(failed(io::Error::other(format!("more than {MAX_SIZE} bytes"))));
     }
-    parse(path, &text)
+    parse(path, without_bom(&text))
 }
 
 /// Reads a file's text.

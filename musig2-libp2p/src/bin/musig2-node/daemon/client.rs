@@ -93,7 +93,8 @@ pub(crate) async fn propose(socket: &Path, order: &Order, console: &Console) -> 
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let (ended, end) = tokio::sync::oneshot::channel();
     let (told, session) = watch::channel(None);
-    let (socket, request, console) = (socket.to_owned(), Request::Propose(Box::new(order.clone())), *console);
+    let (socket, request, console) =
+        (socket.to_owned(), Request::Propose(Box::new(order.clone())), console.clone());
     // A thread of its own, which ends with the process: a read from the socket cannot be cancelled.
     std::thread::spawn(move || {
         let outcome = talk(&socket, &request, None, &console, |reply| {
