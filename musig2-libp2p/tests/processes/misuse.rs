@@ -136,11 +136,16 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
 /// What a command that cannot print says, and its exit code.
 fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String) {
     let mut command = musig2_node(arguments);
-    if let Some(file) = stdout {
-        command.stdout(file);
-    }
+    match stdout {
+        Some(file) => command.stdout(file),
+        None => {
+            // Closed before the command starts: one that is quick must find nobody either.
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            command.stdout(writer)
+        }
+    };
     let mut child = command.spawn().expect("the command starts");
-    drop(child.stdout.take());
     let mut stderr = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
     (child.wait().expect("it was started").code(), stderr)
