@@ -188,7 +188,7 @@ impl Console {
                 "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
             ),
             (Ok(()), true) => {
-                tracing::warn!("standard output can be written again; what was printed meanwhile is lost")
+                tracing::warn!("standard output can be written again; what was printed meanwhile is lost");
             }
             _ => {}
         }
