@@ -377,7 +377,11 @@ mod tests {
     fn a_long_list_ends_with_how_many_messages_which_keys_and_which_addresses() {
         let item = |place: u8| ItemTerms {
             message: Hex([place; 32]),
-            derivation: if place % 2 == 0 { vec![Derivation::Taproot { merkle_root: None }] } else { vec![] },
+            derivation: if place.is_multiple_of(2) {
+                vec![Derivation::Taproot { merkle_root: None }]
+            } else {
+                vec![]
+            },
             tweaks: vec![],
             aggregate_key: Hex([place % 2; 32]),
         };
