@@ -36,7 +36,8 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
 }
 
 /// A proposer that completed, lost its memory and took others' partial signatures with it; and a copied machine that draws for a salt what
-/// the first drew for a nonce; and a place that somebody else's sessions had taken; and a clock set back by two hours, while nobody told the node.
+/// the first drew for a nonce; and a place that somebody else's sessions had taken; and a clock set back by two hours, while nobody told the node;
+/// and a crash of everyone, after which those who got the signatures had not joined and could not pass them on.
 #[test]
 fn runs_that_the_oracles_once_found_fault_with_pass() {
     for (seed, profile) in [
@@ -44,6 +45,7 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
         (572_154_921_338_680_352, Profile::Byzantine),
         (1_011_604_998_033_160_007, Profile::Byzantine),
         (477_466_440_661_288_904, Profile::Skewed),
+        (439_965_616_245_596_263, Profile::Crashy),
     ] {
         assert_eq!(trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict, Ok(()), "{profile} {seed}");
     }
@@ -58,6 +60,16 @@ fn few_bytes_are_a_calm_plan() {
     // The fourth profile crashes somebody, at once, and empties its disk.
     let crashy = Plan::from_bytes(&[3]);
     assert_eq!((crashy.crashes.len(), crashy.crashes[0].disk), (1, Disk::Empty));
+}
+
+#[test]
+fn each_disk_is_the_same_after_it_was_stored() {
+    for disk in
+        [Disk::Empty, Disk::Kept, Disk::RolledBack(Micros::ZERO), Disk::RolledBack(Micros::from_secs(1))]
+    {
+        let stored = serde_json::to_string(&disk).unwrap();
+        assert_eq!(serde_json::from_str::<Disk>(&stored).unwrap(), disk);
+    }
 }
 
 proptest! {

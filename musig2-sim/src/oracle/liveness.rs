@@ -115,11 +115,16 @@ fn suspects(event: &Event) -> Vec<SignerIndex> {
     }
 }
 
-/// Whether a signer still knows of a session: after crashes, what nobody knows is gone.
+/// Whether a signer can still tell others of a session: after crashes, what nobody knows is gone. Signatures that came to a node that had
+/// not joined in this life went to its application, and the node keeps the session's name only: it cannot pass them on.
 fn is_known<C: Engine>(world: &World<C>, plan: &SessionPlan, id: SessionId) -> bool {
     let knows = |&node: &NodeId| {
         let application = world.application(node);
-        application.open.contains(&id) || application.terminal(&id).is_some()
+        match application.terminal(&id) {
+            Some((_, Event::SessionComplete { .. })) => application.approved.contains(&id),
+            Some(_) => true,
+            None => application.open.contains(&id),
+        }
     };
     !plan.signers.iter().any(|&node| has_crashed(world, node)) || plan.signers.iter().any(knows)
 }

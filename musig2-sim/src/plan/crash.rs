@@ -32,9 +32,8 @@ pub enum CrashMoment {
 }
 
 /// What a crash leaves of what an application [stored](crate::Storage): the announcements of its sessions, what it approved, where
-/// other signers are. As data, how old it is: nothing, or so many microseconds.
+/// other signers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Option<Micros>", into = "Option<Micros>")]
 #[non_exhaustive]
 pub enum Disk {
     /// Nothing.
@@ -44,26 +43,6 @@ pub enum Disk {
     Kept,
     /// What it was so long before the crash: a backup, or a snapshot of a machine.
     RolledBack(Micros),
-}
-
-impl From<Option<Micros>> for Disk {
-    fn from(age: Option<Micros>) -> Self {
-        match age {
-            None => Self::Empty,
-            Some(Micros::ZERO) => Self::Kept,
-            Some(age) => Self::RolledBack(age),
-        }
-    }
-}
-
-impl From<Disk> for Option<Micros> {
-    fn from(disk: Disk) -> Self {
-        match disk {
-            Disk::Empty => None,
-            Disk::Kept => Some(Micros::ZERO),
-            Disk::RolledBack(age) => Some(age),
-        }
-    }
 }
 
 impl Plan {
