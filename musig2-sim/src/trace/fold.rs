@@ -3,6 +3,7 @@
 
 use super::{Action, Step};
 use crate::network::{Alteration, Fate, NodeId};
+use crate::plan::Disk;
 use crate::time::Micros;
 use core::fmt;
 use musig2_proto::{Audience, Command, Event, SessionId, Signature, SignerIndex};
@@ -68,8 +69,14 @@ pub(super) fn step(bytes: &mut Vec<u8>, step: &Step) {
         }
         Action::Crashed { disk } => {
             fold.kind(13);
-            let age = Option::<Micros>::from(*disk);
-            fold.number(age.map_or(u64::MAX, Micros::get));
+            match disk {
+                Disk::Empty => fold.number(0),
+                Disk::Kept => fold.number(1),
+                Disk::RolledBack(age) => {
+                    fold.number(2);
+                    fold.number(age.get());
+                }
+            }
         }
         Action::Restarted => fold.kind(14),
         Action::ClockSet { ahead } => {
