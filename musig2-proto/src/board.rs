@@ -321,7 +321,7 @@ fn of_attempt(
 }
 
 /// Files a statement of a round. Of those to be kept there are two lives in an attempt: the proof that it is one too many. Of the others,
-/// the oldest makes room. `false` where there is none.
+/// the oldest makes room, and never the one that has just come: within one millisecond all are equally old. `false` if there is no room.
 fn file_for_round(
     slots: &mut BTreeMap<Slot, Arc<Filed>>,
     slot: Slot,
@@ -337,7 +337,8 @@ fn file_for_round(
     slots.insert(slot, filed);
     let set_aside = || slots.iter().filter(|(slot, _)| !is_kept(slot));
     if set_aside().count() > MAX_SET_ASIDE {
-        let oldest = set_aside().min_by_key(|(_, filed)| filed.arrived).map(|(slot, _)| *slot);
+        let others = set_aside().filter(|(other, _)| **other != slot);
+        let oldest = others.min_by_key(|(_, filed)| filed.arrived).map(|(slot, _)| *slot);
         if let Some(oldest) = oldest {
             slots.remove(&oldest);
         }

@@ -151,6 +151,18 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
 }
 
 #[test]
+fn of_what_comes_within_one_millisecond_the_last_to_come_stays() {
+    for kind in [nonces, partials] {
+        let mut board = board();
+        board.take([join(OTHER, 1)]);
+        for number in [9, 8, 7, 6] {
+            board.take_at(2, kind(OTHER, 1, elsewhere(number)));
+            assert!(board.holds(&kind(OTHER, 1, elsewhere(number))));
+        }
+    }
+}
+
+#[test]
 fn two_lives_of_another_take_part_in_an_attempt_and_a_third_has_no_room() {
     let mut board = board();
     board.take([join(OTHER, 1), join(OTHER, 2), join(OTHER, 3)]);
