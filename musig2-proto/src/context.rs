@@ -26,6 +26,8 @@ pub(crate) struct Surroundings {
     pub(crate) config: Config,
     /// Where this node can be reached.
     pub(crate) contact: Contact,
+    /// From when on this node remembers: the time of its first call.
+    pub(crate) since: Option<Timestamp>,
     pub(crate) contacts: ContactBook,
     /// Signature checks that each source may still ask for, by its frames.
     pub(crate) sources: Buckets<Source>,
@@ -47,6 +49,8 @@ pub(crate) struct Context<'a, R> {
     pub(crate) out: &'a mut Vec<Output>,
     pub(crate) config: &'a Config,
     pub(crate) contact: &'a Contact,
+    /// From when on this node remembers.
+    pub(crate) since: Timestamp,
     pub(crate) contacts: &'a mut ContactBook,
     pub(crate) sources: &'a mut Buckets<Source>,
     pub(crate) greeted: &'a mut Buckets<PublicKey>,
@@ -71,13 +75,14 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, contacts, sources, greeted, repeats, .. } = surroundings;
+        let Surroundings { config, contact, since, contacts, sources, greeted, repeats, .. } = surroundings;
         Context {
             now: self.now,
             rng: self.rng,
             out: &mut self.out,
             config,
             contact,
+            since: since.unwrap_or(self.now),
             contacts,
             sources,
             greeted,

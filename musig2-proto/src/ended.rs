@@ -63,9 +63,9 @@ impl Ended {
         self.tombstones.values()
     }
 
-    /// Those that this key was to sign.
-    pub(crate) fn of(&self, signer: &PublicKey) -> impl Iterator<Item = SessionId> {
-        self.by_signer.of(signer)
+    /// Those that this key was to sign, by name, from the one after `after` on.
+    pub(crate) fn of(&self, signer: &PublicKey, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
+        self.by_signer.of(signer, after)
     }
 
     /// When the first can be forgotten.

@@ -2,6 +2,7 @@
 
 use crate::bytes::PublicKey;
 use crate::ids::SessionId;
+use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one session takes here for each signer, in bytes: a name in a tree, and its share of a tree with few names.
@@ -29,8 +30,10 @@ impl BySigner {
         }
     }
 
-    /// A signer's sessions, by name.
-    pub(crate) fn of(&self, signer: &PublicKey) -> impl Iterator<Item = SessionId> {
-        self.0.get(signer).into_iter().flatten().copied()
+    /// A signer's sessions, by name, from the one after `after` on.
+    pub(crate) fn of(&self, signer: &PublicKey, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let sessions = self.0.get(signer).into_iter();
+        sessions.flat_map(move |sessions| sessions.range((from, Bound::Unbounded)).copied())
     }
 }

@@ -21,7 +21,6 @@ use crate::wire::frame::{Frame, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
 use rand_core::CryptoRng;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An ended session that this node joined. A manifest whose tombstone stands is not opened again.
@@ -33,8 +32,6 @@ pub(crate) struct Tombstone {
     last_words: Vec<Arc<Filed>>,
     /// Of a session that is complete, a join of each signer: it shows to one that has forgotten that it had consented.
     joins: Vec<Arc<Filed>>,
-    /// Which signers' hellos were answered, and what time they told.
-    greeted: BTreeMap<SignerIndex, Timestamp>,
     /// Until when laggards may ask: the session's end, and twice what clocks may differ.
     forget_at: Timestamp,
     /// How many bytes it takes: follows from the rest, and is asked for often.
@@ -52,8 +49,8 @@ struct Introduction {
 /// What a tombstone takes beside what is counted one by one, in bytes: itself, and its places in the trees by which it is found.
 const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 256;
 
-/// What it takes for each signer beside the manifest: whether it joined and had nonces, what it was told, a place by which it is found.
-const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + 32 + BYTES_PER_SIGNER;
+/// What it takes for each signer beside the manifest: whether it joined and had nonces, and a place by which it is found.
+const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + BYTES_PER_SIGNER;
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.
@@ -79,8 +76,7 @@ impl Tombstone {
         });
         let forget_at = view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2));
         let last_words = session.last_words(now);
-        let mut tombstone =
-            Self { view, introduction, last_words, joins, greeted: BTreeMap::new(), forget_at, size: 0 };
+        let mut tombstone = Self { view, introduction, last_words, joins, forget_at, size: 0 };
         tombstone.size = tombstone.memory();
         tombstone
     }
@@ -129,30 +125,30 @@ impl Tombstone {
         })
     }
 
-    /// Tells a signer that may have forgotten how it ended.
-    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
-        let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return };
+    /// Tells a signer that may have forgotten how it ended. `false` where the signer has had enough for now.
+    pub(crate) fn greet<R: CryptoRng>(&self, cx: &mut Context<'_, R>, hello: &HelloContent) -> bool {
+        let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return true };
         // Who forgot it can no longer take it up.
-        if cx.now >= self.view.manifest.expires_at() {
-            return;
+        if cx.now >= self.view.manifest.expires_at() || !self.has_answer(cx.now) {
+            return true;
         }
-        if !hello.is_after(self.greeted.get(&signer)) {
-            return;
-        }
-        self.greeted.insert(signer, hello.time);
         if !hello.has_contact() {
             // It hears of the session, joins, asks, and is answered. Without signatures there is nothing to join for.
             let announcement = self.view.signatures.as_ref().and_then(|_| self.announcement());
-            return announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, &known));
+            announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, &known));
+            return true;
         }
-        if let Some(mut parcel) = self.answer(cx.now, true) {
-            parcel
-                .statements
-                .extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
-            if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
-                send(cx, &Destination::Contact(hello.contact.clone()), parcel);
-            }
+        // Before anything is put together.
+        if !cx.charge_greeting(&hello.signer, 1) {
+            return false;
         }
+        let Some(mut parcel) = self.answer(cx.now, true) else { return true };
+        parcel.statements.extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
+        // What costs more than is left comes with a later hello: to wait for it would keep the signer from all else.
+        if cx.charge_greeting(&hello.signer, parcel.price()) {
+            send(cx, &Destination::Contact(hello.contact.clone()), parcel);
+        }
+        true
     }
 
     /// Takes late signatures, and answers who asks, or gives up on what was signed.

@@ -86,6 +86,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::QueueFull(waiting));
         }
         session.set_queued(true);
+        self.sessions.schedule(&id, &self.surroundings.config);
         self.admission.wait(&manifest, id);
         call.out.push(Output::Event(Event::SessionQueued { session: id }));
         Ok(())
@@ -138,7 +139,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::CannotSign);
         }
         let session = Session::new(agreement, me, keypair, None, call.now);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, session, &self.surroundings.config);
         call.out.push(Output::Event(Event::SessionCreated { session: id }));
         self.approve(call, id).inspect_err(|_| {
             // A session that could be neither joined nor queued never was. (An order that fails gives no outputs.)

@@ -37,13 +37,13 @@ impl<C: Crypto> Node<C> {
                 (from, taken)
             }
             Input::PeerConnected(peer) => {
-                for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+                for id in self.sessions.ids() {
                     self.with_session(call, &id, |session, cx| session.hasten(cx, &peer));
                 }
                 return;
             }
             Input::AudienceGrew => {
-                for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+                for id in self.sessions.ids() {
                     self.with_session(call, &id, Session::announce_sooner);
                 }
                 return;
@@ -59,19 +59,12 @@ impl<C: Crypto> Node<C> {
     /// Does whatever time has made due.
     pub(super) fn tick<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         let now = call.now;
-        let due: Vec<_> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| {
-                session.next_deadline(&self.surroundings.config).is_some_and(|at| now >= at)
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
+        for id in self.sessions.due(now, &self.surroundings.config) {
             self.with_session(call, &id, Session::tick);
         }
         self.admit(call);
         self.hello_if_due(call);
+        self.tell_signers(call);
         self.stash.forget(now);
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
@@ -294,7 +287,8 @@ impl<C: Crypto> Node<C> {
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
         let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
-        self.sessions.insert(id, Session::new(agreement, me, keypair, Some(announcement), now));
+        let session = Session::new(agreement, me, keypair, Some(announcement), now);
+        self.sessions.insert(id, session, &self.surroundings.config);
         Ok(Some(()))
     }
 

@@ -1,20 +1,26 @@
 //! A signer that lost its memory says hello; who remembers it answers with what it has forgotten.
 
 use super::Node;
+use super::visits::Progress;
 use crate::context::{Call, random};
 use crate::crypto::Crypto;
 use crate::event::{Offence, Output};
 use crate::ids::Source;
-use crate::manifest::Manifest;
 use crate::time::Timestamp;
 use crate::wire::announcement::Publication;
 use crate::wire::encode_message;
-use crate::wire::hello::Hello;
+use crate::wire::hello::{Hello, HelloContent};
 use core::time::Duration;
 use rand_core::CryptoRng;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How many sessions one signer is told of at once, and again after a second.
+const PORTION: usize = 16;
+
+/// How many ended sessions are looked at for that.
+const LOOKED_AT: usize = 256;
 
 /// When to say hello again, and until when: a session from before cannot be open longer than `max_session_duration`.
 #[derive(Debug, Clone, Copy, Hash)]
@@ -41,7 +47,8 @@ impl<C: Crypto> Node<C> {
         let Some(greeting) = self.greeting.filter(|greeting| call.now >= greeting.at) else { return };
         for keypair in &self.keys {
             let contact = self.surroundings.contact.clone();
-            let hello = Hello::sign::<C>(contact, call.now, keypair, &random(call.rng));
+            let since = self.surroundings.since.unwrap_or(call.now);
+            let hello = Hello::sign::<C>(contact, call.now, since, keypair, &random(call.rng));
             if let Some(hello) = hello {
                 let fresh = random(call.rng);
                 call.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
@@ -66,25 +73,66 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Stale(apart));
         }
         let signer = &hello.content.signer;
-        let is_in = |manifest: &Manifest| manifest.index_of(signer).is_some();
-        let open = self.sessions.iter().filter(|(_, session)| is_in(&session.agreement().manifest));
-        let open: Vec<_> = open.map(|(id, _)| *id).collect();
-        let is_known = !open.is_empty() || self.ended.of(signer).next().is_some();
+        let mut known = self.sessions.of(signer, None).chain(self.ended.of(signer, None));
+        let is_known = known.next().is_some();
+        drop(known);
         call.charge_publication(&mut self.surroundings, from, is_known, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        if self.keys.iter().any(|own| C::public_key(own) == *signer) {
-            return Ok(());
-        }
-        for id in open {
-            self.with_session(call, &id, |session, cx| session.greet(cx, &hello.content));
-        }
-        for id in self.ended.of(signer).collect::<Vec<_>>() {
-            if let Some(tombstone) = self.ended.get_mut(&id) {
-                tombstone.greet(&mut call.within(&mut self.surroundings), &hello.content);
-            }
+        if is_known && self.keys.iter().all(|own| C::public_key(own) != *signer) {
+            self.visits.welcome(call.now, &hello.content);
+            self.tell_signers(call);
         }
         Ok(())
+    }
+
+    /// Tells signers that said hello what they may have forgotten, each a portion.
+    pub(super) fn tell_signers<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
+        for (hello, progress) in self.visits.due(call.now) {
+            let rest = self.tell(call, &hello, progress);
+            self.visits.told(call.now, &hello.signer, rest);
+        }
+    }
+
+    /// Tells one signer the next portion, and says what is left: open sessions first, and then those that have ended and that it may have
+    /// forgotten. What its signer cannot pay for now waits for the next portion.
+    fn tell<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        hello: &HelloContent,
+        progress: Progress,
+    ) -> Progress {
+        let mut portion = PORTION;
+        let Progress { open, mut ended } = progress;
+        if let Some(mut after) = open {
+            for id in self.sessions.of(&hello.signer, after).take(PORTION).collect::<Vec<_>>() {
+                if self.with_session(call, &id, |session, cx| session.greet(cx, hello)) == Some(false) {
+                    return Progress { open: Some(after), ended };
+                }
+                after = Some(id);
+                portion -= 1;
+            }
+            if portion == 0 {
+                return Progress { open: Some(after), ended };
+            }
+        }
+        let skew = self.surroundings.config.clock_skew;
+        if let Some(mut after) = ended {
+            let seen = self.ended.of(&hello.signer, after).take(LOOKED_AT).collect::<Vec<_>>();
+            let all_seen = seen.len() < LOOKED_AT;
+            for id in seen {
+                let Some(tombstone) = self.ended.get(&id) else { continue };
+                if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
+                    if portion == 0 || !tombstone.greet(&mut call.within(&mut self.surroundings), hello) {
+                        return Progress { open: None, ended: Some(after) };
+                    }
+                    portion -= 1;
+                }
+                after = Some(id);
+            }
+            ended = (!all_seen).then_some(after);
+        }
+        Progress { open: None, ended }
     }
 }

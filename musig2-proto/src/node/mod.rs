@@ -7,11 +7,15 @@
 //! | `admission.rs` | which approved sessions are joined now, and which wait |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
 //! | `hello.rs` | how a signer without memory is found |
+//! | `sessions.rs` | open sessions, by name, by signer, by deadline |
+//! | `visits.rs` | which signers are told what they may have forgotten, and how far they have been |
 
 mod admission;
 mod execute;
 mod handle;
 mod hello;
+mod sessions;
+mod visits;
 
 use crate::agreement::ManifestError;
 use crate::bytes::PublicKey;
@@ -36,10 +40,12 @@ use crate::view::SessionView;
 use crate::wire::encode_message;
 use admission::Admission;
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use hello::Greeting;
 use rand_core::CryptoRng;
-use std::collections::BTreeMap;
+use sessions::Sessions;
 use std::sync::Arc;
+use visits::Visits;
 
 /// A signer's node: it owns the keys and all sessions, and everything that happens is a call.
 ///
@@ -82,13 +88,14 @@ use std::sync::Arc;
 pub struct Node<C: Crypto = DefaultCrypto> {
     keys: Vec<Arc<C::Keypair>>,
     surroundings: Surroundings,
-    sessions: BTreeMap<SessionId, Session<C>>,
+    sessions: Sessions<C>,
     admission: Admission,
     ended: Ended,
     joined: Joined,
     declined: Declined,
     stash: Stash,
     greeting: Option<Greeting>,
+    visits: Visits,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
     /// The time of the last call.
@@ -97,6 +104,9 @@ pub struct Node<C: Crypto = DefaultCrypto> {
 
 /// How often a second the announcement of a known session may be passed on; four times as often at once. Signers repeat it every second at most.
 const REPEATS: u32 = 2;
+
+/// A pause between two calls that is longer is none that a caller made.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// This node's place in a manifest, and the key that signs there.
 struct Place<C: Crypto> {
@@ -120,6 +130,7 @@ where
             declined: self.declined.clone(),
             stash: self.stash.clone(),
             greeting: self.greeting,
+            visits: self.visits.clone(),
             cleaned_at: self.cleaned_at,
             now: self.now,
         }
@@ -142,11 +153,24 @@ where
             declined,
             stash,
             greeting,
+            visits,
             cleaned_at,
             now,
         } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (surroundings, sessions, admission, ended, joined, declined, stash, greeting, cleaned_at, now)
+        (
+            surroundings,
+            sessions,
+            admission,
+            ended,
+            joined,
+            declined,
+            stash,
+            greeting,
+            visits,
+            cleaned_at,
+            now,
+        )
             .hash(state);
     }
 }
@@ -171,15 +195,17 @@ impl<C: Crypto> Node<C> {
                 repeats: Buckets::new(REPEATS, REPEATS * 4),
                 config,
                 contact: Contact::default(),
+                since: None,
                 contacts: ContactBook::default(),
             },
-            sessions: BTreeMap::new(),
+            sessions: Sessions::default(),
             admission: Admission::default(),
             ended: Ended::default(),
             joined: Joined::default(),
             declined: Declined::default(),
             stash: Stash::default(),
             greeting: None,
+            visits: Visits::default(),
             cleaned_at: None,
             now: Timestamp::default(),
         })
@@ -230,10 +256,10 @@ impl<C: Crypto> Node<C> {
     /// Sleep for a few seconds at most, and then call it as well: where the clock was set back meanwhile, the deadline would come too late, and the
     /// node keeps its pauses as long as they were only once it is told the time.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let sessions =
-            self.sessions.values().filter_map(|session| session.next_deadline(&self.surroundings.config));
         let hello = self.greeting.map(|greeting| greeting.at);
-        sessions.chain(self.next_cleanup()).chain(hello).chain(self.stash.next_deadline()).min()
+        let (sessions, visits) = (self.sessions.next_deadline(), self.visits.next_deadline());
+        let cleanup = self.next_cleanup();
+        [sessions, visits, cleanup, hello, self.stash.next_deadline()].into_iter().flatten().min()
     }
 
     /// A session as it stands.
@@ -278,13 +304,20 @@ impl<C: Crypto> Node<C> {
     /// Where the caller's clock was set back, what was to come after a pause still does. (Expiry is by the clock, whatever it says.)
     fn notice_time(&mut self, now: Timestamp) {
         let back = self.now.saturating_since(now);
+        // Nobody sleeps that long: the clock was set ahead, or the machine slept. What is remembered is no older than before.
+        let ahead = now.saturating_since(self.now);
+        let since = &mut self.surroundings.since;
+        *since = match *since {
+            None => Some(now),
+            Some(since) if ahead > LONGEST_SLEEP => Some(since.saturating_add(ahead)),
+            Some(since) => Some(since.saturating_sub(back)),
+        };
         self.now = now;
         if back.is_zero() {
             return;
         }
-        for session in self.sessions.values_mut() {
-            session.set_back(back);
-        }
+        self.sessions.set_back(back, &self.surroundings.config);
+        self.visits.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }
@@ -320,6 +353,8 @@ impl<C: Crypto> Node<C> {
     fn conclude<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.flush(&mut call.within(&mut self.surroundings));
+        self.sessions.schedule(id, &self.surroundings.config);
+        let Some(session) = self.sessions.get(id) else { return };
         let Some(outcome) = session.outcome() else { return };
         let Surroundings { config, .. } = &self.surroundings;
         let expiry = session.agreement().manifest.expires_at();

@@ -42,6 +42,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
         out: &mut out,
         config: &config,
         contact: &contact,
+        since: Timestamp::default(),
         contacts: &mut contacts,
         sources: &mut sources,
         greeted: &mut greeted,

@@ -232,33 +232,40 @@ impl<C: Crypto> Session<C> {
         send(cx, &Destination::Source(to.clone()), Parcel { have, ..parcel });
     }
 
-    /// A signer says where it is and that it may have forgotten: it is sent everything.
-    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) {
+    /// A signer says where it is and that it may have forgotten: it is sent everything. `false` where it has had enough for now.
+    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) -> bool {
         // What was made here and waits for its turn, nobody has heard of yet.
         if self.is_queued() && self.is_coordinator() {
-            return;
+            return true;
         }
         let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
-        let (Some(signer), Some(announcement)) = (signer, self.announcement.clone()) else { return };
-        let Some(link) = self.links.get_mut(signer.as_usize()) else { return };
-        if !hello.is_after(link.hello.as_ref().map(|heard| &heard.said)) {
-            return;
+        let (Some(signer), Some(announcement)) = (signer, &self.announcement) else { return true };
+        let Some(link) = self.links.get_mut(signer.as_usize()) else { return true };
+        if link.hello.as_ref().is_none_or(|heard| hello.time > heard.said) {
+            link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
         }
-        link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
         if !hello.has_contact() {
-            return cx.publish_to(&hello.signer, &announcement);
+            cx.publish_to(&hello.signer, announcement);
+            return true;
         }
+        // Before anything is put together.
+        if !cx.charge_greeting(&hello.signer, 1) {
+            return false;
+        }
+        let announcement = Some(announcement.clone());
         let mut statements: Vec<_> =
             self.agreement.manifest.indices().flat_map(|author| self.lacking(cx.now, author, None)).collect();
         // What shows that it had joined goes first: with the announcement, where all does not fit into one frame.
         statements.sort_by_key(|filed| {
             filed.statement.author != signer || !matches!(filed.statement.body, Body::Join(_))
         });
-        let parcel = Parcel { announcement: Some(announcement), statements, ..Parcel::new(self.id(), None) };
-        if cx.charge_greeting(&hello.signer, 1 + parcel.price()) {
+        let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), None) };
+        // What costs more than is left comes with a later hello: to wait for it would keep the signer from all else.
+        if cx.charge_greeting(&hello.signer, parcel.price()) {
             let have = self.have(cx, &mut None);
             send(cx, &Destination::Contact(hello.contact.clone()), Parcel { have, ..parcel });
         }
+        true
     }
 
     /// Sends to a signer, and remembers what went.

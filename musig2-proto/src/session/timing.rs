@@ -216,7 +216,8 @@ impl<C: Crypto> Session<C> {
             return;
         }
         let auxiliary = cx.random();
-        if let Some(hello) = Hello::sign::<C>(cx.contact.clone(), cx.now, &self.keypair, &auxiliary) {
+        if let Some(hello) = Hello::sign::<C>(cx.contact.clone(), cx.now, cx.since, &self.keypair, &auxiliary)
+        {
             let fresh = cx.random();
             cx.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
         }

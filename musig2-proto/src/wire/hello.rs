@@ -26,7 +26,7 @@ pub struct Hello {
 }
 
 /// What a hello says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HelloContent {
     /// Who.
@@ -35,12 +35,19 @@ pub struct HelloContent {
     pub contact: Contact,
     /// When, by its own clock.
     pub time: Timestamp,
+    /// From when on it remembers, by its own clock: every session that it joined since then it knows.
+    pub since: Timestamp,
 }
 
 impl HelloContent {
     /// Whether it is to be answered after one that told this time: an answer may be lost, so each is, but a second apart.
     pub(crate) fn is_after(&self, last: Option<&Timestamp>) -> bool {
         last.is_none_or(|last| self.time >= last.saturating_add(PAUSE))
+    }
+
+    /// Whether its signer may have forgotten a session that was made at this time: by a clock that differs from its own by no more than `skew`.
+    pub(crate) fn may_have_forgotten(&self, created_at: Timestamp, skew: Duration) -> bool {
+        created_at <= self.since.saturating_add(skew)
     }
 
     /// Whether an answer can be sent to its signer alone.
@@ -54,10 +61,11 @@ impl Hello {
     pub(crate) fn sign<C: Crypto>(
         contact: Contact,
         time: Timestamp,
+        since: Timestamp,
         keypair: &C::Keypair,
         auxiliary: &[u8; 32],
     ) -> Option<Self> {
-        let content = HelloContent { signer: C::public_key(keypair), contact, time };
+        let content = HelloContent { signer: C::public_key(keypair), contact, time, since };
         let signature = C::sign_statement(keypair, &message(&content), auxiliary)?;
         Some(Self { content, signature })
     }
@@ -82,7 +90,8 @@ mod tests {
     fn hello(contact: &[u8], time: u64) -> Hello {
         let keypair = DefaultCrypto::keypair(&SecretKey::new([1; 32])).unwrap();
         let contact = Contact::new(contact.to_vec()).unwrap();
-        Hello::sign::<DefaultCrypto>(contact, Timestamp::from_millis(time), &keypair, &[0; 32]).unwrap()
+        let time = Timestamp::from_millis(time);
+        Hello::sign::<DefaultCrypto>(contact, time, Timestamp::default(), &keypair, &[0; 32]).unwrap()
     }
 
     #[test]

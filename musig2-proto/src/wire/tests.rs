@@ -208,12 +208,13 @@ fn statements_are_as_written_down() {
 #[test]
 fn hellos_are_as_written_down() {
     let contact = Contact::new(b"here".to_vec()).unwrap();
-    let time = Timestamp::from_millis(300);
-    let content = HelloContent { signer: PublicKey::new([0x02; 33]), contact, time };
+    let [time, since] = [300, 200].map(Timestamp::from_millis);
+    let content = HelloContent { signer: PublicKey::new([0x02; 33]), contact, time, since };
     let hello = Hello { content, signature: Signature::new([0xc0; 64]) };
     let publication = Publication::Hello { fresh: [9; 8], hello };
     let expected =
-        ["01", "01", &rep("09", 8), &rep("02", 33), "04", "68657265", "ac02", &rep("c0", 64)].concat();
+        ["01", "01", &rep("09", 8), &rep("02", 33), "04", "68657265", "ac02", "c801", &rep("c0", 64)]
+            .concat();
     assert_eq!(hex(&encode_message(&publication)), expected);
 }
 

@@ -179,7 +179,7 @@ fn a_relay_has_so_many_publications_checked_and_no_more() {
     let mut room = Room::new(2, &Config::default());
     let (signer, time) = (room.keys[1], room.now);
     let contact = Contact::new(vec![1]).unwrap();
-    let content = HelloContent { signer, contact, time };
+    let content = HelloContent { signer, contact, time, since: time };
     let hello = Hello { content, signature: Signature::new([0; 64]) };
     let publication = Publication::Hello { fresh: [0; 8], hello };
     let bytes = [&[VERSION][..], &postcard::to_allocvec(&publication).unwrap()].concat();

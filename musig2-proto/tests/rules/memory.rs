@@ -190,3 +190,104 @@ fn a_session_that_cannot_be_resumed_leaves_nothing() {
     room.execute(0, resume);
     assert!(room.nodes[0].session(&session).is_some());
 }
+
+/// Two nodes that have signed this many sessions, and have one that is open.
+fn with_ended(count: usize) -> (Room, SessionId) {
+    let config = Config::default().with_source_burst(100_000).with_discoveries_per_author(10_000);
+    let mut room = Room::new(2, &config);
+    for _ in 0..count {
+        room.propose();
+        room.settle();
+        room.frames.clear();
+        room.publications.clear();
+    }
+    assert_eq!(room.ends(0).len(), count);
+    room.join = false;
+    let live = room.propose();
+    room.settle();
+    room.frames.clear();
+    (room, live)
+}
+
+/// What signer 1 publishes when it has lost its memory, this long after it started.
+fn hello(room: &mut Room, after: Duration) -> Input {
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    node.add_key(&secret(2)).unwrap();
+    node.execute(room.now.saturating_sub(after), &mut room.rng, Command::SetContact(contact(1))).unwrap();
+    // A node that is not called for longer than anyone sleeps may have been given another clock.
+    (0..after.as_secs().div_ceil(30)).rev().for_each(|half_minutes| {
+        let at = room.now.saturating_sub(Duration::from_secs(30) * half_minutes as u32);
+        node.handle(at, &mut room.rng, Input::Tick);
+    });
+    let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
+    let [Output::Publish(bytes)] = &outputs[..] else { panic!("{outputs:?}") };
+    Input::Announcement { from: source(9), bytes: bytes.clone() }
+}
+
+/// How many frames of the live session and of ended ones node 0 has sent to signer 1, and whether the live one was first.
+fn told(room: &mut Room, live: SessionId) -> (usize, usize, bool) {
+    let of = room.frames.drain(..).filter(|(from, to, _)| (*from, *to) == (0, 1));
+    let sessions: Vec<_> =
+        of.map(|(.., bytes)| postcard::from_bytes::<Frame>(&bytes[1..]).unwrap().session).collect();
+    let alive = sessions.iter().filter(|session| **session == live).count();
+    (alive, sessions.len() - alive, sessions.first() == Some(&live))
+}
+
+#[test]
+fn a_signer_that_says_hello_is_told_of_live_sessions_first_and_of_ended_ones_a_few_each_second() {
+    let (mut room, live) = with_ended(1000);
+    room.lost = Box::new(|_, _| true);
+    let said = hello(&mut room, Duration::ZERO);
+    room.handle(0, said);
+    let (alive, mut ended, is_first) = told(&mut room, live);
+    assert!(alive > 0 && is_first && ended < 16, "{alive} of the live one, {ended} of others");
+    for second in 1..=70 {
+        // It says hello all the time.
+        let said = hello(&mut room, Duration::from_secs(second));
+        room.handle(0, said);
+        room.pass(Duration::from_secs(1));
+        let (alive, more, _) = told(&mut room, live);
+        assert!(alive + more <= 20, "{alive} and {more} frames in second {second}");
+        ended += more;
+    }
+    assert!((1000..=1070).contains(&ended), "each is told: {ended}");
+}
+
+#[test]
+fn a_signer_is_not_told_of_what_it_cannot_have_forgotten() {
+    // Each session was made a moment ago, and clocks may differ by half a minute.
+    for (after, count) in [(0, 5), (29, 5), (31, 0), (600, 0)] {
+        let (mut room, live) = with_ended(5);
+        room.lost = Box::new(|_, _| true);
+        let said = hello(&mut room, Duration::from_secs(after));
+        room.handle(0, said);
+        let (alive, ended, _) = told(&mut room, live);
+        assert!(alive > 0 && ended == count, "remembers for {after} s: {ended}");
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_is_given_again_and_ever_more_seldom() {
+    let (mut room, live) = with_ended(1);
+    room.lost = Box::new(|_, _| true);
+    let start = room.now;
+    let mut answered = Vec::new();
+    let mut node: Node = Node::new(Config::default()).unwrap();
+    node.add_key(&secret(2)).unwrap();
+    node.execute(start, &mut room.rng, Command::SetContact(contact(1))).unwrap();
+    node.execute(start, &mut room.rng, Command::SayHello).unwrap();
+    for second in 0..200 {
+        if second % 5 == 0 {
+            let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
+            for output in outputs {
+                let Output::Publish(bytes) = output else { continue };
+                room.handle(0, Input::Announcement { from: source(9), bytes });
+            }
+        }
+        room.pass(Duration::from_secs(1));
+        if told(&mut room, live).1 > 0 {
+            answered.push(second);
+        }
+    }
+    assert_eq!(answered, [0, 15, 45, 105, 165]);
+}

@@ -158,7 +158,8 @@ fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Outpu
             outputs.extend(others.iter().map(|&other| to(other, bytes.clone())));
         }
     }
-    let content = HelloContent { signer: means.key(), contact: contact(means.me), time: means.now };
+    let content =
+        HelloContent { signer: means.key(), contact: contact(means.me), time: means.now, since: means.now };
     for _ in 0..config.source_burst + LITTLE / 4 {
         let hello = Hello { content: content.clone(), signature: Signature::new(means.random()) };
         outputs.push(Output::Publish(protocol::encode(&Publication::Hello { fresh: means.random(), hello })));
@@ -178,7 +179,8 @@ fn garbage<C: Engine>(means: &mut Means<'_, C>) -> Vec<u8> {
 /// Its own, that says it is where somebody else is: those who remember it write to that node.
 fn hello<C: Engine>(means: &mut Means<'_, C>) -> Option<Vec<u8>> {
     let elsewhere = NodeId::new(means.below(usize::from(means.nodes)) as u16);
-    let content = HelloContent { signer: means.key(), contact: contact(elsewhere), time: means.now };
+    let content =
+        HelloContent { signer: means.key(), contact: contact(elsewhere), time: means.now, since: means.now };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let signature = C::sign_statement(&means.keypair(), &message, &means.random())?;
     let hello = Hello { content, signature };

@@ -239,11 +239,12 @@ fn tweak(tweak: &Tweak) -> Shown {
 }
 
 fn hello(hello: &Hello) -> Shown {
-    let Hello { content: HelloContent { signer, contact, time }, signature } = hello;
+    let Hello { content: HelloContent { signer, contact, time, since }, signature } = hello;
     Shown::Fields(vec![
         ("signer", Shown::hex(signer.as_bytes())),
         ("contact", Shown::hex(contact.as_bytes())),
         ("time", Shown::moment(*time)),
+        ("since", Shown::moment(*since)),
         ("signature", Shown::hex(signature.as_bytes())),
     ])
 }

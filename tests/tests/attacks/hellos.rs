@@ -10,7 +10,7 @@ use musig2_sim::protocol;
 
 /// In the name of `signer`, by any key.
 pub fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestamp) -> Vec<u8> {
-    let content = HelloContent { signer, contact, time };
+    let content = HelloContent { signer, contact, time, since: time };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let keypair = Libsecp256k1::keypair(by).unwrap();
     let signature = Libsecp256k1::sign_statement(&keypair, &message, &[1; 32]).unwrap();

@@ -223,8 +223,12 @@ fn largest(proposal: Proposal) -> Proposal {
 fn hello(number: usize, secret: u8, now: Timestamp) -> Input {
     let keypair = Libsecp256k1::keypair(&SecretKey::new([secret; 32])).unwrap();
     let time = Timestamp::from_millis(now.as_millis() + number as u64 % 20_000);
-    let content =
-        HelloContent { signer: Libsecp256k1::public_key(&keypair), contact: somewhere(number), time };
+    let content = HelloContent {
+        signer: Libsecp256k1::public_key(&keypair),
+        contact: somewhere(number),
+        time,
+        since: now,
+    };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let signature = Libsecp256k1::sign_statement(&keypair, &message, &bytes(number)).unwrap();
     let hello = Publication::Hello { fresh: [0; 8], hello: Hello { content, signature } };

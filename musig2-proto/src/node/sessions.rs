@@ -1,0 +1,148 @@
+//! The sessions that have not ended, and what they are found by: no call looks at sessions that it is not about.
+
+use crate::bytes::PublicKey;
+use crate::config::Config;
+use crate::crypto::Crypto;
+use crate::ids::SessionId;
+use crate::session::Session;
+use crate::signers::BySigner;
+use crate::time::Timestamp;
+use core::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// With no more sessions than this, builds with debug assertions compare the order of deadlines with what it follows from.
+const COMPARED: usize = 32;
+
+pub(super) struct Sessions<C: Crypto> {
+    open: BTreeMap<SessionId, Scheduled<C>>,
+    /// Follows from the deadlines of the sessions.
+    by_deadline: BTreeSet<(Timestamp, SessionId)>,
+    /// Follows from their manifests.
+    by_signer: BySigner,
+}
+
+/// A session, and under which deadline it stands in the order of deadlines.
+struct Scheduled<C: Crypto> {
+    session: Session<C>,
+    deadline: Option<Timestamp>,
+}
+
+impl<C: Crypto> Default for Sessions<C> {
+    fn default() -> Self {
+        Self { open: BTreeMap::new(), by_deadline: BTreeSet::new(), by_signer: BySigner::default() }
+    }
+}
+
+/// Where the engine's secret nonce can be cloned: the simulator's alone.
+impl<C: Crypto> Clone for Sessions<C>
+where
+    C::SecretNonce: Clone,
+{
+    fn clone(&self) -> Self {
+        let scheduled = |(id, Scheduled { session, deadline }): (&SessionId, &Scheduled<C>)| {
+            (*id, Scheduled { session: session.clone(), deadline: *deadline })
+        };
+        Self {
+            open: self.open.iter().map(scheduled).collect(),
+            by_deadline: self.by_deadline.clone(),
+            by_signer: self.by_signer.clone(),
+        }
+    }
+}
+
+impl<C: Crypto> Hash for Sessions<C>
+where
+    C::SecretNonce: Hash,
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.open.len().hash(state);
+        self.values().for_each(|session| session.hash(state));
+    }
+}
+
+impl<C: Crypto> Sessions<C> {
+    pub(super) fn insert(&mut self, id: SessionId, session: Session<C>, config: &Config) {
+        self.by_signer.insert(id, session.agreement().manifest.signers());
+        self.open.insert(id, Scheduled { session, deadline: None });
+        self.schedule(&id, config);
+    }
+
+    pub(super) fn remove(&mut self, id: &SessionId) {
+        let Some(Scheduled { session, deadline }) = self.open.remove(id) else { return };
+        self.by_signer.remove(id, session.agreement().manifest.signers());
+        if let Some(deadline) = deadline {
+            self.by_deadline.remove(&(deadline, *id));
+        }
+    }
+
+    pub(super) fn get(&self, id: &SessionId) -> Option<&Session<C>> {
+        self.open.get(id).map(|scheduled| &scheduled.session)
+    }
+
+    /// Whoever changes the session has it [scheduled](Self::schedule) afterwards.
+    pub(super) fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session<C>> {
+        self.open.get_mut(id).map(|scheduled| &mut scheduled.session)
+    }
+
+    /// Puts a session that may have changed in its place in the order of deadlines.
+    pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
+        let Some(Scheduled { session, deadline }) = self.open.get_mut(id) else { return };
+        let next = session.next_deadline(config);
+        let before = core::mem::replace(deadline, next);
+        if before != next {
+            before.into_iter().for_each(|before| _ = self.by_deadline.remove(&(before, *id)));
+            self.by_deadline.extend(next.map(|next| (next, *id)));
+        }
+    }
+
+    /// The caller's clock was set back.
+    pub(super) fn set_back(&mut self, by: core::time::Duration, config: &Config) {
+        for id in self.ids() {
+            if let Some(session) = self.get_mut(&id) {
+                session.set_back(by);
+            }
+            self.schedule(&id, config);
+        }
+    }
+
+    /// When the first of them has something to do.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.by_deadline.first().map(|(at, _)| *at)
+    }
+
+    /// Those that have something to do now.
+    pub(super) fn due(&self, now: Timestamp, config: &Config) -> Vec<SessionId> {
+        debug_assert!(self.is_in_order(config));
+        let mut due: Vec<_> =
+            self.by_deadline.iter().take_while(|(at, _)| now >= *at).map(|(_, id)| *id).collect();
+        due.sort_unstable();
+        due
+    }
+
+    fn is_in_order(&self, config: &Config) -> bool {
+        let deadline = |session: &Session<C>| Some((session.next_deadline(config)?, session.id()));
+        self.open.len() > COMPARED
+            || self.values().filter_map(deadline).collect::<BTreeSet<_>>() == self.by_deadline
+    }
+
+    pub(super) fn contains_key(&self, id: &SessionId) -> bool {
+        self.open.contains_key(id)
+    }
+
+    /// Those that this key is to sign, by name, from the one after `after` on.
+    pub(super) fn of(&self, signer: &PublicKey, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
+        self.by_signer.of(signer, after)
+    }
+
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.open.keys().copied().collect()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&SessionId, &Session<C>)> {
+        self.open.iter().map(|(id, scheduled)| (id, &scheduled.session))
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Session<C>> {
+        self.open.values().map(|scheduled| &scheduled.session)
+    }
+}
