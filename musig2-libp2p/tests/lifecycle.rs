@@ -72,7 +72,7 @@ async fn a_stopped_node_says_so() {
     assert_eq!(signer.handle.sessions().await, Err(HandleError::Stopped));
     assert_eq!(signer.handle.execute(Command::Cleanup).await, Err(HandleError::Stopped));
     while let Some(event) = signer.events.next().await {
-        assert!(matches!(event, NodeEvent::Listening { .. } | NodeEvent::ListenFailed { .. }), "{event:?}");
+        assert!(matches!(event, NodeEvent::Listening { .. } | NodeEvent::NotListening { .. }), "{event:?}");
     }
 }
 

@@ -81,7 +81,7 @@ async fn a_relay_that_comes_back_is_listened_through_again() {
     };
     let before = hidden.until(listening).await;
     first.handle.stop().await;
-    hidden.until(|event| matches!(event, NodeEvent::ListenFailed { .. }).then_some(())).await;
+    hidden.until(|event| matches!(event, NodeEvent::NotListening { .. }).then_some(())).await;
     let _again = start(address);
     assert_eq!(hidden.until(listening).await, before);
 }

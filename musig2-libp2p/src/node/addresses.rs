@@ -96,6 +96,11 @@ impl OwnAddresses {
         }
     }
 
+    /// Whether it listens anywhere, be it at a relay.
+    pub(super) fn listens(&self) -> bool {
+        !self.listening.is_empty()
+    }
+
     /// Whether it is known that others can reach this node from outside of its network without a relay.
     #[cfg(feature = "nat")]
     pub(super) fn has_public(&self) -> bool {

@@ -27,7 +27,7 @@ impl NodeConfig {
         within("external_addresses", self.external_addresses.len(), 0, MAX_LISTEN, " addresses")?;
         within("bootstrap_peers", self.bootstrap_peers.len(), 0, MAX_BOOTSTRAP_PEERS, " addresses")?;
         within("event_capacity", self.event_capacity, 1, 1 << 20, "")?;
-        within("max_connections", self.max_connections, 8, 1 << 16, "")?;
+        within("max_connections", self.max_connections, Self::MIN_CONNECTIONS, 1 << 16, "")?;
         within("frames.queued_frames", self.frames.queued_frames, 1, 1 << 20, "")?;
         within("frames.frames_per_second", self.frames.frames_per_second, 1, u32::MAX, "")?;
         within("frames.bytes_per_second", self.frames.bytes_per_second, 1, u32::MAX, "")?;

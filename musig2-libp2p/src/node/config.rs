@@ -68,7 +68,9 @@ pub struct NodeConfig {
     pub goodbye: Goodbye,
     /// How many events [`Events`](crate::Events) holds while nobody reads them; 1 to 1,048,576.
     pub event_capacity: usize,
-    /// The most connections, over all peers, of which others can open three quarters; a signer needs one to each co-signer, at times two, or four where they meet through relays. 8 to 65,536.
+    /// The most connections, over all peers; a signer needs one to each co-signer, at times two, or four where they meet through relays. Others can open three
+    /// quarters of them, peers that this node does not know three quarters of those, and one address (of IPv6, one /64) at most half of what is left free for it:
+    /// so nobody keeps out bootstrap peers and signers of earlier sessions, or newcomers from elsewhere. 8 to 65,536.
     pub max_connections: u32,
 }
 
@@ -213,6 +215,19 @@ impl NodeConfig {
     pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
         self.metrics = Some(metrics);
         self
+    }
+
+    /// The least [`max_connections`](Self::max_connections).
+    pub const MIN_CONNECTIONS: u32 = 8;
+
+    /// How many sockets, and so file descriptors, connections take at most: those that are open, and those that are being made.
+    pub fn max_sockets(&self) -> u32 {
+        self.max_connections.saturating_add(self.max_pending().saturating_mul(2))
+    }
+
+    /// How many connections may be being made at once, each way.
+    pub(super) fn max_pending(&self) -> u32 {
+        (self.max_connections / 4).clamp(8, 128)
     }
 
     /// What [`dial_private`](Self::dial_private) comes to.

@@ -72,13 +72,29 @@ pub enum NodeEvent {
         /// Why, for people.
         error: String,
     },
-    /// An address cannot be listened on, or not any more.
+    /// The node does not listen here any more: an interface went down, or a relay gave up this node's place.
+    NotListening {
+        /// Where, as [`Listening`](Self::Listening) had it.
+        address: Multiaddr,
+    },
+    /// The node listens nowhere, at its start or from now on: it can dial others, and nobody can dial it.
+    ListensNowhere,
+    /// One of the addresses of [`NodeConfig::listen`](crate::NodeConfig::listen) cannot be listened on any more.
     ListenFailed {
         /// Which, where that is known.
         address: Option<Multiaddr>,
         /// Why, for people.
         error: String,
+        /// How many of them still are.
+        remaining: usize,
     },
+    /// Connections to this node cannot be accepted now, for want of file descriptors usually. It goes on, tries again, and says when it worked for a while.
+    AcceptFailed {
+        /// Why, for people.
+        error: String,
+    },
+    /// For five seconds no connection failed to be accepted.
+    AcceptsAgain,
     /// Nobody read the events for so long that some were dropped here: look at [`Handle::sessions`](crate::Handle::sessions).
     Missed {
         /// How many.

@@ -1,6 +1,7 @@
 //! Everything a node speaks, put together.
 
 use super::config::NodeConfig;
+use super::places::Places;
 #[cfg(feature = "nat")]
 use super::seen::Seen;
 use super::{announcements, transport};
@@ -29,7 +30,6 @@ const FAMILY: &str = "/musig2/1";
 /// Two peers that dial each other at once have two connections for a while. With one allowed, each side may keep the one that the other closes. And
 /// twice as many, so that peers that met through a relay, in that way, can meet without it.
 const CONNECTIONS_PER_PEER: u32 = 4;
-const PENDING_CONNECTIONS: u32 = 128;
 /// How long the other end of a connection may answer no ping.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
 /// Three of them fit into that.
@@ -43,6 +43,7 @@ const CIRCUIT_BYTES: u64 = 16 << 20;
 #[derive(NetworkBehaviour)]
 pub(super) struct Network {
     // First: a behaviour that denies a connection must do so before others believe in it.
+    pub(super) places: Places,
     limits: connection_limits::Behaviour,
     pub(super) signing: Behaviour,
     pub(super) gossip: Toggle<gossipsub::Behaviour>,
@@ -79,6 +80,7 @@ pub(super) fn swarm(
     #[cfg(feature = "metrics")]
     let signing = signing.with_metrics(config.metrics());
     let network = Network {
+        places: Places::new(config),
         limits: connection_limits::Behaviour::new(limits(config)),
         signing,
         gossip: config
@@ -114,15 +116,12 @@ pub(super) fn swarm(
     Ok(Swarm::new(transport, network, local, settings))
 }
 
+/// Who may connect to this node, `places` says.
 fn limits(config: &NodeConfig) -> ConnectionLimits {
-    // A quarter is left for this node's own dials, however many strangers come.
-    let incoming = config.max_connections - config.max_connections / 4;
     ConnectionLimits::default()
         .with_max_established(Some(config.max_connections))
-        .with_max_established_incoming(Some(incoming))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
-        .with_max_pending_incoming(Some(PENDING_CONNECTIONS))
-        .with_max_pending_outgoing(Some(PENDING_CONNECTIONS))
+        .with_max_pending_outgoing(Some(config.max_pending()))
 }
 
 fn dht(config: &NodeConfig, local: PeerId) -> kad::Behaviour<MemoryStore> {

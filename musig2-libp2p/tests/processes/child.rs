@@ -120,6 +120,11 @@ impl Running {
         value
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     #[cfg(unix)]
     pub(crate) fn send(&self, name: &str) {

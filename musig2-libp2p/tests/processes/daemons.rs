@@ -1,11 +1,12 @@
 //! Daemons to test with.
 
-use crate::child::{Finished, Running, keygen, run};
+use crate::child::{Finished, Running, keygen, musig2_node, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
@@ -63,7 +64,12 @@ impl Signers {
             json!(bootstrap)
         );
         fs::write(self.path(signer, "node.toml"), config).expect("written");
-        let mut process = Running::start(["run", "--config", &self.text(signer, "node.toml")]);
+        self.run(musig2_node(["run", "--config", &self.text(signer, "node.toml")]))
+    }
+
+    /// Of a command that leads to `musig2-node run`.
+    pub(crate) fn run(&self, command: Command) -> Daemon {
+        let mut process = Running::spawn(command);
         let serving = process.wait_for("serving");
         let address = process.address();
         Daemon { process, serving, address }

@@ -4,6 +4,8 @@
 mod bursts;
 mod child;
 mod commands;
+#[cfg(target_os = "linux")]
+mod connections;
 mod conviction;
 #[cfg(unix)]
 mod daemon;

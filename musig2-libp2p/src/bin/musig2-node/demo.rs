@@ -1,5 +1,6 @@
 //! `musig2-node demo`: real nodes on this machine find one another and sign.
 
+use crate::descriptors;
 use crate::ending::{Ending, names};
 use crate::failure::Failure;
 use crate::keyfile;
@@ -71,6 +72,7 @@ pub(crate) enum Transport {
 pub(crate) async fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
     let (signers, items) = (usize::from(args.signers), usize::from(args.items));
     console.step(None, &Step::DemoStarted { signers, items, transport: args.transport })?;
+    descriptors::allow_demo(signers);
     let mut demo = Demo::new(console);
     let played = timeout(DEADLINE, demo.play(signers, items, args.transport)).await;
     let outcome = match played {
@@ -203,7 +205,7 @@ impl<'a> Demo<'a> {
                         .step(Some(place), &Step::PeerConnected { peer: peer.to_string(), peer_node })?;
                 }
             }
-            NodeEvent::ListenFailed { address, error } => return Err(Failure::Listen { address, error }),
+            NodeEvent::ListenFailed { address, error, .. } => return Err(Failure::Listen { address, error }),
             NodeEvent::Session(event) => progress.result = self.session_event(place, &event).await?,
             other => self.console.step(Some(place), &Step::of_network(&other))?,
         }

@@ -6,6 +6,7 @@ mod cosign;
 mod cosigner;
 mod daemon;
 mod demo;
+mod descriptors;
 mod ending;
 mod evidence;
 mod failure;

@@ -1,5 +1,6 @@
 //! What `cosign`, `propose` and `run` have in common: a signing node on the network, until it is told to stop.
 
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::passphrase::PassphraseArgs;
@@ -23,6 +24,9 @@ use tokio::sync::{broadcast, watch};
 
 /// How many changes a slow follower can be behind before it is told that it missed some.
 const MAX_CHANGES: usize = 256;
+
+/// What [`Network::works`] is told of.
+const ACCEPT: &str = "accept";
 
 /// How many different failed dials are remembered as shown.
 const MAX_FAILED_DIALS: usize = 64;
@@ -61,8 +65,6 @@ pub(crate) struct Network {
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
     failed_dials: BTreeSet<String>,
-    /// Addresses to listen on that have not failed.
-    listeners: usize,
     /// Whether any peer was ever connected.
     pub(crate) met_anyone: bool,
     /// Where it is, for who follows it.
@@ -113,13 +115,11 @@ impl Network {
     /// Starts a node.
     pub(crate) fn start(config: NodeConfig, secret: SecretKey) -> Result<Self, Failure> {
         config.listen.iter().try_for_each(check_free)?;
-        let listeners = config.listen.len();
-        let (handle, events) = Node::start(config, [secret])?;
+        let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
             events,
             failed_dials: BTreeSet::new(),
-            listeners,
             met_anyone: false,
             reach: watch::Sender::default(),
             changes: broadcast::Sender::new(MAX_CHANGES),
@@ -158,12 +158,11 @@ impl Network {
                 self.reach.send_modify(|reach| _ = reach.listening.insert(address));
                 return Ok(None);
             }
-            NodeEvent::ListenFailed { address, error } if self.listeners <= 1 => {
+            NodeEvent::ListenFailed { address, error, remaining: 0 } => {
                 return Err(Failure::Listen { address, error });
             }
             NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => return Ok(None),
             other => {
-                self.listeners -= usize::from(matches!(other, NodeEvent::ListenFailed { .. }));
                 if let NodeEvent::DialFailed { error, .. } = &other
                     && self.failed_dials.len() < MAX_FAILED_DIALS
                 {
@@ -177,9 +176,13 @@ impl Network {
                     NodeEvent::PeerDisconnected { peer } => {
                         self.reach.send_modify(|reach| _ = reach.peers.remove(peer));
                     }
-                    NodeEvent::ListenFailed { address: Some(address), .. } => {
+                    NodeEvent::NotListening { address } => {
                         self.reach.send_modify(|reach| _ = reach.listening.remove(address));
                     }
+                    NodeEvent::AcceptFailed { error } => {
+                        self.works(ACCEPT, Some(format!("connections cannot be accepted: {error}")));
+                    }
+                    NodeEvent::AcceptsAgain => self.works(ACCEPT, None),
                     _ => {}
                 }
                 Step::of_network(&other)

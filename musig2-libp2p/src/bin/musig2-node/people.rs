@@ -100,6 +100,14 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
         }
         Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
+        Step::NotListening { address } => writeln!(out, "no longer listening on {address}"),
+        Step::ListensNowhere => {
+            writeln!(out, "{STRONG}listens nowhere{STRONG:#}: nobody can dial this node, so it must dial others")
+        }
+        Step::AcceptFailed { error } => {
+            writeln!(out, "{BAD}cannot accept connections{BAD:#}: {error}; trying again")
+        }
+        Step::AcceptsAgain => writeln!(out, "accepts connections again"),
         Step::PeerReachedDirectly { peer } => writeln!(out, "reaches {peer} without the relay now"),
         Step::Reachable { address } => {
             writeln!(out, "can be reached from outside at {}", address.escape_debug())

@@ -29,6 +29,14 @@ pub(crate) enum Step {
         address: Option<String>,
         error: String,
     },
+    NotListening {
+        address: String,
+    },
+    ListensNowhere,
+    AcceptFailed {
+        error: String,
+    },
+    AcceptsAgain,
     PeerReachedDirectly {
         peer: String,
     },
@@ -215,10 +223,14 @@ impl Step {
             NodeEvent::DialFailed { peer, error } => {
                 Self::DialFailed { peer: peer.map(|peer| peer.to_string()), error: error.clone() }
             }
-            NodeEvent::ListenFailed { address, error } => Self::ListenFailed {
+            NodeEvent::ListenFailed { address, error, .. } => Self::ListenFailed {
                 address: address.as_ref().map(ToString::to_string),
                 error: error.clone(),
             },
+            NodeEvent::NotListening { address } => Self::NotListening { address: address.to_string() },
+            NodeEvent::ListensNowhere => Self::ListensNowhere,
+            NodeEvent::AcceptFailed { error } => Self::AcceptFailed { error: error.clone() },
+            NodeEvent::AcceptsAgain => Self::AcceptsAgain,
             NodeEvent::PeerReachedDirectly { peer } => Self::PeerReachedDirectly { peer: peer.to_string() },
             NodeEvent::Reachable { address } => Self::Reachable { address: address.to_string() },
             NodeEvent::Offence { peer, offence, consequence } => Self::Offence {

@@ -1,4 +1,4 @@
-//! What the swarm tells: connections, dials, listeners.
+//! What the swarm tells: connections and dials.
 
 use super::Task;
 use crate::dial_error;
@@ -6,12 +6,9 @@ use crate::node::addresses::{Reach, believable, is_relayed};
 use crate::node::event::NodeEvent;
 use crate::node::network::{NetworkEvent, SILENCE};
 use libp2p::core::ConnectedPoint;
-use libp2p::core::transport::ListenerId;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, ping};
-use musig2_proto::Command;
 use std::time::{Duration, Instant};
 
 /// How many peers that nothing waits for are dialled at once.
@@ -50,6 +47,9 @@ impl Task {
                 self.connections.insert(connection_id, Remote::new(peer, &endpoint));
                 self.count_connections();
                 self.bootstrap.established(connection_id, peer);
+                if self.bootstrap.contains(peer) {
+                    self.swarm.behaviour_mut().places.know(peer);
+                }
                 let relayed = endpoint.is_relayed();
                 if num_established.get() == 1 {
                     self.events.send(NodeEvent::PeerConnected { peer, relayed });
@@ -78,21 +78,10 @@ impl Task {
                 self.on_dial_failed(connection_id, peer, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.own.remove(&address);
-                self.update_contact();
-            }
-            SwarmEvent::ListenerError { error, .. } => {
-                self.events.send(NodeEvent::ListenFailed { address: None, error: error.to_string() });
-            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(address),
+            SwarmEvent::ListenerError { error, .. } => self.on_refused(&error),
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
-                self.silent_listeners.remove(&listener_id);
-                #[cfg(feature = "nat")]
-                self.relays.as_mut().map(|relays| relays.remove(listener_id));
-                addresses.iter().for_each(|address| self.own.remove(address));
-                self.update_contact();
-                let error = reason.err().map_or_else(|| "closed".into(), |error| error.to_string());
-                self.events.send(NodeEvent::ListenFailed { address: addresses.into_iter().next(), error });
+                self.on_listener_closed(listener_id, addresses, reason);
             }
             // A place at a relay. Whether others can reach this node without, any peer may claim to have found out: see `on_reachable`.
             SwarmEvent::ExternalAddrConfirmed { address } if is_relayed(&address) => {
@@ -109,36 +98,6 @@ impl Task {
             }
             // Steps of what is told when it is done. (The enum may grow.)
             _ => {}
-        }
-    }
-
-    fn on_listening(&mut self, listener: ListenerId, address: Multiaddr) {
-        self.silent_listeners.remove(&listener);
-        self.own.add_listening(address.clone());
-        #[cfg(feature = "relay-server")]
-        if self.is_relay && Reach::of(&address) == Some(Reach::World) {
-            // A relay gives out only addresses at which it knows that it can be reached.
-            self.swarm.add_external_address(address.clone());
-        }
-        self.update_contact();
-        let local = Protocol::P2p(*self.swarm.local_peer_id());
-        let ends_so = address.iter().last() == Some(local.clone());
-        let address = if ends_so { address } else { address.with(local) };
-        self.events.send(NodeEvent::Listening { address });
-    }
-
-    /// Somebody whom this node trusts in that says that others can reach it here.
-    #[cfg(any(feature = "nat", feature = "upnp"))]
-    pub(super) fn on_reachable(&mut self, address: Multiaddr) {
-        self.own.add_confirmed(address.clone());
-        self.update_contact();
-        self.events.send(NodeEvent::Reachable { address });
-    }
-
-    pub(super) fn update_contact(&mut self) {
-        let contact = self.own.contact().encode();
-        if let Err(error) = self.signing().execute(Command::SetContact(contact)) {
-            tracing::error!(%error, "the core did not take this node's addresses");
         }
     }
 

@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `mod.rs` | a node's life, from its start to its end |
 //! | `orders.rs` | what the application orders, and what is stored of it |
-//! | `connections.rs` | what the swarm tells: connections, dials, listeners |
+//! | `connections.rs` | what the swarm tells: connections and dials |
+//! | `listening.rs` | where it listens |
 //! | `network.rs` | what the behaviours tell |
 
 mod connections;
+mod listening;
 mod network;
 mod orders;
 
@@ -28,6 +30,7 @@ use futures::future::{Either, pending};
 use libp2p::core::transport::ListenerId;
 use libp2p::swarm::ConnectionId;
 use libp2p::{PeerId, Swarm, kad};
+use listening::Listeners;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,8 +51,7 @@ pub(super) struct Task {
     announcements: Announcements,
     bootstrap: Bootstrap,
     own: OwnAddresses,
-    /// Listeners that have not said yet where they listen.
-    silent_listeners: HashSet<ListenerId>,
+    listeners: Listeners,
     #[cfg(feature = "nat")]
     relays: Option<Relays>,
     #[cfg(feature = "relay-server")]
@@ -81,7 +83,7 @@ impl Task {
             announcements: Announcements::new(&config.protocol),
             bootstrap: Bootstrap::new(&config.bootstrap_peers, Instant::now()),
             own,
-            silent_listeners: listeners,
+            listeners: Listeners::new(listeners),
             #[cfg(feature = "nat")]
             relays: config.enable_relay_client.then(Relays::default),
             #[cfg(feature = "relay-server")]
@@ -99,7 +101,8 @@ impl Task {
     pub(super) async fn run(mut self, approvals: Vec<Approval>, mut orders: mpsc::Receiver<Order>) {
         // A session announced before this node knows its own addresses would not tell them.
         self.update_contact();
-        self.drive_until(LISTENING, |task| task.silent_listeners.is_empty()).await;
+        self.drive_until(LISTENING, |task| task.listeners.have_spoken()).await;
+        self.check_listens();
         self.resume(approvals);
 
         let reply = self.serve(&mut orders).await;
@@ -126,7 +129,9 @@ impl Task {
         loop {
             self.dial_bootstrap_peers();
             self.close_silent();
-            let due = match self.bootstrap.next_due().into_iter().chain(self.next_silence()).min() {
+            self.accept_again();
+            let due = [self.bootstrap.next_due(), self.next_silence(), self.listeners.next_calm()];
+            let due = match due.into_iter().flatten().min() {
                 Some(at) => Either::Left(sleep_until(at.into())),
                 None => Either::Right(pending()),
             };

@@ -19,7 +19,7 @@ use libp2p::swarm::ConnectionId;
 #[cfg(feature = "upnp")]
 use libp2p::upnp;
 use libp2p::{PeerId, gossipsub, identify, kad, ping};
-use musig2_proto::Event::{SessionCreated, SessionDiscovered};
+use musig2_proto::Event::{SessionCreated, SessionDiscovered, SessionReady};
 use musig2_proto::{Command, SessionId};
 #[cfg(feature = "mdns")]
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl Task {
             NetworkEvent::Mdns(event) => self.on_mdns_event(event),
             #[cfg(feature = "upnp")]
             NetworkEvent::Upnp(event) => self.on_upnp_event(event),
-            NetworkEvent::Limits(never) => match never {},
+            NetworkEvent::Places(never) | NetworkEvent::Limits(never) => match never {},
             #[cfg(feature = "nat")]
             NetworkEvent::Seen(never) => match never {},
         }
@@ -76,8 +76,10 @@ impl Task {
                 if event.is_terminal() {
                     self.forget_ended(&event.session());
                 }
-                if let SessionCreated { session } | SessionDiscovered { session } = &event {
-                    self.meet_signers(session);
+                match &event {
+                    SessionCreated { session } | SessionDiscovered { session } => self.meet_signers(session),
+                    SessionReady { session } => self.know_signers(session),
+                    _ => {}
                 }
                 self.events.send(NodeEvent::Session(event));
             }
@@ -102,6 +104,14 @@ impl Task {
         let contacts: Vec<_> = self.signing().core().co_signers(session).map(PeerContact::decode).collect();
         for contact in contacts.into_iter().flatten() {
             self.meet(contact.peer(), contact.addresses().to_vec(), self.nearest());
+        }
+    }
+
+    /// All have joined what this node approved: their contacts are their own word.
+    fn know_signers(&mut self, session: &SessionId) {
+        let contacts: Vec<_> = self.signing().core().co_signers(session).map(PeerContact::decode).collect();
+        for contact in contacts.into_iter().flatten() {
+            self.swarm.behaviour_mut().places.know(contact.peer());
         }
     }
 

@@ -1,5 +1,6 @@
 //! The daemon's end of its socket.
 
+use super::clients;
 use super::following::Following;
 use super::socket::Socket;
 use super::words::{Reply, Request, Status, Summary};
@@ -19,7 +20,6 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// The longest request, in bytes: more than the most messages a session can have.
@@ -29,10 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many results are told unless the client says otherwise, and at most.
 const RESULTS: usize = 50;
 const MAX_RESULTS: usize = 10_000;
-/// How many clients are served at once. Others wait.
-const MAX_CLIENTS: usize = 32;
-/// After a connection could not be accepted (too many open files, say).
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What clients can ask for.
 #[derive(Debug, Clone)]
@@ -60,20 +56,8 @@ impl Control {
 
     /// Serves clients until it is dropped.
     pub(crate) async fn serve(self, socket: Socket) {
-        let mut clients = JoinSet::new();
-        loop {
-            while clients.try_join_next().is_some() {}
-            tokio::select! {
-                stream = socket.accept(), if clients.len() < MAX_CLIENTS => match stream {
-                    Ok((stream, user)) => drop(clients.spawn(self.clone().serve_one(stream, user))),
-                    Err(error) => {
-                        tracing::error!(%error, "cannot accept on the socket");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(_) = clients.join_next() => {}
-            }
-        }
+        let serve_one = |(stream, user)| self.clone().serve_one(stream, user);
+        clients::serve("the socket", async || socket.accept().await, serve_one).await;
     }
 
     async fn serve_one(self, stream: UnixStream, user: u32) {

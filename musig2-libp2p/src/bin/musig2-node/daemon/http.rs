@@ -1,19 +1,25 @@
 //! What monitoring asks a daemon: `/healthz` and `/metrics`.
 
+use super::clients;
 use crate::failure::Failure;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use musig2_libp2p::{Handle, Metrics};
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// How long a healthy node takes for an answer at most.
 const HEALTHY: Duration = Duration::from_secs(2);
+
+/// How long a connection lasts at most. It takes one request.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What Prometheus reads.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,11 +33,24 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 }
 
 /// Answers until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, handle: Handle, metrics: Metrics) -> io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, handle: Handle, metrics: Metrics) {
     let encoded = async move || ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode());
     let router =
         Router::new().route("/healthz", get(healthz)).with_state(handle).route("/metrics", get(encoded));
-    axum::serve(listener, router).await
+    let accept = async || Ok(listener.accept().await?.0);
+    clients::serve("the HTTP address", accept, |stream| answer(stream, router.clone())).await;
+}
+
+/// `axum::serve` would keep as many connections as come, for as long as they like.
+async fn answer(stream: TcpStream, router: Router) {
+    let mut server = http1::Builder::new();
+    server.keep_alive(false);
+    let answered = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    match tokio::time::timeout(PATIENCE, answered).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a client of the HTTP address was not answered"),
+        Err(_) => tracing::debug!("a client of the HTTP address took too long"),
+    }
 }
 
 /// Whether the node's task answers.

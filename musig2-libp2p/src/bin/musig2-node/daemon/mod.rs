@@ -2,6 +2,8 @@
 
 pub(crate) mod client;
 #[cfg(unix)]
+mod clients;
+#[cfg(unix)]
 mod control;
 #[cfg(unix)]
 mod following;

@@ -78,9 +78,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let control = Control::of(&network, signs_nothing, trail.clone()).serve(socket);
     let monitoring = async {
         match http {
-            Some((listener, address)) => http::serve(listener, handle.clone(), metrics)
-                .await
-                .map_err(|error| Failure::Http { address, error }),
+            Some((listener, _)) => http::serve(listener, handle.clone(), metrics).await,
             None => std::future::pending().await,
         }
     };
@@ -90,7 +88,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     cosigner.trail = Some(trail);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,
-        outcome = monitoring => outcome,
+        () = monitoring => Ok(()),
         () = control => Ok(()),
         () = tending => Ok(()),
         _ = signals.next() => Ok(()),
