@@ -18,13 +18,17 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// `None` where it is no address of a host, of none in particular, or of more than one: of `/ip4/…/ip4/…/tcp/…` the transports dial the last.
+    /// `None` if it is no address of a host, of none in particular, one that nobody else can use (link-local IPv6), or of more than one: of
+    /// `/ip4/…/ip4/…/tcp/…` the transports dial the last.
     pub(super) fn of(address: &Multiaddr) -> Option<Self> {
+        let is_end = |part| matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit);
         let mut parts = address.iter();
         let reach = match parts.next()? {
             Protocol::Ip4(ip) => of_v4(ip)?,
             Protocol::Ip6(ip) => of_v6(ip)?,
             Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => Self::World,
+            // Whole addresses stand there.
+            Protocol::Dnsaddr(_) => return parts.all(is_end).then_some(Self::World),
             _ => return None,
         };
         let transport = match (parts.next()?, parts.next()) {
@@ -32,7 +36,6 @@ impl Reach {
             (Protocol::Udp(_), Some(Protocol::QuicV1)) => parts.next(),
             _ => return None,
         };
-        let is_end = |part| matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit);
         transport.into_iter().chain(parts).all(is_end).then_some(reach)
     }
 }
@@ -42,15 +45,23 @@ pub(super) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
+/// Which of the kinds of addresses it is that a host has side by side.
+fn kind(address: &Multiaddr) -> (bool, bool) {
+    (matches!(address.iter().next(), Some(Protocol::Ip6(_))), is_quic(address))
+}
+
 /// Whether it is reached over QUIC.
 pub(super) fn is_quic(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::QuicV1)
 }
 
 /// The addresses a peer claims to have, as far as they make sense to who hears of them over a connection of some reach: someone from far
-/// away must not make this node dial into its own network.
+/// away must not make this node dial into its own network, or look up one name after another.
 pub(super) fn believable(claimed: Vec<Multiaddr>, heard_over: Reach) -> impl Iterator<Item = Multiaddr> {
-    let makes_sense = move |address: &Multiaddr| Reach::of(address).is_some_and(|reach| reach >= heard_over);
+    let is_list = |address: &Multiaddr| matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)));
+    let makes_sense = move |address: &Multiaddr| {
+        !is_list(address) && Reach::of(address).is_some_and(|reach| reach >= heard_over)
+    };
     claimed.into_iter().filter(makes_sense).take(PeerContact::MAX_ADDRESSES)
 }
 
@@ -82,7 +93,7 @@ impl OwnAddresses {
         if Reach::of(address) != Some(Reach::World) {
             return;
         }
-        let listens_like = |own: &&Multiaddr| !is_relayed(own) && is_quic(own) == is_quic(address);
+        let listens_like = |own: &&Multiaddr| !is_relayed(own) && kind(own) == kind(address);
         let Some(own) = self.listening.iter().find(listens_like) else { return };
         let port = if is_quic(address) { address.iter().nth(1) } else { own.iter().nth(1) };
         let Some(port) = port.map(Protocol::acquire) else { return };
@@ -107,17 +118,21 @@ impl OwnAddresses {
         self.confirmed.iter().any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
     }
 
-    /// What to tell co-signers: the addresses that reach furthest first, and those of this host only where there are no others; last
-    /// those through relays, and where this node may be.
+    /// What to tell co-signers: the addresses that reach furthest of each kind, then the next of each (there may be more of one kind than a contact holds), and
+    /// those of this host only if there are no others; last those through relays, and where this node may be.
     pub(super) fn contact(&self) -> PeerContact {
         let mut listening: Vec<_> =
             self.listening.iter().filter_map(|address| Some((Reach::of(address)?, address))).collect();
         listening.sort_by_key(|(reach, _)| std::cmp::Reverse(*reach));
         let furthest = listening.first().map(|(reach, _)| *reach);
-        let listening = listening
-            .into_iter()
-            .filter(|(reach, _)| *reach > Reach::Host || furthest == Some(Reach::Host))
-            .map(|(_, address)| address);
+        listening.retain(|(reach, _)| *reach > Reach::Host || furthest == Some(Reach::Host));
+        let nth = |index: usize| {
+            let (before, rest) = listening.split_at(index);
+            before.iter().filter(|(_, other)| kind(other) == kind(rest[0].1)).count()
+        };
+        let mut order: Vec<_> = (0..listening.len()).collect();
+        order.sort_by_key(|index| nth(*index));
+        let listening = order.into_iter().map(|index| listening[index].1);
         let (relayed, direct): (Vec<_>, Vec<_>) =
             self.confirmed.iter().chain(listening).cloned().partition(is_relayed);
         PeerContact::new(self.peer, direct.into_iter().chain(relayed).chain(self.observed.clone()))
@@ -166,9 +181,9 @@ fn of_v6(ip: Ipv6Addr) -> Option<Reach> {
     let was_site_local = segments[0] & 0xffc0 == 0xfec0;
     match ip {
         _ if was_site_local => Some(Reach::Site),
-        _ if ip.is_unspecified() || ip.is_multicast() => None,
+        _ if ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local() => None,
         _ if ip.is_loopback() => Some(Reach::Host),
-        _ if ip.is_unique_local() || ip.is_unicast_link_local() => Some(Reach::Site),
+        _ if ip.is_unique_local() => Some(Reach::Site),
         _ => Some(Reach::World),
     }
 }
@@ -195,6 +210,8 @@ mod tests {
         assert_eq!(believable(claimed(), Reach::World).collect::<Vec<_>>(), [address(WORLD)]);
         assert_eq!(believable(claimed(), Reach::Site).count(), 3);
         assert_eq!(believable(claimed(), Reach::Host).count(), 6);
+        let list = vec!["/dnsaddr/signer.example".parse().unwrap()];
+        assert_eq!(believable(list, Reach::World).count(), 0);
     }
 
     #[test]
@@ -215,6 +232,9 @@ mod tests {
             "/ip4/198.51.100.1/tcp/1/ip4/10.0.0.5/tcp/6379",
             "/ip4/198.51.100.1/dns4/localhost/tcp/22",
             "/ip6zone/x/ip6/fd00::1/tcp/80",
+            "/ip6/fe80::1/tcp/1",
+            "/dnsaddr/signer.example/tcp/1",
+            "/dnsaddr/signer.example/ip4/127.0.0.1/tcp/22",
             "/memory/1/ip4/127.0.0.1/tcp/22",
             "/ip4/239.255.255.250/udp/1900/quic-v1",
             "/ip4/198.51.100.1/udp/53",
@@ -227,6 +247,8 @@ mod tests {
             "/ip6/2001:db8::1/tcp/1".into(),
             "/ip6/64:ff9b::808:808/tcp/1".into(),
             format!("/dns4/signer.example/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}"),
+            "/dnsaddr/signer.example".into(),
+            format!("/dnsaddr/signer.example/p2p/{peer}"),
         ] {
             assert_eq!(Reach::of(&world.parse().unwrap()), Some(Reach::World), "{world}");
         }
@@ -244,6 +266,11 @@ mod tests {
         own.add_observed(&"/ip4/198.51.100.9/udp/5/quic-v1".parse().unwrap());
         let seen = "/ip4/198.51.100.1/tcp/7".parse().unwrap();
         assert_eq!(own.contact().addresses(), ["/ip4/10.0.0.1/tcp/7".parse().unwrap(), seen]);
+        own.add_observed(&address("ip6/2001:db8::1"));
+        assert_eq!(own.contact().addresses().len(), 2, "it listens on no IPv6");
+        own.add_listening("/ip6/fd00::1/tcp/8".parse().unwrap());
+        own.add_observed(&address("ip6/2001:db8::1"));
+        assert!(own.contact().addresses().contains(&"/ip6/2001:db8::1/tcp/8".parse().unwrap()));
     }
 
     #[test]
@@ -257,6 +284,24 @@ mod tests {
         assert_eq!(own.contact().addresses(), [address(SITE), address(WORLD)]);
         own.remove(&address(SITE));
         assert_eq!(own.contact().addresses(), [address(HOST), address(WORLD)]);
+    }
+
+    #[test]
+    fn an_address_of_each_kind_is_told_however_many_there_are_of_one() {
+        let mut own = OwnAddresses::new(PeerId::random());
+        for number in 1..20 {
+            own.add_listening(address(&format!("ip6/2001:db8::{number}")));
+            own.add_listening(address(&format!("ip6/fe80::{number}")));
+        }
+        own.add_listening(address(SITE));
+        let quic = "/ip4/10.0.0.1/udp/1/quic-v1".parse().unwrap();
+        own.add_listening(quic);
+        let contact = own.contact();
+        assert_eq!(contact.addresses().len(), PeerContact::MAX_ADDRESSES);
+        assert!(contact.addresses().contains(&address(SITE)));
+        let told: Vec<_> = contact.addresses().iter().map(kind).collect();
+        assert_eq!(told[..4], [(true, false), (false, false), (false, true), (true, false)]);
+        assert!(contact.addresses().iter().all(|address| Reach::of(address).is_some()));
     }
 
     #[test]

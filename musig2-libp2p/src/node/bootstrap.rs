@@ -32,6 +32,15 @@ enum State {
     Own,
 }
 
+/// What comes of a dial that failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The address is dialled again.
+    Again { address: Multiaddr },
+    /// It is this node's own. `only`: so are all.
+    Own { address: Multiaddr, only: bool },
+}
+
 impl Bootstrap {
     pub(super) fn new(addresses: &[Multiaddr], now: Instant) -> Self {
         let entry = |address: &Multiaddr| Entry {
@@ -61,27 +70,41 @@ impl Bootstrap {
         .collect()
     }
 
-    pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) {
+    /// Gives the addresses of which this is news.
+    pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) -> Vec<Multiaddr> {
+        let mut reached = Vec::new();
         for entry in &mut self.peers {
             let dialled = matches!(entry.state, State::Dialing(id) if id == connection);
             if dialled || entry.peer() == Some(peer) {
+                if !matches!(entry.state, State::Connected(_)) {
+                    reached.push(entry.address.clone());
+                }
                 entry.state = State::Connected(peer);
                 entry.pause = FIRST_PAUSE;
             }
         }
+        reached
     }
 
-    /// A dial failed. `true`: it was one of these, to somebody else, and is tried again.
-    pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now: Instant) -> bool {
+    /// A dial failed. `None`: it was none of these.
+    pub(super) fn failed(
+        &mut self,
+        connection: ConnectionId,
+        error: &DialError,
+        now: Instant,
+    ) -> Option<Failed> {
         let dialled = |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
-        let Some(entry) = self.peers.iter_mut().find(dialled) else { return false };
-        if matches!(error, DialError::LocalPeerId { .. }) {
+        let entry = self.peers.iter_mut().find(dialled)?;
+        let address = entry.address.clone();
+        // The swarm takes the addresses that it listens on out of every dial: of this one nothing was left.
+        if matches!(error, DialError::LocalPeerId { .. } | DialError::NoAddresses) {
             entry.state = State::Own;
-            return false;
+            let only = self.peers.iter().all(|entry| matches!(entry.state, State::Own));
+            return Some(Failed::Own { address, only });
         }
         entry.state = State::Due(now + jitter(entry.pause));
         entry.pause = (2 * entry.pause).min(LONGEST_PAUSE);
-        true
+        Some(Failed::Again { address })
     }
 
     pub(super) fn disconnected(&mut self, peer: PeerId, now: Instant) {
@@ -125,24 +148,30 @@ mod tests {
             now = due;
             let [dial] = &bootstrap.due(now)[..] else { panic!("one dial") };
             assert_eq!(bootstrap.next_due(), None);
-            assert!(bootstrap.failed(dial.connection_id(), &DialError::Aborted, now));
+            let failed = bootstrap.failed(dial.connection_id(), &DialError::Aborted, now);
+            assert!(matches!(failed, Some(Failed::Again { .. })), "{failed:?}");
         }
 
         let peer = PeerId::random();
         let dial = bootstrap.due(now + LONGEST_PAUSE).remove(0);
-        bootstrap.established(dial.connection_id(), peer);
+        assert_eq!(bootstrap.established(dial.connection_id(), peer).len(), 1);
+        assert_eq!(bootstrap.established(dial.connection_id(), peer).len(), 0);
         assert!(bootstrap.contains(peer) && bootstrap.next_due().is_none());
         bootstrap.disconnected(peer, now);
         assert!(bootstrap.next_due().unwrap() <= now + FIRST_PAUSE);
     }
 
     #[test]
-    fn an_own_address_is_left_alone() {
+    fn an_own_address_is_told_and_left_alone() {
         let now = Instant::now();
-        let address: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
-        let mut bootstrap = Bootstrap::new(std::slice::from_ref(&address), now);
-        let dial = bootstrap.due(now).remove(0);
-        assert!(!bootstrap.failed(dial.connection_id(), &DialError::LocalPeerId { address }, now));
+        let addresses = [1, 2].map(|port| format!("/ip4/192.0.2.1/tcp/{port}").parse::<Multiaddr>().unwrap());
+        let mut bootstrap = Bootstrap::new(&addresses, now);
+        let dials = bootstrap.due(now);
+        for (number, (dial, address)) in dials.iter().zip(addresses).enumerate() {
+            let error = DialError::LocalPeerId { address: address.clone() };
+            let failed = bootstrap.failed(dial.connection_id(), &error, now);
+            assert_eq!(failed, Some(Failed::Own { address, only: number == 1 }));
+        }
         assert_eq!(bootstrap.next_due(), None);
     }
 
@@ -152,7 +181,7 @@ mod tests {
         let peer = PeerId::random();
         let address: Multiaddr = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}").parse().unwrap();
         let mut bootstrap = Bootstrap::new(&[address], now);
-        bootstrap.established(ConnectionId::new_unchecked(0), peer);
+        assert_eq!(bootstrap.established(ConnectionId::new_unchecked(0), peer).len(), 1);
         assert!(bootstrap.contains(peer) && bootstrap.due(now).is_empty());
     }
 }

@@ -3,7 +3,6 @@
 use super::addresses::{Reach, is_relayed};
 use super::config::NodeConfig;
 use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 
 const MAX_LISTEN: usize = 64;
 const MAX_BOOTSTRAP_PEERS: usize = 256;
@@ -45,7 +44,7 @@ impl NodeConfig {
             if let Some(address) = addresses.iter().find(|address| !can_be_dialled(address)) {
                 return Err(SettingError {
                     key,
-                    must: "of the form /ip4/…/tcp/… or /ip4/…/udp/…/quic-v1 (or /ip6/…, /dns4/…, /dns6/…, /dns/…)".into(),
+                    must: "of the form /ip4/…/tcp/… or /ip4/…/udp/…/quic-v1 (or /ip6/…, /dns4/…, /dns6/…, /dns/…), or /dnsaddr/NAME".into(),
                     is: address.to_string(),
                 });
             }
@@ -76,12 +75,7 @@ fn within<T: PartialOrd + std::fmt::Display>(
 }
 
 fn can_be_dialled(address: &Multiaddr) -> bool {
-    let mut parts = address.iter().skip(1);
-    let transport = matches!(
-        (parts.next(), parts.next()),
-        (Some(Protocol::Tcp(_)), _) | (Some(Protocol::Udp(_)), Some(Protocol::QuicV1))
-    );
-    transport && Reach::of(address).is_some()
+    Reach::of(address).is_some()
 }
 
 #[cfg(test)]
@@ -119,9 +113,12 @@ mod tests {
 
     #[test]
     fn an_address_that_can_never_be_dialled_is_refused_beforehand() {
-        for good in
-            ["/ip4/192.0.2.1/tcp/4001", "/dns4/signer.example/tcp/4001", "/ip6/2001:db8::1/udp/4001/quic-v1"]
-        {
+        for good in [
+            "/ip4/192.0.2.1/tcp/4001",
+            "/dns4/signer.example/tcp/4001",
+            "/ip6/2001:db8::1/udp/4001/quic-v1",
+            "/dnsaddr/signer.example",
+        ] {
             assert_eq!(NodeConfig::default().with_bootstrap_peers(address(good)).check(), Ok(()), "{good}");
         }
         for bad in ["/ip4/192.0.2.1", "/ip4/192.0.2.1/udp/4001", "/ip4/0.0.0.0/tcp/4001", "/memory/1"] {

@@ -4,9 +4,11 @@ use super::addresses::Reach;
 use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-/// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, TCP and QUIC, on ports that the system
+/// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, IPv4 and IPv6, TCP and QUIC, on ports that the system
 /// chooses, and knows nobody; change it with the `with_*` functions. [`Node::start`](crate::Node::start) checks it.
 ///
 /// ```
@@ -22,7 +24,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NodeConfig {
-    /// Where to listen. None: this node only dials.
+    /// Where to listen. `/ip4/0.0.0.0/…` and `/ip6/::/…` are all interfaces, of IPv4 and of IPv6; on a host that has only one of these, the other is passed over.
+    /// None: this node only dials.
     pub listen: Vec<Multiaddr>,
     /// Where others can reach this node, if it cannot know that by itself: a forwarded port, a name.
     pub external_addresses: Vec<Multiaddr>,
@@ -101,10 +104,7 @@ pub enum Goodbye {
 impl Default for NodeConfig {
     fn default() -> Self {
         Self {
-            listen: ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"]
-                .iter()
-                .filter_map(|address| address.parse().ok())
-                .collect(),
+            listen: everywhere().collect(),
             external_addresses: Vec::new(),
             bootstrap_peers: Vec::new(),
             dial_private: None,
@@ -129,6 +129,15 @@ impl Default for NodeConfig {
             max_connections: 512,
         }
     }
+}
+
+fn everywhere() -> impl Iterator<Item = Multiaddr> {
+    let hosts = [Protocol::Ip4(Ipv4Addr::UNSPECIFIED), Protocol::Ip6(Ipv6Addr::UNSPECIFIED)];
+    hosts.into_iter().flat_map(|host| {
+        let host = Multiaddr::from(host);
+        let quic = host.clone().with(Protocol::Udp(0)).with(Protocol::QuicV1);
+        [host.with(Protocol::Tcp(0)), quic]
+    })
 }
 
 macro_rules! setters {

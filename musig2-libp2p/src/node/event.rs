@@ -69,8 +69,24 @@ pub enum NodeEvent {
     DialFailed {
         /// Whom, where that is known.
         peer: Option<PeerId>,
+        /// The address of [`NodeConfig::bootstrap_peers`](crate::NodeConfig::bootstrap_peers) that this was about; `None` for a co-signer.
+        bootstrap: Option<Multiaddr>,
         /// Why, for people.
         error: String,
+    },
+    /// There is a connection to a bootstrap peer.
+    BootstrapReached {
+        /// Its address, as the configuration has it.
+        address: Multiaddr,
+        /// Whose it is.
+        peer: PeerId,
+    },
+    /// A bootstrap address is this node's own, and not dialled any more. No harm where all nodes have one configuration.
+    BootstrapIsOwn {
+        /// Which.
+        address: Multiaddr,
+        /// Whether that holds for all of them, so that this node dials nobody.
+        only: bool,
     },
     /// The node does not listen here any more: an interface went down, or a relay gave up this node's place.
     NotListening {

@@ -10,9 +10,11 @@ use super::store::{Store, StoreError};
 use super::task::Task;
 use crate::contact::without_peer_id;
 use libp2p::core::transport::{ListenerId, TransportError};
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, Swarm};
 use musig2_proto::{ConfigError, KeyError, SecretKey};
 use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use tokio::sync::mpsc;
 
 /// A ready-made signer on a libp2p network: no libp2p knowledge needed.
@@ -129,7 +131,27 @@ fn listen(swarm: &mut Swarm<Network>, addresses: &[Multiaddr]) -> Result<HashSet
             StartError::Listen { address: address.clone(), reason }
         })
     };
-    addresses.iter().map(listen).collect()
+    let (absent, present): (Vec<_>, Vec<_>) =
+        addresses.iter().partition(|address| is_of_absent_kind(address));
+    match &absent[..] {
+        [] => {}
+        // There is no other way: the system says why it is none.
+        all if present.is_empty() => return all.iter().copied().map(listen).collect(),
+        absent => {
+            tracing::info!(?absent, "this host has no addresses of this kind: going on with the others");
+        }
+    }
+    present.into_iter().map(listen).collect()
+}
+
+/// Whether it stands for all addresses of a kind, IPv4 or IPv6, of which this host has none, not even its own.
+fn is_of_absent_kind(address: &Multiaddr) -> bool {
+    let localhost = match address.iter().next() {
+        Some(Protocol::Ip4(ip)) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        Some(Protocol::Ip6(ip)) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        _ => return false,
+    };
+    UdpSocket::bind((localhost, 0)).is_err()
 }
 
 const NOT_SUPPORTED: &str = "only /ip4/…/tcp/… and /ip4/…/udp/…/quic-v1 work (or /ip6/…)";

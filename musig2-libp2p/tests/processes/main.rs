@@ -20,6 +20,8 @@ mod misuse;
 #[cfg(target_os = "linux")]
 mod names;
 mod objects;
+#[cfg(target_os = "linux")]
+mod places;
 #[cfg(unix)]
 mod results;
 mod sessions;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::keyfile;
 use crate::passphrase::PassphraseArgs;
 use crate::patience;
+use crate::people::{at, own_bootstrap};
 use crate::report::{Console, Line};
 use crate::steps::Step;
 #[cfg(unix)]
@@ -25,7 +26,7 @@ use tokio::sync::{broadcast, watch};
 /// How many changes a slow follower can be behind before it is told that it missed some.
 const MAX_CHANGES: usize = 256;
 
-/// What [`Network::works`] is told of.
+/// Among what does not work.
 const ACCEPT: &str = "accept";
 
 /// How many different failed dials are remembered as shown.
@@ -81,6 +82,38 @@ pub(crate) struct Reach {
     pub(crate) peers: BTreeSet<PeerId>,
     /// What does not work now and is tried again, by what it is about.
     pub(crate) problems: BTreeMap<&'static str, String>,
+    /// Bootstrap addresses that are of no use now, and why: a sentence each.
+    pub(crate) unreached: BTreeMap<Multiaddr, String>,
+}
+
+impl Reach {
+    fn follow(&mut self, event: &NodeEvent) -> bool {
+        match event {
+            NodeEvent::Listening { address } => self.listening.insert(address.clone()),
+            NodeEvent::NotListening { address } => self.listening.remove(address),
+            NodeEvent::PeerConnected { peer, .. } => self.peers.insert(*peer),
+            NodeEvent::PeerDisconnected { peer } => self.peers.remove(peer),
+            NodeEvent::BootstrapReached { address, .. } => self.unreached.remove(address).is_some(),
+            NodeEvent::DialFailed { bootstrap: Some(address), error, .. } => {
+                let why = format!("cannot reach the bootstrap peer {}", at(&address.to_string(), error));
+                self.unreached.insert(address.clone(), why.clone()) != Some(why)
+            }
+            NodeEvent::BootstrapIsOwn { address, only: true } => {
+                self.unreached.insert(address.clone(), own_bootstrap(address)).is_none()
+            }
+            NodeEvent::AcceptFailed { error } => {
+                self.problems.insert(ACCEPT, format!("connections cannot be accepted: {error}")).is_none()
+            }
+            NodeEvent::AcceptsAgain => self.problems.remove(ACCEPT).is_some(),
+            _ => false,
+        }
+    }
+
+    /// What is wrong with the addresses to start from, for somebody who has met nobody; a few of them.
+    pub(crate) fn why_unreached(&self) -> Option<String> {
+        let why: Vec<_> = self.unreached.values().take(3).map(String::as_str).collect();
+        (!why.is_empty()).then(|| why.join("; "))
+    }
 }
 
 impl NetworkArgs {
@@ -139,6 +172,8 @@ impl Network {
         event: NodeEvent,
         console: &Console,
     ) -> Result<Option<(musig2_proto::Event, Option<SessionView>)>, Failure> {
+        self.met_anyone |= matches!(event, NodeEvent::PeerConnected { .. });
+        self.reach.send_if_modified(|reach| reach.follow(&event));
         let step = match event {
             NodeEvent::Session(event) => {
                 let view = self.handle.session(event.session()).await?;
@@ -155,35 +190,19 @@ impl Network {
             },
             NodeEvent::Listening { address } => {
                 console.show(&Line::Listening { address: &address, node: None })?;
-                self.reach.send_modify(|reach| _ = reach.listening.insert(address));
                 return Ok(None);
             }
             NodeEvent::ListenFailed { address, error, remaining: 0 } => {
                 return Err(Failure::Listen { address, error });
             }
+            // Its connection is told.
+            NodeEvent::BootstrapReached { .. } => return Ok(None),
             NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => return Ok(None),
             other => {
                 if let NodeEvent::DialFailed { error, .. } = &other
                     && self.failed_dials.len() < MAX_FAILED_DIALS
                 {
                     self.failed_dials.insert(error.clone());
-                }
-                match &other {
-                    NodeEvent::PeerConnected { peer, .. } => {
-                        self.met_anyone = true;
-                        self.reach.send_modify(|reach| _ = reach.peers.insert(*peer));
-                    }
-                    NodeEvent::PeerDisconnected { peer } => {
-                        self.reach.send_modify(|reach| _ = reach.peers.remove(peer));
-                    }
-                    NodeEvent::NotListening { address } => {
-                        self.reach.send_modify(|reach| _ = reach.listening.remove(address));
-                    }
-                    NodeEvent::AcceptFailed { error } => {
-                        self.works(ACCEPT, Some(format!("connections cannot be accepted: {error}")));
-                    }
-                    NodeEvent::AcceptsAgain => self.works(ACCEPT, None),
-                    _ => {}
                 }
                 Step::of_network(&other)
             }
@@ -218,7 +237,11 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
     let Some(Protocol::Tcp(port @ 1..)) = protocols.next() else { return Ok(()) };
     let failed =
         |error: io::Error| Failure::Listen { address: Some(address.clone()), error: error.to_string() };
-    TcpListener::bind((ip, port)).map(drop).map_err(failed)
+    match TcpListener::bind((ip, port)) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(failed(error)),
+        // Whatever else is wrong, the node finds by itself, and knows what to do on a host without IPv6.
+        _ => Ok(()),
+    }
 }
 
 impl Written for Peer {
@@ -229,7 +252,12 @@ impl Written for Peer {
         let mut protocols = address.iter();
         match (protocols.next(), protocols.next()) {
             (Some(Protocol::P2p(_)) | None, _) => {
-                Err("it does not say which host to dial: begin with /ip4/…, /ip6/… or /dns4/…".into())
+                Err("it does not say which host to dial: begin with /ip4/…, /ip6/…, /dns4/… or /dnsaddr/…".into())
+            }
+            // Whole addresses stand there.
+            (Some(Protocol::Dnsaddr(_)), None | Some(Protocol::P2p(_))) => Ok(Self(address)),
+            (Some(Protocol::Dnsaddr(_)), _) => {
+                Err("what stands behind the name of a /dnsaddr are whole addresses: nothing follows it but /p2p/…".into())
             }
             (_, Some(Protocol::Tcp(1..) | Protocol::Udp(1..))) => Ok(Self(address)),
             _ => Err("it has no port to dial: write /tcp/4001 or /udp/4001/quic-v1 after the host, with the port that the node prints".into()),

@@ -13,6 +13,7 @@ use crate::verify::ItemVerdict;
 use anstyle::{AnsiColor, Style};
 use musig2_libp2p::musig2_proto::{ChainCode, PublicKey, XOnlyPublicKey};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -74,6 +75,16 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
     }
 }
 
+/// `ADDRESS: why`, of an error that may begin with the address itself.
+pub(crate) fn at(address: &str, error: &str) -> String {
+    if error.starts_with(address) { error.into() } else { format!("{address}: {error}") }
+}
+
+/// Of the only bootstrap address.
+pub(crate) fn own_bootstrap(address: &impl fmt::Display) -> String {
+    format!("the bootstrap address {address} is this node's own: give the address of another running node")
+}
+
 /// When, and on which of the demonstration's nodes. Only in a demonstration the time since its start says more than the time of day.
 fn prefix(out: &mut Vec<u8>, elapsed: Duration, node: Option<usize>, is_demo: bool) -> io::Result<()> {
     match is_demo {
@@ -92,17 +103,29 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::PeerConnected { peer_node: Some(node), .. } => writeln!(out, "connected to signer {node}"),
         Step::PeerConnected { peer, .. } => writeln!(out, "connected to {peer}"),
         Step::PeerDisconnected { peer } => writeln!(out, "lost the connection to {peer}"),
-        Step::DialFailed { peer: Some(peer), error } => {
+        Step::DialFailed { bootstrap: Some(address), error, .. } => {
+            writeln!(out, "{BAD}cannot reach the bootstrap peer{BAD:#} {}", at(address, error))
+        }
+        Step::DialFailed { peer: Some(peer), error, .. } => {
             writeln!(out, "{BAD}cannot reach{BAD:#} {peer}: {error}")
         }
-        Step::DialFailed { peer: None, error } => writeln!(out, "{BAD}cannot reach a peer{BAD:#}: {error}"),
+        Step::DialFailed { error, .. } => writeln!(out, "{BAD}cannot reach a peer{BAD:#}: {error}"),
+        Step::BootstrapIsOwn { address, only: false } => {
+            writeln!(out, "the bootstrap address {address} is this node's own: the others are used")
+        }
+        Step::BootstrapIsOwn { address, only: true } => {
+            writeln!(out, "{BAD}dials nobody{BAD:#}: {}", own_bootstrap(address))
+        }
         Step::ListenFailed { address: Some(address), error } => {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
         }
         Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
         Step::NotListening { address } => writeln!(out, "no longer listening on {address}"),
         Step::ListensNowhere => {
-            writeln!(out, "{STRONG}listens nowhere{STRONG:#}: nobody can dial this node, so it must dial others")
+            writeln!(
+                out,
+                "{STRONG}listens nowhere{STRONG:#}: nobody can dial this node, so it must dial others"
+            )
         }
         Step::AcceptFailed { error } => {
             writeln!(out, "{BAD}cannot accept connections{BAD:#}: {error}; trying again")

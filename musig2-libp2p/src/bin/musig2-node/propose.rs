@@ -131,8 +131,10 @@ impl Proposer<'_> {
     fn failed(&self, ending: Ending) -> Failure {
         let hint = if !self.network.met_anyone {
             let option = if self.order.is_private() { "--contact" } else { "--bootstrap" };
+            let why = self.network.reach.borrow().why_unreached();
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             Some(format!(
-                "no other node was ever reached: give the address that a running node prints after `listening on` with {option}"
+                "no other node was ever reached{why}: give the address that a running node prints after `listening on` with {option}"
             ))
         } else {
             self.order.knows_nobody().then(|| UNTOLD.into())

@@ -23,7 +23,14 @@ pub(crate) enum Step {
     },
     DialFailed {
         peer: Option<String>,
+        /// The bootstrap address that this is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bootstrap: Option<String>,
         error: String,
+    },
+    BootstrapIsOwn {
+        address: String,
+        only: bool,
     },
     ListenFailed {
         address: Option<String>,
@@ -220,8 +227,13 @@ impl Step {
                 Self::PeerConnected { peer: peer.to_string(), peer_node: None }
             }
             NodeEvent::PeerDisconnected { peer } => Self::PeerDisconnected { peer: peer.to_string() },
-            NodeEvent::DialFailed { peer, error } => {
-                Self::DialFailed { peer: peer.map(|peer| peer.to_string()), error: error.clone() }
+            NodeEvent::DialFailed { peer, bootstrap, error } => Self::DialFailed {
+                peer: peer.map(|peer| peer.to_string()),
+                bootstrap: bootstrap.as_ref().map(ToString::to_string),
+                error: error.clone(),
+            },
+            NodeEvent::BootstrapIsOwn { address, only } => {
+                Self::BootstrapIsOwn { address: address.to_string(), only: *only }
             }
             NodeEvent::ListenFailed { address, error, .. } => Self::ListenFailed {
                 address: address.as_ref().map(ToString::to_string),

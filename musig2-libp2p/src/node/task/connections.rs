@@ -3,6 +3,7 @@
 use super::Task;
 use crate::dial_error;
 use crate::node::addresses::{Reach, believable, is_relayed};
+use crate::node::bootstrap::Failed;
 use crate::node::event::NodeEvent;
 use crate::node::network::{NetworkEvent, SILENCE};
 use libp2p::core::ConnectedPoint;
@@ -46,7 +47,7 @@ impl Task {
                     self.connections.values().any(|remote| remote.peer == peer && !remote.is_relayed);
                 self.connections.insert(connection_id, Remote::new(peer, &endpoint));
                 self.count_connections();
-                self.bootstrap.established(connection_id, peer);
+                self.on_bootstrapped(connection_id, peer);
                 if self.bootstrap.contains(peer) {
                     self.swarm.behaviour_mut().places.know(peer);
                 }
@@ -103,8 +104,19 @@ impl Task {
 
     /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
     fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
-        if self.bootstrap.failed(connection, error, Instant::now()) {
-            self.events.send(NodeEvent::DialFailed { peer, error: dial_error::describe(error) });
+        self.events.send(match self.bootstrap.failed(connection, error, Instant::now()) {
+            Some(Failed::Again { address }) => {
+                let (bootstrap, error) = (Some(address), dial_error::describe(error));
+                NodeEvent::DialFailed { peer, bootstrap, error }
+            }
+            Some(Failed::Own { address, only }) => NodeEvent::BootstrapIsOwn { address, only },
+            None => return,
+        });
+    }
+
+    fn on_bootstrapped(&mut self, connection: ConnectionId, peer: PeerId) {
+        for address in self.bootstrap.established(connection, peer) {
+            self.events.send(NodeEvent::BootstrapReached { address, peer });
         }
     }
 
@@ -114,7 +126,7 @@ impl Task {
             match self.swarm.dial(dial) {
                 Ok(()) => {}
                 Err(_) if peer.is_some_and(|peer| self.swarm.is_connected(&peer)) => {
-                    self.bootstrap.established(connection, peer.expect("as was just asked"));
+                    self.on_bootstrapped(connection, peer.expect("as was just asked"));
                 }
                 Err(error) => self.on_dial_failed(connection, peer, &error),
             }

@@ -88,7 +88,7 @@ impl Task {
             }
             Event::DialFailed { peer, error } => {
                 self.look_up(peer);
-                self.events.send(NodeEvent::DialFailed { peer: Some(peer), error });
+                self.events.send(NodeEvent::DialFailed { peer: Some(peer), bootstrap: None, error });
             }
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");

@@ -157,7 +157,7 @@ impl Control {
 
     async fn status(&self) -> Result<Status, Failure> {
         let sessions = self.handle.sessions().await?;
-        let Reach { listening, peers, problems } = self.reach.borrow().clone();
+        let Reach { listening, peers, problems, unreached } = self.reach.borrow().clone();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             public_key: self.handle.public_keys().first().map(ToString::to_string).unwrap_or_default(),
@@ -166,7 +166,7 @@ impl Control {
             listening: listening.iter().map(ToString::to_string).collect(),
             connected_peers: peers.iter().map(PeerId::to_string).collect(),
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
-            problems: problems.into_values().collect(),
+            problems: problems.into_values().chain(unreached.into_values()).collect(),
             signs_nothing_without: self.signs_nothing.map(Into::into),
             results: self.trail.standing(),
         })

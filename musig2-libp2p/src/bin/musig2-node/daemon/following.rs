@@ -82,10 +82,10 @@ impl Following {
     }
 
     fn failed(&self, ending: Ending) -> Failure {
-        let is_alone = self.reach.borrow().peers.is_empty();
-        let hint = is_alone.then(|| {
-            "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration"
-                .into()
+        let reach = self.reach.borrow();
+        let hint = reach.peers.is_empty().then(|| match reach.why_unreached() {
+            Some(why) => format!("the daemon is connected to nobody: {why}"),
+            None => "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration".into(),
         });
         Failure::Session { ending: Box::new(ending), hint }
     }

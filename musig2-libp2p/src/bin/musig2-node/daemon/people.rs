@@ -44,6 +44,9 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     for address in &status.listening {
         writeln!(out, "listening   {address}")?;
     }
+    if status.listening.is_empty() {
+        writeln!(out, "{BAD}listening   nowhere{BAD:#}: nobody can dial this node, so it must dial others")?;
+    }
     writeln!(out, "connected   to {}", count(status.connected_peers.len(), "peer"))?;
     writeln!(out, "sessions    {} open", status.open_sessions)?;
     let Standing { signed, unsigned, declined, waiting, problem } = &status.results;
