@@ -6,11 +6,13 @@ use crate::config::Config;
 use crate::contacts::ContactBook;
 use crate::event::{Event, Offence, Output};
 use crate::ids::{Contact, SessionId, Source};
-use crate::limits::Buckets;
+use crate::limits::{Buckets, Taken};
 use crate::outgoing::BYTES_PER_CHECK;
+use crate::sources::{Sources, Work};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::{encode_message, encoded_size};
+use core::time::Duration;
 use rand_core::CryptoRng;
 
 /// One call of a node: the caller's time and randomness, and the outputs so far.
@@ -29,17 +31,16 @@ pub(crate) struct Surroundings {
     /// From when on this node remembers: the time of its first call.
     pub(crate) since: Option<Timestamp>,
     pub(crate) contacts: ContactBook,
-    /// Signature checks that each source may still ask for, by its frames.
-    pub(crate) sources: Buckets<Source>,
-    /// The same for publications, of which a source is only the last hop: those that concern this node, and those checked for the sake of
-    /// passing them on. Neither flood takes anything from the other, or from the frames of an honest neighbour.
-    pub(crate) publications: Buckets<(Source, bool)>,
+    /// Signature checks that each source may still ask for.
+    pub(crate) sources: Sources,
     /// Sessions that each author may still have this node tell its application of.
     pub(crate) authors: Buckets<PublicKey>,
     /// What each signer's hellos may still bring it, in signature checks: a hello comes from anywhere, and is its signer's to pay.
     pub(crate) greeted: Buckets<PublicKey>,
-    /// How often the announcement of a session that is known here may be passed on again: anyone can repeat it.
+    /// How often the announcement of an open session may be passed on again: anyone can repeat it.
     pub(crate) repeats: Buckets<SessionId>,
+    /// The same for sessions that have ended, of which strangers can make many.
+    pub(crate) echoes: Buckets<SessionId>,
 }
 
 /// A call, and what surrounds the session it is about.
@@ -52,9 +53,21 @@ pub(crate) struct Context<'a, R> {
     /// From when on this node remembers.
     pub(crate) since: Timestamp,
     pub(crate) contacts: &'a mut ContactBook,
-    pub(crate) sources: &'a mut Buckets<Source>,
+    pub(crate) sources: &'a mut Sources,
     pub(crate) greeted: &'a mut Buckets<PublicKey>,
     pub(crate) repeats: &'a mut Buckets<SessionId>,
+}
+
+impl Surroundings {
+    /// The caller's clock was set back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        let Self { sources, authors, greeted, repeats, echoes, .. } = self;
+        sources.set_back(by);
+        authors.set_back(by);
+        greeted.set_back(by);
+        repeats.set_back(by);
+        echoes.set_back(by);
+    }
 }
 
 impl<'a, R: CryptoRng> Call<'a, R> {
@@ -62,16 +75,18 @@ impl<'a, R: CryptoRng> Call<'a, R> {
         Self { now, rng, out: Vec::new() }
     }
 
-    /// Charges for a publication, `concerns` saying whether it does this node.
+    /// Charges for a publication, of which the source is only the last hop.
     pub(crate) fn charge_publication(
         &self,
         surroundings: &mut Surroundings,
         source: &Source,
-        concerns: bool,
+        work: Work,
         checks: usize,
     ) -> Result<(), Offence> {
-        let key = (source.clone(), concerns);
-        if surroundings.publications.take(self.now, &key, checks) { Ok(()) } else { Err(Offence::Busy) }
+        match surroundings.sources.take(self.now, source, work, checks) {
+            Taken::Yes => Ok(()),
+            Taken::TooMany | Taken::Crowded => Err(Offence::Busy),
+        }
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
@@ -97,14 +112,19 @@ impl<R> Context<'_, R> {
         self.charge_for(source, 1)
     }
 
-    /// Charges a source for work that takes as long as so many signature checks.
+    /// Charges a source for work that takes as long as this many signature checks. It is no fault of a source that others have drained what it
+    /// shares with them.
     pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
-        if self.sources.take(self.now, source, checks) { Ok(()) } else { Err(Offence::TooMany) }
+        match self.sources.take(self.now, source, Work::Frames, checks) {
+            Taken::Yes => Ok(()),
+            Taken::TooMany => Err(Offence::TooMany),
+            Taken::Crowded => Err(Offence::Busy),
+        }
     }
 
     /// Charges a signer for what its hello brings. `false` where it has had enough for now: it says hello again.
     pub(crate) fn charge_greeting(&mut self, signer: &PublicKey, checks: usize) -> bool {
-        self.greeted.take(self.now, signer, checks)
+        self.greeted.allows(self.now, signer, checks)
     }
 }
 
@@ -129,7 +149,8 @@ impl<R: CryptoRng> Context<'_, R> {
         let manifest = &announcement.content.manifest;
         let in_time = self.now < join_deadline(manifest, self.config);
         let price = 1 + encoded_size(announcement) / BYTES_PER_CHECK;
-        if in_time && self.charge_greeting(signer, price) && self.repeats.take(self.now, &manifest.id(), 1) {
+        if in_time && self.charge_greeting(signer, price) && self.repeats.allows(self.now, &manifest.id(), 1)
+        {
             self.publish(announcement);
         }
     }

@@ -138,8 +138,9 @@ impl<C: Crypto> Node<C> {
         if self.is_known(&id) {
             return Err(CommandError::CannotSign);
         }
-        let session = Session::new(agreement, me, keypair, None, call.now);
-        self.sessions.insert(id, session, &self.surroundings.config);
+        let config = &self.surroundings.config;
+        let session = Session::new(agreement, me, keypair, None, config, call.now);
+        self.sessions.insert(id, session, config);
         call.out.push(Output::Event(Event::SessionCreated { session: id }));
         self.approve(call, id).inspect_err(|_| {
             // A session that could be neither joined nor queued never was. (An order that fails gives no outputs.)

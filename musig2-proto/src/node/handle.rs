@@ -3,13 +3,14 @@
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
 use crate::bytes::PublicKey;
-use crate::context::Call;
+use crate::context::{Call, Surroundings};
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Input, Offence, Output, Report};
 use crate::ids::{SessionId, Source};
 use crate::manifest::Manifest;
 use crate::outgoing::{Parcel, send};
 use crate::session::Session;
+use crate::sources::Work;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
@@ -116,6 +117,7 @@ impl<C: Crypto> Node<C> {
         match &frame.announcement {
             _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
+                self.vet(call.now, announcement)?;
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 self.check_discovered(announcement, || self.has_joined(&frame, announcement))?;
@@ -185,13 +187,14 @@ impl<C: Crypto> Node<C> {
         if self.is_known(&id) {
             return self.take_known_announcement(call, from, id, &announcement);
         }
-        let concerns = self.own_place(&announcement.content.manifest)?.is_some();
-        if concerns {
+        self.vet(call.now, &announcement)?;
+        let own = self.own_place(&announcement.content.manifest)?.is_some();
+        if own {
             // Before the charge: what there is no room for must not cost those who announce something else.
             self.check_discovered(&announcement, || false)?;
         }
-        let checks = if concerns { opening(&announcement.content.manifest) } else { 1 };
-        call.charge_publication(&mut self.surroundings, from, concerns, checks)?;
+        let checks = if own { opening(&announcement.content.manifest) } else { 1 };
+        call.charge_publication(&mut self.surroundings, from, Work::Announcements { own }, checks)?;
         self.discover(call, id, announcement).map(|_| ())
     }
 
@@ -218,13 +221,15 @@ impl<C: Crypto> Node<C> {
         let was_known = || self.ended.get(&id).is_some_and(|ended| ended.was_announced_by(announcement));
         if known == Some(announcement) || was_known() {
             self.with_session(call, &id, Session::heard_announcement);
-            let is_rare = self.surroundings.repeats.take(call.now, &id, 1);
+            let Surroundings { repeats, echoes, .. } = &mut self.surroundings;
+            let repeated = if self.sessions.contains_key(&id) { repeats } else { echoes };
+            let is_rare = repeated.allows(call.now, &id, 1);
             return if is_rare { Ok(()) } else { Err(Offence::Busy) };
         }
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        call.charge_publication(&mut self.surroundings, from, true, 1)?;
+        call.charge_publication(&mut self.surroundings, from, Work::Announcements { own: true }, 1)?;
         if announcement.verify::<C>() { Ok(()) } else { Err(Offence::BadSignature) }
     }
 
@@ -242,7 +247,7 @@ impl<C: Crypto> Node<C> {
             return Ok(false);
         }
         // Now that it is known to be the author's.
-        if author.is_some_and(|author| !self.surroundings.authors.take(call.now, &author, 1)) {
+        if author.is_some_and(|author| !self.surroundings.authors.allows(call.now, &author, 1)) {
             self.sessions.remove(&id);
             return Err(Offence::Busy);
         }
@@ -264,6 +269,21 @@ impl<C: Crypto> Node<C> {
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
+    /// What costs next to nothing to find wrong with an announcement, and so is nobody's to pay: its shape, its size, its time.
+    fn vet(&self, now: Timestamp, announcement: &Announcement) -> Result<(), Offence> {
+        let config = &self.surroundings.config;
+        if !announcement.fits() {
+            return Err(Offence::Misfit);
+        }
+        let (size, max) = (announcement.size_in_frame(config), config.max_frame_size);
+        if size > max {
+            return Err(ManifestError::TooLarge { size, max }.into());
+        }
+        check_time(&announcement.content.manifest, now, config)?;
+        check_shape(&announcement.content.manifest, config)?;
+        Ok(())
+    }
+
     /// Opens the session of this name that was announced, where it is good. `None` where no key of this node is to sign.
     pub(super) fn open(
         &mut self,
@@ -271,24 +291,16 @@ impl<C: Crypto> Node<C> {
         id: SessionId,
         announcement: Announcement,
     ) -> Result<Option<()>, Offence> {
+        self.vet(now, &announcement)?;
         let manifest = &announcement.content.manifest;
-        if !announcement.fits() {
-            return Err(Offence::Misfit);
-        }
-        let (size, max) =
-            (announcement.size_in_frame(&self.surroundings.config), self.surroundings.config.max_frame_size);
-        if size > max {
-            return Err(ManifestError::TooLarge { size, max }.into());
-        }
-        check_time(manifest, now, &self.surroundings.config)?;
-        check_shape(manifest, &self.surroundings.config)?;
         if !announcement.verify::<C>() {
             return Err(Offence::BadSignature);
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
         let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
-        let session = Session::new(agreement, me, keypair, Some(announcement), now);
-        self.sessions.insert(id, session, &self.surroundings.config);
+        let config = &self.surroundings.config;
+        let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
+        self.sessions.insert(id, session, config);
         Ok(Some(()))
     }
 

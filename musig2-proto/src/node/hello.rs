@@ -6,6 +6,7 @@ use crate::context::{Call, random};
 use crate::crypto::Crypto;
 use crate::event::{Offence, Output};
 use crate::ids::Source;
+use crate::sources::Work;
 use crate::time::Timestamp;
 use crate::wire::announcement::Publication;
 use crate::wire::encode_message;
@@ -73,14 +74,17 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Stale(apart));
         }
         let signer = &hello.content.signer;
-        let mut known = self.sessions.of(signer, None).chain(self.ended.of(signer, None));
-        let is_known = known.next().is_some();
-        drop(known);
-        call.charge_publication(&mut self.surroundings, from, is_known, 1)?;
+        // Anyone can repeat it: that costs nobody anything, and is passed on by nobody.
+        if self.hellos.is_heard(signer, time) {
+            return Err(Offence::Busy);
+        }
+        let known = self.sessions.of(signer, None).chain(self.ended.of(signer, None)).next().is_some();
+        call.charge_publication(&mut self.surroundings, from, Work::Hellos { known }, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
-        if is_known && self.keys.iter().all(|own| C::public_key(own) != *signer) {
+        self.hellos.hear(*signer, time, call.now.saturating_sub(skew));
+        if known && self.keys.iter().all(|own| C::public_key(own) != *signer) {
             self.visits.welcome(call.now, &hello.content);
             self.tell_signers(call);
         }

@@ -27,12 +27,14 @@ use crate::crypto::{Crypto, DefaultCrypto};
 use crate::declined::Declined;
 use crate::ended::Ended;
 use crate::event::{Input, Output};
+use crate::hellos::Hellos;
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::joined::Joined;
-use crate::limits::Buckets;
+use crate::limits::{Buckets, Limit};
 use crate::manifest::Manifest;
 use crate::secret::SecretKey;
 use crate::session::{Outcome, Session};
+use crate::sources::Sources;
 use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
@@ -94,6 +96,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     joined: Joined,
     declined: Declined,
     stash: Stash,
+    hellos: Hellos,
     greeting: Option<Greeting>,
     visits: Visits,
     /// When tombstones were last looked through.
@@ -103,7 +106,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
 }
 
 /// How often a second the announcement of a known session may be passed on; four times as often at once. Signers repeat it every second at most.
-const REPEATS: u32 = 2;
+const REPEATS: Limit = Limit { rate: 2, burst: 8 };
 
 /// A pause between two calls that is longer is none that a caller made.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -129,6 +132,7 @@ where
             joined: self.joined.clone(),
             declined: self.declined.clone(),
             stash: self.stash.clone(),
+            hellos: self.hellos.clone(),
             greeting: self.greeting,
             visits: self.visits.clone(),
             cleaned_at: self.cleaned_at,
@@ -143,35 +147,11 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self {
-            keys,
-            surroundings,
-            sessions,
-            admission,
-            ended,
-            joined,
-            declined,
-            stash,
-            greeting,
-            visits,
-            cleaned_at,
-            now,
-        } = self;
+        let Self { keys, surroundings, sessions, admission, ended, joined, declined, .. } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (
-            surroundings,
-            sessions,
-            admission,
-            ended,
-            joined,
-            declined,
-            stash,
-            greeting,
-            visits,
-            cleaned_at,
-            now,
-        )
-            .hash(state);
+        (surroundings, sessions, admission, ended, joined, declined).hash(state);
+        let Self { stash, hellos, greeting, visits, cleaned_at, now, .. } = self;
+        (stash, hellos, greeting, visits, cleaned_at, now).hash(state);
     }
 }
 
@@ -185,14 +165,14 @@ impl<C: Crypto> Node<C> {
         Ok(Self {
             keys: Vec::new(),
             surroundings: Surroundings {
-                sources: Buckets::new(config.checks_per_source, config.burst()),
-                publications: Buckets::new(config.checks_per_source, config.burst()),
-                authors: Buckets::new(
-                    config.discoveries_per_author,
-                    config.discoveries_per_author.saturating_mul(10),
-                ),
-                greeted: Buckets::new(config.checks_per_source, config.burst()),
-                repeats: Buckets::new(REPEATS, REPEATS * 4),
+                sources: Sources::new(config.checks()),
+                authors: Buckets::new(Limit {
+                    rate: config.discoveries_per_author,
+                    burst: config.discoveries_per_author.saturating_mul(10),
+                }),
+                greeted: Buckets::new(config.checks()),
+                repeats: Buckets::new(REPEATS),
+                echoes: Buckets::new(REPEATS),
                 config,
                 contact: Contact::default(),
                 since: None,
@@ -204,6 +184,7 @@ impl<C: Crypto> Node<C> {
             joined: Joined::default(),
             declined: Declined::default(),
             stash: Stash::default(),
+            hellos: Hellos::default(),
             greeting: None,
             visits: Visits::default(),
             cleaned_at: None,
@@ -318,6 +299,7 @@ impl<C: Crypto> Node<C> {
         }
         self.sessions.set_back(back, &self.surroundings.config);
         self.visits.set_back(back);
+        self.surroundings.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }

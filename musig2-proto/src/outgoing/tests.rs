@@ -2,7 +2,8 @@ use super::*;
 use crate::config::Config;
 use crate::contacts::ContactBook;
 use crate::ids::{AttemptId, Boot, Contact, SignerIndex, Source};
-use crate::limits::Buckets;
+use crate::limits::{Buckets, Limit};
+use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::wire::bitmap::Bitmap;
 use crate::wire::decode_message;
@@ -34,8 +35,9 @@ fn parcel(statements: u16) -> Parcel {
 fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
     let (config, contact, mut contacts) =
         (Config::default().with_max_frame_size(max_frame_size), Contact::default(), ContactBook::default());
-    let (mut out, mut sources, mut greeted) = (Vec::new(), Buckets::new(1, 1), Buckets::new(1, 1));
-    let mut repeats = Buckets::new(1, 1);
+    let limit = Limit { rate: 1, burst: 1 };
+    let (mut out, mut sources, mut greeted) = (Vec::new(), Sources::new(limit), Buckets::new(limit));
+    let mut repeats = Buckets::new(limit);
     let mut cx = Context {
         now: Timestamp::default(),
         rng: &mut (),

@@ -188,6 +188,14 @@ impl<C: Crypto> Session<C> {
         }
     }
 
+    /// Whether a peer may learn that this session is known here. Anyone can make a session that names anyone's key: until this node has joined,
+    /// only where a signer of the session has spoken from before, in one that this node had joined.
+    fn may_tell<R>(&self, cx: &Context<'_, R>, peer: &Source) -> bool {
+        let is_of =
+            |signer| self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key));
+        self.is_joined() || self.others().any(is_of)
+    }
+
     /// Answers a peer that asks, from what it says in that same frame that it holds.
     pub(crate) fn answer<R: CryptoRng>(
         &mut self,
@@ -197,7 +205,7 @@ impl<C: Crypto> Session<C> {
         have: Option<&Have>,
     ) {
         let has_ended = have.is_some_and(|have| have.ended);
-        if request == Request::Nothing || has_ended || cx.charge(to).is_err() {
+        if request == Request::Nothing || has_ended || !self.may_tell(cx, to) || cx.charge(to).is_err() {
             return;
         }
         let announcement = match request {

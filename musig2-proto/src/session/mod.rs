@@ -30,6 +30,7 @@ use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Event, Phase, SessionError};
 use crate::ids::{SessionId, SignerIndex};
+use crate::limits::Bucket;
 use crate::time::Timestamp;
 use crate::view::SessionView;
 use crate::wire::announcement::Announcement;
@@ -71,6 +72,8 @@ pub(crate) struct Session<C: Crypto> {
     timing: Timing,
     outcome: Option<Outcome>,
     last_activity: Timestamp,
+    /// Pays for statements from sources that have no bucket of their own.
+    spare: Bucket,
 }
 
 /// Where the engine's secret nonce can be cloned: the simulator's alone.
@@ -94,6 +97,7 @@ where
             timing: self.timing.clone(),
             outcome: self.outcome.clone(),
             last_activity: self.last_activity,
+            spare: self.spare,
         }
     }
 }
@@ -106,8 +110,8 @@ where
         // The keys follow from the manifest, whose hash is the name.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
-        let Self { is_queued, proof, milestones, timing, outcome, last_activity, .. } = self;
-        (is_queued, proof, milestones, timing, outcome, last_activity).hash(state);
+        let Self { is_queued, proof, milestones, timing, outcome, last_activity, spare, .. } = self;
+        (is_queued, proof, milestones, timing, outcome, last_activity, spare).hash(state);
     }
 }
 
@@ -117,6 +121,7 @@ impl<C: Crypto> Session<C> {
         me: SignerIndex,
         keypair: Arc<C::Keypair>,
         announcement: Option<Announcement>,
+        config: &Config,
         now: Timestamp,
     ) -> Self {
         let signers = agreement.manifest.signer_count();
@@ -134,6 +139,7 @@ impl<C: Crypto> Session<C> {
             timing: Timing::new(now),
             outcome: None,
             last_activity: now,
+            spare: Bucket::new(config.checks(), now),
             agreement: Arc::new(agreement),
         }
     }

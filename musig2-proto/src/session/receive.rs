@@ -27,11 +27,11 @@ impl<C: Crypto> Session<C> {
         for statement in frame.statements.iter() {
             let sender = frame.have.as_ref().map(|have| have.signer);
             match self.receive_statement(cx, from, statement) {
-                Ok(true) if sender == Some(statement.author) => self.locate(statement.author, from),
+                Ok(true) if sender == Some(statement.author) => self.locate(cx, statement.author, from),
                 Ok(_) => {}
+                Err(offence @ (Offence::TooMany | Offence::Busy)) => return outcome.and(Err(offence)),
                 // One wrong statement among good ones: the sender may only pass it on.
-                Err(offence) if offence != Offence::TooMany => outcome = outcome.and(Err(offence)),
-                Err(offence) => return outcome.and(Err(offence)),
+                Err(offence) => outcome = outcome.and(Err(offence)),
             }
         }
         if let Some(signatures) = &frame.signatures {
@@ -41,9 +41,23 @@ impl<C: Crypto> Session<C> {
     }
 
     /// A signer's own new statement came from here.
-    fn locate(&mut self, signer: SignerIndex, from: &Source) {
+    fn locate<R>(&mut self, cx: &mut Context<'_, R>, signer: SignerIndex, from: &Source) {
+        if let (Some(key), true) = (self.agreement.manifest.signer(signer), self.is_joined()) {
+            cx.sources.prove(cx.now, from, key);
+        }
         if let Some(link) = self.links.get_mut(signer.as_usize()) {
             link.locate(from);
+        }
+    }
+
+    /// Charges for what is to be verified. A source that has no bucket of its own, because strangers hold them all, may be a co-signer that this
+    /// node has not heard before: where this node takes part, what is stated is then the session's to pay.
+    fn charge<R>(&mut self, cx: &mut Context<'_, R>, from: &Source, checks: usize) -> Result<(), Offence> {
+        match cx.charge_for(from, checks) {
+            Err(Offence::Busy) if self.is_joined() && self.spare.take(cx.config.checks(), cx.now, checks) => {
+                Ok(())
+            }
+            charged => charged,
         }
     }
 
@@ -74,7 +88,7 @@ impl<C: Crypto> Session<C> {
     ) -> Result<bool, Offence> {
         let manifest = &self.agreement.manifest;
         let author = statement.author;
-        let key = manifest.signer(author).ok_or(Offence::Misfit)?;
+        let key = *manifest.signer(author).ok_or(Offence::Misfit)?;
         let items = manifest.items().len();
         if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
@@ -92,9 +106,9 @@ impl<C: Crypto> Session<C> {
         if proof.is_some() && self.board.shown_proof().is_some() {
             return Ok(false);
         }
-        cx.charge_for(from, 1 + proof.map_or(0, |proof| proof.checks()))?;
+        self.charge(cx, from, 1 + proof.map_or(0, |proof| proof.checks()))?;
         let hash = statement.hash(&self.agreement.id);
-        if !statement.verify::<C>(&hash, key) {
+        if !statement.verify::<C>(&hash, &key) {
             return Err(Offence::BadSignature);
         }
         // This life stated nothing that is not on its board: someone else uses its key and knows its boot.
@@ -111,7 +125,6 @@ impl<C: Crypto> Session<C> {
             self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
             return Ok(true);
         }
-        let key = *key;
         match self.board.file(statement.clone(), hash, cx.now) {
             Filing::New => {
                 self.last_activity = cx.now;
@@ -145,7 +158,7 @@ impl<C: Crypto> Session<C> {
         if signatures.len() != self.agreement.manifest.items().len() {
             return Err(Offence::Misfit);
         }
-        cx.charge_for(from, signatures.len())?;
+        self.charge(cx, from, signatures.len())?;
         if !self.agreement.verifies(signatures) {
             return Err(Offence::FalseSignatures);
         }

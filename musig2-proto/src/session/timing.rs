@@ -77,6 +77,7 @@ impl<C: Crypto> Session<C> {
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.timing.set_back(by);
         self.last_activity = self.last_activity.saturating_sub(by);
+        self.spare.set_back(by);
     }
 
     /// Starts the clocks of a phase anew where it, or the attempt, has changed.

@@ -5,12 +5,13 @@ use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::encode_message;
 use musig2_proto::wire::evidence::{Proof, Signed};
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Statement};
 use musig2_proto::{
     Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item, Message, Node,
-    Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Tweak,
+    Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Source, Tweak,
 };
 
 /// Eight signature checks at once, and one more each second.
@@ -108,8 +109,10 @@ fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_session
         room.propose();
         room.settle();
         assert_eq!(room.is_complete(0), ends);
-        let strange = hello(&mut room, 77, 0);
-        let heard = [(); 10].map(|()| offence(&mut room, strange.clone()));
+        let heard = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|number| {
+            let strange = hello(&mut room, 77 + number, 0);
+            offence(&mut room, strange)
+        });
         assert_eq!(heard.iter().filter(|offence| **offence == Some(Offence::Busy)).count(), 2);
         let before = room.frames.len();
         let known = hello(&mut room, 2, 0);
@@ -254,4 +257,91 @@ fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
     assert_eq!(offence(&mut room, accuse(1, 5)), Some(Offence::BadSignature));
     assert_eq!(offence(&mut room, accuse(2, 1)), Some(Offence::BadSignature));
     assert_eq!(offence(&mut room, accuse(3, 1)), Some(Offence::TooMany));
+}
+
+#[test]
+fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
+    let config = Config::default().with_checks_per_source(1).with_source_burst(60);
+    let mut room = Room::new(3, &config);
+    room.join = false;
+    let asked = room.propose();
+    room.settle();
+    let strangers = |room: &mut Room| {
+        for node in 0..3 {
+            for number in 0..1100_u16 {
+                let (from, ask) = (
+                    Source::new(number.to_be_bytes()),
+                    Frame { request: Request::Statements, ..empty(asked) },
+                );
+                let bytes = encode_message(&ask);
+                room.nodes[node].handle(room.now, &mut room.rng, Input::Frame { from, bytes });
+            }
+        }
+    };
+    // Nobody has met: what signers state is heard all the same, and then they are known.
+    strangers(&mut room);
+    room.join = true;
+    for _ in 0..3 {
+        room.propose();
+        room.settle();
+        strangers(&mut room);
+    }
+    for node in 0..3 {
+        let ends = room.ends(node);
+        assert_eq!(ends.len(), 3, "{ends:?}");
+        assert!(ends.iter().all(|end| matches!(end, Event::SessionComplete { .. })), "{ends:?}");
+        assert!(room.reports[node].is_empty(), "{:?}", room.reports[node]);
+    }
+}
+
+#[test]
+fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
+    let mut room = Room::new(1, &poor());
+    let late = announced(&mut room, 0, &[0], 10);
+    room.now = room.now.saturating_add(Duration::from_secs(601));
+    for _ in 0..20 {
+        let Publication::Announcement { announcement, .. } = postcard::from_bytes(&late[1..]).unwrap() else {
+            panic!()
+        };
+        let frame =
+            Frame { announcement: Some(announcement.clone()), ..empty(announcement.content.manifest.id()) };
+        assert!(matches!(offence(&mut room, input(9, &frame)), Some(Offence::Manifest(_))));
+        let heard = offence(&mut room, Input::Announcement { from: source(9), bytes: late.clone() });
+        assert!(matches!(heard, Some(Offence::Manifest(_))));
+    }
+}
+
+#[test]
+fn repeated_hellos_cost_nobody_anything_and_are_not_passed_on() {
+    let mut room = Room::new(2, &poor());
+    room.join = false;
+    room.propose();
+    room.settle();
+    for secret in [2, 77] {
+        let said = hello(&mut room, secret, 0);
+        assert_eq!(offence(&mut room, said.clone()), None);
+        let Input::Announcement { from, bytes } = said else { panic!() };
+        for number in 0..100 {
+            // `fresh` is nobody's.
+            let mut bytes = bytes.clone();
+            bytes[2] = number;
+            let again = Input::Announcement { from: from.clone(), bytes };
+            assert_eq!(offence(&mut room, again), Some(Offence::Busy));
+        }
+        let next = hello(&mut room, secret, 1);
+        assert_eq!(offence(&mut room, next), None);
+    }
+}
+
+#[test]
+fn hellos_leave_room_for_announcements() {
+    let mut room = Room::new(2, &poor());
+    for secret in 100..120 {
+        let said = hello(&mut room, secret, 0);
+        offence(&mut room, said);
+    }
+    for (number, others) in [(0, &[0][..]), (1, &[1])] {
+        let bytes = announced(&mut room, number, others, 0);
+        assert_eq!(offence(&mut room, Input::Announcement { from: source(9), bytes }), None);
+    }
 }

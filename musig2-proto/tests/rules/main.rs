@@ -18,4 +18,5 @@ mod memory;
 mod proofs;
 mod restart;
 mod session;
+mod strangers;
 mod work;
