@@ -1,24 +1,18 @@
 //! A node that stays up and signs what is approved: what `cosign` and `run` have in common.
 
+use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
 use crate::failure::Failure;
 use crate::network::Network;
-use crate::patience::has_ended;
-use crate::private_file;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::results::record::Approval;
 use crate::results::trail::Trail;
 use crate::steps::{Session, Step};
-use musig2_libp2p::musig2_proto::{
-    AbortCause, Command, CommandError, Event, Evidence, SessionId, SessionView,
-};
+use musig2_libp2p::musig2_proto::{AbortCause, Command, CommandError, Event, SessionId, SessionView};
 use musig2_libp2p::{HandleError, NodeEvent};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A node, and who decides what it signs.
 pub(crate) struct Cosigner<'a> {
@@ -32,25 +26,8 @@ pub(crate) struct Cosigner<'a> {
     /// Sessions that somebody was asked about: as many as the node keeps undecided (`max_discovered_sessions`).
     pub(crate) asked: BTreeMap<SessionId, Box<SessionView>>,
     /// What the disk did not take.
-    unwritten: Unwritten,
+    pub(super) unwritten: Unwritten,
 }
-
-/// Sessions for which something could not be written. It is tried again for as long as the node remembers them.
-#[derive(Debug, Default)]
-struct Unwritten {
-    /// Approved, and not joined because the approval could not be stored.
-    approvals: BTreeSet<SessionId>,
-    /// Convicted, and the proof could not be kept.
-    evidence: BTreeSet<SessionId>,
-    next: Option<Instant>,
-}
-
-/// How long a disk that failed is left alone.
-const DISK_PAUSE: Duration = Duration::from_secs(2);
-
-/// What [`Network::works`] is told of.
-const STORE: &str = "store";
-const EVIDENCE: &str = "evidence";
 
 impl<'a> Cosigner<'a> {
     /// That keeps nothing.
@@ -126,43 +103,6 @@ impl<'a> Cosigner<'a> {
         Ok(())
     }
 
-    /// Tries again what the disk did not take.
-    async fn write_again(&mut self) -> Result<(), Failure> {
-        for session in self.unwritten.approvals.clone() {
-            let view = self.network.handle.session(session).await?;
-            if view.is_some_and(|view| !has_ended(&view)) {
-                self.try_join(session).await?;
-            } else {
-                self.unwritten.approvals.remove(&session);
-            }
-        }
-        for session in self.unwritten.evidence.clone() {
-            let cause = self.network.handle.session(session).await?.and_then(|view| view.cause);
-            if let Some(AbortCause::Convicted { evidence, .. }) = cause {
-                self.keep(session, &evidence)?;
-            } else {
-                self.unwritten.evidence.remove(&session);
-            }
-        }
-        self.unwritten.next = None;
-        self.tell_problems();
-        Ok(())
-    }
-
-    /// Of the disk: it is at fault for as long as something waits for it.
-    fn tell_problems(&mut self) {
-        let Unwritten { approvals, evidence, next } = &mut self.unwritten;
-        if approvals.is_empty() {
-            self.network.works(STORE, None);
-        }
-        if evidence.is_empty() {
-            self.network.works(EVIDENCE, None);
-        }
-        if next.is_none() && !(approvals.is_empty() && evidence.is_empty()) {
-            *next = Some(Instant::now() + DISK_PAUSE);
-        }
-    }
-
     /// Nothing is left of a session that ended undecided.
     async fn take_of_forgotten(&mut self, event: &Event) {
         if let Event::SessionAborted { session, .. } = event {
@@ -183,7 +123,7 @@ impl<'a> Cosigner<'a> {
         self.try_join(session).await
     }
 
-    async fn try_join(&mut self, session: SessionId) -> Result<(), Failure> {
+    pub(super) async fn try_join(&mut self, session: SessionId) -> Result<(), Failure> {
         let joined = self.network.handle.execute(Command::JoinSession { session }).await;
         let was_unwritten = match &joined {
             Err(HandleError::Store(error)) => {
@@ -236,28 +176,6 @@ impl<'a> Cosigner<'a> {
             Err(stopped) => Err(stopped.into()),
         }
     }
-
-    /// Keeps a proof. Without it the session ends just the same: that it cannot be kept is said, and no more.
-    fn keep(&mut self, session: SessionId, evidence: &Evidence) -> Result<(), Failure> {
-        let Some(folder) = &self.evidence_dir else { return Ok(()) };
-        let step = match keep(folder, evidence) {
-            Ok(file) => Step::EvidenceKept { session: Session { session }, file: file.display().to_string() },
-            Err(error) => {
-                let error = format!("cannot keep the evidence in {}: {error}", folder.display());
-                self.network.works(EVIDENCE, Some(error.clone()));
-                if !self.unwritten.evidence.insert(session) {
-                    return Ok(());
-                }
-                tracing::error!(%session, "{error}");
-                Step::SessionError { session: Session { session }, error }
-            }
-        };
-        if matches!(step, Step::EvidenceKept { .. }) {
-            self.unwritten.evidence.remove(&session);
-        }
-        self.tell_problems();
-        self.console.step(None, &step)
-    }
 }
 
 /// What is kept of sessions.
@@ -307,36 +225,12 @@ impl Cosigner<'_> {
     }
 }
 
-impl Unwritten {
-    /// When to try again. Cancel-safe.
-    fn due(&self) -> impl Future<Output = ()> + use<> {
-        let next = self.next;
-        async move {
-            match next {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        }
-    }
-}
-
-/// One file a session: the first proof is as good as another.
-fn keep(folder: &Path, evidence: &Evidence) -> io::Result<PathBuf> {
-    let file = folder.join(evidence.manifest.id().to_string());
-    std::fs::create_dir_all(folder)?;
-    match private_file::create(&file, &evidence.to_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(file),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::keyfile;
     use crate::questions::Questions;
     use musig2_libp2p::NodeConfig;
-    use musig2_libp2p::musig2_proto::DefaultCrypto;
     use std::cell::RefCell;
 
     thread_local! {
@@ -355,17 +249,5 @@ mod tests {
         let cause = AbortCause::Expired { awaiting: Vec::new() };
         cosigner.take_of_forgotten(&Event::SessionAborted { session, cause, released: false }).await;
         assert_eq!(SAID.take(), "Session 01010101 has ended: no answer is needed.\n");
-    }
-
-    #[test]
-    fn a_proof_is_kept_whole_and_once() {
-        let hex = include_str!("../../../tests/processes/equivocation.hex").trim();
-        let evidence = Evidence::from_bytes(&hex::decode(hex).unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("evidence");
-        let file = keep(&folder, &evidence).unwrap();
-        assert_eq!(keep(&folder, &evidence).unwrap(), file);
-        let kept = Evidence::from_bytes(&std::fs::read(file).unwrap()).unwrap();
-        assert!(kept.verify::<DefaultCrypto>().is_ok());
     }
 }

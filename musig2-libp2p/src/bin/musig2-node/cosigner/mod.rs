@@ -1,0 +1,11 @@
+//! A node that stays up and signs what is approved.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `signing.rs` | takes what happens on the node, joins and declines sessions |
+//! | `unwritten.rs` | tries again what a disk did not take |
+
+mod signing;
+mod unwritten;
+
+pub(crate) use signing::Cosigner;
