@@ -16,6 +16,8 @@ mod disks;
 mod files;
 #[cfg(unix)]
 mod keystore;
+#[cfg(unix)]
+mod labels;
 mod misuse;
 #[cfg(target_os = "linux")]
 mod names;

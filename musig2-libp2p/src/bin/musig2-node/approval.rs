@@ -1,6 +1,7 @@
 //! Who decides whether a session is joined: everybody may, a policy says (and perhaps a program), or a person is asked.
 
 use crate::config::toml_file::TomlError;
+use crate::labels::Labels;
 use crate::policy::Policy;
 use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
@@ -108,19 +109,19 @@ impl Approver {
     }
 
     /// Decides on a session.
-    pub(crate) fn decide(&mut self, session: &SessionView) -> Decision {
+    pub(crate) fn decide(&mut self, session: &SessionView, labels: &Labels) -> Decision {
         match self {
             Self::All => Decision::Join(Approval::Everything),
             Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
                 (Err(problem), _) => Decision::Decline(problem),
                 (Ok(rule), None) => Decision::Join(Approval::Policy { rule }),
                 (Ok(rule), Some(program)) => {
-                    program.ask(session.id, &Terms::of(session), rule);
+                    program.ask(session.id, &Terms::of(session, labels), rule);
                     Decision::Asked
                 }
             },
             Self::Person(questions) => {
-                questions.add(session);
+                questions.add(session.id, Terms::of(session, labels));
                 Decision::Asked
             }
         }

@@ -4,6 +4,7 @@ use crate::descriptors;
 use crate::ending::{Ending, names};
 use crate::failure::Failure;
 use crate::keyfile;
+use crate::labels::Labels;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::steps::{Session, Step, phase_name};
@@ -218,7 +219,7 @@ impl<'a> Demo<'a> {
         let node = self.nodes[place].clone();
         let view = node.session(session).await?.ok_or(Failure::Forgotten(session))?;
         if self.console.is_json() || is_milestone(event) {
-            self.console.step(Some(place), &Step::of(event, &view))?;
+            self.console.step(Some(place), &Step::of(event, &view, &Labels::default()))?;
         }
         match event {
             Event::SessionDiscovered { .. } => {
@@ -230,7 +231,7 @@ impl<'a> Demo<'a> {
                 return Ok(Some(SessionResult::of(&view, signatures)));
             }
             Event::SessionAborted { cause, released, .. } => {
-                let ending = Box::new(Ending::of(&view, cause, *released));
+                let ending = Box::new(Ending::of(&view, cause, *released, &Labels::default()));
                 return Err(Failure::Session { ending, hint: None });
             }
             _ => {}

@@ -1,7 +1,9 @@
 //! How a session ends without signatures, and who is named for it.
 
 use crate::evidence::fault_words;
+use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
+use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
     AbortCause, AbortReason, Phase, PublicKey, SessionId, SessionView, SignerIndex,
 };
@@ -10,12 +12,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A signer, for whoever has to find out who that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Signer {
     /// Place among the signers, from 0.
     pub(crate) signer: u16,
     #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) public_key: PublicKey,
+    /// What this node's operator calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<Text<Label>>,
     /// Whether it is this node.
     #[serde(skip)]
     pub(crate) you: bool,
@@ -44,8 +49,8 @@ pub(crate) struct Ending {
 
 impl Ending {
     /// What the core says, with the signers by name.
-    pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
-        let name = |indices: &[SignerIndex]| Signer::of(view, indices);
+    pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool, labels: &Labels) -> Self {
+        let name = |indices: &[SignerIndex]| Signer::of(view, indices, labels);
         let mut proof = None;
         let (cause, what, awaiting, blamed) = match cause {
             AbortCause::BySigner { signer, reason } => {
@@ -82,12 +87,12 @@ impl Ending {
     }
 
     /// This node's user had no more patience.
-    pub(crate) fn gave_up(view: &SessionView, what: &str) -> Self {
+    pub(crate) fn gave_up(view: &SessionView, what: &str, labels: &Labels) -> Self {
         Self {
             session: view.id,
             cause: "timed_out".into(),
             what: format!("{what} {}", phase_words(view.phase)),
-            awaiting: Signer::of(view, &view.awaiting),
+            awaiting: Signer::of(view, &view.awaiting, labels),
             blamed: Vec::new(),
             released: view.released,
             evidence: None,
@@ -123,27 +128,35 @@ impl fmt::Display for Ending {
 
 impl Signer {
     /// Those of these places.
-    pub(crate) fn of(view: &SessionView, indices: &[SignerIndex]) -> Vec<Self> {
-        indices.iter().filter_map(|index| Self::at(view, *index)).collect()
+    pub(crate) fn of(view: &SessionView, indices: &[SignerIndex], labels: &Labels) -> Vec<Self> {
+        indices.iter().filter_map(|index| Self::at(view, *index, labels)).collect()
     }
 
     /// The one of this place.
-    pub(crate) fn at(view: &SessionView, index: SignerIndex) -> Option<Self> {
+    pub(crate) fn at(view: &SessionView, index: SignerIndex, labels: &Labels) -> Option<Self> {
         let public_key = *view.manifest.signer(index)?;
-        Some(Self { signer: index.get(), public_key, you: index == view.me })
+        let label = labels.of(&public_key).map(Text);
+        Some(Self { signer: index.get(), public_key, label, you: index == view.me })
+    }
+
+    /// `signer 02a1…, alice (you)`, with the whole key.
+    pub(crate) fn in_full(&self) -> String {
+        let label = self.label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
+        format!("signer {}{label}{}", self.public_key, if self.you { " (you)" } else { "" })
     }
 }
 
-/// `02a1b3c4 (you)`: how a signer is named where lines are short.
+/// `alice 02a1b3c4 (you)`: how a signer is named where lines are short.
 impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&name(&self.public_key, self.you))
+        f.write_str(&name(&self.public_key, self.label.as_ref(), self.you))
     }
 }
 
-/// `02a1b3c4 (you)`.
-pub(crate) fn name(key: &impl fmt::Display, you: bool) -> String {
-    short(key) + if you { " (you)" } else { "" }
+/// `alice 02a1b3c4 (you)`; without a label `02a1b3c4 (you)`.
+pub(crate) fn name(key: &impl fmt::Display, label: Option<&impl fmt::Display>, you: bool) -> String {
+    let label = label.map(|label| format!("{label} ")).unwrap_or_default();
+    label + &short(key) + if you { " (you)" } else { "" }
 }
 
 /// `signer 02a1b3c4`, `signers 02a1b3c4, 03b2c4d5 and 5 more`.

@@ -159,8 +159,8 @@ fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
 }
 
 fn list(text: &mut String, title: &str, signers: &[Signer]) {
-    for Signer { public_key, you, .. } in signers {
+    for signer in signers {
         // Writing to a string does not fail.
-        let _ = write!(text, "\n  {title} signer {public_key}{}", if *you { " (you)" } else { "" });
+        let _ = write!(text, "\n  {title} {}", signer.in_full());
     }
 }

@@ -14,6 +14,7 @@ mod generate;
 mod key;
 mod keyfile;
 mod keygen;
+mod labels;
 mod network;
 mod order;
 mod passphrase;

@@ -3,6 +3,7 @@
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::keyfile;
+use crate::labels::{Labelled, Labels, Table};
 use crate::passphrase::PassphraseArgs;
 use crate::patience;
 use crate::people::{at, own_bootstrap};
@@ -50,6 +51,9 @@ pub(crate) struct NetworkArgs {
     /// Dial addresses of private networks and of this host too, where the given ones are public or names: signers in one private network, containers
     #[arg(long)]
     dial_private: bool,
+    /// What to call a signer where this node tells of it; may be repeated
+    #[arg(long, value_name = "LABEL=PUBKEY")]
+    label: Vec<Text<Labelled>>,
     /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at each start]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
@@ -63,6 +67,8 @@ pub(crate) struct Peer(pub(crate) Multiaddr);
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) handle: Handle,
+    /// What the signers are called.
+    pub(crate) labels: Labels,
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
     failed_dials: BTreeSet<String>,
@@ -140,17 +146,20 @@ impl NetworkArgs {
         if let Some(file) = &self.identity {
             config = config.with_identity_file(file);
         }
-        Network::start(config, secret)
+        let labels =
+            Table::of(&self.label).map_err(|problem| Failure::Usage(format!("--label: {problem}")))?;
+        Network::start(config, secret, labels.into())
     }
 }
 
 impl Network {
     /// Starts a node.
-    pub(crate) fn start(config: NodeConfig, secret: SecretKey) -> Result<Self, Failure> {
+    pub(crate) fn start(config: NodeConfig, secret: SecretKey, labels: Labels) -> Result<Self, Failure> {
         config.listen.iter().try_for_each(check_free)?;
         let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
+            labels,
             events,
             failed_dials: BTreeSet::new(),
             met_anyone: false,
@@ -183,8 +192,8 @@ impl Network {
             }
             NodeEvent::Resumed { session } => match self.handle.session(session).await? {
                 Some(view) => {
-                    patience::resume(&self.handle, &view);
-                    Step::SessionResumed(Box::new(Terms::of(&view)))
+                    patience::resume(&self.handle, &view, &self.labels);
+                    Step::SessionResumed(Box::new(Terms::of(&view, &self.labels)))
                 }
                 None => return Ok(None),
             },

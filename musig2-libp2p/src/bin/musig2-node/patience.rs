@@ -2,8 +2,9 @@
 
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::labels::Labels;
 use crate::order::MARGIN;
-use crate::terms::Terms;
+use crate::terms::until;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
 use std::time::Duration;
@@ -14,27 +15,28 @@ pub(crate) async fn give_up(
     handle: &Handle,
     session: SessionId,
     waited: Duration,
+    labels: &Labels,
 ) -> Result<Option<Ending>, Failure> {
     let view = handle.session(session).await?.ok_or(Failure::Forgotten(session))?;
     if has_ended(&view) || !abort(handle, session, "the proposer's timeout is over").await? {
         return Ok(None);
     }
-    Ok(Some(Ending::gave_up(&view, &format!("not finished within {} seconds,", waited.as_secs()))))
+    Ok(Some(Ending::gave_up(&view, &format!("not finished within {} seconds,", waited.as_secs()), labels)))
 }
 
 /// Of a session that this node proposed before it was started again: the same patience, which its manifest tells.
-pub(crate) fn resume(handle: &Handle, view: &SessionView) {
+pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
     let manifest = &view.manifest;
     if manifest.coordinator() != view.me {
         return;
     }
     let waited = manifest.expires_at().saturating_since(manifest.created_at()).saturating_sub(MARGIN);
-    let left = Terms::of(view).left().saturating_sub(MARGIN);
-    let (handle, session) = (handle.clone(), view.id);
+    let left = until(manifest.expires_at()).saturating_sub(MARGIN);
+    let (handle, session, labels) = (handle.clone(), view.id, labels.clone());
     tokio::spawn(async move {
         tokio::time::sleep(left).await;
         // An error is a node that has stopped, or a session that is over and forgotten.
-        let _ = give_up(&handle, session, waited).await;
+        let _ = give_up(&handle, session, waited, &labels).await;
     });
 }
 

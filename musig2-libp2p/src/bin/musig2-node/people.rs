@@ -276,8 +276,8 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
         ending.what
     )?;
     for (title, signers) in [("waited for", &ending.awaiting), ("because of", &ending.blamed)] {
-        for Signer { public_key, you, .. } in signers {
-            writeln!(out, "    {title} signer {public_key}{}", if *you { " (you)" } else { "" })?;
+        for signer in signers {
+            writeln!(out, "    {title} {}", signer.in_full())?;
         }
     }
     Ok(())
@@ -297,9 +297,11 @@ pub(crate) fn terms_with(
 ) -> io::Result<()> {
     writeln!(out, "    session      {}", terms.session)?;
     for (place, key) in (0..).zip(&terms.signers) {
+        let label = terms.labels.get(usize::from(place)).and_then(Option::as_ref);
+        let label = label.map(|label| format!(", {label}")).unwrap_or_default();
         let you = if place == terms.me { ", you" } else { "" };
         let coordinator = if place == terms.coordinator { ", proposed it" } else { "" };
-        writeln!(out, "    signer {place:<5} {key}{you}{coordinator}{}", on_signer(place))?;
+        writeln!(out, "    signer {place:<5} {key}{label}{you}{coordinator}{}", on_signer(place))?;
     }
     for (place, item) in terms.items.iter().enumerate() {
         writeln!(out, "    item {place:<7} message {STRONG}{}{STRONG:#}", item.message)?;

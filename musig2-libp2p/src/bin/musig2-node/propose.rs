@@ -101,13 +101,13 @@ impl Proposer<'_> {
                     if view.id != session {
                         continue;
                     }
-                    self.console.step(None, &Step::of(&event, &view))?;
+                    self.console.step(None, &Step::of(&event, &view, &self.network.labels))?;
                     if has_ended(&view) {
                         return self.ended(&view);
                     }
                 }
                 () = sleep_until(deadline) => {
-                    return match give_up(&self.network.handle, session, timeout).await? {
+                    return match give_up(&self.network.handle, session, timeout, &self.network.labels).await? {
                         Some(ending) => Err(self.failed(ending)),
                         None => self.ended(&self.network.session(session).await?),
                     };
@@ -123,8 +123,10 @@ impl Proposer<'_> {
     fn ended(&self, view: &SessionView) -> Result<(), Failure> {
         match (&view.signatures, &view.cause) {
             (Some(signatures), _) => self.console.show(&Line::Result(&SessionResult::of(view, signatures))),
-            (None, Some(cause)) => Err(self.failed(Ending::of(view, cause, view.released))),
-            (None, None) => Err(self.failed(Ending::gave_up(view, "ended"))),
+            (None, Some(cause)) => {
+                Err(self.failed(Ending::of(view, cause, view.released, &self.network.labels)))
+            }
+            (None, None) => Err(self.failed(Ending::gave_up(view, "ended", &self.network.labels))),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::people;
 use crate::report::short;
 use crate::terms::Terms;
-use musig2_libp2p::musig2_proto::{SessionId, SessionView};
+use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
 use tokio::sync::mpsc;
@@ -60,12 +60,11 @@ impl Questions {
     }
 
     /// One more question.
-    pub(crate) fn add(&mut self, session: &SessionView) {
-        let terms = Box::new(Terms::of(session));
+    pub(crate) fn add(&mut self, session: SessionId, terms: Terms) {
         let now = Instant::now();
         self.waiting.retain(|question| question.expires > now);
         let expires = now + terms.left();
-        self.waiting.push_back(Question { session: session.id, expires, terms });
+        self.waiting.push_back(Question { session, expires, terms: Box::new(terms) });
     }
 
     /// The session has ended: no question is left.

@@ -2,6 +2,7 @@
 
 use crate::demo::Transport;
 use crate::ending::{Ending, Signer};
+use crate::labels::Labels;
 use crate::report::text;
 use crate::terms::{Terms, until};
 use musig2_libp2p::NodeEvent;
@@ -167,13 +168,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    fn of(view: &SessionView, done: &[SignerIndex]) -> Self {
+    fn of(view: &SessionView, done: &[SignerIndex], labels: &Labels) -> Self {
         let left = view.deadline.map(until).unwrap_or_default();
         let missing: Vec<_> = view.manifest.indices().filter(|index| !done.contains(index)).collect();
         Self {
             done: done.len(),
             of: view.manifest.signer_count(),
-            awaiting: Signer::of(view, &missing),
+            awaiting: Signer::of(view, &missing, labels),
             left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -181,39 +182,45 @@ impl Progress {
 
 impl Step {
     /// What a session's event says, with the session as it stands.
-    pub(crate) fn of(event: &Event, view: &SessionView) -> Self {
-        Self::in_words(event, view).unwrap_or_else(|| Self::Other { description: format!("{event:?}") })
+    pub(crate) fn of(event: &Event, view: &SessionView, labels: &Labels) -> Self {
+        Self::in_words(event, view, labels)
+            .unwrap_or_else(|| Self::Other { description: format!("{event:?}") })
     }
 
-    fn in_words(event: &Event, view: &SessionView) -> Option<Self> {
+    fn in_words(event: &Event, view: &SessionView, labels: &Labels) -> Option<Self> {
         let session = Session { session: event.session() };
+        let at = |signer: SignerIndex, done| {
+            Some((Signer::at(view, signer, labels)?, Progress::of(view, done, labels)))
+        };
         Some(match event {
-            Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view))),
-            Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view))),
+            Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view, labels))),
+            Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view, labels))),
             Event::SessionQueued { .. } => Self::SessionQueued(session),
             Event::SessionReady { .. } => Self::SessionReady(session),
             Event::NonceReceived { signer, .. } => {
-                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.nonces));
+                let (signer, progress) = at(*signer, &view.nonces)?;
                 Self::NonceReceived { session, signer, progress }
             }
             Event::NoncesComplete { .. } => Self::NoncesComplete(session),
             Event::PartialSigReceived { signer, .. } => {
-                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.partials));
+                let (signer, progress) = at(*signer, &view.partials)?;
                 Self::PartialSigReceived { session, signer, progress }
             }
             Event::PartialSigsComplete { .. } => Self::PartialSigsComplete(session),
             Event::SessionComplete { .. } => Self::SessionComplete(session),
             Event::SessionAborted { cause, released, .. } => {
-                Self::SessionAborted(Box::new(Ending::of(view, cause, *released)))
+                Self::SessionAborted(Box::new(Ending::of(view, cause, *released, labels)))
             }
             Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
             Event::SignerJoined { signer, .. } => {
-                let (signer, progress) = (Signer::at(view, *signer)?, Progress::of(view, &view.joined));
+                let (signer, progress) = at(*signer, &view.joined)?;
                 Self::SignerJoined { session, signer, progress }
             }
-            Event::Stalled { phase, awaiting, .. } => {
-                Self::Stalled { session, phase: phase_name(*phase), awaiting: Signer::of(view, awaiting) }
-            }
+            Event::Stalled { phase, awaiting, .. } => Self::Stalled {
+                session,
+                phase: phase_name(*phase),
+                awaiting: Signer::of(view, awaiting, labels),
+            },
             Event::AttemptRestarted { attempt, .. } => Self::AttemptRestarted { session, attempt: *attempt },
             Event::LateSignature { .. } => Self::LateSignature(session),
             _ => return None,

@@ -1,5 +1,6 @@
 //! What a session is about, before it is joined and after it is signed, in the fields of the JSON lines.
 
+use crate::labels::{Label, Labels};
 use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
@@ -15,6 +16,8 @@ pub(crate) struct Terms {
     pub(crate) session: Hex<32>,
     /// In aggregation order.
     pub(crate) signers: Vec<Hex<33>>,
+    /// What this node's operator calls each of them.
+    pub(crate) labels: Vec<Option<Text<Label>>>,
     /// Which of them proposed it.
     pub(crate) coordinator: u16,
     /// Which of them this node is.
@@ -54,11 +57,12 @@ pub(crate) enum Derivation {
 
 impl Terms {
     /// Of a session as it stands.
-    pub(crate) fn of(view: &SessionView) -> Self {
+    pub(crate) fn of(view: &SessionView, labels: &Labels) -> Self {
         let manifest = &view.manifest;
         Self {
             session: Hex(view.id.to_bytes()),
             signers: manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
+            labels: labels_of(view, labels),
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
             items: (manifest.items().iter().zip(&view.output_keys))
@@ -88,6 +92,7 @@ impl Terms {
         Self {
             session: Hex(session.to_bytes()),
             signers: Vec::new(),
+            labels: Vec::new(),
             coordinator: 0,
             me: 0,
             items: Vec::new(),
@@ -96,6 +101,11 @@ impl Terms {
             expires_at_ms: 0,
         }
     }
+}
+
+/// What each signer of a session is called.
+pub(crate) fn labels_of(view: &SessionView, labels: &Labels) -> Vec<Option<Text<Label>>> {
+    view.manifest.signers().iter().map(|signer| labels.of(signer).map(Text)).collect()
 }
 
 /// How long until then, by this machine's clock.

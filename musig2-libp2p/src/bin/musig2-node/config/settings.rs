@@ -2,6 +2,7 @@
 
 use super::tables::{Frames, Protocol};
 use super::toml_file::{self, TomlError};
+use crate::labels::Table;
 use crate::network::Peer;
 use crate::policy::Policy;
 use crate::text::Text;
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) socket: PathBuf,
     pub(crate) evidence_dir: PathBuf,
     policy_file: Option<PathBuf>,
+    /// What the signers are called.
+    pub(crate) signers: Table,
     pub(crate) policy: Policy,
     pub(crate) results: ResultsSettings,
     pub(crate) network: NetworkSettings,
@@ -80,6 +83,7 @@ impl Default for Settings {
             socket: "musig2-node.sock".into(),
             evidence_dir: "evidence".into(),
             policy_file: None,
+            signers: Table::default(),
             policy: Policy::default(),
             results: ResultsSettings::default(),
             network: NetworkSettings::default(),

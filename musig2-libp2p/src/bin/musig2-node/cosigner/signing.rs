@@ -72,13 +72,13 @@ impl<'a> Cosigner<'a> {
     async fn take(&mut self, event: &Event, view: &SessionView) -> Result<(), Failure> {
         let is_shown_later = matches!(event, Event::SessionDiscovered { .. }) && self.approver.shows_terms();
         if !is_shown_later || self.console.is_json() {
-            self.console.step(None, &Step::of(event, view))?;
+            self.console.step(None, &Step::of(event, view, &self.network.labels))?;
         }
         match event {
             Event::SessionDiscovered { session } if self.was_signed(session) => {
                 self.pass_over(*session).await?;
             }
-            Event::SessionDiscovered { session } => match self.approver.decide(view) {
+            Event::SessionDiscovered { session } => match self.approver.decide(view, &self.network.labels) {
                 Decision::Join(approval) => self.join(*session, Some(view), approval).await?,
                 Decision::Decline(reason) => self.decline(*session, Some(view), reason).await?,
                 Decision::Asked => drop(self.asked.insert(*session, Box::new(view.clone()))),
@@ -229,6 +229,7 @@ impl Cosigner<'_> {
 mod tests {
     use super::*;
     use crate::keyfile;
+    use crate::labels::Labels;
     use crate::questions::Questions;
     use musig2_libp2p::NodeConfig;
     use std::cell::RefCell;
@@ -241,8 +242,9 @@ mod tests {
     async fn a_question_is_taken_back_when_its_session_ends_undecided() {
         let session = SessionId::new([1; 32]);
         let say = |text: &str| SAID.with_borrow_mut(|said| said.push_str(text));
-        let network =
-            Network::start(NodeConfig::default().with_listen([]), keyfile::generate().unwrap().0).unwrap();
+        let (secret, _) = keyfile::generate().unwrap();
+        let config = NodeConfig::default().with_listen([]);
+        let network = Network::start(config, secret, Labels::default()).unwrap();
         let approver = Approver::Person(Questions::asking(session, say));
         let console = Console::new(true);
         let mut cosigner = Cosigner::new(network, approver, &console);

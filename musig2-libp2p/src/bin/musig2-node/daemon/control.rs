@@ -5,6 +5,7 @@ use super::following::Following;
 use super::socket::Socket;
 use super::words::{Reply, Request, Status, Summary};
 use crate::failure::Failure;
+use crate::labels::Labels;
 use crate::network::{Network, Reach};
 use crate::report::Timed;
 use crate::results::command::Since;
@@ -34,6 +35,7 @@ const MAX_RESULTS: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Control {
     handle: Handle,
+    labels: Labels,
     reach: watch::Receiver<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
@@ -46,6 +48,7 @@ impl Control {
     pub(crate) fn of(network: &Network, signs_nothing: Option<&'static str>, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
+            labels: network.labels.clone(),
             reach: network.reach.subscribe(),
             changes: network.changes.clone(),
             started: Instant::now(),
@@ -93,7 +96,7 @@ impl Control {
                     true => (false, view.manifest.created_at().as_millis()),
                     false => (true, u64::MAX - view.last_activity.as_millis()),
                 });
-                let sessions = views.iter().map(Summary::of).collect();
+                let sessions = views.iter().map(|view| Summary::of(view, &self.labels)).collect();
                 client.send(&Reply::Sessions { sessions }).await
             }
             Request::Results { since, limit, signer, status } => {
@@ -127,6 +130,7 @@ impl Control {
                 let mut following = Following {
                     handle,
                     session,
+                    labels: self.labels.clone(),
                     changes,
                     reach,
                     trail: self.trail.clone(),
@@ -150,7 +154,7 @@ impl Control {
                 let session = self.find(&session).await?;
                 self.abort(&session, &reason).await?;
                 let view = self.handle.session(session.id).await?.ok_or(Failure::Forgotten(session.id))?;
-                client.send(&Reply::Session(Summary::of(&view))).await
+                client.send(&Reply::Session(Summary::of(&view, &self.labels))).await
             }
         }
     }
@@ -178,15 +182,15 @@ impl Control {
             Ok(view) if is_open(&view) => {
                 let before = self.trail.find(view.id.to_bytes()).await.ok().flatten();
                 return Ok(match before {
-                    Some(before) => before.followed_by(&view),
-                    None => Record::of(&view, None),
+                    Some(before) => before.followed_by(&view, &self.labels),
+                    None => Record::of(&view, None, &self.labels),
                 });
             }
             // What is told is recorded first.
             Ok(view) => {
                 self.trail.ended(&view).await;
                 let recorded = self.trail.find(view.id.to_bytes()).await;
-                return Ok(recorded.ok().flatten().unwrap_or_else(|| Record::of(&view, None)));
+                return Ok(recorded.ok().flatten().unwrap_or_else(|| Record::of(&view, None, &self.labels)));
             }
             Err(unknown) => match self.trail.named(&name.to_ascii_lowercase())[..] {
                 [session] if !name.is_empty() => self.trail.find(session).await,

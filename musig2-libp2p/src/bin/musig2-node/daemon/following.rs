@@ -4,6 +4,7 @@ use super::control::send;
 use super::words::{Reply, Summary};
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::labels::Labels;
 use crate::network::Reach;
 use crate::patience::{give_up, has_ended};
 use crate::result::SessionResult;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 pub(super) struct Following {
     pub(super) handle: Handle,
     pub(super) session: SessionId,
+    pub(super) labels: Labels,
     pub(super) changes: broadcast::Receiver<SessionId>,
     pub(super) reach: watch::Receiver<Reach>,
     pub(super) trail: Trail,
@@ -33,7 +35,7 @@ impl Following {
         let mut told: Option<Summary> = None;
         loop {
             let view = self.view().await?;
-            let summary = Summary::of(&view);
+            let summary = Summary::of(&view, &self.labels);
             if !told.as_ref().is_some_and(|told| summary.state.says_the_same_as(&told.state)) {
                 send(client, &Reply::Session(summary.clone())).await?;
                 told = Some(summary);
@@ -43,7 +45,7 @@ impl Following {
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
             }
             if let Some(cause) = &view.cause {
-                return Err(self.failed(Ending::of(&view, cause, view.released)));
+                return Err(self.failed(Ending::of(&view, cause, view.released, &self.labels)));
             }
             if let Some(ending) = self.change().await? {
                 return Err(self.failed(ending));
@@ -75,7 +77,7 @@ impl Following {
                     }
                 }
                 () = sleep_until(self.deadline) => {
-                    return give_up(&self.handle, self.session, self.timeout).await;
+                    return give_up(&self.handle, self.session, self.timeout, &self.labels).await;
                 }
             }
         }

@@ -2,16 +2,26 @@
 
 use super::words::{Reply, Standing, State, Status, Summary};
 use crate::ending::{name, names};
+use crate::labels::Label;
 use crate::people::{BAD, DIM, GOOD, STRONG, count, now, result, terms_with, time};
 use crate::report::short;
 use crate::result::Hex;
 use crate::results::people as results;
 use crate::results::record::Record;
+use crate::text::Text;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The end of the year 9999, beyond which dates are not written so.
 const MAX_DATE: u64 = 253_402_300_800_000;
+
+/// A session's signers.
+struct Signers<'a> {
+    keys: &'a [Hex<33>],
+    /// One for each key, if it has one.
+    labels: &'a [Option<Text<Label>>],
+    me: u16,
+}
 
 /// Writes one answer.
 pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
@@ -22,9 +32,9 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
         Reply::Details(record) => details(out, record),
         Reply::Record(record) => results::line(out, record),
         Reply::Results { count, more, damaged } => results::foot(out, *count, *more, *damaged),
-        Reply::Session(Summary { session, signers, me, state, .. }) => {
+        Reply::Session(Summary { session, signers, labels, me, state, .. }) => {
             now(out)?;
-            line(out, session, signers, *me, state)
+            line(out, session, &Signers { keys: signers, labels, me: *me }, state)
         }
         Reply::Result(signed) => result(out, signed),
         // On standard error.
@@ -95,15 +105,15 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
             of(&state.joined),
             of(&state.nonces),
             of(&state.partial_signatures),
-            why(&one.signers, one.me, state)
+            why(&Signers { keys: &one.signers, labels: &one.labels, me: one.me }, state)
         )?;
     }
     Ok(())
 }
 
 /// One line, as it changes.
-fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &[Hex<33>], me: u16, state: &State) -> io::Result<()> {
-    let all = signers.len();
+fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &Signers<'_>, state: &State) -> io::Result<()> {
+    let all = signers.keys.len();
     let progress = match state.phase.as_str() {
         "proposed" => "proposed".into(),
         "joining" => format!("{} of {all} signers joined", state.joined.len()),
@@ -116,7 +126,7 @@ fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &[Hex<33>], me: u16, stat
         other => other.replace('_', " "),
     };
     write!(out, "session {}: {progress}", short(session))?;
-    match (why(signers, me, state), state.left_seconds) {
+    match (why(signers, state), state.left_seconds) {
         (why, _) if why.is_empty() => writeln!(out),
         (why, Some(left)) => {
             writeln!(out, "; waiting for {why} {DIM}({} left){DIM:#}", time(Duration::from_secs(left)))
@@ -128,7 +138,8 @@ fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &[Hex<33>], me: u16, stat
 /// Everything, for whoever has to decide on it.
 fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     let Record { terms, state, .. } = record;
-    line(out, &terms.session, &terms.signers, terms.me, state)?;
+    let signers = Signers { keys: &terms.signers, labels: &terms.labels, me: terms.me };
+    line(out, &terms.session, &signers, state)?;
     terms_with(out, terms, |place| {
         let done = [
             (&state.joined, "joined"),
@@ -160,8 +171,12 @@ fn date(millis: u64) -> String {
 }
 
 /// Who is awaited, or why it ended.
-fn why(signers: &[Hex<33>], me: u16, state: &State) -> String {
-    let named = |place: &u16| Some(name(signers.get(usize::from(*place))?, *place == me));
+fn why(signers: &Signers<'_>, state: &State) -> String {
+    let Signers { keys, labels, me } = *signers;
+    let named = |place: &u16| {
+        let label = labels.get(usize::from(*place)).and_then(Option::as_ref);
+        Some(name(keys.get(usize::from(*place))?, label, *place == me))
+    };
     match &state.ending {
         Some(ending) => ending.clone(),
         None if state.awaiting.is_empty() => String::new(),

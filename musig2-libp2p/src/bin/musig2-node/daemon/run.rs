@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::cosigner::Cosigner;
 use crate::failure::Failure;
 use crate::keyfile;
+use crate::labels::Labels;
 use crate::network::{Network, StopSignals};
 use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
@@ -63,7 +64,8 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         None => None,
     };
     let metrics = Metrics::new();
-    let network = Network::start(settings.node().with_metrics(metrics.clone()), secret)?;
+    let labels = Labels::from(settings.signers.clone());
+    let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
     let signs_nothing = settings.policy.missing();
     console.show(&Line::Serving {
@@ -73,7 +75,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         signs_nothing,
     })?;
 
-    let trail = Trail::open(&settings.results);
+    let trail = Trail::open(&settings.results, labels);
     let tending = trail.clone().tend();
     let control = Control::of(&network, signs_nothing, trail.clone()).serve(socket);
     let monitoring = async {

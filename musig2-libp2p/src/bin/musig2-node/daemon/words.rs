@@ -2,12 +2,13 @@
 
 use crate::ending::Ending;
 use crate::failure::FailureObject;
+use crate::labels::{Label, Labels};
 use crate::order::Order;
 use crate::result::{Hex, SessionResult};
 use crate::results::command::Since;
 use crate::results::record::{self, Record, date};
 use crate::steps::state_name;
-use crate::terms::until;
+use crate::terms::{labels_of, until};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionView, SignerIndex};
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,7 @@ pub(crate) struct Standing {
 pub(crate) struct Summary {
     pub(crate) session: Hex<32>,
     pub(crate) signers: Vec<Hex<33>>,
+    pub(crate) labels: Vec<Option<Text<Label>>>,
     pub(crate) coordinator: u16,
     pub(crate) me: u16,
     pub(crate) messages: usize,
@@ -138,23 +140,24 @@ pub(crate) struct State {
 }
 
 impl Summary {
-    pub(crate) fn of(view: &SessionView) -> Self {
+    pub(crate) fn of(view: &SessionView, labels: &Labels) -> Self {
         let manifest = &view.manifest;
         Self {
             session: Hex(view.id.to_bytes()),
             signers: manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
+            labels: labels_of(view, labels),
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
             messages: manifest.items().len(),
             proposed_at: date(manifest.created_at().as_millis()),
             changed_at: date(view.last_activity.as_millis()),
-            state: State::of(view),
+            state: State::of(view, labels),
         }
     }
 }
 
 impl State {
-    pub(crate) fn of(view: &SessionView) -> Self {
+    pub(crate) fn of(view: &SessionView, labels: &Labels) -> Self {
         let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
             phase: state_name(view).into(),
@@ -165,7 +168,8 @@ impl State {
             awaiting: places(&view.awaiting),
             left_seconds: view.deadline.map(|deadline| until(deadline).as_secs()),
             released: view.released,
-            ending: view.cause.as_ref().map(|cause| Ending::of(view, cause, view.released).to_string()),
+            ending: (view.cause.as_ref())
+                .map(|cause| Ending::of(view, cause, view.released, labels).to_string()),
         }
     }
 

@@ -15,11 +15,13 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         Status::Declined => format!("{BAD}{:<10}{BAD:#}", "declined"),
     };
     let when = record.ended_at.as_ref().or(record.approved_at.as_ref()).unwrap_or(&record.proposed_at);
-    let coordinator = record.terms.signers.get(usize::from(record.terms.coordinator));
-    let coordinator = match coordinator {
+    let place = usize::from(record.terms.coordinator);
+    let label = record.terms.labels.get(place).and_then(Option::as_ref);
+    let coordinator = match (label, record.terms.signers.get(place)) {
         _ if record.terms.coordinator == record.terms.me => "this node".into(),
-        Some(key) => short(key),
-        None => String::new(),
+        (Some(label), _) => label.to_string(),
+        (None, Some(key)) => short(key),
+        (None, None) => String::new(),
     };
     let memo = || match hex::decode(&record.terms.memo).map(String::from_utf8) {
         Ok(Ok(text)) if text.is_empty() => String::new(),

@@ -1,6 +1,7 @@
 //! What is kept of one session: what was asked, by whom, who approved it here, and what came of it.
 
 use crate::daemon::words::State;
+use crate::labels::Labels;
 use crate::result::{Hex, ResultItem, SessionResult};
 use crate::terms::Terms;
 use clap::ValueEnum;
@@ -67,14 +68,14 @@ pub(crate) enum Approval {
 
 impl Record {
     /// Of a session as it stands.
-    pub(crate) fn of(view: &SessionView, approval: Option<Approval>) -> Self {
+    pub(crate) fn of(view: &SessionView, approval: Option<Approval>, labels: &Labels) -> Self {
         let now = now_ms();
         let approved_at = approval.is_some().then(|| date(now));
-        let terms = Terms::of(view);
+        let terms = Terms::of(view, labels);
         Self {
             proposed_at: date(terms.created_at_ms),
             terms,
-            state: State::of(view),
+            state: State::of(view, labels),
             status: Status::Undecided,
             approval,
             approved_at,
@@ -86,8 +87,8 @@ impl Record {
     }
 
     /// The same session later. What was approved stays so.
-    pub(crate) fn followed_by(&self, view: &SessionView) -> Self {
-        let mut next = Self::of(view, None);
+    pub(crate) fn followed_by(&self, view: &SessionView, labels: &Labels) -> Self {
+        let mut next = Self::of(view, None, labels);
         next.approval.clone_from(&self.approval);
         next.approved_at.clone_from(&self.approved_at);
         next.ended(view)

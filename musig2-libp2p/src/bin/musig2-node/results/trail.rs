@@ -4,6 +4,7 @@ use super::folder::{Folder, Key, Kind};
 use super::record::{Approval, Record, Status, now_ms};
 use crate::config::ResultsSettings;
 use crate::daemon::words::Standing;
+use crate::labels::Labels;
 use crate::result::Hex;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ pub(crate) struct Found {
 #[derive(Debug, Clone)]
 pub(crate) struct Trail {
     inner: Arc<Mutex<Inner>>,
+    labels: Labels,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,7 @@ struct Inner {
 
 impl Trail {
     /// Opens a folder, which is made if it is missing. If that fails, it is told and tried again later.
-    pub(crate) fn open(settings: &ResultsSettings) -> Self {
+    pub(crate) fn open(settings: &ResultsSettings, labels: Labels) -> Self {
         let mut inner = Inner {
             folder: Folder::new(&settings.folder),
             settings: settings.clone(),
@@ -77,7 +79,7 @@ impl Trail {
         };
         let listed = inner.list();
         inner.tell(listed);
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        Self { inner: Arc::new(Mutex::new(inner)), labels }
     }
 
     /// Writes again what could not be written, until it is dropped.
@@ -96,13 +98,13 @@ impl Trail {
 
     /// This node takes part, by this word.
     pub(crate) async fn approved(&self, view: &SessionView, approval: Approval) {
-        let record = Record::of(view, Some(approval));
+        let record = Record::of(view, Some(approval), &self.labels);
         self.blocking(move |inner| inner.keep(record)).await;
     }
 
     /// A session has ended.
     pub(crate) async fn ended(&self, view: &SessionView) {
-        let view = view.clone();
+        let (view, labels) = (view.clone(), self.labels.clone());
         self.blocking(move |inner| {
             let session = view.id.to_bytes();
             if inner.is_signed(&session) {
@@ -111,8 +113,8 @@ impl Trail {
             match inner.find(&session).ok().flatten() {
                 // Recorded already, and it brings nothing new.
                 Some(before) if before.ended_at.is_some() && view.signatures.is_none() => {}
-                Some(before) => inner.keep(before.followed_by(&view)),
-                None => inner.keep_declined(Record::of(&view, None)),
+                Some(before) => inner.keep(before.followed_by(&view, &labels)),
+                None => inner.keep_declined(Record::of(&view, None, &labels)),
             }
         })
         .await;
@@ -120,7 +122,7 @@ impl Trail {
 
     /// A session was not approved.
     pub(crate) async fn declined(&self, view: &SessionView, reason: String) {
-        let record = Record::of(view, None);
+        let record = Record::of(view, None, &self.labels);
         self.blocking(move |inner| inner.keep_declined(record.declined(reason))).await;
     }
 
@@ -131,13 +133,14 @@ impl Trail {
         view: Option<SessionView>,
         problem: Option<String>,
     ) {
+        let labels = self.labels.clone();
         self.blocking(move |inner| {
             let before = inner.find(&session.to_bytes()).ok().flatten();
             match (before, view, problem) {
                 (Some(before), _, Some(problem)) if before.status == Status::Open => {
                     inner.keep(before.aborted(problem));
                 }
-                (None, Some(view), _) => inner.keep(Record::of(&view, Some(Approval::Earlier))),
+                (None, Some(view), _) => inner.keep(Record::of(&view, Some(Approval::Earlier), &labels)),
                 _ => {}
             }
         })
