@@ -26,6 +26,16 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder_of(path)
 }
 
+/// Whether a file could be written in a folder, or in one made there. Nothing is left behind.
+pub(super) fn check_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let there = folder.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
+    let there = there.filter(|ancestor| !ancestor.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = there.join(format!(".musig2-check-{}", std::process::id())).with_extension(UNFINISHED);
+    OpenOptions::new().write(true).create_new(true).open(&probe)?;
+    fs::remove_file(&probe)
+}
+
 /// Deletes a file. When this returns it is gone from the disk.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     if remove_if_there(path)? {

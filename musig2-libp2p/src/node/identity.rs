@@ -56,6 +56,22 @@ pub enum IdentityError {
 }
 
 impl Identity {
+    /// Whether there is one, or could be made. Nothing is made.
+    pub(super) fn check(&self) -> Result<(), IdentityError> {
+        let Self::File(path) = self else { return Ok(()) };
+        match File::open(path) {
+            Ok(file) => read(path, file).map(drop),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let failed = |source| IdentityError::Write { path: path.clone(), source };
+                // The folder itself is not made at a start.
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                folder.map_or(Ok(()), |folder| folder.metadata().map(drop)).map_err(failed)?;
+                durable::check_folder(folder.unwrap_or(Path::new("."))).map_err(failed)
+            }
+            Err(source) => Err(IdentityError::Read { path: path.clone(), source }),
+        }
+    }
+
     pub(super) fn load(&self) -> Result<Keypair, IdentityError> {
         match self {
             Self::Ephemeral => Ok(Keypair::generate_ed25519()),

@@ -80,6 +80,20 @@ pub enum StartError {
     Network(String),
 }
 
+impl NodeConfig {
+    /// Whether the files that it names can be used: the network identity, and the store with every approval in it. What is missing would be made at the
+    /// start; this makes and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Node::start`] would fail.
+    pub fn check_files(&self) -> Result<(), StartError> {
+        if let Some(folder) = &self.store {
+            Store::check(folder, self.protocol.max_frame_size)?;
+        }
+        Ok(self.identity.check()?)
+    }
+}
+
 impl Node {
     /// Starts a node that signs with these keys; without any it only helps others to meet. It runs as a task of the tokio
     /// runtime this is called in.

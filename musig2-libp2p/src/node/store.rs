@@ -70,20 +70,27 @@ impl Store {
     /// Opens the folder, which is made where it is missing, and reads it all.
     pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
         let store = Self { lock: Mutex::new(make(folder)?), folder: folder.into() };
-
-        let mut approvals = Vec::new();
-        for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
-            let path = entry.as_ref().map(DirEntry::path).map_err(|error| failed(folder, error))?;
-            match path.extension().and_then(OsStr::to_str) {
-                Some(EXTENSION) => approvals.push(read(&path, max_frame_size)?),
-                // The machine crashed before it was whole, so nothing was sent that relied on it.
-                Some(durable::UNFINISHED) => {
-                    durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
-                }
-                _ => {}
-            }
+        let (approvals, unfinished) = read_all(folder, max_frame_size)?;
+        // The machine crashed before these were whole, so nothing was sent that relied on them.
+        for path in unfinished {
+            durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
         }
         Ok((store, approvals))
+    }
+
+    /// Whether it could be opened. Nothing is made or deleted.
+    pub(super) fn check(folder: &Path, max_frame_size: usize) -> Result<(), StoreError> {
+        durable::check_folder(folder).map_err(|error| failed(folder, &error))?;
+        if !folder.exists() {
+            return Ok(());
+        }
+        let path = lock_path(folder);
+        match File::open(&path) {
+            Ok(file) => drop(try_lock(folder, file)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&path, &error)),
+        }
+        read_all(folder, max_frame_size).map(drop)
     }
 
     /// Keeps an approval. When this returns it is on disk. Says whether it is new.
@@ -168,11 +175,29 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = lock_path(folder);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| failed(&path, &error))?;
+    try_lock(folder, file)
+}
+
+fn try_lock(folder: &Path, file: File) -> Result<File, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: folder.into() }),
-        Err(TryLockError::Error(error)) => Err(failed(&path, &error)),
+        Err(TryLockError::Error(error)) => Err(failed(&lock_path(folder), &error)),
     }
+}
+
+/// Every approval in the folder, and the files that are not whole.
+fn read_all(folder: &Path, max_frame_size: usize) -> Result<(Vec<Approval>, Vec<PathBuf>), StoreError> {
+    let (mut approvals, mut unfinished) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
+        let path = entry.as_ref().map(DirEntry::path).map_err(|error| failed(folder, error))?;
+        match path.extension().and_then(OsStr::to_str) {
+            Some(EXTENSION) => approvals.push(read(&path, max_frame_size)?),
+            Some(durable::UNFINISHED) => unfinished.push(path),
+            _ => {}
+        }
+    }
+    Ok((approvals, unfinished))
 }
 
 fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {

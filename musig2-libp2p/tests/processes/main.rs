@@ -5,6 +5,8 @@ mod bursts;
 mod child;
 mod commands;
 #[cfg(target_os = "linux")]
+mod configuration;
+#[cfg(target_os = "linux")]
 mod connections;
 mod conviction;
 #[cfg(unix)]

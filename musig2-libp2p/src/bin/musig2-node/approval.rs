@@ -7,7 +7,7 @@ use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
 use crate::results::record::Approval;
 use crate::terms::Terms;
-use musig2_libp2p::musig2_proto::{SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -30,6 +30,10 @@ pub(crate) enum ApprovalError {
     Policy(#[from] TomlError),
     #[error("{}: no `{missing}`, so that nothing would ever be signed. Add a list, or `{missing} = \"any\"`", .file.display())]
     SignsNothing { file: PathBuf, missing: &'static str },
+    #[error(
+        "`signer_sets` has no set with this node's key {0}, so that nothing would ever be signed: is it the right key file? Add the key to the sets that it signs with"
+    )]
+    NoSigner(PublicKey),
     #[error(transparent)]
     Program(#[from] ProgramError),
     #[error(
@@ -101,6 +105,14 @@ impl Approver {
     pub(crate) fn by(policy: Policy) -> Result<Self, ApprovalError> {
         let program = Program::new(&policy.approve_command, policy.approve_timeout.0)?;
         Ok(Self::Policy(Box::new(PolicyApprover { policy, program })))
+    }
+
+    /// Whether whoever has this key could ever be allowed to sign.
+    pub(crate) fn check_signer(&self, own: &PublicKey) -> Result<(), ApprovalError> {
+        match self {
+            Self::Policy(approver) if !approver.policy.has_signer(own) => Err(ApprovalError::NoSigner(*own)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a person is asked, who then sees what a session is about.

@@ -38,7 +38,8 @@ Exit code: 0 when interrupted, 1 if the node cannot run, 2 if what was given is 
 /// Runs the command.
 pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Failure> {
     let approver = Approver::new(&args.approve)?;
-    let secret = args.network.secret()?.0;
+    let (secret, public_key) = args.network.secret()?;
+    approver.check_signer(&public_key)?;
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let network = args.network.start(secret)?;
     let handle = network.handle.clone();

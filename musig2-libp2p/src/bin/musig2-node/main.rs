@@ -172,7 +172,6 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
     match command {
         Command::Keygen(args) => keygen::run(args, console),
         Command::Key(args) => key::run(args, console),
-        Command::Config(args) => config::command::run(args, console),
         Command::Status(args) => daemon::client::status(args, console),
         Command::Sessions(args) => daemon::client::sessions(args, console),
         Command::Results(args) => results::command::run(args, console),
@@ -183,6 +182,7 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
         Command::Man(args) => generate::man::<Cli>(args, console),
         #[cfg(unix)]
         Command::Run(args) => runtime()?.block_on(daemon::run::run(args, console)),
+        Command::Config(args) => runtime()?.block_on(config::command::run(args, console)),
         Command::Cosign(args) => runtime()?.block_on(cosign::run(args, console)),
         Command::Propose(args) => runtime()?.block_on(propose::run(args, console)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args, console)),

@@ -19,7 +19,7 @@ use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::{fmt, io};
 use tokio::sync::{broadcast, watch};
@@ -155,7 +155,7 @@ impl NetworkArgs {
 impl Network {
     /// Starts a node.
     pub(crate) fn start(config: NodeConfig, secret: SecretKey, labels: Labels) -> Result<Self, Failure> {
-        config.listen.iter().try_for_each(check_free)?;
+        check_ports(&config)?;
         let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
@@ -234,6 +234,11 @@ impl Network {
     }
 }
 
+/// Whether every address to listen on is free.
+pub(crate) fn check_ports(config: &NodeConfig) -> Result<(), Failure> {
+    config.listen.iter().try_for_each(check_free)
+}
+
 /// libp2p listens on TCP with SO_REUSEPORT, to dial from the same port. Two programs would then share a port without a word, and each get
 /// some of the other's connections.
 fn check_free(address: &Multiaddr) -> Result<(), Failure> {
@@ -243,11 +248,15 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
         Some(Protocol::Ip6(ip)) => IpAddr::from(ip),
         _ => return Ok(()),
     };
-    let Some(Protocol::Tcp(port @ 1..)) = protocols.next() else { return Ok(()) };
-    let failed =
-        |error: io::Error| Failure::Listen { address: Some(address.clone()), error: error.to_string() };
-    match TcpListener::bind((ip, port)) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(failed(error)),
+    let bound = match protocols.next() {
+        Some(Protocol::Tcp(port @ 1..)) => TcpListener::bind((ip, port)).map(drop),
+        Some(Protocol::Udp(port @ 1..)) => UdpSocket::bind((ip, port)).map(drop),
+        _ => return Ok(()),
+    };
+    match bound {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(Failure::Listen { address: Some(address.clone()), error: error.to_string() })
+        }
         // Whatever else is wrong, the node finds by itself, and knows what to do on a host without IPv6.
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use crate::daemon::people as daemon_words;
 use crate::ending::{Ending, Signer, names};
 use crate::evidence::Verdict;
 use crate::key::{Network, address};
-use crate::report::{Line, short};
+use crate::report::{Line, SignerSet, short};
 use crate::result::{Hex, ResultTweakKind, SessionResult};
 use crate::steps::{Progress, Session, Step};
 use crate::terms::{Derivation, Terms};
@@ -41,8 +41,11 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
         Line::PublicKey { public_key } => {
             writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")
         }
-        Line::Config { file, notes, .. } => {
-            writeln!(out, "{}: {GOOD}right{GOOD:#}", file.display())?;
+        Line::Config { file, public_key, label, signer_sets, notes, .. } => {
+            writeln!(out, "{}: {GOOD}OK{GOOD:#}", file.display())?;
+            let label = label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
+            writeln!(out, "signer      {STRONG}{public_key}{STRONG:#}{label}")?;
+            signer_sets.iter().try_for_each(|set| signer_set(out, set, public_key))?;
             notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))
         }
         #[cfg(unix)]
@@ -259,6 +262,16 @@ fn joint_key(
             "            {DIM}no taproot output key: --bip86 or --taproot-root gives one, and its address{DIM:#}"
         ),
     }
+}
+
+fn signer_set(out: &mut Vec<u8>, set: &SignerSet, own: &PublicKey) -> io::Result<()> {
+    writeln!(out, "signs with")?;
+    for (key, label) in set.signers.iter().zip(&set.labels) {
+        let label = label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
+        writeln!(out, "    signer  {key}{label}{}", if key == own { ", this node" } else { "" })?;
+    }
+    writeln!(out, "    key     {STRONG}{}{STRONG:#} (x-only)", set.key)?;
+    writeln!(out, "    address {STRONG}{}{STRONG:#} (with --bip86)", set.address)
 }
 
 fn conviction(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {

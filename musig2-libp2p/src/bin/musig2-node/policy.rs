@@ -28,7 +28,7 @@ Without `signer_sets` and `messages` nothing is allowed. `musig2-node config --e
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Policy {
-    /// With or without this node's own key.
+    /// Each with this node's own key.
     signer_sets: Allowed<BTreeSet<Text<PublicKey>>>,
     messages: Allowed<Text<Message>>,
     output_keys: Allowed<Text<XOnlyPublicKey>>,
@@ -79,6 +79,23 @@ impl Policy {
         }
     }
 
+    /// The sets of keys whose sessions may be signed; none if it is anybody's.
+    pub(crate) fn signer_sets(&self) -> impl Iterator<Item = Vec<PublicKey>> {
+        let sets = match &self.signer_sets {
+            Allowed::These(sets) => Some(sets),
+            Allowed::Any => None,
+        };
+        sets.into_iter().flatten().map(|set| set.iter().map(|Text(key)| *key).collect())
+    }
+
+    /// Whether a session of this signer could ever be allowed.
+    pub(crate) fn has_signer(&self, own: &PublicKey) -> bool {
+        match &self.signer_sets {
+            Allowed::These(sets) => sets.is_empty() || sets.iter().any(|set| set.contains(&Text(*own))),
+            Allowed::Any => true,
+        }
+    }
+
     /// Whether whatever anybody proposes is signed, and nothing else is asked.
     pub(crate) fn allows_everything(&self) -> bool {
         let Self { signer_sets, messages, output_keys, approve_command, .. } = self;
@@ -118,13 +135,8 @@ impl Policy {
 
     fn rule_for_signers(&self, session: &SessionView) -> Option<String> {
         let Allowed::These(sets) = &self.signer_sets else { return Some(self.rule()) };
-        let me = session.manifest.signer(session.me);
-        let others = |key: &PublicKey| me != Some(key);
-        let asked: BTreeSet<_> = session.manifest.signers().iter().filter(|key| others(key)).collect();
-        let allowed = |set: &BTreeSet<Text<PublicKey>>| {
-            set.iter().map(|Text(key)| key).filter(|key| others(key)).collect::<BTreeSet<_>>() == asked
-        };
-        sets.iter().any(allowed).then(|| self.rule())
+        let asked = session.manifest.signers().iter().copied().map(Text).collect::<BTreeSet<_>>();
+        sets.contains(&asked).then(|| self.rule())
     }
 
     /// What in it decided: a set of `signer_sets` has just the session's signers, a message of `messages` is the session's.

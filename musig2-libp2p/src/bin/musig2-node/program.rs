@@ -107,13 +107,13 @@ impl Program {
 
 /// Elsewhere the rules for names are others: there a program that is missing shows when it is asked.
 #[cfg(not(unix))]
-pub(crate) fn find(_: &str) -> Result<(), ProgramError> {
+fn find(_: &str) -> Result<(), ProgramError> {
     Ok(())
 }
 
 /// Whether the program is there, where the system looks for it.
 #[cfg(unix)]
-pub(crate) fn find(name: &str) -> Result<(), ProgramError> {
+fn find(name: &str) -> Result<(), ProgramError> {
     if name.contains('/') {
         return check(name.into());
     }

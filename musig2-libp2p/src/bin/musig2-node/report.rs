@@ -3,6 +3,7 @@
 use crate::daemon::words::Reply;
 use crate::evidence::Verdict;
 use crate::failure::{Failure, FailureObject};
+use crate::labels::Label;
 use crate::people;
 use crate::result::SessionResult;
 use crate::steps::Step;
@@ -50,6 +51,12 @@ pub(crate) enum Line<'a> {
     Config {
         #[serde(skip)]
         file: &'a Path,
+        #[serde(serialize_with = "text")]
+        public_key: PublicKey,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<Text<Label>>,
+        /// Whose sessions its policy allows; none if anybody's.
+        signer_sets: &'a [SignerSet],
         /// What may surprise, for people.
         notes: &'a [String],
         /// The key without which its policy allows nothing.
@@ -99,6 +106,20 @@ pub(crate) enum Line<'a> {
     /// What a daemon answered.
     #[serde(untagged)]
     Reply(&'a Reply),
+}
+
+/// Signers, and the key that they have together.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignerSet {
+    /// Sorted, as sessions have them unless told otherwise.
+    #[serde(serialize_with = "texts")]
+    pub(crate) signers: Vec<PublicKey>,
+    pub(crate) labels: Vec<Option<Text<Label>>>,
+    /// Without tweaks.
+    #[serde(serialize_with = "text")]
+    pub(crate) key: XOnlyPublicKey,
+    /// Of its output key without scripts (BIP86).
+    pub(crate) address: String,
 }
 
 /// What is said, and when.

@@ -6,16 +6,12 @@ use crate::keyfile::{self, KeyFileError};
 use crate::passphrase::PassphraseArgs;
 use crate::policy::Policy;
 use crate::text::Text;
-use crate::{approval::ApprovalError, program};
 
 impl Settings {
-    /// Looks for the files and the program that the configuration names. No secret is read.
+    /// Looks for the files with the key and the passphrase. No secret is read.
     pub(crate) fn check_files(&self) -> Result<(), Failure> {
         keyfile::check(&self.key)?;
         PassphraseArgs::in_file(self.passphrase_file.clone()).check().map_err(KeyFileError::from)?;
-        if let Some(name) = self.policy.approve_command.first() {
-            program::find(name).map_err(ApprovalError::from)?;
-        }
         Ok(())
     }
 

@@ -1,40 +1,77 @@
 //! `musig2-node config`: an example of a daemon's configuration, and a check of one.
 
+#[cfg(not(unix))]
 use super::Settings;
+#[cfg(unix)]
+use crate::daemon::{ready::Ready, socket::SocketError};
 use crate::failure::Failure;
-use crate::report::{Console, Line};
-use clap::Args;
-use std::path::PathBuf;
+use crate::key::Network;
+#[cfg(unix)]
+use crate::labels::Labels;
+use crate::report::Console;
+#[cfg(unix)]
+use crate::report::Line;
+#[cfg(unix)]
+use crate::text::Text;
+use clap::{ArgGroup, Args};
+use std::path::{Path, PathBuf};
 
 /// Every key, with its default.
 pub(crate) const EXAMPLE: &str = include_str!("example.toml");
 
 /// Print or check the configuration of `run`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true))]
 #[command(after_help = "Example:
   musig2-node config --example > musig2-node.toml
   musig2-node config --check musig2-node.toml
 
-Exit code: 0 if `run` can start with the file, 2 if not. A note tells what may surprise, and is no error.")]
-#[group(required = true, multiple = false)]
+Exit code: 0 if `run` could start with the file. If not, it fails as `run` would. A note tells what may surprise, and is no error.")]
 pub(crate) struct ConfigArgs {
     /// Print a configuration with every key explained
-    #[arg(long)]
+    #[arg(long, group = "what")]
     example: bool,
-    /// Check this configuration and its policy, and look for the files and the program that they name
-    #[arg(long, value_name = "FILE")]
+    /// Do what `run` does with this configuration up to the network: read its files, the key included, and look whether its addresses are free. Nothing is changed.
+    /// Then tell whose sessions its policy allows, and their joint keys and addresses
+    #[arg(long, value_name = "FILE", group = "what")]
     check: Option<PathBuf>,
+    /// Which network's addresses to tell
+    #[arg(long, value_enum, default_value_t)]
+    network: Network,
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &ConfigArgs, console: &Console) -> Result<(), Failure> {
+pub(crate) async fn run(args: &ConfigArgs, console: &Console) -> Result<(), Failure> {
     match &args.check {
         None => console.print(EXAMPLE.as_bytes()),
-        Some(file) => {
-            let settings = Settings::read(file)?;
-            settings.check_files()?;
-            let notes = settings.notes();
-            console.show(&Line::Config { file, notes: &notes, signs_nothing: settings.policy.missing() })
-        }
+        Some(file) => check(file, args.network, console).await,
     }
+}
+
+#[cfg(unix)]
+async fn check(file: &Path, network: Network, console: &Console) -> Result<(), Failure> {
+    let ready = Ready::read(file, None)?;
+    let mut notes = ready.settings.notes();
+    match ready.take_places().await {
+        Err(Failure::SocketFile(SocketError::Live(_))) => notes.push(
+            "a daemon is running with this `socket`: whether it could start again was looked at only as far as its addresses and folders are not in use"
+                .into(),
+        ),
+        taken => drop(taken?),
+    }
+    console.show(&Line::Config {
+        file,
+        public_key: ready.public_key,
+        label: Labels::from(ready.settings.signers.clone()).of(&ready.public_key).map(Text),
+        signer_sets: &ready.signer_sets(network)?,
+        notes: &notes,
+        signs_nothing: ready.settings.policy.missing(),
+    })
+}
+
+/// There are no daemons.
+#[cfg(not(unix))]
+async fn check(file: &Path, _: Network, _: &Console) -> Result<(), Failure> {
+    Settings::read(file)?.check_files()?;
+    Err(Failure::Usage("no daemon (`run`) can be had on this system".into()))
 }

@@ -11,6 +11,8 @@ mod following;
 mod http;
 pub(crate) mod people;
 #[cfg(unix)]
+pub(crate) mod ready;
+#[cfg(unix)]
 pub(crate) mod run;
 #[cfg(unix)]
 pub(crate) mod socket;

@@ -2,18 +2,13 @@
 
 use super::control::Control;
 use super::http;
-use super::socket::Socket;
-use crate::approval::Approver;
-use crate::config::Settings;
+use super::ready::{Places, Ready};
 use crate::cosigner::Cosigner;
 use crate::failure::Failure;
-use crate::keyfile;
 use crate::labels::Labels;
 use crate::network::{Network, StopSignals};
-use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
 use crate::results::trail::Trail;
-use crate::text::Text;
 use clap::Args;
 use musig2_libp2p::Metrics;
 use std::path::PathBuf;
@@ -45,24 +40,13 @@ pub(crate) struct RunArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
-    let mut settings = Settings::read(&args.config)?;
-    if let Some(program) = &args.approve_command {
-        settings.policy.approve_command = vec![program.clone()];
-    }
-    settings.check_files()?;
-    let approver = Approver::by(settings.policy.clone())?;
-    for note in settings.notes() {
+    let ready = Ready::read(&args.config, args.approve_command.as_deref())?;
+    for note in ready.settings.notes() {
         tracing::warn!("{note}");
     }
-    let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());
-    let (secret, public_key) = keyfile::read(&settings.key, &passphrase)?;
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
-    // Before the node: a second daemon must not sign for a moment.
-    let socket = Socket::bind(&settings.socket)?;
-    let http = match settings.http.listen {
-        Some(Text(address)) => Some(http::bind(address).await?),
-        None => None,
-    };
+    let Places { socket, http } = ready.take_places().await?;
+    let Ready { settings, approver, secret, public_key } = ready;
     let metrics = Metrics::new();
     let labels = Labels::from(settings.signers.clone());
     let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;

@@ -1,0 +1,82 @@
+//! What a daemon does before it goes to the network: the same code for `run` and for `config --check`, so that neither accepts what the other refuses.
+
+use super::http;
+use super::socket::Socket;
+use crate::approval::Approver;
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::key::{self, Network};
+use crate::keyfile;
+use crate::labels::Labels;
+use crate::network::check_ports;
+use crate::passphrase::PassphraseArgs;
+use crate::report::SignerSet;
+use crate::text::Text;
+use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, SecretKey, Tweak};
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::net::TcpListener;
+
+/// A configuration that a daemon can run by, as far as its files say.
+pub(crate) struct Ready {
+    pub(crate) settings: Settings,
+    pub(crate) approver: Approver,
+    pub(crate) secret: SecretKey,
+    pub(crate) public_key: PublicKey,
+}
+
+/// Where others reach a daemon: nobody else has these places while this exists.
+pub(crate) struct Places {
+    pub(crate) socket: Socket,
+    pub(crate) http: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Ready {
+    /// Reads everything, the key included: the passphrase is asked for on the terminal if nothing else gives it. `program` stands for the policy's
+    /// `approve_command`.
+    pub(crate) fn read(file: &Path, program: Option<&str>) -> Result<Self, Failure> {
+        let mut settings = Settings::read(file)?;
+        if let Some(program) = program {
+            settings.policy.approve_command = vec![program.into()];
+        }
+        settings.check_files()?;
+        let approver = Approver::by(settings.policy.clone())?;
+        let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());
+        let (secret, public_key) = keyfile::read(&settings.key, &passphrase)?;
+        approver.check_signer(&public_key)?;
+        Ok(Self { settings, approver, secret, public_key })
+    }
+
+    /// Takes the places, and looks whether the ports and the files of the node can be used.
+    pub(crate) async fn take_places(&self) -> Result<Places, Failure> {
+        // Before anything else: a second daemon must not sign for a moment.
+        let socket = Socket::bind(&self.settings.socket)?;
+        let http = match self.settings.http.listen {
+            Some(Text(address)) => Some(http::bind(address).await?),
+            None => None,
+        };
+        let node = self.settings.node();
+        check_ports(&node)?;
+        node.check_files()?;
+        Ok(Places { socket, http })
+    }
+
+    /// The sets of signers whose sessions the policy allows, with the keys that they have together.
+    pub(crate) fn signer_sets(&self, network: Network) -> Result<Vec<SignerSet>, Failure> {
+        let labels = Labels::from(self.settings.signers.clone());
+        let sets = self.settings.policy.signer_sets();
+        sets.map(|signers| {
+            let derive = |tweaks: &[Tweak]| {
+                OutputKey::derive::<DefaultCrypto>(&signers, tweaks)
+                    .map_err(|error| Failure::Usage(format!("[policy] `signer_sets`: {error}")))
+            };
+            Ok(SignerSet {
+                key: derive(&[])?.key,
+                address: key::address(network, &derive(&[Tweak::BIP86])?.key),
+                labels: signers.iter().map(|signer| labels.of(signer).map(Text)).collect(),
+                signers,
+            })
+        })
+        .collect()
+    }
+}
