@@ -198,7 +198,7 @@ fn shells_and_manual_pages_know_every_command() {
     let folder = tempdir().expect("a folder");
     let commands = [
         "demo", "keygen", "key", "propose", "cosign", "run", "config", "status", "sessions", "abort",
-        "verify",
+        "reload", "verify",
     ];
     for shell in ["bash", "zsh", "fish"] {
         let script = run(["completions", shell]);

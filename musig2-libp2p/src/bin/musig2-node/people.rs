@@ -6,7 +6,7 @@ use crate::evidence::Verdict;
 use crate::key::{Network, address};
 use crate::report::{Line, SignerSet, short};
 use crate::result::{Hex, ResultTweakKind, SessionResult};
-use crate::steps::{Progress, Session, Step};
+use crate::steps::{Progress, Reloaded, Session, Step};
 use crate::terms::{Derivation, Terms};
 use crate::text::Text;
 use crate::verify::ItemVerdict;
@@ -200,6 +200,10 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::EvidenceKept { session, file } => {
             writeln!(out, "{}the proof is in {file}: `musig2-node evidence verify` checks it", of(session))
         }
+        Step::Reloaded(reloaded) => self::reloaded(out, reloaded),
+        Step::NotReloaded { error } => {
+            writeln!(out, "{BAD}the policy was not read again{BAD:#}, and the former one holds: {error}")
+        }
         Step::DemoStarted { signers, items, transport } => writeln!(
             out,
             "{STRONG}{} of {signers} signers{STRONG:#}: {signers} nodes on 127.0.0.1 over {transport}, who know the address of signer 0 and nothing else",
@@ -210,6 +214,18 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             "{GOOD}{items} of {items} verify{GOOD:#} (BIP340, under the key that signers and tweaks give; checked by another library)",
         ),
         Step::Other { description } => writeln!(out, "{description}"),
+    }
+}
+
+/// What a daemon that has read its policy again says.
+pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()> {
+    writeln!(out, "read the policy and the labels again")?;
+    reloaded.notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))?;
+    match &reloaded.needs_restart[..] {
+        [] => Ok(()),
+        settings => {
+            writeln!(out, "{BAD}note{BAD:#}        changed, and needs a restart: {}", settings.join(", "))
+        }
     }
 }
 

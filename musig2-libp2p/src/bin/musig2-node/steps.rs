@@ -7,7 +7,8 @@ use crate::report::text;
 use crate::terms::{Terms, until};
 use musig2_libp2p::NodeEvent;
 use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView, SignerIndex};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// Something that happened on a node.
 #[derive(Debug, Serialize)]
@@ -131,6 +132,12 @@ pub(crate) enum Step {
         session: Session,
         file: String,
     },
+    /// A daemon has read its policy and labels again.
+    Reloaded(Reloaded),
+    /// It could not: the former ones hold.
+    NotReloaded {
+        error: String,
+    },
     DemoStarted {
         signers: usize,
         items: usize,
@@ -144,6 +151,15 @@ pub(crate) enum Step {
     Other {
         description: String,
     },
+}
+
+/// What a daemon that has read its policy again has to say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reloaded {
+    /// What may surprise: a sentence for each.
+    pub(crate) notes: Vec<String>,
+    /// Settings that have changed as well, and hold from the next start on.
+    pub(crate) needs_restart: Vec<Cow<'static, str>>,
 }
 
 /// Which session something happened in.

@@ -170,6 +170,43 @@ impl Settings {
         }
     }
 
+    /// The settings in which it differs from those that a daemon was started with, and of which that daemon takes no notice.
+    pub(crate) fn differs_in(&self, started: &Self) -> Vec<&'static str> {
+        // Each is named here: what a reload takes notice of, and what it does not.
+        let Self {
+            key,
+            passphrase_file,
+            identity,
+            store,
+            socket,
+            evidence_dir,
+            policy_file: _,
+            signers: _,
+            policy: _,
+            results,
+            network,
+            http,
+            protocol,
+            frames,
+        } = self;
+        [
+            ("key", *key != started.key),
+            ("passphrase_file", *passphrase_file != started.passphrase_file),
+            ("identity", *identity != started.identity),
+            ("store", *store != started.store),
+            ("socket", *socket != started.socket),
+            ("evidence_dir", *evidence_dir != started.evidence_dir),
+            ("[results]", *results != started.results),
+            ("[network]", *network != started.network),
+            ("[http]", *http != started.http),
+            ("[protocol]", *protocol != started.protocol),
+            ("[frames]", *frames != started.frames),
+        ]
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
+    }
+
     /// How the node is set up.
     pub(crate) fn node(&self) -> NodeConfig {
         let network = &self.network;

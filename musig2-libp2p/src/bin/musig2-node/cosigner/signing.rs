@@ -13,6 +13,7 @@ use musig2_libp2p::musig2_proto::{AbortCause, Command, CommandError, Event, Sess
 use musig2_libp2p::{HandleError, NodeEvent};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// A node, and who decides what it signs.
 pub(crate) struct Cosigner<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct Cosigner<'a> {
     pub(crate) trail: Option<Trail>,
     /// Sessions that somebody was asked about: as many as the node keeps undecided (`max_discovered_sessions`).
     pub(crate) asked: BTreeMap<SessionId, Box<SessionView>>,
+    /// Who decides from now on, if that changes.
+    pub(crate) approvers: Option<mpsc::Receiver<Approver>>,
     /// What the disk did not take.
     pub(super) unwritten: Unwritten,
 }
@@ -39,6 +42,7 @@ impl<'a> Cosigner<'a> {
             evidence_dir: None,
             trail: None,
             asked: BTreeMap::new(),
+            approvers: None,
             unwritten: Unwritten::default(),
         }
     }
@@ -58,6 +62,7 @@ impl<'a> Cosigner<'a> {
                         None => {}
                     }
                 }
+                Some(approver) = replaced(&mut self.approvers) => self.decide_again(approver).await?,
                 (session, answer) = self.approver.answer() => {
                     let view = self.asked.remove(&session);
                     match answer {
@@ -78,11 +83,7 @@ impl<'a> Cosigner<'a> {
             Event::SessionDiscovered { session } if self.was_signed(session) => {
                 self.pass_over(*session).await?;
             }
-            Event::SessionDiscovered { session } => match self.approver.decide(view, &self.network.labels) {
-                Decision::Join(approval) => self.join(*session, Some(view), approval).await?,
-                Decision::Decline(reason) => self.decline(*session, Some(view), reason).await?,
-                Decision::Asked => drop(self.asked.insert(*session, Box::new(view.clone()))),
-            },
+            Event::SessionDiscovered { .. } => self.decide(view).await?,
             // Its result was told before this node was started again.
             Event::SessionComplete { session, .. } | Event::LateSignature { session, .. }
                 if self.was_signed(session) => {}
@@ -99,6 +100,26 @@ impl<'a> Cosigner<'a> {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    async fn decide(&mut self, view: &SessionView) -> Result<(), Failure> {
+        match self.approver.decide(view, &self.network.labels) {
+            Decision::Join(approval) => self.join(view.id, Some(view), approval).await,
+            Decision::Decline(reason) => self.decline(view.id, Some(view), reason).await,
+            Decision::Asked => {
+                self.asked.insert(view.id, Box::new(view.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// By another policy, also on those sessions that somebody was asked about by the former one and has not answered yet.
+    async fn decide_again(&mut self, approver: Approver) -> Result<(), Failure> {
+        self.approver = approver;
+        for view in std::mem::take(&mut self.asked).into_values() {
+            self.decide(&view).await?;
         }
         Ok(())
     }
@@ -175,6 +196,14 @@ impl<'a> Cosigner<'a> {
             Ok(()) | Err(HandleError::Command(_)) => Ok(()),
             Err(stopped) => Err(stopped.into()),
         }
+    }
+}
+
+/// Who decides from now on. Cancel-safe.
+async fn replaced(approvers: &mut Option<mpsc::Receiver<Approver>>) -> Option<Approver> {
+    match approvers {
+        Some(approvers) => approvers.recv().await,
+        None => None,
     }
 }
 

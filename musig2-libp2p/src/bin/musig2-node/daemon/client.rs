@@ -1,4 +1,4 @@
-//! `musig2-node status`, `sessions`, `abort` and `propose --daemon`: what people ask a running daemon.
+//! `musig2-node status`, `sessions`, `reload`, `abort` and `propose --daemon`: what people ask a running daemon.
 
 use super::words::{Reply, Request};
 use crate::failure::{Failure, FailureObject};
@@ -54,6 +54,16 @@ pub(crate) struct SessionsArgs {
     socket: SocketArgs,
 }
 
+/// Have a running daemon read its policy and labels again
+///
+/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold from then on for what is proposed; sessions that it has joined go on. If
+/// anything in the file is wrong, that is told and the former policy holds. Settings that need a restart are named if they have changed.
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
 /// End a running daemon's part in a session
 ///
 /// The other signers are told. It is no revocation: partial signatures that are out stay out, and the others may still finish.
@@ -79,6 +89,11 @@ pub(crate) fn status(args: &StatusArgs, console: &Console) -> Result<(), Failure
 /// Runs `sessions`.
 pub(crate) fn sessions(args: &SessionsArgs, console: &Console) -> Result<(), Failure> {
     ask(&args.socket, &Request::Sessions { session: args.session.clone() }, console)
+}
+
+/// Runs `reload`.
+pub(crate) fn reload(args: &ReloadArgs, console: &Console) -> Result<(), Failure> {
+    ask(&args.socket, &Request::Reload, console)
 }
 
 /// Runs `abort`.

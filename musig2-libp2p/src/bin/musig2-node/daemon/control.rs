@@ -2,6 +2,7 @@
 
 use super::clients;
 use super::following::Following;
+use super::reload::Reloader;
 use super::socket::Socket;
 use super::words::{Reply, Request, Status, Summary};
 use crate::failure::Failure;
@@ -39,20 +40,20 @@ pub(crate) struct Control {
     reach: watch::Receiver<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
-    signs_nothing: Option<&'static str>,
+    reloader: Reloader,
     trail: Trail,
 }
 
 impl Control {
-    /// Of a node. `signs_nothing`: the key that the policy lacks.
-    pub(crate) fn of(network: &Network, signs_nothing: Option<&'static str>, trail: Trail) -> Self {
+    /// Of a node.
+    pub(crate) fn of(network: &Network, reloader: Reloader, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
             labels: network.labels.clone(),
             reach: network.reach.subscribe(),
             changes: network.changes.clone(),
             started: Instant::now(),
-            signs_nothing,
+            reloader,
             trail,
         }
     }
@@ -80,6 +81,7 @@ impl Control {
     async fn answer(&self, request: Request, user: u32, client: &mut Client) -> Result<(), Failure> {
         match request {
             Request::Status => client.send(&Reply::Status(self.status().await?)).await,
+            Request::Reload => client.send(&Reply::Reloaded(self.reloader.reload().await?)).await,
             Request::Sessions { session: Some(name) } => {
                 let record = self.record(&name).await?;
                 let result = record.result();
@@ -162,6 +164,7 @@ impl Control {
     async fn status(&self) -> Result<Status, Failure> {
         let sessions = self.handle.sessions().await?;
         let Reach { listening, peers, problems, unreached } = self.reach.borrow().clone();
+        let holds = self.reloader.holds();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             public_key: self.handle.public_keys().first().map(ToString::to_string).unwrap_or_default(),
@@ -171,7 +174,8 @@ impl Control {
             connected_peers: peers.iter().map(PeerId::to_string).collect(),
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
             problems: problems.into_values().chain(unreached.into_values()).collect(),
-            signs_nothing_without: self.signs_nothing.map(Into::into),
+            signs_nothing_without: holds.signs_nothing.map(Into::into),
+            policy_read_at: holds.read_at,
             results: self.trail.standing(),
         })
     }

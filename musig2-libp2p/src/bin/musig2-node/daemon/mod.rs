@@ -13,6 +13,8 @@ pub(crate) mod people;
 #[cfg(unix)]
 pub(crate) mod ready;
 #[cfg(unix)]
+mod reload;
+#[cfg(unix)]
 pub(crate) mod run;
 #[cfg(unix)]
 pub(crate) mod socket;

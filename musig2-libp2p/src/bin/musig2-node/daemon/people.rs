@@ -27,6 +27,7 @@ struct Signers<'a> {
 pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
     match reply {
         Reply::Status(status) => self::status(out, status),
+        Reply::Reloaded(reloaded) => crate::people::reloaded(out, reloaded),
         Reply::Sessions { sessions } if sessions.is_empty() => writeln!(out, "no sessions"),
         Reply::Sessions { sessions } => table(out, sessions),
         Reply::Details(record) => details(out, record),
@@ -58,6 +59,7 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
         writeln!(out, "{BAD}listening   nowhere{BAD:#}: nobody can dial this node, so it must dial others")?;
     }
     writeln!(out, "connected   to {}", count(status.connected_peers.len(), "peer"))?;
+    writeln!(out, "policy      read {}", results::seconds(&status.policy_read_at))?;
     writeln!(out, "sessions    {} open", status.open_sessions)?;
     let Standing { signed, unsigned, declined, waiting, problem } = &status.results;
     writeln!(out, "results     {signed} signed, {unsigned} ended without signatures, {declined} declined")?;

@@ -31,16 +31,21 @@ pub(crate) struct Places {
     pub(crate) http: Option<(TcpListener, SocketAddr)>,
 }
 
+/// The configuration, and who decides by its policy. `program` stands for the policy's `approve_command`.
+pub(crate) fn read_settings(file: &Path, program: Option<&str>) -> Result<(Settings, Approver), Failure> {
+    let mut settings = Settings::read(file)?;
+    if let Some(program) = program {
+        settings.policy.approve_command = vec![program.into()];
+    }
+    let approver = Approver::by(settings.policy.clone())?;
+    Ok((settings, approver))
+}
+
 impl Ready {
-    /// Reads everything, the key included: the passphrase is asked for on the terminal if nothing else gives it. `program` stands for the policy's
-    /// `approve_command`.
+    /// Reads everything, the key included: the passphrase is asked for on the terminal if nothing else gives it.
     pub(crate) fn read(file: &Path, program: Option<&str>) -> Result<Self, Failure> {
-        let mut settings = Settings::read(file)?;
-        if let Some(program) = program {
-            settings.policy.approve_command = vec![program.into()];
-        }
+        let (settings, approver) = read_settings(file, program)?;
         settings.check_files()?;
-        let approver = Approver::by(settings.policy.clone())?;
         let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());
         let (secret, public_key) = keyfile::read(&settings.key, &passphrase)?;
         approver.check_signer(&public_key)?;

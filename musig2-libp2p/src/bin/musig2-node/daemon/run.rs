@@ -3,6 +3,7 @@
 use super::control::Control;
 use super::http;
 use super::ready::{Places, Ready};
+use super::reload::{Hangups, Reloader};
 use crate::cosigner::Cosigner;
 use crate::failure::Failure;
 use crate::labels::Labels;
@@ -20,7 +21,8 @@ const STOP: Duration = Duration::from_secs(5);
 /// Run a signer as a service
 ///
 /// Joins the sessions that the configuration's policy allows and declines all others; answers `status`, `sessions`, `abort` and
-/// `propose --daemon` on a socket; serves metrics where it is told to. Runs until SIGTERM or Ctrl-C, and then ends within seconds.
+/// `propose --daemon` on a socket; serves metrics where it is told to. Reads its policy and labels again at SIGHUP (or `reload`). Runs until SIGTERM or
+/// Ctrl-C, and then ends within seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node keygen --out signer.key
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         tracing::warn!("{note}");
     }
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
+    let hangups = Hangups::new().map_err(Failure::Runtime)?;
     let Places { socket, http } = ready.take_places().await?;
     let Ready { settings, approver, secret, public_key } = ready;
     let metrics = Metrics::new();
@@ -59,9 +62,17 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         signs_nothing,
     })?;
 
-    let trail = Trail::open(&settings.results, labels);
+    let trail = Trail::open(&settings.results, labels.clone());
     let tending = trail.clone().tend();
-    let control = Control::of(&network, signs_nothing, trail.clone()).serve(socket);
+    let (reloader, approvers) = Reloader::new(
+        args.config.clone(),
+        args.approve_command.clone(),
+        &settings,
+        public_key,
+        labels,
+        console,
+    );
+    let control = Control::of(&network, reloader.clone(), trail.clone()).serve(socket);
     let monitoring = async {
         match http {
             Some((listener, _)) => http::serve(listener, handle.clone(), metrics).await,
@@ -72,9 +83,11 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let mut cosigner = Cosigner::new(network, approver, console);
     cosigner.evidence_dir = evidence_dir;
     cosigner.trail = Some(trail);
+    cosigner.approvers = Some(approvers);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,
         () = monitoring => Ok(()),
+        outcome = reloader.serve(hangups) => outcome,
         () = control => Ok(()),
         () = tending => Ok(()),
         _ = signals.next() => Ok(()),

@@ -7,7 +7,7 @@ use crate::order::Order;
 use crate::result::{Hex, SessionResult};
 use crate::results::command::Since;
 use crate::results::record::{self, Record, date};
-use crate::steps::state_name;
+use crate::steps::{Reloaded, state_name};
 use crate::terms::{labels_of, until};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionView, SignerIndex};
@@ -35,6 +35,8 @@ pub(crate) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<record::Status>,
     },
+    /// The policy and the labels are read again.
+    Reload,
     Propose(Box<Order>),
     Abort {
         /// A session, or how its name begins.
@@ -52,6 +54,7 @@ pub(crate) enum Reply {
     Sessions {
         sessions: Vec<Summary>,
     },
+    Reloaded(Reloaded),
     /// A session in full.
     Details(Box<Record>),
     /// One of the `results`.
@@ -88,6 +91,8 @@ pub(crate) struct Status {
     pub(crate) problems: Vec<String>,
     /// The key that the policy lacks, without which it allows nothing.
     pub(crate) signs_nothing_without: Option<String>,
+    /// When the policy was read, in UTC (RFC 3339).
+    pub(crate) policy_read_at: String,
     /// How the records of sessions are kept.
     pub(crate) results: Standing,
 }

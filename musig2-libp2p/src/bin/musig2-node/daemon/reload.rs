@@ -1,0 +1,131 @@
+//! The policy and the labels, read again while a daemon runs: at SIGHUP, or when it is asked to over its socket. The sessions that it has joined go on.
+
+use super::ready;
+use crate::approval::Approver;
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::labels::Labels;
+use crate::report::Console;
+use crate::results::record::{date, now_ms};
+use crate::steps::{Reloaded, Step};
+use crate::terminal;
+use musig2_libp2p::musig2_proto::PublicKey;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, mpsc, watch};
+
+/// SIGHUP: from its making on, it ends nothing.
+#[derive(Debug)]
+pub(crate) struct Hangups(Signal);
+
+/// Which policy holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Holds {
+    /// The key that it lacks, without which it allows nothing.
+    pub(crate) signs_nothing: Option<&'static str>,
+    /// In UTC (RFC 3339).
+    pub(crate) read_at: String,
+}
+
+/// Reads the configuration again. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Reloader {
+    file: PathBuf,
+    program: Option<String>,
+    /// What the daemon was started with.
+    started: Arc<Settings>,
+    own: PublicKey,
+    labels: Labels,
+    console: Console,
+    holds: watch::Sender<Holds>,
+    /// To whoever decides on sessions. One reading after the other.
+    approvers: Arc<Mutex<mpsc::Sender<Approver>>>,
+}
+
+impl Hangups {
+    /// Starts listening for it.
+    pub(crate) fn new() -> io::Result<Self> {
+        let hangup = SignalKind::hangup();
+        terminal::handles(hangup.as_raw_value());
+        Ok(Self(signal(hangup)?))
+    }
+}
+
+impl Holds {
+    /// From now on, by these settings.
+    fn by(settings: &Settings) -> Self {
+        Self { signs_nothing: settings.policy.missing(), read_at: date(now_ms()) }
+    }
+}
+
+impl Reloader {
+    /// Of a daemon that starts with these settings, read from this file. Whoever decides gets its new approvers through the channel.
+    pub(crate) fn new(
+        file: PathBuf,
+        program: Option<String>,
+        settings: &Settings,
+        own: PublicKey,
+        labels: Labels,
+        console: &Console,
+    ) -> (Self, mpsc::Receiver<Approver>) {
+        let (approvers, replaced) = mpsc::channel(1);
+        let reloader = Self {
+            file,
+            program,
+            started: Arc::new(settings.clone()),
+            own,
+            labels,
+            console: console.clone(),
+            holds: watch::Sender::new(Holds::by(settings)),
+            approvers: Arc::new(Mutex::new(approvers)),
+        };
+        (reloader, replaced)
+    }
+
+    /// Which policy holds now.
+    pub(crate) fn holds(&self) -> Holds {
+        self.holds.borrow().clone()
+    }
+
+    /// Reads again at each signal.
+    pub(crate) async fn serve(self, mut hangups: Hangups) -> Result<(), Failure> {
+        while hangups.0.recv().await.is_some() {
+            if let Err(failure) = self.reload().await {
+                let error = failure.to_string();
+                tracing::error!(error, "the policy was not read again: the former one holds");
+                self.console.step(None, &Step::NotReloaded { error })?;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Reads the policy and the labels again. If anything is wrong, what was read before holds.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
+        let approvers = self.approvers.lock().await;
+        let (file, program) = (self.file.clone(), self.program.clone());
+        let read = tokio::task::spawn_blocking(move || ready::read_settings(&file, program.as_deref()));
+        let (settings, approver) =
+            read.await.map_err(|error| Failure::Runtime(io::Error::other(error)))??;
+        approver.check_signer(&self.own)?;
+
+        let reloaded = Reloaded {
+            notes: settings.notes(),
+            needs_restart: settings.differs_in(&self.started).into_iter().map(Into::into).collect(),
+        };
+        for note in &reloaded.notes {
+            tracing::warn!("{note}");
+        }
+        if !reloaded.needs_restart.is_empty() {
+            tracing::warn!(changed = ?reloaded.needs_restart, "these settings have changed as well, and hold from the next start on");
+        }
+        self.holds.send_replace(Holds::by(&settings));
+        self.labels.replace(settings.signers);
+        // An error is a daemon that stops in this moment.
+        let _ = approvers.send(approver).await;
+        tracing::info!("the policy and the labels were read again");
+        self.console.step(None, &Step::Reloaded(reloaded.clone()))?;
+        Ok(reloaded)
+    }
+}
