@@ -242,39 +242,3 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
     assert_eq!(ended["session"], session);
     assert_eq!(ended["cause"], "aborted_by_signer", "not by its expiry, 30 s later: {ended}");
 }
-
-#[test]
-fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
-    let signers = Signers::new();
-    let policy = signers.policy("messages = \"any\"");
-    let first = signers.start(0, None, "", &policy);
-    let second = signers.start(1, Some(&first), "", &policy);
-    drop(second);
-    let third = signers.start(2, Some(&first), "", &policy);
-    drop(third);
-    // With the same configurations: one whose reader leaves, and one that writes to a full disk.
-    let start = |signer: usize, stdout: Option<fs::File>| {
-        let mut command =
-            crate::child::musig2_node(["run", "--json", "--config", &signers.text(signer, "node.toml")]);
-        if let Some(file) = stdout {
-            command.stdout(file);
-        }
-        let mut child = command.spawn().expect("the daemon starts");
-        drop(child.stdout.take());
-        child
-    };
-    let full = fs::File::options().write(true).open("/dev/full").ok();
-    let daemons = [start(1, None), start(2, full)];
-    for byte in [1, 2] {
-        let proposed = signers.propose(&message(byte), &[]).finish();
-        assert_eq!(proposed.code, Some(0), "{proposed:?}");
-    }
-    for mut daemon in daemons {
-        let id = daemon.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().expect("started").success());
-        let mut log = String::new();
-        std::io::Read::read_to_string(&mut daemon.stderr.take().expect("piped"), &mut log).expect("text");
-        assert_eq!(daemon.wait().expect("it was started").code(), Some(0), "{log}");
-        assert_eq!(log.matches("cannot write to standard output").count(), 1, "{log}");
-    }
-}

@@ -58,13 +58,25 @@ impl Signers {
         settings: &str,
         policy: &str,
     ) -> Daemon {
+        let config = self.configure(signer, bootstrap, settings, policy);
+        self.run(musig2_node(["run", "--config", &config]))
+    }
+
+    /// Writes a configuration, and gives its path.
+    pub(crate) fn configure(
+        &self,
+        signer: usize,
+        bootstrap: Option<&Daemon>,
+        settings: &str,
+        policy: &str,
+    ) -> String {
         let bootstrap: Vec<_> = bootstrap.iter().map(|daemon| &daemon.address).collect();
         let config = format!(
             "{settings}\n{policy}\n[network]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\nbootstrap = {}\n[http]\nlisten = \"127.0.0.1:0\"\n",
             json!(bootstrap)
         );
         fs::write(self.path(signer, "node.toml"), config).expect("written");
-        self.run(musig2_node(["run", "--config", &self.text(signer, "node.toml")]))
+        self.text(signer, "node.toml")
     }
 
     /// Of a command that leads to `musig2-node run`.

@@ -27,6 +27,8 @@ mod objects;
 #[cfg(target_os = "linux")]
 mod places;
 #[cfg(unix)]
+mod readers;
+#[cfg(unix)]
 mod reload;
 #[cfg(unix)]
 mod results;

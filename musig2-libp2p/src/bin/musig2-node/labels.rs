@@ -63,11 +63,6 @@ impl Table {
         Ok(table)
     }
 
-    /// The signers that have labels.
-    pub(crate) fn signers(&self) -> impl Iterator<Item = (&PublicKey, &Label)> {
-        self.0.iter()
-    }
-
     fn add(&mut self, label: Label, signer: PublicKey) -> Result<(), String> {
         match self.0.insert(signer, label.clone()) {
             Some(other) => {

@@ -17,6 +17,7 @@ mod keygen;
 mod labels;
 mod network;
 mod order;
+mod outlet;
 mod passphrase;
 mod patience;
 mod people;
@@ -38,10 +39,12 @@ mod verify;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use outlet::{MAX_WAITING, Outlet};
 use report::{Console, Line};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Sign together: several signers, one BIP340 signature
 ///
@@ -108,10 +111,25 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(error),
     };
-    log_to_stderr();
     let console = Console::new(cli.json);
-    let console = if cli.command.is_service() { console.of_service() } else { console };
-    end(run(&cli.command, &console), &console)
+    if !cli.command.is_service() {
+        log(io::stderr);
+        return end(run(&cli.command, &console), &console, io::stderr());
+    }
+    // A service waits for nobody who reads its log or its output.
+    let stderr = Outlet::new(io::stderr(), MAX_WAITING, missed_log, |_| {});
+    let writer = stderr.clone();
+    log(move || writer.clone());
+    let console = console.of_service();
+    let code = end(run(&cli.command, &console), &console, stderr.clone());
+    console.linger();
+    stderr.linger();
+    code
+}
+
+/// In place of a log's lines that are lost.
+fn missed_log(lines: u64) -> Vec<u8> {
+    format!("{lines} lines of this log are lost: nobody read it\n").into_bytes()
 }
 
 /// To arguments that ask for help, or are wrong. Whether programs are to read it, only the arguments themselves say.
@@ -130,7 +148,7 @@ fn answer(mut error: clap::Error) -> ExitCode {
         true => Err(Failure::Usage(text.trim_start_matches("error: ").trim_end().into())),
         false => console.print(text.as_bytes()),
     };
-    end(outcome, &console)
+    end(outcome, &console, io::stderr())
 }
 
 /// What was given for a public key may be a secret one: it goes to no screen and no log.
@@ -143,11 +161,11 @@ fn hide_key(error: &mut clap::Error) {
     }
 }
 
-fn end(outcome: Result<(), Failure>, console: &Console) -> ExitCode {
+fn end(outcome: Result<(), Failure>, console: &Console, stderr: impl Write) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(&failure, console);
+            tell(&failure, console, stderr);
             ExitCode::from(failure.code())
         }
     }
@@ -155,13 +173,13 @@ fn end(outcome: Result<(), Failure>, console: &Console) -> ExitCode {
 
 /// What `RUST_LOG` asks for; without it our own warnings, and of the libraries below only errors: they warn of everyday things, such as a
 /// connection that the other end closes first.
-fn log_to_stderr() {
+fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
     let filter = std::env::var("RUST_LOG").unwrap_or_default();
     let filter = if filter.is_empty() { "error,musig2_libp2p=warn,musig2_node=warn" } else { &filter };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
+        .with_writer(writer)
         // It would be told on standard error, which is what failed, by a macro that panics then.
         .log_internal_errors(false)
         .init();
@@ -192,9 +210,9 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
 }
 
 /// On standard error for people, as the last JSON line for programs. Where those cannot be written to, nobody is left to tell.
-fn tell(failure: &Failure, console: &Console) {
+fn tell(failure: &Failure, console: &Console, mut stderr: impl Write) {
     if console.is_json() {
         let _ = console.show(&Line::Failure(failure.object()));
     }
-    let _ = writeln!(io::stderr(), "error: {failure}");
+    let _ = stderr.write_all(format!("error: {failure}\n").as_bytes());
 }

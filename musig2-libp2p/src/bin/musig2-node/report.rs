@@ -4,6 +4,7 @@ use crate::daemon::words::Reply;
 use crate::evidence::Verdict;
 use crate::failure::{Failure, FailureObject};
 use crate::labels::Label;
+use crate::outlet::{MAX_WAITING, Outlet, Taken};
 use crate::people;
 use crate::result::SessionResult;
 use crate::steps::Step;
@@ -15,8 +16,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 /// One thing said.
@@ -143,18 +142,21 @@ impl<T> Timed<T> {
 pub(crate) struct Console {
     json: bool,
     started: Instant,
-    /// Of a service, whether what it said last was lost.
-    lost: Option<Arc<AtomicBool>>,
+    /// Of a service.
+    outlet: Option<Outlet>,
 }
 
 impl Console {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, started: Instant::now(), lost: None }
+        Self { json, started: Instant::now(), outlet: None }
     }
 
-    /// Of a service, whose work is to sign: that nobody can read what it says is logged, and ends nothing.
+    /// Of a service, whose work is to sign: that nobody reads what it says, or can, is logged, and neither ends nor stops anything.
     pub(crate) fn of_service(self) -> Self {
-        Self { lost: Some(Arc::default()), ..self }
+        let plain = self.clone();
+        let outlet =
+            Outlet::new(anstream::stdout(), MAX_WAITING, move |events| plain.missed(events), log_output);
+        Self { outlet: Some(outlet), ..self }
     }
 
     /// Whether programs read what is said.
@@ -169,8 +171,7 @@ impl Console {
 
     /// Says that something happened, on one of the demonstration's nodes or on the only one.
     pub(crate) fn step(&self, node: Option<usize>, step: &Step) -> Result<(), Failure> {
-        let at_ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.show(&Line::Event { at_ms, node, step })
+        self.show(&Line::Event { at_ms: self.at_ms(), node, step })
     }
 
     /// Prints as it is what shells, manual pages and configurations are made of. As JSON, it is the text of an object.
@@ -184,36 +185,55 @@ impl Console {
 
     /// Says one thing, and lets it through at once.
     pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
-        let mut text = Vec::new();
-        if self.json {
-            serde_json::to_writer(&mut text, &Timed::now(line))
-                .map_err(io::Error::from)
-                .map_err(Failure::Output)?;
-            text.push(b'\n');
-        } else {
-            people::write(&mut text, line, self.elapsed()).map_err(Failure::Output)?;
-        }
-        // Colours are taken out where nobody would see them; JSON has none.
-        let mut out = anstream::stdout().lock();
-        let Some(lost) = &self.lost else {
+        let text = self.written(line).map_err(Failure::Output)?;
+        let Some(outlet) = &self.outlet else {
+            // Colours are taken out where nobody would see them; JSON has none.
+            let mut out = anstream::stdout().lock();
             return out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::Output);
         };
-        if lost.load(Relaxed) {
-            // Half of a line may have been written before.
-            text.insert(0, b'\n');
-        }
-        let written = out.write_all(&text).and_then(|()| out.flush());
-        let was_lost = lost.swap(written.is_err(), Relaxed);
-        match (written, was_lost) {
-            (Err(error), false) => tracing::error!(
-                "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
-            ),
-            (Ok(()), true) => {
-                tracing::warn!("standard output can be written again; what was printed meanwhile is lost");
-            }
-            _ => {}
+        if outlet.take(text) == Taken::FirstLost {
+            tracing::error!(
+                "nobody reads standard output, and no more is kept for whoever does: this service goes on signing, and what it prints is lost until somebody does"
+            );
         }
         Ok(())
+    }
+
+    /// A line as it is printed.
+    fn written(&self, line: &Line<'_>) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        if self.json {
+            serde_json::to_writer(&mut text, &Timed::now(line))?;
+            text.push(b'\n');
+        } else {
+            people::write(&mut text, line, self.elapsed())?;
+        }
+        Ok(text)
+    }
+
+    /// In place of lines that are lost.
+    fn missed(&self, events: u64) -> Vec<u8> {
+        self.written(&Line::Event { at_ms: self.at_ms(), node: None, step: &Step::Missed { events } })
+            .unwrap_or_default()
+    }
+
+    fn at_ms(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for the reader of a service's output, and not for long: the process ends.
+    pub(crate) fn linger(&self) {
+        self.outlet.iter().for_each(Outlet::linger);
+    }
+}
+
+/// What became of a service's standard output.
+fn log_output(error: Option<&io::Error>) {
+    match error {
+        Some(error) => tracing::error!(
+            "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
+        ),
+        None => tracing::warn!("standard output can be written again; what was printed meanwhile is lost"),
     }
 }
 
