@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How many announcements wait for somebody to hear them. Of more the oldest are dropped: the core announces again.
 const MAX_UNHEARD: usize = 64;
+/// How many peers announcements are passed on to at once, at most.
+const MESH: usize = 384;
 /// Topic and framing around an announcement of the largest size.
 const ENVELOPE: usize = 4096;
 
@@ -67,12 +69,9 @@ pub(super) fn gossipsub(config: &Config) -> Result<gossipsub::Behaviour, Box<dyn
         .message_id_fn(|message: &Message| MessageId::new(&Sha256::digest(&message.data)))
         .duplicate_cache_time(lifetime)
         .max_transmit_size(config.max_frame_size.saturating_add(ENVELOPE))
-        // With the usual mesh of 5 to 12, announcements in a star of 24 take a heartbeat's time to everybody and miss some.
-        .mesh_outbound_min(2)
-        .mesh_n_low(12)
-        .mesh_n(16)
-        .mesh_n_high(32)
-        .gossip_lazy(16)
+        // In a star, all leaves are in the mesh of the hub, or they would hear of a session a heartbeat later, or never. That is as many as a hub has
+        // connections, about; nobody asks for more than the usual six: if all were in the mesh of all, each publication would travel n² times.
+        .mesh_n_high(MESH)
         .heartbeat_initial_delay(Duration::from_millis(100))
         .build()?;
     let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, settings)?;

@@ -27,8 +27,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Everything takes a second or so; what is not done by then will not be.
+/// A few nodes take less than a second; what is not done by then will not be.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// How much longer each pair of nodes may take, on a slow machine: all in one process make each other's acquaintance.
+const EACH_PAIR: Duration = Duration::from_millis(50);
 
 /// Whose address everybody knows.
 const BOOTSTRAP: usize = 0;
@@ -75,10 +77,11 @@ pub(crate) async fn run(args: &DemoArgs, console: &Console) -> Result<(), Failur
     console.step(None, &Step::DemoStarted { signers, items, transport: args.transport })?;
     descriptors::allow_demo(signers);
     let mut demo = Demo::new(console);
-    let played = timeout(DEADLINE, demo.play(signers, items, args.transport)).await;
+    let deadline = DEADLINE + EACH_PAIR * (u32::from(args.signers) * u32::from(args.signers - 1) / 2);
+    let played = timeout(deadline, demo.play(signers, items, args.transport)).await;
     let outcome = match played {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::Demo { seconds: DEADLINE.as_secs(), state: demo.state().await }),
+        Err(_) => Err(Failure::Demo { seconds: deadline.as_secs(), state: demo.state().await }),
     };
     join_all(demo.nodes.iter().map(Handle::stop)).await;
     conclude(console, &outcome?)
@@ -208,6 +211,8 @@ impl<'a> Demo<'a> {
             }
             NodeEvent::ListenFailed { address, error, .. } => return Err(Failure::Listen { address, error }),
             NodeEvent::Session(event) => progress.result = self.session_event(place, &event).await?,
+            // Its connection is told.
+            NodeEvent::BootstrapReached { .. } => {}
             other => self.console.step(Some(place), &Step::of_network(&other))?,
         }
         Ok(progress)
