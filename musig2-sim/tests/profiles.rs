@@ -1,6 +1,10 @@
 //! Drawn plans end as they must, whatever they are drawn from.
 
-use musig2_sim::{Coverage, Disk, Latency, Micros, Plan, Point, Profile, Transparent, World, trial};
+use musig2_proto::Config;
+use musig2_sim::{
+    Answer, Coverage, Disk, Latency, Micros, NodeId, Plan, Point, Profile, SessionPlan, Transparent, World,
+    trial,
+};
 use proptest::prelude::*;
 
 fn run(seed: u64, profile: Profile) {
@@ -17,14 +21,14 @@ fn swarms_pass_with_each_of_200_seeds() {
 #[test]
 fn every_profile_passes_and_reaches_what_is_its_own() {
     for (profile, points) in [
-        (Profile::Calm, [Point::SessionComplete, Point::Arrived, Point::NoncesComplete]),
+        (Profile::Calm, [Point::SessionComplete, Point::SessionQueued, Point::NoncesComplete]),
         (Profile::Swarm, [Point::Paused, Point::PausedDeaf, Point::Resumed]),
         (Profile::Byzantine, [Point::BadSignature, Point::ConvictedEquivocation, Point::AbortedBySigner]),
         (Profile::Crashy, [Point::CrashedEmpty, Point::CrashedKept, Point::CrashedRolledBack]),
         (Profile::Skewed, [Point::ClockSet, Point::Manifest, Point::AbortedExpired]),
     ] {
         let mut coverage = Coverage::default();
-        for seed in 0..60 {
+        for seed in 0..100 {
             let outcome = trial::run::<Transparent>(Plan::drawn(seed, profile));
             assert_eq!(outcome.verdict, Ok(()), "{profile} {seed}");
             coverage.merge(outcome.coverage);
@@ -48,6 +52,42 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
         (439_965_616_245_596_263, Profile::Crashy),
     ] {
         assert_eq!(trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict, Ok(()), "{profile} {seed}");
+    }
+}
+
+/// Every application decides after a time of its own, so that each node would take up the sessions in another order.
+#[test]
+fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
+    for (seed, places) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 3)]) {
+        let config = Config::default().with_max_concurrent_sessions(places);
+        let latency = Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_millis(300) };
+        let mut plan = Plan::new(4).with_seed(seed).with_config(config).with_latency(latency);
+        for node in plan.node_ids() {
+            plan = plan.with_approval(node, Answer::After(Micros::from_millis(700 * u64::from(node.get()))));
+            if node.get() % 2 == 1 {
+                plan = plan.with_places(node, 5);
+            }
+        }
+        for session in 0..24 {
+            let coordinator = NodeId::new(session % 3);
+            plan = plan.with_session(SessionPlan::new(NodeId::first(4)).proposed_by(coordinator));
+        }
+        let mut world = World::<Transparent>::new(plan).unwrap();
+        world.run_until_quiet().unwrap();
+        world.check().unwrap_or_else(|violation| panic!("seed {seed}, {places} places: {violation}"));
+        assert!((0..24).all(|session| world.completed_at(session).is_some()), "seed {seed}, {places} places");
+        assert!(world.coverage().contains(Point::SessionQueued));
+    }
+}
+
+#[test]
+fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
+    for profile in Profile::ALL {
+        let bursts = (0..60).map(|seed| Plan::drawn(seed, profile)).filter(|plan| {
+            let of = |node| plan.sessions.iter().filter(|session| session.coordinator == node).count();
+            plan.node_ids().any(|node| of(node) > plan.config.max_concurrent_sessions)
+        });
+        assert!(bursts.count() > 0, "{profile}");
     }
 }
 

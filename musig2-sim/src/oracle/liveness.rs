@@ -40,12 +40,7 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
         let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
         ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
     };
-    // Sessions of whoever kept them open may have taken all the places.
-    let is_full = |node: NodeId| {
-        let mut refusals = world.application(node).refusals.iter();
-        refusals.any(|(_, _, error)| matches!(error, CommandError::QueueFull(_)))
-    };
-    if plan.signers.iter().any(|&node| is_full(node)) {
+    if may_wait_in_vain(world, plan) {
         return Ok(());
     }
     // It may have taken with it what others still needed, and its application has no reason to take part again.
@@ -66,6 +61,25 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
         },
     };
     Err(Violation::NotComplete { session, node, state })
+}
+
+/// Whether there are more sessions of its coordinator than places, and one of them need not end in time, or never left the places that a crash made
+/// it forget: the others may wait until they expire. Or whether somebody Byzantine had the queue filled.
+fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
+    let all = world.plan().sessions.iter().enumerate();
+    let same: Vec<_> =
+        all.filter(|(_, other)| other.coordinator == plan.coordinator).map(|(other, _)| other).collect();
+    let places = plan.signers.iter().map(|&node| world.plan().config_of(node).max_concurrent_sessions).min();
+    let waits = places.is_none_or(|places| same.len() > places);
+    let is_stuck = same.iter().any(|&other| !world.plan().must_complete(other));
+    let crashed = world.plan().node_ids().any(|node| has_crashed(world, node));
+    let is_full = |node: NodeId| {
+        let mut refusals = world.application(node).refusals.iter();
+        refusals.any(|(_, _, error)| matches!(error, CommandError::QueueFull(_)))
+    };
+    let is_filled = plan.signers.iter().any(|&node| is_full(node))
+        && world.plan().node_ids().any(|node| !world.is_honest(node));
+    (waits && (is_stuck || crashed)) || is_filled
 }
 
 /// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed,

@@ -163,6 +163,13 @@ impl Plan {
         self
     }
 
+    /// Sets how many sessions of one coordinator a node takes part in at once. Without effect where there is no such node.
+    #[must_use]
+    pub fn with_places(mut self, node: NodeId, places: usize) -> Self {
+        self.change(node, |plan| plan.places = Some(places));
+        self
+    }
+
     /// Sets what every node does when a step waits for it.
     #[must_use]
     pub fn with_stepping(mut self, stepping: Answer) -> Self {

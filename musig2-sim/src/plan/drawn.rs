@@ -3,6 +3,7 @@
 use super::draws::Draws;
 use super::{Answer, Plan, Profile, SessionPlan};
 use crate::network::Latency;
+use crate::time::Micros;
 use arbitrary::{Arbitrary, Unstructured};
 use musig2_proto::{Config, Item, Message, PhaseTimeout, Stepping, Topology, Tweak};
 
@@ -52,6 +53,9 @@ impl<'a> Arbitrary<'a> for Plan {
 impl Draws<'_, '_> {
     fn plan(&mut self, seed: u64, profile: Profile) -> Plan {
         let mut plan = self.world(seed);
+        if self.one_in(12) {
+            self.burst(&mut plan);
+        }
         match profile {
             Profile::Calm => {}
             Profile::Swarm => self.faults(&mut plan),
@@ -116,6 +120,37 @@ impl Draws<'_, '_> {
             plan = plan.with_session(session);
         }
         plan
+    }
+
+    /// Up to three applications propose several sessions each in one moment, more than there are places for, and all of them want all.
+    fn burst(&mut self, plan: &mut Plan) {
+        plan.config = plan.config.clone().with_max_concurrent_sessions(self.small(1, 3).into());
+        let thoughtful = self.coin();
+        for node in &mut plan.nodes {
+            // Each thinks for a time of its own, so that they approve in different orders.
+            node.approval = Answer::After(if thoughtful { self.millis(0, 3_000) } else { Micros::ZERO });
+            node.finalizing = Answer::After(self.millis(0, 1_000));
+            node.places = self.coin().then(|| self.small(1, 7).into());
+        }
+        let moment = self.millis(0, 5_000);
+        let bursts = usize::from(self.small(1, 3)).min(plan.nodes.len());
+        plan.sessions.clear();
+        for _ in 0..bursts {
+            let model = self.session(plan);
+            for _ in 0..self.small(3, 7) {
+                let item = self.item();
+                let mut session = model.clone().at(moment).with_items([item]);
+                session.duration = None;
+                // Of several signers, some are in one and not in the other.
+                if session.signers.len() > 2 && self.one_in(3) {
+                    let mut others = session.signers.iter().filter(|signer| **signer != session.coordinator);
+                    if let Some(last) = others.next_back().copied() {
+                        session.signers.remove(&last);
+                    }
+                }
+                plan.sessions.push(session);
+            }
+        }
     }
 
     fn step(&mut self) -> Answer {

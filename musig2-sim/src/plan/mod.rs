@@ -106,6 +106,15 @@ impl Plan {
         strategy.and_then(Strategy::doubles).unwrap_or(node)
     }
 
+    /// How a node is configured.
+    pub(crate) fn config_of(&self, node: NodeId) -> Config {
+        let places = self.nodes.get(node.as_usize()).and_then(|plan| plan.places);
+        match places {
+            Some(places) => self.config.clone().with_max_concurrent_sessions(places),
+            None => self.config.clone(),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), PlanError> {
         let nodes = self.nodes.len();
         if nodes > usize::from(u16::MAX) {

@@ -19,6 +19,8 @@ pub struct NodePlan {
     pub stepping: Answer,
     /// What it does when everything is there to be put together; only where stepping is manual.
     pub finalizing: Answer,
+    /// How many sessions of one coordinator it takes part in at once; as [`Plan::config`](crate::Plan::config) says unless set.
+    pub places: Option<usize>,
     /// How its clock differs from the true one.
     pub clock: Clock,
     /// How it breaks the protocol; `None` where it is honest.

@@ -103,7 +103,7 @@ impl<C: Engine> World<C> {
     }
 
     pub(super) fn start(&mut self, node: NodeId, action: Action) -> Result<(), RunError> {
-        let config = self.plan.config.clone();
+        let config = self.plan.config_of(node);
         let cannot = |reason| RunError::CannotStart { node, reason };
         self.hosts[node.as_usize()].start(&self.chance, config).map_err(cannot)?;
         self.note(node, action);
