@@ -6,7 +6,7 @@
 use super::durable;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
-use musig2_proto::{Offence, SessionId};
+use musig2_proto::{Offence, SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, TryLockError};
@@ -56,6 +56,7 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(super) struct Approval {
     pub(super) session: SessionId,
+    created_at: Timestamp,
     pub(super) announcement: Vec<u8>,
 }
 
@@ -67,14 +68,16 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the folder, which is made where it is missing, and reads it all.
+    /// Opens the folder, which is made where it is missing, and reads it all: in the order in which all signers take up what waits for its turn, so that
+    /// this node joins again what it had joined, and lets wait what had waited.
     pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
         let store = Self { lock: Mutex::new(make(folder)?), folder: folder.into() };
-        let (approvals, unfinished) = read_all(folder, max_frame_size)?;
+        let (mut approvals, unfinished) = read_all(folder, max_frame_size)?;
         // The machine crashed before these were whole, so nothing was sent that relied on them.
         for path in unfinished {
             durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
         }
+        approvals.sort_unstable_by_key(|approval| (approval.created_at, approval.session));
         Ok((store, approvals))
     }
 
@@ -212,12 +215,13 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     if digest != &Sha256::digest(announcement)[..] {
         return Err(damaged("its checksum is wrong"));
     }
-    let session = session_of(announcement, max_frame_size)
-        .map_err(|offence| damaged(&format!("its announcement: {offence}")))?;
+    let decoded: Announcement = decode_message(announcement, max_frame_size)
+        .map_err(|offence: Offence| damaged(&format!("its announcement: {offence}")))?;
+    let (session, created_at) = (decoded.content.manifest.id(), decoded.content.manifest.created_at());
     if path.file_stem() != Some(OsStr::new(&session.to_string())) {
         return Err(damaged(&format!("it is of session {session}, by which it should be named")));
     }
-    Ok(Approval { session, announcement: announcement.to_vec() })
+    Ok(Approval { session, created_at, announcement: announcement.to_vec() })
 }
 
 /// Which session an announcement is of.

@@ -91,7 +91,7 @@ impl Ending {
         Self {
             session: view.id,
             cause: "timed_out".into(),
-            what: format!("{what} {}", phase_words(view.phase)),
+            what: format!("{what} {}", state_words(view)),
             awaiting: Signer::of(view, &view.awaiting, labels),
             blamed: Vec::new(),
             released: view.released,
@@ -168,6 +168,14 @@ pub(crate) fn names(signers: &[impl fmt::Display]) -> String {
         more => format!(" and {more} more"),
     };
     format!("signer{} {}{more}", if signers.len() == 1 { "" } else { "s" }, listed.join(", "))
+}
+
+fn state_words(view: &SessionView) -> &'static str {
+    if view.is_queued {
+        "while waiting for its turn among its proposer's sessions"
+    } else {
+        phase_words(view.phase)
+    }
 }
 
 fn phase_words(phase: Phase) -> &'static str {

@@ -78,7 +78,7 @@ impl Task {
 
     /// Takes up what had been approved before this node was started.
     pub(super) fn resume(&mut self, approvals: Vec<Approval>) {
-        for Approval { session, announcement } in approvals {
+        for Approval { session, announcement, .. } in approvals {
             let resumed = self.signing().execute(Command::ResumeSession { announcement });
             self.events.send(match resumed {
                 Ok(()) => NodeEvent::Resumed { session },

@@ -80,6 +80,10 @@ impl<'a> Cosigner<'a> {
             self.console.step(None, &Step::of(event, view, &self.network.labels))?;
         }
         match event {
+            // At once, or some time after it was approved: see `SessionQueued`.
+            Event::SignerJoined { session, signer } if *signer == view.me && !view.is_coordinator() => {
+                self.console.step(None, &Step::SessionJoined(Session { session: *session }))?;
+            }
             Event::SessionDiscovered { session } if self.was_signed(session) => {
                 self.pass_over(*session).await?;
             }
@@ -155,13 +159,18 @@ impl<'a> Cosigner<'a> {
         };
         self.tell_problems();
         let step = match joined {
-            Ok(()) => Step::SessionJoined(Session { session }),
+            // The event says when it is joined, or that it waits for its turn.
+            Ok(()) => return Ok(()),
             // What came with the announcement ended it: of that the application hears by itself.
             Err(HandleError::Command(CommandError::Ended(_))) => return Ok(()),
+            Err(HandleError::Command(
+                error @ (CommandError::AlreadyJoined(_) | CommandError::UnknownSession(_)),
+            )) => Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") },
+            // Left undecided, it would keep others from being discovered until it expires.
             Err(HandleError::Command(error)) => {
-                let error = format!("cannot join: {error}");
-                self.took_up(session, None, Some(error.clone())).await;
-                Step::SessionError { session: Session { session }, error }
+                let reason = format!("cannot join: {error}");
+                self.took_up(session, None, Some(reason.clone())).await;
+                return self.decline(session, None, reason).await;
             }
             Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
             Err(HandleError::Store(error)) => Step::SessionError {

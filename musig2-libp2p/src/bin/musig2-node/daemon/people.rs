@@ -181,6 +181,7 @@ fn why(signers: &Signers<'_>, state: &State) -> String {
     };
     match &state.ending {
         Some(ending) => ending.clone(),
+        None if state.phase == "queued" => "its turn".into(),
         None if state.awaiting.is_empty() => String::new(),
         None if state.awaiting == [me] => "this node".into(),
         None => names(&state.awaiting.iter().filter_map(named).collect::<Vec<_>>()),
