@@ -2,6 +2,7 @@
 
 use crate::daemons::{Daemon, Signers};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -61,4 +62,57 @@ fn a_proposer_with_more_places_than_its_co_signers_gets_everything_signed() {
 #[test]
 fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all_hundred_and_fifty() {
     burst([10; 3], [50; 3]);
+}
+
+/// Proposes, and waits until the session is made. Whoever drops the answers leaves the session running.
+fn begin(signers: &Signers, signer: usize, number: u8) -> (BufReader<UnixStream>, String) {
+    let message = format!("{signer:02x}{number:02x}{}", "7a".repeat(30));
+    let request =
+        json!({"request": "propose", "signer": signers.public, "message": [message], "timeout": 120});
+    let mut stream = UnixStream::connect(signers.socket(signer)).expect("connected");
+    writeln!(stream, "{request}").expect("written");
+    let mut answers = BufReader::new(stream);
+    let mut line = String::new();
+    answers.read_line(&mut line).expect("text");
+    let made: Value = serde_json::from_str(&line).expect("one JSON object");
+    (answers, made["session"].as_str().unwrap_or_else(|| panic!("a session: {made}")).into())
+}
+
+#[test]
+fn what_waits_for_its_turn_waits_again_after_a_restart_and_is_signed() {
+    let signers = Signers::new();
+    let policy = signers.policy("messages = \"any\"");
+    let one_place = format!("[protocol]\nmax_concurrent_sessions = 1\n{policy}");
+    let second = signers.start(1, None, "", &policy);
+    let mut first = signers.start(0, Some(&second), "", &one_place);
+    first.process.wait_for("peer_connected");
+    // The third signer is not there: what is joined goes on.
+    let (_own, own) = begin(&signers, 0, 1);
+    let (_own_later, own_later) = begin(&signers, 0, 2);
+    assert_eq!(first.process.wait_for("session_queued")["session"], own_later.as_str());
+    let (_other, other) = begin(&signers, 1, 1);
+    assert_eq!(first.process.wait_for("session_joined")["session"], other.as_str());
+    let (_other_later, other_later) = begin(&signers, 1, 2);
+    assert_eq!(first.process.wait_for("session_queued")["session"], other_later.as_str());
+
+    drop(first);
+    let mut first = signers.start(0, Some(&second), "", &one_place);
+    let resumed: BTreeSet<_> =
+        (0..4).map(|_| first.process.wait_for("session_resumed")["session"].to_string()).collect();
+    assert_eq!(resumed.len(), 4);
+    let listed = signers.ask(0, &["sessions"]).last();
+    let phase = |session: &str| {
+        let mut all = listed["sessions"].as_array().expect("a list").iter();
+        all.find(|one| one["session"] == session).expect("it is known")["phase"].clone()
+    };
+    assert_eq!(
+        [&own, &own_later, &other, &other_later].map(|session| phase(session)),
+        ["joining", "queued", "joining", "queued"]
+    );
+
+    let mut third = signers.start(2, Some(&second), "", &policy);
+    let signed: BTreeSet<_> = (0..4)
+        .map(|_| third.process.wait_for("result")["session"].as_str().expect("a name").to_owned())
+        .collect();
+    assert_eq!(signed, BTreeSet::from([own, own_later, other, other_later]));
 }
