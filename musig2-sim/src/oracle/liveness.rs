@@ -87,7 +87,8 @@ fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
 fn check_suspected<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
     let Some(id) = world.session_id(session) else { return Ok(()) };
     let honest = || plan.signers.iter().copied().filter(|&node| world.is_honest(node));
-    if !world.plan().has_time(plan) {
+    // Where its turn never came nobody of it was awaited: whoever is at fault is named in the sessions that kept the places.
+    if !world.plan().has_time(plan) || may_wait_in_vain(world, plan) {
         return Ok(());
     }
     let spoilt = |node| {
