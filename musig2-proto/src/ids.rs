@@ -10,8 +10,8 @@ byte_string!(
     SessionId, 32
 );
 byte_string!(
-    /// One life of a signer in one session (16 random bytes), drawn when its signing state is made. A signer that lost
-    /// its memory comes back under another boot.
+    /// One life of a signer in one session (16 random bytes), drawn when its signing state is made, from the generator and
+    /// the time. A signer that lost its memory comes back under another boot.
     Boot, 16
 );
 byte_string!(

@@ -22,6 +22,7 @@ use std::sync::Arc;
 /// More than a statement has around a proof, in bytes.
 const STATEMENT_SIZE: usize = 128;
 
+static BOOT: Tag = Tag::new("musig2-proto/boot");
 static NONCE: Tag = Tag::new("musig2-proto/nonce");
 
 /// From consent to the end.
@@ -86,12 +87,26 @@ impl<C: Crypto> Life<C> {
 impl<C: Crypto> Session<C> {
     /// Consents to the manifest: draws a boot and states the join. Fails where the engine cannot sign.
     pub(crate) fn join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
-        let boot = Boot::new(cx.random());
+        let boot = self.draw_boot(cx);
         let contact = cx.contact.clone();
         self.state(cx, Body::Join(Join { boot, contact }))?;
         self.life = Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
         self.is_queued = false;
         Some(())
+    }
+
+    /// From the time as well: two lives that a generator starts from the same state would otherwise share a boot, and their nonces, which differ
+    /// because they take in the time, would convict this key of equivocation.
+    fn draw_boot<R: CryptoRng>(&self, cx: &mut Context<'_, R>) -> Boot {
+        let random: [u8; Boot::SIZE] = cx.random();
+        let hash = TaggedHash::new(&BOOT)
+            .add(self.agreement.id.as_bytes())
+            .add(random)
+            .add(cx.now.as_millis().to_le_bytes())
+            .finish();
+        let mut boot = [0; Boot::SIZE];
+        boot.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Boot::new(boot)
     }
 
     /// Whether this key may begin another life here without being one of too many.
