@@ -7,6 +7,7 @@ use crate::daemon::words::Standing;
 use crate::labels::Labels;
 use crate::result::Hex;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -17,7 +18,8 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_secs(2);
 /// How long anybody waits for the disk. A record that takes longer is written later, and signing goes on.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many records wait for a disk that cannot be written. Beyond that the oldest are given up.
+/// How many records wait for a disk that cannot be written. Beyond that the oldest are given up: first of what was declined, which strangers
+/// can make, and last of what was signed.
 const MAX_WAITING: usize = 1024;
 /// How many declined sessions a second are recorded: strangers choose how many there are.
 const MAX_DECLINED: u32 = 50;
@@ -99,7 +101,7 @@ impl Trail {
     /// This node takes part, by this word.
     pub(crate) async fn approved(&self, view: &SessionView, approval: Approval) {
         let record = Record::of(view, Some(approval), &self.labels);
-        self.blocking(move |inner| inner.keep(record)).await;
+        self.blocking(move |inner| inner.approve(record)).await;
     }
 
     /// A session has ended.
@@ -123,7 +125,7 @@ impl Trail {
     /// A session was not approved.
     pub(crate) async fn declined(&self, view: &SessionView, reason: String) {
         let record = Record::of(view, None, &self.labels);
-        self.blocking(move |inner| inner.keep_declined(record.declined(reason))).await;
+        self.blocking(move |inner| inner.decline(record, reason)).await;
     }
 
     /// A session that had been approved, perhaps before the daemon was started, goes on, or does not because of a problem.
@@ -261,12 +263,35 @@ impl Inner {
         waits || self.by_session.get(session).is_some_and(|(kind, _)| *kind == Kind::Signed)
     }
 
+    fn has_ended(&self, session: &[u8; 32]) -> bool {
+        self.is_signed(session) || matches!(self.find(session), Ok(Some(record)) if record.ended_at.is_some())
+    }
+
     fn find(&self, session: &[u8; 32]) -> io::Result<Option<Record>> {
         if let Some(record) = self.waiting.get(session) {
             return Ok(Some(record.clone()));
         }
         let Some((kind, millis)) = self.by_session.get(session) else { return Ok(None) };
         self.folder.read(*kind, &(*millis, *session)).map(Some)
+    }
+
+    /// An answer may come after the session's end: that changes no record, as the signatures may be in it.
+    fn approve(&mut self, record: Record) {
+        if !self.has_ended(&record.terms.session.0) {
+            self.keep(record);
+        }
+    }
+
+    /// The same. What was approved before stays recorded as approved.
+    fn decline(&mut self, record: Record, reason: String) {
+        let session = record.terms.session.0;
+        if self.has_ended(&session) {
+            return;
+        }
+        match self.find(&session).ok().flatten() {
+            Some(before) if before.approval.is_some() => self.keep(before.aborted(reason)),
+            _ => self.keep_declined(record.declined(reason)),
+        }
     }
 
     fn keep_declined(&mut self, record: Record) {
@@ -282,7 +307,11 @@ impl Inner {
 
     fn keep(&mut self, record: Record) {
         if self.waiting.len() == MAX_WAITING {
-            self.waiting.pop_first();
+            let worth = |record: &Record| (Reverse(Kind::of(record)), record.recorded_at_ms);
+            let least = self.waiting.iter().min_by_key(|(_, record)| worth(record));
+            if let Some(session) = least.map(|(session, _)| *session) {
+                self.waiting.remove(&session);
+            }
         }
         self.waiting.insert(record.terms.session.0, record);
         let written = self.write_waiting();
@@ -362,4 +391,70 @@ impl Inner {
 /// Every change to it is complete before the lock is given up, or is made again.
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const OPEN: Status = Status::Open;
+
+    fn record(session: u8, status: Status, signatures: &[&str]) -> Record {
+        let approval = (status != Status::Declined).then(|| json!({"by": "person"}));
+        let ended = (status != OPEN).then_some("2026-11-26T16:54:00.123Z");
+        let hex = |byte: u8, count| format!("{byte:02x}").repeat(count);
+        let record = json!({
+            "session": hex(session, 32), "signers": [hex(2, 33)], "labels": [null], "coordinator": 0, "me": 0, "items": [],
+            "memo": "", "created_at_ms": 1, "expires_at_ms": 2, "phase": "nonces", "attempt": 0, "joined": [], "nonces": [],
+            "partial_signatures": [], "awaiting": [], "left_seconds": null, "released": true, "ending": null,
+            "status": status, "approval": approval, "proposed_at": "", "approved_at": null, "ended_at": ended,
+            "recorded_at_ms": now_ms(), "signatures": signatures,
+        });
+        serde_json::from_value(record).expect("it is as the type has it")
+    }
+
+    fn inner(folder: &Path) -> Inner {
+        let settings = ResultsSettings { folder: folder.into(), ..ResultsSettings::default() };
+        let trail = Trail::open(&settings, Labels::default());
+        Arc::into_inner(trail.inner).expect("nobody else has it").into_inner().expect("nobody panicked")
+    }
+
+    #[test]
+    fn an_answer_after_the_end_changes_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut inner = inner(folder.path());
+        let signed = record(1, Status::Signed, &[&"01".repeat(64)]);
+        inner.keep(signed.clone());
+        inner.approve(record(1, OPEN, &[]));
+        inner.decline(record(1, OPEN, &[]), "too late".into());
+        assert_eq!(inner.find(&[1; 32]).unwrap(), Some(signed));
+    }
+
+    #[test]
+    fn what_was_approved_stays_recorded_as_approved_when_it_is_declined_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut inner = inner(folder.path());
+        inner.approve(record(1, OPEN, &[]));
+        inner.decline(record(1, Status::Declined, &[]), "not any more".into());
+        let kept = inner.find(&[1; 32]).unwrap().unwrap();
+        assert_eq!((kept.status, kept.approval), (Status::Aborted, Some(Approval::Person)));
+    }
+
+    #[test]
+    fn declined_sessions_push_no_signed_ones_out_while_the_disk_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("no folder");
+        std::fs::write(&file, "").unwrap();
+        let mut inner = inner(&file);
+        inner.keep(record(0, Status::Signed, &[&"01".repeat(64)]));
+        let template = record(1, Status::Declined, &[]);
+        for number in 0..u64::try_from(MAX_WAITING).unwrap() + 8 {
+            let mut declined = template.clone();
+            declined.terms.session.0[24..].copy_from_slice(&number.to_be_bytes());
+            inner.keep(declined);
+        }
+        assert_eq!(inner.waiting.len(), MAX_WAITING);
+        assert!(inner.is_signed(&[0; 32]));
+    }
 }
