@@ -3,7 +3,8 @@
 //! Every node of a session has to join it before any of them can finish it, so nodes that hand out their places as sessions come can wait for one
 //! another for ever: each holds places for sessions that the others have no place for. Three rules make that impossible:
 //!
-//! 1. **A coordinator has a share of its own**: `max_concurrent_sessions`. Nobody's sessions take the place of anybody else's.
+//! 1. **A coordinator has a share of its own**: `max_concurrent_sessions`. One coordinator's sessions do not take the places of another's, unless
+//!    many together reach `max_joined_sessions`.
 //! 2. **Whatever waits, waits in one order**: by the time at which a session was created, then by its name. Both are in the manifest, so all nodes
 //!    agree on the order.
 //! 3. **A session that precedes all others of its coordinator that were joined here is joined, whatever the share** (but for [`RESERVE`]).
