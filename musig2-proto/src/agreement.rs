@@ -37,6 +37,30 @@ pub struct OutputKey {
 }
 
 impl<C: Crypto> ItemKey<C> {
+    /// The key of one item of a manifest whose shape has been checked; `None` if it has no such item. What it takes does not depend on the
+    /// manifest's other items.
+    pub(crate) fn of(manifest: &Manifest, item: usize) -> Result<Option<Self>, ManifestError> {
+        let Some(content) = manifest.items().get(item) else { return Ok(None) };
+        Self::in_manifest(manifest, item, content, C::aggregate_keys(manifest.signers())?).map(Some)
+    }
+
+    /// From the signers' aggregate key.
+    fn in_manifest(
+        manifest: &Manifest,
+        item: usize,
+        content: &Item,
+        untweaked: C::KeyAggregate,
+    ) -> Result<Self, ManifestError> {
+        let key = Self::new(untweaked, content.tweaks())
+            .map_err(|error| ManifestError::Tweak { item, error })?;
+        let is_own = |own: &PublicKey| own.x_only() == key.output.key;
+        let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| is_own(own));
+        match owner {
+            Some((signer, _)) => Err(ManifestError::TweakedToSigner { item, signer }),
+            None => Ok(key),
+        }
+    }
+
     fn new(mut aggregate: C::KeyAggregate, path: &[Tweak]) -> Result<Self, TweakError> {
         let mut tweaks = Vec::new();
         for tweak in path {
@@ -193,18 +217,9 @@ impl<C: Crypto> Agreement<C> {
     pub(crate) fn new(id: SessionId, manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
         check_shape(&manifest, config)?;
         let untweaked = C::aggregate_keys(manifest.signers())?;
-        let keys = (0..)
-            .zip(manifest.items())
-            .map(|(item, content)| {
-                let key = ItemKey::new(untweaked.clone(), content.tweaks())
-                    .map_err(|error| ManifestError::Tweak { item, error })?;
-                let is_own = |own: &PublicKey| own.x_only() == key.output.key;
-                let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| is_own(own));
-                match owner {
-                    Some((signer, _)) => Err(ManifestError::TweakedToSigner { item, signer }),
-                    None => Ok(key),
-                }
-            })
+        let items = (0..).zip(manifest.items());
+        let keys = items
+            .map(|(item, content)| ItemKey::in_manifest(&manifest, item, content, untweaked.clone()))
             .collect::<Result<_, _>>()?;
         Ok(Self { id, manifest: Arc::new(manifest), keys })
     }

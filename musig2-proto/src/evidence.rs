@@ -3,8 +3,8 @@
 //! Nothing here can convict a signer that followed the protocol: each proof needs statements under the signer's own signature that the
 //! protocol never lets it make. A board, a relayer or an accuser can hide statements; they cannot add any.
 
-use crate::agreement::{Agreement, ManifestError, check_shape};
-use crate::bytes::{AggregateNonce, PublicKey};
+use crate::agreement::{Agreement, ItemKey, ManifestError, check_shape};
+use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::crypto::Crypto;
 use crate::event::Offence;
@@ -84,7 +84,9 @@ impl Evidence {
 
     /// Names the culprit. Needs no node and nobody's word.
     ///
-    /// Cheap checks come first: what the statements say, then their signatures, and only then the aggregation of the session's keys.
+    /// Cheap checks come first: what the statements say, then their signatures. The session's keys are aggregated only if the proof is about a
+    /// partial signature, and tweaked only for the item that it names: what this takes does not grow with the number of items. So the manifest may break
+    /// a rule about a key that the proof is not about; nobody who follows the protocol states anything in a session of such a manifest.
     ///
     /// # Errors
     /// Where it proves nothing.
@@ -97,11 +99,13 @@ impl Evidence {
             .with_max_session_duration(Duration::MAX)
             .with_raw_tweaks_allowed(true);
         check_shape(&self.manifest, &permissive)?;
-        let session = self.manifest.id();
-        let case = Case { session, manifest: &self.manifest };
+        let case = Case { session: self.manifest.id(), manifest: &self.manifest };
         let conviction = self.proof.check_statements::<C>(&case)?;
-        self.proof
-            .check_partial(&Agreement::<C>::new(session, self.manifest.clone(), &permissive)?, conviction)
+        let key = match self.proof.item() {
+            Some(item) => ItemKey::<C>::of(&self.manifest, item)?,
+            None => None,
+        };
+        self.proof.check_partial(&self.manifest, key.as_ref(), conviction)
     }
 }
 
@@ -152,7 +156,9 @@ impl Proof {
 
     pub(crate) fn verify<C: Crypto>(&self, agreement: &Agreement<C>) -> Result<Conviction, EvidenceError> {
         let case = Case { session: agreement.id, manifest: &agreement.manifest };
-        self.check_statements::<C>(&case).and_then(|conviction| self.check_partial(agreement, conviction))
+        let conviction = self.check_statements::<C>(&case)?;
+        let key = self.item().and_then(|item| agreement.keys.get(item));
+        self.check_partial(&agreement.manifest, key, conviction)
     }
 
     /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
@@ -208,20 +214,41 @@ impl Proof {
         }
     }
 
-    /// Whether the partial signature that it is about, where it is about one, is invalid.
+    /// The item whose key it takes to check it, if it is about a partial signature.
+    fn item(&self) -> Option<usize> {
+        match self {
+            Self::InvalidPartialSignature { item, .. } => Some(usize::from(*item)),
+            _ => None,
+        }
+    }
+
+    /// Whether the partial signature that it is about, if it is about one, is invalid under the `key` of its item.
     fn check_partial<C: Crypto>(
         &self,
-        agreement: &Agreement<C>,
+        manifest: &Manifest,
+        key: Option<&ItemKey<C>>,
         conviction: Conviction,
     ) -> Result<Conviction, EvidenceError> {
-        let guilty = match self {
-            Self::InvalidPartialSignature { nonces, partials, aggregates, item, .. } => {
-                let (nonces, partials) = (&nonces.content, &partials.content);
-                is_invalid(agreement, &conviction.key, nonces, partials, aggregates, usize::from(*item))
-            }
-            _ => true,
+        let Self::InvalidPartialSignature { nonces, partials, aggregates, item, .. } = self else {
+            return Ok(conviction);
         };
-        if guilty { Ok(conviction) } else { Err(EvidenceError::NoFault) }
+        let item = usize::from(*item);
+        let (Some(key), Some(content), Some(aggregate), Some(nonce), Some(partial)) = (
+            key,
+            manifest.items().get(item),
+            aggregates.get(item),
+            nonces.content.source.nonces().get(item),
+            partials.content.partials.get(item),
+        ) else {
+            return Err(EvidenceError::NoFault);
+        };
+        // BIP327 PartialSigVerify, with the aggregate nonce that the signer itself put its name to. Without a round there is nothing that the
+        // signer could have answered wrongly.
+        let round = C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
+        if C::verify_partial(&round, &conviction.key, nonce, partial) {
+            return Err(EvidenceError::NoFault);
+        }
+        Ok(conviction)
     }
 }
 
@@ -253,28 +280,6 @@ impl Case<'_> {
         }
         Ok(Conviction { signer, key, fault })
     }
-}
-
-/// BIP327 PartialSigVerify, with the aggregate nonce that the signer itself put its name to.
-fn is_invalid<C: Crypto>(
-    agreement: &Agreement<C>,
-    signer: &PublicKey,
-    nonces: &Nonces,
-    partials: &Partials,
-    aggregates: &[AggregateNonce],
-    item: usize,
-) -> bool {
-    let (Some(key), Some(content)) = (agreement.keys.get(item), agreement.manifest.items().get(item)) else {
-        return false;
-    };
-    let (Some(aggregate), Some(nonce), Some(partial)) =
-        (aggregates.get(item), nonces.source.nonces().get(item), partials.partials.get(item))
-    else {
-        return false;
-    };
-    // Without a round there is nothing that the signer could have answered wrongly.
-    let Some(round) = C::round(&key.aggregate, aggregate, content.message()) else { return false };
-    !C::verify_partial(&round, signer, nonce, partial)
 }
 
 fn attempt_of(session: &SessionId, restarted: &[Restarted]) -> AttemptId {

@@ -9,6 +9,7 @@ use musig2::secp::{MaybeScalar, Point, Scalar};
 use musig2::{
     AggNonce, BinaryEncoding, CompactSignature, KeyAggContext, LiftedSignature, PubNonce, SecNonce,
 };
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The pure-Rust engine.
@@ -27,7 +28,7 @@ pub struct SecretNonce(Box<Zeroizing<[u8; 97]>>);
 
 /// A signing round.
 pub struct Round {
-    keys: KeyAggContext,
+    keys: Arc<KeyAggContext>,
     nonce: AggNonce,
     message: Message,
 }
@@ -40,7 +41,8 @@ impl Keypair {
 
 impl Crypto for K256 {
     type Keypair = Keypair;
-    type KeyAggregate = KeyAggContext;
+    /// A context holds some 500 bytes for each signer, so items and rounds of one key share it.
+    type KeyAggregate = Arc<KeyAggContext>;
     type SecretNonce = SecretNonce;
     type Round = Round;
 
@@ -54,7 +56,7 @@ impl Crypto for K256 {
         keypair.public
     }
 
-    fn aggregate_keys(keys: &[PublicKey]) -> Result<KeyAggContext, KeyAggregationError> {
+    fn aggregate_keys(keys: &[PublicKey]) -> Result<Arc<KeyAggContext>, KeyAggregationError> {
         let points = keys
             .iter()
             .enumerate()
@@ -63,21 +65,22 @@ impl Crypto for K256 {
         if points.is_empty() {
             return Err(KeyAggregationError::NoAggregate);
         }
-        KeyAggContext::new(points).map_err(|_| KeyAggregationError::NoAggregate)
+        KeyAggContext::new(points).map(Arc::new).map_err(|_| KeyAggregationError::NoAggregate)
     }
 
-    fn tweak(keys: &KeyAggContext, tweak: &PlainTweak) -> Result<KeyAggContext, InvalidTweak> {
+    fn tweak(keys: &Arc<KeyAggContext>, tweak: &PlainTweak) -> Result<Arc<KeyAggContext>, InvalidTweak> {
         let scalar = MaybeScalar::from_slice(tweak.scalar.as_bytes()).map_err(|_| InvalidTweak)?;
-        keys.clone().with_tweak(scalar, tweak.kind == TweakKind::XOnly).map_err(|_| InvalidTweak)
+        let tweaked = keys.as_ref().clone().with_tweak(scalar, tweak.kind == TweakKind::XOnly);
+        tweaked.map(Arc::new).map_err(|_| InvalidTweak)
     }
 
-    fn aggregate_key(keys: &KeyAggContext) -> PublicKey {
+    fn aggregate_key(keys: &Arc<KeyAggContext>) -> PublicKey {
         PublicKey::new(keys.aggregated_pubkey::<Point>().serialize())
     }
 
     fn generate_nonce(
         keypair: &Keypair,
-        keys: &KeyAggContext,
+        keys: &Arc<KeyAggContext>,
         message: &Message,
         randomness: [u8; 32],
         extra: [u8; 32],
@@ -103,9 +106,9 @@ impl Crypto for K256 {
         (!parsed.is_empty()).then(|| AggregateNonce::new(AggNonce::sum(&parsed).to_bytes()))
     }
 
-    fn round(keys: &KeyAggContext, nonce: &AggregateNonce, message: &Message) -> Option<Round> {
+    fn round(keys: &Arc<KeyAggContext>, nonce: &AggregateNonce, message: &Message) -> Option<Round> {
         let nonce = parse_aggregate(nonce)?;
-        Some(Round { keys: keys.clone(), nonce, message: *message })
+        Some(Round { keys: Arc::clone(keys), nonce, message: *message })
     }
 
     fn sign(round: &Round, nonce: SecretNonce, keypair: &Keypair) -> Option<PartialSignature> {

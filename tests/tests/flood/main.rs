@@ -1,10 +1,12 @@
-//! A hundred thousand hostile messages of many kinds, while an honest session beside them completes and memory stays within its bound.
+//! A hundred thousand hostile messages of many kinds, while an honest session beside them completes and memory stays within its bound; and what else
+//! others could make a program take memory for.
 //!
-//! In a process by itself, because it counts what the whole process allocates.
+//! In a process of their own, because they count what the whole process allocates.
 
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/attacker.rs"]
 mod attacker;
+mod evidence;
 mod hostile;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/node.rs"]
@@ -19,10 +21,17 @@ use musig2_proto::{Command, Destination, Event, Input, Message, Output, Proposal
 use peak_alloc::PeakAlloc;
 use room::{Room, assert_signatures};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
+
+/// What each test holds while it counts: the allocator counts what the whole process allocates.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const MESSAGES: usize = 100_000;
 
@@ -34,6 +43,7 @@ const BOUND: usize = 48 << 20;
 
 #[test]
 fn a_hundred_thousand_hostile_messages_fit_into_the_bound_and_stop_no_honest_session() {
+    let _alone = alone();
     let mut room = Room::new(3, 1);
     let spoilt = room.propose();
     room.settle();
