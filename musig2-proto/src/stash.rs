@@ -2,7 +2,6 @@
 
 use crate::ids::{SessionId, Source};
 use crate::time::Timestamp;
-use crate::wire::frame::Frame;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,8 @@ const MAX_ASKED: usize = 2;
 const MAX_BYTES: usize = 1 << 20;
 const LIFETIME: Duration = Duration::from_secs(30);
 
-/// At most [`MAX_SESSIONS`] sessions, [`MAX_FRAMES`] frames of each, [`MAX_BYTES`] bytes of encoded frames in all.
+/// At most [`MAX_SESSIONS`] sessions, [`MAX_FRAMES`] frames of each, [`MAX_BYTES`] bytes of frames in all. Frames are kept as they came: decoded they
+/// can take many times as much.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Stash {
     unknown: BTreeMap<SessionId, Unknown>,
@@ -24,7 +24,7 @@ struct Unknown {
     since: Timestamp,
     first: Source,
     asked: BTreeSet<Source>,
-    frames: Vec<(Source, usize, Frame)>,
+    frames: Vec<(Source, Box<[u8]>)>,
 }
 
 /// What to do about a frame of an unknown session.
@@ -39,12 +39,17 @@ pub(crate) enum Stashed {
 }
 
 impl Stash {
-    /// Keeps a frame of `size` encoded bytes, where there is room.
-    pub(crate) fn keep(&mut self, now: Timestamp, from: &Source, size: usize, frame: Frame) -> Stashed {
+    /// Keeps a frame of this session, if there is room.
+    pub(crate) fn keep(
+        &mut self,
+        now: Timestamp,
+        from: &Source,
+        session: SessionId,
+        frame: Vec<u8>,
+    ) -> Stashed {
         self.forget(now);
-        let session = frame.session;
-        let bytes: usize =
-            self.unknown.values().flat_map(|unknown| &unknown.frames).map(|(_, size, _)| size).sum();
+        let frames = self.unknown.values().flat_map(|unknown| &unknown.frames);
+        let bytes: usize = frames.map(|(_, frame)| frame.len()).sum();
         if !self.unknown.contains_key(&session) {
             let of_source = self.unknown.values().filter(|unknown| unknown.first == *from).count();
             if self.unknown.len() >= MAX_SESSIONS || of_source >= MAX_SESSIONS_PER_SOURCE {
@@ -57,8 +62,8 @@ impl Stash {
             asked: BTreeSet::new(),
             frames: Vec::new(),
         });
-        if unknown.frames.len() < MAX_FRAMES && bytes.saturating_add(size) <= MAX_BYTES {
-            unknown.frames.push((from.clone(), size, frame));
+        if unknown.frames.len() < MAX_FRAMES && bytes.saturating_add(frame.len()) <= MAX_BYTES {
+            unknown.frames.push((from.clone(), frame.into_boxed_slice()));
         }
         if unknown.asked.len() < MAX_ASKED && unknown.asked.insert(from.clone()) {
             Stashed::Ask
@@ -81,23 +86,15 @@ impl Stash {
     }
 
     /// Takes out what was kept for a session.
-    pub(crate) fn take(&mut self, session: &SessionId) -> impl Iterator<Item = (Source, Frame)> + use<> {
+    pub(crate) fn take(&mut self, session: &SessionId) -> impl Iterator<Item = (Source, Box<[u8]>)> + use<> {
         let unknown = self.unknown.remove(session);
-        unknown.into_iter().flat_map(|unknown| unknown.frames).map(|(from, _, frame)| (from, frame))
+        unknown.into_iter().flat_map(|unknown| unknown.frames)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::bounded::List;
-    use crate::wire::frame::Request;
-
-    fn frame(session: u8) -> Frame {
-        let (session, statements) = (SessionId::new([session; 32]), List::empty());
-        let request = Request::Nothing;
-        Frame { session, request, have: None, announcement: None, statements, signatures: None }
-    }
 
     fn source(number: u8) -> Source {
         Source::new([number])
@@ -105,11 +102,15 @@ mod tests {
 
     /// Keeps a frame of this size, of a session.
     fn keep(stash: &mut Stash, now: u64, session: u8, size: usize) -> Stashed {
-        stash.keep(Timestamp::from_millis(now), &source(session / 8), size, frame(session))
+        stash.keep(Timestamp::from_millis(now), &source(session / 8), id(session), vec![0; size])
+    }
+
+    fn id(session: u8) -> SessionId {
+        SessionId::new([session; 32])
     }
 
     fn kept(stash: &mut Stash, session: u8) -> usize {
-        stash.take(&SessionId::new([session; 32])).count()
+        stash.take(&id(session)).count()
     }
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(keep(&mut stash, 0, 64, 1), Stashed::NoRoom);
         assert_eq!(keep(&mut stash, 0, 63, 1), Stashed::Wait, "a session that has its place keeps it");
         let mut stash = Stash::default();
-        let mut of_one = |session| stash.keep(Timestamp::default(), &source(1), 1, frame(session));
+        let mut of_one = |session| stash.keep(Timestamp::default(), &source(1), id(session), vec![0]);
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(&mut of_one), [Stashed::Ask; 8]);
         assert_eq!(of_one(8), Stashed::NoRoom);
     }

@@ -24,7 +24,7 @@ impl<C: Crypto> Node<C> {
         let (from, taken) = match input {
             Input::Frame { from, bytes } => {
                 let frame = decode_message(&bytes, self.surroundings.config.max_frame_size);
-                let taken = frame.and_then(|frame| self.take_frame(call, &from, frame, bytes.len()));
+                let taken = frame.and_then(|frame| self.take_frame(call, &from, &frame, bytes));
                 (from, taken)
             }
             Input::Announcement { from, bytes } => {
@@ -98,8 +98,8 @@ impl<C: Crypto> Node<C> {
         &mut self,
         call: &mut Call<'_, R>,
         from: &Source,
-        frame: Frame,
-        size: usize,
+        frame: &Frame,
+        bytes: Vec<u8>,
     ) -> Result<(), Offence> {
         let id = frame.session;
         let known = self.sessions.get(&id).and_then(Session::announcement);
@@ -108,11 +108,11 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Misfit);
         }
         if self.sessions.contains_key(&id) {
-            return self.receive(call, from, &frame);
+            return self.receive(call, from, frame);
         }
         if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
-            return tombstone.receive::<C, R>(&mut cx, from, &frame);
+            return tombstone.receive::<C, R>(&mut cx, from, frame);
         }
         match &frame.announcement {
             _ if self.has_ended(&id) => Ok(()),
@@ -120,13 +120,13 @@ impl<C: Crypto> Node<C> {
                 self.vet(call.now, announcement)?;
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
-                self.check_discovered(announcement, || self.has_joined(&frame, announcement))?;
+                self.check_discovered(announcement, || self.has_joined(frame, announcement))?;
                 let known = self.discover(call, id, announcement.clone())?;
                 // The frame that brought the announcement counts like any other.
-                if known { self.receive(call, from, &frame) } else { Err(Offence::UnknownSession) }
+                if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
             }
             None if frame.request == Request::Announcement => Err(Offence::UnknownSession),
-            None => self.stash(call, from, frame, size),
+            None => self.stash(call, from, id, bytes),
         }
     }
 
@@ -154,11 +154,10 @@ impl<C: Crypto> Node<C> {
         &mut self,
         call: &mut Call<'_, R>,
         from: &Source,
-        frame: Frame,
-        size: usize,
+        session: SessionId,
+        frame: Vec<u8>,
     ) -> Result<(), Offence> {
-        let session = frame.session;
-        match self.stash.keep(call.now, from, size, frame) {
+        match self.stash.keep(call.now, from, session, frame) {
             Stashed::Wait => Ok(()),
             Stashed::NoRoom => Err(Offence::NoRoom),
             Stashed::Ask => {
@@ -306,8 +305,9 @@ impl<C: Crypto> Node<C> {
 
     /// What had been stashed for a session that is known now.
     pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
-        for (source, frame) in self.stash.take(id) {
-            if let Err(offence) = self.receive(call, &source, &frame) {
+        for (source, bytes) in self.stash.take(id) {
+            let frame = decode_message(&bytes, self.surroundings.config.max_frame_size);
+            if let Err(offence) = frame.and_then(|frame| self.receive(call, &source, &frame)) {
                 call.out.push(Output::Report(Report { source, offence }));
             }
         }

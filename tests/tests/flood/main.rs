@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/attacker.rs"]
 mod attacker;
+mod decoding;
 mod evidence;
 mod hostile;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
@@ -14,6 +15,7 @@ mod node;
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/room.rs"]
 mod room;
+mod session;
 
 use core::time::Duration;
 use hostile::{Flood, is_hostile};
