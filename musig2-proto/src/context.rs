@@ -61,7 +61,8 @@ pub(crate) struct Context<'a, R> {
 impl Surroundings {
     /// The caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
-        let Self { sources, authors, greeted, repeats, echoes, .. } = self;
+        let Self { contacts, sources, authors, greeted, repeats, echoes, .. } = self;
+        contacts.set_back(by);
         sources.set_back(by);
         authors.set_back(by);
         greeted.set_back(by);

@@ -89,6 +89,11 @@ impl Contact {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
+
+    /// Whether it says nothing: its signer can only be answered.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
 }
 
 impl fmt::Debug for Contact {

@@ -25,7 +25,9 @@ impl<C: Crypto> Node<C> {
     ) -> Result<(), CommandError> {
         match command {
             Command::SetContact(contact) => self.surroundings.contact = contact,
-            Command::AddContact { signer, contact } => self.surroundings.contacts.tell(signer, contact),
+            Command::AddContact { signer, contact } => {
+                self.surroundings.contacts.tell(call.now, signer, contact);
+            }
             Command::CreateSession(proposal) => self.create(call, proposal)?,
             Command::AnnounceSession { session, audience } => self.announce(call, session, audience)?,
             Command::JoinSession { session } => self.join(call, session)?,
@@ -197,7 +199,7 @@ impl<C: Crypto> Node<C> {
         let contacts = manifest.indices().zip(manifest.signers()).filter_map(|(signer, key)| {
             let own = (signer == manifest.coordinator()).then_some(&self.surroundings.contact);
             let contact = own.or_else(|| self.surroundings.contacts.contact(key))?.clone();
-            (!contact.as_bytes().is_empty()).then_some(KnownContact { signer, contact })
+            (!contact.is_empty()).then_some(KnownContact { signer, contact })
         });
         let content = AnnouncementContent {
             manifest: Manifest::clone(manifest),

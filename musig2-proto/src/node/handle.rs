@@ -313,7 +313,7 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Whether there is room for a session that waits for the application. Half of it is for authors whose contact this node knew
+    /// Whether there is room for a session that waits for the application. Half of it is for authors whom this node knew
     /// before, this node itself, and sessions that it `has_joined` in an earlier life, so that strangers cannot take it all.
     fn check_discovered(
         &self,
@@ -327,7 +327,7 @@ impl<C: Crypto> Node<C> {
         };
         let is_own = |author: &PublicKey| self.public_keys().any(|own| own == *author);
         let is_known =
-            |author: &PublicKey| is_own(author) || self.surroundings.contacts.contact(author).is_some();
+            |author: &PublicKey| is_own(author) || self.surroundings.contacts.knows(author);
         let waiting: Vec<_> = self
             .sessions
             .values()

@@ -75,12 +75,12 @@ impl<C: Crypto> Session<C> {
         let joined = joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
-        let some = |contact: &&Contact| !contact.as_bytes().is_empty();
+        let some = |contact: &&Contact| !contact.is_empty();
         let own_word = || announced().filter(|_| signer == self.agreement.manifest.coordinator());
         joined
             .filter(some)
             .or_else(|| own_word().filter(some))
-            .or_else(|| known().filter(some))
+            .or_else(known)
             .or_else(|| announced().filter(some))
     }
 

@@ -132,7 +132,8 @@ impl<C: Crypto> Session<C> {
                     self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
                 }
                 if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
-                    cx.contacts.meet(key, join.contact.clone());
+                    let created_at = self.agreement.manifest.created_at();
+                    cx.contacts.meet(created_at, key, &join.contact);
                 }
                 return Ok(true);
             }

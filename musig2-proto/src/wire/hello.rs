@@ -52,7 +52,7 @@ impl HelloContent {
 
     /// Whether an answer can be sent to its signer alone.
     pub(crate) fn has_contact(&self) -> bool {
-        !self.contact.as_bytes().is_empty()
+        !self.contact.is_empty()
     }
 }
 

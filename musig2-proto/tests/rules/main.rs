@@ -4,6 +4,7 @@ mod bursts;
 mod charges;
 mod commands;
 mod common;
+mod contacts;
 mod convergence;
 mod convictions;
 mod copies;

@@ -1,0 +1,96 @@
+//! Where signers are taken to be: what is newer counts, and what says nothing does not.
+
+use crate::common::forge::{empty, input, said};
+use crate::common::{Room, contact};
+use core::time::Duration;
+use musig2_proto::wire::bounded::List;
+use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::statement::{Body, Statement};
+use musig2_proto::{Command, Config, Contact, SessionId};
+
+/// Two signers, of whom node 0 hears nothing but what is brought by hand; node 1 joined a session and gave this contact.
+fn withheld(given: Contact) -> (Room, SessionId, Statement) {
+    let mut room = Room::new(2, &Config::default());
+    room.execute(1, Command::SetContact(given));
+    room.lost = Box::new(|from, _| from == 1);
+    let session = room.propose();
+    room.settle();
+    // Where its application thinks node 0 is, node 1 sends what it says.
+    let signer = room.keys[0];
+    room.execute(1, Command::AddContact { signer, contact: contact(0) });
+    room.pass(Duration::from_secs(2));
+    let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
+    (room, session, join)
+}
+
+fn tell(room: &mut Room, known: usize) {
+    let signer = room.keys[1];
+    room.execute(0, Command::AddContact { signer, contact: contact(known) });
+}
+
+fn bring(room: &mut Room, session: SessionId, join: Statement) {
+    room.handle(0, input(66, &Frame { statements: List::new(vec![join]).unwrap(), ..empty(session) }));
+}
+
+/// Where node 0 sends what it says in its next session.
+fn sent_to(room: &mut Room) -> Vec<usize> {
+    room.join = false;
+    let before = room.frames.len();
+    room.propose();
+    room.settle();
+    room.frames[before..].iter().filter(|(from, ..)| *from == 0).map(|(_, to, _)| *to).collect()
+}
+
+#[test]
+fn a_join_that_was_held_back_does_not_override_what_the_application_has_told_since() {
+    let (mut room, session, join) = withheld(contact(9));
+    tell(&mut room, 1);
+    bring(&mut room, session, join);
+    assert_eq!(sent_to(&mut room), [1]);
+}
+
+#[test]
+fn a_join_overrides_what_the_application_had_told_before_its_session_was_created() {
+    let mut room = Room::new(2, &Config::default());
+    tell(&mut room, 7);
+    room.pass(Duration::from_secs(1));
+    room.propose();
+    room.settle();
+    // What was sent where it is not is sent again with the next poll.
+    room.pass(Duration::from_secs(5));
+    assert!(room.is_complete(0));
+    assert_eq!(sent_to(&mut room), [1]);
+}
+
+#[test]
+fn a_join_that_was_held_back_does_not_override_one_of_a_later_session() {
+    let (mut room, session, join) = withheld(contact(9));
+    room.lost = Box::new(|_, _| false);
+    room.execute(1, Command::SetContact(contact(1)));
+    room.propose();
+    room.settle();
+    assert!(room.is_complete(0));
+    bring(&mut room, session, join);
+    assert_eq!(sent_to(&mut room), [1]);
+}
+
+#[test]
+fn a_join_without_a_contact_hides_nothing_that_was_known() {
+    for before in [false, true] {
+        let mut room = Room::new(2, &Config::default());
+        if before {
+            tell(&mut room, 1);
+        } else {
+            room.propose();
+            room.settle();
+            assert!(room.is_complete(0));
+        }
+        room.pass(Duration::from_secs(1));
+        room.execute(1, Command::SetContact(Contact::default()));
+        let met = room.events[0].len();
+        room.propose();
+        room.settle();
+        assert!(room.events[0][met..].iter().any(|event| event.is_terminal()), "{before}");
+        assert_eq!(sent_to(&mut room), [1], "{before}");
+    }
+}
