@@ -51,8 +51,8 @@ impl<C: Crypto> ItemKey<C> {
         content: &Item,
         untweaked: C::KeyAggregate,
     ) -> Result<Self, ManifestError> {
-        let key = Self::new(untweaked, content.tweaks())
-            .map_err(|error| ManifestError::Tweak { item, error })?;
+        let key =
+            Self::new(untweaked, content.tweaks()).map_err(|error| ManifestError::Tweak { item, error })?;
         let is_own = |own: &PublicKey| own.x_only() == key.output.key;
         let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| is_own(own));
         match owner {

@@ -1,7 +1,7 @@
 //! What convicts, and what is only nearly a fault.
 
 use super::*;
-use crate::bytes::{Message, PartialSignature, PublicNonce, Signature};
+use crate::bytes::{AggregateNonce, Message, PartialSignature, PublicNonce, Signature};
 use crate::crypto::DefaultCrypto;
 use crate::ids::{Boot, Contact, Transcript};
 use crate::manifest::{Item, Salt};
@@ -312,16 +312,28 @@ fn a_partial_signature_is_judged_by_its_authors_own_nonces() {
 
 #[test]
 fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_aggregation() {
-    let mut court = Court::new();
+    let Trial { mut court, nonces, partials, nonce_root, aggregates } = Trial::new();
     // The other signer's key is no point: whoever aggregates the keys finds out.
     court.manifest = manifest(vec![PublicKey::new([5; 33]), court.manifest.signers()[1]]);
     let unsigned = |nonces| Signed { signature: Signature::new([0; 64]), ..court.nonces(1, FIRST, nonces) };
     let verify = |first, second| court.verify(Proof::EquivocatingNonces { first, second });
     assert_eq!(verify(unsigned([1, 1]), unsigned([1, 1])), NO_FAULT);
     assert_eq!(verify(unsigned([1, 1]), unsigned([2, 2])), Err(EvidenceError::BadSignature));
-    let signed = [[1, 1], [2, 2]].map(|of| court.nonces(1, FIRST, of));
-    let [first, second] = signed;
-    assert!(matches!(verify(first, second), Err(EvidenceError::Manifest(ManifestError::Key(_)))));
+    let [first, second] = [[1, 1], [2, 2]].map(|of| court.nonces(1, FIRST, of));
+    assert_eq!(verify(first, second), Ok(Fault::Equivocation), "it is about no key but the author's");
+
+    let transcript = transcript(&court.manifest.id(), FIRST, &nonce_root, &aggregates);
+    let own = court.signed(ACCUSED, nonces);
+    let answered = court.signed(ACCUSED, Partials { transcript, ..partials.clone() });
+    let elsewhere = court.signed(ACCUSED, partials);
+    let unsigned = Signed { signature: Signature::new([0; 64]), ..answered.clone() };
+    let verify = |partials| {
+        let (nonces, aggregates) = (own.clone(), List::new(aggregates.clone()).unwrap());
+        court.verify(Proof::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, item: 0 })
+    };
+    assert_eq!(verify(elsewhere), NO_FAULT);
+    assert_eq!(verify(unsigned), Err(EvidenceError::BadSignature));
+    assert!(matches!(verify(answered), Err(EvidenceError::Manifest(ManifestError::Key(_)))));
 }
 
 #[test]

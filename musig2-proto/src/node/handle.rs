@@ -326,8 +326,7 @@ impl<C: Crypto> Node<C> {
             manifest.signer(manifest.coordinator()).copied()
         };
         let is_own = |author: &PublicKey| self.public_keys().any(|own| own == *author);
-        let is_known =
-            |author: &PublicKey| is_own(author) || self.surroundings.contacts.knows(author);
+        let is_known = |author: &PublicKey| is_own(author) || self.surroundings.contacts.knows(author);
         let waiting: Vec<_> = self
             .sessions
             .values()

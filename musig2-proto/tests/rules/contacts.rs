@@ -6,7 +6,7 @@ use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
-use musig2_proto::{Command, Config, Contact, SessionId};
+use musig2_proto::{Command, Config, Contact, Event, SessionId};
 
 /// Two signers, of whom node 0 hears nothing but what is brought by hand; node 1 joined a session and gave this contact.
 fn withheld(given: Contact) -> (Room, SessionId, Statement) {
@@ -90,7 +90,7 @@ fn a_join_without_a_contact_hides_nothing_that_was_known() {
         let met = room.events[0].len();
         room.propose();
         room.settle();
-        assert!(room.events[0][met..].iter().any(|event| event.is_terminal()), "{before}");
+        assert!(room.events[0][met..].iter().any(Event::is_terminal), "{before}");
         assert_eq!(sent_to(&mut room), [1], "{before}");
     }
 }

@@ -52,7 +52,10 @@ fn decoding_a_frame_takes_no_more_than_so_many_times_its_size_and_what_a_list_ne
             ("contacts", frame(&none, &list(count, &[0, 0]), &none)),
             ("joins", frame(&none, &none, &list(4 * count - 3, &join))),
             ("one accusation", frame(&none, &none, &list(1, &accusation(count)))),
-            ("many accusations", frame(&none, &none, &list(1 + (900 << 10) / (2 * count + 500), &accusation(count)))),
+            (
+                "many accusations",
+                frame(&none, &none, &list(1 + (900 << 10) / (2 * count + 500), &accusation(count))),
+            ),
         ] {
             let before = ALLOCATED.current_usage();
             ALLOCATED.reset_peak_usage();

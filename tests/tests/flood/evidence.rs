@@ -29,9 +29,8 @@ fn evidence() -> Evidence {
     let config = Config::default().with_max_signers(SIGNERS).with_max_items(ITEMS);
     let mut node = Node::<Libsecp256k1>::new(config).unwrap();
     node.add_key(&secret(0)).unwrap();
-    let keys = (0..SIGNERS).map(|number| {
-        Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap())
-    });
+    let keys =
+        (0..SIGNERS).map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));
     let item = Item::new(Message::new([1; 32])).with_tweaks(vec![Tweak::BIP86]).unwrap();
     let proposal = (0..ITEMS).fold(Proposal::new(keys), |proposal, _| proposal.with_item(item.clone()));
     let (now, mut rng) = (Timestamp::from_millis(1_800_000_000_000), ChaCha20Rng::from_seed([1; 32]));
@@ -39,8 +38,7 @@ fn evidence() -> Evidence {
     let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
     let view = node.session(&session).unwrap();
     let manifest = Manifest::clone(&view.manifest);
-    let mut guilty =
-        RogueSigner::<Libsecp256k1>::new(&secret(1), Default::default(), view.clone()).unwrap();
+    let mut guilty = RogueSigner::<Libsecp256k1>::new(&secret(1), Default::default(), view.clone()).unwrap();
     let point = guilty.key().to_bytes();
     let pair: [u8; 66] = [point, point].concat().try_into().unwrap();
     let nonces = guilty.nonces_with(vec![PublicNonce::new(pair); ITEMS]);

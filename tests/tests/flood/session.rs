@@ -6,8 +6,8 @@ use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::Statement;
 use musig2_proto::{
     Audience, Boot, ChainCode, Command, Config, Contact, Crypto, DerivationPath, Event, Input, Item, K256,
-    Libsecp256k1, MAX_RESTARTS, Message, Node, Output, Proposal, PublicNonce, SecretKey, SessionId,
-    Source, Timestamp, Transcript, Tweak,
+    Libsecp256k1, MAX_RESTARTS, Message, Node, Output, Proposal, PublicNonce, SecretKey, SessionId, Source,
+    Timestamp, Transcript, Tweak,
 };
 use musig2_sim::{RogueSigner, protocol};
 use rand_chacha::ChaCha20Rng;
