@@ -2,7 +2,7 @@
 
 use crate::bytes::PublicKey;
 use crate::ids::SessionId;
-use crate::signers::BySigner;
+use crate::index::SessionsBy;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use core::cmp::Reverse;
@@ -20,7 +20,7 @@ pub(crate) struct Ended {
     bytes: usize,
     by_size: BTreeSet<(Reverse<usize>, Timestamp, SessionId)>,
     by_expiry: BTreeSet<(Timestamp, SessionId)>,
-    by_signer: BySigner,
+    by_signer: SessionsBy<PublicKey>,
 }
 
 impl Ended {

@@ -38,14 +38,14 @@ impl<C: Crypto> Node<C> {
                 (from, taken)
             }
             Input::PeerConnected(peer) => {
-                for id in self.sessions.ids() {
+                for id in self.sessions.at(&peer) {
                     self.with_session(call, &id, |session, cx| session.hasten(cx, &peer));
                 }
                 return;
             }
             Input::AudienceGrew => {
-                for id in self.sessions.ids() {
-                    self.with_session(call, &id, Session::announce_sooner);
+                for id in self.sessions.announced() {
+                    self.with_session(call, &id, |session, cx| session.announce_sooner(cx));
                 }
                 return;
             }

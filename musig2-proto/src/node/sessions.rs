@@ -3,9 +3,9 @@
 use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::crypto::Crypto;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, Source};
+use crate::index::SessionsBy;
 use crate::session::Session;
-use crate::signers::BySigner;
 use crate::time::Timestamp;
 use core::hash::{Hash, Hasher};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,18 +18,29 @@ pub(super) struct Sessions<C: Crypto> {
     /// Follows from the deadlines of the sessions.
     by_deadline: BTreeSet<(Timestamp, SessionId)>,
     /// Follows from their manifests.
-    by_signer: BySigner,
+    by_signer: SessionsBy<PublicKey>,
+    /// Follows from where their signers' statements came from.
+    by_source: SessionsBy<Source>,
+    /// Those that are announced to whoever begins to listen. Follows from them.
+    announced: BTreeSet<SessionId>,
 }
 
-/// A session, and under which deadline it stands in the order of deadlines.
+/// A session, and under what it stands in the indexes.
 struct Scheduled<C: Crypto> {
     session: Session<C>,
     deadline: Option<Timestamp>,
+    located: Vec<Source>,
 }
 
 impl<C: Crypto> Default for Sessions<C> {
     fn default() -> Self {
-        Self { open: BTreeMap::new(), by_deadline: BTreeSet::new(), by_signer: BySigner::default() }
+        Self {
+            open: BTreeMap::new(),
+            by_deadline: BTreeSet::new(),
+            by_signer: SessionsBy::default(),
+            by_source: SessionsBy::default(),
+            announced: BTreeSet::new(),
+        }
     }
 }
 
@@ -39,13 +50,15 @@ where
     C::SecretNonce: Clone,
 {
     fn clone(&self) -> Self {
-        let scheduled = |(id, Scheduled { session, deadline }): (&SessionId, &Scheduled<C>)| {
-            (*id, Scheduled { session: session.clone(), deadline: *deadline })
+        let scheduled = |(id, Scheduled { session, deadline, located }): (&SessionId, &Scheduled<C>)| {
+            (*id, Scheduled { session: session.clone(), deadline: *deadline, located: located.clone() })
         };
         Self {
             open: self.open.iter().map(scheduled).collect(),
             by_deadline: self.by_deadline.clone(),
             by_signer: self.by_signer.clone(),
+            by_source: self.by_source.clone(),
+            announced: self.announced.clone(),
         }
     }
 }
@@ -63,16 +76,18 @@ where
 impl<C: Crypto> Sessions<C> {
     pub(super) fn insert(&mut self, id: SessionId, session: Session<C>, config: &Config) {
         self.by_signer.insert(id, session.agreement().manifest.signers());
-        self.open.insert(id, Scheduled { session, deadline: None });
+        self.open.insert(id, Scheduled { session, deadline: None, located: Vec::new() });
         self.schedule(&id, config);
     }
 
     pub(super) fn remove(&mut self, id: &SessionId) {
-        let Some(Scheduled { session, deadline }) = self.open.remove(id) else { return };
+        let Some(Scheduled { session, deadline, located }) = self.open.remove(id) else { return };
         self.by_signer.remove(id, session.agreement().manifest.signers());
         if let Some(deadline) = deadline {
             self.by_deadline.remove(&(deadline, *id));
         }
+        self.by_source.remove(id, &located);
+        self.announced.remove(id);
     }
 
     pub(super) fn get(&self, id: &SessionId) -> Option<&Session<C>> {
@@ -84,15 +99,25 @@ impl<C: Crypto> Sessions<C> {
         self.open.get_mut(id).map(|scheduled| &mut scheduled.session)
     }
 
-    /// Puts a session that may have changed in its place in the order of deadlines.
+    /// Puts a session that may have changed in its places in the indexes.
     pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
-        let Some(Scheduled { session, deadline }) = self.open.get_mut(id) else { return };
+        let Some(Scheduled { session, deadline, located }) = self.open.get_mut(id) else { return };
         let next = session.next_deadline(config);
         let before = core::mem::replace(deadline, next);
         if before != next {
             before.into_iter().for_each(|before| _ = self.by_deadline.remove(&(before, *id)));
             self.by_deadline.extend(next.map(|next| (next, *id)));
         }
+        if !session.located().eq(located.iter()) {
+            let now: Vec<_> = session.located().cloned().collect();
+            self.by_source.remove(id, located);
+            self.by_source.insert(*id, &now);
+            *located = now;
+        }
+        match session.seeks_audience() {
+            true => self.announced.insert(*id),
+            false => self.announced.remove(id),
+        };
     }
 
     /// The caller's clock was set back.
@@ -134,7 +159,17 @@ impl<C: Crypto> Sessions<C> {
         self.by_signer.of(signer, after)
     }
 
-    pub(super) fn ids(&self) -> Vec<SessionId> {
+    /// Those in which a signer's statements came from there.
+    pub(super) fn at(&self, source: &Source) -> Vec<SessionId> {
+        self.by_source.of(source, None).collect()
+    }
+
+    /// Those that are announced to whoever begins to listen.
+    pub(super) fn announced(&self) -> Vec<SessionId> {
+        self.announced.iter().copied().collect()
+    }
+
+    fn ids(&self) -> Vec<SessionId> {
         self.open.keys().copied().collect()
     }
 

@@ -105,6 +105,9 @@ impl<C: Crypto> Session<C> {
 
     fn tell_joins<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let joined = self.board.joined().collect::<Vec<_>>();
+        if joined.len() > self.milestones.joined.len() {
+            self.note_join(cx);
+        }
         tell(&mut self.milestones.joined, &joined, |signer| {
             cx.emit(Event::SignerJoined { session: self.agreement.id, signer });
         });

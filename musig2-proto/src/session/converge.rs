@@ -180,11 +180,7 @@ impl<C: Crypto> Session<C> {
         let mut holdings = None;
         let believe = self.timing.fruitless % POLLS_PER_DOUBT != POLLS_PER_DOUBT - 1;
         for to in targets {
-            let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
-            let statements = self.lacking(cx.now, self.me, have);
-            let introduce = have.is_none();
-            let request = Request::Statements;
-            self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures: None });
+            self.ask(cx, to, &mut holdings, believe);
         }
     }
 
@@ -194,6 +190,33 @@ impl<C: Crypto> Session<C> {
         let is_of =
             |signer| self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key));
         self.is_joined() || self.others().any(is_of)
+    }
+
+    /// Asks those who are there again: what was sent to them, or by them, may be lost.
+    pub(super) fn ask_again<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let mut holdings = None;
+        for to in self.others() {
+            let Some(link) = self.links.get_mut(to.as_usize()) else { continue };
+            if link.back.is_due(cx.now) {
+                link.back.done(cx.now, cx.config.max_poll_interval);
+                self.ask(cx, to, &mut holdings, true);
+            }
+        }
+    }
+
+    /// Asks a signer for what is missing, and brings what it is not known to hold; `believe` is whether its word for that counts.
+    fn ask<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        to: SignerIndex,
+        holdings: &mut Option<Have>,
+        believe: bool,
+    ) {
+        let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
+        let statements = self.lacking(cx.now, self.me, have);
+        let introduce = have.is_none();
+        let request = Request::Statements;
+        self.send(cx, to, holdings, Letter { request, introduce, statements, signatures: None });
     }
 
     /// Answers a peer that asks, from what it says in that same frame that it holds.

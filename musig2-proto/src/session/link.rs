@@ -1,6 +1,7 @@
 //! Where the other signers are, and what each is known to hold.
 
 use super::Session;
+use super::haste::Haste;
 use crate::config::{Config, Topology};
 use crate::contacts::ContactBook;
 use crate::crypto::Crypto;
@@ -14,10 +15,10 @@ use std::collections::BTreeSet;
 /// What this node knows of another signer's node.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Link {
-    /// Where its frames last came from, by its own word.
-    source: Option<Source>,
     /// Where a new statement of its own last came from.
     located: Option<Source>,
+    /// When it is asked because it is there again.
+    pub(super) back: Haste,
     /// What it last said it holds.
     pub(super) have: Option<Have>,
     /// What has been sent to it unasked.
@@ -37,20 +38,20 @@ pub(super) struct Heard {
 }
 
 impl Link {
-    pub(super) fn note(&mut self, from: &Source, have: &Have) {
+    pub(super) fn note(&mut self, have: &Have) {
         if self.have.as_ref().is_none_or(|known| have.is_newer_than(known)) {
-            self.source = Some(from.clone());
             self.have = Some(have.clone());
         }
     }
 
-    pub(super) fn locate(&mut self, from: &Source) {
+    pub(super) fn locate(&mut self, from: &Source, now: Timestamp) {
         self.located = Some(from.clone());
+        self.back.reward(now);
     }
 
-    /// Whether its frames last came from there, by its own word.
+    /// Whether a statement of its own came from there. What a frame says of its sender shows nothing: anybody can say it.
     pub(super) fn is_at(&self, source: &Source) -> bool {
-        self.source.as_ref() == Some(source)
+        self.located.as_ref() == Some(source)
     }
 }
 
@@ -60,6 +61,11 @@ impl<C: Crypto> Session<C> {
         let located = || self.links.get(signer.as_usize())?.located.clone();
         let contact = self.contact(contacts, signer).cloned();
         contact.map(Destination::Contact).or_else(|| located().map(Destination::Source))
+    }
+
+    /// Where the other signers' own statements came from.
+    pub(crate) fn located(&self) -> impl Iterator<Item = &Source> {
+        self.links.iter().filter_map(|link| link.located.as_ref())
     }
 
     /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.

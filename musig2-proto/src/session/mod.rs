@@ -9,10 +9,12 @@
 //! | `receive.rs` | what a frame brings |
 //! | `link.rs` | where the other signers are, and what each is known to hold |
 //! | `converge.rs` | what is sent to whom: push once, relay, poll, answer |
+//! | `haste.rs` | what others can bring forward, and how often |
 //! | `timing.rs` | deadlines, stalls, polls, announcements |
 
 mod advance;
 mod converge;
+mod haste;
 mod life;
 mod link;
 mod receive;

@@ -22,7 +22,7 @@ impl<C: Crypto> Session<C> {
     ) -> Result<(), Offence> {
         let mut outcome = Ok(());
         if let Some(have) = &frame.have {
-            self.note(cx, from, have)?;
+            self.note(cx, have)?;
         }
         for statement in frame.statements.iter() {
             let sender = frame.have.as_ref().map(|have| have.signer);
@@ -46,7 +46,7 @@ impl<C: Crypto> Session<C> {
             cx.sources.prove(cx.now, from, key);
         }
         if let Some(link) = self.links.get_mut(signer.as_usize()) {
-            link.locate(from);
+            link.locate(from, cx.now);
         }
     }
 
@@ -62,7 +62,7 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Remembers what a peer says it holds: a hint, and no more.
-    fn note<R>(&mut self, cx: &Context<'_, R>, from: &Source, have: &Have) -> Result<(), Offence> {
+    fn note<R>(&mut self, cx: &Context<'_, R>, have: &Have) -> Result<(), Offence> {
         if !have.fits(self.agreement.manifest.signer_count()) {
             return Err(Offence::Misfit);
         }
@@ -72,7 +72,7 @@ impl<C: Crypto> Session<C> {
         if let Some(link) = self.links.get_mut(have.signer.as_usize()) {
             let reached = link.have.as_ref().map(|known| &known.reach);
             let reach_changes = reached != Some(&have.reach);
-            link.note(from, have);
+            link.note(have);
             if reach_changes && self.is_needy(have.signer) {
                 self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
             }

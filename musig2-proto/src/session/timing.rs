@@ -1,5 +1,6 @@
 //! Deadlines, stalls, polls and announcements.
 
+use super::haste::Haste;
 use super::{Outcome, Session};
 use crate::config::{Config, PhaseTimeout};
 use crate::context::Context;
@@ -12,9 +13,6 @@ use crate::wire::encode_message;
 use crate::wire::hello::Hello;
 use core::time::Duration;
 use rand_core::CryptoRng;
-
-/// The shortest pause between two polls, whatever asks for them.
-const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
 
 /// Every so many polls in vain are followed by a hello.
 const POLLS_PER_HELLO: u32 = 3;
@@ -29,11 +27,12 @@ pub(crate) struct Timing {
     timed_out: bool,
     poll_at: Option<Timestamp>,
     poll_interval: Duration,
-    polled_at: Timestamp,
     /// Polls since the phase last changed.
     pub(super) fruitless: u32,
     announce_at: Option<Timestamp>,
     announce_interval: Duration,
+    /// When it is announced because somebody new listens.
+    audience: Haste,
     pub(super) relay_at: Option<Timestamp>,
     /// Counts this life's frames.
     pub(super) sequence: u64,
@@ -48,10 +47,10 @@ impl Timing {
             timed_out: false,
             poll_at: None,
             poll_interval: Duration::ZERO,
-            polled_at: now,
             fruitless: 0,
             announce_at: None,
             announce_interval: Duration::ZERO,
+            audience: Haste::default(),
             relay_at: None,
             sequence: 0,
         }
@@ -59,9 +58,8 @@ impl Timing {
 
     /// Keeps all pauses as long as they were when the clock is set back.
     fn set_back(&mut self, by: Duration) {
-        for at in [&mut self.since, &mut self.polled_at] {
-            *at = at.saturating_sub(by);
-        }
+        self.since = self.since.saturating_sub(by);
+        self.audience.set_back(by);
         for at in [&mut self.poll_at, &mut self.announce_at, &mut self.relay_at] {
             *at = at.map(|at| at.saturating_sub(by));
         }
@@ -76,6 +74,7 @@ impl<C: Crypto> Session<C> {
     /// The caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.timing.set_back(by);
+        self.links.iter_mut().for_each(|link| link.back.set_back(by));
         self.last_activity = self.last_activity.saturating_sub(by);
         self.spare.set_back(by);
     }
@@ -95,6 +94,7 @@ impl<C: Crypto> Session<C> {
         timing.poll_interval = cx.config.poll_interval;
         if phase.0 != Phase::Joining {
             timing.announce_at = None;
+            timing.audience.forget();
         } else if timing.announce_at.is_none() {
             self.wait_to_announce(cx);
         }
@@ -133,7 +133,9 @@ impl<C: Crypto> Session<C> {
         let phase = (!self.timing.timed_out).then(|| self.phase_deadline(config));
         let Timing { poll_at, announce_at, relay_at, stalled, .. } = self.timing;
         let stall = (!stalled && self.is_active()).then(|| self.stall_at(config));
-        let active = [poll_at, announce_at, relay_at].map(|at| at.filter(|_| self.is_active()));
+        let back = self.links.iter().filter_map(|link| link.back.at()).min();
+        let active = [poll_at, announce_at, self.timing.audience.at(), relay_at, back];
+        let active = active.map(|at| at.filter(|_| self.is_active()));
         let inactive = self.last_activity.saturating_add(config.inactivity_timeout);
         [Some(expiry), Some(inactive), phase, stall].into_iter().chain(active).flatten().min()
     }
@@ -167,8 +169,12 @@ impl<C: Crypto> Session<C> {
         if poll {
             self.poll_now(cx);
         }
+        self.ask_again(cx);
         if announce {
             self.announce_now(cx);
+        }
+        if self.timing.audience.is_due(cx.now) {
+            self.announce_to_newcomers(cx);
         }
         if relay {
             self.flush(cx);
@@ -206,7 +212,6 @@ impl<C: Crypto> Session<C> {
         let jitter = jitter(cx, self.timing.poll_interval);
         let timing = &mut self.timing;
         timing.fruitless = timing.fruitless.saturating_add(1);
-        timing.polled_at = cx.now;
         timing.poll_interval = timing.poll_interval.saturating_mul(2).min(longest);
         timing.poll_at = Some(cx.now.saturating_add(timing.poll_interval + jitter));
     }
@@ -224,11 +229,12 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// A peer is there again: what was sent to it may be lost, so ask at once, but not more often than would be fair.
-    pub(crate) fn hasten<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, peer: &Source) {
-        if self.is_active() && self.links.iter().any(|link| link.is_at(peer)) {
-            let soon = cx.now.max(self.timing.polled_at.saturating_add(MIN_POLL_PAUSE));
-            self.timing.poll_at = self.timing.poll_at.map(|at| at.min(soon));
+    /// A peer is there again: the signers who spoke from there are asked at once, or as soon as is fair. That changes nothing about
+    /// polls: if nothing comes of it, it was not in vain.
+    pub(crate) fn hasten<R>(&mut self, cx: &Context<'_, R>, peer: &Source) {
+        if self.is_active() {
+            let back = self.links.iter_mut().filter(|link| link.is_at(peer));
+            back.for_each(|link| link.back.bring_forward(cx.now));
         }
     }
 
@@ -263,14 +269,29 @@ impl<C: Crypto> Session<C> {
         self.timing.announce_at = Some(cx.now.saturating_add(pause));
     }
 
-    /// Somebody new listens: announces again soon, once for all who come within a quarter of the first pause. Whoever comes
-    /// and goes all the time makes that at most four announcements in a first pause.
-    pub(crate) fn announce_sooner<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        if self.is_coordinator()
-            && let Some(at) = &mut self.timing.announce_at
-        {
-            *at = (*at).min(cx.now.saturating_add(cx.config.announce_interval / 4));
+    /// Whether this node repeats the announcement to whoever begins to listen.
+    pub(crate) fn seeks_audience(&self) -> bool {
+        self.is_coordinator() && self.is_active() && self.timing.announce_at.is_some()
+    }
+
+    /// Somebody new listens: announces again soon, once for all who come within a quarter of the first pause. The more often that happens without
+    /// a join, the less often it is done: somebody may come and go all the time.
+    pub(crate) fn announce_sooner<R>(&mut self, cx: &Context<'_, R>) {
+        if self.seeks_audience() {
+            self.timing.audience.bring_forward(cx.now.saturating_add(cx.config.announce_interval / 4));
         }
+    }
+
+    fn announce_to_newcomers<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        self.timing.audience.done(cx.now, cx.config.max_announce_interval);
+        if let Some(announcement) = &self.announcement {
+            cx.publish(announcement);
+        }
+    }
+
+    /// A signer joined: it was worth it to announce the session to newcomers.
+    pub(super) fn note_join<R>(&mut self, cx: &Context<'_, R>) {
+        self.timing.audience.reward(cx.now);
     }
 
     /// Someone else announced this session: no need to, for now.

@@ -8,7 +8,7 @@ use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{
-    Audience, Command, Config, Contact, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
+    Audience, Boot, Command, Config, Contact, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -169,6 +169,78 @@ fn who_is_back_is_asked_at_once_and_not_more_often_than_would_be_fair() {
     room.pass(Duration::from_millis(200));
     room.handle(0, Input::PeerConnected(source(1)));
     assert_eq!(room.frames.len(), before + 1);
+}
+
+/// What node 0, which waits, sends and publishes in a minute while this peer connects to it twenty times a second.
+fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
+    let (mut room, session) = waiting_for_nonces();
+    // Anybody can say in a frame that it is signer 1, in a later life.
+    let (_, _, bytes) = room.frames.iter().rfind(|(from, ..)| *from == 1).unwrap();
+    let have = frame(bytes).have.map(|have| Have { boot: Boot::new([9; 16]), ..have });
+    room.handle(0, input(66, &Frame { have, ..empty(session) }));
+    let from_0 = |room: &Room| room.frames.iter().filter(|(from, ..)| *from == 0).count();
+    let before = (from_0(&room), room.publications.len());
+    for _ in 0..1200 {
+        flapping.into_iter().for_each(|peer| room.handle(0, Input::PeerConnected(source(peer))));
+        room.pass(Duration::from_millis(50));
+    }
+    (from_0(&room) - before.0, room.publications.len() - before.1)
+}
+
+#[test]
+fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_and_changes_nothing_else() {
+    let (frames, publications) = in_a_minute(None);
+    assert_eq!(in_a_minute(Some(66)), (frames, publications), "who only says that it is a signer");
+    let (asked, said) = in_a_minute(Some(1));
+    // After 0.25, 0.5, 1, 2, 4, and then every 8 seconds.
+    assert!((frames + 6..=frames + 12).contains(&asked), "{asked} frames instead of {frames}");
+    assert_eq!(said, publications);
+}
+
+#[test]
+fn who_is_back_is_asked_and_nobody_else_is() {
+    let mut room = acquainted(4, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    room.execute(0, Command::ShareNonces { session });
+    room.settle();
+    room.lost = Box::new(|_, _| true);
+    let before = room.frames.len();
+    room.handle(0, Input::PeerConnected(source(2)));
+    let asked: Vec<_> = room.frames[before..].iter().map(|(from, to, _)| (*from, *to)).collect();
+    assert_eq!(asked, [(0, 2)]);
+}
+
+#[test]
+fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebody_joins() {
+    let in_a_minute = |flapping: bool| {
+        let mut room = Room::new(3, &Config::default());
+        room.lost = Box::new(|_, _| true);
+        room.propose();
+        let before = room.publications.len();
+        let flap = |room: &mut Room, times: u32| {
+            for _ in 0..times {
+                if flapping {
+                    room.handle(0, Input::AudienceGrew);
+                }
+                room.pass(Duration::from_millis(50));
+            }
+        };
+        flap(&mut room, 1200);
+        let said = room.publications.len() - before;
+        // Somebody heard, and joins; who comes now is told soon again.
+        room.lost = Box::new(|from, to| from + to != 1);
+        room.until(|room| room.nodes[1].sessions().next().is_some_and(|view| view.joined.len() == 2));
+        room.until(|room| room.nodes[0].sessions().next().is_some_and(|view| view.joined.len() == 2));
+        let before = room.publications.len();
+        flap(&mut room, 20);
+        (said, room.publications.len() - before)
+    };
+    let (calm, _) = in_a_minute(false);
+    let (flapping, after) = in_a_minute(true);
+    // After 0.25, 0.5, 1, 2, 4, 8, and then every 15 seconds.
+    assert!((calm + 5..=calm + 9).contains(&flapping), "{flapping} publications instead of {calm}");
+    assert!(after >= 2, "{after} in the second after a join");
 }
 
 #[test]
