@@ -4,6 +4,7 @@ use crate::agreement::join_deadline;
 use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::contacts::ContactBook;
+use crate::crypto::Crypto;
 use crate::event::{Event, Offence, Output};
 use crate::ids::{Contact, SessionId, Source};
 use crate::limits::{Buckets, Taken};
@@ -11,6 +12,7 @@ use crate::outgoing::BYTES_PER_CHECK;
 use crate::sources::{Sources, Work};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, Publication};
+use crate::wire::hello::Hello;
 use crate::wire::{encode_message, encoded_size};
 use core::time::Duration;
 use rand_core::CryptoRng;
@@ -37,6 +39,8 @@ pub(crate) struct Surroundings {
     pub(crate) authors: Buckets<PublicKey>,
     /// What each signer's hellos may still bring it, in signature checks: a hello comes from anywhere, and is its signer's to pay.
     pub(crate) greeted: Buckets<PublicKey>,
+    /// Hellos that this node's keys may say for sessions of which they have not heard the end.
+    pub(crate) hellos: Buckets<PublicKey>,
     /// How often the announcement of an open session may be passed on again: anyone can repeat it.
     pub(crate) repeats: Buckets<SessionId>,
     /// The same for sessions that have ended, of which strangers can make many.
@@ -55,17 +59,19 @@ pub(crate) struct Context<'a, R> {
     pub(crate) contacts: &'a mut ContactBook,
     pub(crate) sources: &'a mut Sources,
     pub(crate) greeted: &'a mut Buckets<PublicKey>,
+    pub(crate) hellos: &'a mut Buckets<PublicKey>,
     pub(crate) repeats: &'a mut Buckets<SessionId>,
 }
 
 impl Surroundings {
     /// The caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
-        let Self { contacts, sources, authors, greeted, repeats, echoes, .. } = self;
+        let Self { contacts, sources, authors, greeted, hellos, repeats, echoes, .. } = self;
         contacts.set_back(by);
         sources.set_back(by);
         authors.set_back(by);
         greeted.set_back(by);
+        hellos.set_back(by);
         repeats.set_back(by);
         echoes.set_back(by);
     }
@@ -91,7 +97,8 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, since, contacts, sources, greeted, repeats, .. } = surroundings;
+        let Surroundings { config, contact, since, contacts, sources, greeted, hellos, repeats, .. } =
+            surroundings;
         Context {
             now: self.now,
             rng: self.rng,
@@ -102,6 +109,7 @@ impl<'a, R: CryptoRng> Call<'a, R> {
             contacts,
             sources,
             greeted,
+            hellos,
             repeats,
         }
     }
@@ -156,9 +164,28 @@ impl<R: CryptoRng> Context<'_, R> {
         }
     }
 
+    /// Says hello for the sake of a session that was made at this time, and of whose end this node has not heard: so it is among what a node may not know.
+    /// Not within a second of the last one for another session: others tell of all of them to either.
+    pub(crate) fn say_hello<C: Crypto>(&mut self, keypair: &C::Keypair, created_at: Timestamp) {
+        if !self.hellos.allows(self.now, &C::public_key(keypair), 1) {
+            return;
+        }
+        let (since, auxiliary) = (self.since.max(created_at), self.random());
+        if let Some(hello) = Hello::sign::<C>(self.contact.clone(), self.now, since, keypair, &auxiliary) {
+            let fresh = self.random();
+            self.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
+        }
+    }
+
     pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
         random(self.rng)
     }
+}
+
+/// Up to a quarter of `pause`, so that nodes that started together do not stay together.
+pub(crate) fn jitter<R: CryptoRng>(cx: &mut Context<'_, R>, pause: Duration) -> Duration {
+    let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
+    Duration::from_millis(cx.rng.next_u64() % quarter.saturating_add(1))
 }
 
 /// Bytes fresh from the caller's generator.

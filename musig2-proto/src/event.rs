@@ -55,7 +55,7 @@ pub enum Output {
 }
 
 /// Where a frame goes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Destination {
     /// To a signer, by the contact it or the application gave.
     Contact(Contact),

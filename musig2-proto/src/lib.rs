@@ -29,6 +29,7 @@
 #[macro_use]
 mod bytes;
 mod agreement;
+mod asking;
 mod board;
 mod command;
 mod config;

@@ -1,9 +1,11 @@
 //! What is left of an ended session, to answer those who have not heard.
 
 use crate::agreement::verifies;
+use crate::asking::Asking;
 use crate::board::Filed;
 use crate::bytes::Signature;
 use crate::config::Config;
+use crate::contacts::ContactBook;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Offence};
@@ -20,6 +22,7 @@ use crate::wire::bounded::List;
 use crate::wire::frame::{Frame, Request};
 use crate::wire::hello::HelloContent;
 use crate::wire::statement::Body;
+use core::time::Duration;
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub(crate) struct Tombstone {
     last_words: Vec<Arc<Filed>>,
     /// Of a session that is complete, a join of each signer: it shows to one that has forgotten that it had consented.
     joins: Vec<Arc<Filed>>,
+    /// Of a session that ended without signatures, but with this node's partial signatures out: how it asks the others for them.
+    asking: Option<Asking>,
     /// Until when laggards may ask: the session's end, and twice what clocks may differ.
     forget_at: Timestamp,
     /// How many bytes it takes: follows from the rest, and is asked for often.
@@ -58,6 +63,7 @@ impl Tombstone {
         session: &Session<C>,
         outcome: &Outcome,
         config: &Config,
+        contacts: &ContactBook,
         now: Timestamp,
     ) -> Self {
         let mut view = session.view(config);
@@ -76,13 +82,14 @@ impl Tombstone {
         });
         let forget_at = view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2));
         let last_words = session.last_words(now);
-        let mut tombstone = Self { view, introduction, last_words, joins, forget_at, size: 0 };
+        let asking = session.asking(config, contacts, now);
+        let mut tombstone = Self { view, introduction, last_words, joins, asking, forget_at, size: 0 };
         tombstone.size = tombstone.memory();
         tombstone
     }
 
     fn memory(&self) -> usize {
-        let Self { view, introduction, last_words, joins, .. } = self;
+        let Self { view, introduction, last_words, joins, asking, .. } = self;
         let manifest = &view.manifest;
         OVERHEAD
             + SIGNER_OVERHEAD * manifest.signer_count()
@@ -94,6 +101,7 @@ impl Tombstone {
             + introduction.as_ref().map_or(0, |introduction| introduction.contacts.heap())
             + last_words.heap()
             + joins.heap()
+            + asking.heap()
     }
 
     /// How many bytes it takes.
@@ -123,6 +131,37 @@ impl Tombstone {
             (known.private, &known.contacts, &known.signature) == (*private, contacts, signature)
                 && *self.view.manifest == *manifest
         })
+    }
+
+    /// When it asks for the signatures next.
+    pub(crate) fn asks_at(&self) -> Option<Timestamp> {
+        self.asking.as_ref().map(Asking::at)
+    }
+
+    /// Asks the others for the signatures. Says whether they should be told as well where this node is.
+    pub(crate) fn ask<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> bool {
+        let Some(asking) = &mut self.asking else { return false };
+        let (says_hello, next) = asking.ask(cx, &self.view);
+        if next.is_none() {
+            self.asking = None;
+        }
+        says_hello && self.introduction.as_ref().is_some_and(|introduction| !introduction.private)
+    }
+
+    /// A signer says where it is.
+    pub(crate) fn relocate(&mut self, hello: &HelloContent) {
+        if let (Some(asking), true) = (&mut self.asking, hello.has_contact())
+            && let Some(signer) = self.view.manifest.index_of(&hello.signer)
+        {
+            asking.relocate(signer, &hello.contact);
+        }
+    }
+
+    /// The caller's clock was set back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        if let Some(asking) = &mut self.asking {
+            asking.set_back(by);
+        }
     }
 
     /// Tells a signer that may have forgotten how it ended. `false` where the signer has had enough for now.
@@ -161,14 +200,16 @@ impl Tombstone {
         if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
             self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
-        let asks = frame.request != Request::Nothing && !frame.have.as_ref().is_some_and(|have| have.ended);
+        // Who takes no further part has no use for anything but the signatures.
+        let has_ended = frame.have.as_ref().is_some_and(|have| have.ended);
+        let asks = frame.request != Request::Nothing && (!has_ended || self.view.signatures.is_some());
         let aborts = || frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
         if !self.has_answer(cx.now) || !(asks || (self.view.signatures.is_some() && aborts())) {
             return Ok(());
         }
         // Before anything is put together.
         cx.charge(from)?;
-        let introduce = frame.request == Request::Announcement;
+        let introduce = frame.request == Request::Announcement && !has_ended;
         if let Some(mut parcel) = self.answer(cx.now, introduce) {
             if introduce {
                 parcel.statements.extend(self.joins.iter().cloned());
@@ -214,6 +255,7 @@ impl Tombstone {
             return Err(Offence::FalseSignatures);
         }
         self.view.signatures = Some(signatures.to_vec());
+        self.asking = None;
         cx.emit(Event::LateSignature { session: self.view.id, signatures: signatures.to_vec() });
         Ok(())
     }

@@ -64,6 +64,7 @@ impl<C: Crypto> Node<C> {
             self.with_session(call, &id, Session::tick);
         }
         self.admit(call);
+        self.ask_for_signatures(call);
         self.hello_if_due(call);
         self.tell_signers(call);
         self.stash.forget(now);
@@ -74,6 +75,21 @@ impl<C: Crypto> Node<C> {
             let manifest: &Manifest = &session.agreement().manifest;
             session.is_approved().then_some((manifest, *id, session.is_joined()))
         })));
+    }
+
+    /// Asks for the signatures of sessions that ended without them, after this node's partial signatures had left.
+    fn ask_for_signatures<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
+        for id in self.ended.to_ask(call.now) {
+            let Some(tombstone) = self.ended.get_mut(&id) else { continue };
+            let mut cx = call.within(&mut self.surroundings);
+            if tombstone.ask(&mut cx)
+                && let Some(key) = tombstone.view().manifest.signer(tombstone.view().me)
+                && let Some(keypair) = self.keys.iter().find(|keypair| C::public_key(keypair) == *key)
+            {
+                cx.say_hello::<C>(keypair, tombstone.view().manifest.created_at());
+            }
+            self.ended.schedule(&id);
+        }
     }
 
     /// When ended sessions are to be looked through, where that happens by itself.
@@ -112,7 +128,9 @@ impl<C: Crypto> Node<C> {
         }
         if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
-            return tombstone.receive::<C, R>(&mut cx, from, frame);
+            let received = tombstone.receive::<C, R>(&mut cx, from, frame);
+            self.ended.schedule(&id);
+            return received;
         }
         match &frame.announcement {
             _ if self.has_ended(&id) => Ok(()),

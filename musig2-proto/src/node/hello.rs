@@ -126,7 +126,8 @@ impl<C: Crypto> Node<C> {
             let seen = self.ended.of(&hello.signer, after).take(LOOKED_AT).collect::<Vec<_>>();
             let all_seen = seen.len() < LOOKED_AT;
             for id in seen {
-                let Some(tombstone) = self.ended.get(&id) else { continue };
+                let Some(tombstone) = self.ended.get_mut(&id) else { continue };
+                tombstone.relocate(hello);
                 if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
                     if portion == 0 || !tombstone.greet(&mut call.within(&mut self.surroundings), hello) {
                         return Progress { open: None, ended: Some(after) };

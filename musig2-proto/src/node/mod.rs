@@ -108,6 +108,9 @@ pub struct Node<C: Crypto = DefaultCrypto> {
 /// How often a second the announcement of a known session may be passed on; four times as often at once. Signers repeat it every second at most.
 const REPEATS: Limit = Limit { rate: 2, burst: 8 };
 
+/// How often each key may say hello for sessions of which it has not heard the end.
+const HELLOS: Limit = Limit { rate: 1, burst: 1 };
+
 /// A pause between two calls that is longer is none that a caller made.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -171,6 +174,7 @@ impl<C: Crypto> Node<C> {
                     burst: config.discoveries_per_author.saturating_mul(10),
                 }),
                 greeted: Buckets::new(config.checks()),
+                hellos: Buckets::new(HELLOS),
                 repeats: Buckets::new(REPEATS),
                 echoes: Buckets::new(REPEATS),
                 config,
@@ -239,8 +243,8 @@ impl<C: Crypto> Node<C> {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let hello = self.greeting.map(|greeting| greeting.at);
         let (sessions, visits) = (self.sessions.next_deadline(), self.visits.next_deadline());
-        let cleanup = self.next_cleanup();
-        [sessions, visits, cleanup, hello, self.stash.next_deadline()].into_iter().flatten().min()
+        let (asking, cleanup) = (self.ended.next_to_ask(), self.next_cleanup());
+        [sessions, visits, asking, cleanup, hello, self.stash.next_deadline()].into_iter().flatten().min()
     }
 
     /// A session as it stands.
@@ -298,6 +302,7 @@ impl<C: Crypto> Node<C> {
             return;
         }
         self.sessions.set_back(back, &self.surroundings.config);
+        self.ended.set_back(back);
         self.visits.set_back(back);
         self.surroundings.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
@@ -338,7 +343,7 @@ impl<C: Crypto> Node<C> {
         self.sessions.schedule(id, &self.surroundings.config);
         let Some(session) = self.sessions.get(id) else { return };
         let Some(outcome) = session.outcome() else { return };
-        let Surroundings { config, .. } = &self.surroundings;
+        let Surroundings { config, contacts, .. } = &self.surroundings;
         let expiry = session.agreement().manifest.expires_at();
         // What earlier lives of its keys joined is learnt from others: no more of it than there is room for. For its own there was room.
         let is_regained = || {
@@ -348,7 +353,7 @@ impl<C: Crypto> Node<C> {
         };
         if session.is_joined() || is_regained() {
             self.joined.add(*id, expiry.saturating_add(config.clock_skew.saturating_mul(2)));
-            self.ended.bury(*id, Tombstone::new(session, outcome, config, call.now));
+            self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
         } else {
             // The application was told of its end, and is not to hear of it again.
             self.declined.add(*id, expiry);

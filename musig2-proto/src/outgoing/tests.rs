@@ -37,7 +37,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
         (Config::default().with_max_frame_size(max_frame_size), Contact::default(), ContactBook::default());
     let limit = Limit { rate: 1, burst: 1 };
     let (mut out, mut sources, mut greeted) = (Vec::new(), Sources::new(limit), Buckets::new(limit));
-    let mut repeats = Buckets::new(limit);
+    let (mut hellos, mut repeats) = (Buckets::new(limit), Buckets::new(limit));
     let mut cx = Context {
         now: Timestamp::default(),
         rng: &mut (),
@@ -48,6 +48,7 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
         contacts: &mut contacts,
         sources: &mut sources,
         greeted: &mut greeted,
+        hellos: &mut hellos,
         repeats: &mut repeats,
     };
     send(&mut cx, &Destination::Source(Source::new([1])), parcel);

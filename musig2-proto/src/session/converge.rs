@@ -3,9 +3,11 @@
 
 use super::link::Heard;
 use super::{Outcome, Session};
+use crate::asking::Asking;
 use crate::board::Filed;
 use crate::bytes::Signature;
-use crate::config::Topology;
+use crate::config::{Config, Topology};
+use crate::contacts::ContactBook;
 use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::Destination;
@@ -39,15 +41,15 @@ impl<C: Crypto> Session<C> {
     fn have<R>(&mut self, cx: &Context<'_, R>, known: &mut Option<Have>) -> Option<Have> {
         self.timing.sequence += 1;
         if known.is_none() {
-            *known = self.holdings(cx);
+            *known = self.holdings(cx.config, cx.contacts);
         }
         let sequence = self.timing.sequence;
         known.clone().map(|have| Have { sequence, ..have })
     }
 
-    fn holdings<R>(&self, cx: &Context<'_, R>) -> Option<Have> {
+    fn holdings(&self, config: &Config, contacts: &ContactBook) -> Option<Have> {
         let count = self.agreement.manifest.signer_count();
-        let reach = self.in_reach(cx.config, cx.contacts).into_iter().chain([self.me]);
+        let reach = self.in_reach(config, contacts).into_iter().chain([self.me]);
         Some(Have {
             signer: self.me,
             boot: self.life.as_ref()?.boot,
@@ -328,6 +330,18 @@ impl<C: Crypto> Session<C> {
             joins.next().map(|(_, join)| Arc::clone(join))
         };
         self.agreement.manifest.indices().filter_map(one).collect()
+    }
+
+    /// How the signatures are asked for where this session ended without them, after this node's partial signatures had left.
+    pub(crate) fn asking(&self, config: &Config, contacts: &ContactBook, now: Timestamp) -> Option<Asking> {
+        let is_wanted = matches!(self.outcome, Some(Outcome::Aborted(_))) && self.released();
+        let have = self.holdings(config, contacts).filter(|_| is_wanted)?;
+        let have = Have { sequence: self.timing.sequence, ..have };
+        let routes =
+            self.others().filter_map(|signer| Some((signer, self.route(contacts, signer)?))).collect();
+        let manifest = &self.agreement.manifest;
+        let hub = self.is_hub_signer(config).then(|| manifest.coordinator());
+        Some(Asking::new(now, manifest.expires_at(), config, have, routes, hub))
     }
 
     /// What is told to laggards where this session ended without signatures: the aborts, with the joins that their boots exist through;

@@ -3,14 +3,12 @@
 use super::haste::Haste;
 use super::{Outcome, Session};
 use crate::config::{Config, PhaseTimeout};
-use crate::context::Context;
+use crate::context::{Context, jitter};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Output, Phase};
+use crate::event::{AbortCause, Event, Phase};
 use crate::ids::{AttemptId, Source};
 use crate::time::Timestamp;
-use crate::wire::announcement::{Announcement, Publication};
-use crate::wire::encode_message;
-use crate::wire::hello::Hello;
+use crate::wire::announcement::Announcement;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
@@ -221,12 +219,7 @@ impl<C: Crypto> Session<C> {
         if self.announcement.as_ref().is_none_or(|announcement| announcement.content.private) {
             return;
         }
-        let auxiliary = cx.random();
-        if let Some(hello) = Hello::sign::<C>(cx.contact.clone(), cx.now, cx.since, &self.keypair, &auxiliary)
-        {
-            let fresh = cx.random();
-            cx.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
-        }
+        cx.say_hello::<C>(&self.keypair, self.agreement.manifest.created_at());
     }
 
     /// A peer is there again: the signers who spoke from there are asked at once, or as soon as is fair. That changes nothing about
@@ -301,10 +294,4 @@ impl<C: Crypto> Session<C> {
             self.wait_to_announce(cx);
         }
     }
-}
-
-/// Up to a quarter of `pause`, so that nodes that started together do not stay together.
-fn jitter<R: CryptoRng>(cx: &mut Context<'_, R>, pause: Duration) -> Duration {
-    let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
-    Duration::from_millis(cx.rng.next_u64() % quarter.saturating_add(1))
 }

@@ -68,7 +68,7 @@ pub struct Have {
     pub partials: Bitmap,
     /// Whom it can send to by itself.
     pub reach: Bitmap,
-    /// It takes no further part and wants no answer.
+    /// It takes no further part, and has no use for anything but the final signatures.
     pub ended: bool,
     /// Tells equal bitmaps over different statements apart.
     pub digest: BoardDigest,

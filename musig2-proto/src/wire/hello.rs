@@ -35,7 +35,8 @@ pub struct HelloContent {
     pub contact: Contact,
     /// When, by its own clock.
     pub time: Timestamp,
-    /// From when on it remembers, by its own clock: every session that it joined since then it knows.
+    /// From when on it remembers, by its own clock: how every session that it joined since then ended, or that it is open. Later if it says hello for
+    /// a session of whose end it has not heard: when that one was created.
     pub since: Timestamp,
 }
 

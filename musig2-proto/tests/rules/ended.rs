@@ -6,7 +6,8 @@ use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::{
-    AbortCause, AbortReason, Command, Config, Contact, Event, Input, Node, Note, Output, SecretKey, SessionId,
+    AbortCause, AbortReason, Audience, Command, Config, Contact, Event, Input, Node, Note, Output,
+    PhaseTimeout, SecretKey, SessionId, Stepping,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -62,7 +63,7 @@ fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
 }
 
 #[test]
-fn who_asks_and_has_ended_itself_wants_no_answer_whatever_it_asks_for() {
+fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
     for request in [Request::Statements, Request::Announcement] {
         for finished in [true, false] {
             let mut room = Room::new(2, &Config::default());
@@ -72,10 +73,17 @@ fn who_asks_and_has_ended_itself_wants_no_answer_whatever_it_asks_for() {
             room.settle();
             assert_eq!(room.is_complete(0), finished);
             let have = last(&room, 1).have;
-            for (ended, count) in [(true, 0), (false, 1)] {
+            for (ended, count) in [(true, usize::from(finished)), (false, 1)] {
                 let have = have.clone().map(|have| Have { ended, ..have });
                 let asking = Frame { request, have, ..empty(session) };
-                assert_eq!(answers(&mut room, input(9, &asking)).len(), count, "{request:?} {finished}");
+                let told = answers(&mut room, input(9, &asking));
+                assert_eq!(told.len(), count, "{request:?} {finished}");
+                assert!(told.iter().all(|told| told.signatures.is_some() == finished));
+                if ended {
+                    assert!(
+                        told.iter().all(|told| told.announcement.is_none() && told.statements.is_empty())
+                    );
+                }
             }
         }
     }
@@ -158,6 +166,114 @@ fn a_first_word_counts_and_an_application_is_told_of_one_end() {
     let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!("{:?}", room.ends(0)) };
     let AbortCause::BySigner { reason: AbortReason::Requested(note), .. } = cause else { panic!() };
     assert_eq!(note.as_str(), "no");
+}
+
+/// A room of three in which nodes 0 and 1 have the signatures. Node 2 has released its partial signatures, has heard nothing since, and was then aborted.
+fn one_without_signatures(audience: Audience) -> (Room, SessionId) {
+    let mut room = Room::new(3, &Config::default());
+    for node in 0..3 {
+        let others = room.keys.clone().into_iter().enumerate().filter(|(other, _)| *other != node);
+        others.for_each(|(other, signer)| {
+            room.execute(node, Command::AddContact { signer, contact: contact(other) });
+        });
+    }
+    let session = room.create(0, room.proposal(1));
+    room.execute(0, Command::AnnounceSession { session, audience });
+    room.until(|room| room.nodes[2].session(&session).is_some_and(|view| view.released));
+    assert!(room.ends(2).is_empty());
+    room.lost = Box::new(|_, to| to == 2);
+    room.settle();
+    assert!(room.is_complete(0) && room.is_complete(1));
+    room.lost = Box::new(|from, to| from == 2 || to == 2);
+    room.execute(2, Command::AbortSession { session, reason: Note::new("no") });
+    assert!(matches!(room.ends(2)[..], [Event::SessionAborted { released: true, .. }]));
+    room.settle();
+    (room, session)
+}
+
+#[test]
+fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
+    let (mut room, session) = one_without_signatures(Audience::Everyone);
+    room.pass(seconds(20));
+    assert!(room.nodes[2].session(&session).unwrap().signatures.is_none());
+    room.lost = Box::new(|_, _| false);
+    room.pass(seconds(38));
+    let late = room.events[2].iter().filter(|event| matches!(event, Event::LateSignature { .. }));
+    assert_eq!(late.count(), 1);
+    assert_eq!(
+        room.nodes[2].session(&session).unwrap().signatures,
+        room.nodes[0].session(&session).unwrap().signatures
+    );
+    let before = room.frames.len();
+    room.pass(seconds(700));
+    assert_eq!(room.frames.len(), before, "it has them");
+}
+
+#[test]
+fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_says_where_it_is() {
+    for audience in [Audience::Everyone, Audience::KnownContacts] {
+        let (mut room, session) = one_without_signatures(audience);
+        let (start, end) = (room.now, room.nodes[2].session(&session).unwrap().manifest.expires_at());
+        let (frames, said) = (room.frames.len(), room.publications.len());
+        let mut asked = Vec::new();
+        while room.now < end.saturating_add(seconds(120)) {
+            let before = room.frames.len();
+            room.pass(Duration::from_millis(100));
+            if room.frames.len() > before {
+                asked.push(room.now.saturating_since(start).as_millis() as u64 / 100);
+            }
+        }
+        let pauses: Vec<_> = [0].iter().chain(&asked).zip(&asked).map(|(one, next)| next - one).collect();
+        for (pause, least) in pauses.iter().zip([10, 20, 40, 80, 160, 300, 300]) {
+            assert!((least..=least + least / 4 + 1).contains(pause), "{pauses:?}");
+        }
+        assert_eq!(*asked.last().unwrap(), end.saturating_since(start).as_millis() as u64 / 100, "at expiry");
+        let asks = &room.frames[frames..];
+        assert!(
+            asks.iter().all(|(from, ..)| *from == 2) && asks.len() == 2 * asked.len(),
+            "both, and nobody else"
+        );
+        for (.., bytes) in asks {
+            let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
+            assert!(frame.request == Request::Statements && frame.have.unwrap().ended);
+            assert!(frame.statements.is_empty() && frame.announcement.is_none());
+        }
+        let hellos = room.publications.len() - said;
+        assert_eq!(hellos, if audience == Audience::Everyone { asked.len() / 3 } else { 0 });
+    }
+}
+
+#[test]
+fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_running() {
+    let (mut room, session) = one_without_signatures(Audience::Everyone);
+    let said = room.publications.len();
+    room.until(|room| room.publications.len() > said);
+    let bytes = room.publications[said].clone();
+    let before = room.frames.len();
+    room.handle(0, Input::Announcement { from: source(9), bytes });
+    let [(0, 2, bytes)] = &room.frames[before..] else { panic!() };
+    let told: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
+    assert!(told.session == session && told.signatures.is_some());
+}
+
+#[test]
+fn what_expires_after_the_release_is_asked_for_once() {
+    let config = Config::default().with_phase_timeout(PhaseTimeout::Report).with_stepping(Stepping::Manual);
+    let mut room = Room::new(2, &config);
+    let session = room.propose();
+    room.settle();
+    (0..2).for_each(|node| room.execute(node, Command::ShareNonces { session }));
+    room.settle();
+    room.execute(1, Command::SharePartialSignatures { session });
+    room.lost = Box::new(|_, _| true);
+    let end = room.nodes[1].session(&session).unwrap().manifest.expires_at();
+    room.pass(end.saturating_since(room.now).saturating_sub(Duration::from_millis(1)));
+    let asked = |room: &Room| room.frames.iter().filter(|(from, ..)| *from == 1).count();
+    let before = asked(&room);
+    room.pass(seconds(60));
+    let ends = room.ends(1);
+    assert!(matches!(ends[..], [Event::SessionAborted { released: true, .. }]), "{ends:?}");
+    assert_eq!(asked(&room), before + 1);
 }
 
 #[test]
