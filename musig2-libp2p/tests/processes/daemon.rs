@@ -242,3 +242,21 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
     assert_eq!(ended["session"], session);
     assert_eq!(ended["cause"], "aborted_by_signer", "not by its expiry, 30 s later: {ended}");
 }
+
+#[test]
+fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
+    let signers = Signers::new();
+    let policy = signers.policy("messages = \"any\"");
+    let first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let mut waiting = signers.propose(&message(1), &[]);
+    let session = waiting.wait_for("session")["session"].as_str().expect("a session").to_owned();
+    second.process.wait_for("session_joined");
+    assert_eq!(signers.ask(0, &["abort", &session]).code, Some(0));
+    for ended in [second.process.wait_for("session_aborted"), waiting.finish().last()] {
+        assert_eq!(ended["session"], session.as_str());
+        assert_eq!(ended["cause"], "aborted_by_signer");
+        assert_eq!(ended["ended_by"]["public_key"], signers.public[0].as_str(), "{ended}");
+        assert_eq!(ended["blamed"], json!([]), "nothing is proven: {ended}");
+    }
+}

@@ -38,7 +38,9 @@ pub(crate) struct Ending {
     pub(crate) what: String,
     /// Who was waited for. Silence proves nothing: they may be honest.
     pub(crate) awaiting: Vec<Signer>,
-    /// Who ended it, or spoiled it.
+    /// Who ended it for everyone, as any signer may.
+    pub(crate) ended_by: Option<Signer>,
+    /// Who spoiled it: there is proof.
     pub(crate) blamed: Vec<Signer>,
     /// Whether this node's partial signatures are out, so that the others may still finish.
     pub(crate) released: bool,
@@ -51,7 +53,7 @@ impl Ending {
     /// What the core says, with the signers by name.
     pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool, labels: &Labels) -> Self {
         let name = |indices: &[SignerIndex]| Signer::of(view, indices, labels);
-        let mut proof = None;
+        let (mut proof, mut ended_by) = (None, None);
         let (cause, what, awaiting, blamed) = match cause {
             AbortCause::BySigner { signer, reason } => {
                 let AbortReason::Requested(note) = reason else {
@@ -60,9 +62,8 @@ impl Ending {
                 let who = if *signer == view.me { "this node" } else { "a signer" };
                 // As quoted text: the words may come from a stranger and go to a terminal.
                 let what = format!("{who} ended its part, saying {:?}", note.as_str());
-                // This node's own end is nobody's fault.
-                let blamed = if *signer == view.me { Vec::new() } else { name(&[*signer]) };
-                ("aborted_by_signer", what, Vec::new(), blamed)
+                ended_by = name(&[*signer]).pop();
+                ("aborted_by_signer", what, Vec::new(), Vec::new())
             }
             AbortCause::TimedOut { phase, awaiting } => {
                 ("timed_out", format!("no time left {}", phase_words(*phase)), name(awaiting), Vec::new())
@@ -83,7 +84,26 @@ impl Ending {
             ),
             other => return Self::other(view, other, released),
         };
-        Self { session: view.id, cause: cause.into(), what, awaiting, blamed, released, evidence: proof }
+        Self {
+            session: view.id,
+            cause: cause.into(),
+            what,
+            awaiting,
+            ended_by,
+            blamed,
+            released,
+            evidence: proof,
+        }
+    }
+
+    /// Who is named, and for what. Of this node's own end it is said in words.
+    pub(crate) fn named(&self) -> [(&'static str, &[Signer]); 3] {
+        let ended_by = if self.ended_by.as_ref().is_some_and(|signer| signer.you) {
+            &[]
+        } else {
+            self.ended_by.as_slice()
+        };
+        [("waited for", &self.awaiting), ("ended by", ended_by), ("because of", &self.blamed)]
     }
 
     /// This node's user had no more patience.
@@ -93,6 +113,7 @@ impl Ending {
             cause: "timed_out".into(),
             what: format!("{what} {}", state_words(view)),
             awaiting: Signer::of(view, &view.awaiting, labels),
+            ended_by: None,
             blamed: Vec::new(),
             released: view.released,
             evidence: None,
@@ -106,6 +127,7 @@ impl Ending {
             cause: "other".into(),
             what,
             awaiting: Vec::new(),
+            ended_by: None,
             blamed: Vec::new(),
             released,
             evidence: None,
@@ -117,7 +139,7 @@ impl fmt::Display for Ending {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        for (title, signers) in [("waited for", &self.awaiting), ("because of", &self.blamed)] {
+        for (title, signers) in self.named() {
             if !signers.is_empty() {
                 write!(f, "; {title} {}", names(signers))?;
             }

@@ -144,8 +144,9 @@ fn left_running(why: &str, session: Option<&str>) -> String {
 
 fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
     let mut text = format!("session {} has no signatures: {}", ending.session, ending.what);
-    list(&mut text, "waited for", &ending.awaiting);
-    list(&mut text, "because of", &ending.blamed);
+    for (title, signers) in ending.named() {
+        list(&mut text, title, signers);
+    }
     if ending.released {
         text.push_str(
             "\n  note: this node's partial signatures are out; the others may still finish without it",

@@ -304,7 +304,7 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
         short(&ending.session),
         ending.what
     )?;
-    for (title, signers) in [("waited for", &ending.awaiting), ("because of", &ending.blamed)] {
+    for (title, signers) in ending.named() {
         for signer in signers {
             writeln!(out, "    {title} {}", signer.in_full())?;
         }
