@@ -199,9 +199,9 @@ pub enum CommandError {
     /// None of this node's keys is among the signers.
     #[error("none of this node's keys is among the signers")]
     NotASigner,
-    /// As many approved sessions as `max_queued_sessions` allows wait for their turn.
+    /// As many approved sessions as `max_queued_sessions` allows wait for their turn, or this one's coordinator has as many of them as are left for all others.
     #[error(
-        "{0} approved sessions wait for their turn, as many as may: wait for one to end, or raise `max_queued_sessions`"
+        "{0} approved sessions wait for their turn, and no more of this coordinator's may: wait for one to end, or raise `max_queued_sessions`"
     )]
     QueueFull(usize),
     /// As many sessions as [`max_joined_names`](crate::Config::max_joined_names) allows were joined here and have not expired. A node that forgot

@@ -42,7 +42,7 @@ pub struct Config {
     /// How many sessions this node takes part in at once, over all coordinators. Coordinators that already have sessions here wait from there on; up to twice
     /// as many are joined so that the earliest session of each coordinator never waits: otherwise nodes could wait for one another for ever.
     pub max_joined_sessions: usize,
-    /// How many approved sessions wait for their turn at once.
+    /// How many approved sessions wait for their turn at once. One coordinator's are at most as many as it leaves for all others, so half of it.
     pub max_queued_sessions: usize,
     /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
     pub enable_auto_cleanup: bool,
@@ -69,7 +69,8 @@ pub struct Config {
     /// The largest frame or announcement taken or sent, in bytes.
     pub max_frame_size: usize,
     /// How many sessions that are neither approved nor declined are kept, over all authors; half of them for authors whose contact this node
-    /// did not know before.
+    /// did not know before. When they are taken, those with most here make room for who has fewer ([`AbortCause::MadeRoom`](crate::AbortCause::MadeRoom)).
+    /// Sessions that a key of this node joined in an earlier life are not among them: of these as many as `max_joined_sessions`.
     pub max_discovered_sessions: usize,
     /// The same for one author.
     pub max_discovered_per_author: usize,

@@ -233,6 +233,10 @@ pub enum AbortCause {
     },
     /// This node's application declined it.
     Declined,
+    /// This node's application had not decided, and there was no place left
+    /// ([`max_discovered_sessions`](crate::Config::max_discovered_sessions)): it made room for a session of somebody who had fewer waiting here.
+    /// It can be discovered again.
+    MadeRoom,
     /// A phase ran out of time.
     TimedOut {
         /// Which.

@@ -247,7 +247,7 @@ impl Heap for AbortCause {
                 block(size_of_val(awaiting.as_slice()))
             }
             Self::Convicted { evidence, .. } => evidence.heap(),
-            Self::Declined | Self::RivalInstance => 0,
+            Self::Declined | Self::MadeRoom | Self::RivalInstance => 0,
         }
     }
 }

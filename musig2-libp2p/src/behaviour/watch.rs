@@ -203,7 +203,7 @@ fn ended(cause: &AbortCause, released: bool) {
         AbortCause::BySigner { signer, .. } => {
             info!(outcome, signer = signer.as_usize(), released, "ended without signatures");
         }
-        AbortCause::Declined => info!(outcome, released, "ended without signatures"),
+        AbortCause::Declined | AbortCause::MadeRoom => info!(outcome, released, "ended without signatures"),
         AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => {
             let awaiting = indices(awaiting);
             warn!(outcome, ?awaiting, released, "ended without signatures");
@@ -237,6 +237,7 @@ fn outcome(cause: &AbortCause) -> &'static str {
     match cause {
         AbortCause::BySigner { .. } => "by_signer",
         AbortCause::Declined => "declined",
+        AbortCause::MadeRoom => "made_room",
         AbortCause::TimedOut { .. } => "timed_out",
         AbortCause::Expired { .. } => "expired",
         AbortCause::Convicted { .. } => "convicted",

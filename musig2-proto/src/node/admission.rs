@@ -77,6 +77,13 @@ impl Admission {
         self.joined + self.waiting
     }
 
+    /// Whether one more session of this coordinator may wait: of what is left of the queue it may have as much as it leaves to the others.
+    pub(super) fn has_room_to_wait(&self, manifest: &Manifest, config: &Config) -> bool {
+        let share = coordinator(manifest).and_then(|key| self.coordinators.get(&key));
+        let of_coordinator = share.map_or(0, |share| share.waiting.len());
+        of_coordinator < config.max_queued_sessions.saturating_sub(self.waiting)
+    }
+
     /// How many sessions wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting

@@ -83,9 +83,8 @@ impl<C: Crypto> Node<C> {
             let joined = self.with_session(call, &id, Session::join).flatten();
             return joined.map(|()| self.note_joined(&manifest, id)).ok_or(CommandError::CannotSign);
         }
-        let waiting = self.admission.waiting();
-        if waiting >= config.max_queued_sessions {
-            return Err(CommandError::QueueFull(waiting));
+        if !self.admission.has_room_to_wait(&manifest, config) {
+            return Err(CommandError::QueueFull(self.admission.waiting()));
         }
         session.set_queued(true);
         self.sessions.schedule(&id, &self.surroundings.config);
@@ -142,7 +141,7 @@ impl<C: Crypto> Node<C> {
         }
         let config = &self.surroundings.config;
         let session = Session::new(agreement, me, keypair, None, config, call.now);
-        self.sessions.insert(id, session, config);
+        self.sessions.insert(id, session, None, config);
         call.out.push(Output::Event(Event::SessionCreated { session: id }));
         self.approve(call, id).inspect_err(|_| {
             // A session that could be neither joined nor queued never was. (An order that fails gives no outputs.)
@@ -233,7 +232,7 @@ impl<C: Crypto> Node<C> {
         let is_new = !self.is_known(&id);
         if is_new {
             self.check_room(call.now)?;
-            let opened = self.open(call.now, id, announcement).map_err(CommandError::Announcement)?;
+            let opened = self.open(call.now, id, announcement, None).map_err(CommandError::Announcement)?;
             opened.ok_or(CommandError::NotASigner)?;
         }
         if let Err(error) = self.join(call, id) {

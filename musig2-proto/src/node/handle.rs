@@ -1,15 +1,15 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
+use super::undecided::{Origin, Room};
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
-use crate::bytes::PublicKey;
 use crate::context::{Call, Surroundings};
 use crate::crypto::Crypto;
-use crate::event::{Destination, Event, Input, Offence, Output, Report};
+use crate::event::{AbortCause, Destination, Event, Input, Offence, Output, Report};
 use crate::ids::{SessionId, Source};
 use crate::manifest::Manifest;
 use crate::outgoing::{Parcel, send};
-use crate::session::Session;
+use crate::session::{Outcome, Session};
 use crate::sources::Work;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
@@ -138,8 +138,9 @@ impl<C: Crypto> Node<C> {
                 self.vet(call.now, announcement)?;
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
-                self.check_discovered(announcement, || self.has_joined(frame, announcement))?;
-                let known = self.discover(call, id, announcement.clone())?;
+                let origin = self.origin(announcement, from)?;
+                let crowded = self.check_discovered(&origin, || self.has_joined(frame, announcement))?;
+                let known = self.discover(call, id, announcement.clone(), origin, crowded)?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
             }
@@ -206,13 +207,12 @@ impl<C: Crypto> Node<C> {
         }
         self.vet(call.now, &announcement)?;
         let own = self.own_place(&announcement.content.manifest)?.is_some();
-        if own {
-            // Before the charge: what there is no room for must not cost those who announce something else.
-            self.check_discovered(&announcement, || false)?;
-        }
+        let origin = self.origin(&announcement, from)?;
+        // Before the charge: what there is no room for must not cost those who announce something else.
+        let crowded = if own { self.check_discovered(&origin, || false)? } else { None };
         let checks = if own { opening(&announcement.content.manifest) } else { 1 };
         call.charge_publication(&mut self.surroundings, from, Work::Announcements { own }, checks)?;
-        self.discover(call, id, announcement).map(|_| ())
+        self.discover(call, id, announcement, origin, crowded).map(|_| ())
     }
 
     /// Whether a session is open here, or was.
@@ -251,22 +251,27 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
-    /// it did.
+    /// it did. The session `crowded` makes room for it.
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
         id: SessionId,
         announcement: Announcement,
+        origin: Origin,
+        crowded: Option<SessionId>,
     ) -> Result<bool, Offence> {
-        let manifest = &announcement.content.manifest;
-        let author = manifest.signer(manifest.coordinator()).copied();
-        if self.open(call.now, id, announcement)?.is_none() {
+        let author = origin.author;
+        if self.open(call.now, id, announcement, Some(origin))?.is_none() {
             return Ok(false);
         }
         // Now that it is known to be the author's.
-        if author.is_some_and(|author| !self.surroundings.authors.allows(call.now, &author, 1)) {
+        if !self.surroundings.authors.allows(call.now, &author, 1) {
             self.sessions.remove(&id);
             return Err(Offence::Busy);
+        }
+        if let Some(crowded) = crowded {
+            let made_room = Outcome::Aborted(AbortCause::MadeRoom);
+            self.with_session(call, &crowded, |session, cx| session.end(cx, made_room));
         }
         call.out.push(Output::Event(Event::SessionDiscovered { session: id }));
         self.replay(call, &id);
@@ -307,6 +312,7 @@ impl<C: Crypto> Node<C> {
         now: Timestamp,
         id: SessionId,
         announcement: Announcement,
+        origin: Option<Origin>,
     ) -> Result<Option<()>, Offence> {
         self.vet(now, &announcement)?;
         let manifest = &announcement.content.manifest;
@@ -317,7 +323,7 @@ impl<C: Crypto> Node<C> {
         let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
         let config = &self.surroundings.config;
         let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
-        self.sessions.insert(id, session, config);
+        self.sessions.insert(id, session, origin, config);
         Ok(Some(()))
     }
 
@@ -331,38 +337,28 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Whether there is room for a session that waits for the application. Half of it is for authors whom this node knew
-    /// before, this node itself, and sessions that it `has_joined` in an earlier life, so that strangers cannot take it all.
+    /// Which session makes room for this one, if one has to; an offence if there is no place for it. `has_joined`: whether a key of this node had joined it in
+    /// an earlier life.
     fn check_discovered(
         &self,
-        announcement: &Announcement,
+        origin: &Origin,
         has_joined: impl FnOnce() -> bool,
-    ) -> Result<(), Offence> {
-        let config = &self.surroundings.config;
-        let author = |announcement: &Announcement| {
-            let manifest = &announcement.content.manifest;
-            manifest.signer(manifest.coordinator()).copied()
-        };
-        let is_own = |author: &PublicKey| self.public_keys().any(|own| own == *author);
-        let is_known = |author: &PublicKey| is_own(author) || self.surroundings.contacts.knows(author);
-        let waiting: Vec<_> = self
-            .sessions
-            .values()
-            .filter(|session| !session.is_approved())
-            .filter_map(|session| author(session.announcement()?))
-            .collect();
-        let new = author(announcement).ok_or(Offence::Misfit)?;
-        let of_author = waiting.iter().filter(|&&author| author == new).count();
-        let of_strangers = waiting.iter().filter(|author| !is_known(author)).count();
-        if waiting.len() >= config.max_discovered_sessions
-            || of_author >= config.max_discovered_per_author
-            || (!is_known(&new)
-                && of_strangers >= config.max_discovered_sessions.div_ceil(2)
-                && !has_joined())
-        {
-            return Err(Offence::NoRoom);
+    ) -> Result<Option<SessionId>, Offence> {
+        let (undecided, config) = (self.sessions.undecided(), &self.surroundings.config);
+        match undecided.room(origin, config) {
+            Room::Free => Ok(None),
+            _ if undecided.has_room_for_joined(config) && has_joined() => Ok(None),
+            Room::Of(session) => Ok(Some(session)),
+            Room::None => Err(Offence::NoRoom),
         }
-        Ok(())
+    }
+
+    fn origin(&self, announcement: &Announcement, source: &Source) -> Result<Origin, Offence> {
+        let manifest = &announcement.content.manifest;
+        let author = *manifest.signer(manifest.coordinator()).ok_or(Offence::Misfit)?;
+        let is_known =
+            self.public_keys().any(|own| own == author) || self.surroundings.contacts.knows(&author);
+        Ok(Origin { author, is_known, source: source.clone() })
     }
 }
 

@@ -15,6 +15,7 @@ mod execute;
 mod handle;
 mod hello;
 mod sessions;
+mod undecided;
 mod visits;
 
 use crate::agreement::ManifestError;
@@ -26,7 +27,7 @@ use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
 use crate::declined::Declined;
 use crate::ended::Ended;
-use crate::event::{Input, Output};
+use crate::event::{AbortCause, Input, Output};
 use crate::hellos::Hellos;
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::joined::Joined;
@@ -354,7 +355,7 @@ impl<C: Crypto> Node<C> {
         if session.is_joined() || is_regained() {
             self.joined.add(*id, expiry.saturating_add(config.clock_skew.saturating_mul(2)));
             self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
-        } else {
+        } else if !matches!(outcome, Outcome::Aborted(AbortCause::MadeRoom)) {
             // The application was told of its end, and is not to hear of it again.
             self.declined.add(*id, expiry);
         }

@@ -1,5 +1,6 @@
 //! The sessions that have not ended, and what they are found by: no call looks at sessions that it is not about.
 
+use super::undecided::{Origin, Standing, Undecided};
 use crate::bytes::PublicKey;
 use crate::config::Config;
 use crate::crypto::Crypto;
@@ -23,6 +24,8 @@ pub(super) struct Sessions<C: Crypto> {
     by_source: SessionsBy<Source>,
     /// Those that are announced to whoever begins to listen. Follows from them.
     announced: BTreeSet<SessionId>,
+    /// Those that wait for the application. Follows from them.
+    undecided: Undecided,
 }
 
 /// A session, and under what it stands in the indexes.
@@ -30,6 +33,8 @@ struct Scheduled<C: Crypto> {
     session: Session<C>,
     deadline: Option<Timestamp>,
     located: Vec<Source>,
+    /// Of those that were announced to this node.
+    origin: Option<Origin>,
 }
 
 impl<C: Crypto> Default for Sessions<C> {
@@ -40,6 +45,7 @@ impl<C: Crypto> Default for Sessions<C> {
             by_signer: SessionsBy::default(),
             by_source: SessionsBy::default(),
             announced: BTreeSet::new(),
+            undecided: Undecided::default(),
         }
     }
 }
@@ -50,15 +56,28 @@ where
     C::SecretNonce: Clone,
 {
     fn clone(&self) -> Self {
-        let scheduled = |(id, Scheduled { session, deadline, located }): (&SessionId, &Scheduled<C>)| {
-            (*id, Scheduled { session: session.clone(), deadline: *deadline, located: located.clone() })
-        };
         Self {
-            open: self.open.iter().map(scheduled).collect(),
+            open: self.open.iter().map(|(id, scheduled)| (*id, scheduled.clone())).collect(),
             by_deadline: self.by_deadline.clone(),
             by_signer: self.by_signer.clone(),
             by_source: self.by_source.clone(),
             announced: self.announced.clone(),
+            undecided: self.undecided.clone(),
+        }
+    }
+}
+
+impl<C: Crypto> Clone for Scheduled<C>
+where
+    C::SecretNonce: Clone,
+{
+    fn clone(&self) -> Self {
+        let Self { session, deadline, located, origin } = self;
+        Self {
+            session: session.clone(),
+            deadline: *deadline,
+            located: located.clone(),
+            origin: origin.clone(),
         }
     }
 }
@@ -70,24 +89,33 @@ where
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.open.len().hash(state);
         self.values().for_each(|session| session.hash(state));
+        self.undecided.hash(state);
     }
 }
 
 impl<C: Crypto> Sessions<C> {
-    pub(super) fn insert(&mut self, id: SessionId, session: Session<C>, config: &Config) {
+    /// A session that is this node's own has no origin.
+    pub(super) fn insert(
+        &mut self,
+        id: SessionId,
+        session: Session<C>,
+        origin: Option<Origin>,
+        config: &Config,
+    ) {
         self.by_signer.insert(id, session.agreement().manifest.signers());
-        self.open.insert(id, Scheduled { session, deadline: None, located: Vec::new() });
+        self.open.insert(id, Scheduled { session, deadline: None, located: Vec::new(), origin });
         self.schedule(&id, config);
     }
 
     pub(super) fn remove(&mut self, id: &SessionId) {
-        let Some(Scheduled { session, deadline, located }) = self.open.remove(id) else { return };
+        let Some(Scheduled { session, deadline, located, .. }) = self.open.remove(id) else { return };
         self.by_signer.remove(id, session.agreement().manifest.signers());
         if let Some(deadline) = deadline {
             self.by_deadline.remove(&(deadline, *id));
         }
         self.by_source.remove(id, &located);
         self.announced.remove(id);
+        self.undecided.set(*id, &Standing::Decided);
     }
 
     pub(super) fn get(&self, id: &SessionId) -> Option<&Session<C>> {
@@ -101,7 +129,7 @@ impl<C: Crypto> Sessions<C> {
 
     /// Puts a session that may have changed in its places in the indexes.
     pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
-        let Some(Scheduled { session, deadline, located }) = self.open.get_mut(id) else { return };
+        let Some(Scheduled { session, deadline, located, origin }) = self.open.get_mut(id) else { return };
         let next = session.next_deadline(config);
         let before = core::mem::replace(deadline, next);
         if before != next {
@@ -118,6 +146,12 @@ impl<C: Crypto> Sessions<C> {
             true => self.announced.insert(*id),
             false => self.announced.remove(id),
         };
+        let standing = match origin {
+            Some(_) if session.was_joined() && !session.is_approved() => Standing::JoinedBefore,
+            Some(origin) if !session.is_approved() => Standing::Waits(origin),
+            _ => Standing::Decided,
+        };
+        self.undecided.set(*id, &standing);
     }
 
     /// The caller's clock was set back.
@@ -167,6 +201,11 @@ impl<C: Crypto> Sessions<C> {
     /// Those that are announced to whoever begins to listen.
     pub(super) fn announced(&self) -> Vec<SessionId> {
         self.announced.iter().copied().collect()
+    }
+
+    /// Those that wait for the application.
+    pub(super) fn undecided(&self) -> &Undecided {
+        &self.undecided
     }
 
     fn ids(&self) -> Vec<SessionId> {

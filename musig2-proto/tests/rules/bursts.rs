@@ -1,9 +1,11 @@
 //! Many sessions at once: each ends, whoever proposed it, in whatever order and with whatever limits.
 
-use crate::common::Room;
+use crate::common::forge::of_a_stranger;
+use crate::common::{Room, source};
 use core::time::Duration;
 use musig2_proto::{
-    AbortCause, Audience, Command, CommandError, Config, Event, Node, Note, Phase, SecretKey, SessionId,
+    AbortCause, Audience, Command, CommandError, Config, Event, Input, Item, Message, Node, Note, Phase,
+    SecretKey, SessionId,
 };
 
 /// Node `node` makes a session of everyone and announces it.
@@ -111,6 +113,25 @@ fn a_queue_that_is_full_refuses_and_changes_nothing() {
     let third = Command::CreateSession(room.proposal(1));
     assert_eq!(room.try_execute(0, third), Err(CommandError::QueueFull(1)));
     assert_eq!(room.nodes[0].sessions().count(), 2);
+}
+
+#[test]
+fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
+    let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(8);
+    let mut room = Room::new(1, &config);
+    room.join = false;
+    for (author, left) in [(40, 4), (41, 2), (42, 1)] {
+        let mut approved = 0;
+        for _ in 0..10 {
+            // None precedes the one that is joined.
+            room.now = room.now.saturating_add(Duration::from_millis(1));
+            let bytes = of_a_stranger(&mut room, [author; 32], vec![Item::new(Message::new([1; 32]))]);
+            room.handle(0, Input::Announcement { from: source(9), bytes });
+            let session = room.events[0].last().unwrap().session();
+            approved += usize::from(room.try_execute(0, Command::JoinSession { session }).is_ok());
+        }
+        assert_eq!(approved, 1 + left, "one is joined, and as many wait as are left for others");
+    }
 }
 
 #[test]

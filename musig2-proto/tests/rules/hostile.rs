@@ -1,14 +1,14 @@
 //! What was once possible: each of these failed before it was mended.
 
-use crate::common::forge::{empty, input};
+use crate::common::forge::{empty, input, of_a_stranger};
 use crate::common::{Room, contact, source};
 use core::cell::Cell;
 use core::time::Duration;
 use musig2_proto::wire::frame::{Frame, Have};
 use musig2_proto::{
     AbortCause, Audience, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item,
-    ManifestError, Message, Node, Offence, Output, Phase, PlainTweak, Proposal, SecretKey, Stepping, Tweak,
-    TweakError, TweakKind, TweakScalar,
+    ManifestError, Message, Node, Offence, Phase, PlainTweak, SecretKey, Stepping, Tweak, TweakError,
+    TweakKind, TweakScalar,
 };
 use std::rc::Rc;
 
@@ -29,26 +29,6 @@ fn forget(room: &mut Room, node: usize, config: &Config) {
     room.nodes[node].add_key(&SecretKey::new([node as u8 + 1; 32])).unwrap();
     room.execute(node, Command::SetContact(contact(node)));
     room.events[node].clear();
-}
-
-/// The announcement of a session of `items` by a stranger, with the room's first node as a co-signer.
-fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
-    let config =
-        Config::default().with_raw_tweaks_allowed(true).with_max_items(4096).with_max_frame_size(1 << 21);
-    let mut stranger: Node = Node::new(config).unwrap();
-    let key = stranger.add_key(&SecretKey::new(secret)).unwrap();
-    let proposal = items.into_iter().fold(Proposal::new([key, room.keys[0]]), Proposal::with_item);
-    let created = stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
-    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!() };
-    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
-    let announced = stranger.execute(room.now, &mut room.rng, announce).unwrap();
-    announced
-        .into_iter()
-        .find_map(|output| match output {
-            Output::Publish(bytes) => Some(bytes),
-            _ => None,
-        })
-        .unwrap()
 }
 
 fn hear(room: &mut Room, bytes: Vec<u8>) -> Option<Offence> {

@@ -20,4 +20,5 @@ mod proofs;
 mod restart;
 mod session;
 mod strangers;
+mod undecided;
 mod work;

@@ -7,7 +7,8 @@ use musig2_proto::wire::evidence::Signed;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Body, NonceSource, Nonces, Statement};
 use musig2_proto::{
-    AttemptId, Boot, Crypto, Input, Libsecp256k1, PublicNonce, SecretKey, SessionId, SignerIndex,
+    AttemptId, Audience, Boot, Command, Config, Crypto, Event, Input, Item, Libsecp256k1, Node, Output,
+    Proposal, PublicNonce, SecretKey, SessionId, SignerIndex,
 };
 use sha2::{Digest, Sha256};
 
@@ -52,4 +53,24 @@ pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Stat
         frame.statements.iter().cloned().collect::<Vec<_>>()
     });
     statements.filter(|statement| is_wanted(&statement.body)).last().unwrap()
+}
+
+/// The announcement of a session of `items` by a stranger, with the room's first node as a co-signer.
+pub fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
+    let config =
+        Config::default().with_raw_tweaks_allowed(true).with_max_items(4096).with_max_frame_size(1 << 21);
+    let mut stranger: Node = Node::new(config).unwrap();
+    let key = stranger.add_key(&SecretKey::new(secret)).unwrap();
+    let proposal = items.into_iter().fold(Proposal::new([key, room.keys[0]]), Proposal::with_item);
+    let created = stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!() };
+    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+    let announced = stranger.execute(room.now, &mut room.rng, announce).unwrap();
+    announced
+        .into_iter()
+        .find_map(|output| match output {
+            Output::Publish(bytes) => Some(bytes),
+            _ => None,
+        })
+        .unwrap()
 }

@@ -30,7 +30,8 @@ impl Watch {
             Event::SessionComplete { .. } | Event::SessionAborted { .. } => {
                 let complete = matches!(event, Event::SessionComplete { .. });
                 let joined = complete || part.state == State::Approved;
-                let before = core::mem::replace(&mut part.state, State::Ended { joined });
+                let state = if made_room(event) { State::Unknown } else { State::Ended { joined } };
+                let before = core::mem::replace(&mut part.state, state);
                 // Whoever convicts tells the others, with the proof.
                 part.gave_up |= is_conviction(event);
                 matches!(before, State::Discovered | State::Approved)
@@ -87,6 +88,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Such a session can be discovered again.
+fn made_room(event: &Event) -> bool {
+    matches!(event, Event::SessionAborted { cause: AbortCause::MadeRoom, .. })
 }
 
 fn is_conviction(event: &Event) -> bool {

@@ -1,0 +1,134 @@
+//! Sessions that were discovered, and about which the application has not decided: who has places for them, and who makes room.
+//!
+//! There are `max_discovered_sessions` places, of which strangers have half. If all that a newcomer may have are taken, whoever has more makes
+//! room: the session whose author has most here, and of these one that came from where most came from. If nobody has more than the newcomer
+//! would have, the newcomer is refused. So neither many sessions of few keys nor many keys behind one connection keep out somebody new.
+//!
+//! A session that a key of this node joined in an earlier life takes none of these places: nobody else can make such a session. For them there are
+//! `max_joined_sessions`.
+
+use crate::bytes::PublicKey;
+use crate::config::Config;
+use crate::ids::{SessionId, Source};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who made a session, and who brought it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Origin {
+    pub(super) author: PublicKey,
+    /// Whether this node knew the author when the session came.
+    pub(super) is_known: bool,
+    pub(super) source: Source,
+}
+
+/// How a session stands with the application.
+pub(super) enum Standing<'a> {
+    /// It is approved, has ended, or is this node's own.
+    Decided,
+    Waits(&'a Origin),
+    /// It waits, and a key of this node joined it in an earlier life.
+    JoinedBefore,
+}
+
+/// Whether there is a place for one more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Free,
+    /// If this session makes room.
+    Of(SessionId),
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Undecided {
+    waiting: BTreeMap<SessionId, Origin>,
+    of_author: Counts<PublicKey>,
+    of_source: Counts<Source>,
+    of_strangers: usize,
+    joined_before: BTreeSet<SessionId>,
+}
+
+impl Undecided {
+    /// A session stands like this now.
+    pub(super) fn set(&mut self, id: SessionId, standing: &Standing<'_>) {
+        match standing {
+            Standing::Waits(_) if self.waiting.contains_key(&id) => {}
+            Standing::Waits(origin) => {
+                self.of_author.add(&origin.author);
+                self.of_source.add(&origin.source);
+                self.of_strangers += usize::from(!origin.is_known);
+                self.waiting.insert(id, (*origin).clone());
+            }
+            Standing::Decided | Standing::JoinedBefore => {
+                if let Some(origin) = self.waiting.remove(&id) {
+                    self.of_author.remove(&origin.author);
+                    self.of_source.remove(&origin.source);
+                    self.of_strangers -= usize::from(!origin.is_known);
+                }
+            }
+        }
+        match standing {
+            Standing::JoinedBefore => self.joined_before.insert(id),
+            Standing::Decided | Standing::Waits(_) => self.joined_before.remove(&id),
+        };
+    }
+
+    /// Whether there is a place for a session from there.
+    pub(super) fn room(&self, origin: &Origin, config: &Config) -> Room {
+        if self.of_author.of(&origin.author) >= config.max_discovered_per_author {
+            return Room::None;
+        }
+        let is_full = self.waiting.len() >= config.max_discovered_sessions;
+        let of_strangers = config.max_discovered_sessions.div_ceil(2);
+        let is_crowded = !origin.is_known && self.of_strangers >= of_strangers;
+        if !is_full && !is_crowded {
+            return Room::Free;
+        }
+        let rivals = self.waiting.iter().filter(|(_, rival)| !(is_crowded && rival.is_known));
+        let most = rivals.map(|(id, rival)| (self.rank(rival), *id)).max();
+        let (of_author, of_source) = self.rank(origin);
+        match most {
+            Some((rank, id)) if (of_author + 1, of_source + 1) < rank => Room::Of(id),
+            _ => Room::None,
+        }
+    }
+
+    /// Whether there is a place for a session that a key of this node joined before.
+    pub(super) fn has_room_for_joined(&self, config: &Config) -> bool {
+        self.joined_before.len() < config.max_joined_sessions
+    }
+
+    /// How many its author has, and how many came from where it came from.
+    fn rank(&self, origin: &Origin) -> (usize, usize) {
+        (self.of_author.of(&origin.author), self.of_source.of(&origin.source))
+    }
+}
+
+/// How many there are of each.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Counts<K>(BTreeMap<K, usize>);
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Clone> Counts<K> {
+    fn add(&mut self, key: &K) {
+        *self.0.entry(key.clone()).or_default() += 1;
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some(count) = self.0.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(key);
+            }
+        }
+    }
+
+    fn of(&self, key: &K) -> usize {
+        self.0.get(key).copied().unwrap_or_default()
+    }
+}
