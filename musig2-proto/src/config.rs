@@ -39,8 +39,8 @@ pub struct Config {
     /// How many names of sessions that this node joined and that have ended are remembered, each until nobody can sign the session any more. Where
     /// there are as many, the node joins no other session until one has expired: it never joins a session that it has joined before.
     pub max_joined_names: usize,
-    /// How many sessions this node takes part in at once, over all coordinators. Coordinators that already have sessions here wait from there on; up to twice
-    /// as many are joined so that the earliest session of each coordinator never waits: otherwise nodes could wait for one another for ever.
+    /// How many sessions this node takes part in at once, over all coordinators. Beyond that most wait; up to twice as many are
+    /// joined so that the earliest of each coordinator need not wait: otherwise nodes could wait for one another for ever.
     pub max_joined_sessions: usize,
     /// How many approved sessions wait for their turn at once. One coordinator's are at most as many as it leaves for all others, so half of it.
     pub max_queued_sessions: usize,

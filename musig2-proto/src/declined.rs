@@ -1,4 +1,4 @@
-//! Sessions of which the name is left: they ended before the application joined them, or had to make room. It is not told of them again.
+//! The names of sessions that ended before this node joined them. The application is not told of them again.
 
 use crate::ids::SessionId;
 use crate::time::Timestamp;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// much, as by proofs against itself, does not make them forget anybody else's.
 const MAX_BYTES: usize = 64 << 20;
 
-/// What is left of those that this node joined. Beside them their names are remembered, and for longer where they had to make room.
+/// What is left of those that the application approved. Beside them their names are remembered, even if they had to make room.
 #[derive(Clone, Hash, Default)]
 pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,

@@ -26,7 +26,7 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// An ended session that this node joined. A manifest whose tombstone stands is not opened again.
+/// An ended session that this node joined, or that waited for its turn. A manifest whose tombstone stands is not opened again.
 #[derive(Clone, Hash)]
 pub(crate) struct Tombstone {
     view: SessionView,

@@ -1,5 +1,6 @@
 //! The application's orders.
 
+use super::admission::Claim;
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_time};
 use crate::command::{Audience, Command, CommandError, Proposal};
@@ -15,7 +16,6 @@ use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact}
 use crate::wire::bounded::{Bytes, List};
 use crate::wire::decode_message;
 use rand_core::CryptoRng;
-use std::sync::Arc;
 
 impl<C: Crypto> Node<C> {
     pub(super) fn order<R: CryptoRng>(
@@ -78,34 +78,32 @@ impl<C: Crypto> Node<C> {
     fn approve<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
         let config = &self.surroundings.config;
         let Some(session) = self.sessions.get_mut(&id) else { return Err(CommandError::UnknownSession(id)) };
-        let manifest = Arc::clone(&session.agreement().manifest);
-        if self.admission.admits(&manifest, id, config) {
+        let Some(claim) = Claim::of(session) else { return Err(CommandError::UnknownSession(id)) };
+        if self.admission.admits(&claim, config) {
             let joined = self.with_session(call, &id, Session::join).flatten();
-            return joined.map(|()| self.note_joined(&manifest, id)).ok_or(CommandError::CannotSign);
+            return joined.map(|()| self.note_joined(&claim, id)).ok_or(CommandError::CannotSign);
         }
-        if !self.admission.has_room_to_wait(&manifest, config) {
+        if !self.admission.has_room_to_wait(&claim, config) {
             return Err(CommandError::QueueFull(self.admission.waiting()));
         }
-        session.set_queued(true);
+        session.queue();
         self.sessions.schedule(&id, &self.surroundings.config);
-        self.admission.wait(&manifest, id);
+        self.admission.wait(&claim);
         call.out.push(Output::Event(Event::SessionQueued { session: id }));
         Ok(())
     }
 
     /// What came with the join may have ended the session already.
-    fn note_joined(&mut self, manifest: &Manifest, id: SessionId) {
+    fn note_joined(&mut self, claim: &Claim, id: SessionId) {
         if self.sessions.contains_key(&id) {
-            self.admission.join(manifest, id);
+            self.admission.join(claim);
         }
     }
 
     /// Joins those whose turn has come.
     pub(super) fn admit<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         while let Some(id) = self.admission.next(&self.surroundings.config) {
-            let Some(session) = self.sessions.get_mut(&id) else { return };
-            let manifest = Arc::clone(&session.agreement().manifest);
-            session.set_queued(false);
+            let Some(claim) = self.sessions.get(&id).and_then(Claim::of) else { return };
             let joined = self.with_session(call, &id, |session, cx| {
                 let joined = session.may_join().then(|| session.join(cx)).flatten();
                 match joined {
@@ -116,8 +114,8 @@ impl<C: Crypto> Node<C> {
                 joined
             });
             match joined.flatten() {
-                Some(()) => self.note_joined(&manifest, id),
-                None => self.admission.leave(&manifest, id, &self.surroundings.config),
+                Some(()) => self.note_joined(&claim, id),
+                None => self.admission.leave(&claim, &self.surroundings.config),
             }
         }
     }

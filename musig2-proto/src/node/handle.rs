@@ -1,5 +1,6 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
+use super::admission::Claim;
 use super::undecided::{Origin, Room};
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
@@ -71,9 +72,9 @@ impl<C: Crypto> Node<C> {
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
-        debug_assert!(self.admission.agrees_with(self.sessions.iter().filter_map(|(id, session)| {
-            let manifest: &Manifest = &session.agreement().manifest;
-            session.is_approved().then_some((manifest, *id, session.is_joined()))
+        debug_assert!(self.admission.agrees_with(self.sessions.values().filter_map(|session| {
+            let claim = Claim::of(session).filter(|_| session.is_approved())?;
+            Some((claim, session.is_joined()))
         })));
     }
 

@@ -41,7 +41,7 @@ use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
 use crate::view::SessionView;
 use crate::wire::encode_message;
-use admission::Admission;
+use admission::{Admission, Claim};
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use hello::Greeting;
@@ -347,19 +347,22 @@ impl<C: Crypto> Node<C> {
         let Surroundings { config, contacts, .. } = &self.surroundings;
         let expiry = session.agreement().manifest.expires_at();
         // What earlier lives of its keys joined is learnt from others: no more of it than there is room for. For its own there was room.
-        let is_regained = || {
-            matches!(outcome, Outcome::Complete(_))
-                && session.was_joined()
-                && self.joined.len() < config.max_joined_names
-        };
-        if session.is_joined() || is_regained() {
+        let is_regained = matches!(outcome, Outcome::Complete(_))
+            && session.was_joined()
+            && self.joined.len() < config.max_joined_names;
+        if session.is_joined() || is_regained {
             self.joined.add(*id, expiry.saturating_add(config.clock_skew.saturating_mul(2)));
-            self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
         } else if !matches!(outcome, Outcome::Aborted(AbortCause::MadeRoom)) {
             // The application was told of its end, and is not to hear of it again.
             self.declined.add(*id, expiry);
         }
-        self.admission.leave(&session.agreement().manifest, *id, config);
+        // The application may ask what became of what it approved, whether or not its turn came.
+        if session.is_approved() || is_regained {
+            self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
+        }
+        if let Some(claim) = Claim::of(session) {
+            self.admission.leave(&claim, config);
+        }
         self.sessions.remove(id);
     }
 }

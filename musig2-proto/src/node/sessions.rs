@@ -212,10 +212,6 @@ impl<C: Crypto> Sessions<C> {
         self.open.keys().copied().collect()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&SessionId, &Session<C>)> {
-        self.open.iter().map(|(id, scheduled)| (id, &scheduled.session))
-    }
-
     pub(super) fn values(&self) -> impl Iterator<Item = &Session<C>> {
         self.open.values().map(|scheduled| &scheduled.session)
     }

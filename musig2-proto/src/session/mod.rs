@@ -180,8 +180,9 @@ impl<C: Crypto> Session<C> {
         self.is_joined() || self.is_queued
     }
 
-    pub(crate) fn set_queued(&mut self, is_queued: bool) {
-        self.is_queued = is_queued;
+    /// It waits for its turn from now on, until it is joined or ends.
+    pub(crate) fn queue(&mut self) {
+        self.is_queued = true;
     }
 
     pub(crate) fn is_coordinator(&self) -> bool {

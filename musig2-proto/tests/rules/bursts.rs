@@ -81,12 +81,7 @@ fn sessions_of_one_coordinator_take_no_place_of_anothers() {
 fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_another() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(2));
     let mut room = Room::new(4, &mine);
-    for number in 1..4 {
-        let mut node = Node::new(theirs.clone()).unwrap();
-        node.add_key(&SecretKey::new([number as u8 + 1; 32])).unwrap();
-        room.nodes[number] = node;
-        room.execute(number, Command::SetContact(crate::common::contact(number)));
-    }
+    restart_with(&mut room, 1..4, &theirs);
     room.join = false;
     let sessions: Vec<_> = (0..6).map(|_| propose(&mut room, 0)).collect();
     room.settle();
@@ -99,6 +94,110 @@ fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_an
     room.until(|room| room.ends(0).len() == 6);
     for node in 0..4 {
         assert_eq!(completed(&room, node), 6);
+    }
+}
+
+/// Gives these nodes another configuration.
+fn restart_with(room: &mut Room, nodes: impl IntoIterator<Item = usize>, config: &Config) {
+    for number in nodes {
+        let mut node = Node::new(config.clone()).unwrap();
+        node.add_key(&SecretKey::new([number as u8 + 1; 32])).unwrap();
+        room.nodes[number] = node;
+        room.execute(number, Command::SetContact(crate::common::contact(number)));
+    }
+}
+
+/// Node `node` approves these, in this order, and everything is delivered after each.
+fn approve(room: &mut Room, node: usize, sessions: &[SessionId]) {
+    for session in sessions {
+        room.execute(node, Command::JoinSession { session: *session });
+        room.settle();
+    }
+}
+
+#[test]
+fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_another_place() {
+    let mut room = Room::new(3, &Config::default());
+    restart_with(&mut room, [1, 2], &Config::default().with_max_concurrent_sessions(2));
+    room.join = false;
+    let sessions: Vec<_> = (0..6)
+        .map(|_| {
+            room.pass(Duration::from_millis(1));
+            propose(&mut room, 0)
+        })
+        .collect();
+    room.settle();
+    // Of the second signer a person has not decided about the first session. The last one overtakes the others on its way to node 1.
+    approve(&mut room, 1, &[sessions[0], sessions[5]]);
+    approve(&mut room, 2, &sessions[1..]);
+    approve(&mut room, 1, &sessions[1..5]);
+    for node in 0..3 {
+        assert_eq!(completed(&room, node), 5, "node {node}");
+    }
+    approve(&mut room, 2, &sessions[..1]);
+    assert_eq!(completed(&room, 0), 6);
+}
+
+#[test]
+fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_ever() {
+    let config = Config::default().with_max_concurrent_sessions(3).with_max_joined_sessions(4);
+    let mut room = Room::new(6, &Config::default());
+    restart_with(&mut room, [4, 5], &config);
+    room.join = false;
+    // Four coordinators propose three sessions each, and node 5 does not decide about the first of each.
+    let sessions: Vec<_> = (0..12)
+        .map(|number| {
+            room.pass(Duration::from_millis(1));
+            propose(&mut room, number % 4)
+        })
+        .collect();
+    room.settle();
+    for node in 0..4 {
+        let others: Vec<_> =
+            (0..12).filter(|number| number % 4 != node).map(|number| sessions[number]).collect();
+        approve(&mut room, node, &others);
+    }
+    let by_coordinator: Vec<_> = (0..4).flat_map(|first| (0..3).map(move |nth| first + 4 * nth)).collect();
+    let sorted: Vec<_> = by_coordinator.iter().map(|number| sessions[*number]).collect();
+    approve(&mut room, 4, &sorted);
+    let decided: Vec<_> =
+        by_coordinator.iter().rev().filter(|number| **number >= 4).map(|number| sessions[*number]).collect();
+    approve(&mut room, 5, &decided);
+    assert_eq!(completed(&room, 5), 8);
+}
+
+#[test]
+fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
+    let mut room = Room::new(4, &Config::default());
+    restart_with(
+        &mut room,
+        [3],
+        &Config::default().with_max_concurrent_sessions(2).with_max_joined_sessions(2),
+    );
+    room.join = false;
+    let sessions: Vec<_> = (0..9)
+        .map(|number| {
+            room.pass(Duration::from_millis(1));
+            propose(&mut room, 2 - number % 3)
+        })
+        .collect();
+    room.settle();
+    approve(&mut room, 3, &sessions);
+    let waiting = |room: &Room| -> Vec<_> {
+        sessions.iter().filter(|session| is_queued(room, 3, session)).copied().collect()
+    };
+    while let [first, ..] = waiting(&room)[..] {
+        // One of those that are joined ends.
+        let joined = |session: &&SessionId| {
+            let view = room.nodes[3].session(session);
+            view.is_some_and(|view| !view.is_queued && view.phase == Phase::Joining)
+        };
+        let oldest = *sessions.iter().find(joined).unwrap();
+        let before = waiting(&room).len();
+        room.execute(3, Command::AbortSession { session: oldest, reason: Note::new("not needed any more") });
+        if waiting(&room).len() < before {
+            assert!(!is_queued(&room, 3, &first), "{first} waited longest");
+        }
     }
 }
 
@@ -142,8 +241,10 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
     let [_, second, third] = [(); 3].map(|()| propose(&mut room, 0));
     let reason = Note::new("not needed any more");
     room.execute(0, Command::AbortSession { session: second, reason });
-    assert!(room.nodes[0].session(&second).is_none());
     assert!(matches!(room.ends(0)[..], [Event::SessionAborted { session, .. }] if *session == second));
+    let view = room.nodes[0].session(&second).expect("what became of it can be asked");
+    assert!(matches!(view.cause, Some(AbortCause::BySigner { .. })), "{view:?}");
+    assert!(!view.is_queued);
     assert_eq!(room.nodes[0].session(&third).unwrap().phase, Phase::Proposed);
     // The first is never signed. When its time to join is over the third is announced; until then it waits.
     room.pass(Duration::from_secs(300));
@@ -153,6 +254,7 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
     let Some(Event::SessionAborted { session, cause, .. }) = last else { panic!("{last:?}") };
     assert_eq!(session, third);
     assert!(matches!(cause, AbortCause::Expired { .. }), "{cause:?}");
+    assert_eq!(room.nodes[0].session(&third).expect("it can be asked").cause, Some(cause));
 }
 
 #[test]
@@ -162,10 +264,7 @@ fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
     room.join = false;
     let sessions = [(); 3].map(|()| propose(&mut room, 0));
     let stored = sessions.map(|session| room.nodes[0].announcement(&session).unwrap());
-    let mut node = Node::new(config).unwrap();
-    node.add_key(&SecretKey::new([1; 32])).unwrap();
-    room.nodes[0] = node;
-    room.execute(0, Command::SetContact(crate::common::contact(0)));
+    restart_with(&mut room, [0], &config);
     for announcement in stored {
         room.execute(0, Command::ResumeSession { announcement });
     }
@@ -192,10 +291,7 @@ fn what_waits_for_its_turn_is_told_to_nobody() {
 fn a_session_that_its_proposer_gave_up_waits_no_longer() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(1));
     let mut room = Room::new(3, &mine);
-    let mut node = Node::new(theirs).unwrap();
-    node.add_key(&SecretKey::new([2; 32])).unwrap();
-    room.nodes[1] = node;
-    room.execute(1, Command::SetContact(crate::common::contact(1)));
+    restart_with(&mut room, [1], &theirs);
     room.join = false;
     let first = propose(&mut room, 0);
     room.pass(Duration::from_secs(1));
