@@ -2,7 +2,7 @@
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
@@ -15,16 +15,16 @@ use std::time::Duration;
 /// | name | type | labels | what |
 /// |---|---|---|---|
 /// | `musig2_sessions` | gauge | `phase`: `proposed`, `joining`, `nonces`, `partial_signatures`, `finalizing` | sessions that have not ended |
-/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `timed_out`, `expired`, `convicted`, `rival_instance` | sessions that have |
+/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
 /// | `musig2_attempts_restarted_total` | counter | | how often a signer lost its memory and everyone began anew |
-/// | `musig2_stalls_total` | counter | `phase` | phases of which half the time was over |
+/// | `musig2_stalls_total` | counter | `phase`: `joining`, `nonces`, `partial_signatures` | phases of which half the time was over |
 /// | `musig2_phase_seconds` | histogram | `phase`: `joining`, `nonces`, `partial_signatures` | how long a phase took that was passed; `joining` from when the session became known |
 /// | `musig2_session_seconds` | histogram | | from when a session became known to its signatures |
 /// | `musig2_frames_total` | counter | `direction`: `in`, `out` | frames between signers |
-/// | `musig2_frame_bytes_total` | counter | `direction` | their size in bytes |
+/// | `musig2_frame_bytes_total` | counter | `direction`: `in`, `out` | their size in bytes |
 /// | `musig2_frames_resent_total` | counter | | of those sent, the ones that time or a peer's return called for: polls and what they repeat |
 /// | `musig2_frames_undelivered_total` | counter | `reason`: `unreachable`, `queue_full`, `unsupported`, `connection_lost`, `stalled`, `banned` | frames that did not leave |
-/// | `musig2_announcements_total` | counter | `direction` | publications on the announcement topic |
+/// | `musig2_announcements_total` | counter | `direction`: `in`, `out` | publications on the announcement topic |
 /// | `musig2_dial_failures_total` | counter | | dials to co-signers that failed |
 /// | `musig2_offences_total` | counter | `offence`: `too_large`, `version`, `malformed`, `misfit`, `bad_signature`, `manifest`, `false_signatures`, `stale`, `impersonation`, `false_proof`, `too_many`, `busy`, `no_room`, `unknown_session`, `substreams`, `other` | what peers sent that they should not have |
 /// | `musig2_penalties_total` | counter | `penalty`: `paused`, `disconnected`, `banned` | what was done about it |
@@ -36,9 +36,9 @@ use std::time::Duration;
 /// |---|---|---|---|
 /// | `musig2_connections` | gauge | `path`: `direct`, `relayed` | open connections |
 /// | `musig2_connections_opened_total` | counter | `direction`: `in`, `out` | connections that came about |
-/// | `musig2_connections_failed_total` | counter | `direction` | connections that did not |
+/// | `musig2_connections_failed_total` | counter | `direction`: `in`, `out` | connections that did not |
 ///
-/// Buckets of the histograms go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a session or a key, so there are never more series than these.
+/// Buckets of the histograms go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a session or a key, so there are never more series than these; each is there from the start, at zero.
 ///
 /// ```
 /// let metrics = musig2_libp2p::Metrics::new();
@@ -121,6 +121,7 @@ impl Metrics {
             registry.register("connections_opened", "Connections that came about", inner.opened.clone());
             registry.register("connections_failed", "Connections that did not", inner.failed.clone());
         }
+        inner.start_at_zero();
         Self(Arc::new(inner))
     }
 
@@ -205,6 +206,67 @@ impl Metrics {
     }
 }
 
+impl Inner {
+    /// Makes every series: an alert on an increase does not see the first event of a series that begins with it.
+    fn start_at_zero(&self) {
+        const ROUNDS: [&str; 3] = ["joining", "nonces", "partial_signatures"];
+        const DIRECTIONS: [&str; 2] = ["in", "out"];
+        make(&self.sessions, "phase", &["proposed", "joining", "nonces", "partial_signatures", "finalizing"]);
+        let outcomes = [
+            "complete",
+            "by_signer",
+            "declined",
+            "timed_out",
+            "expired",
+            "convicted",
+            "rival_instance",
+            "other",
+        ];
+        make(&self.ended, "outcome", &outcomes);
+        make(&self.stalls, "phase", &ROUNDS);
+        make(&self.phases, "phase", &ROUNDS);
+        for family in [&self.frames, &self.bytes, &self.announcements] {
+            make(family, "direction", &DIRECTIONS);
+        }
+        let reasons = ["unreachable", "queue_full", "unsupported", "connection_lost", "stalled", "banned"];
+        make(&self.undelivered, "reason", &reasons);
+        let offences = [
+            "too_large",
+            "version",
+            "malformed",
+            "misfit",
+            "bad_signature",
+            "manifest",
+            "false_signatures",
+            "stale",
+            "impersonation",
+            "false_proof",
+            "too_many",
+            "busy",
+            "no_room",
+            "unknown_session",
+            "substreams",
+            "other",
+        ];
+        make(&self.offences, "offence", &offences);
+        make(&self.penalties, "penalty", &["paused", "disconnected", "banned"]);
+        make(&self.connections, "path", &["direct", "relayed"]);
+        for family in [&self.opened, &self.failed] {
+            make(family, "direction", &DIRECTIONS);
+        }
+    }
+}
+
+fn make<M, C: MetricConstructor<M>>(
+    family: &Family<Label, M, C>,
+    label: &'static str,
+    values: &[&'static str],
+) {
+    for value in values {
+        drop(family.get_or_create(&[(label, *value)]));
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -224,39 +286,71 @@ fn seconds() -> Histogram {
 #[cfg(all(test, feature = "node"))]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// The name of a series with its label, if it has one: `musig2_stalls_total{phase="nonces"}`.
+    fn counted(text: &str) -> BTreeSet<String> {
+        let of_histogram = |series: &str| {
+            let label = series.split_once('{').map_or("", |(_, label)| label.trim_end_matches('}'));
+            let label = label.split(',').find(|label| !label.starts_with("le=")).unwrap_or_default();
+            let name = series.split('{').next().unwrap_or_default();
+            let name =
+                ["_bucket", "_sum", "_count"].iter().fold(name, |name, end| name.trim_end_matches(end));
+            if label.is_empty() { name.to_owned() } else { format!("{name}{{{label}}}") }
+        };
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|line| Some(of_histogram(line.rsplit_once(' ')?.0))).collect()
+    }
 
     #[test]
-    fn what_is_counted_is_what_is_documented() {
+    fn every_series_is_documented_and_there_from_the_start() {
+        let quoted = |cell: &'static str| cell.split('`').skip(1).step_by(2);
+        let rows = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `musig2_"));
+        let documented: BTreeSet<_> = rows
+            .flat_map(|row| {
+                let mut cells = row.split(" | ");
+                let name = format!("musig2_{}", cells.next().unwrap_or_default().trim_end_matches('`'));
+                let mut label = quoted(cells.nth(1).unwrap_or_default());
+                match label.next() {
+                    None => vec![name],
+                    Some(key) => label.map(|value| format!("{name}{{{key}=\"{value}\"}}")).collect(),
+                }
+            })
+            .collect();
         let metrics = Metrics::new();
-        metrics.sessions("joining", 1);
-        metrics.ended("complete");
-        metrics.restarted();
-        metrics.stalled("joining");
-        metrics.phase_took("joining", Duration::from_millis(1));
-        metrics.session_took(Duration::from_millis(1));
-        metrics.frame("in", 1);
-        metrics.resent();
-        metrics.undelivered("banned", 1);
-        metrics.announcement("in");
-        metrics.dial_failed();
+        assert_eq!(counted(&metrics.encode()), documented);
+        metrics.ended("convicted");
         metrics.offence("other");
-        metrics.penalty("banned");
-        metrics.banned(1);
-        metrics.connections("direct", 1);
-        metrics.connection_opened("in");
-        metrics.connection_failed("in");
-        let text = metrics.encode();
-        let suffix = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
-        let mut counted: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(suffix).collect();
-        for part in ["_bucket", "_sum", "_count"] {
-            counted.iter_mut().for_each(|name| *name = name.trim_end_matches(part).into());
+        assert_eq!(counted(&metrics.encode()), documented);
+        let one = "musig2_sessions_ended_total{outcome=\"convicted\"} 1\n";
+        assert!(metrics.encode().contains(one), "{}", metrics.encode());
+    }
+
+    /// A rule about a series that is not there never fires.
+    #[test]
+    fn the_alerts_are_about_what_is_counted() {
+        let rules = include_str!("../../contrib/prometheus-alerts.yml");
+        let series = counted(&Metrics::new().encode());
+        let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+        let mut checked = 0;
+        for word in expressions.flat_map(|expression| expression.split([' ', '(', ')', '['])) {
+            let Some(name) = word.strip_prefix("musig2_").and_then(|word| word.split('{').next()) else {
+                continue;
+            };
+            let name = format!("musig2_{}", name.trim_end_matches("_bucket"));
+            let of_this = |series: &&String| series.split('{').next() == Some(&name);
+            assert!(series.iter().any(|series| of_this(&series)), "no `{name}` is counted");
+            // `{outcome=~"timed_out|expired"}`: each of them is there.
+            let Some((_, label)) = word.split_once('{') else { continue };
+            let (key, values) = label.trim_end_matches('}').split_once('=').expect("a label");
+            if !key.ends_with('!') {
+                for value in values.trim_matches(['~', '"']).split('|') {
+                    let one = format!("{name}{{{key}=\"{value}\"}}");
+                    assert!(series.contains(&one), "no `{one}` is counted");
+                }
+            }
+            checked += 1;
         }
-        counted.sort();
-        counted.dedup();
-        let rows =
-            include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `")?.split('`').next());
-        let mut documented: Vec<_> = rows.map(str::to_owned).collect();
-        documented.sort();
-        assert_eq!(counted, documented);
+        assert!(checked >= 3, "the rules were not read");
     }
 }
