@@ -17,6 +17,8 @@ mod daemons;
 mod disks;
 mod files;
 #[cfg(unix)]
+mod items;
+#[cfg(unix)]
 mod keystore;
 #[cfg(unix)]
 mod labels;

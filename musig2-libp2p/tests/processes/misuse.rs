@@ -62,6 +62,13 @@ fn every_mistake_is_told_in_a_sentence() {
             "an aggregate key has unhardened children only",
         ),
         (propose(&["--signer", &other, "--message", &message, "--timeout", "0"]), "0 is not in 1..="),
+        (propose(&["--signer", &other]), "--message <HEX32>..."),
+        (
+            propose(&["--signer", &other, "--item", &format!("{message},bip86,bip68")]),
+            "`bip68` is not a tweak: write bip86, bip32=PATH or root=HEX",
+        ),
+        (propose(&["--signer", &other, "--item", &message, "--message", &message]), "cannot be used with"),
+        (propose(&["--signer", &other, "--item", &message, "--bip86"]), "cannot be used with"),
         (["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(), "--key <FILE>"),
         (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
         (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),

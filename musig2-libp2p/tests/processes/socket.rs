@@ -63,7 +63,22 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
         "timeout": u64::MAX,
     });
     let endless = format!("{endless}\n");
+    let propose = |more: Value| {
+        let mut order = json!({"request": "propose", "signer": [signers.public[1]], "timeout": 5});
+        order.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        format!("{order}\n")
+    };
+    let message = message(1);
+    let item = format!("{message},bip86");
+    let nothing = propose(json!({}));
+    let both = propose(json!({"message": [message], "item": [item]}));
+    let shared = propose(json!({"tweaks": {"bip86": true}, "item": [item]}));
+    let mistyped = propose(json!({"item": [item, format!("{message},bip32=0/5")]}));
     for (request, expected) in [
+        (nothing.as_bytes(), "give `message`, or `item`"),
+        (both.as_bytes(), "`message` and `item` do not go together"),
+        (shared.as_bytes(), "write those of an `item` after its message"),
+        (mistyped.as_bytes(), "`bip32=0/5`: `0/5` is not a path"),
         (&b"nonsense\n"[..], "not a request"),
         (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
         (b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n", "no session begins with ``"),

@@ -117,8 +117,9 @@ fn a_person_types_the_passphrase_and_then_answers() {
         &other,
         "--signer",
         &public,
-        "--message",
-        &"07".repeat(32),
+        "--item",
+        &format!("{},bip86", "07".repeat(32)),
+        &format!("{},bip32=m/0/5", "08".repeat(32)),
         "--listen",
         listen,
         "--bootstrap",
@@ -126,7 +127,11 @@ fn a_person_types_the_passphrase_and_then_answers() {
         "--linger",
         "0",
     ]);
-    cosigner.wait_for("Type y or n:");
+    let question = cosigner.wait_for("Type y or n:");
+    let (first, second) = question.split_once("item 1 ").expect("both are shown");
+    assert!(first.contains("tweak   taproot output key without scripts (BIP86)"), "{question}");
+    assert!(second.contains("tweak   child key at m/0/5"), "{question}");
+    assert!(!second.contains("BIP86"), "{question}");
     cosigner.type_slowly("y\n");
     cosigner.wait_for("complete");
     let proposed = proposer.finish();

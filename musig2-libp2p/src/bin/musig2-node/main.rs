@@ -11,6 +11,7 @@ mod ending;
 mod evidence;
 mod failure;
 mod generate;
+mod item;
 mod key;
 mod keyfile;
 mod keygen;

@@ -1,13 +1,13 @@
 //! What to sign and with whom, as people order it: options of `propose`, or a request to a daemon.
 
 use crate::failure::Failure;
+use crate::item::{Item, content};
 use crate::network::Peer;
-use crate::people::count;
 use crate::text::{Text, Written};
 use crate::tweaks::TweakArgs;
 use clap::Args;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
-use musig2_libp2p::musig2_proto::{Audience, Command, Item, Message, Proposal, PublicKey, SessionId};
+use musig2_libp2p::musig2_proto::{self, Audience, Command, Message, Proposal, PublicKey, SessionId};
 use musig2_libp2p::{Handle, PeerContact};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -26,9 +26,15 @@ pub(crate) struct Order {
     /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are sorted (BIP327 KeySort) unless --keep-order
     #[arg(long, value_name = "PUBKEY", required = true, num_args = 1..)]
     signer: Vec<Text<PublicKey>>,
-    /// A message to sign (32 bytes in hex); may be repeated
-    #[arg(long, value_name = "HEX32", required = true, num_args = 1..)]
+    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be repeated
+    #[arg(long, value_name = "HEX32", required_unless_present = "item", num_args = 1..)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     message: Vec<Text<Message>>,
+    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or ,root=HEX32], which mean what --bip32, --bip86 and
+    /// --taproot-root do; may be repeated
+    #[arg(long, value_name = "HEX32[,TWEAK]", num_args = 1.., conflicts_with_all = ["message", "TweakArgs"])]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    item: Vec<Text<Item>>,
     #[command(flatten)]
     #[serde(default)]
     tweaks: TweakArgs,
@@ -127,16 +133,30 @@ impl Order {
                 self.timeout
             )));
         }
-        let tweaks = self.tweaks.tweaks()?;
-        let item = |message: &Text<Message>| Item::new(message.0).with_tweaks(tweaks.clone());
-        let items = self.message.iter().map(item).collect::<Result<Vec<_>, _>>();
-        let items = items.map_err(|tweaks| Failure::Usage(count(tweaks.len(), "tweak") + " are too many"))?;
+        let items = self.items()?;
         let mut proposal =
             Proposal::new(signers).with_duration(self.timeout() + MARGIN).with_memo(self.memo.as_str());
         if self.keep_order {
             proposal = proposal.keep_order();
         }
         Ok(items.into_iter().fold(proposal, Proposal::with_item))
+    }
+
+    /// What is signed: messages that share their tweaks, or each with its own.
+    fn items(&self) -> Result<Vec<musig2_proto::Item>, Failure> {
+        match (&self.message[..], &self.item[..]) {
+            ([], []) => Err(Failure::Usage(
+                "nothing to sign: give `message`, or `item` for messages with tweaks of their own".into(),
+            )),
+            (messages, []) => messages.iter().map(|Text(message)| content(*message, &self.tweaks)).collect(),
+            ([], _) if !self.tweaks.is_none() => Err(Failure::Usage(
+                "`tweaks` are for `message`: write those of an `item` after its message".into(),
+            )),
+            ([], items) => items.iter().map(|Text(item)| item.content()).collect(),
+            _ => Err(Failure::Usage(
+                "`message` and `item` do not go together: write each message as an `item`".into(),
+            )),
+        }
     }
 }
 

@@ -22,7 +22,8 @@ const UNTOLD: &str = "--private without --contact reaches only co-signers that a
 /// Propose messages to sign, and wait for the signatures
 ///
 /// Makes a session of this key and the co-signers' keys, announces it, and waits until every message has its signature. The co-signers
-/// run `musig2-node cosign` or `run`, and must approve. All messages are signed in one session; the tweak options apply to each.
+/// run `musig2-node cosign` or `run`, and must approve. All messages are signed in one session. The tweak options apply to
+/// each --message; an --item has tweaks of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node propose --key alice.key --signer 02a1...  --signer 03b2... \\
@@ -30,6 +31,9 @@ const UNTOLD: &str = "--private without --contact reaches only co-signers that a
   musig2-node verify session.jsonl
 
   musig2-node propose --daemon musig2-node.sock --signer 02a1... --message 5e8f... --memo \"invoice 7\"
+
+Each message under a key of its own, as the inputs of one transaction may need it:
+  musig2-node propose --daemon musig2-node.sock --signer 02a1... --item 5e8f...,bip32=m/0/5,bip86 --item 77ab...,root=91c0...
 
 After the signatures are printed, the node stays for --linger seconds, so that a co-signer that missed something can ask for it.
 

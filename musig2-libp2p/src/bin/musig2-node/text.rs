@@ -131,8 +131,9 @@ impl Written for Duration {
     const EXPECTED: &'static str = "a time in quotes, such as \"500ms\", \"30s\" or \"10m\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map_err(|error| format!("`{text}` is no time ({error}): write, say, 500ms, 30s, 10m or 1h"))
+        humantime::parse_duration(text).map_err(|error| {
+            format!("`{text}` is not a duration ({error}): write, say, 500ms, 30s, 10m or 1h")
+        })
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,7 +148,7 @@ impl Written for DerivationPath {
     fn read(text: &str) -> Result<Self, String> {
         let Some(("m", children)) = text.split_once('/') else {
             return Err(format!(
-                "`{text}` is no path: write it from the aggregate key `m` down, such as m/0/5"
+                "`{text}` is not a path: write it from the aggregate key `m` down, such as m/0/5"
             ));
         };
         let child = |child: &str| match child.parse::<u32>() {
@@ -155,11 +156,11 @@ impl Written for DerivationPath {
             _ if child.ends_with(['\'', 'h', 'H']) => {
                 Err(format!("`{child}` is hardened: an aggregate key has unhardened children only"))
             }
-            _ => Err(format!("`{child}` is no child number: they are 0 to {}", (1_u32 << 31) - 1)),
+            _ => Err(format!("`{child}` is not a child number: they are 0 to {}", (1_u32 << 31) - 1)),
         };
         let children = children.split('/').map(child).collect::<Result<Vec<_>, _>>()?;
         Self::new(children)
-            .map_err(|children| format!("{} steps, and at most {MAX_PATH} are allowed", children.len()))
+            .map_err(|children| format!("{} steps; at most {MAX_PATH} are allowed", children.len()))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -261,7 +262,7 @@ mod tests {
             (read::<DerivationPath>("0/5"), "such as m/0/5"),
             (read::<DerivationPath>("m/0'"), "hardened"),
             (read::<DerivationPath>("m/2147483648"), "0 to 2147483647"),
-            (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps, and at most 16"),
+            (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps; at most 16"),
             (read::<PublicKey>("02ab"), "expected 66 hex digits"),
             (read::<PublicKey>(&format!("02{}", "ff".repeat(32))), "not a point on secp256k1"),
             (read::<PublicKey>(&"ab".repeat(32)), "64 are an x-only key (or a secret key"),

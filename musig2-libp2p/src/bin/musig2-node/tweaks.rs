@@ -1,10 +1,14 @@
 //! From the signers' aggregate key to the key that signs, as people order it.
 
 use crate::failure::Failure;
-use crate::text::Text;
+use crate::text::{Text, Written};
 use clap::Args;
 use musig2_libp2p::musig2_proto::{ChainCode, DerivationPath, MerkleRoot, Tweak};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+/// What is wrong with two taproot tweaks.
+const BOTH: &str = "a root and `bip86`, which is without one: give one of them";
 
 /// The key that signs. Without any of these, the aggregate key as it is.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -45,6 +49,36 @@ impl From<TweakObject> for TweakArgs {
 }
 
 impl TweakArgs {
+    /// Adds one as it is written after a message: `bip86`, `bip32=PATH` or `root=HEX`.
+    pub(crate) fn add(&mut self, part: &str) -> Result<(), String> {
+        let (name, value) = match part.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (part, None),
+        };
+        let is_new = match (name, value) {
+            ("bip86", None) => !std::mem::replace(&mut self.bip86, true),
+            ("bip32", Some(path)) => self.bip32.replace(told_with(part, path)?).is_none(),
+            ("root", Some(root)) => self.taproot_root.replace(told_with(part, root)?).is_none(),
+            ("bip86", Some(_)) => return Err(format!("`{part}`: bip86 takes no value")),
+            ("bip32", None) => return Err(format!("`{part}` lacks its path: write, say, bip32=m/0/5")),
+            ("root", None) => {
+                return Err(format!("`{part}` lacks its root: write root= and 32 bytes in hex"));
+            }
+            ("", _) => return Err("there is nothing after a comma: leave the comma out".into()),
+            _ => return Err(format!("`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX")),
+        };
+        match (is_new, self.bip86, self.taproot_root) {
+            (false, ..) => Err(format!("`{name}` is given twice")),
+            (true, true, Some(_)) => Err(format!("`{part}`: {BOTH}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the aggregate key signs as it is.
+    pub(crate) fn is_none(&self) -> bool {
+        self.bip32.is_none() && !self.is_taproot()
+    }
+
     /// In the order in which they apply. Of two taproot options, which the command line refuses, none is right.
     pub(crate) fn tweaks(&self) -> Result<Vec<Tweak>, Failure> {
         let child = self
@@ -53,9 +87,7 @@ impl TweakArgs {
             .map(|Text(path)| Tweak::Bip32 { chain_code: ChainCode::BIP328, path: path.clone() });
         let output = match self.taproot_root {
             Some(_) if self.bip86 => {
-                return Err(Failure::Usage(
-                    "a root and `bip86`, which is without one: give one of them".into(),
-                ));
+                return Err(Failure::Usage(BOTH.into()));
             }
             Some(Text(root)) => Some(Tweak::Taproot { merkle_root: Some(root) }),
             None => self.bip86.then_some(Tweak::BIP86),
@@ -67,6 +99,21 @@ impl TweakArgs {
     pub(crate) fn is_taproot(&self) -> bool {
         self.bip86 || self.taproot_root.is_some()
     }
+}
+
+/// As it is written after a message.
+impl fmt::Display for TweakArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bip32, taproot_root, bip86 } = self;
+        bip32.iter().try_for_each(|path| write!(f, ",bip32={path}"))?;
+        taproot_root.iter().try_for_each(|root| write!(f, ",root={root}"))?;
+        f.write_str(if *bip86 { ",bip86" } else { "" })
+    }
+}
+
+/// A value, or what is wrong with it and where it stands.
+fn told_with<T: Written>(part: &str, value: &str) -> Result<Text<T>, String> {
+    value.parse().map_err(|problem: String| format!("`{part}`: {problem}"))
 }
 
 #[cfg(test)]
