@@ -1,5 +1,6 @@
 //! Disks that cannot be written to: what they hold up, and that nothing else is.
 
+use crate::child::run;
 use crate::daemons::{Daemon, Signers, message};
 use serde_json::Value;
 use std::fs;
@@ -97,4 +98,28 @@ fn a_store_that_is_removed_while_its_daemon_runs_is_made_again() {
     let joined = second.process.wait_for("session_joined");
     let file = format!("{}.approval", joined["session"].as_str().expect("a session"));
     assert!(signers.path(1, "approvals").join(file).exists());
+}
+
+#[test]
+fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::at(&folder.path().join("disk")) else { return };
+    let passphrase = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+        file.to_str().expect("text").to_owned()
+    };
+    let (old, new) = (passphrase("old", "correct horse\n"), passphrase("new", "battery staple\n"));
+    let key = disk.0.join("signer.key");
+    let key = key.to_str().expect("text");
+    assert_eq!(run(["keygen", "--out", key, "--passphrase-file", &old]).code, Some(0));
+    let before = fs::read(key).expect("a file");
+    disk.fill();
+    let told = run(["passphrase", key, "--passphrase-file", &old, "--new-passphrase-file", &new]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    assert!(told.stderr.contains("signer.key.new: cannot write the key: No space left"), "{}", told.stderr);
+    assert_eq!(fs::read(key).expect("a file"), before);
+    assert!(!disk.0.join("signer.key.new").exists());
 }

@@ -90,3 +90,105 @@ fn a_plain_key_says_that_it_is_one() {
     let shown = run(["keygen", "--plain", "--out", folder.path().join("b.key").to_str().expect("text")]);
     assert!(shown.stdout.contains("not encrypted"), "{}", shown.stdout);
 }
+
+/// A key file, its public key, and the file with its passphrase.
+fn encrypted(folder: &Path) -> (String, String, String) {
+    let key = folder.join("signer.key").to_str().expect("text").to_owned();
+    let old = private(&folder.join("old"), "correct horse\n");
+    let made = run(["keygen", "--json", "--out", &key, "--passphrase-file", &old]);
+    (key, made.last()["public_key"].as_str().expect("a key").into(), old)
+}
+
+#[test]
+fn a_changed_passphrase_opens_the_same_key_and_the_old_one_nothing() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (key, public, old) = encrypted(folder.path());
+    let new = private(&path("new"), "battery staple\n");
+    std::os::unix::fs::symlink("signer.key", path("link.key")).expect("made");
+    let link = path("link.key").to_str().expect("text").to_owned();
+
+    let changed =
+        run(["passphrase", "--json", &link, "--passphrase-file", &old, "--new-passphrase-file", &new]);
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    assert_eq!(
+        (&changed.last()["public_key"], &changed.last()["encrypted"]),
+        (&public.as_str().into(), &true.into())
+    );
+    assert!(path("link.key").is_symlink(), "the file that it leads to is changed");
+    assert_eq!(fs::metadata(&key).expect("a file").permissions().mode() & 0o7777, 0o600);
+    assert!(!path("signer.key.new").exists());
+    assert_eq!(run(["key", "--json", &key, "--passphrase-file", &new]).last()["public_key"], public.as_str());
+    let refused = run(["key", &key, "--passphrase-file", &old]);
+    assert!(refused.stderr.contains("wrong passphrase"), "{refused:?}");
+
+    let plain = run(["passphrase", &key, "--passphrase-file", &new, "--plain"]);
+    assert!(plain.stdout.contains("not encrypted"), "{plain:?}");
+    assert_eq!(run(["key", "--json", &key]).last()["public_key"], public.as_str());
+    let again = run(["passphrase", &key, "--new-passphrase-file", &new]);
+    assert_eq!(again.code, Some(0), "a plain key is encrypted for the first time: {again:?}");
+    assert!(fs::read(&key).expect("a file").starts_with(b"age-encryption.org/v1\n"));
+}
+
+#[test]
+fn a_passphrase_that_cannot_be_changed_leaves_the_key_file_as_it_was() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (key, _, old) = encrypted(folder.path());
+    let before = fs::read(&key).expect("a file");
+    let new = private(&path("new"), "battery staple\n");
+    let short = private(&path("short"), "1234567\n");
+    let missing = path("missing").to_str().expect("text").to_owned();
+    let change = |file: &str, old: &str, new: &str| {
+        run(["passphrase", file, "--passphrase-file", old, "--new-passphrase-file", new])
+    };
+    for (told, expected) in [
+        (change(&key, &new, &old), "signer.key: wrong passphrase"),
+        (change(&key, &old, &short), "a passphrase of 7 characters: take 8 or more"),
+        (change(&key, &old, &missing), "missing: cannot read the passphrase"),
+        (change(&missing, &old, &new), "missing: cannot read the key"),
+    ] {
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(told.stderr.contains(expected), "{expected}: {}", told.stderr);
+    }
+    // It may be another key, which somebody means to take next.
+    private(&path("signer.key.new"), "another key");
+    let told = change(&key, &old, &new);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    assert!(
+        told.stderr.contains("signer.key.new: exists, and a key is never overwritten"),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(fs::read(path("signer.key.new")).expect("a file"), b"another key");
+    assert_eq!(fs::read(&key).expect("a file"), before);
+}
+
+/// systemd puts credentials there with an access list, which shows as mode 0440.
+#[test]
+fn a_passphrase_from_systemd_is_taken_as_it_comes_and_no_other_that_a_group_can_read() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let passphrase = private(&path("passphrase"), "correct horse\n");
+    let keygen = |name: &str, mode, credentials: &Path| {
+        fs::set_permissions(&passphrase, fs::Permissions::from_mode(mode)).expect("set");
+        crate::child::musig2_node(["keygen", "--passphrase-file", &passphrase, "--out"])
+            .arg(path(name))
+            .env("CREDENTIALS_DIRECTORY", credentials)
+            .output()
+            .expect("the command starts")
+    };
+    let elsewhere = path("elsewhere");
+    for (mode, credentials, is_taken) in [
+        (0o440, folder.path(), true),
+        (0o440, elsewhere.as_path(), false),
+        (0o440, Path::new(""), false),
+        (0o444, folder.path(), false),
+        (0o460, folder.path(), false),
+    ] {
+        let name = format!("{mode:o}-{is_taken}.key");
+        let made = keygen(&name, mode, credentials);
+        assert_eq!(made.status.success(), is_taken, "{made:?}");
+        assert_eq!(path(&name).exists(), is_taken);
+    }
+}

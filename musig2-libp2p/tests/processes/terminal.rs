@@ -183,3 +183,31 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again_when_it_goes_
     assert!(terminal.shows_what_is_typed());
     assert!(out.exists());
 }
+
+#[test]
+fn a_person_changes_a_passphrase_at_the_terminal() {
+    let folder = tempdir().expect("a folder");
+    let key = folder.path().join("a.key").to_str().expect("text").to_owned();
+    let public = keygen(key.as_ref());
+    let change = |old: Option<&str>, new: &str| {
+        let mut terminal = Terminal::start(&["passphrase", &key]);
+        if let Some(old) = old {
+            terminal.wait_for("Passphrase of ");
+            terminal.wait_for("a.key: ");
+            terminal.type_slowly(old);
+        }
+        terminal.wait_for("A new passphrase for ");
+        terminal.type_slowly(new);
+        terminal.wait_for("The same again: ");
+        terminal.type_slowly(new);
+        terminal.wait_for(&public);
+        assert!(terminal.wait().success(), "{}", terminal.seen);
+        assert!(terminal.shows_what_is_typed());
+    };
+    change(None, "correct horse\n");
+    change(Some("correct horse\n"), "battery staple\n");
+    let mut told = Terminal::start(&["key", &key]);
+    told.wait_for("a.key: ");
+    told.type_slowly("battery staple\n");
+    told.wait_for(&public);
+}

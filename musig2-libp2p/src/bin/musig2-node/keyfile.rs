@@ -22,7 +22,7 @@ const MAX_WORK_FACTOR: u8 = 20;
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
-    #[error("{}: exists, and a key is never overwritten: give another --out, or move the file away", .0.display())]
+    #[error("{}: exists, and a key is never overwritten: move it away, or choose another name", .0.display())]
     Exists(PathBuf),
     #[error("{}: cannot write the key: {error}", .file.display())]
     Write { file: PathBuf, error: io::Error },
@@ -80,11 +80,41 @@ pub(crate) fn create(
 
 /// Reads a key, with its public key. The passphrase is asked for where it is needed.
 pub(crate) fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<(SecretKey, PublicKey), KeyFileError> {
+    read_with(path, || passphrase.of(path))
+}
+
+/// Writes a key that was read from this file into it again, encrypted with this passphrase or with none. What was there stays until what takes
+/// its place has been read back; whatever goes wrong, one of the two is there, whole.
+pub(crate) fn replace(
+    path: &Path,
+    key: &SecretKey,
+    passphrase: Option<SecretString>,
+) -> Result<(), KeyFileError> {
+    // Of a link, the file that it leads to.
+    let path = path.canonicalize().map_err(|error| KeyFileError::Read { file: path.into(), error })?;
+    let unfinished = path.with_added_extension("new");
+    create(&unfinished, key, passphrase.clone())?;
+    let failed = |error| KeyFileError::Write { file: path.clone(), error };
+    let again = read_with(&unfinished, || Ok(passphrase.unwrap_or_default()));
+    let replaced = again.and_then(|(again, _)| match again.expose_secret() == key.expose_secret() {
+        true => private_file::replace(&path, &unfinished).map_err(failed),
+        false => Err(failed(io::Error::other("what is read back is not what was written"))),
+    });
+    replaced.inspect_err(|_| {
+        // The error told is the first one.
+        let _ = std::fs::remove_file(&unfinished);
+    })
+}
+
+fn read_with(
+    path: &Path,
+    passphrase: impl FnOnce() -> Result<SecretString, PassphraseError>,
+) -> Result<(SecretKey, PublicKey), KeyFileError> {
     let malformed = |problem: String| KeyFileError::Malformed { file: path.into(), problem };
     let mut bytes = private_file::read(path, MAX_SIZE)
         .map_err(|error| KeyFileError::Read { file: path.into(), error })?;
     if bytes.starts_with(AGE) {
-        bytes = decrypt(path, &bytes, passphrase.of(path)?)?;
+        bytes = decrypt(path, &bytes, passphrase()?)?;
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it is not text".into()))?;
     let key: SecretKey = without_bom(text).trim().parse().map_err(|error| malformed(format!("{error}")))?;

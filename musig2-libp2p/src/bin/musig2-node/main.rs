@@ -27,6 +27,7 @@ mod private_file;
 mod program;
 mod propose;
 mod questions;
+mod rekey;
 mod report;
 mod result;
 mod results;
@@ -79,7 +80,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Keygen(keygen::KeygenArgs),
     Key(key::KeyArgs),
-    Propose(propose::ProposeArgs),
+    Passphrase(rekey::RekeyArgs),
+    Propose(Box<propose::ProposeArgs>),
     Cosign(cosign::CosignArgs),
     #[cfg(unix)]
     Run(daemon::run::RunArgs),
@@ -192,6 +194,7 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
     match command {
         Command::Keygen(args) => keygen::run(args, console),
         Command::Key(args) => key::run(args, console),
+        Command::Passphrase(args) => rekey::run(args, console),
         Command::Status(args) => daemon::client::status(args, console),
         Command::Sessions(args) => daemon::client::sessions(args, console),
         Command::Results(args) => results::command::run(args, console),

@@ -65,7 +65,15 @@ impl PassphraseArgs {
     pub(crate) fn new_one(&self) -> Result<SecretString, PassphraseError> {
         match self.file() {
             Some(file) => long_enough(read(&file)?),
-            None => ask_for_new_one(ask),
+            None => ask_for_new_one("A passphrase for the new key: ", ask),
+        }
+    }
+
+    /// One to encrypt this file with from now on, in which the passphrase given is the one until now.
+    pub(crate) fn next_one(file: &Path, next: Option<&Path>) -> Result<SecretString, PassphraseError> {
+        match next {
+            Some(next) => long_enough(read(next)?),
+            None => ask_for_new_one(&format!("A new passphrase for {}: ", file.display()), ask),
         }
     }
 
@@ -78,10 +86,11 @@ impl PassphraseArgs {
 
 /// Asks again where it is too short, or not the same twice.
 fn ask_for_new_one(
+    question: &str,
     mut ask: impl FnMut(&str) -> Result<SecretString, PassphraseError>,
 ) -> Result<SecretString, PassphraseError> {
     let mut tries = TRIES;
-    let mut prompt = String::from("A passphrase for the new key: ");
+    let mut prompt = String::from(question);
     loop {
         let problem = match ask(&prompt).and_then(long_enough) {
             Ok(first) => match ask("The same again: ")?.expose_secret() == first.expose_secret() {
@@ -95,7 +104,7 @@ fn ask_for_new_one(
         if tries == 0 {
             return Err(problem);
         }
-        prompt = format!("{problem}. A passphrase for the new key: ");
+        prompt = format!("{problem}. {question}");
     }
 }
 
@@ -130,7 +139,7 @@ mod tests {
     fn type_lines(lines: &[&str]) -> (Result<String, String>, Vec<String>) {
         let mut lines: VecDeque<_> = lines.iter().map(ToString::to_string).collect();
         let mut prompts = Vec::new();
-        let made = ask_for_new_one(|prompt| {
+        let made = ask_for_new_one("A passphrase: ", |prompt| {
             prompts.push(prompt.to_owned());
             let gone = || PassphraseError::NoTerminal(io::ErrorKind::UnexpectedEof.into());
             lines.pop_front().map(SecretString::from).ok_or_else(gone)

@@ -18,6 +18,25 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     })
 }
 
+/// Puts a file that was written beside another one in its place, with its owner. When this returns it is on disk.
+pub(crate) fn replace(path: &Path, by: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let (old, new) = (path.metadata()?, by.metadata()?);
+        // The superuser may do this for another user, whose daemon must still be able to read it.
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            chown(by, Some(old.uid()), Some(old.gid()))?;
+        }
+    }
+    std::fs::rename(by, path)?;
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Reads a file of at most `max` bytes that nobody else can read or write.
 pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path)?;
@@ -65,7 +84,10 @@ fn check_permissions(path: &Path, file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata()?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file() && mode & 0o077 != 0 {
+    // A credential from systemd is in a folder that only its service can enter, and may have mode 0440: the 4 of its group is the mask of an
+    // access list in which that service stands.
+    let others = if is_credential(path) { 0o037 } else { 0o077 };
+    if metadata.is_file() && mode & others != 0 {
         let path = path.display();
         return Err(io::Error::other(format!(
             "others can read or write this file (mode {mode:04o}). Run `chmod 600 {path}` if no one else has read it; else make a new one"
@@ -77,4 +99,10 @@ fn check_permissions(path: &Path, file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn check_permissions(_: &Path, _: &File) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(unix)]
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
