@@ -44,7 +44,8 @@ pub enum IdentityError {
     },
     /// The file holds something else. It is left as it is.
     #[error(
-        "{} holds no network identity ({reason}): give another file, or move this one away and a new identity is made at the next start",
+        "{} holds no network identity ({reason}): restore it from a copy, or give another file; if you move it away, a new identity \
+         is made at the next start, and others must be told the new peer id",
         path.display()
     )]
     Malformed {
@@ -97,6 +98,10 @@ fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_SIZE).read_to_end(&mut bytes).map_err(unreadable)?;
     let malformed = |reason| IdentityError::Malformed { path: path.into(), reason };
+    // Some encodings take nothing for something: a key of another type, say.
+    if bytes.is_empty() {
+        return Err(malformed("it is empty, as an interrupted copy leaves it".into()));
+    }
     let key = Keypair::from_protobuf_encoding(&bytes).map_err(|error| malformed(error.to_string()))?;
     match key.key_type() {
         KeyType::Ed25519 => Ok(key),
@@ -151,6 +156,11 @@ mod tests {
         assert!(matches!(error, IdentityError::Malformed { .. }), "{error}");
         assert!(error.to_string().starts_with(&path.display().to_string()));
         assert_eq!(fs::read(&path).unwrap().len(), 65);
+        let empty = folder.path().join("empty.key");
+        durable::write(&empty, b"").unwrap();
+        let error = Identity::File(empty.clone()).load().unwrap_err().to_string();
+        assert!(error.contains("it is empty") && error.contains("restore it from a copy"), "{error}");
+        assert_eq!(fs::read(&empty).unwrap(), b"", "no identity is made in its place");
         let missing = folder.path().join("no/such/folder");
         assert!(matches!(Identity::File(missing).load(), Err(IdentityError::Write { .. })));
         assert!(matches!(

@@ -210,6 +210,9 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
         return Err(damaged("larger than `max_frame_size` allows any announcement to be"));
     }
     let bytes = fs::read(path).map_err(|error| failed(path, &error))?;
+    if bytes.is_empty() {
+        return Err(damaged("it is empty"));
+    }
     let (digest, announcement) =
         bytes.split_at_checked(DIGEST).ok_or_else(|| damaged("it ends too early"))?;
     if digest != &Sha256::digest(announcement)[..] {

@@ -28,6 +28,9 @@ mod names;
 mod objects;
 #[cfg(target_os = "linux")]
 mod places;
+mod operating;
+#[cfg(unix)]
+mod paths;
 #[cfg(unix)]
 mod readers;
 #[cfg(unix)]

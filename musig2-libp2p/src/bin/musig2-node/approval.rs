@@ -8,9 +8,9 @@ use crate::questions::{Answer, Questions};
 use crate::results::record::Approval;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// The value of `--approve`.
 #[derive(Debug, Clone)]
@@ -72,15 +72,13 @@ pub(crate) enum Decision {
     Asked,
 }
 
-impl FromStr for Approve {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "all" => Self::All,
-            "ask" => Self::Ask,
-            file => Self::File(file.into()),
-        })
+impl From<OsString> for Approve {
+    fn from(text: OsString) -> Self {
+        match text.to_str() {
+            Some("all") => Self::All,
+            Some("ask") => Self::Ask,
+            _ => Self::File(text.into()),
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use crate::report::{Console, Line};
 use crate::text::{Text, is_hex};
 use crate::tweaks::TweakArgs;
 use bech32::{Hrp, hrp, segwit};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, XOnlyPublicKey};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Tell the key that signers have together
 ///
@@ -26,7 +27,7 @@ use std::str::FromStr;
 Exit code: 0 when told, 2 if what was given is wrong.")]
 pub(crate) struct KeyArgs {
     /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are sorted (BIP327 KeySort) unless --keep-order
-    #[arg(value_name = "SIGNER", required = true)]
+    #[arg(value_name = "SIGNER", required = true, value_parser = OsStringValueParser::new().try_map(Signer::read))]
     signers: Vec<Signer>,
     /// Aggregate the keys in the order given: another order is another key
     #[arg(long)]
@@ -96,24 +97,21 @@ pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
 }
 
 impl Signer {
+    /// Hex is a key: a file that is called so can be given as `./02ab`.
+    fn read(given: OsString) -> Result<Self, String> {
+        let text = given.to_string_lossy();
+        match text.parse() {
+            Ok(Text(key)) => Ok(Self::Key(key)),
+            Err(_) if !is_hex(&text) && Path::new(&given).exists() => Ok(Self::File(given.into())),
+            Err(problem) if is_hex(text.trim_start_matches("0x")) => Err(problem),
+            Err(problem) => Err(format!("there is no key file of this name, and {problem}")),
+        }
+    }
+
     fn public_key(&self, passphrase: &PassphraseArgs) -> Result<PublicKey, Failure> {
         match self {
             Self::Key(key) => Ok(*key),
             Self::File(file) => Ok(keyfile::read(file, passphrase)?.1),
-        }
-    }
-}
-
-impl FromStr for Signer {
-    type Err = String;
-
-    /// Hex is a key: a file that is called so can be given as `./02ab`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(Text(key)) => Ok(Self::Key(key)),
-            Err(_) if !is_hex(text) && Path::new(text).exists() => Ok(Self::File(text.into())),
-            Err(problem) if is_hex(text.trim_start_matches("0x")) => Err(problem),
-            Err(problem) => Err(format!("there is no key file of this name, and {problem}")),
         }
     }
 }

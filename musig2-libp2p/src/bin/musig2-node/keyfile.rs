@@ -116,6 +116,9 @@ fn read_with(
     if bytes.starts_with(AGE) {
         bytes = decrypt(path, &bytes, passphrase()?)?;
     }
+    if bytes.is_empty() {
+        return Err(malformed("it is empty".into()));
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it is not text".into()))?;
     let key: SecretKey = without_bom(text).trim().parse().map_err(|error| malformed(format!("{error}")))?;
     let public = public_key(&key).map_err(|error| malformed(error.to_string()))?;

@@ -2,11 +2,13 @@
 
 use crate::config::toml_file::{self, TomlError};
 use crate::people::count;
+use crate::program::is_path;
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{Message, PublicKey, SessionView, XOnlyPublicKey};
 use serde::de::{self, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -34,8 +36,9 @@ pub(crate) struct Policy {
     output_keys: Allowed<Text<XOnlyPublicKey>>,
     pub(crate) max_items: usize,
     pub(crate) max_duration: Text<Duration>,
-    /// A program and its arguments; none where it is empty.
-    pub(crate) approve_command: Vec<String>,
+    /// A program and its arguments; empty if there is none.
+    #[serde(deserialize_with = "words")]
+    pub(crate) approve_command: Vec<OsString>,
     pub(crate) approve_timeout: Text<Duration>,
 }
 
@@ -63,10 +66,8 @@ impl Policy {
 
     /// Makes the program's path complete: a relative one is from the folder of the file that it stands in. A bare name is looked for in `PATH`.
     pub(crate) fn complete(&mut self, file: &Path) {
-        let Some(name) = self.approve_command.first_mut().filter(|name| name.contains('/')) else { return };
-        let path = file.parent().unwrap_or(Path::new("")).join(&*name);
-        if let Some(path) = path.to_str() {
-            *name = path.into();
+        if let Some(name) = self.approve_command.first_mut().filter(|name| is_path(name)) {
+            *name = file.parent().unwrap_or(Path::new("")).join(&*name).into();
         }
     }
 
@@ -146,6 +147,11 @@ impl Policy {
         let sets = of("signer_sets", matches!(sets, Allowed::Any));
         format!("{sets}, {}", of("messages", matches!(messages, Allowed::Any)))
     }
+}
+
+/// A program's name and arguments are written as text, and a folder before them may be anything.
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<OsString>, D::Error> {
+    Ok(Vec::<String>::deserialize(from)?.into_iter().map(OsString::from).collect())
 }
 
 /// What a policy allows of one kind.

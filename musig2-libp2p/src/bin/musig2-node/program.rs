@@ -5,6 +5,7 @@ use crate::results::record::Approval;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -34,7 +35,7 @@ pub(crate) enum ProgramError {
 /// Questions to a program.
 #[derive(Debug)]
 pub(crate) struct Program {
-    command: Arc<[String]>,
+    command: Arc<[OsString]>,
     timeout: Duration,
     asked: JoinSet<(SessionId, Result<Approval, String>)>,
     /// Of the sessions that are undecided: at most as many as the node keeps (`max_discovered_sessions`).
@@ -44,7 +45,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// `None` where there is no command.
-    pub(crate) fn new(command: &[String], timeout: Duration) -> Result<Option<Self>, ProgramError> {
+    pub(crate) fn new(command: &[OsString], timeout: Duration) -> Result<Option<Self>, ProgramError> {
         let Some(name) = command.first() else { return Ok(None) };
         find(name)?;
         let places = Arc::new(Semaphore::new(MAX_RUNNING));
@@ -73,7 +74,7 @@ impl Program {
                 },
                 Err(error) => Err(format!("cannot be asked: {error}")),
             };
-            let program = command.first().cloned().unwrap_or_default();
+            let program = command.first().map(|name| name.display().to_string()).unwrap_or_default();
             let answer = match answer {
                 Ok(()) => Ok(Approval::Program { rule, program }),
                 Err(problem) => Err(format!("{program} {problem}")),
@@ -105,16 +106,21 @@ impl Program {
     }
 }
 
+/// Whether a program is named by its path, and not looked for in `PATH`.
+pub(crate) fn is_path(name: &OsStr) -> bool {
+    name.as_encoded_bytes().contains(&b'/')
+}
+
 /// Elsewhere the rules for names are others: there a program that is missing shows when it is asked.
 #[cfg(not(unix))]
-fn find(_: &str) -> Result<(), ProgramError> {
+fn find(_: &OsStr) -> Result<(), ProgramError> {
     Ok(())
 }
 
 /// Whether the program is there, where the system looks for it.
 #[cfg(unix)]
-fn find(name: &str) -> Result<(), ProgramError> {
-    if name.contains('/') {
+fn find(name: &OsStr) -> Result<(), ProgramError> {
+    if is_path(name) {
         return check(name.into());
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
@@ -122,7 +128,7 @@ fn find(name: &str) -> Result<(), ProgramError> {
     if found.any(|program| check(program).is_ok()) {
         Ok(())
     } else {
-        Err(ProgramError::NotInPath(name.into()))
+        Err(ProgramError::NotInPath(name.display().to_string()))
     }
 }
 
@@ -147,7 +153,7 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 }
 
 /// Killed when this is dropped.
-async fn run(command: &[String], question: &[u8], session: Option<SessionId>) -> Result<(), String> {
+async fn run(command: &[OsString], question: &[u8], session: Option<SessionId>) -> Result<(), String> {
     let (name, arguments) = command.split_first().ok_or("is no command")?;
     let mut child = Command::new(name)
         .args(arguments)
@@ -173,12 +179,13 @@ async fn run(command: &[String], question: &[u8], session: Option<SessionId>) ->
     };
     let ((), said, status) = tokio::join!(tell, listen, child.wait());
     let session = session.map(tracing::field::display);
+    let program = tracing::field::display(name.display());
     // What a program says when it approves is no warning.
     let approves = status.as_ref().is_ok_and(ExitStatus::success);
     for line in said.as_deref().map(String::from_utf8_lossy).unwrap_or_default().lines() {
         match approves {
-            true => tracing::info!(session, program = name, "{}", line.escape_debug()),
-            false => tracing::warn!(session, program = name, "{}", line.escape_debug()),
+            true => tracing::info!(session, program, "the approving program says: {}", line.escape_debug()),
+            false => tracing::warn!(session, program, "the approving program says: {}", line.escape_debug()),
         }
     }
     match status {
@@ -193,7 +200,7 @@ mod tests {
     use super::*;
 
     async fn ask(script: &str, seconds: u64) -> Result<(), String> {
-        let command = ["sh", "-c", script].map(String::from);
+        let command = ["sh", "-c", script].map(OsString::from);
         match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}", None)).await {
             Ok(answer) => answer,
             Err(_) => Err("late".into()),
@@ -211,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_session_that_has_ended_the_program_is_asked_no_more() {
-        let command = ["sh", "-c", "grep -q session"].map(String::from);
+        let command = ["sh", "-c", "grep -q session"].map(OsString::from);
         let mut program = Program::new(&command, Duration::from_secs(60)).unwrap().unwrap();
         let [ended, other] = [1, 2].map(|number| SessionId::new([number; 32]));
         program.ask(ended, &Terms::of_nothing(ended), String::new());

@@ -67,6 +67,7 @@ pub(crate) enum Line<'a> {
     Serving {
         #[serde(serialize_with = "text")]
         public_key: PublicKey,
+        #[serde(serialize_with = "path")]
         socket: &'a Path,
         #[serde(skip_serializing_if = "Option::is_none")]
         http: Option<std::net::SocketAddr>,
@@ -255,4 +256,10 @@ pub(crate) fn from_text<'de, T: Written, D: Deserializer<'de>>(from: D) -> Resul
 /// The same for a list.
 pub(crate) fn texts<T: Display, S: Serializer>(values: impl AsRef<[T]>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(values.as_ref().iter().map(ToString::to_string))
+}
+
+/// Serialises a path. What is not UTF-8 in it is replaced: an object is written whatever it is about.
+#[cfg(unix)]
+fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
 }

@@ -59,6 +59,9 @@ pub(crate) enum ReadResultError {
     /// Not JSON.
     #[error("not JSON: {0}. Give what a command with --json printed")]
     NotJson(#[from] serde_json::Error),
+    /// Nothing at all.
+    #[error("it is empty: give the output of `propose --json` or `demo --json`")]
+    Empty,
     /// JSON, and none of it is a result.
     #[error("holds no object of type \"result\"; {}", match .failure {
         Some(message) => format!("the session failed: {message}"),
@@ -81,6 +84,9 @@ pub(crate) enum ReadResultError {
 impl SessionResult {
     /// The last result in one JSON object, or in JSON lines among others.
     pub(crate) fn last_in(text: &str) -> Result<Self, ReadResultError> {
+        if without_bom(text).trim().is_empty() {
+            return Err(ReadResultError::Empty);
+        }
         let (mut result, mut failure) = (None, None);
         for value in serde_json::Deserializer::from_str(without_bom(text)).into_iter::<Value>() {
             let value = value?;

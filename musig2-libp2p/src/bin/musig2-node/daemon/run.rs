@@ -12,6 +12,7 @@ use crate::report::{Console, Line};
 use crate::results::trail::Trail;
 use clap::Args;
 use musig2_libp2p::Metrics;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(crate) struct RunArgs {
     /// Ask this program before anything is signed that the policy allows: the session as JSON on its standard input, exit code 0 approves
     /// [default: the policy's `approve_command`]
     #[arg(long, value_name = "PROG")]
-    approve_command: Option<String>,
+    approve_command: Option<OsString>,
 }
 
 /// Runs the command.
