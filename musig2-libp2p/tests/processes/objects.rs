@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// The table's rows: what fields an object of this name has. An event has two names: `event` and its own.
-static TABLE: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
+pub(crate) static TABLE: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
     let readme = include_str!("../../README.md");
     let (_, table) =
         readme.split_once("| object | fields | what |\n|---|---|---|\n").expect("there is the table");

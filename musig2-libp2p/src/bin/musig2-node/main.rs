@@ -17,6 +17,8 @@ mod keyfile;
 mod keygen;
 mod labels;
 mod network;
+#[cfg(all(test, unix))]
+mod objects;
 mod order;
 mod outlet;
 mod passphrase;

@@ -1,0 +1,224 @@
+//! One of each object that `--json` and the socket can print, compared with the README's table of objects: also of those that no process
+//! test brings about.
+
+#[path = "../../../tests/processes/objects.rs"]
+mod readme;
+
+use crate::daemon::words::Reply;
+use crate::demo::Transport;
+use crate::ending::Signer;
+use crate::evidence::Verdict;
+use crate::report::{Line, Timed};
+use crate::result::{Hex, SessionResult};
+use crate::steps::{Progress, Session, Step};
+use crate::verify::ItemVerdict;
+use musig2_libp2p::musig2_proto::SessionId;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+/// One of each variant. A new variant does not compile until it is here.
+macro_rules! one_of_each {
+    ($type:ident$(<$lifetime:lifetime>)?: $($variant:ident $content:tt,)*) => {{
+        #[expect(unused, reason = "it is there to be compiled")]
+        fn is_here(one: &$type$(<$lifetime>)?) {
+            match one {
+                $($type::$variant { .. } => {})*
+            }
+        }
+        vec![$($type::$variant $content,)*]
+    }};
+}
+
+#[test]
+fn one_of_each_object_is_as_the_readme_says_and_none_in_it_is_never_printed() {
+    let mut printed = BTreeSet::new();
+    let mut check = |line: &Line<'_>| {
+        let object = serde_json::to_value(Timed::now(line)).expect("it can be written");
+        readme::check(&object);
+        for name in ["type", "event"] {
+            printed.extend(object[name].as_str().map(ToOwned::to_owned));
+        }
+    };
+    lines().iter().for_each(&mut check);
+    replies().iter().for_each(|reply| check(&Line::Reply(reply)));
+    for (step, node) in steps().iter().zip([None, Some(1)].into_iter().cycle()) {
+        check(&Line::Event { at_ms: 1, node, step });
+    }
+    let groups = readme::TABLE.values().flatten().filter_map(|field| field.strip_prefix('+'));
+    let groups: BTreeSet<_> = groups.collect();
+    let documented = readme::TABLE.keys().filter(|name| !groups.contains(*name)).map(ToString::to_string);
+    assert_eq!(printed, documented.collect());
+}
+
+fn lines() -> Vec<Line<'static>> {
+    let key = KEY.parse().expect("a key");
+    let file = Path::new("file");
+    let address = || Box::leak(Box::new("/ip4/192.0.2.1/tcp/4001".parse().expect("an address")));
+    one_of_each! { Line<'_>:
+        Key { public_key: key, file, encrypted: true },
+        JointKey { signers: Box::leak(Box::new([key])), key: key.x_only(), address: Some("bc1p…".into()) },
+        PublicKey { public_key: key },
+        Config { file, notes: Box::leak(Box::new(["a note".into()])), signs_nothing: Some("messages") },
+        Serving {
+            public_key: key,
+            socket: file,
+            http: Some(([127, 0, 0, 1], 9464).into()),
+            signs_nothing: Some("messages"),
+        },
+        Listening { address: address(), node: Some(1) },
+        Event { at_ms: 1, node: None, step: Box::leak(Box::new(Step::Missed { events: 1 })) },
+        Verified (ItemVerdict { item: 0, valid: false, problems: vec!["wrong".into()] }),
+        Conviction (Verdict {
+            session: Hex([1; 32]),
+            signer: 0,
+            public_key: Hex([2; 33]),
+            fault: "equivocation",
+            what: "",
+            shown_by: "",
+            signers: vec![Hex([2; 33])],
+        }),
+        Result (Box::leak(Box::new(result()))),
+        Text { text: "text" },
+        Failure (from(failure())),
+        Reply (Box::leak(Box::new(Reply::Sessions { sessions: vec![] }))),
+    }
+}
+
+fn replies() -> Vec<Reply> {
+    let count = 1;
+    one_of_each! { Reply:
+        Status (from(json!({
+            "version": "1", "public_key": KEY, "peer_id": "", "uptime_seconds": 1, "listening": ["/"],
+            "connected_peers": [""], "open_sessions": 1, "problems": [""], "signs_nothing_without": null,
+            "results": {"signed": 1, "unsigned": 1, "declined": 1, "waiting": 1, "problem": null},
+        }))),
+        Sessions { sessions: vec![from(summary())] },
+        Details (from(record())),
+        Record (from(record())),
+        Results { count, more: false, damaged: count },
+        Session (from(summary())),
+        Result (result()),
+        Failure (from(failure())),
+    }
+}
+
+fn steps() -> Vec<Step> {
+    let text = || String::from("text");
+    let session = Session { session: SessionId::new([1; 32]) };
+    let terms = || from(terms());
+    let signer: Signer = from(signer());
+    let progress = Progress { done: 1, of: 2, awaiting: vec![signer], left_ms: 1 };
+    one_of_each! { Step:
+        PeerConnected { peer: text(), peer_node: Some(1) },
+        PeerDisconnected { peer: text() },
+        DialFailed { peer: None, error: text() },
+        ListenFailed { address: None, error: text() },
+        PeerReachedDirectly { peer: text() },
+        Reachable { address: text() },
+        Offence { peer: text(), offence: text(), consequence: text() },
+        Missed { events: 1 },
+        SessionCreated (terms()),
+        SessionDiscovered (terms()),
+        SessionResumed (terms()),
+        SessionNotResumed { session, error: text() },
+        SessionJoined (session),
+        SessionDeclined { session, reason: text() },
+        SignerJoined { session, signer, progress: progress.clone() },
+        SessionQueued (session),
+        SessionReady (session),
+        NonceReceived { session, signer, progress: progress.clone() },
+        NoncesComplete (session),
+        PartialSigReceived { session, signer, progress },
+        PartialSigsComplete (session),
+        SessionComplete (session),
+        SessionAborted (from(ending())),
+        SessionError { session, error: text() },
+        Stalled { session, phase: "nonces", awaiting: vec![signer] },
+        AttemptRestarted { session, attempt: 1 },
+        LateSignature (session),
+        EvidenceKept { session, file: text() },
+        DemoStarted { signers: 3, items: 1, transport: Transport::Tcp },
+        VerifiedIndependently { items: 1 },
+        Other { description: text() },
+    }
+}
+
+fn from<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("it is as the type has it")
+}
+
+fn hex(bytes: usize) -> String {
+    "01".repeat(bytes)
+}
+
+fn with(mut object: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("no object") };
+    object.as_object_mut().expect("an object").extend(more);
+    object
+}
+
+fn signer() -> Value {
+    json!({"signer": 0, "public_key": KEY})
+}
+
+fn ending() -> Value {
+    json!({
+        "session": hex(32), "cause": "timed_out", "awaiting": [signer()], "ended_by": signer(), "blamed": [signer()],
+        "released": false, "evidence": "00",
+    })
+}
+
+fn failure() -> Value {
+    with(ending(), json!({"message": "", "code": 1}))
+}
+
+fn tweaks() -> Value {
+    json!([{"kind": "plain", "tweak": hex(32)}])
+}
+
+fn terms() -> Value {
+    let derivation = json!([
+        {"kind": "bip32", "chain_code": hex(32), "path": "m/0/5"},
+        {"kind": "raw"},
+        {"kind": "taproot", "merkle_root": null},
+    ]);
+    json!({
+        "session": hex(32), "signers": [hex(33)], "coordinator": 0, "me": 0, "memo": "", "created_at_ms": 1,
+        "expires_at_ms": 2,
+        "items": [{"message": hex(32), "derivation": derivation, "tweaks": tweaks(), "aggregate_key": hex(32)}],
+    })
+}
+
+fn state() -> Value {
+    json!({
+        "phase": "nonces", "attempt": 0, "joined": [0], "nonces": [0], "partial_signatures": [0], "awaiting": [0],
+        "left_seconds": null, "released": true, "ending": null,
+    })
+}
+
+fn summary() -> Value {
+    let summary = json!({
+        "session": hex(32), "signers": [hex(33)], "coordinator": 0, "me": 0, "messages": 1, "proposed_at": "",
+        "changed_at": "",
+    });
+    with(summary, state())
+}
+
+fn record() -> Value {
+    let trail = json!({
+        "status": "signed", "approval": {"by": "program", "rule": "", "program": ""}, "proposed_at": "", "approved_at": null,
+        "ended_at": null, "recorded_at_ms": 1, "signatures": [hex(64)],
+    });
+    with(with(terms(), state()), trail)
+}
+
+fn result() -> SessionResult {
+    from(json!({
+        "session": hex(32), "signers": [hex(33)],
+        "items": [{"message": hex(32), "tweaks": tweaks(), "aggregate_key": hex(32), "signature": hex(64)}],
+    }))
+}
