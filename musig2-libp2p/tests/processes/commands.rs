@@ -219,27 +219,6 @@ fn shells_and_manual_pages_know_every_command() {
 }
 
 #[test]
-fn bash_completes_the_options_of_a_command() {
-    let script = run(["completions", "bash"]).stdout;
-    let complete = |words: &str, current: usize, word: &str, before: &str| {
-        let typed = format!(
-            "{script}\nCOMP_WORDS=({words}); COMP_CWORD={current}; _musig2__node musig2-node '{word}' '{before}'; echo \"${{COMPREPLY[@]}}\""
-        );
-        let answer = std::process::Command::new("bash").args(["--norc", "-c", &typed]).output();
-        answer.map(|answer| String::from_utf8(answer.stdout).expect("text"))
-    };
-    let Ok(options) = complete("musig2-node key --", 2, "--", "key") else {
-        eprintln!("SKIPPED: no bash");
-        return;
-    };
-    assert!(options.contains("--bip86") && options.contains("--keep-order"), "{options}");
-    let options = complete("musig2-node evidence ver", 2, "ver", "evidence").expect("there is bash");
-    assert_eq!(options.trim(), "verify");
-    let options = complete("musig2-node propose --mem", 2, "--mem", "propose").expect("there is bash");
-    assert_eq!(options.trim(), "--memo");
-}
-
-#[test]
 fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

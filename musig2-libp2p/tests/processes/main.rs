@@ -39,6 +39,8 @@ mod reload;
 mod results;
 mod sessions;
 #[cfg(unix)]
+mod shells;
+#[cfg(unix)]
 mod socket;
 #[cfg(unix)]
 mod terminal;

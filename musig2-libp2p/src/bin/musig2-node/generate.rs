@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::report::Console;
-use clap::{Args, CommandFactory};
+use clap::{Arg, Args, CommandFactory};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -10,7 +10,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node completions bash > ~/.local/share/bash-completion/completions/musig2-node
-  musig2-node completions zsh > ~/.zfunc/_musig2-node")]
+  musig2-node completions zsh > ~/.zfunc/_musig2-node
+  musig2-node completions fish > ~/.config/fish/completions/musig2-node.fish")]
 pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
@@ -33,9 +34,29 @@ pub(crate) fn completions<C: CommandFactory>(
 ) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut C::command(), "musig2-node", &mut script);
-    // For bash, clap_complete 4.6 takes a hyphen in the command's name for one between commands in some places, and not in others.
-    let script = String::from_utf8_lossy(&script).replace("musig2__subcmd__node", "musig2__node");
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    match args.shell {
+        // clap_complete 4.6 takes a hyphen in the command's name for one between commands in some places, and not in others.
+        Shell::Bash => script = script.replace("musig2__subcmd__node", "musig2__node"),
+        Shell::Fish => script.push_str(&fish_values(&C::command())),
+        _ => {}
+    }
     console.print(script.as_bytes())
+}
+
+/// What may stand in the place of an argument that is no option: clap_complete 4.6 offers files there in fish.
+fn fish_values(command: &clap::Command) -> String {
+    let mut lines = String::new();
+    for command in command.get_subcommands() {
+        let name = command.get_name();
+        for value in command.get_positionals().flat_map(Arg::get_possible_values) {
+            let value = value.get_name();
+            lines += &format!(
+                "complete -c musig2-node -n \"__fish_musig2_node_using_subcommand {name}\" -f -a \"{value}\"\n"
+            );
+        }
+    }
+    lines
 }
 
 /// Runs `man`.
