@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
         if !network.can_meet_anyone() {
             return Err(Failure::Usage(format!("{UNTOLD}. Without --bootstrap and --listen none can ask")));
         }
-        tracing::warn!("{UNTOLD}");
+        tracing::warn!("a private session: {UNTOLD}");
     }
     let (secret, public_key) = network.secret()?;
     args.order.proposal(public_key)?;

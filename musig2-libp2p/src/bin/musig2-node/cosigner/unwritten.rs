@@ -91,7 +91,7 @@ impl Cosigner<'_> {
                 if !self.unwritten.evidence.insert(session) {
                     return Ok(());
                 }
-                tracing::error!(%session, "{error}");
+                tracing::error!(%session, "a proof waits for the disk: {error}");
                 Step::SessionError { session: Session { session }, error }
             }
         };

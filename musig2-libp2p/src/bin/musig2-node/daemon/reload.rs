@@ -115,7 +115,7 @@ impl Reloader {
             needs_restart: settings.differs_in(&self.started).into_iter().map(Into::into).collect(),
         };
         for note in &reloaded.notes {
-            tracing::warn!("{note}");
+            tracing::warn!("the configuration: {note}");
         }
         if !reloaded.needs_restart.is_empty() {
             tracing::warn!(changed = ?reloaded.needs_restart, "these settings have changed as well, and hold from the next start on");

@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
 pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let ready = Ready::read(&args.config, args.approve_command.as_deref())?;
     for note in ready.settings.notes() {
-        tracing::warn!("{note}");
+        tracing::warn!("the configuration: {note}");
     }
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let hangups = Hangups::new().map_err(Failure::Runtime)?;
