@@ -26,11 +26,11 @@ mod misuse;
 #[cfg(target_os = "linux")]
 mod names;
 mod objects;
-#[cfg(target_os = "linux")]
-mod places;
 mod operating;
 #[cfg(unix)]
 mod paths;
+#[cfg(target_os = "linux")]
+mod places;
 #[cfg(unix)]
 mod readers;
 #[cfg(unix)]

@@ -44,16 +44,40 @@ fn messages() -> BTreeSet<(&'static str, String)> {
                     if before.ends_with(|last: char| last.is_alphanumeric() || last == '_') {
                         continue;
                     }
-                    let call = &call[..call.find(");").or(call.find("),")).expect("it ends")];
-                    // The format is the last literal that has words in it.
-                    let message = call.split('"').skip(1).step_by(2).last();
+                    // The format is the last literal.
+                    let message = literals(call).pop();
                     let message = message.unwrap_or_else(|| panic!("{}: no message: {call}", path.display()));
-                    messages.insert((level, without_values(message)));
+                    messages.insert((level, without_values(&message)));
                 }
             }
         }
     }
     messages
+}
+
+/// The texts in quotation marks up to the parenthesis that closes a call.
+fn literals(call: &str) -> Vec<String> {
+    let (mut literals, mut depth, mut rest) = (Vec::new(), 1, call.chars());
+    while depth > 0 {
+        match rest.next().expect("the call ends") {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '"' => {
+                let mut literal = String::new();
+                loop {
+                    match rest.next().expect("the literal ends") {
+                        '"' => break,
+                        // It goes on in the next line, after its indentation.
+                        '\\' => rest = rest.as_str().trim_start().chars(),
+                        other => literal.push(other),
+                    }
+                }
+                literals.push(literal);
+            }
+            _ => {}
+        }
+    }
+    literals
 }
 
 /// `no {thing} here` as `no … here`.

@@ -51,7 +51,13 @@ fn bash_completes_commands_options_and_values() {
         _musig2__node musig2-node "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
         echo "${COMPREPLY[@]}""#;
     a_shell_completes("bash", "script", |folder, typed| {
-        output(Command::new("bash").args(["--norc", "-c", OFFER, "bash"]).arg(folder).arg(typed).current_dir(folder))
+        output(
+            Command::new("bash")
+                .args(["--norc", "-c", OFFER, "bash"])
+                .arg(folder)
+                .arg(typed)
+                .current_dir(folder),
+        )
     });
 }
 
