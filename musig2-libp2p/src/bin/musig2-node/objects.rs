@@ -8,9 +8,9 @@ use crate::daemon::words::Reply;
 use crate::demo::Transport;
 use crate::ending::Signer;
 use crate::evidence::Verdict;
-use crate::report::{Line, Timed};
+use crate::report::{Line, SignerSet, Timed};
 use crate::result::{Hex, SessionResult};
-use crate::steps::{Progress, Session, Step};
+use crate::steps::{Progress, Reloaded, Session, Step};
 use crate::verify::ItemVerdict;
 use musig2_libp2p::musig2_proto::SessionId;
 use serde::de::DeserializeOwned;
@@ -62,7 +62,19 @@ fn lines() -> Vec<Line<'static>> {
         Key { public_key: key, file, encrypted: true },
         JointKey { signers: Box::leak(Box::new([key])), key: key.x_only(), address: Some("bc1p…".into()) },
         PublicKey { public_key: key },
-        Config { file, notes: Box::leak(Box::new(["a note".into()])), signs_nothing: Some("messages") },
+        Config {
+            file,
+            public_key: key,
+            label: Some(from(json!("alice"))),
+            signer_sets: Box::leak(Box::new([SignerSet {
+                signers: vec![key],
+                labels: vec![None],
+                key: key.x_only(),
+                address: "bc1p…".into(),
+            }])),
+            notes: Box::leak(Box::new(["a note".into()])),
+            signs_nothing: Some("messages"),
+        },
         Serving {
             public_key: key,
             socket: file,
@@ -93,10 +105,11 @@ fn replies() -> Vec<Reply> {
     one_of_each! { Reply:
         Status (from(json!({
             "version": "1", "public_key": KEY, "peer_id": "", "uptime_seconds": 1, "listening": ["/"],
-            "connected_peers": [""], "open_sessions": 1, "problems": [""], "signs_nothing_without": null,
+            "connected_peers": [""], "open_sessions": 1, "problems": [""], "signs_nothing_without": null, "policy_read_at": "",
             "results": {"signed": 1, "unsigned": 1, "declined": 1, "waiting": 1, "problem": null},
         }))),
         Sessions { sessions: vec![from(summary())] },
+        Reloaded (reloaded()),
         Details (from(record())),
         Record (from(record())),
         Results { count, more: false, damaged: count },
@@ -111,7 +124,7 @@ fn steps() -> Vec<Step> {
     let session = Session { session: SessionId::new([1; 32]) };
     let terms = || from(terms());
     let signer: Signer = from(signer());
-    let progress = Progress { done: 1, of: 2, awaiting: vec![signer], left_ms: 1 };
+    let progress = Progress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
     one_of_each! { Step:
         PeerConnected { peer: text(), peer_node: Some(1) },
         PeerDisconnected { peer: text() },
@@ -132,20 +145,22 @@ fn steps() -> Vec<Step> {
         SessionNotResumed { session, error: text() },
         SessionJoined (session),
         SessionDeclined { session, reason: text() },
-        SignerJoined { session, signer, progress: progress.clone() },
+        SignerJoined { session, signer: signer.clone(), progress: progress.clone() },
         SessionQueued (session),
         SessionReady (session),
-        NonceReceived { session, signer, progress: progress.clone() },
+        NonceReceived { session, signer: signer.clone(), progress: progress.clone() },
         NoncesComplete (session),
-        PartialSigReceived { session, signer, progress },
+        PartialSigReceived { session, signer: signer.clone(), progress },
         PartialSigsComplete (session),
         SessionComplete (session),
         SessionAborted (from(ending())),
         SessionError { session, error: text() },
-        Stalled { session, phase: "nonces", awaiting: vec![signer] },
+        Stalled { session, phase: "nonces", awaiting: vec![signer.clone()] },
         AttemptRestarted { session, attempt: 1 },
         LateSignature (session),
         EvidenceKept { session, file: text() },
+        Reloaded (reloaded()),
+        NotReloaded { error: text() },
         DemoStarted { signers: 3, items: 1, transport: Transport::Tcp },
         VerifiedIndependently { items: 1 },
         Other { description: text() },
@@ -167,7 +182,11 @@ fn with(mut object: Value, more: Value) -> Value {
 }
 
 fn signer() -> Value {
-    json!({"signer": 0, "public_key": KEY})
+    json!({"signer": 0, "public_key": KEY, "label": "alice"})
+}
+
+fn reloaded() -> Reloaded {
+    from(json!({"notes": ["a note"], "needs_restart": ["key"]}))
 }
 
 fn ending() -> Value {
@@ -192,7 +211,7 @@ fn terms() -> Value {
         {"kind": "taproot", "merkle_root": null},
     ]);
     json!({
-        "session": hex(32), "signers": [hex(33)], "coordinator": 0, "me": 0, "memo": "", "created_at_ms": 1,
+        "session": hex(32), "signers": [hex(33)], "labels": ["alice"], "coordinator": 0, "me": 0, "memo": "", "created_at_ms": 1,
         "expires_at_ms": 2,
         "items": [{"message": hex(32), "derivation": derivation, "tweaks": tweaks(), "aggregate_key": hex(32)}],
     })
@@ -207,7 +226,7 @@ fn state() -> Value {
 
 fn summary() -> Value {
     let summary = json!({
-        "session": hex(32), "signers": [hex(33)], "coordinator": 0, "me": 0, "messages": 1, "proposed_at": "",
+        "session": hex(32), "signers": [hex(33)], "labels": ["alice"], "coordinator": 0, "me": 0, "messages": 1, "proposed_at": "",
         "changed_at": "",
     });
     with(summary, state())

@@ -13,6 +13,7 @@ use crate::passphrase::PassphraseArgs;
 use crate::report::SignerSet;
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, SecretKey, Tweak};
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -32,7 +33,7 @@ pub(crate) struct Places {
 }
 
 /// The configuration, and who decides by its policy. `program` stands for the policy's `approve_command`.
-pub(crate) fn read_settings(file: &Path, program: Option<&str>) -> Result<(Settings, Approver), Failure> {
+pub(crate) fn read_settings(file: &Path, program: Option<&OsStr>) -> Result<(Settings, Approver), Failure> {
     let mut settings = Settings::read(file)?;
     if let Some(program) = program {
         settings.policy.approve_command = vec![program.into()];
@@ -43,7 +44,7 @@ pub(crate) fn read_settings(file: &Path, program: Option<&str>) -> Result<(Setti
 
 impl Ready {
     /// Reads everything, the key included: the passphrase is asked for on the terminal if nothing else gives it.
-    pub(crate) fn read(file: &Path, program: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn read(file: &Path, program: Option<&OsStr>) -> Result<Self, Failure> {
         let (settings, approver) = read_settings(file, program)?;
         settings.check_files()?;
         let passphrase = PassphraseArgs::in_file(settings.passphrase_file.clone());

@@ -10,6 +10,7 @@ use crate::results::record::{date, now_ms};
 use crate::steps::{Reloaded, Step};
 use crate::terminal;
 use musig2_libp2p::musig2_proto::PublicKey;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub(crate) struct Holds {
 #[derive(Debug, Clone)]
 pub(crate) struct Reloader {
     file: PathBuf,
-    program: Option<String>,
+    program: Option<OsString>,
     /// What the daemon was started with.
     started: Arc<Settings>,
     own: PublicKey,
@@ -64,7 +65,7 @@ impl Reloader {
     /// Of a daemon that starts with these settings, read from this file. Whoever decides gets its new approvers through the channel.
     pub(crate) fn new(
         file: PathBuf,
-        program: Option<String>,
+        program: Option<OsString>,
         settings: &Settings,
         own: PublicKey,
         labels: Labels,
