@@ -5,7 +5,7 @@ use musig2_libp2p::NodeConfig;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a process has open beside its nodes' connections: standard streams, the runtime's own, listeners, files that are being read or written,
-/// and 32 clients each on a daemon's socket and HTTP address.
+/// 32 clients each on a daemon's socket and HTTP address, and 32 that wait for what they proposed.
 const OTHERS: u64 = 128;
 
 /// Raises the limit on open files if it is too low for this node and may be raised; if not, gives the node fewer connections, so that descriptors are

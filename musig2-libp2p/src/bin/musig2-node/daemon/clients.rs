@@ -1,7 +1,9 @@
 //! Who connects to this daemon to ask something: some are served at once, and others wait.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 /// How many clients of one listener are served at once, so that they leave descriptors for co-signers.
@@ -9,25 +11,29 @@ pub(super) const MAX_CLIENTS: usize = 32;
 /// After a connection could not be accepted (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// A client's place: when it is dropped, the next client is served.
+pub(super) type Place = OwnedSemaphorePermit;
+
 /// Serves clients until it is dropped. `accept` must be cancel-safe.
 pub(super) async fn serve<C, S>(
     listener: &str,
     accept: impl AsyncFn() -> io::Result<C>,
-    serve_one: impl Fn(C) -> S,
+    serve_one: impl Fn(C, Place) -> S,
 ) where
     S: Future<Output = ()> + Send + 'static,
 {
     let mut clients = JoinSet::new();
+    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
     let mut refuses = false;
     loop {
         while clients.try_join_next().is_some() {}
         tokio::select! {
-            client = accept(), if clients.len() < MAX_CLIENTS => match client {
+            (client, place) = accept_with(&accept, &places) => match client {
                 Ok(client) => {
                     if std::mem::take(&mut refuses) {
                         tracing::info!("accepts clients on {listener} again");
                     }
-                    drop(clients.spawn(serve_one(client)));
+                    drop(clients.spawn(serve_one(client, place)));
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refuses, true) {
@@ -39,4 +45,13 @@ pub(super) async fn serve<C, S>(
             Some(_) = clients.join_next() => {}
         }
     }
+}
+
+/// The next client, when there is a place for it. Cancel-safe.
+async fn accept_with<C>(
+    accept: &impl AsyncFn() -> io::Result<C>,
+    places: &Arc<Semaphore>,
+) -> (io::Result<C>, Place) {
+    let place = Arc::clone(places).acquire_owned().await.expect("it is never closed");
+    (accept().await, place)
 }

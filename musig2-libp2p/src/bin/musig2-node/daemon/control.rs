@@ -1,6 +1,6 @@
 //! The daemon's end of its socket.
 
-use super::clients;
+use super::clients::{self, Place};
 use super::following::Following;
 use super::reload::Reloader;
 use super::socket::Socket;
@@ -8,6 +8,7 @@ use super::words::{Reply, Request, Status, Summary};
 use crate::failure::Failure;
 use crate::labels::Labels;
 use crate::network::{Network, Reach};
+use crate::order::Order;
 use crate::report::Timed;
 use crate::results::command::Since;
 use crate::results::record::{Approval, Record};
@@ -17,17 +18,20 @@ use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::Instant;
 
 /// The longest request, in bytes: more than the most messages a session can have.
 const MAX_REQUEST: u64 = 1 << 20;
 /// How long a client may take for its request, and to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many clients wait for what they proposed at once, which may take minutes. They keep no others waiting; only more of them do.
+const MAX_WAITING: usize = 32;
 /// How many results are told unless the client says otherwise, and at most.
 const RESULTS: usize = 50;
 const MAX_RESULTS: usize = 10_000;
@@ -42,6 +46,8 @@ pub(crate) struct Control {
     started: Instant,
     reloader: Reloader,
     trail: Trail,
+    /// For clients that wait for what they proposed.
+    waiting: Arc<Semaphore>,
 }
 
 impl Control {
@@ -55,20 +61,22 @@ impl Control {
             started: Instant::now(),
             reloader,
             trail,
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         }
     }
 
     /// Serves clients until it is dropped.
     pub(crate) async fn serve(self, socket: Socket) {
-        let serve_one = |(stream, user)| self.clone().serve_one(stream, user);
+        let serve_one = |(stream, user), place| self.clone().serve_one(stream, user, place);
         clients::serve("the socket", async || socket.accept().await, serve_one).await;
     }
 
-    async fn serve_one(self, stream: UnixStream, user: u32) {
+    async fn serve_one(self, stream: UnixStream, user: u32, place: Place) {
         let (from, to) = stream.into_split();
         let mut client = Client { from: BufReader::new(from), to };
         let outcome = match client.request().await {
-            Ok(request) => self.answer(request, user, &mut client).await,
+            Ok(Request::Propose(order)) => self.propose(&order, user, &mut client, place).await,
+            Ok(request) => self.answer(request, &mut client).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = outcome
@@ -78,7 +86,7 @@ impl Control {
         }
     }
 
-    async fn answer(&self, request: Request, user: u32, client: &mut Client) -> Result<(), Failure> {
+    async fn answer(&self, request: Request, client: &mut Client) -> Result<(), Failure> {
         match request {
             Request::Status => client.send(&Reply::Status(self.status().await?)).await,
             Request::Reload => client.send(&Reply::Reloaded(self.reloader.reload().await?)).await,
@@ -115,49 +123,61 @@ impl Control {
                 }
                 client.send(&Reply::Results { count, more, damaged }).await
             }
-            Request::Propose(order) => {
-                let timeout = order.timeout();
-                // From before it is made: nothing of it is missed.
-                let changes = self.changes.subscribe();
-                let approve = async |session| {
-                    // An error is a node that has stopped, which shows in the next moment.
-                    if let Ok(Some(view)) = self.handle.session(session).await {
-                        self.trail.approved(&view, Approval::Socket { uid: Some(user) }).await;
-                    }
-                };
-                let session = order.carry_out(&self.handle, approve).await?;
-                // Now it is known to be of a sensible length.
-                let deadline = Instant::now() + timeout;
-                let (handle, reach) = (self.handle.clone(), self.reach.clone());
-                let mut following = Following {
-                    handle,
-                    session,
-                    labels: self.labels.clone(),
-                    changes,
-                    reach,
-                    trail: self.trail.clone(),
-                    timeout,
-                    deadline,
-                };
-                let told = tokio::select! {
-                    told = following.tell(&mut client.to) => told,
-                    () = gone(&mut client.from) => Err(Failure::Socket(io::ErrorKind::UnexpectedEof.into())),
-                };
-                match told {
-                    // Not in the client's place: the next one may have it. There are as many as sessions can be open.
-                    Err(Failure::Socket(_)) => {
-                        tokio::spawn(following.outlive());
-                        Ok(())
-                    }
-                    told => told,
-                }
-            }
+            // It has a place of its own.
+            Request::Propose(_) => Ok(()),
             Request::Abort { session, reason } => {
                 let session = self.find(&session).await?;
                 self.abort(&session, &reason).await?;
                 let view = self.handle.session(session.id).await?.ok_or(Failure::Forgotten(session.id))?;
                 client.send(&Reply::Session(Summary::of(&view, &self.labels))).await
             }
+        }
+    }
+
+    /// Tells of what is proposed until its end.
+    async fn propose(
+        &self,
+        order: &Order,
+        user: u32,
+        client: &mut Client,
+        place: Place,
+    ) -> Result<(), Failure> {
+        let _waiting = self.waiting.acquire().await;
+        drop(place);
+        let timeout = order.timeout();
+        // From before it is made: nothing of it is missed.
+        let changes = self.changes.subscribe();
+        let approve = async |session| {
+            // An error is a node that has stopped, which shows in the next moment.
+            if let Ok(Some(view)) = self.handle.session(session).await {
+                self.trail.approved(&view, Approval::Socket { uid: Some(user) }).await;
+            }
+        };
+        let session = order.carry_out(&self.handle, approve).await?;
+        // Now it is known to be of a sensible length.
+        let deadline = Instant::now() + timeout;
+        let (handle, reach) = (self.handle.clone(), self.reach.clone());
+        let mut following = Following {
+            handle,
+            session,
+            labels: self.labels.clone(),
+            changes,
+            reach,
+            trail: self.trail.clone(),
+            timeout,
+            deadline,
+        };
+        let told = tokio::select! {
+            told = following.tell(&mut client.to) => told,
+            () = gone(&mut client.from) => Err(Failure::Socket(io::ErrorKind::UnexpectedEof.into())),
+        };
+        match told {
+            // Not in the client's place: the next one may have it. There are as many as sessions can be open.
+            Err(Failure::Socket(_)) => {
+                tokio::spawn(following.outlive());
+                Ok(())
+            }
+            told => told,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What monitoring asks a daemon: `/healthz` and `/metrics`.
 
-use super::clients;
+use super::clients::{self, Place};
 use crate::failure::Failure;
 use axum::Router;
 use axum::extract::State;
@@ -38,11 +38,11 @@ pub(crate) async fn serve(listener: TcpListener, handle: Handle, metrics: Metric
     let router =
         Router::new().route("/healthz", get(healthz)).with_state(handle).route("/metrics", get(encoded));
     let accept = async || Ok(listener.accept().await?.0);
-    clients::serve("the HTTP address", accept, |stream| answer(stream, router.clone())).await;
+    clients::serve("the HTTP address", accept, |stream, place| answer(stream, router.clone(), place)).await;
 }
 
 /// `axum::serve` would keep as many connections as come, for as long as they like.
-async fn answer(stream: TcpStream, router: Router) {
+async fn answer(stream: TcpStream, router: Router, _place: Place) {
     let mut server = http1::Builder::new();
     server.keep_alive(false);
     let answered = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
