@@ -30,10 +30,13 @@ struct Terminal {
 
 impl Terminal {
     fn start(arguments: &[&str]) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_musig2-node")).args(arguments))
+    }
+
+    /// Of a command that leads to `musig2-node`.
+    fn spawn(command: Command) -> Self {
         let (pty, pts) = open().expect("there are terminals");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_musig2-node"))
-            .args(arguments)
-            .env_remove("MUSIG2_PASSPHRASE_FILE");
+        let mut command = command.env_remove("MUSIG2_PASSPHRASE_FILE");
         let child = command.spawn_borrowed(&pts).expect("the command starts");
         let mut screen = File::from(pty.as_fd().try_clone_to_owned().expect("cloned"));
         let (sender, output) = channel();
@@ -210,4 +213,21 @@ fn a_person_changes_a_passphrase_at_the_terminal() {
     told.wait_for("a.key: ");
     told.type_slowly("battery staple\n");
     told.wait_for(&public);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt_and_after_it() {
+    let folder = tempdir().expect("a folder");
+    let out = folder.path().join("a.key");
+    let script = "trap '' HUP; exec \"$0\" keygen --out \"$1\"";
+    let command = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_musig2-node")]).arg(&out);
+    let mut terminal = Terminal::spawn(command);
+    for prompt in ["A passphrase for the new key: ", "The same again: "] {
+        terminal.wait_for(prompt);
+        kill_process(terminal.pid(), Signal::HUP).expect("sent");
+        terminal.type_slowly("correct horse\n");
+    }
+    assert!(terminal.wait().success(), "{}", terminal.seen);
+    assert!(out.exists());
 }

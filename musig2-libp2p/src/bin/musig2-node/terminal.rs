@@ -87,7 +87,8 @@ mod unix {
         if std::mem::replace(&mut state().is_watched, true) {
             return Ok(());
         }
-        let mut signals = Signals::new(SIGNALS)?;
+        let ignored = ignored();
+        let mut signals = Signals::new(SIGNALS.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0))?;
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 let state = state();
@@ -104,6 +105,13 @@ mod unix {
             }
         });
         Ok(())
+    }
+
+    /// A bit for each signal that this command was told to ignore when it was started, as `nohup` does: it goes on ignoring them. Only Linux tells.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
     }
 
     fn read_line(terminal: &mut File) -> io::Result<String> {
