@@ -133,6 +133,17 @@ pub enum Event {
         /// Whether this node's partial signatures are out, so that the others may still finish.
         released: bool,
     },
+    /// A session that was discovered here, and that the application has not approved, is over: a signer, its proposer or another, has ended its part, so
+    /// nobody can finish it. No answer is needed. Told once.
+    ///
+    /// The session keeps its place among those that wait for the application until it is declined here or its time is over: who takes back what it asked
+    /// may ask no more than others. A person's question is best closed without declining; [`Event::SessionAborted`] follows.
+    SessionWithdrawn {
+        /// Which.
+        session: SessionId,
+        /// Who ended it, and why.
+        cause: AbortCause,
+    },
     /// Something failed that should not have. The session goes on.
     SessionError {
         /// Where.
@@ -186,6 +197,7 @@ impl Event {
             | Self::PartialSigsComplete { session }
             | Self::SessionComplete { session, .. }
             | Self::SessionAborted { session, .. }
+            | Self::SessionWithdrawn { session, .. }
             | Self::SessionError { session, .. }
             | Self::SignerJoined { session, .. }
             | Self::Stalled { session, .. }

@@ -92,6 +92,9 @@ impl Watch {
                 metrics.ended(outcome(cause));
                 ended(cause, *released);
             }
+            Event::SessionWithdrawn { cause, .. } => {
+                info!(outcome = outcome(cause), "withdrawn before it was approved here");
+            }
             Event::SessionError { error, .. } => error!(%error, "the session goes on after an error"),
             Event::Stalled { phase, awaiting, .. } => {
                 metrics.stalled(name(*phase));

@@ -142,6 +142,43 @@ fn a_person_types_the_passphrase_and_then_answers() {
 }
 
 #[test]
+fn a_question_is_taken_back_when_its_proposer_gives_up() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (key, other) = (path("a.key"), path("b.key"));
+    let public = keygen(key.as_ref());
+    keygen(other.as_ref());
+    let listen = "/ip4/127.0.0.1/tcp/0";
+    let mut cosigner = Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
+    cosigner.wait_for("listening on ");
+    let address = cosigner.wait_for("\r\n");
+    let contact = format!("{public}={address}");
+    let message = "07".repeat(32);
+    let arguments =
+        ["propose", "--key", &other, "--signer", &public, "--message", &message, "--listen", listen];
+    let propose = |timeout| {
+        let more = ["--bootstrap", &address, "--contact", &contact, "--timeout", timeout, "--linger", "0"];
+        Running::start(arguments.into_iter().chain(more))
+    };
+    let impatient = propose("3");
+    cosigner.wait_for("Type y or n:");
+    cosigner.wait_for("has ended: no answer is needed.");
+    assert_eq!(impatient.finish().code, Some(3));
+    let interrupted = propose("120");
+    cosigner.wait_for("Type y or n:");
+    interrupted.signal("INT");
+    cosigner.wait_for("has ended: no answer is needed.");
+    let patient = propose("120");
+    cosigner.wait_for("Type y or n:");
+    cosigner.type_slowly("y\n");
+    // What was typed may have been meant for the session that has ended.
+    cosigner.wait_for("Type y or n:");
+    cosigner.type_slowly("y\n");
+    cosigner.wait_for("complete");
+    assert_eq!(patient.finish().code, Some(0));
+}
+
+#[test]
 fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");

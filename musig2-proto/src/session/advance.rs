@@ -23,6 +23,8 @@ pub(crate) struct Milestones {
     nonces_complete: bool,
     partials: BTreeSet<SignerIndex>,
     partials_complete: bool,
+    /// A signer ended the session before it was approved here.
+    withdrawn: bool,
     /// The engine failed in this attempt: trying again would fail again.
     faulted: bool,
 }
@@ -31,8 +33,7 @@ impl<C: Crypto> Session<C> {
     /// Takes every step that can be taken.
     pub(crate) fn advance<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.outcome.is_some() || !self.is_active() {
-            self.give_up_waiting(cx);
-            return;
+            return self.notice_withdrawal(cx);
         }
         self.tell_joins(cx);
         self.notice_attempt(cx);
@@ -60,13 +61,18 @@ impl<C: Crypto> Session<C> {
         self.keep_time(cx);
     }
 
-    /// A session that waits for its turn waits no longer once a signer has ended its part: nobody can finish it.
-    fn give_up_waiting<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        if self.is_queued()
-            && let Some(cause) = self.aborted()
-        {
-            self.end(cx, Outcome::Aborted(cause));
+    /// Once a signer has ended its part, nobody can finish the session. If it waits for its turn, it waits no longer; if it waits for the application,
+    /// that is told, and it keeps its place: strangers could otherwise ask, take back, and ask again.
+    fn notice_withdrawal<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.outcome.is_some() || self.is_joined() || self.milestones.withdrawn {
+            return;
         }
+        let Some(cause) = self.aborted() else { return };
+        if self.is_queued() {
+            return self.end(cx, Outcome::Aborted(cause));
+        }
+        self.milestones.withdrawn = true;
+        cx.emit(Event::SessionWithdrawn { session: self.id(), cause });
     }
 
     /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.

@@ -1,11 +1,14 @@
-//! What ends a session keeps this node from signing, though all that it needs for that came in the same frame.
+//! What ends a session keeps this node from signing, though all that it needs for that came in the same frame; and nobody need be asked about it.
 
 use crate::common::forge::{empty, input, said, secret, sign};
-use crate::common::{Room, contact};
+use crate::common::{Room, contact, source};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
-use musig2_proto::wire::statement::{Body, NonceSource, Statement};
-use musig2_proto::{AbortCause, Command, Config, Event, Fault, Note, PublicNonce, SessionId, SignerIndex};
+use musig2_proto::wire::statement::{Abort, Body, Join, NonceSource, Statement};
+use musig2_proto::{
+    AbortCause, AbortReason, Boot, Command, Config, Contact, Event, Fault, Input, Note, Offence, PublicNonce,
+    SessionId, SignerIndex,
+};
 
 /// Node 0 lacks nothing but what is given back: the join and the nonces of node 1.
 fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
@@ -68,4 +71,90 @@ fn who_joins_what_another_has_aborted_makes_no_nonces() {
     assert!(matches!(room.ends(1)[..], [Event::SessionAborted { released: false, .. }]));
     // The coordinator's join, nonces and abort, and the own join.
     assert_eq!(room.nodes[1].session(&session).unwrap().statements, 3 + 1);
+}
+
+#[test]
+fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place() {
+    let config = Config::default().with_max_discovered_per_author(2);
+    let mut room = Room::new(2, &config);
+    room.join = false;
+    let (signer, contact) = (room.keys[1], contact(1));
+    room.execute(0, Command::AddContact { signer, contact });
+    let ask_and_take_back = |room: &mut Room| {
+        let session = room.propose();
+        room.settle();
+        room.execute(0, Command::AbortSession { session, reason: Note::new("changed my mind") });
+        room.settle();
+        session
+    };
+    let withdrawn = |room: &Room| {
+        let of = |event: &Event| match event {
+            Event::SessionWithdrawn { session, cause } => Some((*session, cause.clone())),
+            _ => None,
+        };
+        room.events[1].iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let first = ask_and_take_back(&mut room);
+    let by = room.nodes[1].session(&first).unwrap().manifest.coordinator();
+    let [(session, AbortCause::BySigner { signer, .. })] = withdrawn(&room)[..] else {
+        panic!("{:?}", room.events[1])
+    };
+    assert_eq!((session, signer), (first, by));
+    // Whoever repeats what was said withdraws nothing again.
+    let repeated =
+        room.frames.iter().filter(|(from, to, _)| (*from, *to) == (0, 1)).map(|(.., bytes)| bytes.clone());
+    for bytes in repeated.collect::<Vec<_>>() {
+        room.handle(1, Input::Frame { from: source(0), bytes });
+    }
+    assert_eq!(withdrawn(&room).len(), 1);
+    let second = ask_and_take_back(&mut room);
+    assert_eq!(withdrawn(&room).len(), 2);
+    // As if it still asked both.
+    ask_and_take_back(&mut room);
+    assert_eq!(withdrawn(&room).len(), 2);
+    assert!(room.reports[1].iter().any(|report| report.offence == Offence::NoRoom));
+    assert!(room.ends(1).is_empty());
+    room.execute(1, Command::DeclineSession { session: second });
+    ask_and_take_back(&mut room);
+    assert_eq!(withdrawn(&room).len(), 3);
+    room.pass(config.announcement_ttl);
+    assert_eq!(room.ends(1).len(), 3, "each ends once: {:?}", room.ends(1));
+}
+
+#[test]
+fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
+    let mut room = Room::new(3, &Config::default());
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
+    let view = room.nodes[1].session(&session).unwrap();
+    let (proposer, other) = (view.manifest.coordinator(), place(&room, 2, session));
+    let join = || Body::Join(Join { boot: Boot::new([9; 16]), contact: Contact::default() });
+    let reason = AbortReason::Requested(Note::new("mine"));
+    let abort = || Body::Abort(Abort { boot: Boot::new([9; 16]), reason: reason.clone(), proof: None });
+    // Signer 2's key in the proposer's name, and a stranger's key.
+    for key in [secret(3), secret(9)] {
+        let statements = [join(), abort()].map(|body| sign(session, proposer.get(), body, &key));
+        room.handle(
+            1,
+            input(7, &Frame { statements: List::new(statements.to_vec()).unwrap(), ..empty(session) }),
+        );
+    }
+    // An abort of a boot that no join made exist.
+    let statements = vec![sign(session, other.get(), abort(), &secret(3))];
+    room.handle(1, input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }));
+    assert!(matches!(room.events[1][..], [Event::SessionDiscovered { .. }]), "{:?}", room.events[1]);
+    let statements = vec![sign(session, other.get(), join(), &secret(3))];
+    room.handle(1, input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }));
+    let Some(Event::SessionWithdrawn { cause: AbortCause::BySigner { signer, .. }, .. }) =
+        room.events[1].last()
+    else {
+        panic!("{:?}", room.events[1])
+    };
+    assert_eq!(*signer, other);
+}
+
+fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {
+    room.nodes[node].session(&session).unwrap().me
 }

@@ -51,6 +51,7 @@ points! {
     PartialSigsComplete = "event: partial signatures complete",
     SessionComplete = "event: session complete",
     SessionAborted = "event: session aborted",
+    SessionWithdrawn = "event: session withdrawn",
     AttemptRestarted = "event: attempt restarted",
     LateSignature = "event: late signature",
     StalledJoining = "stalled: joining",
@@ -212,6 +213,7 @@ impl Coverage {
                 }
                 (Point::SessionAborted, Point::Aborted)
             }
+            Event::SessionWithdrawn { .. } => (Point::SessionWithdrawn, Point::Proposed),
             Event::AttemptRestarted { .. } => (Point::AttemptRestarted, Point::Nonces),
             Event::LateSignature { .. } => (Point::LateSignature, Point::LateSignature),
             Event::Stalled { phase, .. } => {

@@ -189,6 +189,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         }
         Step::SessionComplete(session) => writeln!(out, "{}{GOOD}complete{GOOD:#}", of(session)),
         Step::SessionAborted(ending) => aborted(out, ending),
+        Step::SessionWithdrawn(ending) => {
+            writeln!(out, "session {} {BAD}withdrawn{BAD:#}: {ending}", short(&ending.session))
+        }
         Step::SessionError { session, error } => writeln!(out, "{}{BAD}error{BAD:#}: {error}", of(session)),
         Step::Stalled { session, awaiting, .. } => {
             writeln!(out, "{}still waiting for {}", of(session), awaited(awaiting, demo))

@@ -109,6 +109,8 @@ pub(crate) enum Step {
     PartialSigsComplete(Session),
     SessionComplete(Session),
     SessionAborted(Box<Ending>),
+    /// Nobody need decide on it any more.
+    SessionWithdrawn(Box<Ending>),
     SessionError {
         #[serde(flatten)]
         session: Session,
@@ -226,6 +228,9 @@ impl Step {
             Event::SessionComplete { .. } => Self::SessionComplete(session),
             Event::SessionAborted { cause, released, .. } => {
                 Self::SessionAborted(Box::new(Ending::of(view, cause, *released, labels)))
+            }
+            Event::SessionWithdrawn { cause, .. } => {
+                Self::SessionWithdrawn(Box::new(Ending::of(view, cause, false, labels)))
             }
             Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
             Event::SignerJoined { signer, .. } => {

@@ -36,6 +36,7 @@ impl Watch {
                 part.gave_up |= is_conviction(event);
                 matches!(before, State::Discovered | State::Approved)
             }
+            Event::SessionWithdrawn { .. } => part.state == State::Discovered,
             Event::LateSignature { .. } => matches!(part.state, State::Ended { .. }),
             _ => part.state == State::Approved,
         };
@@ -49,7 +50,9 @@ impl Watch {
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
                 self.check_signatures::<C>(node, session, signatures)
             }
-            Event::SessionAborted { cause, .. } => self.check_blame::<C>(node, session, event, cause),
+            Event::SessionAborted { cause, .. } | Event::SessionWithdrawn { cause, .. } => {
+                self.check_blame::<C>(node, session, event, cause)
+            }
             _ => Ok(()),
         }
     }

@@ -95,6 +95,13 @@ impl<'a> Cosigner<'a> {
                 self.ended(view).await;
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }
+            // Not declined: it keeps its place among those that wait, so that its proposer asks no more than others.
+            Event::SessionWithdrawn { session, .. } => {
+                self.approver.forget(*session);
+                if self.asked.remove(session).is_some() {
+                    self.declined(Some(view), "it was withdrawn before anybody had decided").await;
+                }
+            }
             Event::SessionAborted { session, cause, .. } => {
                 self.approver.forget(*session);
                 self.asked.remove(session);
