@@ -166,6 +166,11 @@ impl Board {
         self.indexed().filter(|(_, column)| column.joins.len() > 1)
     }
 
+    /// Who has joined more than once, and how often.
+    pub(crate) fn lives_of_restarted(&self) -> impl Iterator<Item = (SignerIndex, usize)> {
+        self.twice_joined().map(|(signer, column)| (signer, column.joins.len()))
+    }
+
     /// Who has joined more than once, and under which boots: what the attempt is the hash of.
     fn restarted(&self) -> List<Restarted, MAX_SIGNERS> {
         let restarted = self.twice_joined().map(|(signer, column)| {

@@ -167,12 +167,21 @@ pub enum Event {
         /// Who is awaited.
         awaiting: Vec<SignerIndex>,
     },
-    /// A signer lost its memory and joined again; everyone starts anew with fresh nonces.
+    /// Signers lost their memory and joined again, or run twice; everyone starts anew with fresh nonces.
     AttemptRestarted {
         /// Where.
         session: SessionId,
         /// How many restarts there have been.
         attempt: u32,
+        /// Whose, since this was last told.
+        signers: Vec<SignerIndex>,
+    },
+    /// A join of this node's own key came that this node did not make, in a session created after this node was started (by more than `clock_skew`, so
+    /// that no earlier life can have made it): another process, or a copy of this one, signs with the same key. Nobody but who has the key can bring this
+    /// about. Two nodes with one key end each other's sessions, and restarts of both count as those of one signer.
+    KeyInUseElsewhere {
+        /// Where.
+        session: SessionId,
     },
     /// The signatures arrived after this node's part had ended. They are valid.
     LateSignature {
@@ -202,6 +211,7 @@ impl Event {
             | Self::SignerJoined { session, .. }
             | Self::Stalled { session, .. }
             | Self::AttemptRestarted { session, .. }
+            | Self::KeyInUseElsewhere { session }
             | Self::LateSignature { session, .. } => *session,
         }
     }

@@ -101,10 +101,11 @@ impl Watch {
                 let awaiting = indices(awaiting);
                 warn!(phase = name(*phase), ?awaiting, "half of the phase's time is over");
             }
-            Event::AttemptRestarted { attempt, .. } => {
+            Event::AttemptRestarted { attempt, signers, .. } => {
                 metrics.restarted();
                 watched.phase_since = Instant::now();
-                warn!(attempt, "a signer lost its memory: all begin anew");
+                let signers = indices(signers);
+                info!(attempt, ?signers, "signers lost their memory, or run twice: all begin anew");
             }
             // Said above, or of a later version of the core.
             _ => debug!("something happened"),

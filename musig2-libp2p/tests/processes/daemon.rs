@@ -260,3 +260,22 @@ fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
         assert_eq!(ended["blamed"], json!([]), "nothing is proven: {ended}");
     }
 }
+
+#[test]
+fn a_daemon_whose_key_another_one_signs_with_says_so_with_its_label() {
+    let signers = Signers::new();
+    let policy = signers.policy("messages = \"any\"");
+    let first = signers.start(0, None, "", &policy);
+    let labels = format!("[signers]\ntwin = \"{}\"\n", signers.public[1]);
+    let settings = format!("{labels}[protocol]\nclock_skew = \"10ms\"\n");
+    std::fs::copy(signers.path(1, "signer.key"), signers.path(2, "signer.key")).expect("copied");
+    let [mut one, _other] = [1, 2].map(|signer| signers.start(signer, Some(&first), &settings, &policy));
+    let proposer = signers.propose(&message(1), &["--timeout", "60"]);
+    let told = one.process.wait_for("key_in_use_elsewhere");
+    assert_eq!((&told["public_key"], &told["label"]), (&json!(signers.public[1]), &json!("twin")));
+    let logged = one.stop().stderr;
+    let line = logged.lines().find(|line| line.contains("another process signs with this node's key"));
+    let line = line.unwrap_or_else(|| panic!("{logged}"));
+    assert!(line.contains("ERROR") && line.contains("twin") && line.contains(&signers.public[1]), "{line}");
+    proposer.terminate();
+}

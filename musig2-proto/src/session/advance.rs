@@ -10,7 +10,7 @@ use crate::event::{AbortCause, Event, SessionError};
 use crate::ids::{AttemptId, SignerIndex};
 use crate::wire::statement::Body;
 use rand_core::CryptoRng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the application has been told.
 #[derive(Debug, Clone, Hash, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Milestones {
     ready: bool,
     /// Which attempt the rest is about.
     attempt: Option<AttemptId>,
+    /// How many lives each signer with several had when it began.
+    lives: BTreeMap<SignerIndex, usize>,
     nonces: BTreeSet<SignerIndex>,
     nonces_complete: bool,
     partials: BTreeSet<SignerIndex>,
@@ -131,10 +133,17 @@ impl<C: Crypto> Session<C> {
         }
         // The first attempt this node sees is nobody's restart, as far as it can tell.
         if self.milestones.attempt.is_some() {
-            cx.emit(Event::AttemptRestarted { session: self.id(), attempt: self.board.restarts() });
+            let (session, attempt) = (self.id(), self.board.restarts());
+            let is_new = |(signer, lives): &(SignerIndex, usize)| {
+                self.milestones.lives.get(signer).is_none_or(|known| lives > known)
+            };
+            let signers = self.board.lives_of_restarted().filter(is_new).map(|(signer, _)| signer).collect();
+            cx.emit(Event::AttemptRestarted { session, attempt, signers });
         }
+        let lives = self.board.lives_of_restarted().collect();
         let Milestones { joined, ready, .. } = core::mem::take(&mut self.milestones);
-        self.milestones = Milestones { joined, ready, attempt: Some(attempt), ..Milestones::default() };
+        self.milestones =
+            Milestones { joined, ready, attempt: Some(attempt), lives, ..Milestones::default() };
         if let Some(life) = &mut self.life {
             life.forget_nonces_but(attempt);
             life.permits = Default::default();

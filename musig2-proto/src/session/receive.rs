@@ -5,7 +5,7 @@ use crate::board::Filing;
 use crate::bytes::Signature;
 use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Offence};
+use crate::event::{AbortCause, Event, Offence};
 use crate::ids::{SignerIndex, Source};
 use crate::wire::evidence::{Proof, Signed};
 use crate::wire::frame::{Frame, Have};
@@ -131,6 +131,11 @@ impl<C: Crypto> Session<C> {
                 if self.others().any(|signer| self.is_needy(signer)) {
                     self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
                 }
+                // What is this life's own is on the board already.
+                let is_join = matches!(statement.body, Body::Join(_));
+                if is_join && author == self.me && self.is_younger_than_memory(cx) {
+                    cx.emit(Event::KeyInUseElsewhere { session: self.id() });
+                }
                 if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
                     let created_at = self.agreement.manifest.created_at();
                     cx.contacts.meet(created_at, key, &join.contact);
@@ -144,6 +149,11 @@ impl<C: Crypto> Session<C> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether this session was created after this node began to remember, whatever clocks may differ by: no earlier life can have joined it.
+    fn is_younger_than_memory<R>(&self, cx: &Context<'_, R>) -> bool {
+        self.agreement.manifest.created_at() > cx.since.saturating_add(cx.config.clock_skew)
     }
 
     /// The final signatures prove themselves, whoever sends them.

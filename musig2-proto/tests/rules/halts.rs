@@ -2,6 +2,7 @@
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
+use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Abort, Body, Join, NonceSource, Statement};
@@ -153,6 +154,33 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
         panic!("{:?}", room.events[1])
     };
     assert_eq!(*signer, other);
+}
+
+#[test]
+fn a_join_of_ones_own_key_that_no_earlier_life_can_have_made_is_told() {
+    for (age, is_told) in [(30, false), (31, true)] {
+        for joins in [true, false] {
+            let mut room = Room::new(3, &Config::default());
+            room.pass(Duration::from_secs(age));
+            room.join = joins;
+            room.lost = Box::new(|from, to| from == 2 || to == 2);
+            let session = room.propose();
+            room.settle();
+            let own = place(&room, 1, session);
+            let join = |boot| {
+                let join = Join { boot: Boot::new([boot; 16]), contact: Contact::default() };
+                sign(session, own.get(), Body::Join(join), &secret(2))
+            };
+            for _ in 0..2 {
+                let statements = List::new(vec![join(9), join(9)]).unwrap();
+                room.handle(1, input(7, &Frame { statements, ..empty(session) }));
+            }
+            let told = |event: &&Event| **event == Event::KeyInUseElsewhere { session };
+            assert_eq!(room.events[1].iter().filter(told).count(), usize::from(is_told), "{age} s");
+            room.settle();
+            assert_eq!(room.events[0].iter().filter(told).count(), 0, "it is not its key");
+        }
+    }
 }
 
 fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {

@@ -75,10 +75,20 @@ fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
     come_back(&mut room, 2);
     room.pass(Duration::from_secs(60));
     for node in [0, 1] {
-        assert!(
-            room.events[node].iter().any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. }))
-        );
+        let restarted = |event: &Event| match event {
+            Event::AttemptRestarted { session, attempt, signers } => {
+                Some((*attempt, signers.clone(), room.nodes[2].session(session).unwrap().me))
+            }
+            _ => None,
+        };
+        let [(1, signers, back)] = &room.events[node].iter().filter_map(restarted).collect::<Vec<_>>()[..]
+        else {
+            panic!("{:?}", room.events[node])
+        };
+        assert_eq!(signers, &[*back]);
     }
+    let told = |event: &Event| matches!(event, Event::KeyInUseElsewhere { .. });
+    assert!(!room.events.iter().flatten().any(told), "its own earlier life is no other process");
     for node in 0..3 {
         assert!(room.is_complete(node));
     }

@@ -51,6 +51,7 @@ points! {
     PartialSigsComplete = "event: partial signatures complete",
     SessionComplete = "event: session complete",
     SessionAborted = "event: session aborted",
+    KeyInUseElsewhere = "event: key in use elsewhere",
     SessionWithdrawn = "event: session withdrawn",
     AttemptRestarted = "event: attempt restarted",
     LateSignature = "event: late signature",
@@ -213,6 +214,7 @@ impl Coverage {
                 }
                 (Point::SessionAborted, Point::Aborted)
             }
+            Event::KeyInUseElsewhere { .. } => return self.reach(Point::KeyInUseElsewhere),
             Event::SessionWithdrawn { .. } => (Point::SessionWithdrawn, Point::Proposed),
             Event::AttemptRestarted { .. } => (Point::AttemptRestarted, Point::Nonces),
             Event::LateSignature { .. } => (Point::LateSignature, Point::LateSignature),

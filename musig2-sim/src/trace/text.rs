@@ -129,6 +129,7 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::AttemptRestarted { attempt, .. } => {
             write!(f, "session {session} restarted: attempt {attempt}")
         }
+        Event::KeyInUseElsewhere { .. } => write!(f, "session {session}: its key signs elsewhere, too"),
         Event::LateSignature { .. } => write!(f, "session {session}: late signatures"),
         other => write!(f, "{other:?}"),
     }

@@ -1,6 +1,7 @@
 //! What `cosign`, `propose` and `run` have in common: a signing node on the network, until it is told to stop.
 
 use crate::descriptors;
+use crate::ending::Signer;
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::labels::{Labelled, Labels, Table};
@@ -16,13 +17,14 @@ use crate::text::{Text, Written};
 use clap::Args;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
-use musig2_libp2p::musig2_proto::{self, PublicKey, SecretKey, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{Event, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::{fmt, io};
 use tokio::sync::{broadcast, watch};
+use tracing::{error, warn};
 
 /// How many changes a slow follower can be behind before it is told that it missed some.
 const MAX_CHANGES: usize = 256;
@@ -169,6 +171,25 @@ impl Network {
     }
 }
 
+/// Names whose key has another life, with the label that this node's operator gave it.
+fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
+    let signer = |index| Signer::at(view, index, labels).map(|signer| signer.in_full()).unwrap_or_default();
+    let session = view.id;
+    match event {
+        Event::KeyInUseElsewhere { .. } => {
+            let signer = signer(view.me);
+            error!(%session, signer, "another process signs with this node's key: stop one of the two");
+        }
+        Event::AttemptRestarted { signers, attempt, .. } => {
+            for &index in signers {
+                let signer = signer(index);
+                warn!(%session, signer, attempt, "this signer lost its memory, or runs twice");
+            }
+        }
+        _ => {}
+    }
+}
+
 impl Network {
     /// What the node says next. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<NodeEvent, Failure> {
@@ -180,12 +201,13 @@ impl Network {
         &mut self,
         event: NodeEvent,
         console: &Console,
-    ) -> Result<Option<(musig2_proto::Event, Option<SessionView>)>, Failure> {
+    ) -> Result<Option<(Event, Option<SessionView>)>, Failure> {
         self.met_anyone |= matches!(event, NodeEvent::PeerConnected { .. });
         self.reach.send_if_modified(|reach| reach.follow(&event));
         let step = match event {
             NodeEvent::Session(event) => {
                 let view = self.handle.session(event.session()).await?;
+                view.iter().for_each(|view| log_lives(&event, view, &self.labels));
                 // Nobody may be following.
                 let _ = self.changes.send(event.session());
                 return Ok(Some((event, view)));

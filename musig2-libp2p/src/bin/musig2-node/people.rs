@@ -196,9 +196,15 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::Stalled { session, awaiting, .. } => {
             writeln!(out, "{}still waiting for {}", of(session), awaited(awaiting, demo))
         }
-        Step::AttemptRestarted { session, attempt } => {
-            writeln!(out, "{}a signer restarted: attempt {}", of(session), attempt + 1)
+        Step::AttemptRestarted { session, attempt, signers } => {
+            writeln!(out, "{}{} restarted: attempt {}", of(session), names(signers), attempt + 1)
         }
+        Step::KeyInUseElsewhere { session, signer } => writeln!(
+            out,
+            "{}{BAD}another process signs with the key of {}{BAD:#}: stop one of the two, no session finishes while both run",
+            of(session),
+            signer.in_full(),
+        ),
         Step::LateSignature(session) => writeln!(out, "{}{GOOD}signatures arrived late{GOOD:#}", of(session)),
         Step::EvidenceKept { session, file } => {
             writeln!(out, "{}the proof is in {file}: `musig2-node evidence verify` checks it", of(session))

@@ -126,6 +126,15 @@ pub(crate) enum Step {
         #[serde(flatten)]
         session: Session,
         attempt: u32,
+        /// Who lost its memory, or runs twice.
+        signers: Vec<Signer>,
+    },
+    /// Another process signs with this node's key.
+    KeyInUseElsewhere {
+        #[serde(flatten)]
+        session: Session,
+        #[serde(flatten)]
+        signer: Signer,
     },
     LateSignature(Session),
     /// A proof against a signer is in a file.
@@ -242,7 +251,14 @@ impl Step {
                 phase: phase_name(*phase),
                 awaiting: Signer::of(view, awaiting, labels),
             },
-            Event::AttemptRestarted { attempt, .. } => Self::AttemptRestarted { session, attempt: *attempt },
+            Event::AttemptRestarted { attempt, signers, .. } => Self::AttemptRestarted {
+                session,
+                attempt: *attempt,
+                signers: Signer::of(view, signers, labels),
+            },
+            Event::KeyInUseElsewhere { .. } => {
+                Self::KeyInUseElsewhere { session, signer: Signer::at(view, view.me, labels)? }
+            }
             Event::LateSignature { .. } => Self::LateSignature(session),
             _ => return None,
         })

@@ -37,6 +37,8 @@ impl Watch {
                 matches!(before, State::Discovered | State::Approved)
             }
             Event::SessionWithdrawn { .. } => part.state == State::Discovered,
+            // Whoever is honest runs once.
+            Event::KeyInUseElsewhere { .. } => false,
             Event::LateSignature { .. } => matches!(part.state, State::Ended { .. }),
             _ => part.state == State::Approved,
         };
