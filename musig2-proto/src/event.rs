@@ -1,6 +1,6 @@
 //! What a node tells its application and its adapter.
 
-use crate::bytes::Signature;
+use crate::bytes::{PublicKey, Signature};
 use crate::evidence::Fault;
 use crate::ids::{Contact, SessionId, SignerIndex, Source};
 use crate::wire::evidence::Evidence;
@@ -144,6 +144,17 @@ pub enum Event {
         /// Who ended it, and why.
         cause: AbortCause,
     },
+    /// A session that a key of this node is to sign was created later than now, as its coordinator signed: the coordinator's clock is ahead of this
+    /// node's, by `ahead` at least and more than `clock_skew`. The session is not opened here until this node's clock has come near. Told once a minute
+    /// of each coordinator, and of 64 at most.
+    SessionInFuture {
+        /// Which.
+        session: SessionId,
+        /// Its coordinator.
+        proposer: PublicKey,
+        /// By how much their clocks differ, at least.
+        ahead: Duration,
+    },
     /// Something failed that should not have. The session goes on.
     SessionError {
         /// Where.
@@ -207,6 +218,7 @@ impl Event {
             | Self::SessionComplete { session, .. }
             | Self::SessionAborted { session, .. }
             | Self::SessionWithdrawn { session, .. }
+            | Self::SessionInFuture { session, .. }
             | Self::SessionError { session, .. }
             | Self::SignerJoined { session, .. }
             | Self::Stalled { session, .. }

@@ -1,6 +1,7 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
 use super::admission::Claim;
+use super::clocks::Way;
 use super::undecided::{Origin, Room};
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
@@ -136,7 +137,7 @@ impl<C: Crypto> Node<C> {
         match &frame.announcement {
             _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
-                self.vet(call.now, announcement)?;
+                self.vet_new(call, from, Way::InFrame, announcement)?;
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
@@ -206,7 +207,7 @@ impl<C: Crypto> Node<C> {
         if self.is_known(&id) {
             return self.take_known_announcement(call, from, id, &announcement);
         }
-        self.vet(call.now, &announcement)?;
+        self.vet_new(call, from, Way::Published, &announcement)?;
         let own = self.own_place(&announcement.content.manifest)?.is_some();
         let origin = self.origin(&announcement, from)?;
         // Before the charge: what there is no room for must not cost those who announce something else.
@@ -290,6 +291,21 @@ impl<C: Crypto> Node<C> {
         // One is looked at: the work is the source's to pay, whatever it sends.
         let first = joins.filter_map(|join| Some((join, own(join.author)?))).next();
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
+    }
+
+    /// The same of one that has just come, and says so if it shows that a clock is wrong.
+    fn vet_new<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        from: &Source,
+        way: Way,
+        announcement: &Announcement,
+    ) -> Result<(), Offence> {
+        let vetted = self.vet(call.now, announcement);
+        if let Err(Offence::Manifest(ManifestError::InFuture(ahead))) = vetted {
+            self.notice_clock(call, from, way, announcement, ahead)?;
+        }
+        vetted
     }
 
     /// What costs next to nothing to find wrong with an announcement, and so is nobody's to pay: its shape, its size, its time.

@@ -5,12 +5,14 @@
 //! | `mod.rs` | the face |
 //! | `execute.rs` | the application's orders |
 //! | `admission.rs` | which approved sessions are joined now, and which wait |
+//! | `clocks.rs` | whose clock is wrong |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
 //! | `hello.rs` | how a signer without memory is found |
 //! | `sessions.rs` | open sessions, by name, by signer, by deadline |
 //! | `visits.rs` | which signers are told what they may have forgotten, and how far they have been |
 
 mod admission;
+mod clocks;
 mod execute;
 mod handle;
 mod hello;
@@ -42,6 +44,7 @@ use crate::tombstone::Tombstone;
 use crate::view::SessionView;
 use crate::wire::encode_message;
 use admission::{Admission, Claim};
+use clocks::Clocks;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use hello::Greeting;
@@ -100,6 +103,7 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     hellos: Hellos,
     greeting: Option<Greeting>,
     visits: Visits,
+    clocks: Clocks,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
     /// The time of the last call.
@@ -139,6 +143,7 @@ where
             hellos: self.hellos.clone(),
             greeting: self.greeting,
             visits: self.visits.clone(),
+            clocks: self.clocks.clone(),
             cleaned_at: self.cleaned_at,
             now: self.now,
         }
@@ -154,8 +159,8 @@ where
         let Self { keys, surroundings, sessions, admission, ended, joined, declined, .. } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
         (surroundings, sessions, admission, ended, joined, declined).hash(state);
-        let Self { stash, hellos, greeting, visits, cleaned_at, now, .. } = self;
-        (stash, hellos, greeting, visits, cleaned_at, now).hash(state);
+        let Self { stash, hellos, greeting, visits, clocks, cleaned_at, now, .. } = self;
+        (stash, hellos, greeting, visits, clocks, cleaned_at, now).hash(state);
     }
 }
 
@@ -192,6 +197,7 @@ impl<C: Crypto> Node<C> {
             hellos: Hellos::default(),
             greeting: None,
             visits: Visits::default(),
+            clocks: Clocks::default(),
             cleaned_at: None,
             now: Timestamp::default(),
         })
@@ -305,6 +311,7 @@ impl<C: Crypto> Node<C> {
         self.sessions.set_back(back, &self.surroundings.config);
         self.ended.set_back(back);
         self.visits.set_back(back);
+        self.clocks.set_back(back);
         self.surroundings.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));

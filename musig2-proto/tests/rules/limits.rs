@@ -44,6 +44,38 @@ fn one_author_has_so_many_sessions_waiting_and_no_more() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_is_told_by_its_owners_own_word_only_and_once_a_minute() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let session = room.propose();
+    room.settle();
+    let (bytes, start, proposer) = (room.publications[0].clone(), room.now, room.keys[0]);
+    let mut forged = bytes.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let mut told = |now: Timestamp, bytes: &Vec<u8>| {
+        let input = Input::Announcement { from: source(9), bytes: bytes.clone() };
+        let outputs = room.nodes[1].handle(now, &mut room.rng, input);
+        let told = outputs.iter().filter_map(|output| match output {
+            Output::Event(Event::SessionInFuture { session, proposer, ahead }) => {
+                Some((*session, *proposer, *ahead))
+            }
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let before = |seconds| start.saturating_sub(Duration::from_secs(seconds));
+    assert_eq!(told(before(100), &forged), []);
+    assert_eq!(told(before(100), &bytes), [(session, proposer, Duration::from_secs(100))]);
+    for seconds in [99, 60, 41] {
+        assert_eq!(told(before(seconds), &bytes), [], "it was told");
+    }
+    assert_eq!(told(before(40), &bytes), [(session, proposer, Duration::from_secs(40))]);
+    assert_eq!(told(before(30), &bytes), []);
+    // What was said long ago, anyone can repeat: it is not told.
+    assert_eq!(told(start.saturating_add(Duration::from_secs(290)), &bytes), []);
+}
+
+#[test]
 fn an_announcement_is_taken_only_in_its_time() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
@@ -57,7 +89,7 @@ fn an_announcement_is_taken_only_in_its_time() {
         let outputs = room.nodes[1].handle(now, &mut room.rng, input);
         outputs.into_iter().find_map(|output| match output {
             Output::Report(report) => Some(report.offence),
-            Output::Event(Event::SessionDiscovered { .. }) => None,
+            Output::Event(Event::SessionDiscovered { .. } | Event::SessionInFuture { .. }) => None,
             other => panic!("{other:?}"),
         })
     };

@@ -51,6 +51,7 @@ points! {
     PartialSigsComplete = "event: partial signatures complete",
     SessionComplete = "event: session complete",
     SessionAborted = "event: session aborted",
+    SessionInFuture = "event: session in future",
     KeyInUseElsewhere = "event: key in use elsewhere",
     SessionWithdrawn = "event: session withdrawn",
     AttemptRestarted = "event: attempt restarted",
@@ -214,6 +215,7 @@ impl Coverage {
                 }
                 (Point::SessionAborted, Point::Aborted)
             }
+            Event::SessionInFuture { .. } => return self.reach(Point::SessionInFuture),
             Event::KeyInUseElsewhere { .. } => return self.reach(Point::KeyInUseElsewhere),
             Event::SessionWithdrawn { .. } => (Point::SessionWithdrawn, Point::Proposed),
             Event::AttemptRestarted { .. } => (Point::AttemptRestarted, Point::Nonces),

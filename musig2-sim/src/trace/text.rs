@@ -120,6 +120,7 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::SessionAborted { cause, released, .. } => {
             write!(f, "session {session} ABORTED: {cause:?}, released: {released}")
         }
+        Event::SessionInFuture { ahead, .. } => write!(f, "session {session} is from {ahead:?} ahead"),
         Event::SessionWithdrawn { cause, .. } => write!(f, "session {session} withdrawn: {cause:?}"),
         Event::SessionError { error, .. } => write!(f, "session {session} error: {error}"),
         Event::SignerJoined { signer, .. } => write!(f, "signer {signer} joined session {session}"),

@@ -9,7 +9,7 @@ use crate::passphrase::PassphraseArgs;
 use crate::patience;
 use crate::people::{at, own_bootstrap};
 use crate::report::{Console, Line};
-use crate::steps::Step;
+use crate::steps::{Session, Step};
 #[cfg(unix)]
 use crate::terminal;
 use crate::terms::Terms;
@@ -22,12 +22,16 @@ use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{fmt, io};
 use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
 
 /// How many changes a slow follower can be behind before it is told that it missed some.
 const MAX_CHANGES: usize = 256;
+
+/// Among what does not work: until a session can be taken up again.
+const CLOCK: &str = "clock";
 
 /// Among what does not work.
 const ACCEPT: &str = "accept";
@@ -205,7 +209,13 @@ impl Network {
         self.met_anyone |= matches!(event, NodeEvent::PeerConnected { .. });
         self.reach.send_if_modified(|reach| reach.follow(&event));
         let step = match event {
+            NodeEvent::Session(Event::SessionInFuture { session, proposer, ahead }) => {
+                self.clock_differs(session, proposer, ahead)
+            }
             NodeEvent::Session(event) => {
+                if matches!(event, Event::SessionDiscovered { .. }) {
+                    self.works(CLOCK, None);
+                }
                 let view = self.handle.session(event.session()).await?;
                 view.iter().for_each(|view| log_lives(&event, view, &self.labels));
                 // Nobody may be following.
@@ -240,6 +250,20 @@ impl Network {
         };
         console.step(None, &step)?;
         Ok(None)
+    }
+
+    /// A proposer's clock is ahead of this node's: which of the two is wrong, nobody can tell here.
+    fn clock_differs(&self, session: SessionId, proposer: PublicKey, ahead: Duration) -> Step {
+        let label = self.labels.of(&proposer).map(Text);
+        let ahead_seconds = ahead.as_secs();
+        let signer =
+            label.as_ref().map_or_else(|| proposer.to_string(), |label| format!("{proposer}, {label}"));
+        warn!(%session, signer, ahead_seconds, "a signer's clock is ahead of this node's, and its session is not taken up: check the clock");
+        let problem = format!(
+            "the clock of signer {signer} is {ahead_seconds} s ahead of this node's, and its sessions are not taken up: check both clocks"
+        );
+        self.works(CLOCK, Some(problem));
+        Step::SessionInFuture { session: Session { session }, public_key: proposer, label, ahead_seconds }
     }
 
     /// Something works again, or does not, for this reason.

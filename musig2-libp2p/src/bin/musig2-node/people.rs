@@ -1,7 +1,7 @@
 //! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
 
 use crate::daemon::people as daemon_words;
-use crate::ending::{Ending, Signer, names};
+use crate::ending::{Ending, Signer, name, names};
 use crate::evidence::Verdict;
 use crate::key::{Network, address};
 use crate::report::{Line, SignerSet, short};
@@ -199,6 +199,12 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::AttemptRestarted { session, attempt, signers } => {
             writeln!(out, "{}{} restarted: attempt {}", of(session), names(signers), attempt + 1)
         }
+        Step::SessionInFuture { session, public_key, label, ahead_seconds } => writeln!(
+            out,
+            "{}{BAD}not taken up{BAD:#}: the clock of its proposer {} is {ahead_seconds} s ahead of this node's: check both clocks",
+            of(session),
+            name(public_key, label.as_ref(), false),
+        ),
         Step::KeyInUseElsewhere { session, signer } => writeln!(
             out,
             "{}{BAD}another process signs with the key of {}{BAD:#}: stop one of the two, no session finishes while both run",

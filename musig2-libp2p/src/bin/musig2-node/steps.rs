@@ -2,11 +2,12 @@
 
 use crate::demo::Transport;
 use crate::ending::{Ending, Signer};
-use crate::labels::Labels;
+use crate::labels::{Label, Labels};
 use crate::report::text;
 use crate::terms::{Terms, until};
+use crate::text::Text;
 use musig2_libp2p::NodeEvent;
-use musig2_libp2p::musig2_proto::{Event, Phase, SessionId, SessionView, SignerIndex};
+use musig2_libp2p::musig2_proto::{Event, Phase, PublicKey, SessionId, SessionView, SignerIndex};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -128,6 +129,16 @@ pub(crate) enum Step {
         attempt: u32,
         /// Who lost its memory, or runs twice.
         signers: Vec<Signer>,
+    },
+    /// A clock is wrong: its proposer's or this node's.
+    SessionInFuture {
+        #[serde(flatten)]
+        session: Session,
+        #[serde(serialize_with = "text")]
+        public_key: PublicKey,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<Text<Label>>,
+        ahead_seconds: u64,
     },
     /// Another process signs with this node's key.
     KeyInUseElsewhere {

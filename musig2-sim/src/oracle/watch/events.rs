@@ -13,6 +13,11 @@ impl Watch {
         event: &Event,
     ) -> Result<(), Violation> {
         let (node, id) = (call.node, event.session());
+        // The session need not be known to anybody else.
+        if let Event::SessionInFuture { ahead, .. } = event {
+            let violation = || Violation::OutOfPlace { node, event: event.clone() };
+            return if *ahead > call.state.config().clock_skew { Ok(()) } else { Err(violation()) };
+        }
         let out_of_place = || Violation::OutOfPlace { node, event: event.clone() };
         let session = self.session(call, &id).ok_or_else(out_of_place)?;
         let may_begin = self.may_begin(node, session, call);
