@@ -260,7 +260,7 @@ async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
     stranger.listen().with_memory_addr_external().await;
     let name = *stranger.local_peer_id();
     let at = musig2_libp2p::PeerContact::new(name, stranger.external_addresses().cloned()).encode();
-    let mut core: Node = Node::new(protocol()).unwrap();
+    let mut core = Node::new(protocol()).unwrap();
     let absent = core.add_key(&SecretKey::new([77; 32])).unwrap();
     let keys = [key(&group.signers[0]), key(&group.signers[1]), absent];
     let proposer = group.signers[0].behaviour_mut();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// use musig2_proto::{Config, Node, Stepping};
 ///
 /// let config = Config::default().with_nonce_timeout(Duration::from_secs(10)).with_stepping(Stepping::Manual);
-/// let node: Node = Node::new(config)?;
+/// let node = Node::new(config)?;
 /// # Ok::<(), musig2_proto::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

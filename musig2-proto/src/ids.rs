@@ -1,6 +1,6 @@
 //! Names of things: sessions, signers, lives of a signer, transport handles.
 
-use crate::wire::bounded::Bytes;
+use crate::wire::bounded::{Bytes, LengthError};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -79,10 +79,12 @@ impl Contact {
     /// The largest contact, in bytes.
     pub const MAX_SIZE: usize = 512;
 
+    /// From the adapter's bytes; none mean that the signer can only be answered.
+    ///
     /// # Errors
-    /// Gives the bytes back where they are more than [`Contact::MAX_SIZE`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
-        Bytes::new(bytes).map(Self)
+    /// If there are more than [`Contact::MAX_SIZE`].
+    pub fn new(bytes: Vec<u8>) -> Result<Self, LengthError> {
+        Bytes::new(bytes).map(Self).map_err(|error| error.of("bytes of contact"))
     }
 
     /// The bytes.

@@ -60,6 +60,10 @@ mod tweak;
 mod view;
 pub mod wire;
 
+/// The traits of the generator that every call takes, in the version that this crate is built with. The operating system's is
+/// `rand_core::UnwrapErr(getrandom::SysRng)`: see [`Node`].
+pub use rand_core;
+
 pub use agreement::{ManifestError, OutputKey, OutputKeyError};
 pub use bytes::{
     AggregateNonce, ChainCode, MerkleRoot, Message, ParseHexError, PartialSignature, PublicKey, PublicNonce,
@@ -85,5 +89,6 @@ pub use secret::SecretKey;
 pub use time::Timestamp;
 pub use tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
 pub use view::SessionView;
+pub use wire::bounded::LengthError;
 pub use wire::evidence::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
 pub use wire::statement::{AbortReason, Note};

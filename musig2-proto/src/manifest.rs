@@ -5,7 +5,7 @@ use crate::hash::{Tag, TaggedHash};
 use crate::ids::{SessionId, SignerIndex};
 use crate::time::Timestamp;
 use crate::tweak::{MAX_TWEAKS, Tweak};
-use crate::wire::bounded::{Bytes, List};
+use crate::wire::bounded::{Bytes, LengthError, List};
 use crate::wire::{self, VERSION};
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +42,10 @@ impl Item {
     /// With these tweaks, applied in order; at most [`MAX_TWEAKS`].
     ///
     /// # Errors
-    /// Gives the tweaks back where they are too many.
-    pub fn with_tweaks(self, tweaks: Vec<Tweak>) -> Result<Self, Vec<Tweak>> {
-        Ok(Self { tweaks: List::new(tweaks)?, ..self })
+    /// If there are more.
+    pub fn with_tweaks(self, tweaks: Vec<Tweak>) -> Result<Self, LengthError> {
+        let tweaks = List::new(tweaks).map_err(|error| error.of("tweaks"))?;
+        Ok(Self { tweaks, ..self })
     }
 
     /// The 32 bytes to be signed.

@@ -1,6 +1,7 @@
 //! A signer's secret key on its way into a [`Node`](crate::Node).
 
-use crate::bytes::{ParseHexError, parse_hex};
+use crate::bytes::{ParseHexError, PublicKey, parse_hex};
+use crate::crypto::{Crypto, DefaultCrypto, InvalidSecretKey};
 use core::fmt;
 use core::str::FromStr;
 use zeroize::Zeroizing;
@@ -14,6 +15,22 @@ impl SecretKey {
     /// Wraps 32 big-endian bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// The public key, by the default engine; all give the same.
+    ///
+    /// ```
+    /// # use musig2_proto::SecretKey;
+    /// let generator = SecretKey::new(core::array::from_fn(|byte| u8::from(byte == 31)));
+    /// let public = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    /// assert_eq!(generator.public_key()?.to_string(), public);
+    /// # Ok::<(), musig2_proto::InvalidSecretKey>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the key is zero or not below the group order.
+    pub fn public_key(&self) -> Result<PublicKey, InvalidSecretKey> {
+        DefaultCrypto::keypair(self).map(|keypair| DefaultCrypto::public_key(&keypair))
     }
 
     /// The secret bytes, for an engine behind the [`Crypto`](crate::Crypto) seam or a key store.

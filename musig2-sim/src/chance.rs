@@ -84,6 +84,8 @@ pub(crate) enum Domain {
     FrameAlteration = 17,
     GossipCorruption = 18,
     GossipAlteration = 19,
+    FrameModel = 20,
+    GossipModel = 21,
     Adversary = 41,
     Scrutiny = 42,
 }

@@ -12,7 +12,7 @@
 //!     .with_seed(7)
 //!     .with_loss(Probability::percent(10))
 //!     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)));
-//! let mut world: World = World::new(plan)?;
+//! let mut world = World::new(plan)?;
 //! world.run_until_quiet()?;
 //! world.check()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -20,7 +20,7 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Disk`], [`Pause`],
+//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`NetworkModel`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Disk`], [`Pause`],
 //! [`Clock`], [`Answer`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
@@ -68,7 +68,8 @@ pub use chance::Probability;
 pub use clock::{Clock, Jump};
 pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
 pub use network::{
-    Alteration, Blow, Capacity, Channel, Fate, Kind, Latency, Link, Network, NodeId, Partition, Pick, Target,
+    Alteration, Blow, Capacity, Channel, Delivery, Fate, Kind, Latency, Link, Network, NetworkModel, NodeId,
+    PairLink, Partition, Passage, Pick, Target,
 };
 pub use oracle::{
     Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,

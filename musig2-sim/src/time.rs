@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// assert_eq!(Micros::from_millis(1_500) + Micros::new(7), Micros::new(1_500_007));
 /// assert_eq!(Micros::new(1_500_007).to_string(), "1.500007 s");
+/// assert_eq!((Micros::from_secs(3) - Micros::from_millis(500)) / 5 * 2, Micros::from_secs(1));
+/// assert_eq!(Micros::from(core::time::Duration::from_secs(2)), Micros::from_secs(2));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -52,6 +54,11 @@ impl Micros {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// As many seconds, milliseconds and microseconds as a [`Duration`].
+    pub const fn to_duration(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+
     /// What a true clock shows at this moment.
     pub fn to_timestamp(self) -> Timestamp {
         Self::WORLD_BEGAN.saturating_add(Duration::from_millis(self.0 / 1_000))
@@ -72,6 +79,55 @@ impl core::ops::Add for Micros {
     }
 }
 
+impl core::ops::AddAssign for Micros {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// Stops at zero rather than wrap.
+impl core::ops::Sub for Micros {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        self.saturating_sub(other)
+    }
+}
+
+impl core::ops::SubAssign for Micros {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+/// Stops at the largest value rather than wrap.
+impl core::ops::Mul<u64> for Micros {
+    type Output = Self;
+    fn mul(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+}
+
+/// Rounded down.
+impl core::ops::Div<u64> for Micros {
+    type Output = Self;
+    fn div(self, parts: u64) -> Self {
+        Self(self.0 / parts)
+    }
+}
+
+impl core::iter::Sum for Micros {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::ZERO, |sum, one| sum + one)
+    }
+}
+
+/// Stops at the largest value rather than wrap; less than a microsecond is dropped.
+impl From<Duration> for Micros {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06} s", self.0 / 1_000_000, self.0 % 1_000_000)
@@ -81,6 +137,18 @@ impl fmt::Display for Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arithmetic_stops_at_both_ends_rather_than_wrap() {
+        let most = Micros::new(u64::MAX);
+        assert_eq!((most + Micros::new(1), most * 2, Micros::ZERO - most), (most, most, Micros::ZERO));
+        assert_eq!(Micros::from(Duration::MAX), most);
+        let mut time = Micros::from_secs(1);
+        time += Micros::from_millis(500);
+        time -= Micros::from_millis(250);
+        assert_eq!(time.to_duration(), Duration::from_millis(1_250));
+        assert_eq!([time, time].into_iter().sum::<Micros>() / 2, time);
+    }
 
     #[test]
     fn a_node_is_woken_no_earlier_than_its_clock_shows_the_deadline() {

@@ -99,7 +99,7 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
         sessions,
         coverage: Coverage::default(),
     };
-    let mut world = match World::<Recording<C>>::new(plan) {
+    let mut world = match World::<Recording<C>>::with_engine(plan) {
         Ok(world) => world,
         Err(error) => return nothing(error.into()),
     };

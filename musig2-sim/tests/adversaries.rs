@@ -1,9 +1,12 @@
 //! Byzantine nodes of every built-in kind, and what honest ones make of them.
 
 use musig2_proto::{
-    AbortCause, Config, DefaultCrypto, Event, Evidence, Fault, SignerIndex, Stepping, Topology,
+    AbortCause, Config, DefaultCrypto, Destination, Event, Evidence, Fault, Input, Output, SignerIndex,
+    Stepping, Topology,
 };
-use musig2_sim::{Latency, Micros, NodeId, Plan, Point, Probability, SessionPlan, Strategy, World};
+use musig2_sim::{
+    Action, Adversary, Latency, Means, Micros, NodeId, Plan, Point, Probability, SessionPlan, Strategy, World,
+};
 
 const MALLORY: NodeId = NodeId::new(1);
 
@@ -23,7 +26,7 @@ fn owner(world: &World, session: &Evidence, signer: SignerIndex) -> NodeId {
 /// Runs a plan to its end; every honest node's ends of all sessions it took part in.
 fn run(plan: Plan) -> (World, Vec<(NodeId, End)>) {
     let seed = plan.seed;
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     world.run_until_quiet().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     world.check().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
     let mut ends = Vec::new();
@@ -162,7 +165,7 @@ fn the_same_adversaries_give_the_same_run_on_whichever_engine() {
     for strategy in Strategy::ALL {
         let one = run(calm(strategy, 7)).0.trace().hash();
         assert_eq!(run(calm(strategy, 7)).0.trace().hash(), one, "{strategy}");
-        let mut other = World::<musig2_proto::K256>::new(calm(strategy, 7)).unwrap();
+        let mut other = World::<musig2_proto::K256>::with_engine(calm(strategy, 7)).unwrap();
         other.run_until_quiet().unwrap();
         assert_eq!(other.trace().hash(), one, "{strategy}");
     }
@@ -176,4 +179,57 @@ fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
         let (_, ends) = run(others.iter().fold(plan, |plan, &other| plan.with_strategy(other, strategy)));
         assert!(ends.iter().all(|(node, _)| *node == NodeId::new(0)));
     }
+}
+
+/// Loses what goes to one node, and counts what comes from another.
+#[derive(Default)]
+struct Picky {
+    heard: std::rc::Rc<std::cell::Cell<usize>>,
+}
+
+impl Adversary<DefaultCrypto> for Picky {
+    fn before(&mut self, _: &mut Means<'_, DefaultCrypto>, input: Input) -> Vec<Input> {
+        if let Input::Frame { from, .. } = &input
+            && NodeId::of_source(from) == Some(NodeId::new(0))
+        {
+            self.heard.set(self.heard.get() + 1);
+        }
+        vec![input]
+    }
+
+    fn after(&mut self, _: &mut Means<'_, DefaultCrypto>, outputs: Vec<Output>) -> Vec<Output> {
+        let carol = |to: &Destination| NodeId::of_destination(to) == Some(NodeId::new(2));
+        outputs.into_iter().filter(|output| !matches!(output, Output::Send { to, .. } if carol(to))).collect()
+    }
+}
+
+#[test]
+fn an_adversary_can_tell_whose_message_it_has_before_it() {
+    let picky = Picky::default();
+    let heard = std::rc::Rc::clone(&picky.heard);
+    let mut world = World::new(Plan::one_session(3)).unwrap().recorded();
+    world.corrupt(MALLORY, Box::new(picky));
+    world.run_until_quiet().unwrap();
+    let sent = |from: NodeId, to: NodeId| {
+        let frames = world.trace().recorded().iter().filter(move |step| step.node == from);
+        frames
+            .filter(move |step| matches!(&step.action, Action::Sent { to: at, .. } if *at == Some(to)))
+            .count()
+    };
+    let [alice, carol] = [0, 2].map(NodeId::new);
+    assert!(sent(alice, MALLORY) > 0 && sent(MALLORY, alice) > 0);
+    assert_eq!((heard.get(), sent(MALLORY, carol)), (sent(alice, MALLORY), 0));
+    assert_eq!(world.without_effect().count(), 0);
+}
+
+#[test]
+fn a_strategy_that_found_nothing_to_do_is_told_of() {
+    // Nobody restarts, so the one that waits for it does what the honest code does.
+    struct Waits;
+    impl Adversary<DefaultCrypto> for Waits {}
+    let mut world =
+        World::new(Plan::one_session(3).with_strategy(NodeId::new(0), Strategy::EquivocateNonces)).unwrap();
+    world.corrupt(MALLORY, Box::new(Waits));
+    world.run_until_quiet().unwrap();
+    assert_eq!(world.without_effect().collect::<Vec<_>>(), [MALLORY]);
 }

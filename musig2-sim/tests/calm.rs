@@ -7,7 +7,7 @@ const TRIP: Micros = Micros::from_millis(100);
 
 /// Runs one session to its end; answers with its frames and trips.
 fn cost(plan: Plan) -> (u64, u64) {
-    let mut world: World = World::new(plan.with_latency(Latency::Constant(TRIP))).unwrap();
+    let mut world = World::new(plan.with_latency(Latency::Constant(TRIP))).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     let Counters { frames, lost, publications, .. } = world.counters();
@@ -48,7 +48,7 @@ fn a_hub_takes_four_frames_for_each_other_signer_and_five_trips() {
 #[test]
 fn a_world_that_is_done_sends_nothing_more() {
     for plan in [mesh(3), hub(3), mesh(3).with_known_contacts()] {
-        let mut world: World = World::new(plan).unwrap();
+        let mut world = World::new(plan).unwrap();
         world.run_until_quiet().unwrap();
         let counters = world.counters();
         world.run_until(Micros::from_secs(3_600)).unwrap();

@@ -11,7 +11,7 @@ const CAROL: NodeId = NodeId::new(2);
 const MINUTE: i64 = 60_000;
 
 fn signed(plan: Plan) -> World<Transparent> {
-    let mut world = World::new(plan).unwrap();
+    let mut world = World::with_engine(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -48,7 +48,7 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
 fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
     let discovered_at = |ahead| {
         let mut world: World<Transparent> =
-            World::new(Plan::one_session(2).with_clock_ahead(ALICE, ahead)).unwrap();
+            World::with_engine(Plan::one_session(2).with_clock_ahead(ALICE, ahead)).unwrap();
         world.run_until_quiet().unwrap();
         world.check_safety().unwrap();
         let application = world.application(BOB);
@@ -69,7 +69,7 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
     let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
     let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
     let mut world: World<Transparent> =
-        World::new(Plan::one_session(3).with_partition(cut).with_clock_jump(BOB, jump, -10 * MINUTE))
+        World::with_engine(Plan::one_session(3).with_partition(cut).with_clock_jump(BOB, jump, -10 * MINUTE))
             .unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();
@@ -125,6 +125,6 @@ fn a_clock_that_cannot_be_is_refused() {
         Plan::one_session(2).with_clock_drift(BOB, -600_000),
         Plan::one_session(2).with_clock_jump(BOB, Micros::ZERO, -year),
     ] {
-        assert_eq!(World::<Transparent>::new(plan).err(), Some(PlanError::Clock { node: BOB }));
+        assert_eq!(World::<Transparent>::with_engine(plan).err(), Some(PlanError::Clock { node: BOB }));
     }
 }

@@ -105,6 +105,21 @@ fn a_passing_seed_cannot_be_shrunk() {
 }
 
 #[test]
+fn a_stored_case_is_shrunk_further() {
+    let directory = tempfile::tempdir().unwrap();
+    let [large, small] = ["large.json", "small.json"].map(|name| directory.path().join(name));
+    // Three nodes that are given no time.
+    let plan = Plan::one_session(3).with_time_limit(Micros::ZERO);
+    std::fs::write(&large, Case::new(plan, EngineName::Transparent, "NotQuiet").to_json()).unwrap();
+    let shrunk = sim(&["shrink", large.to_str().unwrap(), "-o", small.to_str().unwrap()]);
+    assert_eq!(shrunk.status.code(), Some(5), "{}", text(&shrunk.stderr));
+    let case = Case::from_json(&std::fs::read_to_string(&small).unwrap()).unwrap();
+    assert!(case.plan.nodes.len() < 3, "{:?}", case.plan);
+    let nothing = sim(&["shrink", "nothing.json", "-o", small.to_str().unwrap()]);
+    assert_eq!(nothing.status.code(), Some(2), "neither a seed nor a file");
+}
+
+#[test]
 fn seeds_run_the_same_in_two_processes() {
     let checked = sim(&["check-determinism", "0..+30"]);
     assert!(checked.status.success(), "{}", text(&checked.stderr));

@@ -15,7 +15,7 @@ fn steps(world: &World, node: NodeId) -> impl Iterator<Item = &Step> {
 #[test]
 fn the_same_crashes_give_the_same_run() {
     let run = |plan: Plan| {
-        let mut world: World = World::new(plan).unwrap();
+        let mut world = World::new(plan).unwrap();
         world.run_until_quiet().unwrap();
         world.check().unwrap();
         world.trace().hash()
@@ -69,7 +69,7 @@ fn what_reaches_a_node_that_is_down_is_lost() {
 #[test]
 fn an_application_forgets_what_it_was_about_to_do() {
     let plan = Plan::one_session(2).with_approval(BOB, Answer::After(Micros::from_secs(2)));
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
     world.crash(BOB, Disk::Empty);
     assert!(world.node(BOB).is_none());
@@ -90,7 +90,7 @@ fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
     let plan = Plan::one_session(2)
         .with_crash(BOB, crash, back)
         .with_partition(Partition::new([ALICE], [BOB]).during(crash, heal));
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     assert!(world.completed_at(0).unwrap() > heal);
@@ -108,7 +108,7 @@ fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_i
         let [crash, back] = [5, 1_000].map(Micros::from_millis);
         let alone = Partition::new([ALICE], [BOB]).during(Micros::ZERO, back);
         let plan = Plan::one_session(2).with_crash(ALICE, crash, back).with_disks(disk).with_partition(alone);
-        let mut world: World = World::new(plan).unwrap();
+        let mut world = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(1)).unwrap();
         assert_eq!(world.application(ALICE).stored.announcements().len(), 1);
         world.run_until(Micros::from_secs(60)).unwrap();
@@ -123,7 +123,7 @@ fn a_rolled_back_disk_signs_nothing_twice() {
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let plan = Plan::one_session(3).with_crash(BOB, crash, back);
     let plan = plan.with_disks(Disk::RolledBack(Micros::from_millis(980)));
-    let mut world: World<Recording<Libsecp256k1>> = World::new(plan).unwrap();
+    let mut world: World<Recording<Libsecp256k1>> = World::with_engine(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     assert!(world.completed_at(0).unwrap() > back);
@@ -134,7 +134,7 @@ fn a_rolled_back_disk_signs_nothing_twice() {
         for age in [1, 5, 11, 25].map(Micros::from_millis) {
             let plan = Plan::one_session(3).with_crash_after_output(BOB, output, Micros::from_secs(1));
             let mut world: World<Recording<Libsecp256k1>> =
-                World::new(plan.with_disks(Disk::RolledBack(age))).unwrap();
+                World::with_engine(plan.with_disks(Disk::RolledBack(age))).unwrap();
             world.run_until_quiet().unwrap();
             world.check().unwrap();
         }
@@ -149,7 +149,7 @@ fn what_was_approved_before_a_crash_is_not_thought_over_again() {
         let plan = Plan::one_session(2).with_approval(BOB, thinks).with_crash(BOB, crash, back);
         // Nobody hears Alice's signature in time: Bob has to begin again.
         let alone = Partition::new([ALICE], [BOB]).during(Micros::from_secs(19), back);
-        let mut world: World = World::new(plan.with_disks(disk).with_partition(alone)).unwrap();
+        let mut world = World::new(plan.with_disks(disk).with_partition(alone)).unwrap();
         world.run_until_quiet().unwrap();
         world.check().unwrap();
         world.completed_at(0).unwrap()
@@ -163,7 +163,7 @@ fn what_an_application_knew_of_the_others_is_on_its_disk() {
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let told = |disk| {
         let plan = Plan::one_session(3).with_known_contacts().with_crash(BOB, crash, back).with_disks(disk);
-        let mut world: World = World::new(plan).unwrap().recorded();
+        let mut world = World::new(plan).unwrap().recorded();
         world.run_until_quiet().unwrap();
         world.check().unwrap();
         let later = steps(&world, BOB).filter(|step| step.at >= back);
@@ -176,13 +176,13 @@ fn what_an_application_knew_of_the_others_is_on_its_disk() {
 fn a_wrong_clock_is_a_nodes_own() {
     const MINUTE: i64 = 60_000;
     for ahead in [-MINUTE, MINUTE] {
-        let mut world: World = World::new(Plan::one_session(2)).unwrap();
+        let mut world = World::new(Plan::one_session(2)).unwrap();
         world.run_until(Micros::from_millis(1)).unwrap();
         world.set_clock(BOB, ahead);
         world.run_until_quiet().unwrap();
         world.check().unwrap();
     }
-    let mut world: World = World::new(Plan::one_session(2)).unwrap();
+    let mut world = World::new(Plan::one_session(2)).unwrap();
     world.run_until(Micros::from_millis(15)).unwrap();
     world.set_clock(BOB, 60 * MINUTE);
     let session = world.session_id(0).unwrap();

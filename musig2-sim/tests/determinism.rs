@@ -6,7 +6,7 @@ use musig2_sim::{
 };
 
 fn run<C: Engine>(plan: Plan) -> World<C> {
-    let mut world = World::new(plan).unwrap();
+    let mut world = World::with_engine(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -43,7 +43,7 @@ fn both_engines_give_the_same_run() {
 
 #[test]
 fn recording_a_run_does_not_change_it_and_shows_every_step() {
-    let mut world: World = World::new(Plan::drawn(5, Profile::Swarm)).unwrap().recorded();
+    let mut world = World::new(Plan::drawn(5, Profile::Swarm)).unwrap().recorded();
     world.run_until_quiet().unwrap();
     assert_eq!(world.trace().hash(), hash(Plan::drawn(5, Profile::Swarm)));
     assert_eq!(world.trace().recorded().len() as u64, world.trace().steps());
@@ -58,12 +58,12 @@ fn recording_a_run_does_not_change_it_and_shows_every_step() {
 fn a_run_that_goes_on_for_too_long_is_given_up_and_says_what_is_open() {
     let absent = NodeId::new(1);
     let plan = Plan::one_session(2).with_approval(absent, Answer::Never);
-    let mut world: World = World::new(plan.clone().with_time_limit(Micros::from_secs(20))).unwrap();
+    let mut world = World::new(plan.clone().with_time_limit(Micros::from_secs(20))).unwrap();
     let error = world.run_until_quiet().unwrap_err();
     let id = world.session_id(0).unwrap();
     assert_eq!(error.to_string(), format!("not quiet by 20.000000 s; open: session {id} on node 0"));
 
-    let mut world: World = World::new(plan.with_step_limit(10)).unwrap();
+    let mut world = World::new(plan.with_step_limit(10)).unwrap();
     assert!(matches!(world.run_until_quiet(), Err(RunError::TooManySteps { limit: 10, .. })));
 }
 

@@ -1,8 +1,9 @@
 //! Each fault does what its plan says, and no more.
 
+use musig2_proto::rand_core::Rng;
 use musig2_sim::{
-    Action, Alteration, Blow, Capacity, Fate, Kind, Micros, NodeId, Pick, Plan, Probability, Profile, Step,
-    Transparent, World,
+    Action, Alteration, Blow, Capacity, Delivery, Fate, Kind, Latency, Link, Micros, NetworkModel, NodeId,
+    Passage, Pick, Plan, Probability, Profile, Step, Transparent, World,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -14,7 +15,7 @@ fn millis(millis: u64) -> Micros {
 }
 
 fn signed(plan: Plan) -> World<Transparent> {
-    let mut world = World::new(plan).unwrap().recorded();
+    let mut world = World::with_engine(plan).unwrap().recorded();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -85,7 +86,8 @@ fn every_kind_of_message_can_be_chosen() {
     let plan = Plan::one_session(3).with_crash(BOB, millis(15), millis(900));
     for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Abort) {
         let mut world: World<Transparent> =
-            World::new(plan.clone().with_lost(Pick::every(kind)).with_heal_at(Micros::from_secs(4))).unwrap();
+            World::with_engine(plan.clone().with_lost(Pick::every(kind)).with_heal_at(Micros::from_secs(4)))
+                .unwrap();
         world.run_until(Micros::from_secs(4)).unwrap();
         assert!(world.counters().lost > 0, "{kind:?}");
     }
@@ -135,7 +137,7 @@ fn without_one_targeted_fault_every_other_message_fares_as_it_did() {
         plan.network.targets.clear();
         let struck = plan.clone().with_lost(Pick::nth(Kind::Partials, 2));
         let steps = |plan: Plan| {
-            let mut world: World<Transparent> = World::new(plan).unwrap().recorded();
+            let mut world: World<Transparent> = World::with_engine(plan).unwrap().recorded();
             world.run_until_quiet().unwrap();
             world.trace().recorded().to_vec()
         };
@@ -158,4 +160,62 @@ fn what_a_plan_strikes_survives_being_stored() {
     let stored = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
     assert!(matches!(plan.network.targets[0].blow, Blow::Altered));
+}
+
+#[test]
+fn a_link_of_its_own_is_between_its_two_nodes_and_nowhere_else() {
+    let slow = Link::default().with_latency(Latency::Constant(millis(700)));
+    let world = signed(Plan::one_session(3).with_link(ALICE, BOB, slow));
+    let took = |sender, receiver| {
+        let sent = world.trace().recorded().iter().filter(|step| step.node == sender);
+        let mut took: Vec<_> = sent
+            .filter_map(|step| match &step.action {
+                Action::Sent { to: Some(to), fate: Fate::Arrives { at, .. }, .. }
+                | Action::Spread { to, fate: Fate::Arrives { at, .. }, .. }
+                    if *to == receiver =>
+                {
+                    Some(*at - step.at)
+                }
+                _ => None,
+            })
+            .collect();
+        took.sort_unstable();
+        took.dedup();
+        took
+    };
+    for (sender, receiver) in [(ALICE, BOB), (BOB, ALICE)] {
+        assert_eq!(took(sender, receiver), [millis(700)]);
+    }
+    for (sender, receiver) in [(ALICE, CAROL), (CAROL, ALICE), (BOB, CAROL), (CAROL, BOB)] {
+        assert_eq!(took(sender, receiver), [millis(10)]);
+    }
+}
+
+/// Everything comes twice, but what Bob says first to each other is lost; by chance it takes up to 30 ms.
+struct Forgetful;
+
+impl NetworkModel for Forgetful {
+    fn carry(&mut self, passage: &mut Passage<'_>) -> Delivery {
+        if passage.from == BOB && passage.number == 0 {
+            return Delivery::Lost;
+        }
+        let chance = Micros::new(u64::from(passage.rng.next_u32()) % 30_000);
+        Delivery::Twice(chance, chance + millis(5))
+    }
+}
+
+#[test]
+fn a_network_of_ones_own_decides_what_becomes_of_each_message_and_the_same_again() {
+    let run = || {
+        let world = World::<Transparent>::with_engine(Plan::one_session(3).with_loss(Probability::ALWAYS));
+        let mut world = world.unwrap().with_network(Box::new(Forgetful));
+        world.run_until_quiet().unwrap();
+        world.check().unwrap();
+        (world.completed_at(0).unwrap(), world.counters(), world.trace().hash())
+    };
+    let (_, counters, hash) = run();
+    // The first of Bob's frames to each of the two, and of his publications, if he made any.
+    assert!((2..=4).contains(&counters.lost), "{counters:?}");
+    assert!(counters.duplicated > 0);
+    assert_eq!(run().2, hash);
 }

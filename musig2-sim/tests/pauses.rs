@@ -10,7 +10,7 @@ fn millis(millis: u64) -> Micros {
 }
 
 fn signed(plan: Plan) -> World<Transparent> {
-    let mut world = World::new(plan).unwrap().recorded();
+    let mut world = World::with_engine(plan).unwrap().recorded();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -81,7 +81,7 @@ fn a_crash_ends_a_pause_and_what_waited_is_lost_with_it() {
 
 #[test]
 fn a_test_can_pause_and_resume_a_node_and_order_nothing_meanwhile() {
-    let mut world: World<Transparent> = World::new(Plan::one_session(2)).unwrap();
+    let mut world: World<Transparent> = World::with_engine(Plan::one_session(2)).unwrap();
     world.run_until(millis(5)).unwrap();
     world.pause(BOB, false);
     world.run_until(Micros::from_secs(30)).unwrap();

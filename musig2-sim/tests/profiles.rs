@@ -8,7 +8,7 @@ use musig2_sim::{
 use proptest::prelude::*;
 
 fn run(seed: u64, profile: Profile) {
-    let mut world: World = World::new(Plan::drawn(seed, profile)).unwrap();
+    let mut world = World::new(Plan::drawn(seed, profile)).unwrap();
     world.run_until_quiet().unwrap_or_else(|error| panic!("{profile} {seed}: {error}"));
     world.check().unwrap_or_else(|violation| panic!("{profile} {seed}: {violation}"));
 }
@@ -72,7 +72,7 @@ fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
             let coordinator = NodeId::new(session % 3);
             plan = plan.with_session(SessionPlan::new(NodeId::first(4)).proposed_by(coordinator));
         }
-        let mut world = World::<Transparent>::new(plan).unwrap();
+        let mut world = World::<Transparent>::with_engine(plan).unwrap();
         world.run_until_quiet().unwrap();
         world.check().unwrap_or_else(|violation| panic!("seed {seed}, {places} places: {violation}"));
         assert!((0..24).all(|session| world.completed_at(session).is_some()), "seed {seed}, {places} places");

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 fn run(plan: Plan) -> World<Transparent> {
-    let mut world = World::new(plan).unwrap();
+    let mut world = World::with_engine(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -47,7 +47,7 @@ fn keys_under_every_kind_of_tweak_are_judged_good() {
 #[test]
 fn a_cloned_node_goes_on_as_the_original_does() {
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-    let mut alice: Node<Transparent> = Node::new(Config::default()).unwrap();
+    let mut alice: Node<Transparent> = Node::with_engine(Config::default()).unwrap();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);
     let own = alice.add_key(&SecretKey::new([1; 32])).unwrap();
     let other = Transparent::public_key(&Transparent::keypair(&SecretKey::new([2; 32])).unwrap());

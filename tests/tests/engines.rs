@@ -24,11 +24,11 @@ impl Signer {
         let rng = ChaCha20Rng::from_seed([number; 32]);
         let secret = SecretKey::new([number + 1; 32]);
         if in_rust {
-            let mut node = Node::new(config.clone()).unwrap();
+            let mut node = Node::with_engine(config.clone()).unwrap();
             let key = node.add_key(&secret).unwrap();
             (Self::Rust(node, rng), key)
         } else {
-            let mut node = Node::new(config.clone()).unwrap();
+            let mut node = Node::with_engine(config.clone()).unwrap();
             let key = node.add_key(&secret).unwrap();
             (Self::C(node, rng), key)
         }

@@ -91,7 +91,7 @@ fn a_partition_heals_and_the_session_finishes() {
         Plan::one_session(3).with_partition(partition.clone()),
         Plan::one_session(3).with_partition(partition.noticed_after(Micros::from_secs(5))),
     ] {
-        let mut world: World = World::new(plan).unwrap();
+        let mut world = World::new(plan).unwrap();
         world.run_until(until).unwrap();
         assert!(world.completed_at(0).is_none(), "the partition came too late to matter");
         finish(&mut world);
@@ -183,7 +183,7 @@ fn item(number: u8) -> Item {
 fn applications_can_step_through_every_round_by_hand() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let plan = Plan::one_session(3).with_config(config).with_stepping(Answer::Never);
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     let pause = Micros::from_secs(5);
     world.run_until(pause).unwrap();
     let session = world.session_id(0).unwrap();
@@ -245,7 +245,7 @@ fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
     // The others go on asking, and their frames bring its announcement.
     let config = Config::default().with_phase_timeout(PhaseTimeout::Report);
     let plan = Plan::one_session(3).with_approval(BOB, Answer::Never).with_config(config);
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     let told: Vec<_> = world.application(BOB).events.iter().map(|(_, event)| event).collect();
@@ -271,7 +271,7 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         let mut plan =
             Plan::drawn(seed, Profile::Swarm).with_config(config.clone().with_phase_timeout(timeout));
         plan.network.heals_at = None;
-        let mut world: World = World::new(plan).unwrap();
+        let mut world = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(9_000)).unwrap();
         if let Some(session) = world.session_id(0) {
             // Refused where the node has not heard of it, or it has ended there.
@@ -312,7 +312,7 @@ fn kind_of_end(event: &Event) -> Option<&'static str> {
 fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited() {
     let config = Config::default().with_announcement_ttl(Duration::from_secs(60));
     let plan = Plan::one_session(3).with_config(config).with_approval(CAROL, Answer::Never);
-    let mut world: World = World::new(plan).unwrap();
+    let mut world = World::new(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     let id = world.session_id(0).unwrap();

@@ -20,12 +20,9 @@ const BIP328_AGGREGATE: &str = "0354240c76b8f2999143301a99c7f721ee57eee0bce401df
 const BIP328_XPUB: &str = "xpub661MyMwAqRbcFt6tk3uaczE1y6EvM1TqXvawXcYmFEWijEM4PDBnuCXwwXEKGEouzXE6QLLRxjatMcLLzJ5LV5Nib1BN7vJg6yp45yHHRbm";
 
 fn keys() -> (Node, Vec<PublicKey>) {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     let own = node.add_key(&SecretKey::new([1; 32])).unwrap();
-    let other = Node::<musig2_proto::DefaultCrypto>::new(Config::default())
-        .unwrap()
-        .add_key(&SecretKey::new([2; 32]))
-        .unwrap();
+    let other = Node::new(Config::default()).unwrap().add_key(&SecretKey::new([2; 32])).unwrap();
     (node, vec![own, other])
 }
 
@@ -121,7 +118,7 @@ fn a_raw_tweak_that_makes_the_session_sign_for_a_signers_own_key_is_refused_even
  {
     // The victim's key is 1·G, the aggregate Q is of keys whose secrets are known here; t = 1 - q makes Q + t·G the victim's.
     let config = Config::default().with_raw_tweaks_allowed(true);
-    let mut node: Node = Node::new(config).unwrap();
+    let mut node = Node::new(config).unwrap();
     let secrets = [1_u8, 2].map(|secret| {
         let mut bytes = [0; 32];
         bytes[31] = secret;

@@ -98,7 +98,7 @@ impl Crypto for Wrong {
 
 /// A signer on that engine, on TCP, which listens on loopback.
 fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
-    let mut core = Node::<Wrong>::new(musig2_proto::Config::default()).expect("the default is valid");
+    let mut core = Node::<Wrong>::with_engine(musig2_proto::Config::default()).expect("the default is valid");
     core.add_key(&SecretKey::new([7; 32])).expect("a valid key");
     let swarm = SwarmBuilder::with_new_identity()
         .with_tokio()

@@ -156,17 +156,17 @@ impl<C: Crypto> Node<C> {
         let Config { max_signers, max_items, max_memo, .. } = self.surroundings.config;
         Ok(Manifest {
             signers: List::new(signers)
-                .map_err(|signers| ManifestError::TooManySigners { got: signers.len(), max: max_signers })?,
+                .map_err(|error| ManifestError::TooManySigners { got: error.got, max: max_signers })?,
             coordinator: SignerIndex::new(0),
             identities: List::empty(),
             items: List::new(items)
-                .map_err(|items| ManifestError::TooManyItems { got: items.len(), max: max_items })?,
+                .map_err(|error| ManifestError::TooManyItems { got: error.got, max: max_items })?,
             extractor: None,
             created_at: now,
             expires_at: now.saturating_add(duration),
             salt,
             memo: Bytes::new(memo)
-                .map_err(|memo| ManifestError::MemoTooLong { got: memo.len(), max: max_memo })?,
+                .map_err(|error| ManifestError::MemoTooLong { got: error.got, max: max_memo })?,
         })
     }
 

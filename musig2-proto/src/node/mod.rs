@@ -63,18 +63,17 @@ use visits::Visits;
 /// | [`session`](Node::session), [`sessions`](Node::sessions) | what there is to see | views |
 ///
 /// Outputs are in order, and nothing is left to be fetched. Time comes from the caller, in every call, and so does the
-/// randomness: it must be the operating system's generator, or one seeded from it. Two calls must never see the same random
+/// randomness: it must be the operating system's generator (`getrandom` 0.4 with its feature `sys_rng`, as below), or one seeded from it. Two calls must never see the same random
 /// bytes, so a node must not be copied, and neither must the process or machine it runs in: it is not `Clone`. (On an engine whose
 /// secret nonces are, which is the simulator's alone, it is, to explore where a state may lead.)
 ///
 /// ```
 /// use musig2_proto::{Audience, Command, Config, Event, Message, Node, Output, Proposal, SecretKey, Timestamp};
-/// # use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
-/// # let mut rng = ChaCha20Rng::from_seed([1; 32]); // An application uses the operating system's.
 ///
-/// let mut alice: Node = Node::new(Config::default())?;
+/// let mut rng = musig2_proto::rand_core::UnwrapErr(getrandom::SysRng); // panics if the system has no randomness: there is no safe way on
+/// let mut alice = Node::new(Config::default())?;
 /// let key = alice.add_key(&SecretKey::new([7; 32]))?;
-/// # let bob = Node::<musig2_proto::DefaultCrypto>::new(Config::default())?.add_key(&SecretKey::new([8; 32]))?;
+/// let bob = SecretKey::new([8; 32]).public_key()?; // its owner tells it
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 /// let proposal = Proposal::new([key, bob]).with_message(Message::new([9; 32]));
 /// let outputs = alice.execute(now, &mut rng, Command::CreateSession(proposal))?;
@@ -164,12 +163,22 @@ where
     }
 }
 
-impl<C: Crypto> Node<C> {
-    /// A node without keys.
+impl Node {
+    /// A node without keys, on the default engine.
     ///
     /// # Errors
-    /// Where the configuration contradicts itself.
+    /// If the configuration contradicts itself.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::with_engine(config)
+    }
+}
+
+impl<C: Crypto> Node<C> {
+    /// A node without keys, on an engine of the caller's choice: `Node::<K256>::with_engine(config)`.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself.
+    pub fn with_engine(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
             keys: Vec::new(),

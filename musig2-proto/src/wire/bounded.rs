@@ -9,11 +9,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct List<T, const MAX: usize>(Vec<T>);
 
+/// More than there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{got} {of}; at most {max} are allowed")]
+#[non_exhaustive]
+pub struct LengthError {
+    /// How many there are.
+    pub got: usize,
+    /// How many there may be.
+    pub max: usize,
+    /// Of what, in the plural.
+    of: &'static str,
+}
+
+impl LengthError {
+    pub(crate) const fn new(got: usize, max: usize, of: &'static str) -> Self {
+        Self { got, max, of }
+    }
+
+    /// The same, of what the caller knows them to be.
+    pub(crate) const fn of(self, of: &'static str) -> Self {
+        Self { of, ..self }
+    }
+}
+
 impl<T, const MAX: usize> List<T, MAX> {
+    /// A list of these elements.
+    ///
     /// # Errors
-    /// Gives the elements back where they are more than `MAX`.
-    pub fn new(elements: Vec<T>) -> Result<Self, Vec<T>> {
-        if elements.len() <= MAX { Ok(Self(elements)) } else { Err(elements) }
+    /// If there are more than `MAX`.
+    pub fn new(elements: Vec<T>) -> Result<Self, LengthError> {
+        let got = elements.len();
+        if got <= MAX { Ok(Self(elements)) } else { Err(LengthError::new(got, MAX, "elements")) }
     }
 
     /// An empty list.
@@ -84,10 +111,13 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
 pub struct Bytes<const MAX: usize>(Vec<u8>);
 
 impl<const MAX: usize> Bytes<MAX> {
+    /// A string of these bytes.
+    ///
     /// # Errors
-    /// Gives the bytes back where they are more than `MAX`.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
-        if bytes.len() <= MAX { Ok(Self(bytes)) } else { Err(bytes) }
+    /// If there are more than `MAX`.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, LengthError> {
+        let got = bytes.len();
+        if got <= MAX { Ok(Self(bytes)) } else { Err(LengthError::new(got, MAX, "bytes")) }
     }
 
     /// The bytes.
@@ -159,9 +189,12 @@ mod tests {
     #[test]
     fn as_many_as_are_allowed_are_taken_and_one_more_is_not() {
         assert!(List::<u8, 4>::new(vec![7; 4]).is_ok_and(|list| list.into_vec() == [7; 4]));
-        assert_eq!(List::<u8, 4>::new(vec![7; 5]), Err(vec![7; 5]));
+        assert_eq!(
+            List::<u8, 4>::new(vec![7; 5]).unwrap_err().to_string(),
+            "5 elements; at most 4 are allowed"
+        );
         assert!(Bytes::<4>::new(vec![7; 4]).is_ok_and(|bytes| bytes.as_slice() == [7; 4]));
-        assert_eq!(Bytes::<4>::new(vec![7; 5]), Err(vec![7; 5]));
+        assert_eq!(Bytes::<4>::new(vec![7; 5]).unwrap_err().to_string(), "5 bytes; at most 4 are allowed");
         for length in 0..10 {
             let list = postcard::from_bytes::<List<u8, 4>>(&encoded(length));
             assert_eq!(list.map(|list| list.len()).ok(), (length <= 4).then_some(usize::from(length)));

@@ -21,7 +21,7 @@ fn poor() -> Config {
 
 /// The announcement of a session that a stranger, whoever it is, wants to sign with these others; steps of a path for its item.
 fn announced(room: &mut Room, stranger: u8, others: &[usize], steps: usize) -> Vec<u8> {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     let key = node.add_key(&SecretKey::new([100 + stranger; 32])).unwrap();
     let path = DerivationPath::new(vec![1; steps]).unwrap();
     let item = Item::new(Message::new([1; 32]))
@@ -92,7 +92,7 @@ fn hello(room: &mut Room, secret: u8, after: u64) -> Input {
 }
 
 fn hello_from(room: &mut Room, secret: u8, after: u64, contact: Contact) -> Input {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&SecretKey::new([secret; 32])).unwrap();
     let now = room.now.saturating_add(Duration::from_secs(after));
     node.execute(now, &mut room.rng, Command::SetContact(contact)).unwrap();

@@ -53,7 +53,7 @@ fn a_proposal_that_breaks_a_rule_is_refused_with_the_rule() {
     let error = create(&mut room, Proposal::new([keys[1], keys[2]]).with_item(one()));
     assert_eq!(error, CommandError::NotASigner);
     let strangers = (1..=16_u8).map(|number| {
-        let mut node: Node = Node::new(Config::default()).unwrap();
+        let mut node = Node::new(Config::default()).unwrap();
         node.add_key(&SecretKey::new([100 + number; 32])).unwrap()
     });
     let error = create(&mut room, Proposal::new(strangers.chain([keys[0]])).with_item(one()));
@@ -145,7 +145,7 @@ fn a_step_by_hand_that_must_wait_says_for_whom() {
 
 #[test]
 fn a_key_is_taken_once_and_only_where_it_is_one() {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     assert!(matches!(node.add_key(&SecretKey::new([0; 32])), Err(KeyError::Invalid(_))));
     assert!(matches!(node.add_key(&SecretKey::new([0xff; 32])), Err(KeyError::Invalid(_))));
     node.add_key(&SecretKey::new([1; 32])).unwrap();

@@ -23,7 +23,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
 /// Two nodes, stepped by hand, whose session has been announced by the first.
 fn pair() -> ([Node<Copyable>; 2], SessionId) {
     let config = Config::default().with_stepping(Stepping::Manual);
-    let mut nodes = [1, 2].map(|_| Node::new(config.clone()).unwrap());
+    let mut nodes = [1, 2].map(|_| Node::with_engine(config.clone()).unwrap());
     let keys = [0, 1].map(|place| nodes[place].add_key(&SecretKey::new([place as u8 + 1; 32])).unwrap());
     for (number, node) in (0..).zip(&mut nodes) {
         execute(node, 1, Command::SetContact(Contact::new(vec![number]).unwrap()));
@@ -133,7 +133,7 @@ fn an_attempt_that_is_over_leaves_no_secret_nonce_behind() {
 #[test]
 fn the_keys_are_part_of_the_state() {
     let [one, other] = [1, 2].map(|secret| {
-        let mut node = Node::<Copyable>::new(Config::default()).unwrap();
+        let mut node = Node::<Copyable>::with_engine(Config::default()).unwrap();
         node.add_key(&SecretKey::new([secret; 32])).unwrap();
         node
     });

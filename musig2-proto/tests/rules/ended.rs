@@ -38,7 +38,7 @@ fn complete() -> (Room, SessionId) {
 
 /// What signer 1 publishes when it has lost its memory.
 fn hello(room: &mut Room) -> Input {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&SecretKey::new([2; 32])).unwrap();
     node.execute(room.now, &mut room.rng, Command::SetContact(contact(1))).unwrap();
     let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
@@ -123,7 +123,7 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
         }
         // From five minutes after its creation on nobody takes a published announcement.
         room.pass(seconds(if late { 300 } else { 200 }));
-        let mut node: Node = Node::new(Config::default()).unwrap();
+        let mut node = Node::new(Config::default()).unwrap();
         node.add_key(&SecretKey::new([2; 32])).unwrap();
         let outputs = node.execute(room.now, &mut room.rng, Command::SayHello).unwrap();
         let [Output::Publish(hello)] = &outputs[..] else { panic!("{outputs:?}") };

@@ -255,7 +255,7 @@ fn pauses_that_would_overflow_or_never_pass_are_refused() {
         Config::default().with_max_join_poll_interval(Duration::ZERO),
         Config::default().with_announce_instead(Duration::ZERO),
     ] {
-        assert!(Node::<musig2_proto::DefaultCrypto>::new(config).is_err());
+        assert!(Node::new(config).is_err());
     }
 }
 

@@ -180,7 +180,7 @@ fn a_session_that_cannot_be_resumed_leaves_nothing() {
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
     let kept = room.nodes[0].announcement(&session).unwrap();
-    room.nodes[0] = Node::new(Config::default()).unwrap();
+    room.nodes[0] = Node::with_engine(Config::default()).unwrap();
     room.nodes[0].add_key(&secret(1)).unwrap();
     let resume = Command::ResumeSession { announcement: kept };
     fail_at(Some(Failing::Statements));
@@ -211,7 +211,7 @@ fn with_ended(count: usize) -> (Room, SessionId) {
 
 /// What signer 1 publishes when it has lost its memory, this long after it started.
 fn hello(room: &mut Room, after: Duration) -> Input {
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&secret(2)).unwrap();
     node.execute(room.now.saturating_sub(after), &mut room.rng, Command::SetContact(contact(1))).unwrap();
     // A node that is not called for longer than anyone sleeps may have been given another clock.
@@ -272,7 +272,7 @@ fn an_answer_that_was_lost_is_given_again_and_ever_more_seldom() {
     room.lost = Box::new(|_, _| true);
     let start = room.now;
     let mut answered = Vec::new();
-    let mut node: Node = Node::new(Config::default()).unwrap();
+    let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&secret(2)).unwrap();
     node.execute(start, &mut room.rng, Command::SetContact(contact(1))).unwrap();
     node.execute(start, &mut room.rng, Command::SayHello).unwrap();

@@ -72,7 +72,7 @@ fn a_thousand_signers_are_a_session_where_the_configuration_allows() {
     let others = (1_u16..1000).map(|number| {
         let mut secret = [7; 32];
         secret[..2].copy_from_slice(&number.to_be_bytes());
-        let mut node: musig2_proto::Node = musig2_proto::Node::new(Config::default()).unwrap();
+        let mut node = musig2_proto::Node::new(Config::default()).unwrap();
         node.add_key(&musig2_proto::SecretKey::new(secret)).unwrap()
     });
     let keys: Vec<_> = room.keys.iter().copied().chain(others).collect();

@@ -7,7 +7,7 @@ use musig2_proto::{Audience, Command, Config, Input, Message, Node, Output, Prop
 
 /// A session of a stranger with node 0, which node 0 has heard of.
 fn probed(room: &mut Room) -> SessionId {
-    let mut stranger: Node = Node::new(Config::default()).unwrap();
+    let mut stranger = Node::new(Config::default()).unwrap();
     let key = stranger.add_key(&SecretKey::new([99; 32])).unwrap();
     let mut order = |command| stranger.execute(room.now, &mut room.rng, command).unwrap();
     order(Command::SetContact(contact(9)));

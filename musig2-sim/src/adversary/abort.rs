@@ -1,6 +1,6 @@
 //! Ends, and accusations.
 
-use super::letters::{Heard, contact, edit_own, hide_own, send};
+use super::letters::{Heard, edit_own, hide_own, send};
 use super::{Adversary, Means, RogueSigner};
 use crate::oracle::Engine;
 use crate::protocol;
@@ -87,7 +87,7 @@ impl<C: Engine> Adversary<C> for ForgeEvidence {
 }
 
 fn rogue<C: Engine>(means: &Means<'_, C>, session: &SessionId) -> Option<RogueSigner<C>> {
-    RogueSigner::new(means.secret, contact(means.me), means.node.session(session)?).ok()
+    RogueSigner::new(means.secret, means.me.contact(), means.node.session(session)?).ok()
 }
 
 /// One of each kind, of what one other signer truly stated.

@@ -1,6 +1,6 @@
 //! More than anyone asked for.
 
-use super::letters::{contact, send};
+use super::letters::send;
 use super::two_manifests::announce;
 use super::{Adversary, Means, RogueSigner};
 use crate::network::NodeId;
@@ -102,7 +102,7 @@ impl Flood {
 fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<u8>> {
     let signers = view.manifest.signer_count();
     let anyone = SignerIndex::new(means.below(signers) as u16);
-    let mut rogue = RogueSigner::<C>::new(means.secret, contact(means.me), view.clone()).ok()?;
+    let mut rogue = RogueSigner::<C>::new(means.secret, means.me.contact(), view.clone()).ok()?;
     rogue.boot = Boot::new(means.random());
     let empty = protocol::frame(view.id, []);
     let frame = match means.below(6) {
@@ -144,7 +144,7 @@ fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Outpu
     }
     let others: Vec<_> = means.others().collect();
     for _ in 0..config.source_burst / 8 {
-        let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, contact(means.me), view.clone()) else {
+        let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view.clone()) else {
             return outputs;
         };
         let Body::Join(join) = rogue.join().body else { return outputs };
@@ -159,7 +159,7 @@ fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Outpu
         }
     }
     let content =
-        HelloContent { signer: means.key(), contact: contact(means.me), time: means.now, since: means.now };
+        HelloContent { signer: means.key(), contact: means.me.contact(), time: means.now, since: means.now };
     for _ in 0..config.source_burst + LITTLE / 4 {
         let hello = Hello { content: content.clone(), signature: Signature::new(means.random()) };
         outputs.push(Output::Publish(protocol::encode(&Publication::Hello { fresh: means.random(), hello })));
@@ -180,7 +180,7 @@ fn garbage<C: Engine>(means: &mut Means<'_, C>) -> Vec<u8> {
 fn hello<C: Engine>(means: &mut Means<'_, C>) -> Option<Vec<u8>> {
     let elsewhere = NodeId::new(means.below(usize::from(means.nodes)) as u16);
     let content =
-        HelloContent { signer: means.key(), contact: contact(elsewhere), time: means.now, since: means.now };
+        HelloContent { signer: means.key(), contact: elsewhere.contact(), time: means.now, since: means.now };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let signature = C::sign_statement(&means.keypair(), &message, &means.random())?;
     let hello = Hello { content, signature };

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 ///     }
 /// }
 ///
-/// let mut world: World = World::new(Plan::one_session(3))?;
+/// let mut world = World::new(Plan::one_session(3))?;
 /// world.corrupt(NodeId::new(2), Box::new(Mute));
 /// world.run_until_quiet()?;
 /// world.check()?; // Nobody is blamed for silence, and all honest nodes come to an end.

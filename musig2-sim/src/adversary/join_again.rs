@@ -1,6 +1,6 @@
 //! One life after another.
 
-use super::letters::{contact, edit_own, send};
+use super::letters::{edit_own, send};
 use super::{Adversary, Means, RogueSigner};
 use crate::oracle::Engine;
 use crate::protocol;
@@ -42,7 +42,7 @@ impl<C: Engine> Adversary<C> for JoinAgain {
             }
             (*left, *next) = (*left - 1, now.saturating_add(PAUSE));
             let Some(view) = means.node.session(session) else { continue };
-            let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, contact(means.me), view) else {
+            let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view) else {
                 continue;
             };
             rogue.boot = Boot::new(means.random());

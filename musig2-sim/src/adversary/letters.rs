@@ -7,28 +7,15 @@ use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
-use musig2_proto::{AttemptId, Boot, Contact, Destination, Input, Output, SessionId, SignerIndex};
+use musig2_proto::{AttemptId, Boot, Destination, Input, Output, SessionId, SignerIndex};
 use std::collections::BTreeMap;
 
 /// The most statements that are remembered of a session.
 const MAX_HEARD: usize = 512;
 
-/// Which node a frame goes to.
-pub(super) fn addressee(to: &Destination) -> Option<NodeId> {
-    match to {
-        Destination::Contact(contact) => NodeId::from_address(contact.as_bytes()),
-        Destination::Source(source) => NodeId::from_address(source.as_bytes()),
-    }
-}
-
-/// A node's contact.
-pub(super) fn contact(node: NodeId) -> Contact {
-    Contact::new(node.address().to_vec()).unwrap_or_default()
-}
-
 /// A frame to a node.
 pub(super) fn send(to: NodeId, frame: &Frame) -> Output {
-    Output::Send { to: Destination::Contact(contact(to)), bytes: protocol::encode(frame) }
+    Output::Send { to: Destination::Contact(to.contact()), bytes: protocol::encode(frame) }
 }
 
 /// Changes every frame that leaves; one is not sent where `edit` says `false`.
@@ -39,7 +26,8 @@ pub(super) fn edit_frames(
     let edited = outputs.into_iter().filter_map(|output| {
         let Output::Send { to, bytes } = output else { return Some(output) };
         let Some(mut frame) = protocol::decode(&bytes) else { return Some(Output::Send { to, bytes }) };
-        edit(addressee(&to), &mut frame).then(|| Output::Send { to, bytes: protocol::encode(&frame) })
+        edit(NodeId::of_destination(&to), &mut frame)
+            .then(|| Output::Send { to, bytes: protocol::encode(&frame) })
     });
     edited.collect()
 }
@@ -154,7 +142,7 @@ impl<C: Engine> Substitutes<C> {
     pub(super) fn rogue(&mut self, means: &Means<'_, C>, session: &SessionId) -> Option<&mut RogueSigner<C>> {
         if !self.rogues.contains_key(session) {
             let rogue =
-                RogueSigner::new(means.secret, contact(means.me), means.node.session(session)?).ok()?;
+                RogueSigner::new(means.secret, means.me.contact(), means.node.session(session)?).ok()?;
             self.rogues.insert(*session, rogue);
         }
         self.rogues.get_mut(session)

@@ -1,7 +1,8 @@
 //! What was said before, said again where it does not belong.
 
-use super::letters::{addressee, send};
+use super::letters::send;
 use super::{Adversary, Means};
+use crate::network::NodeId;
 use crate::oracle::Engine;
 use crate::protocol;
 use musig2_proto::wire::frame::Frame;
@@ -65,7 +66,7 @@ impl<C: Engine> Adversary<C> for Replay {
                     self.remember(bytes);
                     let now: Option<Frame> = protocol::decode(bytes);
                     let old = now.and_then(|now| self.old(means, &now));
-                    addressee(to).zip(old).map(|(to, frame)| send(to, &frame))
+                    NodeId::of_destination(to).zip(old).map(|(to, frame)| send(to, &frame))
                 }
                 Output::Publish(bytes) => {
                     self.remember_publication(bytes);

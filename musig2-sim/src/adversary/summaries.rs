@@ -1,7 +1,8 @@
 //! Lies about what a node holds.
 
-use super::letters::{addressee, edit_frames, edit_statements, send};
+use super::letters::{edit_frames, edit_statements, send};
 use super::{Adversary, Means};
+use crate::network::NodeId;
 use crate::oracle::Engine;
 use crate::protocol;
 use musig2_proto::wire::frame::{Frame, Have, Request};
@@ -53,7 +54,7 @@ pub(super) struct LyingHub;
 impl<C: Engine> Adversary<C> for LyingHub {
     fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
         let outputs = outputs.into_iter().filter(|output| match output {
-            Output::Send { to, .. } => addressee(to).is_some(),
+            Output::Send { to, .. } => NodeId::of_destination(to).is_some(),
             _ => true,
         });
         edit_frames(outputs.collect(), |_, frame| {

@@ -8,7 +8,7 @@ use crate::protocol;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{
-    Audience, Command, Event, Input, Manifest, Message, Node, Output, Proposal, SessionId, Source, Timestamp,
+    Audience, Command, Event, Input, Manifest, Message, Node, Output, Proposal, SessionId, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl TwoManifests {
 impl<C: Engine> Adversary<C> for TwoManifests {
     fn before(&mut self, means: &mut Means<'_, C>, input: Input) -> Vec<Input> {
         self.told_at = None;
-        let from = Source::new(means.me.address());
+        let from = means.me.source();
         let told = core::mem::take(&mut self.untold).into_iter();
         let told = told.map(|bytes| Input::Announcement { from: from.clone(), bytes });
         told.chain([input]).collect()
@@ -100,7 +100,7 @@ pub(super) fn announce<C: Engine>(
     means: &mut Means<'_, C>,
     proposal: Proposal,
 ) -> Option<(Announcement, Vec<u8>)> {
-    let mut puppet = Node::<C>::new(means.node.config().clone()).ok()?;
+    let mut puppet = Node::<C>::with_engine(means.node.config().clone()).ok()?;
     puppet.add_key(means.secret).ok()?;
     let created = puppet.execute(means.now, means.rng, Command::CreateSession(proposal)).ok()?;
     let session = created.iter().find_map(|output| match output {

@@ -7,7 +7,7 @@ use crate::network::{Channel, NodeId};
 use crate::oracle::{self, Cause, Engine, NonceRecord, Violation};
 use crate::time::Micros;
 use core::hash::Hash;
-use musig2_proto::{Command, Contact, Destination, Event, Input, Node, Output};
+use musig2_proto::{Command, Event, Input, Node, Output};
 use std::sync::Arc;
 
 /// What a node is called for.
@@ -67,16 +67,17 @@ where
     /// A new node with its key, told where it is.
     pub(super) fn start(&self, id: NodeId, signer: &mut Signer<C>) {
         let explorer = &self.explorer;
-        let mut node = Node::<C>::new(explorer.config.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let mut node =
+            Node::<C>::with_engine(explorer.config.clone()).unwrap_or_else(|error| panic!("{error}"));
         let key = node.add_key(&keypair::<C>(&self.chance, id).0);
         assert!(key.is_ok(), "a new node takes its key");
         let others = NodeId::first(explorer.signers).filter(|&other| explorer.known_contacts && other != id);
         let others = others.map(|other| Command::AddContact {
             signer: self.public_keys[other.as_usize()],
-            contact: contact(other),
+            contact: other.contact(),
         });
         let mut dice = Dice { chance: &self.chance, node: id, life: &mut signer.life };
-        for command in [Command::SetContact(contact(id))].into_iter().chain(others) {
+        for command in [Command::SetContact(id.contact())].into_iter().chain(others) {
             let told = node.execute(Micros::ZERO.to_timestamp(), &mut dice, command);
             assert!(told.is_ok(), "a node is told where it and others are at any time");
         }
@@ -153,13 +154,7 @@ where
                 1
             }
             Output::Send { to, bytes } => {
-                let address = match &to {
-                    Destination::Contact(contact) => contact.as_bytes(),
-                    Destination::Source(source) => source.as_bytes(),
-                };
-                NodeId::from_address(address)
-                    .into_iter()
-                    .for_each(|to| add(to, Channel::Frame, bytes.clone()));
+                NodeId::of_destination(&to).into_iter().for_each(|to| add(to, Channel::Frame, bytes.clone()));
                 1
             }
             Output::Event(Event::SessionDiscovered { .. }) => {
@@ -174,8 +169,4 @@ where
             _ => 0,
         }
     }
-}
-
-fn contact(node: NodeId) -> Contact {
-    Contact::new(node.address().to_vec()).unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
 }

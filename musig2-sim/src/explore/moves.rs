@@ -8,7 +8,7 @@ use crate::time::Micros;
 use crate::trace;
 use core::fmt;
 use core::hash::Hash;
-use musig2_proto::{Audience, Command, Input, Node, Source};
+use musig2_proto::{Audience, Command, Input, Node};
 
 /// One move: what happens, and whether the node that it happens to crashes over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +177,7 @@ where
             }
             Pending::Join(_) => Call::Order(Command::JoinSession { session: self.session }),
             Pending::Letter(letter) => {
-                let (from, bytes) = (Source::new(letter.from.address()), letter.bytes.clone());
+                let (from, bytes) = (letter.from.source(), letter.bytes.clone());
                 Call::Take(match letter.channel {
                     Channel::Frame => Input::Frame { from, bytes },
                     Channel::Gossip => Input::Announcement { from, bytes },

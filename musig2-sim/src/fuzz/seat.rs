@@ -206,7 +206,7 @@ fn check_view(view: &SessionView) {
 }
 
 fn node<C: Engine>(number: u8, config: &Config) -> (Node<C>, PublicKey) {
-    let mut node = Node::new(config.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let mut node = Node::with_engine(config.clone()).unwrap_or_else(|error| panic!("{error}"));
     let key = node.add_key(&secret(number)).unwrap_or_else(|error| panic!("{error}"));
     (node, key)
 }

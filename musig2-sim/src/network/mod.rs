@@ -4,6 +4,8 @@
 mod alteration;
 mod capacity;
 mod latency;
+mod link;
+mod model;
 mod partition;
 mod router;
 mod target;
@@ -11,14 +13,16 @@ mod target;
 pub use alteration::Alteration;
 pub use capacity::Capacity;
 pub use latency::Latency;
+pub use link::{Link, PairLink};
+pub use model::{Delivery, NetworkModel, Passage};
 pub use partition::Partition;
 pub use router::{Channel, Fate};
 pub(crate) use router::{Routed, Router};
 pub use target::{Blow, Kind, Pick, Target};
 
-use crate::chance::Probability;
 use crate::time::Micros;
 use core::fmt;
+use musig2_proto::{Contact, Destination, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -47,12 +51,43 @@ impl NodeId {
         self.0 as usize
     }
 
+    /// Where this node can be reached, as its joins and hellos say.
+    ///
+    /// # Panics
+    /// Never: a contact has room for a number.
+    pub fn contact(self) -> Contact {
+        Contact::new(self.address().to_vec()).unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
+    }
+
+    /// Whom other nodes are told that something of this node's comes from.
+    pub fn source(self) -> Source {
+        Source::new(self.address())
+    }
+
+    /// The node that a contact is of; `None` if it is not one that a node of a world has.
+    pub fn of_contact(contact: &Contact) -> Option<Self> {
+        Self::from_address(contact.as_bytes())
+    }
+
+    /// The node that something comes from; `None` if no node of a world has this handle.
+    pub fn of_source(source: &Source) -> Option<Self> {
+        Self::from_address(source.as_bytes())
+    }
+
+    /// The node that a frame goes to; `None` if it goes to none of a world's.
+    pub fn of_destination(to: &Destination) -> Option<Self> {
+        match to {
+            Destination::Contact(contact) => Self::of_contact(contact),
+            Destination::Source(source) => Self::of_source(source),
+        }
+    }
+
     /// The bytes of this node's contact and source handle.
     pub(crate) const fn address(self) -> [u8; 2] {
         self.0.to_be_bytes()
     }
 
-    pub(crate) fn from_address(address: &[u8]) -> Option<Self> {
+    fn from_address(address: &[u8]) -> Option<Self> {
         address.try_into().ok().map(u16::from_be_bytes).map(Self)
     }
 }
@@ -71,6 +106,9 @@ pub struct Network {
     pub frames: Link,
     /// How publications travel from their author to each other node.
     pub gossip: Link,
+    /// How frames and publications travel from one node to another, in place of `frames` and `gossip`. Of several for one pair the last counts.
+    #[serde(default)]
+    pub links: Vec<PairLink>,
     /// When whom cannot reach whom.
     pub partitions: Vec<Partition>,
     /// Faults that strike chosen messages.
@@ -80,29 +118,19 @@ pub struct Network {
     pub heals_at: Option<Micros>,
 }
 
-/// How messages travel from one node to another.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Link {
-    /// How long a message takes. Messages overtake each other where it varies.
-    pub latency: Latency,
-    /// How often a message is lost.
-    pub loss: Probability,
-    /// How often a message that is not lost comes a second time, another latency later.
-    pub duplication: Probability,
-    /// How often a message takes `delay` longer.
-    pub delayed: Probability,
-    /// How much longer.
-    pub delay: Latency,
-    /// Messages sent within one window of this length arrive in the reverse of the order they were sent in.
-    pub reversal: Option<Micros>,
-    /// How often a message arrives altered: bits flipped, bytes cut off, bytes added.
-    pub corruption: Probability,
-    /// How much it carries; everything, unless set.
-    pub capacity: Option<Capacity>,
-}
-
 impl Network {
+    /// How messages of a channel travel from one node to another.
+    fn link(&self, channel: Channel, from: NodeId, to: NodeId) -> &Link {
+        let own = self.links.iter().rfind(|link| (link.from, link.to) == (from, to));
+        own.map_or_else(
+            || match channel {
+                Channel::Frame => &self.frames,
+                Channel::Gossip => &self.gossip,
+            },
+            |own| &own.link,
+        )
+    }
+
     /// Whether a frame is lost in a partition.
     fn cuts(&self, at: Micros, from: NodeId, to: NodeId) -> bool {
         self.partitions.iter().any(|partition| partition.cuts(at, from, to))

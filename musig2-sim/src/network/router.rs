@@ -2,7 +2,7 @@
 
 use super::capacity::Pipes;
 use super::target::Targets;
-use super::{Alteration, Blow, Network, NodeId};
+use super::{Alteration, Blow, Delivery, Network, NetworkModel, NodeId, Passage};
 use crate::chance::{Chance, Decision, Domain};
 use crate::time::Micros;
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub(crate) struct Routed {
 /// channel and pair of nodes), when each link is free, and how many messages fitted each target.
 pub(crate) struct Router {
     network: Network,
+    /// Decides in the network's place, if there is one.
+    model: Option<Box<dyn NetworkModel>>,
     nodes: u16,
     chance: Chance,
     sent: BTreeMap<(Channel, NodeId, NodeId), u64>,
@@ -64,7 +66,12 @@ impl Router {
     /// For this many nodes.
     pub(crate) fn new(network: Network, nodes: u16, chance: Chance) -> Self {
         let (sent, pipes, targets) = (BTreeMap::new(), Pipes::default(), Targets::new(&network.targets));
-        Self { network, nodes, chance, sent, pipes, targets }
+        Self { network, model: None, nodes, chance, sent, pipes, targets }
+    }
+
+    /// Has a model decide from now on.
+    pub(crate) fn follow(&mut self, model: Box<dyn NetworkModel>) {
+        self.model = Some(model);
     }
 
     pub(crate) fn route(
@@ -79,11 +86,18 @@ impl Router {
         let counter = *count;
         *count += 1;
         let decision = |domain| Decision { domain, from, to, counter };
-        let (link, domains) = match channel {
-            Channel::Frame => (&self.network.frames, &FRAME),
-            Channel::Gossip => (&self.network.gossip, &GOSSIP),
+        let domains = match channel {
+            Channel::Frame => &FRAME,
+            Channel::Gossip => &GOSSIP,
         };
         let mut bytes = Arc::clone(sent);
+        if let Some(model) = &mut self.model {
+            let rng = &mut self.chance.generator(decision(domains.model));
+            let delivery =
+                model.carry(&mut Passage { now, channel, from, to, bytes: sent, number: counter, rng });
+            return Routed { fate: fate_of(now, delivery), bytes };
+        }
+        let link = self.network.link(channel, from, to);
         let latency = link.latency.draw(&self.chance, decision(domains.latency));
         if self.network.heals_at.is_some_and(|heal| now >= heal) {
             let fate = Fate::Arrives { at: now + latency, again: None, reversed: false, altered: None };
@@ -136,6 +150,15 @@ impl Router {
     }
 }
 
+fn fate_of(now: Micros, delivery: Delivery) -> Fate {
+    let (first, again) = match delivery {
+        Delivery::Lost => return Fate::Lost,
+        Delivery::After(first) => (first, None),
+        Delivery::Twice(first, again) => (first, Some(now + again)),
+    };
+    Fate::Arrives { at: now + first, again, reversed: false, altered: None }
+}
+
 /// As far after the end of its window as `now` is before it.
 fn reversed(now: Micros, window: Micros) -> Micros {
     let window = window.get().max(1);
@@ -152,6 +175,7 @@ struct Domains {
     delay_length: Domain,
     corruption: Domain,
     alteration: Domain,
+    model: Domain,
 }
 
 const FRAME: Domains = Domains {
@@ -163,6 +187,7 @@ const FRAME: Domains = Domains {
     delay_length: Domain::FrameDelayLength,
     corruption: Domain::FrameCorruption,
     alteration: Domain::FrameAlteration,
+    model: Domain::FrameModel,
 };
 
 const GOSSIP: Domains = Domains {
@@ -174,6 +199,7 @@ const GOSSIP: Domains = Domains {
     delay_length: Domain::GossipDelayLength,
     corruption: Domain::GossipCorruption,
     alteration: Domain::GossipAlteration,
+    model: Domain::GossipModel,
 };
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ points! {
 /// ```
 /// use musig2_sim::{Coverage, Plan, Point, World};
 ///
-/// let mut world: World = World::new(Plan::one_session(2))?;
+/// let mut world = World::new(Plan::one_session(2))?;
 /// world.run_until_quiet()?;
 /// let mut coverage = Coverage::default();
 /// coverage.merge(world.coverage());

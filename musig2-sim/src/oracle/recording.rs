@@ -20,7 +20,7 @@ use musig2_proto::{
 ///
 /// let [from, until] = [15, 2_000].map(Micros::from_millis);
 /// let plan = Plan::one_session(3).with_crash(NodeId::new(1), from, until);
-/// let mut world: World<Recording<Libsecp256k1>> = World::new(plan)?;
+/// let mut world: World<Recording<Libsecp256k1>> = World::with_engine(plan)?;
 /// world.run_until_quiet()?;
 /// world.check()?; // Among other things: no secret nonce was used twice.
 /// NonceRecord::with(|record| assert!(record.signed() >= 3));

@@ -34,7 +34,7 @@ fn plan() -> Plan {
 }
 
 fn completed<C: Engine>() -> World<C> {
-    let mut world = World::new(plan()).unwrap();
+    let mut world = World::with_engine(plan()).unwrap();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -42,7 +42,7 @@ fn completed<C: Engine>() -> World<C> {
 
 /// In the middle of the first session: Bob has discovered it and not joined.
 fn undecided() -> (Recorded, SessionId) {
-    let mut world = World::new(plan().with_approval(BOB, Answer::Never)).unwrap();
+    let mut world = World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
     let session = world.session_id(0).unwrap();
     (world, session)
@@ -234,7 +234,7 @@ fn a_session_that_goes_on_beyond_its_time_is_found() {
 #[test]
 fn who_gives_a_phase_up_before_its_time_is_found() {
     let stalls = |after: u64, jump: i64| {
-        let mut world: Recorded = World::new(plan().with_approval(BOB, Answer::Never)).unwrap();
+        let mut world: Recorded = World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
         world.run_until(Micros::from_millis(15)).unwrap();
         world.set_clock(ALICE, jump);
         world.witness(ALICE, IDLY, &[]);
@@ -314,7 +314,7 @@ fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
 
 /// A world that is looked at closely, on an engine whose nodes can be copied.
 fn close() -> World<Recording<Transparent>> {
-    let mut world = World::new(plan()).unwrap().closely();
+    let mut world = World::with_engine(plan()).unwrap().closely();
     world.run_until_quiet().unwrap();
     world.check().unwrap();
     world
@@ -353,9 +353,9 @@ fn a_secret_in_an_output_is_found() {
 #[test]
 fn what_is_heard_again_and_changes_something_is_found() {
     // Carol's frames reach Bob, who is said to have heard them already.
-    let mut world: World<Recording<Transparent>> = World::new(plan()).unwrap().closely();
+    let mut world: World<Recording<Transparent>> = World::with_engine(plan()).unwrap().closely();
     world.run_until(Micros::from_millis(15)).unwrap();
-    let mut frames = World::<Transparent>::new(plan()).unwrap().recorded();
+    let mut frames = World::<Transparent>::with_engine(plan()).unwrap().recorded();
     frames.run_until_quiet().unwrap();
     let sent = frames.trace().recorded().iter().find_map(|step| match &step.action {
         Action::Sent { to: Some(BOB), bytes, .. } => Some(bytes.to_vec()),
@@ -375,14 +375,14 @@ fn looking_closely_does_not_change_a_run() {
     };
     for seed in 0..20 {
         let plan = Plan::drawn(seed, Profile::Swarm);
-        let close = World::new(plan.clone()).map(World::closely);
-        assert_eq!(hash(World::new(plan)), hash(close), "seed {seed}");
+        let close = World::with_engine(plan.clone()).map(World::closely);
+        assert_eq!(hash(World::with_engine(plan)), hash(close), "seed {seed}");
     }
 }
 
 #[test]
 fn a_node_that_did_not_complete_is_found_unless_a_signer_does_not_want_to() {
-    let mut world: World = World::new(plan()).unwrap();
+    let mut world = World::new(plan()).unwrap();
     world.run_until(Micros::from_millis(25)).unwrap();
     let found = world.check();
     assert!(matches!(
@@ -396,7 +396,7 @@ fn a_node_that_did_not_complete_is_found_unless_a_signer_does_not_want_to() {
 #[test]
 fn a_session_that_no_node_made_is_found() {
     let config = musig2_proto::Config::default().with_max_signers(2);
-    let mut world: World = World::new(Plan::one_session(3).with_config(config)).unwrap();
+    let mut world = World::new(Plan::one_session(3).with_config(config)).unwrap();
     world.run_until_quiet().unwrap();
     let error = world.check().unwrap_err();
     let refusal = "3 signers, and at most 2 are allowed";

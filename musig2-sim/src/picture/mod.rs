@@ -32,7 +32,7 @@ use data::{Data, Pin};
 /// use musig2_sim::{Picture, Plan, Probability, World};
 ///
 /// let plan = Plan::one_session(3).with_seed(7).with_loss(Probability::percent(10));
-/// let mut world: World = World::new(plan)?.recorded();
+/// let mut world = World::new(plan)?.recorded();
 /// world.run_until_quiet()?;
 /// let html = Picture::of(&world).with_replay_command("musig2-sim run 7").to_html();
 /// assert!(html.starts_with("<!doctype html>"));

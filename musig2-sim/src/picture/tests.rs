@@ -81,7 +81,7 @@ fn the_state_of_a_node_is_shown_as_it_was_and_is() {
         assert_eq!(phases.last(), Some(&"complete"));
         assert!(phases.contains(&"partials"));
     }
-    let mut unrecorded: World = World::new(Plan::one_session(3)).unwrap();
+    let mut unrecorded = World::new(Plan::one_session(3)).unwrap();
     unrecorded.run_until_quiet().unwrap();
     assert_eq!(unrecorded.trace().changes(ALICE).count(), 0);
 }
@@ -126,7 +126,7 @@ fn a_violation_is_pinned_to_the_last_turn_of_its_node() {
 
 #[test]
 fn what_a_peer_wrote_cannot_end_the_data() {
-    let mut world: World = World::new(Plan::one_session(2)).unwrap().recorded();
+    let mut world = World::new(Plan::one_session(2)).unwrap().recorded();
     world.run_until(Micros::from_millis(15)).unwrap();
     let session = world.session_id(0).unwrap();
     let reason = Note::new("</script><script>alert(1)</script>{{DATA}}");

@@ -4,7 +4,7 @@ use super::{Answer, NodePlan, Plan, SessionPlan};
 use crate::adversary::Strategy;
 use crate::chance::Probability;
 use crate::clock::Jump;
-use crate::network::{Blow, Capacity, Latency, Network, NodeId, Partition, Pick, Target};
+use crate::network::{Blow, Capacity, Latency, Link, Network, NodeId, PairLink, Partition, Pick, Target};
 use crate::time::Micros;
 use musig2_proto::Config;
 
@@ -41,6 +41,15 @@ impl Plan {
     #[must_use]
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
+        self
+    }
+
+    /// Sets how frames and publications travel between two nodes, both ways. For one way, add to [`Network::links`].
+    #[must_use]
+    pub fn with_link(mut self, one: NodeId, other: NodeId, link: Link) -> Self {
+        for (from, to) in [(one, other), (other, one)] {
+            self.network.links.push(PairLink { from, to, link: link.clone() });
+        }
         self
     }
 

@@ -36,6 +36,14 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// A link is of a node that there is not.
+    #[error("a link of {node}, and there are only {nodes}")]
+    NoSuchNodeToLink {
+        /// The node.
+        node: NodeId,
+        /// How many nodes there are.
+        nodes: usize,
+    },
     /// A clock is too far off or too fast.
     #[error("the clock of {node}: offset and jumps are a year at most, and the drift half of the true rate")]
     Clock {

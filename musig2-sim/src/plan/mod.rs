@@ -126,6 +126,10 @@ impl Plan {
         if let Some(pause) = self.pauses.iter().find(|pause| pause.node.as_usize() >= nodes) {
             return Err(PlanError::NoSuchNodeToPause { node: pause.node, nodes });
         }
+        let mut linked = self.network.links.iter().flat_map(|link| [link.from, link.to]);
+        if let Some(node) = linked.find(|node| node.as_usize() >= nodes) {
+            return Err(PlanError::NoSuchNodeToLink { node, nodes });
+        }
         if let Some(node) = self.node_ids().find(|node| !self.nodes[node.as_usize()].clock.is_allowed()) {
             return Err(PlanError::Clock { node });
         }
@@ -168,6 +172,8 @@ mod tests {
         let [alice, bob, carol] = [0, 1, 2].map(NodeId::new);
         let error = Plan::new(2).with_session(SessionPlan::new([alice, carol])).check().unwrap_err();
         assert_eq!(error.to_string(), "session 0 names node 2, and there are only 2");
+        let error = Plan::new(2).with_link(alice, carol, crate::Link::default()).check().unwrap_err();
+        assert_eq!(error.to_string(), "a link of node 2, and there are only 2");
         let session = SessionPlan::new([alice, bob]).proposed_by(carol);
         let error = Plan::new(3).with_session(session).check().unwrap_err();
         assert_eq!(error.to_string(), "session 0: its coordinator, node 2, is not one of its signers");

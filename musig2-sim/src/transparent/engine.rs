@@ -24,7 +24,7 @@ use musig2_proto::{
 /// ```
 /// use musig2_sim::{Plan, Transparent, World};
 ///
-/// let mut world: World<Transparent> = World::new(Plan::one_session(3))?;
+/// let mut world: World<Transparent> = World::with_engine(Plan::one_session(3))?;
 /// world.run_until_quiet()?;
 /// world.check()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

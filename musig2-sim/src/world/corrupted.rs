@@ -1,7 +1,7 @@
 //! A host whose node is in an adversary's hands.
 
 use super::World;
-use super::host::keypair;
+use super::host::{Host, keypair};
 use crate::adversary::{Adversary, Means, Pot};
 use crate::chance::{Chance, Decision, Domain};
 use crate::network::NodeId;
@@ -17,6 +17,8 @@ pub(super) struct Corrupted<C: Engine> {
     nodes: u16,
     /// How often it was asked: each time it has a generator of its own.
     calls: u64,
+    /// Whether it ever did something else than the honest code.
+    acted: bool,
 }
 
 impl<C: Engine> World<C> {
@@ -28,9 +30,16 @@ impl<C: Engine> World<C> {
         let nodes = u16::try_from(self.plan.nodes.len()).unwrap_or(u16::MAX);
         let secret = keypair::<C>(&self.chance, self.plan.key_of(node)).0;
         let chance = self.chance.clone();
-        let corrupted = Corrupted { adversary, secret, chance, me: node, nodes, calls: 0 };
+        let corrupted = Corrupted { adversary, secret, chance, me: node, nodes, calls: 0, acted: false };
         self.hosts[node.as_usize()].corrupted = Some(corrupted);
         self.watch.corrupted(node);
+    }
+
+    /// The nodes in adversaries' hands that did what the honest code does and nothing else: a strategy may wait for what never came. A run shows nothing
+    /// about it then.
+    pub fn without_effect(&self) -> impl Iterator<Item = NodeId> {
+        let idle = |host: &Host<C>| host.corrupted.as_ref().is_some_and(|corrupted| !corrupted.acted);
+        self.plan.node_ids().zip(&self.hosts).filter(move |(_, host)| idle(host)).map(|(node, _)| node)
     }
 
     /// Whether a node follows the protocol, and is alone with its key. What any other does is not judged, and it may be blamed.
@@ -47,7 +56,10 @@ impl<C: Engine> Corrupted<C> {
         now: Timestamp,
         input: Input,
     ) -> Vec<Input> {
-        self.ask(node, pot, now, |adversary, means| adversary.before(means, input))
+        let honest = (!self.acted).then(|| input.clone());
+        let inputs = self.ask(node, pot, now, |adversary, means| adversary.before(means, input));
+        self.acted |= honest.is_some_and(|honest| inputs != [honest]);
+        inputs
     }
 
     pub(super) fn after(
@@ -57,7 +69,10 @@ impl<C: Engine> Corrupted<C> {
         now: Timestamp,
         outputs: Vec<Output>,
     ) -> Vec<Output> {
-        self.ask(node, pot, now, |adversary, means| adversary.after(means, outputs))
+        let honest = (!self.acted).then(|| outputs.clone());
+        let outputs = self.ask(node, pot, now, |adversary, means| adversary.after(means, outputs));
+        self.acted |= honest.is_some_and(|honest| outputs != honest);
+        outputs
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {

@@ -72,7 +72,7 @@ impl<C: Engine> Host<C> {
 
     /// Starts the node with its key.
     pub(super) fn start(&mut self, chance: &Chance, config: Config) -> Result<(), String> {
-        let mut node = Node::new(config).map_err(|error| error.to_string())?;
+        let mut node = Node::with_engine(config).map_err(|error| error.to_string())?;
         node.add_key(&self.secret).map_err(|error| error.to_string())?;
         let rng = chance.generator(Decision::of_node(Domain::NodeRng, self.rng_of, self.starts));
         self.starts += 1;

@@ -14,7 +14,7 @@ use crate::adversary::{Pot, Strategy};
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain, Probability};
 use crate::clock::Dial;
-use crate::network::{NodeId, Router};
+use crate::network::{NetworkModel, NodeId, Router};
 use crate::oracle::{self, Coverage, Engine, Violation, Watch};
 use crate::plan::{CrashMoment, NodePlan, Pause, Plan, PlanError};
 use crate::queue::{Happening, Queue};
@@ -33,7 +33,7 @@ const SCRUTINY: Probability = Probability::per_million(15_625);
 /// use musig2_sim::{Plan, Probability, World};
 ///
 /// let plan = Plan::one_session(3).with_seed(1).with_loss(Probability::percent(10));
-/// let mut world: World = World::new(plan)?;
+/// let mut world = World::new(plan)?;
 /// world.run_until_quiet()?;
 /// world.check()?;
 /// println!("signed after {} with {} frames", world.now(), world.counters().frames);
@@ -76,14 +76,24 @@ pub struct Counters {
     pub altered: u64,
 }
 
-impl<C: Engine> World<C> {
-    /// Sets the world up, at moment zero.
+impl World {
+    /// Sets the world up, at moment zero, on the engine that people sign with.
     ///
     /// # Errors
-    /// Where the plan contradicts itself.
+    /// If the plan contradicts itself.
     pub fn new(plan: Plan) -> Result<Self, PlanError> {
+        Self::with_engine(plan)
+    }
+}
+
+impl<C: Engine> World<C> {
+    /// Sets the world up, at moment zero, on an engine of the caller's choice: `World::<Transparent>::with_engine(plan)`.
+    ///
+    /// # Errors
+    /// If the plan contradicts itself.
+    pub fn with_engine(plan: Plan) -> Result<Self, PlanError> {
         plan.check()?;
-        Node::<C>::new(plan.config.clone())?;
+        Node::<C>::with_engine(plan.config.clone())?;
         C::begin();
         let chance = Chance::new(plan.seed);
         let host = |(node, habits): (NodeId, &NodePlan)| {
@@ -162,6 +172,15 @@ impl<C: Engine> World<C> {
         let is_copy = |node: &NodePlan| matches!(node.strategy, Some(Strategy::Clone { .. }));
         let generators_differ = !self.plan.nodes.iter().any(is_copy);
         self.watch.look_closely(secrets, generators_differ);
+        self
+    }
+
+    /// Has a network of the caller's own carry all messages from now on.
+    ///
+    /// What it loses for good it may keep sessions from completing by: [`World::check`] still asks for those that the plan's network would let complete.
+    #[must_use]
+    pub fn with_network(mut self, model: Box<dyn NetworkModel>) -> Self {
+        self.router.follow(model);
         self
     }
 

@@ -6,7 +6,7 @@ use crate::oracle::{Call, Cause, Engine};
 use crate::queue::{Arrival, Happening};
 use crate::time::Micros;
 use crate::trace::{Action, MessageId, Step};
-use musig2_proto::{Command, Contact, Destination, Event, Input, Output, Source};
+use musig2_proto::{Command, Destination, Event, Input, Output};
 use std::sync::Arc;
 
 /// A node woken more often than this at one moment does not move its deadline on.
@@ -42,10 +42,10 @@ impl<C: Engine> World<C> {
                 let _ = self.order(node, command);
             }
             Happening::PeerLost { node, peer } => {
-                self.tell(node, Action::PeerLost(peer), Input::PeerLost(source(peer)));
+                self.tell(node, Action::PeerLost(peer), Input::PeerLost(peer.source()));
             }
             Happening::PeerConnected { node, peer } => {
-                self.tell(node, Action::PeerConnected(peer), Input::PeerConnected(source(peer)));
+                self.tell(node, Action::PeerConnected(peer), Input::PeerConnected(peer.source()));
             }
             Happening::Wake(node) => self.wake(node, at)?,
         }
@@ -96,7 +96,7 @@ impl<C: Engine> World<C> {
             for other in self.plan.node_ids().filter(|&other| other != node) {
                 let signer = self.public_key(other);
                 let stored = &mut self.hosts[node.as_usize()].application.stored;
-                stored.meet(self.now, signer, contact(other));
+                stored.meet(self.now, signer, other.contact());
             }
         }
         self.start(node, Action::Started)
@@ -109,7 +109,7 @@ impl<C: Engine> World<C> {
         self.note(node, action);
         let known = self.application(node).stored.contacts().into_iter();
         let known = known.map(|(signer, contact)| Command::AddContact { signer, contact: contact.clone() });
-        let orders: Vec<_> = core::iter::once(Command::SetContact(contact(node))).chain(known).collect();
+        let orders: Vec<_> = core::iter::once(Command::SetContact(node.contact())).chain(known).collect();
         for order in orders {
             self.order(node, order).map_err(|error| cannot(error.to_string()))?;
         }
@@ -150,7 +150,7 @@ impl<C: Engine> World<C> {
         }
         let Arrival { message, channel, from, to, bytes } = arrival;
         self.counters.received += 1;
-        let (from_handle, bytes) = (source(from), bytes.to_vec());
+        let (from_handle, bytes) = (from.source(), bytes.to_vec());
         let input = match channel {
             Channel::Frame => Input::Frame { from: from_handle, bytes },
             Channel::Gossip => Input::Announcement { from: from_handle, bytes },
@@ -261,11 +261,7 @@ impl<C: Engine> World<C> {
         let message = self.next_message();
         self.counters.frames += 1;
         self.counters.frame_bytes += bytes.len() as u64;
-        let address = match to {
-            Destination::Contact(contact) => contact.as_bytes(),
-            Destination::Source(source) => source.as_bytes(),
-        };
-        let to = NodeId::from_address(address).filter(|to| to.as_usize() < self.hosts.len());
+        let to = NodeId::of_destination(to).filter(|to| to.as_usize() < self.hosts.len());
         let routed = to.map(|to| (to, self.router.route(self.now, Channel::Frame, from, to, bytes)));
         let fate = routed.as_ref().map_or(Fate::Nowhere, |(_, routed)| routed.fate);
         self.note(from, Action::Sent { message, to, bytes: Arc::clone(bytes), fate });
@@ -339,13 +335,4 @@ impl<C: Engine> World<C> {
             self.trace.remember(node, sessions);
         }
     }
-}
-
-fn source(node: NodeId) -> Source {
-    Source::new(node.address())
-}
-
-fn contact(node: NodeId) -> Contact {
-    // A node's address is two bytes, and a contact has room for many more.
-    Contact::new(node.address().to_vec()).unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
 }

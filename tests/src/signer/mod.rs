@@ -7,7 +7,7 @@ pub use process::Signer;
 
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::libp2p::identity::Keypair;
-use musig2_libp2p::musig2_proto::{Config, DefaultCrypto, Node, PublicKey, SecretKey, SignerIndex};
+use musig2_libp2p::musig2_proto::{Config, Node, PublicKey, SecretKey, SignerIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -174,7 +174,7 @@ pub fn peers(signers: u8) -> BTreeMap<PeerId, u8> {
 
 /// All signers in the order of a session, by their public keys and numbers.
 pub fn in_order(signers: u8) -> Vec<(PublicKey, u8)> {
-    let mut node = Node::<DefaultCrypto>::new(Config::default()).expect("the default is valid");
+    let mut node = Node::new(Config::default()).expect("the default is valid");
     let mut all: Vec<_> = (1..=signers)
         .map(|number| (node.add_key(&secret_key(number)).expect("a new and valid key"), number))
         .collect();

@@ -53,11 +53,11 @@ impl<C: Crypto> Engine for Node<C> {
 /// An honest node: even seats compute with libsecp256k1, odd ones with the `musig2` crate.
 pub fn engine(seat: usize, config: &Config) -> (Box<dyn Engine>, PublicKey) {
     if seat.is_multiple_of(2) {
-        let mut node = Node::<Libsecp256k1>::new(config.clone()).unwrap();
+        let mut node = Node::<Libsecp256k1>::with_engine(config.clone()).unwrap();
         let key = node.add_key(&secret(seat)).unwrap();
         (Box::new(node), key)
     } else {
-        let mut node = Node::<K256>::new(config.clone()).unwrap();
+        let mut node = Node::<K256>::with_engine(config.clone()).unwrap();
         let key = node.add_key(&secret(seat)).unwrap();
         (Box::new(node), key)
     }
@@ -71,7 +71,7 @@ pub struct Puppet {
 
 impl Puppet {
     pub fn new(key: &SecretKey, config: &Config) -> Self {
-        let mut node = Node::<Libsecp256k1>::new(config.clone()).unwrap();
+        let mut node = Node::<Libsecp256k1>::with_engine(config.clone()).unwrap();
         node.add_key(key).unwrap();
         Self { node: Box::new(node), rng: ChaCha20Rng::from_seed([6; 32]) }
     }

@@ -75,7 +75,7 @@ fn a_crash_after_any_output_is_survived_by_applications_that_step_by_hand() {
 fn a_session_whose_coordinator_crashes_before_it_announces_it_never_was() {
     for plan in networks() {
         let plan = plan.with_crash_after_output(ALICE, CREATED, Micros::from_secs(1));
-        let mut world: Recorded = World::new(plan).unwrap();
+        let mut world: Recorded = World::with_engine(plan).unwrap();
         while crashes(&world, ALICE) == 0 {
             assert_eq!(world.counters().frames + world.counters().publications, 0);
             world.step().unwrap();
@@ -97,7 +97,7 @@ fn a_session_that_only_its_crashed_coordinator_knew_is_resumed_from_the_kept_ann
     for plan in networks() {
         let cut = Partition::new([ALICE], [BOB, CAROL]).during(unheard, back);
         let mut world: Recorded =
-            World::new(plan.with_partition(cut).with_crash(ALICE, crash, back)).unwrap();
+            World::with_engine(plan.with_partition(cut).with_crash(ALICE, crash, back)).unwrap();
         world.run_until(crash.saturating_sub(Micros::from_millis(1))).unwrap();
         let session = world.session_id(0).unwrap();
         let announcement = world.application(ALICE).stored.announcements()[&session].to_vec();

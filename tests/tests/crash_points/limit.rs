@@ -27,7 +27,7 @@ fn index(world: &Recorded, node: NodeId) -> SignerIndex {
 
 #[test]
 fn eight_restarts_of_one_signer_are_nobodys_fault() {
-    let mut world: Recorded = World::new(restarts(LIMIT)).unwrap();
+    let mut world: Recorded = World::with_engine(restarts(LIMIT)).unwrap();
     finish(&mut world);
     assert_eq!(crashes(&world, BOB), MAX_RESTARTS);
     assert!(world.lives(BOB).all(|life| !life.approved.is_empty()), "each life joined");
@@ -37,7 +37,7 @@ fn eight_restarts_of_one_signer_are_nobodys_fault() {
 /// His node knows the lives before from the others, and does not join once too often.
 #[test]
 fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
-    let mut world: Recorded = World::new(restarts(LIMIT + 1)).unwrap();
+    let mut world: Recorded = World::with_engine(restarts(LIMIT + 1)).unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();
     let refusals = &world.application(BOB).refusals;
@@ -59,7 +59,7 @@ fn the_tenth_life_of_one_signer_convicts_it_and_nobody_else() {
     let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
     let deaf = deaf.during(down(LIMIT + 1), up(LIMIT + 1) + Micros::from_secs(5));
     let plan = restarts(LIMIT + 1).with_disks(Disk::Kept).with_partition(deaf);
-    let mut world: Recorded = World::new(plan).unwrap();
+    let mut world: Recorded = World::with_engine(plan).unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();
     let session = world.session_id(0).unwrap();

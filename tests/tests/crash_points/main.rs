@@ -32,7 +32,7 @@ fn networks() -> [Plan; 3] {
 
 /// Runs to the end; every signer must have every signature, in its present life.
 fn signed(plan: Plan) -> Recorded {
-    let mut world = World::new(plan).unwrap();
+    let mut world = World::with_engine(plan).unwrap();
     finish(&mut world);
     world
 }

@@ -16,7 +16,7 @@ fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
                 plan.with_crash_after_output(BOB, output, Micros::from_millis(500)).with_disks(Disk::Kept);
             let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
             let deaf = deaf.during(Micros::from_millis(400), Micros::from_secs(8));
-            let mut world: Recorded = World::new(plan.with_partition(deaf)).unwrap();
+            let mut world: Recorded = World::with_engine(plan.with_partition(deaf)).unwrap();
             finish(&mut world);
             if crashes(&world, BOB) == 0 {
                 break;
@@ -37,7 +37,7 @@ fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
     for plan in networks() {
         for millis in 11..45 {
             let config = plan.config.clone().with_phase_timeout(PhaseTimeout::Report);
-            let mut world: Recorded = World::new(plan.clone().with_config(config)).unwrap();
+            let mut world: Recorded = World::with_engine(plan.clone().with_config(config)).unwrap();
             world.run_until(Micros::from_millis(millis)).unwrap();
             let session = world.session_id(0).unwrap();
             let announcements = world.application(BOB).stored.announcements();

@@ -27,7 +27,7 @@ fn secret(number: usize) -> SecretKey {
 /// That a partial signature of the last item does not verify, each item under a tweaked key.
 fn evidence() -> Evidence {
     let config = Config::default().with_max_signers(SIGNERS).with_max_items(ITEMS);
-    let mut node = Node::<Libsecp256k1>::new(config).unwrap();
+    let mut node = Node::<Libsecp256k1>::with_engine(config).unwrap();
     node.add_key(&secret(0)).unwrap();
     let keys =
         (0..SIGNERS).map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));

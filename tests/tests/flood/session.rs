@@ -38,7 +38,7 @@ struct Scene<C: Crypto> {
 impl<C: Crypto> Scene<C> {
     /// Items under keys of their own, as many steps from the signers' key as there may be.
     fn new() -> Self {
-        let mut node = Node::<C>::new(Config::default()).unwrap();
+        let mut node = Node::<C>::with_engine(Config::default()).unwrap();
         let keys = (0..SIGNERS)
             .map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));
         node.add_key(&secret(0)).unwrap();

@@ -159,8 +159,7 @@ impl Written for DerivationPath {
             _ => Err(format!("`{child}` is not a child number: they are 0 to {}", (1_u32 << 31) - 1)),
         };
         let children = children.split('/').map(child).collect::<Result<Vec<_>, _>>()?;
-        Self::new(children)
-            .map_err(|children| format!("{} steps; at most {MAX_PATH} are allowed", children.len()))
+        Self::new(children).map_err(|error| format!("{} steps; at most {MAX_PATH} are allowed", error.got))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

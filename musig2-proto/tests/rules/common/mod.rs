@@ -53,7 +53,7 @@ impl<C: Crypto> RoomOf<C> {
             mail: VecDeque::new(),
         };
         for number in 0..count {
-            let mut node = Node::new(config.clone()).unwrap();
+            let mut node = Node::with_engine(config.clone()).unwrap();
             room.keys.push(node.add_key(&SecretKey::new([number as u8 + 1; 32])).unwrap());
             room.nodes.push(node);
             room.execute(number, Command::SetContact(contact(number)));

@@ -28,7 +28,7 @@ pub fn tell(plan: Plan, crypto: Crypto, replay: &str, show: &Show) -> Result<Fin
 }
 
 fn tell_on<C: Engine>(plan: Plan, replay: &str, show: &Show) -> Result<Finding, Error> {
-    let world = World::<Recording<C>>::new(plan);
+    let world = World::<Recording<C>>::with_engine(plan);
     let mut world = match world {
         Ok(world) if show.html.is_some() || show.trace => world.recorded(),
         Ok(world) => world,
@@ -64,6 +64,14 @@ fn tell_on<C: Engine>(plan: Plan, replay: &str, show: &Show) -> Result<Finding, 
         world.trace().hash(),
     )?;
     drop(output);
+    for node in world.without_effect() {
+        let strategy = world.plan().nodes.get(usize::from(node.get())).and_then(|plan| plan.strategy);
+        let Some(strategy) = strategy else { continue };
+        writeln!(
+            io::stderr(),
+            "{node}: its strategy {strategy} had no effect: this run shows nothing about it"
+        )?;
+    }
     report(&verdict, replay)
 }
 

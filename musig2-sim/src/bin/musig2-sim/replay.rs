@@ -27,7 +27,7 @@ pub fn run(args: &ReplayArgs) -> Result<Finding, Error> {
     tell(case.plan, case.engine.into(), &replay, &args.show)
 }
 
-fn read(path: &Path) -> Result<Case, Error> {
+pub(super) fn read(path: &Path) -> Result<Case, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
     Case::from_json(&text)
         .map_err(|error| Error::Case { path: path.display().to_string(), reason: error.to_string() })

@@ -42,7 +42,7 @@ impl Watch {
 
     /// No honest node sends what only a dishonest one does. What the network altered is not its own.
     pub(super) fn check_report(&self, node: NodeId, report: &Report) -> Result<(), Violation> {
-        let source = NodeId::from_address(report.source.as_bytes());
+        let source = NodeId::of_source(&report.source);
         let garbled = |source: NodeId| self.hosts[node.as_usize()].garbled.contains(&source);
         let innocent = source.is_some_and(|source| self.is_honest(source) && !garbled(source));
         if innocent && report.offence.severity() == Severity::Malicious {

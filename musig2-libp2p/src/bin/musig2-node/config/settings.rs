@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::text::Text;
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::libp2p::Multiaddr;
-use musig2_libp2p::musig2_proto::{DefaultCrypto, Node};
+use musig2_libp2p::musig2_proto::Node;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -145,7 +145,7 @@ impl Settings {
 
     /// What no single key shows.
     fn check(&self, path: &Path) -> Result<(), TomlError> {
-        Node::<DefaultCrypto>::new(self.protocol.config())
+        Node::new(self.protocol.config())
             .map_err(|error| TomlError::of(path, format!("[protocol]: {error}")))?;
         self.node()
             .check()

@@ -1,0 +1,66 @@
+//! A network of one's own.
+
+use super::{Channel, NodeId};
+use crate::time::Micros;
+use rand_chacha::ChaCha8Rng;
+
+/// What becomes of each message, by rules of one's own, in place of the plan's [`Network`](super::Network): of its links, partitions, targets and heal
+/// time only the notices of partitions ([`Partition::noticed_after`](super::Partition::noticed_after)) are left. Install it with
+/// [`World::with_network`](crate::World::with_network).
+///
+/// Its decisions must follow from what it is given (randomness is in [`Passage`]): the same plan must give the same run.
+///
+/// ```
+/// use musig2_sim::{Delivery, Micros, NetworkModel, Passage, Plan, World};
+///
+/// /// A ring: the further around, the longer it takes.
+/// struct Ring(u16);
+///
+/// impl NetworkModel for Ring {
+///     fn carry(&mut self, passage: &mut Passage<'_>) -> Delivery {
+///         let hops = (passage.to.get() + self.0 - passage.from.get()) % self.0;
+///         Delivery::After(Micros::from_millis(20) * u64::from(hops))
+///     }
+/// }
+///
+/// let mut world = World::new(Plan::one_session(4))?.with_network(Box::new(Ring(4)));
+/// world.run_until_quiet()?;
+/// world.check()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait NetworkModel {
+    /// What becomes of one message.
+    fn carry(&mut self, passage: &mut Passage<'_>) -> Delivery;
+}
+
+/// One message on its way to one node.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Passage<'a> {
+    /// When it was sent.
+    pub now: Micros,
+    /// A frame, or a publication.
+    pub channel: Channel,
+    /// Who sent it.
+    pub from: NodeId,
+    /// To whom; of a publication, each other node in turn.
+    pub to: NodeId,
+    /// The message.
+    pub bytes: &'a [u8],
+    /// How many went from the one to the other on this channel before.
+    pub number: u64,
+    /// For this message and no other: it follows from the plan's seed, the channel, both nodes and the number.
+    pub rng: &'a mut ChaCha8Rng,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// It does not arrive.
+    Lost,
+    /// It arrives after this time.
+    After(Micros),
+    /// It arrives twice, after these times.
+    Twice(Micros, Micros),
+}
