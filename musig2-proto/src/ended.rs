@@ -9,8 +9,8 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How much memory they may take, in bytes. Where that is too little the largest make room, the first to end first: who makes others keep
-/// much, as by proofs against itself, does not make them forget anybody else's.
+/// How much memory they may take, in bytes. When that is too little, the coordinator whose sessions take most makes room, by its largest, the first to end
+/// first: however many sessions one has others sign, of whatever size, they forget nobody else's.
 const MAX_BYTES: usize = 64 << 20;
 
 /// What is left of those that the application approved. Beside them their names are remembered, even if they had to make room.
@@ -19,7 +19,10 @@ pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,
     /// Of all of them. This and what is below follows from them.
     bytes: usize,
-    by_size: BTreeSet<(Reverse<usize>, Timestamp, SessionId)>,
+    by_size: BTreeSet<Rank>,
+    /// How many bytes those of each coordinator take; and the same in order.
+    shares: BTreeMap<PublicKey, usize>,
+    by_share: BTreeSet<(usize, PublicKey)>,
     by_expiry: BTreeSet<(Timestamp, SessionId)>,
     /// Those of which the signatures are asked for: when that is, by session and in order.
     asks: BTreeMap<SessionId, Timestamp>,
@@ -31,14 +34,16 @@ impl Ended {
     pub(crate) fn bury(&mut self, session: SessionId, tombstone: Tombstone) {
         self.remove(&session);
         self.bytes += tombstone.size();
-        self.by_size.insert(rank(&tombstone));
+        let rank = Rank::of(&tombstone);
+        self.set_share(rank.coordinator, self.share(&rank.coordinator) + tombstone.size());
+        self.by_size.insert(rank);
         self.by_expiry.insert((tombstone.forget_at(), session));
         self.by_signer.insert(session, tombstone.view().manifest.signers());
         self.tombstones.insert(session, tombstone);
         self.schedule(&session);
         while self.bytes > MAX_BYTES
             && self.tombstones.len() > 1
-            && let Some((.., largest)) = self.by_size.first().copied()
+            && let Some(largest) = self.first_to_go()
         {
             self.remove(&largest);
         }
@@ -47,10 +52,33 @@ impl Ended {
     fn remove(&mut self, session: &SessionId) {
         let Some(tombstone) = self.tombstones.remove(session) else { return };
         self.bytes -= tombstone.size();
-        self.by_size.remove(&rank(&tombstone));
+        let rank = Rank::of(&tombstone);
+        self.set_share(rank.coordinator, self.share(&rank.coordinator).saturating_sub(tombstone.size()));
+        self.by_size.remove(&rank);
         self.by_expiry.remove(&(tombstone.forget_at(), *session));
         self.by_signer.remove(session, tombstone.view().manifest.signers());
         self.schedule(session);
+    }
+
+    /// The largest of the coordinator whose sessions take most.
+    fn first_to_go(&self) -> Option<SessionId> {
+        let (_, coordinator) = *self.by_share.last()?;
+        let largest = self.by_size.range(Rank::first(coordinator)..).next()?;
+        (largest.coordinator == coordinator).then_some(largest.session)
+    }
+
+    fn share(&self, coordinator: &PublicKey) -> usize {
+        self.shares.get(coordinator).copied().unwrap_or_default()
+    }
+
+    fn set_share(&mut self, coordinator: PublicKey, bytes: usize) {
+        self.by_share.remove(&(self.share(&coordinator), coordinator));
+        if bytes == 0 {
+            self.shares.remove(&coordinator);
+            return;
+        }
+        self.shares.insert(coordinator, bytes);
+        self.by_share.insert((bytes, coordinator));
     }
 
     /// Puts a session that may have changed in its place in the order of asking.
@@ -121,8 +149,27 @@ impl Ended {
     }
 }
 
-/// The first is the first to make room.
-fn rank(tombstone: &Tombstone) -> (Reverse<usize>, Timestamp, SessionId) {
-    let view = tombstone.view();
-    (Reverse(tombstone.size()), view.last_activity, view.id)
+/// The order in which those of one coordinator make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Rank {
+    coordinator: PublicKey,
+    size: Reverse<usize>,
+    ended: Timestamp,
+    session: SessionId,
+}
+
+impl Rank {
+    fn of(tombstone: &Tombstone) -> Self {
+        let view = tombstone.view();
+        // A manifest that was checked has its coordinator among its signers.
+        let coordinator = view.manifest.signer(view.manifest.coordinator()).copied();
+        let first = Self::first(coordinator.unwrap_or(PublicKey::new([0; 33])));
+        Self { size: Reverse(tombstone.size()), ended: view.last_activity, session: view.id, ..first }
+    }
+
+    /// Before all of this coordinator's.
+    const fn first(coordinator: PublicKey) -> Self {
+        let (ended, session) = (Timestamp::from_millis(0), SessionId::new([0; 32]));
+        Self { coordinator, size: Reverse(usize::MAX), ended, session }
+    }
 }

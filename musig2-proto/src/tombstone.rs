@@ -52,7 +52,7 @@ struct Introduction {
 }
 
 /// What a tombstone takes beside what is counted one by one, in bytes: itself, and its places in the trees by which it is found.
-const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 256;
+const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 512;
 
 /// What it takes for each signer beside the manifest: whether it joined and had nonces, and a place by which it is found.
 const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + BYTES_PER_SIGNER;

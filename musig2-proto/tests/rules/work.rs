@@ -391,6 +391,36 @@ fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
     assert_eq!(room.nodes[0].sessions().count(), kept);
 }
 
+/// Has node 0 end a session that `coordinator` proposed, by a proof of so many nonces.
+fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> SessionId {
+    room.now = room.now.saturating_add(Duration::from_secs(1));
+    let session = room.create(coordinator, room.proposal(1));
+    room.execute(coordinator, Command::AnnounceSession { session, audience: Audience::Everyone });
+    if coordinator != 0 {
+        let announcement = room.nodes[coordinator].announcement(&session).unwrap();
+        let announcement = decode_message(&announcement, announcement.len()).unwrap();
+        room.handle(0, heard(encode_message(&Publication::Announcement { fresh: [1; 8], announcement })));
+        room.execute(0, Command::JoinSession { session });
+    }
+    let accused = room.nodes[0].session(&session).unwrap().manifest.index_of(&room.keys[1]).unwrap();
+    let wrong = nonces(session, accused.get(), 7, nonces_in_proof, &secret(2)).statement();
+    room.handle(0, frame(session, vec![wrong], None));
+    assert!(room.nodes[0].session(&session).unwrap().cause.is_some());
+    session
+}
+
+#[test]
+fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    let large = convicted(&mut room, 1, 4096);
+    // Together 100 MB, each half as large.
+    let small: Vec<_> = (0..400).map(|_| convicted(&mut room, 0, 2000)).collect();
+    let kept = small.iter().filter(|session| room.nodes[0].session(session).is_some()).count();
+    assert!(kept < small.len(), "there is room for all");
+    assert!(room.nodes[0].session(&large).is_some());
+}
+
 #[test]
 fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
     let config = Config::default()
