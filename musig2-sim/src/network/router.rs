@@ -120,7 +120,7 @@ impl Router {
             }
             let mut at = link.reversal.map_or(gone, |window| reversed(gone, window)) + latency;
             if happens(link.delayed, domains.delay) {
-                at = at + link.delay.draw(&self.chance, decision(domains.delay_length));
+                at += link.delay.draw(&self.chance, decision(domains.delay_length));
             }
             let mut again = happens(link.duplication, domains.duplication)
                 .then(|| link.latency.draw(&self.chance, decision(domains.duplicate_latency)));
@@ -128,7 +128,7 @@ impl Router {
             for blow in blows {
                 match blow {
                     Blow::Lost => {}
-                    Blow::Delayed(delay) => at = at + delay,
+                    Blow::Delayed(delay) => at += delay,
                     Blow::Repeated(later) => again = Some(later),
                     Blow::Altered => altered = true,
                 }

@@ -24,7 +24,7 @@ impl Item {
 pub(crate) fn content(message: Message, tweaks: &TweakArgs) -> Result<musig2_proto::Item, Failure> {
     let tweaks = tweaks.tweaks()?;
     let item = musig2_proto::Item::new(message).with_tweaks(tweaks);
-    item.map_err(|tweaks| Failure::Usage(format!("{} tweaks are too many", tweaks.len())))
+    item.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 impl Written for Item {

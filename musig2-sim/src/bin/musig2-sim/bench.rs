@@ -93,7 +93,7 @@ pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
 }
 
 /// Runs worlds for a while.
-fn worlds<C: Engine>(round: u64) -> Result<Speed, Failure> {
+fn worlds<C: Engine>(round: u64) -> Result<Speed, Box<Failure>> {
     let (mut sessions, mut events) = (0, 0);
     let started = ThreadTime::now();
     while started.elapsed() < SLICE {
