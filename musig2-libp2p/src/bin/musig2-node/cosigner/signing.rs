@@ -4,12 +4,13 @@ use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::patience::has_ended;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
 use crate::results::record::Approval;
 use crate::results::trail::Trail;
 use crate::steps::{Session, Step};
-use musig2_libp2p::musig2_proto::{AbortCause, Command, CommandError, Event, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{AbortCause, Command, CommandError, Event, Phase, SessionId, SessionView};
 use musig2_libp2p::{HandleError, NodeEvent};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,10 +57,14 @@ impl<'a> Cosigner<'a> {
                 event = self.network.next() => {
                     let event = event?;
                     self.trace_restart(&event).await?;
+                    let has_missed = matches!(event, NodeEvent::Missed { .. });
                     match self.network.digest(event, self.console).await? {
                         Some((event, Some(view))) => self.take(&event, &view).await?,
                         Some((event, None)) => self.take_of_forgotten(&event).await,
                         None => {}
+                    }
+                    if has_missed {
+                        self.catch_up().await?;
                     }
                 }
                 Some(approver) = replaced(&mut self.approvers) => self.decide_again(approver).await?,
@@ -79,15 +84,13 @@ impl<'a> Cosigner<'a> {
         if !is_shown_later || self.console.is_json() {
             self.console.step(None, &Step::of(event, view, &self.network.labels))?;
         }
+        self.withdraw(event);
         match event {
             // At once, or some time after it was approved: see `SessionQueued`.
             Event::SignerJoined { session, signer } if *signer == view.me && !view.is_coordinator() => {
                 self.console.step(None, &Step::SessionJoined(Session { session: *session }))?;
             }
-            Event::SessionDiscovered { session } if self.was_signed(session) => {
-                self.pass_over(*session).await?;
-            }
-            Event::SessionDiscovered { .. } => self.decide(view).await?,
+            Event::SessionDiscovered { .. } => self.consider(view).await?,
             // Its result was told before this node was started again.
             Event::SessionComplete { session, .. } | Event::LateSignature { session, .. }
                 if self.was_signed(session) => {}
@@ -103,8 +106,6 @@ impl<'a> Cosigner<'a> {
                 }
             }
             Event::SessionAborted { session, cause, .. } => {
-                self.approver.forget(*session);
-                self.asked.remove(session);
                 self.ended(view).await;
                 if let AbortCause::Convicted { evidence, .. } = cause {
                     self.keep(*session, evidence)?;
@@ -113,6 +114,35 @@ impl<'a> Cosigner<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A session that has ended, with signatures or without, needs no answer. Gives it if somebody was asked about it.
+    fn withdraw(&mut self, event: &Event) -> Option<Box<SessionView>> {
+        if !event.is_terminal() {
+            return None;
+        }
+        self.approver.forget(event.session());
+        self.asked.remove(&event.session())
+    }
+
+    /// Decides on what there is: the events that told of it may be lost.
+    async fn catch_up(&mut self) -> Result<(), Failure> {
+        for view in self.network.handle.sessions().await? {
+            self.consider(&view).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides on a session, unless that has been done.
+    async fn consider(&mut self, view: &SessionView) -> Result<(), Failure> {
+        let is_decided = view.phase != Phase::Proposed || view.is_coordinator() || view.is_queued;
+        if is_decided || self.asked.contains_key(&view.id) || self.unwritten.approvals.contains(&view.id) {
+            return Ok(());
+        }
+        match self.was_signed(&view.id) {
+            true => self.pass_over(view.id).await,
+            false => self.decide(view).await,
+        }
     }
 
     async fn decide(&mut self, view: &SessionView) -> Result<(), Failure> {
@@ -137,11 +167,8 @@ impl<'a> Cosigner<'a> {
 
     /// Nothing is left of a session that ended undecided.
     async fn take_of_forgotten(&mut self, event: &Event) {
-        if let Event::SessionAborted { session, .. } = event {
-            self.approver.forget(*session);
-            if let Some(view) = self.asked.remove(session) {
-                self.declined(Some(&view), "it ended before anybody had decided").await;
-            }
+        if let Some(view) = self.withdraw(event) {
+            self.declined(Some(&view), "it ended before anybody had decided").await;
         }
     }
 
@@ -168,11 +195,14 @@ impl<'a> Cosigner<'a> {
         let step = match joined {
             // The event says when it is joined, or that it waits for its turn.
             Ok(()) => return Ok(()),
-            // What came with the announcement ended it: of that the application hears by itself.
-            Err(HandleError::Command(CommandError::Ended(_))) => return Ok(()),
+            // What came with the announcement ended it, and the event says so; or it had ended before it was approved, and no event follows.
+            Err(HandleError::Command(CommandError::Ended(_))) => return self.over(session).await,
             Err(HandleError::Command(
                 error @ (CommandError::AlreadyJoined(_) | CommandError::UnknownSession(_)),
-            )) => Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") },
+            )) => {
+                self.over(session).await?;
+                Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") }
+            }
             // Left undecided, it would keep others from being discovered until it expires.
             Err(HandleError::Command(error)) => {
                 let reason = format!("cannot join: {error}");
@@ -244,6 +274,16 @@ impl Cosigner<'_> {
         }
     }
 
+    /// An approved session that is over, or forgotten, is not left open among what is kept.
+    pub(super) async fn over(&self, session: SessionId) -> Result<(), Failure> {
+        match self.network.handle.session(session).await? {
+            Some(view) if has_ended(&view) => self.ended(&view).await,
+            Some(_) => {}
+            None => self.took_up(session, None, Some("it ended before it could be joined".into())).await,
+        }
+        Ok(())
+    }
+
     async fn trace_restart(&self, event: &NodeEvent) -> Result<(), Failure> {
         match event {
             NodeEvent::Resumed { session } => {
@@ -273,28 +313,116 @@ impl Cosigner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ResultsSettings;
     use crate::keyfile;
     use crate::labels::Labels;
     use crate::questions::Questions;
+    use crate::results::record::Status;
     use musig2_libp2p::NodeConfig;
+    use musig2_libp2p::libp2p::Multiaddr;
+    use musig2_libp2p::musig2_proto::{Audience, Item, Message, Note, Proposal, PublicKey};
     use std::cell::RefCell;
+    use std::time::Duration;
 
     thread_local! {
         static SAID: RefCell<String> = const { RefCell::new(String::new()) };
     }
 
+    fn say(text: &str) {
+        SAID.with_borrow_mut(|said| said.push_str(text));
+    }
+
+    fn start(config: NodeConfig) -> (Network, PublicKey) {
+        let (secret, public_key) = keyfile::generate().unwrap();
+        (Network::start(config, secret, Labels::default()).unwrap(), public_key)
+    }
+
+    /// A node that nobody can reach, and a session that it proposes.
+    async fn alone() -> (Network, SessionId) {
+        let (network, own) = start(NodeConfig::default().with_listen([]));
+        let (_, other) = keyfile::generate().unwrap();
+        let session = network.handle.create_session(proposal([own, other])).await.unwrap();
+        (network, session)
+    }
+
+    fn proposal(signers: [PublicKey; 2]) -> Proposal {
+        Proposal::new(signers.into()).with_item(Item::new(Message::new([7; 32])))
+    }
+
     #[tokio::test]
-    async fn a_question_is_taken_back_when_its_session_ends_undecided() {
-        let session = SessionId::new([1; 32]);
-        let say = |text: &str| SAID.with_borrow_mut(|said| said.push_str(text));
-        let (secret, _) = keyfile::generate().unwrap();
-        let config = NodeConfig::default().with_listen([]);
-        let network = Network::start(config, secret, Labels::default()).unwrap();
-        let approver = Approver::Person(Questions::asking(session, say));
+    async fn a_question_is_taken_back_when_its_session_ends() {
+        let (network, session) = alone().await;
+        let view = network.handle.session(session).await.unwrap().unwrap();
         let console = Console::new(true);
-        let mut cosigner = Cosigner::new(network, approver, &console);
+        let mut cosigner = Cosigner::new(network, Approver::All, &console);
         let cause = AbortCause::Expired { awaiting: Vec::new() };
-        cosigner.take_of_forgotten(&Event::SessionAborted { session, cause, released: false }).await;
-        assert_eq!(SAID.take(), "Session 01010101 has ended: no answer is needed.\n");
+        let ends = [
+            Event::SessionAborted { session, cause, released: false },
+            Event::SessionComplete { session, signatures: Vec::new() },
+        ];
+        for (end, is_forgotten) in ends.iter().flat_map(|end| [(end, false), (end, true)]) {
+            cosigner.approver = Approver::Person(Questions::asking(session, say));
+            cosigner.asked.insert(session, Box::new(view.clone()));
+            match is_forgotten {
+                true => cosigner.take_of_forgotten(end).await,
+                false => cosigner.take(end, &view).await.unwrap(),
+            }
+            let short = crate::report::short(&session);
+            assert_eq!(SAID.take(), format!("Session {short} has ended: no answer is needed.\n"));
+            assert!(cosigner.asked.is_empty(), "{end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_approved_after_its_end_is_not_left_open_in_the_results() {
+        let (network, session) = alone().await;
+        let handle = network.handle.clone();
+        let view = handle.session(session).await.unwrap().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ResultsSettings { folder: folder.path().into(), ..ResultsSettings::default() };
+        let trail = Trail::open(&settings, Labels::default());
+        let console = Console::new(true);
+        let mut cosigner = Cosigner::new(network, Approver::All, &console);
+        cosigner.trail = Some(trail.clone());
+        handle.execute(Command::AbortSession { session, reason: Note::new("no") }).await.unwrap();
+        cosigner.join(session, Some(&view), Approval::Person).await.unwrap();
+        let record = trail.find(session.to_bytes()).await.unwrap().unwrap();
+        assert_eq!(record.status, Status::Aborted);
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_discovery_was_missed_is_decided_on_and_only_once() {
+        let listen: Multiaddr = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
+        let (mut network, own) = start(NodeConfig::default().with_listen([listen]));
+        let test = async {
+            let address = loop {
+                if let NodeEvent::Listening { address } = network.next().await.unwrap() {
+                    break address;
+                }
+            };
+            let config = NodeConfig::default().with_listen([]).with_bootstrap_peers([address]);
+            let (other, proposer) = start(config);
+            let session = other.handle.create_session(proposal([own, proposer])).await.unwrap();
+            let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+            other.handle.execute(announce).await.unwrap();
+            let missed = loop {
+                if let NodeEvent::Session(event @ Event::SessionDiscovered { .. }) =
+                    network.next().await.unwrap()
+                {
+                    break event;
+                }
+            };
+            let console = Console::new(true);
+            let handle = network.handle.clone();
+            let mut cosigner = Cosigner::new(network, Approver::All, &console);
+            cosigner.catch_up().await.unwrap();
+            let view = handle.session(session).await.unwrap().unwrap();
+            assert!(view.joined.contains(&view.me), "{view:?}");
+            // Asking nobody again.
+            cosigner.approver = Approver::Person(Questions::asking(SessionId::new([1; 32]), say));
+            cosigner.take(&missed, &view).await.unwrap();
+            assert!(cosigner.asked.is_empty());
+        };
+        tokio::time::timeout(Duration::from_secs(60), test).await.expect("it is discovered");
     }
 }

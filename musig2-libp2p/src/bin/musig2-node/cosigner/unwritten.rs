@@ -51,6 +51,7 @@ impl Cosigner<'_> {
                 self.try_join(session).await?;
             } else {
                 self.unwritten.approvals.remove(&session);
+                self.over(session).await?;
             }
         }
         for session in self.unwritten.evidence.clone() {
