@@ -212,6 +212,12 @@ fn shells_and_manual_pages_know_every_command() {
     let pages = folder.path().join("share/man1");
     let written = run(["man", "--dir", pages.to_str().expect("text")]);
     assert_eq!(written.code, Some(0), "{written:?}");
+    let whole = fs::read_to_string(pages.join("musig2-node.1")).expect("text");
+    for page in [&page.stdout, &whole] {
+        for told in [".SH ENVIRONMENT", "MUSIG2_PASSPHRASE_FILE", ".SH FILES", "approvals/"] {
+            assert_eq!(page.matches(told).count(), 1, "{told}: {page}");
+        }
+    }
     for command in commands {
         let page = pages.join(format!("musig2-node-{command}.1"));
         assert!(page.exists(), "{}", page.display());

@@ -4,7 +4,11 @@ use crate::failure::Failure;
 use crate::report::Console;
 use clap::{Arg, Args, CommandFactory};
 use clap_complete::Shell;
+use std::io::Write;
 use std::path::PathBuf;
+
+/// What follows in the manual page of the whole command.
+const MORE: &[u8] = include_bytes!("man.roff");
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -64,10 +68,13 @@ pub(crate) fn man<C: CommandFactory>(args: &ManArgs, console: &Console) -> Resul
     match &args.dir {
         Some(dir) => std::fs::create_dir_all(dir)
             .and_then(|()| clap_mangen::generate_to(C::command(), dir))
+            .and_then(|()| std::fs::File::options().append(true).open(dir.join("musig2-node.1")))
+            .and_then(|mut page| page.write_all(MORE))
             .map_err(|error| Failure::Write { file: dir.clone(), error }),
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(C::command()).render(&mut page).map_err(Failure::Output)?;
+            page.extend_from_slice(MORE);
             console.print(&page)
         }
     }
