@@ -17,6 +17,12 @@ const LIFETIME: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Stash {
     unknown: BTreeMap<SessionId, Unknown>,
+    /// This and what is below follows from them: since when each is kept,
+    by_age: BTreeSet<(Timestamp, SessionId)>,
+    /// how many came from each source first,
+    of_source: BTreeMap<Source, usize>,
+    /// and the bytes of all frames.
+    bytes: usize,
 }
 
 #[derive(Debug, Clone, Hash)]
@@ -48,13 +54,13 @@ impl Stash {
         frame: Vec<u8>,
     ) -> Stashed {
         self.forget(now);
-        let frames = self.unknown.values().flat_map(|unknown| &unknown.frames);
-        let bytes: usize = frames.map(|(_, frame)| frame.len()).sum();
         if !self.unknown.contains_key(&session) {
-            let of_source = self.unknown.values().filter(|unknown| unknown.first == *from).count();
+            let of_source = self.of_source.get(from).copied().unwrap_or_default();
             if self.unknown.len() >= MAX_SESSIONS || of_source >= MAX_SESSIONS_PER_SOURCE {
                 return Stashed::NoRoom;
             }
+            self.by_age.insert((now, session));
+            self.of_source.insert(from.clone(), of_source + 1);
         }
         let unknown = self.unknown.entry(session).or_insert_with(|| Unknown {
             since: now,
@@ -62,7 +68,8 @@ impl Stash {
             asked: BTreeSet::new(),
             frames: Vec::new(),
         });
-        if unknown.frames.len() < MAX_FRAMES && bytes.saturating_add(frame.len()) <= MAX_BYTES {
+        if unknown.frames.len() < MAX_FRAMES && self.bytes.saturating_add(frame.len()) <= MAX_BYTES {
+            self.bytes += frame.len();
             unknown.frames.push((from.clone(), frame.into_boxed_slice()));
         }
         if unknown.asked.len() < MAX_ASKED && unknown.asked.insert(from.clone()) {
@@ -74,21 +81,40 @@ impl Stash {
 
     /// Forgets what has been kept long enough.
     pub(crate) fn forget(&mut self, now: Timestamp) {
-        self.unknown.retain(|_, unknown| {
-            // A clock that was set back must not keep them for ever.
-            now >= unknown.since && now.saturating_since(unknown.since) < LIFETIME
-        });
+        while let Some((since, session)) = self.by_age.first().copied()
+            && now.saturating_since(since) >= LIFETIME
+        {
+            self.remove(&session);
+        }
+        // A clock that was set back must not keep them for ever.
+        while let Some((since, session)) = self.by_age.last().copied()
+            && now < since
+        {
+            self.remove(&session);
+        }
     }
 
     /// When there is something to forget.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.unknown.values().map(|unknown| unknown.since.saturating_add(LIFETIME)).min()
+        self.by_age.first().map(|(since, _)| since.saturating_add(LIFETIME))
     }
 
     /// Takes out what was kept for a session.
     pub(crate) fn take(&mut self, session: &SessionId) -> impl Iterator<Item = (Source, Box<[u8]>)> + use<> {
-        let unknown = self.unknown.remove(session);
-        unknown.into_iter().flat_map(|unknown| unknown.frames)
+        self.remove(session).into_iter().flat_map(|unknown| unknown.frames)
+    }
+
+    fn remove(&mut self, session: &SessionId) -> Option<Unknown> {
+        let unknown = self.unknown.remove(session)?;
+        self.by_age.remove(&(unknown.since, *session));
+        self.bytes -= unknown.frames.iter().map(|(_, frame)| frame.len()).sum::<usize>();
+        if let Some(count) = self.of_source.get_mut(&unknown.first) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_source.remove(&unknown.first);
+            }
+        }
+        Some(unknown)
     }
 }
 
@@ -130,6 +156,14 @@ mod tests {
             keep(&mut stash, 0, session, size);
         }
         assert_eq!([1, 2, 3].map(|session| kept(&mut stash, session)), [1, 1, 0]);
+        // All of the room is there again, however often it was used.
+        for (session, size) in [(1, 1 << 19), (2, 1 << 19)] {
+            keep(&mut stash, 0, session, size);
+        }
+        stash.forget(Timestamp::from_millis(30_000));
+        keep(&mut stash, 30_000, 3, 1 << 20);
+        assert_eq!([1, 2, 3].map(|session| kept(&mut stash, session)), [0, 0, 1]);
+        assert_eq!((stash.bytes, stash.by_age.len(), stash.of_source.len()), (0, 0, 0));
     }
 
     #[test]
