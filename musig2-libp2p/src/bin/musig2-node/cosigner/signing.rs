@@ -346,7 +346,7 @@ mod tests {
     }
 
     fn proposal(signers: [PublicKey; 2]) -> Proposal {
-        Proposal::new(signers.into()).with_item(Item::new(Message::new([7; 32])))
+        Proposal::new(signers).with_item(Item::new(Message::new([7; 32])))
     }
 
     #[tokio::test]
