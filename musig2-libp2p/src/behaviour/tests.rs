@@ -164,7 +164,7 @@ async fn what_happens_in_a_session_is_counted() {
         })
         .await;
         std::mem::swap(&mut first, &mut second);
-        if metrics.iter().all(|metrics| metrics.encode().contains("outcome=\"complete\"")) {
+        if metrics.iter().all(|metrics| metrics.encode().contains("outcome=\"complete\"} 1\n")) {
             break;
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// | name | type | labels | what |
 /// |---|---|---|---|
 /// | `musig2_sessions` | gauge | `phase`: `proposed`, `joining`, `nonces`, `partial_signatures`, `finalizing` | sessions that have not ended |
-/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
+/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `made_room`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
 /// | `musig2_attempts_restarted_total` | counter | | how often a signer lost its memory and everyone began anew |
 /// | `musig2_stalls_total` | counter | `phase`: `joining`, `nonces`, `partial_signatures` | phases of which half the time was over |
 /// | `musig2_phase_seconds` | histogram | `phase`: `joining`, `nonces`, `partial_signatures` | how long a phase took that was passed; `joining` from when the session became known |
@@ -216,6 +216,7 @@ impl Inner {
             "complete",
             "by_signer",
             "declined",
+            "made_room",
             "timed_out",
             "expired",
             "convicted",
