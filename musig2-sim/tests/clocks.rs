@@ -54,7 +54,9 @@ fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
         let application = world.application(BOB);
         let refused =
             application.reports.iter().any(|(_, report)| matches!(report.offence, Offence::Manifest(_)));
-        (application.events[0].0, refused)
+        let discovered = |event: &Event| matches!(event, Event::SessionDiscovered { .. });
+        let discovered = application.events.iter().find(|(_, event)| discovered(event));
+        (discovered.unwrap().0, refused)
     };
     assert_eq!(discovered_at(29_000), (Micros::from_millis(10), false));
     let (at, refused) = discovered_at(40_000);

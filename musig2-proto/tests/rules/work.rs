@@ -413,6 +413,7 @@ fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> Ses
 fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
+    room.join = false;
     let large = convicted(&mut room, 1, 4096);
     // Together 100 MB, each half as large.
     let small: Vec<_> = (0..400).map(|_| convicted(&mut room, 0, 2000)).collect();
