@@ -11,7 +11,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 /// Far more than anything here takes: a test that gets here hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The command, with nothing on its standard input.
 pub(crate) fn musig2_node<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Command {

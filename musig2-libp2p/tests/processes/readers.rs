@@ -1,10 +1,11 @@
 //! Whoever reads what a daemon prints and logs: it leaves, it stays and stops reading, it was never there. The daemon goes on signing.
 
-use crate::child::{musig2_node, object};
+use crate::child::{PATIENCE, musig2_node, object};
 use crate::daemons::{Daemon, Signers, message};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread::spawn;
 
 /// A daemon that proposes, and the configurations of two that it signs with.
@@ -89,10 +90,20 @@ fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_noth
     sign(&signers, 200, 50);
     // It ends while somebody reads again.
     let printed = BufReader::new(second.0.stdout.take().expect("piped"));
-    let printed = spawn(move || printed.lines().map(|line| object(&line.expect("text"))).collect::<Vec<_>>());
+    let (results, both) = channel();
+    let printed = spawn(move || {
+        for line in printed.lines() {
+            if object(&line.expect("text"))["type"] == "result" {
+                results.send(()).expect("they are counted");
+            }
+        }
+    });
+    for _ in 0..2 {
+        both.recv_timeout(PATIENCE).expect("what was printed meanwhile is there");
+    }
     second.stop();
-    let printed = printed.join().expect("every line is whole");
-    assert_eq!(printed.iter().filter(|line| line["type"] == "result").count(), 2);
+    printed.join().expect("every line is whole");
+    assert!(both.recv().is_err(), "each is there once");
     assert!(third.stop().contains("TRACE"));
 }
 
