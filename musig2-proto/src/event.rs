@@ -189,7 +189,7 @@ pub enum Event {
     },
     /// A join of this node's own key came that this node did not make, in a session created after this node was started (by more than `clock_skew`, so
     /// that no earlier life can have made it): another process, or a copy of this one, signs with the same key. Nobody but who has the key can bring this
-    /// about. Two nodes with one key end each other's sessions, and restarts of both count as those of one signer.
+    /// about. (If this node's clock was set back, before its start or since, the join may be its own after all, of an earlier life or of a session that it has forgotten.) Two nodes with one key end each other's sessions, and restarts of both count as those of one signer.
     KeyInUseElsewhere {
         /// Where.
         session: SessionId,

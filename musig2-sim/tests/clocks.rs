@@ -2,7 +2,7 @@
 
 use musig2_proto::{Event, Offence};
 use musig2_sim::{
-    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Profile, Transparent, World, trial,
+    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Point, Profile, Transparent, World, trial,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -129,4 +129,12 @@ fn a_clock_that_cannot_be_is_refused() {
     ] {
         assert_eq!(World::<Transparent>::with_engine(plan).err(), Some(PlanError::Clock { node: BOB }));
     }
+}
+
+#[test]
+fn a_node_whose_clock_was_set_back_may_take_its_own_earlier_join_for_another_process() {
+    let plan = Plan::drawn(1_147_721_723_722_340_064, Profile::Skewed);
+    let outcome = trial::run::<Transparent>(plan);
+    assert_eq!(outcome.verdict, Ok(()));
+    assert!(outcome.coverage.contains(Point::KeyInUseElsewhere));
 }

@@ -21,6 +21,7 @@ impl Watch {
         let out_of_place = || Violation::OutOfPlace { node, event: event.clone() };
         let session = self.session(call, &id).ok_or_else(out_of_place)?;
         let may_begin = self.may_begin(node, session, call);
+        let was_set_back = self.hosts.get(node.as_usize()).is_some_and(|host| host.was_set_back);
         let part = self.part(node, session);
         let fits = match event {
             Event::SessionCreated { .. } => {
@@ -42,8 +43,8 @@ impl Watch {
                 matches!(before, State::Discovered | State::Approved)
             }
             Event::SessionWithdrawn { .. } => part.state == State::Discovered,
-            // Whoever is honest runs once.
-            Event::KeyInUseElsewhere { .. } => false,
+            // Whoever is honest runs once; but a node whose clock was set back may take its own earlier join for another's.
+            Event::KeyInUseElsewhere { .. } => was_set_back,
             Event::LateSignature { .. } => matches!(part.state, State::Ended { .. }),
             _ => part.state == State::Approved,
         };

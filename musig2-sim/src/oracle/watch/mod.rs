@@ -65,6 +65,10 @@ struct Host {
     parts: Vec<Part>,
     /// The latest that its clock showed in this life.
     latest: Timestamp,
+    /// The latest in any life.
+    latest_ever: Timestamp,
+    /// Whether it was ever set back, in a life or between two.
+    was_set_back: bool,
     /// What it showed last.
     clock: Timestamp,
     /// The largest message that it took, in bytes.
@@ -158,6 +162,8 @@ impl Watch {
             garbled: BTreeSet::new(),
             parts: Vec::new(),
             latest: Timestamp::default(),
+            latest_ever: Timestamp::default(),
+            was_set_back: false,
             clock: Timestamp::default(),
             largest: 0,
         };
@@ -268,6 +274,8 @@ impl Watch {
     pub(crate) fn told_time(&mut self, node: NodeId, clock: Timestamp) {
         if let Some(host) = self.hosts.get_mut(node.as_usize()) {
             host.latest = host.latest.max(clock);
+            host.was_set_back |= clock < host.latest_ever;
+            host.latest_ever = host.latest_ever.max(clock);
             host.notice_time(clock);
         }
     }
