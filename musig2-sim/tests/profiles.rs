@@ -92,6 +92,12 @@ fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
 }
 
 #[test]
+fn a_session_that_a_byzantine_node_makes_late_is_forgotten_as_long_after_it_was_made_as_any() {
+    let plan = Plan::drawn(406_847_605_492_715_752, Profile::Byzantine);
+    assert_eq!(trial::run::<Transparent>(plan).verdict, Ok(()));
+}
+
+#[test]
 fn few_bytes_are_a_calm_plan() {
     let plan = Plan::from_bytes(&[]);
     assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));

@@ -19,11 +19,13 @@ impl<C: Engine> World<C> {
     /// [`World::run_until_quiet`].
     pub fn run_until_silent(&mut self) -> Result<(), RunError> {
         let before = self.counters.frames + self.counters.publications;
-        let (mut starts, mut limit, mut most) = (u64::MAX, Micros::ZERO, 0);
+        let (mut begun, mut limit, mut most) = (None, Micros::ZERO, 0);
         while let Some(node) = self.busy() {
-            // Whoever crashes after an output that comes only now has a whole life before it.
-            if starts != self.starts() {
-                starts = self.starts();
+            // Whoever crashes after an output that comes only now has a whole life before it, and so has a session that a
+            // Byzantine node makes only now.
+            let now = Some((self.starts(), self.watch.known_sessions()));
+            if begun != now {
+                begun = now;
                 limit = self.now + self.longest_memory();
                 most = self.last_words();
             }

@@ -280,6 +280,11 @@ impl Watch {
         }
     }
 
+    /// How many sessions have become known.
+    pub(crate) fn known_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Whether a node does what the protocol says.
     pub(crate) fn is_honest(&self, node: NodeId) -> bool {
         self.hosts.get(node.as_usize()).is_some_and(|host| host.honest)
