@@ -14,7 +14,7 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 
-/// Of how many signers it is told within a [`PAUSE`]; of these, half are signers whose contact this node knew before.
+/// Of how many signers it is told within a [`PAUSE`]; of these, half are signers that this node knew before.
 const MAX_SIGNERS: usize = 64;
 
 /// After which it is told of the same signer again.
@@ -57,8 +57,7 @@ impl<C: Crypto> Node<C> {
         let manifest = &announcement.content.manifest;
         let Some(proposer) = manifest.signer(manifest.coordinator()).copied() else { return Ok(()) };
         let is_own = matches!(self.own_place(manifest), Ok(Some(_)));
-        let is_known = self.surroundings.contacts.contact(&proposer).is_some();
-        if !is_own || !self.clocks.may_tell(call.now, &proposer, is_known) {
+        if !is_own || !self.clocks.may_tell(call.now, &proposer, self.knows(&proposer)) {
             return Ok(());
         }
         match way {

@@ -5,6 +5,7 @@ use super::clocks::Way;
 use super::undecided::{Origin, Room};
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
+use crate::bytes::PublicKey;
 use crate::context::{Call, Surroundings};
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Destination, Event, Input, Offence, Output, Report};
@@ -373,9 +374,12 @@ impl<C: Crypto> Node<C> {
     fn origin(&self, announcement: &Announcement, source: &Source) -> Result<Origin, Offence> {
         let manifest = &announcement.content.manifest;
         let author = *manifest.signer(manifest.coordinator()).ok_or(Offence::Misfit)?;
-        let is_known =
-            self.public_keys().any(|own| own == author) || self.surroundings.contacts.knows(&author);
-        Ok(Origin { author, is_known, source: source.clone() })
+        Ok(Origin { author, is_known: self.knows(&author), source: source.clone() })
+    }
+
+    /// Whether a signer is no stranger: its key is this node's, the application told of it, or it was met in a session.
+    pub(super) fn knows(&self, signer: &PublicKey) -> bool {
+        self.public_keys().any(|own| own == *signer) || self.surroundings.contacts.knows(signer)
     }
 }
 

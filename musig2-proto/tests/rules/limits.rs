@@ -10,8 +10,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::{
-    Audience, Boot, Command, Config, Contact, Event, Input, ManifestError, Offence, Output, SessionId,
-    Severity, Signature, SignerIndex, Timestamp,
+    Audience, Boot, Command, Config, Contact, Event, Input, ManifestError, Message, Offence, Output,
+    Proposal, SessionId, Severity, Signature, SignerIndex, Timestamp,
 };
 
 #[test]
@@ -73,6 +73,29 @@ fn a_clock_that_is_ahead_is_told_by_its_owners_own_word_only_and_once_a_minute()
     assert_eq!(told(before(30), &bytes), []);
     // What was said long ago, anyone can repeat: it is not told.
     assert_eq!(told(start.saturating_add(Duration::from_secs(290)), &bytes), []);
+}
+
+#[test]
+fn a_known_signers_clock_is_told_however_many_strangers_there_are_and_wherever_it_can_be_reached() {
+    let mut room = Room::new(36, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    for proposer in 2..36 {
+        let proposal = Proposal::new([room.keys[1], room.keys[proposer]]).with_message(Message::new([7; 32]));
+        let session = room.create(proposer, proposal);
+        room.execute(proposer, Command::AnnounceSession { session, audience: Audience::Everyone });
+    }
+    let known = room.keys[35];
+    room.execute(1, Command::AddContact { signer: known, contact: Contact::default() });
+    room.now = room.now.saturating_sub(Duration::from_secs(100));
+    for (number, bytes) in std::mem::take(&mut room.publications).into_iter().enumerate() {
+        room.handle(1, Input::Announcement { from: source(number + 2), bytes });
+    }
+    let told = room.events[1].iter().filter_map(|event| match event {
+        Event::SessionInFuture { proposer, .. } => Some(*proposer),
+        _ => None,
+    });
+    let expected = room.keys[2..34].iter().chain([&known]);
+    assert_eq!(told.collect::<Vec<_>>(), expected.copied().collect::<Vec<_>>());
 }
 
 #[test]
