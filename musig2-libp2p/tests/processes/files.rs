@@ -1,8 +1,13 @@
 //! Key files.
 
-use crate::child::{keygen, run};
+use crate::child::{keygen, musig2_node, run};
 use std::fs;
+use std::process::Command;
 use tempfile::tempdir;
+
+/// A file grew beyond what its writer may write.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
 
 #[test]
 fn a_key_is_never_overwritten() {
@@ -14,6 +19,22 @@ fn a_key_is_never_overwritten() {
     assert_eq!(again.code, Some(2));
     assert!(again.stderr.contains("never overwritten"), "{}", again.stderr);
     assert_eq!(fs::read(&file).expect("a file"), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_is_being_written_when_its_writer_is_killed_is_not_there() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("a.key");
+    let node = musig2_node(["keygen", "--plain", "--out"]);
+    // The system kills whoever writes the first byte to a file.
+    let mut killed = Command::new("sh");
+    killed.args(["-c", "ulimit -c 0; ulimit -f 0; exec \"$@\"", "sh"]).arg(node.get_program());
+    let ended = killed.args(node.get_args()).arg(&file).output().expect("`sh` starts");
+    assert_eq!(ended.status.signal(), Some(SIGXFSZ), "{ended:?}");
+    assert!(!file.exists());
+    keygen(&file);
 }
 
 #[test]

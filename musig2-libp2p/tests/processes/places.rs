@@ -44,6 +44,32 @@ fn a_node_listens_everywhere_unless_it_is_told_where() {
 }
 
 #[test]
+fn a_port_that_is_taken_by_ipv4_only_is_free_by_ipv6() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        return eprintln!("\nSKIPPED: this host has no IPv6, nothing is tested\n");
+    }
+    let folder = tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    keygen(&key);
+    let cosign = ["cosign", "--approve", "all", "--key", key.to_str().expect("text"), "--listen"];
+    let tcp = TcpListener::bind("0.0.0.0:0").expect("a port");
+    let udp = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    let ports = [tcp.local_addr(), udp.local_addr()].map(|address| address.expect("bound").port());
+    for (protocol, port) in [("tcp", ports[0]), ("udp", ports[1])] {
+        let quic = if protocol == "udp" { "/quic-v1" } else { "" };
+        let at = |host: &str| format!("{host}/{protocol}/{port}{quic}");
+        let mut node = Running::start(cosign.iter().chain(&[at("/ip6/::").as_str()]));
+        assert!(node.address().starts_with(&at("/ip6/::1")));
+        // Now it is taken, by either.
+        for host in ["/ip6/::", "/ip4/0.0.0.0"] {
+            let second = run(cosign.iter().chain(&[at(host).as_str()]));
+            assert_eq!(second.code, Some(1), "{second:?}");
+            assert!(second.stderr.contains("in use"), "{second:?}");
+        }
+    }
+}
+
+#[test]
 fn a_host_without_ipv6_starts_and_says_what_it_passes_over() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("key");

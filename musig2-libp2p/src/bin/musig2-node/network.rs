@@ -19,8 +19,9 @@ use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{Event, PublicKey, SecretKey, SessionId, SessionView};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
+use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};
@@ -295,8 +296,8 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     let bound = match protocols.next() {
-        Some(Protocol::Tcp(port @ 1..)) => TcpListener::bind((ip, port)).map(drop),
-        Some(Protocol::Udp(port @ 1..)) => UdpSocket::bind((ip, port)).map(drop),
+        Some(Protocol::Tcp(port @ 1..)) => bind(Type::STREAM, SocketAddr::new(ip, port)),
+        Some(Protocol::Udp(port @ 1..)) => bind(Type::DGRAM, SocketAddr::new(ip, port)),
         _ => return Ok(()),
     };
     match bound {
@@ -306,6 +307,21 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
         // Whatever else is wrong, the node finds by itself, and knows what to do on a host without IPv6.
         _ => Ok(()),
     }
+}
+
+/// As the node does, but alone: to IPv6 only where it is an IPv6 address. Then it is given up again.
+fn bind(kind: Type, address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections that were closed a moment ago hold no port.
+    #[cfg(unix)]
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    if kind == Type::STREAM { socket.listen(1) } else { Ok(()) }
 }
 
 impl Written for Peer {

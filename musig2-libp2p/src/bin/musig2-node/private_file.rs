@@ -1,21 +1,21 @@
 //! Files with secrets: their owner's alone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Writes a new file of mode 0600, whole or not at all. One that exists is an error (`AlreadyExists`).
+/// Writes a new file of mode 0600, whole or not at all, whatever ends this process or the machine meanwhile. When this returns it is on disk. One
+/// that exists is an error (`AlreadyExists`), and stays as it is.
 pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| {
-        // Half a key is worse than none. Where it cannot be removed either, the error told is the first one.
-        let _ = std::fs::remove_file(path);
-    })
+    let folder = folder_of(path);
+    // Its name begins with a dot. It is removed again when this fails.
+    let unfinished = tempfile::Builder::new().suffix(".unfinished").tempfile_in(folder);
+    let mut unfinished = unfinished.map_err(without_path)?;
+    unfinished.as_file_mut().write_all(content)?;
+    unfinished.as_file().sync_all()?;
+    unfinished.persist_noclobber(path).map_err(|error| error.error)?;
+    sync(folder)
 }
 
 /// Puts a file that was written beside another one in its place, with its owner. When this returns it is on disk.
@@ -30,11 +30,25 @@ pub(crate) fn replace(path: &Path, by: &Path) -> io::Result<()> {
         }
     }
     std::fs::rename(by, path)?;
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
+    sync(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where the system has no way to do it, its own promises must do.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// The name of a file that was to be made for a moment tells nobody anything.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
     }
-    Ok(())
 }
 
 /// Reads a file of at most `max` bytes that nobody else can read or write.
