@@ -20,6 +20,29 @@ pub(crate) fn musig2_node<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> 
     command
 }
 
+/// Whether whoever started these tests ignores a signal, as `nohup` does: what they start does then, too.
+#[cfg(unix)]
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored =
+        ignored.and_then(|ignored| u64::from_str_radix(ignored.trim(), 16).ok()).unwrap_or_default();
+    ignored >> (signal - 1) & 1 != 0
+}
+
+/// The same command, which hears SIGHUP even if whoever started these tests ignores it.
+#[cfg(unix)]
+pub(crate) fn that_hears_hangups(command: &Command) -> Command {
+    const SIGHUP: i32 = 1;
+    let mut hearing = Command::new("env");
+    if is_ignored(SIGHUP) {
+        hearing.arg("--default-signal=HUP");
+    }
+    hearing.arg(command.get_program()).args(command.get_args());
+    hearing.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    hearing
+}
+
 /// What a finished command left.
 #[derive(Debug)]
 pub(crate) struct Finished {

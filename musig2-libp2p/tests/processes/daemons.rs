@@ -1,6 +1,6 @@
 //! Daemons to test with.
 
-use crate::child::{Finished, Running, keygen, musig2_node, run};
+use crate::child::{Finished, Running, keygen, musig2_node, run, that_hears_hangups};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
@@ -59,7 +59,7 @@ impl Signers {
         policy: &str,
     ) -> Daemon {
         let config = self.configure(signer, bootstrap, settings, policy);
-        self.run(musig2_node(["run", "--config", &config]))
+        self.run(that_hears_hangups(&musig2_node(["run", "--config", &config])))
     }
 
     /// Writes a configuration, and gives its path.

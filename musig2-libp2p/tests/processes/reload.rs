@@ -1,9 +1,10 @@
 //! A daemon that reads its policy and labels again, and goes on meanwhile.
 
-use crate::child::run;
+use crate::child::{musig2_node, run};
 use crate::daemons::{Daemon, Signers, message};
 use serde_json::json;
 use std::fs;
+use std::process::{Command, Stdio};
 
 /// Changes a daemon's configuration: every line that is the first one becomes the second.
 fn change(signers: &Signers, signer: usize, from: &str, to: &str) {
@@ -83,4 +84,23 @@ fn what_the_former_program_has_not_answered_is_decided_by_the_policy_that_is_rea
     hang_up(&mut second, "reloaded");
     let signed = proposed.finish();
     assert_eq!(signed.code, Some(0), "{signed:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_that_was_started_under_nohup_reads_nothing_again_when_its_terminal_is_closed() {
+    let signers = Signers::new();
+    let config = signers.configure(0, None, "", &signers.policy("messages = \"any\""));
+    let node = musig2_node(["run", "--config", &config]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(node.get_program()).args(node.get_args());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let daemon = signers.run(command);
+    let before = signers.ask(0, &["status"]).last();
+    daemon.process.send("HUP");
+    let after = signers.ask(0, &["status"]).last();
+    assert_eq!(after["policy_read_at"], before["policy_read_at"]);
+    assert_eq!(signers.ask(0, &["reload"]).code, Some(0));
+    let stopped = daemon.stop();
+    assert_eq!((stopped.code, stopped.stdout.matches("\"reloaded\"").count()), (Some(0), 1), "{stopped:?}");
 }

@@ -1,6 +1,6 @@
 //! The command on a real terminal, where a person types.
 
-use crate::child::{Running, keygen, run};
+use crate::child::{Running, is_ignored, keygen, run, that_hears_hangups};
 use pty_process::blocking::{Command, Pts, Pty, open};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -190,7 +190,7 @@ fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
         (Signal::TERM, None),
         (Signal::HUP, None),
     ] {
-        if is_ignored(signal) {
+        if is_ignored(signal.as_raw()) {
             eprintln!("\nSKIPPED: {signal:?}: it is ignored here from the start, as under nohup\n");
             continue;
         }
@@ -256,15 +256,6 @@ fn a_person_changes_a_passphrase_at_the_terminal() {
     told.wait_for(&public);
 }
 
-/// Whether whoever started these tests ignores a signal: what they start does then, too.
-fn is_ignored(signal: Signal) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored =
-        ignored.and_then(|ignored| u64::from_str_radix(ignored.trim(), 16).ok()).unwrap_or_default();
-    ignored >> (signal.as_raw() - 1) & 1 != 0
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt_and_after_it() {
@@ -280,4 +271,28 @@ fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt
     }
     assert!(terminal.wait().success(), "{}", terminal.seen);
     assert!(out.exists());
+}
+
+#[test]
+fn a_daemon_whose_passphrase_was_typed_reads_its_policy_again_at_each_hangup() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (key, passphrase, config) = (path("signer.key"), path("passphrase"), path("node.toml"));
+    fs::write(&passphrase, "correct horse\n").expect("written");
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).expect("set");
+    assert_eq!(run(["keygen", "--out", &key, "--passphrase-file", &passphrase]).code, Some(0));
+    fs::write(&config, "[network]\nlisten = []\n").expect("written");
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_musig2-node"));
+    let command = that_hears_hangups(&command);
+    let run = ["run", "--config", &config];
+    let mut daemon = Terminal::spawn(Command::new(command.get_program()).args(command.get_args()).args(run));
+    daemon.wait_for("signer.key: ");
+    daemon.type_slowly("correct horse\n");
+    daemon.wait_for("socket ");
+    for _ in 0..2 {
+        kill_process(daemon.pid(), Signal::HUP).expect("sent");
+        daemon.wait_for("read the policy and the labels again");
+    }
+    kill_process(daemon.pid(), Signal::TERM).expect("sent");
+    assert!(daemon.wait().success(), "{}", daemon.seen);
 }

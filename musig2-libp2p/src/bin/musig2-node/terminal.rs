@@ -1,7 +1,7 @@
 //! Asking for a secret on the terminal, which is left as it was found, even if a signal ends or stops the command meanwhile.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{ask, discard_typed, handles};
+pub(crate) use self::unix::{ask, discard_typed, handles, is_ignored};
 #[cfg(not(unix))]
 pub(crate) use rpassword::prompt_password as ask;
 
@@ -87,8 +87,7 @@ mod unix {
         if std::mem::replace(&mut state().is_watched, true) {
             return Ok(());
         }
-        let ignored = ignored();
-        let mut signals = Signals::new(SIGNALS.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0))?;
+        let mut signals = Signals::new(SIGNALS.iter().filter(|signal| !is_ignored(**signal)))?;
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 let state = state();
@@ -107,11 +106,12 @@ mod unix {
         Ok(())
     }
 
-    /// A bit for each signal that this command was told to ignore when it was started, as `nohup` does: it goes on ignoring them. Only Linux tells.
-    fn ignored() -> u64 {
+    /// Whether this command was told to ignore a signal when it was started, as `nohup` does: it goes on ignoring it. Only Linux tells.
+    pub(crate) fn is_ignored(signal: i32) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+        mask >> (signal - 1) & 1 != 0
     }
 
     fn read_line(terminal: &mut File) -> io::Result<String> {

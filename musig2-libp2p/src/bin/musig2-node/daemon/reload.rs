@@ -17,9 +17,10 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, watch};
 
-/// SIGHUP: from its making on, it ends nothing.
+/// SIGHUP: from its making on, it ends nothing. `None` if it is ignored from the start, as under `nohup`: closing a terminal is no order to read a
+/// policy that is perhaps being written.
 #[derive(Debug)]
-pub(crate) struct Hangups(Signal);
+pub(crate) struct Hangups(Option<Signal>);
 
 /// Which policy holds.
 #[derive(Debug, Clone)]
@@ -49,8 +50,14 @@ impl Hangups {
     /// Starts listening for it.
     pub(crate) fn new() -> io::Result<Self> {
         let hangup = SignalKind::hangup();
+        if terminal::is_ignored(hangup.as_raw_value()) {
+            tracing::info!(
+                "SIGHUP is ignored, as it was when this was started: `musig2-node reload` has the policy read again"
+            );
+            return Ok(Self(None));
+        }
         terminal::handles(hangup.as_raw_value());
-        Ok(Self(signal(hangup)?))
+        Ok(Self(Some(signal(hangup)?)))
     }
 }
 
@@ -92,7 +99,9 @@ impl Reloader {
 
     /// Reads again at each signal.
     pub(crate) async fn serve(self, mut hangups: Hangups) -> Result<(), Failure> {
-        while hangups.0.recv().await.is_some() {
+        while let Some(signal) = &mut hangups.0
+            && signal.recv().await.is_some()
+        {
             if let Err(failure) = self.reload().await {
                 let error = failure.to_string();
                 tracing::error!(error, "the policy was not read again: the former one holds");
