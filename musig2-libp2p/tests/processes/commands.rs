@@ -29,7 +29,7 @@ fn the_joint_key_is_told_before_there_is_a_session() {
     signers.sort_unstable();
     assert_eq!(sorted["signers"], serde_json::json!(signers));
 
-    let output = key(&["--bip86", "--network", "regtest"]).last();
+    let output = key(&["--bip86", "--chain", "regtest"]).last();
     assert!(output["address"].as_str().expect("an address").starts_with("bcrt1p"), "{output}");
     assert_ne!(output["key"], sorted["key"]);
     assert_ne!(key(&["--bip32", "m/0/5", "--bip86"]).last()["key"], output["key"]);

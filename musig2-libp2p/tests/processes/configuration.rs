@@ -101,12 +101,12 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
     let own = keygen(&key);
     let config = folder.path().join("node.toml");
     let text = format!(
-        "[signers]\nalice = \"{own}\"\n[policy]\nmessages = \"any\"\nsigner_sets = [[\"{OTHER}\", \"{own}\"]]\n\
+        "chain = \"regtest\"\n[signers]\nalice = \"{own}\"\n[policy]\nmessages = \"any\"\nsigner_sets = [[\"{OTHER}\", \"{own}\"]]\n\
          [network]\nlisten = [\"/ip4/127.0.0.1/tcp/0\", \"/ip4/127.0.0.1/udp/0/quic-v1\"]\n"
     );
     fs::write(&config, text).expect("written");
     let before = files(folder.path());
-    let check = ["config", "--check", config.to_str().expect("text"), "--network", "regtest"];
+    let check = ["config", "--check", config.to_str().expect("text")];
     let checked = run(check.iter().chain(&["--json"]));
     assert_eq!(checked.code, Some(0), "{checked:?}");
     let told = checked.last();
@@ -115,7 +115,7 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
     let mut signers = [own.as_str(), OTHER];
     signers.sort_unstable();
     let labels = signers.map(|signer| if signer == own { json!("alice") } else { Value::Null });
-    let address = &joint(&["--bip86", "--network", "regtest"])["address"];
+    let address = &joint(&["--bip86", "--chain", "regtest"])["address"];
     assert_eq!(
         told["signer_sets"],
         json!([{"signers": signers, "labels": labels, "key": joint(&[])["key"], "address": address}])

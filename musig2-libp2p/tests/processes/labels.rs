@@ -1,6 +1,6 @@
-//! What an operator calls the signers: shown wherever a signer is told.
+//! What an operator calls the signers, and on which chain they sign: shown wherever a signer or an address is told.
 
-use crate::child::{keygen, run};
+use crate::child::{Running, keygen, run};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::fs;
@@ -75,4 +75,40 @@ fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
     let refused = propose("bob");
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("write LABEL=PUBKEY"), "{}", refused.stderr);
+}
+
+#[test]
+fn addresses_are_of_the_chain_that_the_configuration_names_wherever_a_daemon_tells_of_them() {
+    let signers = Signers::new();
+    let told = signers.text(1, "told");
+    let script = json!(["sh", "-c", "cat > $0; exit 1", told]);
+    let first = signers.start(0, None, "", &signers.policy("messages = \"any\""));
+    let asking = signers.policy(&format!("messages = \"any\"\napprove_command = {script}"));
+    let mut second = signers.start(1, Some(&first), "chain = \"signet\"", &asking);
+    let expected = |chain: &str| {
+        let key = ["key", "--json", "--bip86", "--chain", chain].into_iter();
+        run(key.chain(signers.public.iter().map(String::as_str))).last()["address"].clone()
+    };
+    let signet = expected("signet");
+
+    let items = ["--item".into(), format!("{},bip86", message(1)), message(2)];
+    let [socket, one, two] = [&signers.socket(0), &signers.public[1], &signers.public[2]];
+    let propose = ["propose", "--daemon", socket, "--signer", one, two];
+    let _proposed = Running::start(propose.into_iter().chain(items.iter().map(String::as_str)));
+    let discovered = second.process.wait_for("session_discovered");
+    second.process.wait_for("session_declined");
+    let session = discovered["session"].as_str().expect("a session");
+    let question = serde_json::from_str(&fs::read_to_string(&told).expect("a file")).expect("JSON");
+    let details = signers.ask(1, &["sessions", session]).last();
+    let record = signers.ask(1, &["results"]).stdout;
+    let record = serde_json::from_str(record.lines().next().expect("a record")).expect("JSON");
+    for object in [&discovered, &question, &details, &record] {
+        assert_eq!(object["items"][0]["address"], signet, "{object}");
+        assert_eq!(object["items"][1].get("address"), None, "no output key: {object}");
+    }
+    for (signer, address) in [(0, expected("main")), (1, signet)] {
+        let shown = run(["sessions", session, "--socket", &signers.socket(signer)]).stdout;
+        let address = format!("address {}\n", address.as_str().expect("text"));
+        assert_eq!((shown.matches("address ").count(), shown.matches(&address).count()), (1, 1), "{shown}");
+    }
 }

@@ -1,15 +1,15 @@
 //! `musig2-node key`: the key that a set of signers has together, before there is a session; or the public key of a key file.
 
+use crate::chain::Chain;
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::passphrase::PassphraseArgs;
 use crate::report::{Console, Line};
 use crate::text::{Text, is_hex};
 use crate::tweaks::TweakArgs;
-use bech32::{Hrp, hrp, segwit};
+use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, ValueEnum};
-use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, XOnlyPublicKey};
+use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -34,9 +34,9 @@ pub(crate) struct KeyArgs {
     keep_order: bool,
     #[command(flatten)]
     tweaks: TweakArgs,
-    /// Which network's address to tell
+    /// Which chain's address to tell
     #[arg(long, value_enum, default_value_t)]
-    network: Network,
+    chain: Chain,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -47,27 +47,6 @@ enum Signer {
     Key(PublicKey),
     /// Of whoever has this key file.
     File(PathBuf),
-}
-
-/// Which chain an address is for.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub(crate) enum Network {
-    #[default]
-    Bitcoin,
-    Testnet,
-    /// The same addresses as testnet
-    Signet,
-    Regtest,
-}
-
-impl Network {
-    fn hrp(self) -> Hrp {
-        match self {
-            Self::Bitcoin => hrp::BC,
-            Self::Testnet | Self::Signet => hrp::TB,
-            Self::Regtest => hrp::BCRT,
-        }
-    }
 }
 
 /// Runs the command.
@@ -92,7 +71,7 @@ pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
     }
     let output = OutputKey::derive::<DefaultCrypto>(&signers, &tweaks)
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let address = args.tweaks.is_taproot().then(|| address(args.network, &output.key));
+    let address = args.tweaks.is_taproot().then(|| args.chain.address(&output.key));
     console.show(&Line::JointKey { signers: &signers, key: output.key, address })
 }
 
@@ -126,25 +105,4 @@ fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Pay-to-taproot (BIP341, BIP350).
-pub(crate) fn address(network: Network, key: &XOnlyPublicKey) -> String {
-    segwit::encode_v1(network.hrp(), key.as_bytes()).expect("32 bytes are a witness program of version 1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// From the test vectors of BIP86 (account 0, first receiving address).
-    #[test]
-    fn an_output_key_has_its_address() {
-        let key = "a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c".parse().unwrap();
-        assert_eq!(
-            address(Network::Bitcoin, &key),
-            "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"
-        );
-        assert!(address(Network::Regtest, &key).starts_with("bcrt1p"));
-    }
 }

@@ -1,7 +1,8 @@
-//! What the operator of this node calls the signers. Labels are this node's own: nobody else is told them.
+//! What the operator of this node calls the signers, and which chain they sign for. Both are this node's own: nobody else is told them.
 
+use crate::chain::Chain;
 use crate::text::{Text, Written, is_hex};
-use musig2_libp2p::musig2_proto::PublicKey;
+use musig2_libp2p::musig2_proto::{PublicKey, XOnlyPublicKey};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,25 +29,32 @@ pub(crate) struct Labelled {
 #[serde(try_from = "BTreeMap<String, Text<PublicKey>>")]
 pub(crate) struct Table(BTreeMap<PublicKey, Label>);
 
-/// The labels that a running node shows. Clones share them, also after they are replaced.
+/// The labels that a running node shows, and the chain that its addresses are for. Clones share the labels, also after they are replaced.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Labels(Arc<RwLock<Table>>);
+pub(crate) struct Labels {
+    table: Arc<RwLock<Table>>,
+    chain: Chain,
+}
 
 impl Labels {
+    /// Those of the table, until it is replaced.
+    pub(crate) fn new(table: Table, chain: Chain) -> Self {
+        Self { table: Arc::new(RwLock::new(table)), chain }
+    }
+
     /// What a signer is called, if it has a label.
     pub(crate) fn of(&self, signer: &PublicKey) -> Option<Label> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).0.get(signer).cloned()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).0.get(signer).cloned()
+    }
+
+    /// The address of a taproot output key.
+    pub(crate) fn address(&self, key: &XOnlyPublicKey) -> String {
+        self.chain.address(key)
     }
 
     /// From now on these hold.
     pub(crate) fn replace(&self, table: Table) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = table;
-    }
-}
-
-impl From<Table> for Labels {
-    fn from(table: Table) -> Self {
-        Self(Arc::new(RwLock::new(table)))
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 }
 
@@ -161,7 +169,7 @@ mod tests {
             toml_file::parse::<Table>(Path::new("labels"), text).map_err(|error| error.to_string())
         };
         let signer = KEY.parse::<Text<PublicKey>>().unwrap().0;
-        let labels = Labels::from(parse(&format!("alice = \"{KEY}\"")).unwrap());
+        let labels = Labels::new(parse(&format!("alice = \"{KEY}\"")).unwrap(), Chain::Main);
         assert_eq!(labels.of(&signer).map(|label| label.to_string()), Some("alice".into()));
         let error = parse(&format!("alice = \"{KEY}\"\nbob = \"{KEY}\"")).unwrap_err();
         assert!(error.contains("`alice` and `bob` have the same key"), "{error}");

@@ -1,6 +1,7 @@
 //! `musig2-node`: MuSig2 (BIP327) signing sessions from the command line.
 
 mod approval;
+mod chain;
 mod config;
 mod cosign;
 mod cosigner;

@@ -1,5 +1,6 @@
 //! What `cosign`, `propose` and `run` have in common: a signing node on the network, until it is told to stop.
 
+use crate::chain::Chain;
 use crate::descriptors;
 use crate::ending::Signer;
 use crate::failure::Failure;
@@ -58,6 +59,9 @@ pub(crate) struct NetworkArgs {
     /// Dial addresses of private networks and of this host too, where the given ones are public or names: signers in one private network, containers
     #[arg(long)]
     dial_private: bool,
+    /// Which chain the addresses are for that this node shows
+    #[arg(long, value_enum, default_value_t)]
+    chain: Chain,
     /// What to call a signer where this node tells of it; may be repeated
     #[arg(long, value_name = "LABEL=PUBKEY")]
     label: Vec<Text<Labelled>>,
@@ -74,7 +78,7 @@ pub(crate) struct Peer(pub(crate) Multiaddr);
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) handle: Handle,
-    /// What the signers are called.
+    /// What the signers are called, and which chain it is about.
     pub(crate) labels: Labels,
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
@@ -155,7 +159,7 @@ impl NetworkArgs {
         }
         let labels =
             Table::of(&self.label).map_err(|problem| Failure::Usage(format!("--label: {problem}")))?;
-        Network::start(config, secret, labels.into())
+        Network::start(config, secret, Labels::new(labels, self.chain))
     }
 }
 

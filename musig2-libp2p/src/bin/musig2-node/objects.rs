@@ -218,7 +218,7 @@ fn terms() -> Value {
     json!({
         "session": hex(32), "signers": [hex(33)], "labels": ["alice"], "coordinator": 0, "me": 0, "memo": "", "created_at_ms": 1,
         "expires_at_ms": 2,
-        "items": [{"message": hex(32), "derivation": derivation, "tweaks": tweaks(), "aggregate_key": hex(32)}],
+        "items": [{"message": hex(32), "derivation": derivation, "tweaks": tweaks(), "aggregate_key": hex(32), "address": "bc1p…"}],
     })
 }
 

@@ -3,7 +3,6 @@
 use crate::daemon::people as daemon_words;
 use crate::ending::{Ending, Signer, name, names};
 use crate::evidence::Verdict;
-use crate::key::{Network, address};
 use crate::report::{Line, SignerSet, short};
 use crate::result::{Hex, ResultTweakKind, SessionResult};
 use crate::steps::{Progress, Reloaded, Session, Step};
@@ -350,6 +349,9 @@ pub(crate) fn terms_with(
     for (place, item) in terms.items.iter().enumerate() {
         writeln!(out, "    item {place:<7} message {STRONG}{}{STRONG:#}", item.message)?;
         writeln!(out, "                 key     {} (x-only, signs this item)", item.aggregate_key)?;
+        if let Some(address) = &item.address {
+            writeln!(out, "                 address {address}")?;
+        }
         for step in &item.derivation {
             writeln!(out, "                 tweak   {}", derivation_words(step))?;
         }
@@ -373,11 +375,11 @@ pub(crate) fn terms_with(
 
 /// How many messages are signed under which keys: nobody counts a long list.
 fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
-    let mut keys: BTreeMap<_, (usize, Option<String>)> = BTreeMap::new();
+    let mut keys: BTreeMap<_, (usize, Option<&str>)> = BTreeMap::new();
     for item in &terms.items {
-        let is_output = matches!(item.derivation.last(), Some(Derivation::Taproot { .. }));
-        let address = || address(Network::Bitcoin, &XOnlyPublicKey::new(item.aggregate_key.0));
-        keys.entry(item.aggregate_key.0).or_insert_with(|| (0, is_output.then(address))).0 += 1;
+        let (messages, address) = keys.entry(item.aggregate_key.0).or_default();
+        *messages += 1;
+        *address = address.or(item.address.as_deref());
     }
     writeln!(
         out,
@@ -386,7 +388,7 @@ fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
         count(keys.len(), "key")
     )?;
     for (key, (messages, address)) in keys {
-        let address = address.map(|address| format!(", on mainnet {address}")).unwrap_or_default();
+        let address = address.map(|address| format!(", {address}")).unwrap_or_default();
         writeln!(out, "                 {} under {}{address}", count(messages, "message"), Hex(key))?;
     }
     Ok(())
@@ -454,13 +456,10 @@ mod tests {
     fn a_long_list_ends_with_how_many_messages_which_keys_and_which_addresses() {
         let item = |place: u8| ItemTerms {
             message: Hex([place; 32]),
-            derivation: if place.is_multiple_of(2) {
-                vec![Derivation::Taproot { merkle_root: None }]
-            } else {
-                vec![]
-            },
+            derivation: vec![],
             tweaks: vec![],
             aggregate_key: Hex([place % 2; 32]),
+            address: place.is_multiple_of(2).then(|| "tb1p…".into()),
         };
         let mut terms = Terms::of_nothing(SessionId::new([1; 32]));
         terms.items = (0..100).map(item).collect();
@@ -468,10 +467,7 @@ mod tests {
         super::terms(&mut text, &terms).unwrap();
         let text = anstream::adapter::strip_str(&String::from_utf8(text).unwrap()).to_string();
         let (_, summary) = text.split_once("    in all       100 messages under 2 keys\n").unwrap();
-        assert!(
-            summary.contains(&format!("50 messages under {}, on mainnet bc1p", "00".repeat(32))),
-            "{summary}"
-        );
+        assert!(summary.contains(&format!("50 messages under {}, tb1p…\n", "00".repeat(32))), "{summary}");
         assert!(summary.contains(&format!("50 messages under {}\n", "01".repeat(32))), "{summary}");
     }
 }

@@ -41,6 +41,9 @@ pub(crate) struct ItemTerms {
     pub(crate) tweaks: Vec<ResultTweak>,
     /// The key that signs: x-only, tweaked.
     pub(crate) aggregate_key: Hex<32>,
+    /// Of this key on this node's chain, if it is a taproot output key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
 }
 
 /// What a tweak means.
@@ -71,6 +74,7 @@ impl Terms {
                     derivation: derivation(item),
                     tweaks: tweaks(key),
                     aggregate_key: Hex(key.key.to_bytes()),
+                    address: is_output(item).then(|| labels.address(&key.key)),
                 })
                 .collect(),
             memo: hex::encode(manifest.memo()),
@@ -142,6 +146,11 @@ fn derivation(item: &Item) -> Vec<Derivation> {
         _ => Derivation::Raw,
     };
     item.tweaks().iter().map(meaning).collect()
+}
+
+/// Whether it is a taproot output key that signs.
+fn is_output(item: &Item) -> bool {
+    matches!(item.tweaks().last(), Some(Tweak::Taproot { .. }))
 }
 
 fn tweaks(key: &OutputKey) -> Vec<ResultTweak> {

@@ -5,9 +5,6 @@ use super::Settings;
 #[cfg(unix)]
 use crate::daemon::{ready::Ready, socket::SocketError};
 use crate::failure::Failure;
-use crate::key::Network;
-#[cfg(unix)]
-use crate::labels::Labels;
 use crate::report::Console;
 #[cfg(unix)]
 use crate::report::Line;
@@ -35,21 +32,18 @@ pub(crate) struct ConfigArgs {
     /// Then tell whose sessions its policy allows, and their joint keys and addresses
     #[arg(long, value_name = "FILE", group = "what")]
     check: Option<PathBuf>,
-    /// Which network's addresses to tell
-    #[arg(long, value_enum, default_value_t)]
-    network: Network,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: &ConfigArgs, console: &Console) -> Result<(), Failure> {
     match &args.check {
         None => console.print(EXAMPLE.as_bytes()),
-        Some(file) => check(file, args.network, console).await,
+        Some(file) => check(file, console).await,
     }
 }
 
 #[cfg(unix)]
-async fn check(file: &Path, network: Network, console: &Console) -> Result<(), Failure> {
+async fn check(file: &Path, console: &Console) -> Result<(), Failure> {
     let ready = Ready::read(file, None)?;
     let mut notes = ready.settings.notes();
     match ready.take_places().await {
@@ -62,8 +56,8 @@ async fn check(file: &Path, network: Network, console: &Console) -> Result<(), F
     console.show(&Line::Config {
         file,
         public_key: ready.public_key,
-        label: Labels::from(ready.settings.signers.clone()).of(&ready.public_key).map(Text),
-        signer_sets: &ready.signer_sets(network)?,
+        label: ready.settings.labels().of(&ready.public_key).map(Text),
+        signer_sets: &ready.signer_sets()?,
         notes: &notes,
         signs_nothing: ready.settings.policy.missing(),
     })
@@ -71,7 +65,7 @@ async fn check(file: &Path, network: Network, console: &Console) -> Result<(), F
 
 /// There are no daemons.
 #[cfg(not(unix))]
-async fn check(file: &Path, _: Network, _: &Console) -> Result<(), Failure> {
+async fn check(file: &Path, _: &Console) -> Result<(), Failure> {
     Settings::read(file)?.check_files()?;
     Err(Failure::Usage("no daemon (`run`) can be had on this system".into()))
 }

@@ -2,7 +2,8 @@
 
 use super::tables::{Frames, Protocol};
 use super::toml_file::{self, TomlError};
-use crate::labels::Table;
+use crate::chain::Chain;
+use crate::labels::{Labels, Table};
 use crate::network::Peer;
 use crate::policy::Policy;
 use crate::text::Text;
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     store: PathBuf,
     pub(crate) socket: PathBuf,
     pub(crate) evidence_dir: PathBuf,
+    /// Which chain the addresses are for that are shown.
+    chain: Chain,
     policy_file: Option<PathBuf>,
     /// What the signers are called.
     pub(crate) signers: Table,
@@ -82,6 +85,7 @@ impl Default for Settings {
             store: "approvals".into(),
             socket: "musig2-node.sock".into(),
             evidence_dir: "evidence".into(),
+            chain: Chain::default(),
             policy_file: None,
             signers: Table::default(),
             policy: Policy::default(),
@@ -180,6 +184,7 @@ impl Settings {
             store,
             socket,
             evidence_dir,
+            chain,
             policy_file: _,
             signers: _,
             policy: _,
@@ -196,6 +201,7 @@ impl Settings {
             ("store", *store != started.store),
             ("socket", *socket != started.socket),
             ("evidence_dir", *evidence_dir != started.evidence_dir),
+            ("chain", *chain != started.chain),
             ("[results]", *results != started.results),
             ("[network]", *network != started.network),
             ("[http]", *http != started.http),
@@ -205,6 +211,11 @@ impl Settings {
         .into_iter()
         .filter_map(|(name, differs)| differs.then_some(name))
         .collect()
+    }
+
+    /// What it shows the signers and their addresses as.
+    pub(crate) fn labels(&self) -> Labels {
+        Labels::new(self.signers.clone(), self.chain)
     }
 
     /// How the node is set up.

@@ -5,9 +5,7 @@ use super::socket::Socket;
 use crate::approval::Approver;
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::key::{self, Network};
 use crate::keyfile;
-use crate::labels::Labels;
 use crate::network::check_ports;
 use crate::passphrase::PassphraseArgs;
 use crate::report::SignerSet;
@@ -68,8 +66,8 @@ impl Ready {
     }
 
     /// The sets of signers whose sessions the policy allows, with the keys that they have together.
-    pub(crate) fn signer_sets(&self, network: Network) -> Result<Vec<SignerSet>, Failure> {
-        let labels = Labels::from(self.settings.signers.clone());
+    pub(crate) fn signer_sets(&self) -> Result<Vec<SignerSet>, Failure> {
+        let labels = self.settings.labels();
         let sets = self.settings.policy.signer_sets();
         sets.map(|signers| {
             let derive = |tweaks: &[Tweak]| {
@@ -78,7 +76,7 @@ impl Ready {
             };
             Ok(SignerSet {
                 key: derive(&[])?.key,
-                address: key::address(network, &derive(&[Tweak::BIP86])?.key),
+                address: labels.address(&derive(&[Tweak::BIP86])?.key),
                 labels: signers.iter().map(|signer| labels.of(signer).map(Text)).collect(),
                 signers,
             })

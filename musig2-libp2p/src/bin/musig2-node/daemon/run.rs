@@ -6,7 +6,6 @@ use super::ready::{Places, Ready};
 use super::reload::{Hangups, Reloader};
 use crate::cosigner::Cosigner;
 use crate::failure::Failure;
-use crate::labels::Labels;
 use crate::network::{Network, StopSignals};
 use crate::report::{Console, Line};
 use crate::results::trail::Trail;
@@ -52,7 +51,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let Places { socket, http } = ready.take_places().await?;
     let Ready { settings, approver, secret, public_key } = ready;
     let metrics = Metrics::new();
-    let labels = Labels::from(settings.signers.clone());
+    let labels = settings.labels();
     let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
     let signs_nothing = settings.policy.missing();
