@@ -15,7 +15,8 @@ use core::time::Duration;
 pub enum Command {
     /// Where this node can be reached, for the joins it signs from now on; sessions that are joined keep what they said.
     SetContact(Contact),
-    /// Where another signer can be reached, by what the application knows.
+    /// Where another signer can be reached, by what the application knows. An empty contact says only that it is no stranger to this application:
+    /// what it proposes finds room before strangers' proposals, and [`Node::signer`](crate::Node::signer) tells of it.
     AddContact {
         /// Whose contact it is.
         signer: PublicKey,

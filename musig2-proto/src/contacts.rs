@@ -3,11 +3,15 @@
 use crate::bytes::PublicKey;
 use crate::ids::Contact;
 use crate::time::Timestamp;
+use crate::view::{ClockReading, SignerView};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// How many signers met in sessions are remembered; beyond that the one longest unheard of is forgotten.
 const MAX_MET: usize = 1024;
+
+/// For how long the reading that says most about a signer's clock counts, before the next one does whatever it says.
+const READING: Duration = Duration::from_secs(600);
 
 /// Contacts that the application told, and contacts that signers gave in joins of theirs.
 #[derive(Debug, Clone, Hash, Default)]
@@ -15,6 +19,8 @@ pub(crate) struct ContactBook {
     told: BTreeMap<PublicKey, Told>,
     met: BTreeMap<PublicKey, Met>,
     meetings: u64,
+    /// Of those that are known: nobody else takes any room here.
+    heard: BTreeMap<PublicKey, Heard>,
 }
 
 #[derive(Debug, Clone, Hash)]
@@ -32,11 +38,43 @@ struct Met {
     contact: Contact,
 }
 
+/// What a signer last said of itself and of the time, under its signature: in a hello, or proposing a session.
+#[derive(Debug, Clone, Hash)]
+struct Heard {
+    /// When it gave the contact, by this node's clock.
+    at: Timestamp,
+    /// Empty if it never gave one.
+    contact: Contact,
+    clock: ClockReading,
+}
+
 impl ContactBook {
-    /// The application knows better than what was met before; as many as it likes.
+    /// The application knows better than what was met before; as many as it likes. An empty contact says only that the signer is no stranger.
     pub(crate) fn tell(&mut self, now: Timestamp, signer: PublicKey, contact: Contact) {
+        if contact.is_empty() {
+            self.told.entry(signer).or_insert(Told { at: Timestamp::default(), contact });
+            return;
+        }
         self.met.remove(&signer);
         self.told.insert(signer, Told { at: now, contact });
+    }
+
+    /// A signer said where it is and what time it is, and said so for the first time. Nothing is sent there for that: it is there to be looked at.
+    pub(crate) fn hear(&mut self, signer: &PublicKey, contact: Option<&Contact>, clock: ClockReading) {
+        if !self.knows(signer) {
+            return;
+        }
+        let heard = self.heard.entry(*signer).or_insert_with(|| Heard {
+            at: clock.arrived,
+            contact: Contact::default(),
+            clock,
+        });
+        if let Some(contact) = contact.filter(|contact| !contact.is_empty()) {
+            (heard.at, heard.contact) = (clock.arrived, contact.clone());
+        }
+        if clock.says_more_than(&heard.clock) || clock.arrived > heard.clock.arrived.saturating_add(READING) {
+            heard.clock = clock;
+        }
     }
 
     /// A signer joined a session that was created at this time, and said under its signature where it can be reached. That counts unless something
@@ -57,6 +95,9 @@ impl ContactBook {
             let oldest = self.met.iter().min_by_key(|(_, met)| met.meeting).map(|(signer, _)| *signer);
             if let Some(oldest) = oldest {
                 self.met.remove(&oldest);
+                if !self.knows(&oldest) {
+                    self.heard.remove(&oldest);
+                }
             }
         }
     }
@@ -73,10 +114,36 @@ impl ContactBook {
         self.met.contains_key(signer) || self.told.contains_key(signer)
     }
 
+    /// What is known of a signer, unless it is a stranger.
+    pub(crate) fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
+        if !self.knows(signer) {
+            return None;
+        }
+        let met = self.met.get(signer).map(|met| (met.since, &met.contact));
+        let told = self.told.get(signer).map(|told| (told.at, &told.contact));
+        let heard = self.heard.get(signer);
+        let said = heard.map(|heard| (heard.at, &heard.contact));
+        let newest = [told, met, said].into_iter().flatten().filter(|(_, contact)| !contact.is_empty());
+        Some(SignerView {
+            signer: *signer,
+            contact: newest.max_by_key(|(at, _)| *at).map(|(_, contact)| contact.clone()),
+            clock: heard.map(|heard| heard.clock),
+        })
+    }
+
+    /// All that are known.
+    pub(crate) fn signers(&self) -> impl Iterator<Item = &PublicKey> {
+        self.told.keys().chain(self.met.keys().filter(|signer| !self.told.contains_key(signer)))
+    }
+
     /// The caller's clock was set back: what is told from now on is newer than what was told before.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.told.values_mut().for_each(|told| told.at = told.at.saturating_sub(by));
         self.met.values_mut().for_each(|met| met.since = met.since.saturating_sub(by));
+        for heard in self.heard.values_mut() {
+            heard.at = heard.at.saturating_sub(by);
+            heard.clock.arrived = heard.clock.arrived.saturating_sub(by);
+        }
     }
 }
 
@@ -141,5 +208,57 @@ mod tests {
             book.meet(at(20), signer(number), &contact(2));
             assert_eq!(book.contact(&signer(number)), Some(&contact(2)));
         }
+    }
+
+    fn reading(said: u64, arrived: u64) -> ClockReading {
+        ClockReading { said: at(said), arrived: at(arrived) }
+    }
+
+    #[test]
+    fn a_signer_that_nobody_told_of_and_that_was_not_met_takes_no_room() {
+        let mut book = ContactBook::default();
+        book.hear(&signer(0), Some(&contact(1)), reading(0, 0));
+        assert!(book.heard.is_empty() && book.signer(&signer(0)).is_none());
+        for number in 0..1024 {
+            book.meet(at(0), signer(number), &Contact::default());
+            book.hear(&signer(number), Some(&contact(1)), reading(0, 0));
+        }
+        book.meet(at(0), signer(1024), &Contact::default());
+        assert_eq!((book.heard.len(), book.signers().count()), (1023, 1024));
+    }
+
+    #[test]
+    fn where_a_signer_is_follows_from_what_was_said_last() {
+        let mut book = ContactBook::default();
+        let of = |book: &ContactBook| book.signer(&signer(0)).unwrap().contact;
+        book.tell(at(1), signer(0), Contact::default());
+        assert_eq!(of(&book), None);
+        book.hear(&signer(0), Some(&contact(1)), reading(5, 5));
+        assert_eq!((of(&book), book.contact(&signer(0))), (Some(contact(1)), None));
+        book.meet(at(4), signer(0), &contact(2));
+        assert_eq!((of(&book), book.contact(&signer(0))), (Some(contact(1)), Some(&contact(2))));
+        book.meet(at(6), signer(0), &contact(3));
+        book.hear(&signer(0), None, reading(7, 7));
+        book.tell(at(8), signer(0), Contact::default());
+        assert_eq!(of(&book), Some(contact(3)), "what says nothing takes nothing away");
+        book.tell(at(9), signer(0), contact(4));
+        assert_eq!(of(&book), Some(contact(4)));
+    }
+
+    #[test]
+    fn of_the_readings_of_ten_minutes_the_one_that_says_most_about_a_clock_counts() {
+        let mut book = ContactBook::default();
+        book.tell(at(0), signer(0), Contact::default());
+        let mut hear = |said, arrived| {
+            book.hear(&signer(0), None, reading(said, arrived));
+            let clock = book.signer(&signer(0)).unwrap().clock.unwrap();
+            (clock.ahead().as_secs(), clock.behind().as_secs())
+        };
+        assert_eq!(hear(10, 15), (0, 5));
+        assert_eq!(hear(20, 22), (0, 2), "the other one was longer on its way");
+        assert_eq!(hear(30, 39), (0, 2));
+        assert_eq!(hear(43, 40), (3, 0));
+        assert_eq!(hear(640, 640), (3, 0));
+        assert_eq!(hear(640, 641), (0, 1), "it was set right since");
     }
 }

@@ -88,7 +88,7 @@ pub use node::Node;
 pub use secret::SecretKey;
 pub use time::Timestamp;
 pub use tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
-pub use view::SessionView;
+pub use view::{ClockReading, SessionView, SignerView};
 pub use wire::bounded::LengthError;
 pub use wire::evidence::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
 pub use wire::statement::{AbortReason, Note};

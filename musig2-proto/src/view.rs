@@ -1,11 +1,12 @@
 //! What an application can see of a session.
 
 use crate::agreement::OutputKey;
-use crate::bytes::Signature;
+use crate::bytes::{PublicKey, Signature};
 use crate::event::{AbortCause, Phase};
-use crate::ids::{SessionId, SignerIndex};
+use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::manifest::Manifest;
 use crate::time::Timestamp;
+use core::time::Duration;
 use std::sync::Arc;
 
 /// A session as it stands: what is asked, who has done what, how it ended.
@@ -54,5 +55,49 @@ impl SessionView {
     /// Whether this node proposed it.
     pub fn is_coordinator(&self) -> bool {
         self.manifest.coordinator() == self.me
+    }
+}
+
+/// A signer that a node knows: its application told of it ([`Command::AddContact`](crate::Command::AddContact)), or it joined a session that
+/// the node took part in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct SignerView {
+    /// Its key.
+    pub signer: PublicKey,
+    /// Where it can be reached, by what came last: its own signed word in a join, a hello or an announcement of its own, or the application's.
+    /// Being signed does not make it true: a signer can name another one's place.
+    pub contact: Option<Contact>,
+    /// What is known of its clock; `None` until it has said a hello or proposed a session.
+    pub clock: Option<ClockReading>,
+}
+
+/// A time that a signer signed, and when that came here.
+///
+/// It was on its way for a while that nobody here knows, so it says how far the signer's clock is ahead of this node's **at least**, or how far it is
+/// behind **at most**. A hello counts only once and an announcement only if its session was unknown, so that repeating them says nothing; but whoever
+/// passes one on can hold it back. Of the readings of ten minutes the one is kept that says most. A time that is more than
+/// [`clock_skew`](crate::Config::clock_skew) off is no reading: [`Event::SessionInFuture`](crate::Event::SessionInFuture) tells of some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClockReading {
+    /// By the signer's clock.
+    pub said: Timestamp,
+    /// By this node's.
+    pub arrived: Timestamp,
+}
+
+impl ClockReading {
+    /// How far the signer's clock is ahead of this node's, at least.
+    pub fn ahead(&self) -> Duration {
+        self.said.saturating_since(self.arrived)
+    }
+
+    /// How far it is behind, at most; zero if it is ahead.
+    pub fn behind(&self) -> Duration {
+        self.arrived.saturating_since(self.said)
+    }
+
+    pub(crate) fn says_more_than(&self, other: &Self) -> bool {
+        (self.ahead(), other.behind()) > (other.ahead(), self.behind())
     }
 }

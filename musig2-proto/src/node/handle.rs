@@ -16,6 +16,7 @@ use crate::session::{Outcome, Session};
 use crate::sources::Work;
 use crate::stash::Stashed;
 use crate::time::Timestamp;
+use crate::view::ClockReading;
 use crate::wire::announcement::{Announcement, Publication};
 use crate::wire::decode_message;
 use crate::wire::frame::{Frame, Request};
@@ -264,6 +265,9 @@ impl<C: Crypto> Node<C> {
         crowded: Option<SessionId>,
     ) -> Result<bool, Offence> {
         let author = origin.author;
+        let manifest = &announcement.content.manifest;
+        let contact = announcement.contact(manifest.coordinator()).cloned();
+        let clock = ClockReading { said: manifest.created_at(), arrived: call.now };
         if self.open(call.now, id, announcement, Some(origin))?.is_none() {
             return Ok(false);
         }
@@ -272,6 +276,7 @@ impl<C: Crypto> Node<C> {
             self.sessions.remove(&id);
             return Err(Offence::Busy);
         }
+        self.surroundings.contacts.hear(&author, contact.as_ref(), clock);
         if let Some(crowded) = crowded {
             let made_room = Outcome::Aborted(AbortCause::MadeRoom);
             self.with_session(call, &crowded, |session, cx| session.end(cx, made_room));

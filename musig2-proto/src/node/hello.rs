@@ -8,6 +8,7 @@ use crate::event::{Offence, Output};
 use crate::ids::Source;
 use crate::sources::Work;
 use crate::time::Timestamp;
+use crate::view::ClockReading;
 use crate::wire::announcement::Publication;
 use crate::wire::encode_message;
 use crate::wire::hello::{Hello, HelloContent};
@@ -84,6 +85,8 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::BadSignature);
         }
         self.hellos.hear(*signer, time, call.now.saturating_sub(skew));
+        let clock = ClockReading { said: time, arrived: call.now };
+        self.surroundings.contacts.hear(signer, Some(&hello.content.contact), clock);
         if known && self.keys.iter().all(|own| C::public_key(own) != *signer) {
             self.visits.welcome(call.now, &hello.content);
             self.tell_signers(call);

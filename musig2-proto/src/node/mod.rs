@@ -41,7 +41,7 @@ use crate::sources::Sources;
 use crate::stash::Stash;
 use crate::time::Timestamp;
 use crate::tombstone::Tombstone;
-use crate::view::SessionView;
+use crate::view::{SessionView, SignerView};
 use crate::wire::encode_message;
 use admission::{Admission, Claim};
 use clocks::Clocks;
@@ -60,7 +60,7 @@ use visits::Visits;
 /// | [`execute`](Node::execute) | an order of the application | outputs, or a typed error and no change |
 /// | [`handle`](Node::handle) | a frame, an announcement, a peer, or only time | outputs; a bad input is one of them, a report |
 /// | [`next_deadline`](Node::next_deadline) | when to call `handle` with [`Input::Tick`] at the latest | a time |
-/// | [`session`](Node::session), [`sessions`](Node::sessions) | what there is to see | views |
+/// | [`session`](Node::session), [`sessions`](Node::sessions), [`signer`](Node::signer), [`signers`](Node::signers) | what there is to see | views |
 ///
 /// Outputs are in order, and nothing is left to be fetched. Time comes from the caller, in every call, and so does the
 /// randomness: it must be the operating system's generator (`getrandom` 0.4 with its feature `sys_rng`, as below), or one seeded from it. Two calls must never see the same random
@@ -290,6 +290,17 @@ impl<C: Crypto> Node<C> {
     pub fn co_signers(&self, id: &SessionId) -> impl Iterator<Item = &Contact> {
         let Surroundings { config, contacts, .. } = &self.surroundings;
         self.sessions.get(id).into_iter().flat_map(|session| session.co_signers(config, contacts))
+    }
+
+    /// What this node knows of a signer; `None` of a stranger.
+    pub fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
+        self.surroundings.contacts.signer(signer)
+    }
+
+    /// All signers that this node knows: those that the application told of, and the last 1024 that it met in sessions.
+    pub fn signers(&self) -> impl Iterator<Item = SignerView> {
+        let contacts = &self.surroundings.contacts;
+        contacts.signers().filter_map(|signer| contacts.signer(signer))
     }
 
     /// How it was configured.

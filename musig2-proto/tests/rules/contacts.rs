@@ -1,12 +1,12 @@
 //! Where signers are taken to be: what is newer counts, and what says nothing does not.
 
 use crate::common::forge::{empty, input, said};
-use crate::common::{Room, contact};
+use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
-use musig2_proto::{Command, Config, Contact, Event, SessionId};
+use musig2_proto::{Command, Config, Contact, Event, Input, SessionId};
 
 /// Two signers, of whom node 0 hears nothing but what is brought by hand; node 1 joined a session and gave this contact.
 fn withheld(given: Contact) -> (Room, SessionId, Statement) {
@@ -93,4 +93,50 @@ fn a_join_without_a_contact_hides_nothing_that_was_known() {
         assert!(room.events[0][met..].iter().any(Event::is_terminal), "{before}");
         assert_eq!(sent_to(&mut room), [1], "{before}");
     }
+}
+
+#[test]
+fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_nothing() {
+    let mut room = Room::new(3, &Config::default());
+    let [known, stranger] = [room.keys[1], room.keys[2]];
+    room.execute(0, Command::AddContact { signer: known, contact: Contact::default() });
+    assert!(room.nodes[0].signer(&known).is_some_and(|view| view.contact.is_none() && view.clock.is_none()));
+    for node in [1, 2] {
+        room.execute(node, Command::SetContact(contact(node)));
+        room.execute(node, Command::SayHello);
+    }
+    // On its way for five seconds.
+    let said = room.now;
+    room.now = said.saturating_add(Duration::from_secs(5));
+    let hellos = std::mem::take(&mut room.publications);
+    let hear = |room: &mut Room| {
+        for bytes in &hellos {
+            room.handle(0, Input::Announcement { from: source(66), bytes: bytes.clone() });
+        }
+        room.nodes[0].signer(&known).unwrap()
+    };
+    let heard = hear(&mut room);
+    assert_eq!(heard.contact, Some(contact(1)));
+    let clock = heard.clock.unwrap();
+    assert_eq!((clock.said, clock.arrived), (said, room.now));
+    assert_eq!((clock.ahead(), clock.behind()), (Duration::ZERO, Duration::from_secs(5)));
+    assert_eq!(room.nodes[0].signer(&stranger), None, "strangers take no room");
+    assert_eq!(room.nodes[0].signers().count(), 1);
+
+    room.now = room.now.saturating_add(Duration::from_secs(20));
+    assert_eq!(hear(&mut room), heard);
+}
+
+#[test]
+fn a_proposal_of_a_signer_that_a_node_knows_tells_where_it_is_before_anybody_approves() {
+    let mut room = Room::new(2, &Config::default());
+    let signer = room.keys[0];
+    room.join = false;
+    room.execute(1, Command::AddContact { signer, contact: Contact::default() });
+    room.execute(0, Command::SetContact(contact(0)));
+    room.propose();
+    room.settle();
+    let view = room.nodes[1].signer(&signer).unwrap();
+    assert_eq!(view.contact, Some(contact(0)));
+    assert_eq!(view.clock.map(|clock| clock.behind()), Some(Duration::ZERO));
 }
