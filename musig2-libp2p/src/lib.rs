@@ -72,8 +72,8 @@ pub use frames::{Config, PROTOCOL, Undelivered};
 pub use metrics::Metrics;
 #[cfg(feature = "node")]
 pub use node::{
-    Events, Goodbye, Handle, HandleError, Identity, IdentityError, Node, NodeConfig, NodeEvent, SettingError,
-    StartError, StoreError,
+    Events, Goodbye, Handle, HandleError, Identity, IdentityError, Node, NodeConfig, NodeEvent,
+    PeerConnection, SettingError, SignerNames, SignerState, StartError, StoreError,
 };
 
 #[cfg(all(doctest, feature = "node"))]

@@ -2,6 +2,7 @@
 
 mod conduct;
 mod event;
+mod signers;
 mod signing;
 mod swarm;
 mod system;

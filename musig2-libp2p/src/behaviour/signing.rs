@@ -2,6 +2,7 @@
 
 use super::conduct::{Conduct, Consequence, Via};
 use super::event::{Acceptance, Event};
+use super::signers::SignersByPeer;
 use super::system::{entropy, now};
 use super::timer::Timer;
 use super::watch::Watch;
@@ -11,9 +12,10 @@ use libp2p::swarm::ConnectionDenied;
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{
     Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Phase, Proposal,
-    Report, SessionId, Severity, Source,
+    PublicKey, Report, SessionId, Severity, Source,
 };
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How many contacts of co-signers are looked at, to keep their connections.
@@ -76,6 +78,7 @@ pub struct Behaviour<C: Crypto = DefaultCrypto> {
     pub(super) changed: bool,
     /// The open sessions for which each co-signer is needed.
     needed: HashMap<PeerId, Vec<SessionId>>,
+    signers: SignersByPeer,
 }
 
 impl<C: Crypto> Behaviour<C> {
@@ -91,6 +94,7 @@ impl<C: Crypto> Behaviour<C> {
             events: VecDeque::new(),
             changed: false,
             needed: HashMap::new(),
+            signers: SignersByPeer::default(),
         }
     }
 
@@ -102,9 +106,21 @@ impl<C: Crypto> Behaviour<C> {
         self
     }
 
+    /// What to call a signer in the log beside a peer that it says to be. Without this it is called by its key.
+    #[must_use]
+    pub fn with_signer_names(mut self, name: impl Fn(&PublicKey) -> String + Send + Sync + 'static) -> Self {
+        self.watch.name = Some(Arc::new(name));
+        self
+    }
+
     /// The core, to look at sessions.
     pub fn core(&self) -> &Node<C> {
         &self.core
+    }
+
+    /// The signers that say they are at this peer, a few of those that the core knows ([`Node::signers`]). It is their word: nothing shows that it is so.
+    pub fn signers_at(&mut self, peer: &PeerId) -> Vec<PublicKey> {
+        self.signers.at(peer, &self.core)
     }
 
     /// The peers that are banned now: see [`Config::ban_time`].
@@ -188,6 +204,7 @@ impl<C: Crypto> Behaviour<C> {
                 Output::Send { to, bytes } => self.send(&to, bytes, cause),
                 Output::Event(event) => {
                     self.changed = true;
+                    self.signers.forget();
                     self.watch.session(&event);
                     self.events.push_back(Event::Session(event));
                 }
@@ -226,7 +243,8 @@ impl<C: Crypto> Behaviour<C> {
     fn report(&mut self, peer: PeerId, offence: Offence, cause: Cause) {
         let via = if cause == Cause::Publication { Via::Publication } else { Via::Frame };
         let consequence = self.judge(peer, offence.severity(), via);
-        self.watch.offence(&peer, &offence, consequence);
+        let signers = self.signers.at(&peer, &self.core);
+        self.watch.offence(&peer, &signers, &offence, consequence);
         self.events.push_back(Event::Offence { peer, offence, consequence });
     }
 
@@ -284,7 +302,8 @@ impl<C: Crypto> Behaviour<C> {
             }
             LinkEvent::Disconnected { peer } => {
                 if let Some(sessions) = self.needed.get(&peer) {
-                    self.watch.connection_lost(&peer, sessions);
+                    let signers = self.signers.at(&peer, &self.core);
+                    self.watch.connection_lost(&peer, &signers, sessions);
                     self.events.push_back(Event::ConnectionLost { peer });
                 }
                 self.handle(Input::PeerLost(source(peer)));
@@ -299,17 +318,20 @@ impl<C: Crypto> Behaviour<C> {
             }
             LinkEvent::Churn { peer } => {
                 let consequence = self.judge(peer, Severity::Suspicious, Via::Frame);
-                self.watch.churn(&peer, consequence);
+                let signers = self.signers.at(&peer, &self.core);
+                self.watch.churn(&peer, &signers, consequence);
                 self.events.push_back(Event::Churn { peer, consequence });
             }
             LinkEvent::DialFailed { peer, error } => {
                 let sessions = self.needed.get(&peer).map_or(&[][..], Vec::as_slice);
-                self.watch.dial_failed(&peer, &error, sessions);
+                let signers = self.signers.at(&peer, &self.core);
+                self.watch.dial_failed(&peer, &signers, &error, sessions);
                 self.events.push_back(Event::DialFailed { peer, error });
                 self.handle(Input::PeerLost(source(peer)));
             }
             LinkEvent::Undelivered { peer, frames, reason } => {
-                self.watch.undelivered(&peer, frames, reason);
+                let signers = self.signers.at(&peer, &self.core);
+                self.watch.undelivered(&peer, &signers, frames, reason);
                 self.events.push_back(Event::Undelivered { peer, frames, reason });
                 if reason == Undelivered::Unsupported {
                     self.handle(Input::PeerLost(source(peer)));

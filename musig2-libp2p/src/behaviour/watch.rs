@@ -4,15 +4,22 @@ use super::conduct::Consequence;
 use crate::frames::Undelivered;
 use crate::metrics::Metrics;
 use libp2p::PeerId;
-use musig2_proto::{AbortCause, Event, Offence, Phase, SessionId};
+use musig2_proto::{AbortCause, Event, Offence, Phase, PublicKey, SessionId};
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Span, debug, error, error_span, info, warn};
 
-/// Nothing is logged but names, phases, counts, sizes and causes: no contents of frames, no orders, no keys.
-#[derive(Debug, Default)]
+/// What to call a signer in the log.
+pub(super) type Name = Arc<dyn Fn(&PublicKey) -> String + Send + Sync>;
+
+/// Nothing is logged but names, phases, counts, sizes and causes: no contents of frames, no orders, no secret keys.
+#[derive(Default)]
 pub(super) struct Watch {
     pub(super) metrics: Metrics,
+    /// By its key unless the application says otherwise.
+    pub(super) name: Option<Name>,
     open: HashMap<SessionId, Watched>,
 }
 
@@ -115,22 +122,43 @@ impl Watch {
         }
     }
 
+    /// Who says to be at a peer, for a line about it; `None`, which adds nothing to the line, if nobody does.
+    fn names(&self, signers: &[PublicKey]) -> Option<String> {
+        let name =
+            |signer| self.name.as_ref().map_or_else(|| PublicKey::to_string(signer), |name| name(signer));
+        (!signers.is_empty()).then(|| signers.iter().map(name).collect::<Vec<_>>().join("; "))
+    }
+
     /// A co-signer cannot be reached, which concerns these sessions.
-    pub(super) fn dial_failed(&self, peer: &PeerId, error: &str, sessions: &[SessionId]) {
+    pub(super) fn dial_failed(
+        &self,
+        peer: &PeerId,
+        signers: &[PublicKey],
+        error: &str,
+        sessions: &[SessionId],
+    ) {
         self.metrics.dial_failed();
+        let signer = self.names(signers);
         if sessions.is_empty() {
-            info!(%peer, %error, "a signer cannot be dialled");
+            info!(%peer, signer, %error, "a signer cannot be dialled");
         }
-        self.within(sessions, || info!(%peer, %error, "a co-signer cannot be dialled"));
+        self.within(sessions, || info!(%peer, signer, %error, "a co-signer cannot be dialled"));
     }
 
-    pub(super) fn connection_lost(&self, peer: &PeerId, sessions: &[SessionId]) {
-        self.within(sessions, || info!(%peer, "the connection to a co-signer is lost"));
+    pub(super) fn connection_lost(&self, peer: &PeerId, signers: &[PublicKey], sessions: &[SessionId]) {
+        let signer = self.names(signers);
+        self.within(sessions, || info!(%peer, signer, "the connection to a co-signer is lost"));
     }
 
-    pub(super) fn undelivered(&self, peer: &PeerId, frames: usize, reason: Undelivered) {
+    pub(super) fn undelivered(
+        &self,
+        peer: &PeerId,
+        signers: &[PublicKey],
+        frames: usize,
+        reason: Undelivered,
+    ) {
         self.metrics.undelivered(undelivered(reason), frames);
-        debug!(%peer, frames, %reason, "frames were not delivered");
+        debug!(%peer, signer = self.names(signers), frames, %reason, "frames were not delivered");
     }
 
     pub(super) fn sent(&self, peer: &PeerId, bytes: usize, again: bool) {
@@ -156,35 +184,42 @@ impl Watch {
         debug!(%peer, bytes, "announcement received");
     }
 
-    pub(super) fn offence(&self, peer: &PeerId, offence: &Offence, consequence: Consequence) {
+    pub(super) fn offence(
+        &self,
+        peer: &PeerId,
+        signers: &[PublicKey],
+        offence: &Offence,
+        consequence: Consequence,
+    ) {
         self.metrics.offence(kind(offence));
-        self.penalty(peer, offence, consequence);
+        self.penalty(peer, signers, offence, consequence);
     }
 
-    pub(super) fn churn(&self, peer: &PeerId, consequence: Consequence) {
+    pub(super) fn churn(&self, peer: &PeerId, signers: &[PublicKey], consequence: Consequence) {
         self.metrics.offence("substreams");
-        self.penalty(peer, &"too many substreams", consequence);
+        self.penalty(peer, signers, &"too many substreams", consequence);
     }
 
     pub(super) fn pardoned(&self, peer: &PeerId) {
         info!(%peer, "a ban is over");
     }
 
-    fn penalty(&self, peer: &PeerId, what: &dyn std::fmt::Display, consequence: Consequence) {
+    fn penalty(&self, peer: &PeerId, signers: &[PublicKey], what: &dyn Display, consequence: Consequence) {
+        let signer = self.names(signers);
         match consequence {
             // Honest peers do that now and then, or the last hop did not know better.
-            Consequence::None => debug!(%peer, offence = %what, "ignored what a peer sent"),
+            Consequence::None => debug!(%peer, signer, offence = %what, "ignored what a peer sent"),
             Consequence::Paused(time) => {
                 self.metrics.penalty("paused");
-                warn!(%peer, offence = %what, ?time, "a peer sent what it should not have: not reading from it");
+                warn!(%peer, signer, offence = %what, ?time, "a peer sent what it should not have: not reading from it");
             }
             Consequence::Disconnected => {
                 self.metrics.penalty("disconnected");
-                warn!(%peer, offence = %what, "a peer goes on sending what it should not: disconnected");
+                warn!(%peer, signer, offence = %what, "a peer goes on sending what it should not: disconnected");
             }
             Consequence::Banned(time) => {
                 self.metrics.penalty("banned");
-                warn!(%peer, offence = %what, ?time, "a peer came back and goes on: banned");
+                warn!(%peer, signer, offence = %what, ?time, "a peer came back and goes on: banned");
             }
         }
     }

@@ -21,6 +21,8 @@ struct Entry {
     address: Multiaddr,
     state: State,
     pause: Duration,
+    /// Who answered there last.
+    last: Option<PeerId>,
 }
 
 #[derive(Debug)]
@@ -35,8 +37,8 @@ enum State {
 /// What comes of a dial that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failed {
-    /// The address is dialled again.
-    Again { address: Multiaddr },
+    /// The address is dialled again. `peer`: who answered there last.
+    Again { address: Multiaddr, peer: Option<PeerId> },
     /// It is this node's own. `only`: so are all.
     Own { address: Multiaddr, only: bool },
 }
@@ -47,6 +49,7 @@ impl Bootstrap {
             address: address.clone(),
             state: State::Due(now),
             pause: FIRST_PAUSE,
+            last: None,
         };
         Self { peers: addresses.iter().map(entry).collect() }
     }
@@ -80,6 +83,7 @@ impl Bootstrap {
                     reached.push(entry.address.clone());
                 }
                 entry.state = State::Connected(peer);
+                entry.last = Some(peer);
                 entry.pause = FIRST_PAUSE;
             }
         }
@@ -104,7 +108,7 @@ impl Bootstrap {
         }
         entry.state = State::Due(now + jitter(entry.pause));
         entry.pause = (2 * entry.pause).min(LONGEST_PAUSE);
-        Some(Failed::Again { address })
+        Some(Failed::Again { address, peer: entry.last })
     }
 
     pub(super) fn disconnected(&mut self, peer: PeerId, now: Instant) {

@@ -5,8 +5,11 @@ use crate::Config;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
+use musig2_proto::PublicKey;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, IPv4 and IPv6, TCP and QUIC, on ports that the system
 /// chooses, and knows nobody; change it with the `with_*` functions. [`Node::start`](crate::Node::start) checks it.
@@ -64,6 +67,8 @@ pub struct NodeConfig {
     /// A folder for what this node has approved, so that it takes it up again after a restart. It is made where it is missing; only one node may use it at a
     /// time. No secrets are in it. `None`: a restarted node has forgotten, and its application is asked again.
     pub store: Option<PathBuf>,
+    /// What to call a signer in the log, beside a peer that it says to be; `None`: by its key.
+    pub signer_names: Option<SignerNames>,
     /// Where the node counts; a node needs metrics of its own. `None`: it counts for nobody.
     #[cfg(feature = "metrics")]
     pub metrics: Option<crate::Metrics>,
@@ -75,6 +80,23 @@ pub struct NodeConfig {
     /// quarters of them, peers that this node does not know three quarters of those, and one address (of IPv6, one /64) at most half of what is left free for it:
     /// so nobody keeps out bootstrap peers and signers of earlier sessions, or newcomers from elsewhere. 8 to 65,536.
     pub max_connections: u32,
+}
+
+/// What an application calls signers: see [`NodeConfig::with_signer_names`].
+#[derive(Clone)]
+pub struct SignerNames(Arc<dyn Fn(&PublicKey) -> String + Send + Sync>);
+
+impl SignerNames {
+    /// What this signer is called.
+    pub fn of(&self, signer: &PublicKey) -> String {
+        (self.0)(signer)
+    }
+}
+
+impl fmt::Debug for SignerNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignerNames")
+    }
 }
 
 /// A node's network identity: an Ed25519 key, which only says which peer this is. It is no signing key and must not be one.
@@ -122,6 +144,7 @@ impl Default for NodeConfig {
             frames: Config::default(),
             identity: Identity::default(),
             store: None,
+            signer_names: None,
             #[cfg(feature = "metrics")]
             metrics: None,
             goodbye: Goodbye::default(),
@@ -215,6 +238,13 @@ impl NodeConfig {
     #[must_use]
     pub fn with_store(mut self, folder: impl Into<PathBuf>) -> Self {
         self.store = Some(folder.into());
+        self
+    }
+
+    /// Calls signers so in the log, beside peers that they say to be.
+    #[must_use]
+    pub fn with_signer_names(mut self, name: impl Fn(&PublicKey) -> String + Send + Sync + 'static) -> Self {
+        self.signer_names = Some(SignerNames(Arc::new(name)));
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::Consequence;
 use futures::Stream;
 use libp2p::{Multiaddr, PeerId};
-use musig2_proto::{Offence, SessionId};
+use musig2_proto::{Offence, PublicKey, SessionId};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub enum NodeEvent {
     PeerConnected {
         /// Whom.
         peer: PeerId,
+        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        signers: Vec<PublicKey>,
         /// Whether it leads through a relay.
         relayed: bool,
     },
@@ -34,11 +36,15 @@ pub enum NodeEvent {
     PeerReachedDirectly {
         /// Whom.
         peer: PeerId,
+        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        signers: Vec<PublicKey>,
     },
     /// The last connection to a peer is closed.
     PeerDisconnected {
         /// Whom.
         peer: PeerId,
+        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        signers: Vec<PublicKey>,
     },
     /// Something happened in a session.
     Session(musig2_proto::Event),
@@ -59,6 +65,8 @@ pub enum NodeEvent {
     Offence {
         /// Who: the last hop, perhaps only a relay.
         peer: PeerId,
+        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        signers: Vec<PublicKey>,
         /// What was wrong.
         offence: Offence,
         /// What was done about it. Nothing needs to be done.
@@ -67,8 +75,10 @@ pub enum NodeEvent {
     /// A bootstrap peer or co-signer could not be dialled. It is dialled again by itself: a bootstrap peer always, a co-signer while something
     /// waits to be sent to it.
     DialFailed {
-        /// Whom, where that is known.
+        /// Whom, where that is known: by the address, or because it answered there before.
         peer: Option<PeerId>,
+        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        signers: Vec<PublicKey>,
         /// The address of [`NodeConfig::bootstrap_peers`](crate::NodeConfig::bootstrap_peers) that this was about; `None` for a co-signer.
         bootstrap: Option<Multiaddr>,
         /// Why, for people.

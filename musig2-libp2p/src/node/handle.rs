@@ -1,5 +1,6 @@
 //! Orders to a running node.
 
+use super::signer_state::SignerState;
 use super::store::StoreError;
 use crate::Behaviour;
 use libp2p::PeerId;
@@ -76,6 +77,20 @@ impl Handle {
         self.ask(|signing| signing.core().sessions().collect()).await
     }
 
+    /// How this node is connected to these signers, in their order. Which peer a signer is, the node knows from [`Command::AddContact`], from sessions that
+    /// it took part in, and from the hellos and proposals of signers that it knows from there: see [`musig2_proto::Node::signer`]. Tell it of others by
+    /// [`Command::AddContact`] with an empty contact. It looks up what it is asked for, and dials nobody.
+    ///
+    /// # Errors
+    /// Where the node has stopped.
+    pub async fn signers(
+        &self,
+        signers: impl IntoIterator<Item = PublicKey>,
+    ) -> Result<Vec<SignerState>, HandleError> {
+        let signers = signers.into_iter().collect();
+        self.order(|reply| Order::Signers { signers, reply }).await
+    }
+
     /// Stops the node: says goodbye as [`NodeConfig::goodbye`](crate::NodeConfig::goodbye) says, sends what is queued (for a second at
     /// most), closes all connections, and returns when all is done. Does nothing on a stopped node.
     pub async fn stop(&self) {
@@ -109,6 +124,10 @@ pub(crate) enum Order {
     Create {
         proposal: Proposal,
         reply: oneshot::Sender<Result<SessionId, HandleError>>,
+    },
+    Signers {
+        signers: Vec<PublicKey>,
+        reply: oneshot::Sender<Vec<SignerState>>,
     },
     Stop {
         reply: oneshot::Sender<()>,

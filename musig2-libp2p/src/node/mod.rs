@@ -17,15 +17,17 @@ mod places;
 mod relays;
 #[cfg(feature = "nat")]
 mod seen;
+mod signer_state;
 mod start;
 mod store;
 mod task;
 mod transport;
 
 pub use check::SettingError;
-pub use config::{Goodbye, Identity, NodeConfig};
+pub use config::{Goodbye, Identity, NodeConfig, SignerNames};
 pub use event::{Events, NodeEvent};
 pub use handle::{Handle, HandleError};
 pub use identity::IdentityError;
+pub use signer_state::{PeerConnection, SignerState};
 pub use start::{Node, StartError};
 pub use store::StoreError;

@@ -79,6 +79,10 @@ pub(super) fn swarm(
     let signing = Behaviour::new(local, core, config.frames.clone());
     #[cfg(feature = "metrics")]
     let signing = signing.with_metrics(config.metrics());
+    let signing = match config.signer_names.clone() {
+        Some(names) => signing.with_signer_names(move |signer| names.of(signer)),
+        None => signing,
+    };
     let network = Network {
         places: Places::new(config),
         limits: connection_limits::Behaviour::new(limits(config)),

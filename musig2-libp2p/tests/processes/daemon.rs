@@ -145,7 +145,7 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
     assert_eq!(status["open_sessions"], 0);
     assert_eq!(signers.ask(0, &["sessions"]).last()["sessions"], json!([]));
     let shown = run(["status", "--socket", &signers.socket(0)]);
-    assert!(shown.stdout.contains("connected   to 1 peer\n"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("connected   to 1 peer"), "{}", shown.stdout);
 
     assert!(first.get("/healthz").ends_with("\r\n\r\nok\n"), "{}", first.get("/healthz"));
     let metrics = first.get("/metrics");

@@ -37,6 +37,8 @@ mod readers;
 mod reload;
 #[cfg(unix)]
 mod results;
+#[cfg(unix)]
+mod roster;
 mod sessions;
 #[cfg(unix)]
 mod shells;

@@ -140,11 +140,11 @@ impl Signer {
         let known = |peer| peers.get(&peer).copied().unwrap_or_default();
         tell(match event {
             NodeEvent::Listening { address } => Told::Listening(address.to_string()),
-            NodeEvent::PeerConnected { peer, relayed: false } => Told::Connected(known(peer)),
-            NodeEvent::PeerConnected { peer, relayed: true } => Told::Relayed(known(peer)),
-            NodeEvent::PeerReachedDirectly { peer } => Told::Direct(known(peer)),
+            NodeEvent::PeerConnected { peer, relayed: false, .. } => Told::Connected(known(peer)),
+            NodeEvent::PeerConnected { peer, relayed: true, .. } => Told::Relayed(known(peer)),
+            NodeEvent::PeerReachedDirectly { peer, .. } => Told::Direct(known(peer)),
             NodeEvent::Reachable { address } => Told::Reachable(address.to_string()),
-            NodeEvent::PeerDisconnected { peer } => Told::Disconnected(known(peer)),
+            NodeEvent::PeerDisconnected { peer, .. } => Told::Disconnected(known(peer)),
             NodeEvent::Session(event) => self.told(event),
             event => Told::Noted(format!("{event:?}")),
         });

@@ -43,6 +43,7 @@ pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Fail
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let network = args.network.start(secret)?;
     let handle = network.handle.clone();
+    network.roster.expect(&handle, args.network.labelled()).await?;
     let mut cosigner = Cosigner::new(network, approver, console);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,

@@ -213,15 +213,17 @@ impl<'a> Demo<'a> {
                     peer_node.is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
                 // A person knows of a pair once one of the two has said so.
                 if is_new || self.console.is_json() {
-                    self.console
-                        .step(Some(place), &Step::PeerConnected { peer: peer.to_string(), peer_node })?;
+                    self.console.step(
+                        Some(place),
+                        &Step::PeerConnected { peer: peer.to_string(), signers: Vec::new(), peer_node },
+                    )?;
                 }
             }
             NodeEvent::ListenFailed { address, error, .. } => return Err(Failure::Listen { address, error }),
             NodeEvent::Session(event) => progress.result = self.session_event(place, &event).await?,
             // Its connection is told.
             NodeEvent::BootstrapReached { .. } => {}
-            other => self.console.step(Some(place), &Step::of_network(&other))?,
+            other => self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?,
         }
         Ok(progress)
     }

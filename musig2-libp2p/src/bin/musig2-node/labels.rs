@@ -58,6 +58,13 @@ impl Labels {
     }
 }
 
+impl Labelled {
+    /// Who is called so.
+    pub(crate) fn signer(&self) -> PublicKey {
+        self.signer
+    }
+}
+
 impl Table {
     /// Of options on the command line.
     pub(crate) fn of(given: &[Text<Labelled>]) -> Result<Self, String> {
@@ -69,6 +76,11 @@ impl Table {
             table.add(label.clone(), *signer)?;
         }
         Ok(table)
+    }
+
+    /// Who has one.
+    pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> {
+        self.0.keys().copied()
     }
 
     fn add(&mut self, label: Label, signer: PublicKey) -> Result<(), String> {

@@ -34,6 +34,7 @@ mod rekey;
 mod report;
 mod result;
 mod results;
+mod roster;
 mod steps;
 mod terminal;
 mod terms;

@@ -10,6 +10,7 @@ use crate::passphrase::PassphraseArgs;
 use crate::patience;
 use crate::people::{at, own_bootstrap};
 use crate::report::{Console, Line};
+use crate::roster::{AtPeer, Roster, beside, named};
 use crate::steps::{Session, Step};
 #[cfg(unix)]
 use crate::terminal;
@@ -80,6 +81,8 @@ pub(crate) struct Network {
     pub(crate) handle: Handle,
     /// What the signers are called, and which chain it is about.
     pub(crate) labels: Labels,
+    /// What happened with each of them.
+    pub(crate) roster: Roster,
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
     failed_dials: BTreeSet<String>,
@@ -104,15 +107,17 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    fn follow(&mut self, event: &NodeEvent) -> bool {
+    fn follow(&mut self, event: &NodeEvent, labels: &Labels) -> bool {
         match event {
             NodeEvent::Listening { address } => self.listening.insert(address.clone()),
             NodeEvent::NotListening { address } => self.listening.remove(address),
             NodeEvent::PeerConnected { peer, .. } => self.peers.insert(*peer),
-            NodeEvent::PeerDisconnected { peer } => self.peers.remove(peer),
+            NodeEvent::PeerDisconnected { peer, .. } => self.peers.remove(peer),
             NodeEvent::BootstrapReached { address, .. } => self.unreached.remove(address).is_some(),
-            NodeEvent::DialFailed { bootstrap: Some(address), error, .. } => {
-                let why = format!("cannot reach the bootstrap peer {}", at(&address.to_string(), error));
+            NodeEvent::DialFailed { bootstrap: Some(address), signers, error, .. } => {
+                let beside = beside(&AtPeer::of(signers, labels));
+                let why =
+                    format!("cannot reach the bootstrap peer{beside} {}", at(&address.to_string(), error));
                 self.unreached.insert(address.clone(), why.clone()) != Some(why)
             }
             NodeEvent::BootstrapIsOwn { address, only: true } => {
@@ -137,6 +142,11 @@ impl NetworkArgs {
     /// Reads the key; gives its public key with it.
     pub(crate) fn secret(&self) -> Result<(SecretKey, PublicKey), Failure> {
         Ok(keyfile::read(&self.key, &PassphraseArgs::in_file(self.passphrase_file.clone()))?)
+    }
+
+    /// Whom it names.
+    pub(crate) fn labelled(&self) -> impl Iterator<Item = PublicKey> {
+        self.label.iter().map(|Text(labelled)| labelled.signer())
     }
 
     /// Whether there is anybody to dial, or an address that others could have been told.
@@ -167,10 +177,13 @@ impl Network {
     /// Starts a node.
     pub(crate) fn start(config: NodeConfig, secret: SecretKey, labels: Labels) -> Result<Self, Failure> {
         check_ports(&config)?;
+        let names = labels.clone();
+        let config = config.with_signer_names(move |signer| named(signer, names.of(signer).as_ref()));
         let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
             labels,
+            roster: Roster::default(),
             events,
             failed_dials: BTreeSet::new(),
             met_anyone: false,
@@ -212,7 +225,8 @@ impl Network {
         console: &Console,
     ) -> Result<Option<(Event, Option<SessionView>)>, Failure> {
         self.met_anyone |= matches!(event, NodeEvent::PeerConnected { .. });
-        self.reach.send_if_modified(|reach| reach.follow(&event));
+        self.reach.send_if_modified(|reach| reach.follow(&event, &self.labels));
+        self.roster.follow(&event);
         let step = match event {
             NodeEvent::Session(Event::SessionInFuture { session, proposer, ahead }) => {
                 self.clock_differs(session, proposer, ahead)
@@ -222,7 +236,10 @@ impl Network {
                     self.works(CLOCK, None);
                 }
                 let view = self.handle.session(event.session()).await?;
-                view.iter().for_each(|view| log_lives(&event, view, &self.labels));
+                if let Some(view) = &view {
+                    log_lives(&event, view, &self.labels);
+                    self.roster.follow_session(&event, view);
+                }
                 // Nobody may be following.
                 let _ = self.changes.send(event.session());
                 return Ok(Some((event, view)));
@@ -250,7 +267,7 @@ impl Network {
                 {
                     self.failed_dials.insert(error.clone());
                 }
-                Step::of_network(&other)
+                Step::of_network(&other, &self.labels)
             }
         };
         console.step(None, &step)?;
@@ -261,8 +278,7 @@ impl Network {
     fn clock_differs(&self, session: SessionId, proposer: PublicKey, ahead: Duration) -> Step {
         let label = self.labels.of(&proposer).map(Text);
         let ahead_seconds = ahead.as_secs();
-        let signer =
-            label.as_ref().map_or_else(|| proposer.to_string(), |label| format!("{proposer}, {label}"));
+        let signer = named(&proposer, label.as_ref());
         warn!(%session, signer, ahead_seconds, "a signer's clock is ahead of this node's, and its session is not taken up: check the clock");
         let problem = format!(
             "the clock of signer {signer} is {ahead_seconds} s ahead of this node's, and its sessions are not taken up: check both clocks"

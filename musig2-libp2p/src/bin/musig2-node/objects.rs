@@ -10,6 +10,7 @@ use crate::ending::Signer;
 use crate::evidence::Verdict;
 use crate::report::{Line, SignerSet, Timed};
 use crate::result::{Hex, SessionResult};
+use crate::roster::AtPeer;
 use crate::steps::{Progress, Reloaded, Session, Step};
 use crate::verify::ItemVerdict;
 use musig2_libp2p::musig2_proto::SessionId;
@@ -105,7 +106,7 @@ fn replies() -> Vec<Reply> {
     one_of_each! { Reply:
         Status (from(json!({
             "version": "1", "public_key": KEY, "peer_id": "", "uptime_seconds": 1, "listening": ["/"],
-            "connected_peers": [""], "open_sessions": 1, "problems": [""], "signs_nothing_without": null, "policy_read_at": "",
+            "connected_peers": [{"peer_id": "", "signers": [at_peer()]}], "co_signers": [co_signer()], "open_sessions": 1, "problems": [""], "signs_nothing_without": null, "policy_read_at": "",
             "results": {"signed": 1, "unsigned": 1, "declined": 1, "waiting": 1, "problem": null},
         }))),
         Sessions { sessions: vec![from(summary())] },
@@ -124,20 +125,21 @@ fn steps() -> Vec<Step> {
     let session = Session { session: SessionId::new([1; 32]) };
     let terms = || from(terms());
     let signer: Signer = from(signer());
+    let at_peer = || from::<Vec<AtPeer>>(json!([at_peer()]));
     let progress = Progress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
     one_of_each! { Step:
-        PeerConnected { peer: text(), peer_node: Some(1) },
-        PeerDisconnected { peer: text() },
-        DialFailed { peer: None, bootstrap: Some(text()), error: text() },
+        PeerConnected { peer: text(), signers: at_peer(), peer_node: Some(1) },
+        PeerDisconnected { peer: text(), signers: at_peer() },
+        DialFailed { peer: None, signers: at_peer(), bootstrap: Some(text()), error: text() },
         BootstrapIsOwn { address: text(), only: true },
         ListenFailed { address: None, error: text() },
         NotListening { address: text() },
         ListensNowhere {},
         AcceptFailed { error: text() },
         AcceptsAgain {},
-        PeerReachedDirectly { peer: text() },
+        PeerReachedDirectly { peer: text(), signers: at_peer() },
         Reachable { address: text() },
-        Offence { peer: text(), offence: text(), consequence: text() },
+        Offence { peer: text(), signers: at_peer(), offence: text(), consequence: text() },
         Missed { events: 1 },
         SessionCreated (terms()),
         SessionDiscovered (terms()),
@@ -188,6 +190,18 @@ fn with(mut object: Value, more: Value) -> Value {
 
 fn signer() -> Value {
     json!({"signer": 0, "public_key": KEY, "label": "alice"})
+}
+
+fn at_peer() -> Value {
+    json!({"public_key": KEY, "label": "alice"})
+}
+
+fn co_signer() -> Value {
+    json!({
+        "public_key": KEY, "label": null, "connected": true, "since": "", "peer_id": "", "addresses": ["/"], "relayed": false,
+        "round_trip_ms": 1, "clock_ahead_ms": -1, "last_session": {"session": hex(32), "phase": "nonces", "at": ""},
+        "last_error": {"error": "", "at": ""},
+    })
 }
 
 fn reloaded() -> Reloaded {

@@ -73,6 +73,11 @@ impl Order {
         Duration::from_secs(self.timeout)
     }
 
+    /// Whom it names to sign.
+    pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> {
+        self.signer.iter().map(|Text(signer)| *signer)
+    }
+
     /// Whether the co-signers alone are told.
     pub(crate) fn is_private(&self) -> bool {
         self.private

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::labels::Labels;
 use crate::order::MARGIN;
 use crate::terms::until;
-use musig2_libp2p::musig2_proto::{Command, CommandError, Note, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{Command, CommandError, Note, PublicKey, SessionId, SessionView};
 use musig2_libp2p::{Handle, HandleError};
 use std::time::Duration;
 
@@ -45,6 +45,13 @@ pub(crate) async fn abort(handle: &Handle, session: SessionId, reason: &str) -> 
     match handle.execute(Command::AbortSession { session, reason: Note::new(reason) }).await {
         Err(HandleError::Command(CommandError::Ended(_))) => Ok(false),
         outcome => Ok(outcome.map(|()| true)?),
+    }
+}
+
+impl Ending {
+    /// The keys of the other signers that were waited for.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = PublicKey> {
+        self.awaiting.iter().filter(|signer| !signer.you).map(|signer| signer.public_key)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::ending::{Ending, Signer, name, names};
 use crate::evidence::Verdict;
 use crate::report::{Line, SignerSet, short};
 use crate::result::{Hex, ResultTweakKind, SessionResult};
+use crate::roster::beside;
 use crate::steps::{Progress, Reloaded, Session, Step};
 use crate::terms::{Derivation, Terms};
 use crate::text::Text;
@@ -103,13 +104,16 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
     };
     match step {
         Step::PeerConnected { peer_node: Some(node), .. } => writeln!(out, "connected to signer {node}"),
-        Step::PeerConnected { peer, .. } => writeln!(out, "connected to {peer}"),
-        Step::PeerDisconnected { peer } => writeln!(out, "lost the connection to {peer}"),
-        Step::DialFailed { bootstrap: Some(address), error, .. } => {
-            writeln!(out, "{BAD}cannot reach the bootstrap peer{BAD:#} {}", at(address, error))
+        Step::PeerConnected { peer, signers, .. } => writeln!(out, "connected to {peer}{}", beside(signers)),
+        Step::PeerDisconnected { peer, signers } => {
+            writeln!(out, "lost the connection to {peer}{}", beside(signers))
         }
-        Step::DialFailed { peer: Some(peer), error, .. } => {
-            writeln!(out, "{BAD}cannot reach{BAD:#} {peer}: {error}")
+        Step::DialFailed { bootstrap: Some(address), signers, error, .. } => {
+            let signers = beside(signers);
+            writeln!(out, "{BAD}cannot reach the bootstrap peer{BAD:#}{signers} {}", at(address, error))
+        }
+        Step::DialFailed { peer: Some(peer), signers, error, .. } => {
+            writeln!(out, "{BAD}cannot reach{BAD:#} {peer}{}: {error}", beside(signers))
         }
         Step::DialFailed { error, .. } => writeln!(out, "{BAD}cannot reach a peer{BAD:#}: {error}"),
         Step::BootstrapIsOwn { address, only: false } => {
@@ -133,12 +137,14 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{BAD}cannot accept connections{BAD:#}: {error}; trying again")
         }
         Step::AcceptsAgain => writeln!(out, "accepts connections again"),
-        Step::PeerReachedDirectly { peer } => writeln!(out, "reaches {peer} without the relay now"),
+        Step::PeerReachedDirectly { peer, signers } => {
+            writeln!(out, "reaches {peer}{} without the relay now", beside(signers))
+        }
         Step::Reachable { address } => {
             writeln!(out, "can be reached from outside at {}", address.escape_debug())
         }
-        Step::Offence { peer, offence, consequence } => {
-            writeln!(out, "ignored what came through {peer}: {offence} ({consequence})")
+        Step::Offence { peer, signers, offence, consequence } => {
+            writeln!(out, "ignored what came through {peer}{}: {offence} ({consequence})", beside(signers))
         }
         Step::Missed { events } => writeln!(out, "{events} events came too fast to be shown"),
         Step::SessionCreated(terms) if demo => {

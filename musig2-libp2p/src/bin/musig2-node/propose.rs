@@ -96,7 +96,9 @@ impl Proposer<'_> {
     async fn run(&mut self, signals: &mut StopSignals) -> Result<(), Failure> {
         let timeout = self.order.timeout();
         let deadline = Instant::now() + timeout;
-        let session = self.order.carry_out(&self.network.handle, async |_| {}).await?;
+        let Network { roster, handle, .. } = &self.network;
+        roster.expect(handle, self.order.signers()).await?;
+        let session = self.order.carry_out(handle, async |_| {}).await?;
         loop {
             tokio::select! {
                 event = self.network.next() => {
@@ -107,13 +109,13 @@ impl Proposer<'_> {
                     }
                     self.console.step(None, &Step::of(&event, &view, &self.network.labels))?;
                     if has_ended(&view) {
-                        return self.ended(&view);
+                        return self.ended(&view).await;
                     }
                 }
                 () = sleep_until(deadline) => {
                     return match give_up(&self.network.handle, session, timeout, &self.network.labels).await? {
-                        Some(ending) => Err(self.failed(ending)),
-                        None => self.ended(&self.network.session(session).await?),
+                        Some(ending) => Err(self.failed(ending).await),
+                        None => self.ended(&self.network.session(session).await?).await,
                     };
                 }
                 code = signals.next() => {
@@ -124,17 +126,17 @@ impl Proposer<'_> {
         }
     }
 
-    fn ended(&self, view: &SessionView) -> Result<(), Failure> {
+    async fn ended(&self, view: &SessionView) -> Result<(), Failure> {
         match (&view.signatures, &view.cause) {
             (Some(signatures), _) => self.console.show(&Line::Result(&SessionResult::of(view, signatures))),
             (None, Some(cause)) => {
-                Err(self.failed(Ending::of(view, cause, view.released, &self.network.labels)))
+                Err(self.failed(Ending::of(view, cause, view.released, &self.network.labels)).await)
             }
-            (None, None) => Err(self.failed(Ending::gave_up(view, "ended", &self.network.labels))),
+            (None, None) => Err(self.failed(Ending::gave_up(view, "ended", &self.network.labels)).await),
         }
     }
 
-    fn failed(&self, ending: Ending) -> Failure {
+    async fn failed(&self, ending: Ending) -> Failure {
         let hint = if !self.network.met_anyone {
             let option = if self.order.is_private() { "--contact" } else { "--bootstrap" };
             let why = self.network.reach.borrow().why_unreached();
@@ -142,8 +144,11 @@ impl Proposer<'_> {
             Some(format!(
                 "no other node was ever reached{why}: give the address that a running node prints after `listening on` with {option}"
             ))
+        } else if self.order.knows_nobody() {
+            Some(UNTOLD.into())
         } else {
-            self.order.knows_nobody().then(|| UNTOLD.into())
+            let Network { roster, handle, labels, .. } = &self.network;
+            roster.why_missing(handle, labels, ending.awaited()).await
         };
         Failure::Session { ending: Box::new(ending), hint }
     }

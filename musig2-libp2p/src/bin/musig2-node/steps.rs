@@ -4,6 +4,7 @@ use crate::demo::Transport;
 use crate::ending::{Ending, Signer};
 use crate::labels::{Label, Labels};
 use crate::report::text;
+use crate::roster::AtPeer;
 use crate::terms::{Terms, until};
 use crate::text::Text;
 use musig2_libp2p::NodeEvent;
@@ -17,15 +18,21 @@ use std::borrow::Cow;
 pub(crate) enum Step {
     PeerConnected {
         peer: String,
+        /// Who says to be there.
+        signers: Vec<AtPeer>,
         /// Which of the demonstration's nodes.
         #[serde(skip_serializing_if = "Option::is_none")]
         peer_node: Option<usize>,
     },
     PeerDisconnected {
         peer: String,
+        /// Who says to be there.
+        signers: Vec<AtPeer>,
     },
     DialFailed {
         peer: Option<String>,
+        /// Who says to be there.
+        signers: Vec<AtPeer>,
         /// The bootstrap address that this is about.
         #[serde(skip_serializing_if = "Option::is_none")]
         bootstrap: Option<String>,
@@ -49,12 +56,16 @@ pub(crate) enum Step {
     AcceptsAgain,
     PeerReachedDirectly {
         peer: String,
+        /// Who says to be there.
+        signers: Vec<AtPeer>,
     },
     Reachable {
         address: String,
     },
     Offence {
         peer: String,
+        /// Who says to be there.
+        signers: Vec<AtPeer>,
         offence: String,
         consequence: String,
     },
@@ -276,14 +287,18 @@ impl Step {
     }
 
     /// What happened on the network, not in a session.
-    pub(crate) fn of_network(event: &NodeEvent) -> Self {
+    pub(crate) fn of_network(event: &NodeEvent, labels: &Labels) -> Self {
+        let at_peer = |signers: &[PublicKey]| AtPeer::of(signers, labels);
         match event {
-            NodeEvent::PeerConnected { peer, .. } => {
-                Self::PeerConnected { peer: peer.to_string(), peer_node: None }
+            NodeEvent::PeerConnected { peer, signers, .. } => {
+                Self::PeerConnected { peer: peer.to_string(), signers: at_peer(signers), peer_node: None }
             }
-            NodeEvent::PeerDisconnected { peer } => Self::PeerDisconnected { peer: peer.to_string() },
-            NodeEvent::DialFailed { peer, bootstrap, error } => Self::DialFailed {
+            NodeEvent::PeerDisconnected { peer, signers } => {
+                Self::PeerDisconnected { peer: peer.to_string(), signers: at_peer(signers) }
+            }
+            NodeEvent::DialFailed { peer, signers, bootstrap, error } => Self::DialFailed {
                 peer: peer.map(|peer| peer.to_string()),
+                signers: at_peer(signers),
                 bootstrap: bootstrap.as_ref().map(ToString::to_string),
                 error: error.clone(),
             },
@@ -298,10 +313,13 @@ impl Step {
             NodeEvent::ListensNowhere => Self::ListensNowhere,
             NodeEvent::AcceptFailed { error } => Self::AcceptFailed { error: error.clone() },
             NodeEvent::AcceptsAgain => Self::AcceptsAgain,
-            NodeEvent::PeerReachedDirectly { peer } => Self::PeerReachedDirectly { peer: peer.to_string() },
+            NodeEvent::PeerReachedDirectly { peer, signers } => {
+                Self::PeerReachedDirectly { peer: peer.to_string(), signers: at_peer(signers) }
+            }
             NodeEvent::Reachable { address } => Self::Reachable { address: address.to_string() },
-            NodeEvent::Offence { peer, offence, consequence } => Self::Offence {
+            NodeEvent::Offence { peer, signers, offence, consequence } => Self::Offence {
                 peer: peer.to_string(),
+                signers: at_peer(signers),
                 offence: offence.to_string(),
                 consequence: consequence.to_string(),
             },

@@ -1,16 +1,19 @@
 //! What the swarm tells: connections and dials.
 
 use super::Task;
+use crate::PeerContact;
 use crate::dial_error;
 use crate::node::addresses::{Reach, believable, is_relayed};
 use crate::node::bootstrap::Failed;
 use crate::node::event::NodeEvent;
 use crate::node::network::{NetworkEvent, SILENCE};
+use crate::node::signer_state::{PeerConnection, SignerState};
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, ping};
-use std::time::{Duration, Instant};
+use musig2_proto::PublicKey;
+use std::time::{Duration, Instant, SystemTime};
 
 /// How many peers that nothing waits for are dialled at once.
 const MAX_ACQUAINTANCES: usize = 32;
@@ -26,8 +29,11 @@ pub(super) struct Remote {
     /// How far away it is.
     pub(super) reach: Reach,
     is_relayed: bool,
-    /// Where this node dialled it, if it did.
-    pub(super) dialled: Option<Multiaddr>,
+    since: SystemTime,
+    address: Multiaddr,
+    is_dialled: bool,
+    /// Of the last ping.
+    round_trip: Option<Duration>,
 }
 
 impl Task {
@@ -53,9 +59,11 @@ impl Task {
                 }
                 let relayed = endpoint.is_relayed();
                 if num_established.get() == 1 {
-                    self.events.send(NodeEvent::PeerConnected { peer, relayed });
+                    let signers = self.signers_at(peer);
+                    self.events.send(NodeEvent::PeerConnected { peer, signers, relayed });
                 } else if !was_direct && !relayed {
-                    self.events.send(NodeEvent::PeerReachedDirectly { peer });
+                    let signers = self.signers_at(peer);
+                    self.events.send(NodeEvent::PeerReachedDirectly { peer, signers });
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
@@ -70,7 +78,8 @@ impl Task {
                 if num_established == 0 {
                     tracing::debug!(%peer, ?cause, "disconnected");
                     self.bootstrap.disconnected(peer, Instant::now());
-                    self.events.send(NodeEvent::PeerDisconnected { peer });
+                    let signers = self.signers_at(peer);
+                    self.events.send(NodeEvent::PeerDisconnected { peer, signers });
                 }
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id: peer, error } => {
@@ -104,14 +113,17 @@ impl Task {
 
     /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
     fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
-        self.events.send(match self.bootstrap.failed(connection, error, Instant::now()) {
-            Some(Failed::Again { address }) => {
+        let event = match self.bootstrap.failed(connection, error, Instant::now()) {
+            Some(Failed::Again { address, peer: last }) => {
                 let (bootstrap, error) = (Some(address), dial_error::describe(error));
-                NodeEvent::DialFailed { peer, bootstrap, error }
+                let peer = peer.or(last);
+                let signers = peer.map(|peer| self.signers_at(peer)).unwrap_or_default();
+                NodeEvent::DialFailed { peer, signers, bootstrap, error }
             }
             Some(Failed::Own { address, only }) => NodeEvent::BootstrapIsOwn { address, only },
             None => return,
-        });
+        };
+        self.events.send(event);
     }
 
     fn on_bootstrapped(&mut self, connection: ConnectionId, peer: PeerId) {
@@ -136,7 +148,10 @@ impl Task {
     pub(super) fn on_ping(&mut self, connection: ConnectionId, result: &Result<Duration, ping::Failure>) {
         let Some(remote) = self.connections.get_mut(&connection) else { return };
         match result {
-            Ok(_) => remote.answered = Some(Instant::now()),
+            Ok(round_trip) => {
+                remote.answered = Some(Instant::now());
+                remote.round_trip = Some(*round_trip);
+            }
             Err(ping::Failure::Unsupported) => remote.answered = None,
             // Of failures libp2p tells only some, and late. What counts is that no answer came.
             Err(error) => tracing::debug!(%connection, %error, "no answer to a ping"),
@@ -214,6 +229,34 @@ impl Task {
         }
     }
 
+    /// What is known of these signers, and the connections to them.
+    pub(super) fn signers(&mut self, signers: &[PublicKey]) -> Vec<SignerState> {
+        let state = |signer: &PublicKey| {
+            let known = self.swarm.behaviour().signing.core().signer(signer);
+            let contact = known.as_ref().and_then(|known| known.contact.as_ref());
+            let contact = contact.and_then(|contact| PeerContact::decode(contact).ok());
+            let connection = contact.as_ref().and_then(|contact| self.connection(contact.peer()));
+            SignerState { signer: *signer, contact, connection, clock: known.and_then(|known| known.clock) }
+        };
+        signers.iter().map(state).collect()
+    }
+
+    /// The one that is used.
+    fn connection(&self, peer: PeerId) -> Option<PeerConnection> {
+        let connections = self.connections.values().filter(|remote| remote.peer == peer);
+        let used = connections.min_by_key(|remote| (remote.is_relayed, remote.since))?;
+        Some(PeerConnection {
+            since: used.since,
+            address: used.address.clone(),
+            relayed: used.is_relayed,
+            round_trip: used.round_trip,
+        })
+    }
+
+    pub(super) fn signers_at(&mut self, peer: PeerId) -> Vec<PublicKey> {
+        self.signing().signers_at(&peer)
+    }
+
     fn count_connections(&self) {
         let relayed = self.connections.values().filter(|remote| remote.is_relayed).count();
         self.metrics.connections("relayed", relayed);
@@ -234,7 +277,15 @@ impl Remote {
             answered: Some(Instant::now()),
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
             is_relayed: endpoint.is_relayed(),
-            dialled: endpoint.is_dialer().then(|| endpoint.get_remote_address().clone()),
+            since: SystemTime::now(),
+            address: endpoint.get_remote_address().clone(),
+            is_dialled: endpoint.is_dialer(),
+            round_trip: None,
         }
+    }
+
+    /// Where this node dialled it, if it did.
+    pub(super) fn dialled(&self) -> Option<&Multiaddr> {
+        self.is_dialled.then_some(&self.address)
     }
 }

@@ -84,11 +84,13 @@ impl Task {
                 self.events.send(NodeEvent::Session(event));
             }
             Event::Offence { peer, offence, consequence } => {
-                self.events.send(NodeEvent::Offence { peer, offence, consequence });
+                let signers = self.signers_at(peer);
+                self.events.send(NodeEvent::Offence { peer, signers, offence, consequence });
             }
             Event::DialFailed { peer, error } => {
                 self.look_up(peer);
-                self.events.send(NodeEvent::DialFailed { peer: Some(peer), bootstrap: None, error });
+                let signers = self.signers_at(peer);
+                self.events.send(NodeEvent::DialFailed { peer: Some(peer), signers, bootstrap: None, error });
             }
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
@@ -168,7 +170,8 @@ impl Task {
     fn on_identified(&mut self, connection: ConnectionId, peer: PeerId, info: identify::Info) {
         let Some(remote) = self.connections.get(&connection) else { return };
         let is_bootstrap_peer = self.bootstrap.contains(peer);
-        let (reach, dialled) = (remote.reach, remote.dialled.clone().filter(|address| !is_relayed(address)));
+        let (reach, dialled) =
+            (remote.reach, remote.dialled().filter(|address| !is_relayed(address)).cloned());
         if is_bootstrap_peer && dialled.is_some() {
             // Of strangers' word there is no need.
             self.own.add_observed(&info.observed_addr);

@@ -19,6 +19,7 @@ impl Task {
             Order::Create { proposal, reply } => {
                 drop(reply.send(self.signing().create_session(proposal).map_err(HandleError::from)));
             }
+            Order::Signers { signers, reply } => drop(reply.send(self.signers(&signers))),
             Order::Stop { reply } => drop(reply),
         }
     }

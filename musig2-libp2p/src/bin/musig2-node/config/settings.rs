@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::text::Text;
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::libp2p::Multiaddr;
-use musig2_libp2p::musig2_proto::Node;
+use musig2_libp2p::musig2_proto::{Node, PublicKey};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -216,6 +216,11 @@ impl Settings {
     /// What it shows the signers and their addresses as.
     pub(crate) fn labels(&self) -> Labels {
         Labels::new(self.signers.clone(), self.chain)
+    }
+
+    /// Whom it names, in the policy and by labels.
+    pub(crate) fn co_signers(&self) -> impl Iterator<Item = PublicKey> {
+        self.policy.signer_sets().flatten().chain(self.signers.signers())
     }
 
     /// How the node is set up.

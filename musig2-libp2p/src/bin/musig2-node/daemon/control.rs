@@ -4,7 +4,7 @@ use super::clients::{self, Place};
 use super::following::Following;
 use super::reload::Reloader;
 use super::socket::Socket;
-use super::words::{Reply, Request, Status, Summary};
+use super::words::{ConnectedPeer, Reply, Request, Status, Summary};
 use crate::failure::Failure;
 use crate::labels::Labels;
 use crate::network::{Network, Reach};
@@ -13,6 +13,7 @@ use crate::report::Timed;
 use crate::results::command::Since;
 use crate::results::record::{Approval, Record};
 use crate::results::trail::{Filter, Found, Trail};
+use crate::roster::{AtPeer, CoSigner, Roster};
 use crate::text::Text;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
@@ -41,6 +42,7 @@ const MAX_RESULTS: usize = 10_000;
 pub(crate) struct Control {
     handle: Handle,
     labels: Labels,
+    roster: Roster,
     reach: watch::Receiver<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
@@ -56,6 +58,7 @@ impl Control {
         Self {
             handle: network.handle.clone(),
             labels: network.labels.clone(),
+            roster: network.roster.clone(),
             reach: network.reach.subscribe(),
             changes: network.changes.clone(),
             started: Instant::now(),
@@ -161,6 +164,7 @@ impl Control {
             handle,
             session,
             labels: self.labels.clone(),
+            roster: self.roster.clone(),
             changes,
             reach,
             trail: self.trail.clone(),
@@ -185,13 +189,15 @@ impl Control {
         let sessions = self.handle.sessions().await?;
         let Reach { listening, peers, problems, unreached } = self.reach.borrow().clone();
         let holds = self.reloader.holds();
+        let co_signers = self.roster.tell(&self.handle, &self.labels).await?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             public_key: self.handle.public_keys().first().map(ToString::to_string).unwrap_or_default(),
             peer_id: self.handle.peer_id().to_string(),
             uptime_seconds: self.started.elapsed().as_secs(),
             listening: listening.iter().map(ToString::to_string).collect(),
-            connected_peers: peers.iter().map(PeerId::to_string).collect(),
+            connected_peers: peers.iter().map(|peer| connected(peer, &co_signers)).collect(),
+            co_signers,
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
             problems: problems.into_values().chain(unreached.into_values()).collect(),
             signs_nothing_without: holds.signs_nothing.map(Into::into),
@@ -255,6 +261,14 @@ impl Control {
             outcome => Ok(outcome?),
         }
     }
+}
+
+/// With those of the co-signers that say to be it.
+fn connected(peer: &PeerId, co_signers: &[CoSigner]) -> ConnectedPeer {
+    let peer_id = peer.to_string();
+    let at_peer = co_signers.iter().filter(|signer| signer.peer_id.as_ref() == Some(&peer_id));
+    let signers = at_peer.map(|signer| AtPeer { public_key: signer.public_key, label: signer.label.clone() });
+    ConnectedPeer { signers: signers.collect(), peer_id }
 }
 
 fn is_open(view: &SessionView) -> bool {

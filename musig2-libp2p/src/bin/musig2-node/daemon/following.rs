@@ -9,6 +9,7 @@ use crate::network::Reach;
 use crate::patience::{give_up, has_ended};
 use crate::result::SessionResult;
 use crate::results::trail::Trail;
+use crate::roster::Roster;
 use musig2_libp2p::Handle;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(super) struct Following {
     pub(super) handle: Handle,
     pub(super) session: SessionId,
     pub(super) labels: Labels,
+    pub(super) roster: Roster,
     pub(super) changes: broadcast::Receiver<SessionId>,
     pub(super) reach: watch::Receiver<Reach>,
     pub(super) trail: Trail,
@@ -45,10 +47,10 @@ impl Following {
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
             }
             if let Some(cause) = &view.cause {
-                return Err(self.failed(Ending::of(&view, cause, view.released, &self.labels)));
+                return Err(self.failed(Ending::of(&view, cause, view.released, &self.labels)).await);
             }
             if let Some(ending) = self.change().await? {
-                return Err(self.failed(ending));
+                return Err(self.failed(ending).await);
             }
         }
     }
@@ -83,12 +85,19 @@ impl Following {
         }
     }
 
-    fn failed(&self, ending: Ending) -> Failure {
-        let reach = self.reach.borrow();
-        let hint = reach.peers.is_empty().then(|| match reach.why_unreached() {
-            Some(why) => format!("the daemon is connected to nobody: {why}"),
-            None => "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration".into(),
-        });
+    async fn failed(&self, ending: Ending) -> Failure {
+        let is_alone = || {
+            let reach = self.reach.borrow();
+            reach.peers.is_empty().then(|| match reach.why_unreached() {
+                Some(why) => format!("the daemon is connected to nobody: {why}"),
+                None => "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration".into(),
+            })
+        };
+        let hint = match is_alone() {
+            None => self.roster.why_missing(&self.handle, &self.labels, ending.awaited()).await,
+            alone => alone,
+        };
+        self.roster.gave_up(&ending);
         Failure::Session { ending: Box::new(ending), hint }
     }
 

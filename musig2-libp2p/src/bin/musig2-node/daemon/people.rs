@@ -1,6 +1,6 @@
 //! How a daemon's answers look to people.
 
-use super::words::{Reply, Standing, State, Status, Summary};
+use super::words::{ConnectedPeer, Reply, Standing, State, Status, Summary};
 use crate::ending::{name, names};
 use crate::labels::Label;
 use crate::people::{BAD, DIM, GOOD, STRONG, count, now, result, terms_with, time};
@@ -8,6 +8,7 @@ use crate::report::short;
 use crate::result::Hex;
 use crate::results::people as results;
 use crate::results::record::Record;
+use crate::roster::CoSigner;
 use crate::text::Text;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -58,7 +59,13 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     if status.listening.is_empty() {
         writeln!(out, "{BAD}listening   nowhere{BAD:#}: nobody can dial this node, so it must dial others")?;
     }
-    writeln!(out, "connected   to {}", count(status.connected_peers.len(), "peer"))?;
+    let is_stranger = |peer: &&ConnectedPeer| peer.signers.is_empty();
+    let strangers = status.connected_peers.iter().filter(is_stranger).count();
+    let strangers = match strangers {
+        0 => String::new(),
+        some => format!(" {DIM}({some} of whom nobody knows as a co-signer){DIM:#}"),
+    };
+    writeln!(out, "connected   to {}{strangers}", count(status.connected_peers.len(), "peer"))?;
     writeln!(out, "policy      read {}", results::seconds(&status.policy_read_at))?;
     writeln!(out, "sessions    {} open", status.open_sessions)?;
     let Standing { signed, unsigned, declined, waiting, problem } = &status.results;
@@ -69,11 +76,80 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     for problem in &status.problems {
         writeln!(out, "{BAD}problem{BAD:#}     {problem}")?;
     }
-    match &status.signs_nothing_without {
-        Some(missing) => {
-            writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")
+    if let Some(missing) = &status.signs_nothing_without {
+        writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")?;
+    }
+    co_signers(out, &status.co_signers)
+}
+
+/// Who is there, and of whoever is not, why.
+fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
+    if signers.is_empty() {
+        return Ok(());
+    }
+    let named = |signer: &CoSigner| name(&signer.public_key, signer.label.as_ref(), false);
+    let width = signers.iter().map(|signer| named(signer).chars().count()).max().unwrap_or(0).max(9);
+    writeln!(
+        out,
+        "\n{DIM}{:<width$}  {:<9}  {:<20}  {:<10}  {:<15}  LAST SESSION{DIM:#}",
+        "CO-SIGNER", "CONNECTED", "SINCE", "ROUND TRIP", "CLOCK"
+    )?;
+    for signer in signers {
+        // Padded before it is coloured: what colours nothing takes no place.
+        let connected = match (signer.connected, signer.relayed) {
+            (Some(true), Some(true)) => format!("{:<9}", "by relay"),
+            (Some(true), _) => format!("{GOOD}{:<9}{GOOD:#}", "yes"),
+            (Some(false), _) => format!("{BAD}{:<9}{BAD:#}", "NO"),
+            (None, _) => format!("{BAD}{:<9}{BAD:#}", "unknown"),
+        };
+        let since = signer.since.as_deref().map(results::seconds).unwrap_or_else(|| "-".into());
+        let round_trip = match signer.round_trip_ms {
+            Some(0) => "< 1 ms".into(),
+            Some(millis) => format!("{millis} ms"),
+            None => "-".into(),
+        };
+        let last = match &signer.last_session {
+            Some(last) => {
+                format!(
+                    "{} {}, {}",
+                    short(&last.session),
+                    last.phase.replace('_', " "),
+                    results::seconds(&last.at)
+                )
+            }
+            None => "-".into(),
+        };
+        let (name, clock) = (named(signer), clock(signer.clock_ahead_ms));
+        writeln!(out, "{name:<width$}  {connected}  {since:<20}  {round_trip:<10}  {clock:<15}  {last}")?;
+        // They are others' words.
+        for address in &signer.addresses {
+            writeln!(out, "    {DIM}at {}{DIM:#}", address.escape_debug())?;
         }
-        None => Ok(()),
+        if signer.connected.is_none() {
+            writeln!(
+                out,
+                "    {DIM}has not said where it is since this daemon was started: it may be there or not{DIM:#}"
+            )?;
+        }
+        if let Some(last) = &signer.last_error {
+            writeln!(
+                out,
+                "    {BAD}last error{BAD:#} {}: {}",
+                results::seconds(&last.at),
+                last.error.escape_debug()
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of it is a bound: what was said was on its way for a while.
+fn clock(ahead_ms: Option<i64>) -> String {
+    let seconds = |millis: i64| millis.unsigned_abs() as f64 / 1000.0;
+    match ahead_ms {
+        None => "-".into(),
+        Some(millis @ 0..) => format!("≥ {:.1} s ahead", seconds(millis)),
+        Some(millis) => format!("≤ {:.1} s behind", seconds(millis)),
     }
 }
 

@@ -5,11 +5,13 @@ use crate::approval::Approver;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::labels::Labels;
+use crate::network::Network;
 use crate::report::Console;
 use crate::results::record::{date, now_ms};
+use crate::roster::Roster;
 use crate::steps::{Reloaded, Step};
 use crate::terminal;
-use musig2_libp2p::musig2_proto::PublicKey;
+use musig2_libp2p::Handle;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -38,8 +40,9 @@ pub(crate) struct Reloader {
     program: Option<OsString>,
     /// What the daemon was started with.
     started: Arc<Settings>,
-    own: PublicKey,
+    handle: Handle,
     labels: Labels,
+    roster: Roster,
     console: Console,
     holds: watch::Sender<Holds>,
     /// To whoever decides on sessions. One reading after the other.
@@ -74,8 +77,7 @@ impl Reloader {
         file: PathBuf,
         program: Option<OsString>,
         settings: &Settings,
-        own: PublicKey,
-        labels: Labels,
+        network: &Network,
         console: &Console,
     ) -> (Self, mpsc::Receiver<Approver>) {
         let (approvers, replaced) = mpsc::channel(1);
@@ -83,8 +85,9 @@ impl Reloader {
             file,
             program,
             started: Arc::new(settings.clone()),
-            own,
-            labels,
+            handle: network.handle.clone(),
+            labels: network.labels.clone(),
+            roster: network.roster.clone(),
             console: console.clone(),
             holds: watch::Sender::new(Holds::by(settings)),
             approvers: Arc::new(Mutex::new(approvers)),
@@ -118,7 +121,7 @@ impl Reloader {
         let read = tokio::task::spawn_blocking(move || ready::read_settings(&file, program.as_deref()));
         let (settings, approver) =
             read.await.map_err(|error| Failure::Runtime(io::Error::other(error)))??;
-        approver.check_signer(&self.own)?;
+        self.handle.public_keys().iter().try_for_each(|own| approver.check_signer(own))?;
 
         let reloaded = Reloaded {
             notes: settings.notes(),
@@ -130,6 +133,7 @@ impl Reloader {
         if !reloaded.needs_restart.is_empty() {
             tracing::warn!(changed = ?reloaded.needs_restart, "these settings have changed as well, and hold from the next start on");
         }
+        self.roster.expect(&self.handle, settings.co_signers()).await?;
         self.holds.send_replace(Holds::by(&settings));
         self.labels.replace(settings.signers);
         // An error is a daemon that stops in this moment.

@@ -54,6 +54,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let labels = settings.labels();
     let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
+    network.roster.expect(&handle, settings.co_signers()).await?;
     let signs_nothing = settings.policy.missing();
     console.show(&Line::Serving {
         public_key,
@@ -64,14 +65,8 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
 
     let trail = Trail::open(&settings.results, labels.clone());
     let tending = trail.clone().tend();
-    let (reloader, approvers) = Reloader::new(
-        args.config.clone(),
-        args.approve_command.clone(),
-        &settings,
-        public_key,
-        labels,
-        console,
-    );
+    let (reloader, approvers) =
+        Reloader::new(args.config.clone(), args.approve_command.clone(), &settings, &network, console);
     let control = Control::of(&network, reloader.clone(), trail.clone()).serve(socket);
     let monitoring = async {
         match http {

@@ -7,6 +7,7 @@ use crate::order::Order;
 use crate::result::{Hex, SessionResult};
 use crate::results::command::Since;
 use crate::results::record::{self, Record, date};
+use crate::roster::{AtPeer, CoSigner};
 use crate::steps::{Reloaded, state_name};
 use crate::terms::{labels_of, until};
 use crate::text::Text;
@@ -83,7 +84,9 @@ pub(crate) struct Status {
     pub(crate) peer_id: String,
     pub(crate) uptime_seconds: u64,
     pub(crate) listening: Vec<String>,
-    pub(crate) connected_peers: Vec<String>,
+    pub(crate) connected_peers: Vec<ConnectedPeer>,
+    /// Those whom the policy or a label names, and those met in sessions since the daemon was started, a few dozen of them.
+    pub(crate) co_signers: Vec<CoSigner>,
     /// Sessions that have not ended.
     pub(crate) open_sessions: usize,
     /// What does not work now, each in a sentence. It is tried again.
@@ -95,6 +98,13 @@ pub(crate) struct Status {
     pub(crate) policy_read_at: String,
     /// How the records of sessions are kept.
     pub(crate) results: Standing,
+}
+
+/// A peer, and which co-signers say to be it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConnectedPeer {
+    pub(crate) peer_id: String,
+    pub(crate) signers: Vec<AtPeer>,
 }
 
 /// How the trail is, for `status`.

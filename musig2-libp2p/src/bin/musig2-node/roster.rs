@@ -1,0 +1,317 @@
+//! Who is there: each co-signer, how it is connected, what its clock says, and what last happened with it.
+
+use crate::ending::{Ending, name, names};
+use crate::evidence::fault_words;
+use crate::labels::{Label, Labels};
+use crate::report::{from_text, short, text};
+use crate::results::record::{date, now_ms};
+use crate::steps::state_name;
+use crate::text::Text;
+use musig2_libp2p::libp2p::{Multiaddr, PeerId};
+use musig2_libp2p::musig2_proto::{AbortCause, Command, Contact, Event, PublicKey, SessionView};
+use musig2_libp2p::{Consequence, Handle, HandleError, NodeEvent, PeerContact, SignerState};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Of how many co-signers that are met in sessions, and expected by nobody, something is remembered. Of more, the one longest unheard of is forgotten.
+const MAX_MET: usize = 64;
+
+/// What happened with co-signers. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Roster(Arc<Mutex<Notes>>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    /// Whom the operator named: in the policy, and by labels.
+    expected: BTreeSet<PublicKey>,
+    /// Of these, and of those that were met.
+    signers: BTreeMap<PublicKey, Note>,
+}
+
+/// What last happened with one.
+#[derive(Debug, Clone, Default)]
+struct Note {
+    noted_ms: u64,
+    lost_ms: Option<u64>,
+    session: Option<LastSession>,
+    error: Option<LastError>,
+}
+
+/// A co-signer, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CoSigner {
+    #[serde(serialize_with = "text", deserialize_with = "from_text")]
+    pub(crate) public_key: PublicKey,
+    pub(crate) label: Option<Text<Label>>,
+    /// `None`: nobody can tell, as it has not said yet which peer it is.
+    pub(crate) connected: Option<bool>,
+    /// When it was connected, or lost, by this machine's clock, in UTC (RFC 3339); `None` if it was never connected.
+    pub(crate) since: Option<String>,
+    /// Which peer it says it is.
+    pub(crate) peer_id: Option<String>,
+    /// Where the connection leads, or where it says that it can be reached.
+    pub(crate) addresses: Vec<String>,
+    /// Whether it is connected only through a relay.
+    pub(crate) relayed: Option<bool>,
+    /// How long the last ping took there and back.
+    pub(crate) round_trip_ms: Option<u64>,
+    /// How far its clock is ahead of this node's at least; if negative, how far it is behind at most.
+    pub(crate) clock_ahead_ms: Option<i64>,
+    pub(crate) last_session: Option<LastSession>,
+    pub(crate) last_error: Option<LastError>,
+}
+
+/// The session in which something last happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastSession {
+    pub(crate) session: String,
+    pub(crate) phase: String,
+    pub(crate) at: String,
+}
+
+/// What last went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastError {
+    pub(crate) error: String,
+    pub(crate) at: String,
+}
+
+/// A signer that says it is at a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AtPeer {
+    #[serde(serialize_with = "text", deserialize_with = "from_text")]
+    pub(crate) public_key: PublicKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<Text<Label>>,
+}
+
+impl Roster {
+    /// These are no strangers: the node learns which peers they are from whatever they say. Those of the labels and policies before them stay known to it.
+    pub(crate) async fn expect(
+        &self,
+        handle: &Handle,
+        signers: impl IntoIterator<Item = PublicKey>,
+    ) -> Result<(), HandleError> {
+        let own = handle.public_keys();
+        let signers: BTreeSet<_> = signers.into_iter().filter(|signer| !own.contains(signer)).collect();
+        for signer in &signers {
+            let contact = Contact::default();
+            handle.execute(Command::AddContact { signer: *signer, contact }).await?;
+        }
+        let mut notes = self.notes();
+        notes.expected = signers;
+        notes.forget_some();
+        Ok(())
+    }
+
+    /// Takes note of what happened on the network.
+    pub(crate) fn follow(&self, event: &NodeEvent) {
+        match event {
+            NodeEvent::PeerDisconnected { signers, .. } => {
+                let now = now_ms();
+                self.note(signers, |note| note.lost_ms = Some(now));
+            }
+            NodeEvent::DialFailed { signers, error, .. } => {
+                self.failed(signers, format!("cannot be dialled: {error}"));
+            }
+            NodeEvent::Offence { consequence: Consequence::None, .. } => {}
+            NodeEvent::Offence { signers, offence, consequence, .. } => {
+                self.failed(signers, format!("sent what it should not have: {offence} ({consequence})"));
+            }
+            NodeEvent::Session(Event::SessionInFuture { proposer, ahead, .. }) => {
+                let error = format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
+                self.failed(&[*proposer], error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of what happened in a session that this node takes part in, or took.
+    pub(crate) fn follow_session(&self, event: &Event, view: &SessionView) {
+        if !view.joined.contains(&view.me) {
+            return;
+        }
+        let keys = |places: &[_]| {
+            places.iter().filter_map(|place| view.manifest.signer(*place).copied()).collect::<Vec<_>>()
+        };
+        let others: Vec<_> =
+            keys(&view.manifest.indices().filter(|place| *place != view.me).collect::<Vec<_>>());
+        let session =
+            LastSession { session: view.id.to_string(), phase: state_name(view).into(), at: date(now_ms()) };
+        self.note(&others, |note| note.session = Some(session.clone()));
+        let id = short(&view.id);
+        match event {
+            Event::SessionAborted {
+                cause: AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting },
+                ..
+            } => self.failed(&keys(awaiting), format!("session {id} waited for it until its time was over")),
+            Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. } => {
+                let (fault, _) = fault_words(*fault);
+                self.failed(&keys(&[*signer]), format!("broke the protocol in session {id}: {fault}"));
+            }
+            Event::Stalled { awaiting, .. } => {
+                self.failed(&keys(awaiting), format!("session {id} waits for it: half of the time is over"));
+            }
+            Event::AttemptRestarted { signers, .. } => {
+                self.failed(&keys(signers), format!("lost its memory, or runs twice, in session {id}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// How each co-signer is: those that were expected, and those that were met.
+    pub(crate) async fn tell(&self, handle: &Handle, labels: &Labels) -> Result<Vec<CoSigner>, HandleError> {
+        let (signers, notes) = {
+            let notes = self.notes();
+            let met = notes.signers.keys().filter(|signer| !notes.expected.contains(signer));
+            let signers: Vec<_> = notes.expected.iter().chain(met).copied().collect();
+            (signers, notes.signers.clone())
+        };
+        let states = handle.signers(signers).await?;
+        let mut told: Vec<_> = (states.into_iter())
+            .map(|state| {
+                let note = notes.get(&state.signer).cloned().unwrap_or_default();
+                CoSigner::new(state, note, labels)
+            })
+            .collect();
+        // Those with a label first, by label.
+        told.sort_by_key(|signer| {
+            (signer.label.is_none(), signer.label.as_ref().map(|Text(label)| label.clone()))
+        });
+        Ok(told)
+    }
+
+    /// This node's user had no more patience with those that it waited for.
+    pub(crate) fn gave_up(&self, ending: &Ending) {
+        let session = short(&ending.session);
+        let awaited: Vec<_> = ending.awaited().collect();
+        self.failed(&awaited, format!("session {session} waited for it until its time was over"));
+    }
+
+    /// Why a session waits for these, as far as is known here: a sentence on each of a few that are not connected.
+    pub(crate) async fn why_missing(
+        &self,
+        handle: &Handle,
+        labels: &Labels,
+        signers: impl IntoIterator<Item = PublicKey>,
+    ) -> Option<String> {
+        const MOST: usize = 4;
+        // An error is a node that has stopped: that is told elsewhere.
+        let states = handle.signers(signers).await.unwrap_or_default();
+        let why = states.into_iter().filter_map(|state| {
+            let note = self.notes().signers.get(&state.signer).cloned().unwrap_or_default();
+            CoSigner::new(state, note, labels).why_missing()
+        });
+        let why: Vec<_> = why.take(MOST).collect();
+        (!why.is_empty()).then(|| why.join("; "))
+    }
+
+    fn failed(&self, signers: &[PublicKey], error: String) {
+        let error = LastError { error, at: date(now_ms()) };
+        self.note(signers, |note| note.error = Some(error.clone()));
+    }
+
+    fn note(&self, signers: &[PublicKey], change: impl Fn(&mut Note)) {
+        let mut notes = self.notes();
+        for signer in signers {
+            let note = notes.signers.entry(*signer).or_default();
+            note.noted_ms = now_ms();
+            change(note);
+        }
+        notes.forget_some();
+    }
+
+    /// Every change is whole before the lock is given up.
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes {
+    fn forget_some(&mut self) {
+        while self.signers.len() > self.expected.len() + MAX_MET {
+            let met = self.signers.iter().filter(|(signer, _)| !self.expected.contains(signer));
+            let Some(oldest) = met.min_by_key(|(_, note)| note.noted_ms).map(|(signer, _)| *signer) else {
+                return;
+            };
+            self.signers.remove(&oldest);
+        }
+    }
+}
+
+impl CoSigner {
+    fn new(state: SignerState, note: Note, labels: &Labels) -> Self {
+        let SignerState { signer, contact, connection, clock, .. } = state;
+        let connected = contact.as_ref().map(|_| connection.is_some());
+        let since = connection.as_ref().map(|connection| since_epoch_ms(connection.since));
+        let since = since.or(note.lost_ms.filter(|_| connected == Some(false)));
+        let peer = contact.as_ref().map(PeerContact::peer);
+        let addresses = match &connection {
+            Some(connection) => vec![connection.address.clone()],
+            None => contact.as_ref().map(|contact| contact.addresses().to_vec()).unwrap_or_default(),
+        };
+        let signed = |ahead: u128, behind: u128| match i64::try_from(ahead.max(behind)) {
+            Ok(millis) if ahead >= behind => millis,
+            Ok(millis) => -millis,
+            Err(_) => 0,
+        };
+        Self {
+            public_key: signer,
+            label: labels.of(&signer).map(Text),
+            connected,
+            since: since.map(date),
+            peer_id: peer.as_ref().map(PeerId::to_string),
+            addresses: addresses.iter().map(Multiaddr::to_string).collect(),
+            relayed: connection.as_ref().map(|connection| connection.relayed),
+            round_trip_ms: (connection.as_ref())
+                .and_then(|connection| u64::try_from(connection.round_trip?.as_millis()).ok()),
+            clock_ahead_ms: clock.map(|clock| signed(clock.ahead().as_millis(), clock.behind().as_millis())),
+            last_session: note.session,
+            last_error: note.error,
+        }
+    }
+
+    /// Why this signer keeps others waiting, as far as is known here: a sentence. `None` if it is connected.
+    pub(crate) fn why_missing(&self) -> Option<String> {
+        let who = format!("signer {}", named(&self.public_key, self.label.as_ref()));
+        let since = self.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
+        let why = self.last_error.as_ref().map(|last| format!(" ({})", last.error)).unwrap_or_default();
+        match self.connected {
+            Some(true) => None,
+            Some(false) => Some(format!("{who} is not connected{since}{why}")),
+            None => Some(format!("{who} has not said where it is since this node was started{why}")),
+        }
+    }
+}
+
+impl AtPeer {
+    /// With their labels.
+    pub(crate) fn of(signers: &[PublicKey], labels: &Labels) -> Vec<Self> {
+        let at_peer = |signer: &PublicKey| Self { public_key: *signer, label: labels.of(signer).map(Text) };
+        signers.iter().map(at_peer).collect()
+    }
+}
+
+/// ` (signer alice 02a1b3c4)`, after a peer; nothing if nobody says to be there.
+pub(crate) fn beside(signers: &[AtPeer]) -> String {
+    if signers.is_empty() { String::new() } else { format!(" ({})", names(signers)) }
+}
+
+/// `alice 02a1b3c4`.
+impl fmt::Display for AtPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&name(&self.public_key, self.label.as_ref(), false))
+    }
+}
+
+/// `02a1…, alice`, with the whole key.
+pub(crate) fn named(signer: &PublicKey, label: Option<&impl fmt::Display>) -> String {
+    label.map_or_else(|| signer.to_string(), |label| format!("{signer}, {label}"))
+}
+
+fn since_epoch_ms(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
