@@ -5,7 +5,7 @@ use super::event::{Acceptance, Event};
 use super::signers::SignersByPeer;
 use super::system::{entropy, now};
 use super::timer::Timer;
-use super::watch::Watch;
+use super::watch::{Watch, names_signers};
 use crate::contact::PeerContact;
 use crate::frames::{Config, LinkEvent, Links, Undelivered};
 use libp2p::swarm::ConnectionDenied;
@@ -205,7 +205,8 @@ impl<C: Crypto> Behaviour<C> {
                 Output::Event(event) => {
                     self.changed = true;
                     self.signers.forget();
-                    self.watch.session(&event);
+                    let view = names_signers(&event).then(|| self.core.session(&event.session())).flatten();
+                    self.watch.session(&event, view.as_ref());
                     self.events.push_back(Event::Session(event));
                 }
                 Output::Report(Report { source, offence }) => {

@@ -4,7 +4,7 @@ use super::conduct::Consequence;
 use crate::frames::Undelivered;
 use crate::metrics::Metrics;
 use libp2p::PeerId;
-use musig2_proto::{AbortCause, Event, Offence, Phase, PublicKey, SessionId};
+use musig2_proto::{AbortCause, Event, Offence, Phase, PublicKey, SessionId, SessionView};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -58,12 +58,14 @@ impl Watch {
         }
     }
 
-    pub(super) fn session(&mut self, event: &Event) {
+    /// Something happened in a session, of which `view` is there if signers are to be named.
+    pub(super) fn session(&mut self, event: &Event, view: Option<&SessionView>) {
         let session = event.session();
         if let Event::LateSignature { signatures, .. } = event {
             return span(&session)
                 .in_scope(|| info!(signatures = signatures.len(), "the signatures came late"));
         }
+        let named = view.and_then(|view| self.names(&named_by(event, view)));
         let metrics = &self.metrics;
         let watched = self.open.entry(session).or_insert_with(|| Watched::new(&session));
         let _entered = watched.span.clone().entered();
@@ -97,22 +99,20 @@ impl Watch {
             }
             Event::SessionAborted { cause, released, .. } => {
                 metrics.ended(outcome(cause));
-                ended(cause, *released);
+                ended(cause, named, *released);
             }
             Event::SessionWithdrawn { cause, .. } => {
                 info!(outcome = outcome(cause), "withdrawn before it was approved here");
             }
             Event::SessionError { error, .. } => error!(%error, "the session goes on after an error"),
-            Event::Stalled { phase, awaiting, .. } => {
+            Event::Stalled { phase, .. } => {
                 metrics.stalled(name(*phase));
-                let awaiting = indices(awaiting);
-                warn!(phase = name(*phase), ?awaiting, "half of the phase's time is over");
+                warn!(phase = name(*phase), awaiting = named, "half of the phase's time is over");
             }
-            Event::AttemptRestarted { attempt, signers, .. } => {
+            Event::AttemptRestarted { attempt, .. } => {
                 metrics.restarted();
                 watched.phase_since = Instant::now();
-                let signers = indices(signers);
-                info!(attempt, ?signers, "signers lost their memory, or run twice: all begin anew");
+                info!(attempt, signers = named, "signers lost their memory, or run twice: all begin anew");
             }
             // Said above, or of a later version of the core.
             _ => debug!("something happened"),
@@ -236,26 +236,43 @@ fn span(session: &SessionId) -> Span {
     error_span!("signing", %session)
 }
 
-fn ended(cause: &AbortCause, released: bool) {
+/// Whether the line about an event names signers.
+pub(super) fn names_signers(event: &Event) -> bool {
+    matches!(event, Event::Stalled { .. } | Event::AttemptRestarted { .. } | Event::SessionAborted { .. })
+}
+
+fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
+    let places = match event {
+        Event::Stalled { awaiting, .. } => awaiting.as_slice(),
+        Event::AttemptRestarted { signers, .. } => signers.as_slice(),
+        Event::SessionAborted { cause, .. } => match cause {
+            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.as_slice(),
+            AbortCause::BySigner { signer, .. } | AbortCause::Convicted { signer, .. } => {
+                std::slice::from_ref(signer)
+            }
+            _ => &[],
+        },
+        _ => &[],
+    };
+    places.iter().filter_map(|place| view.manifest.signer(*place).copied()).collect()
+}
+
+/// `signers`: who is named for it.
+fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
     let outcome = outcome(cause);
     match cause {
-        AbortCause::BySigner { signer, .. } => {
-            info!(outcome, signer = signer.as_usize(), released, "ended without signatures");
+        AbortCause::BySigner { .. } => {
+            info!(outcome, signer = signers, released, "ended without signatures");
         }
         AbortCause::Declined | AbortCause::MadeRoom => info!(outcome, released, "ended without signatures"),
-        AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => {
-            let awaiting = indices(awaiting);
-            warn!(outcome, ?awaiting, released, "ended without signatures");
+        AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
+            warn!(outcome, awaiting = signers, released, "ended without signatures");
         }
-        AbortCause::Convicted { signer, fault, .. } => {
-            warn!(outcome, signer = signer.as_usize(), ?fault, released, "ended without signatures");
+        AbortCause::Convicted { fault, .. } => {
+            warn!(outcome, signer = signers, ?fault, released, "ended without signatures");
         }
         _ => warn!(outcome, released, "ended without signatures"),
     }
-}
-
-fn indices(signers: &[musig2_proto::SignerIndex]) -> Vec<usize> {
-    signers.iter().map(|signer| signer.as_usize()).collect()
 }
 
 const OPEN_PHASES: [Phase; 5] =

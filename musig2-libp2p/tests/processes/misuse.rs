@@ -69,7 +69,14 @@ fn every_mistake_is_told_in_a_sentence() {
         ),
         (propose(&["--signer", &other, "--item", &message, "--message", &message]), "cannot be used with"),
         (propose(&["--signer", &other, "--item", &message, "--bip86"]), "cannot be used with"),
-        (["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(), "--key <FILE>"),
+        (
+            ["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(),
+            "  --key <FILE>, or --daemon <SOCKET>\n",
+        ),
+        (
+            ["propose", "--bootstrap", "/ip4/192.0.2.1/tcp/1", "--signer", &other].map(String::from).to_vec(),
+            "  --key <FILE>, or --daemon <SOCKET>\n",
+        ),
         (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
         (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
         (

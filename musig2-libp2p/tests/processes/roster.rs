@@ -1,6 +1,6 @@
 //! Who is there, and of whoever is not, why: what a daemon tells of its co-signers.
 
-use crate::child::{PATIENCE, run};
+use crate::child::{PATIENCE, musig2_node, run};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -26,7 +26,10 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     let [_, bob, carol] = &signers.public;
     let labels = format!("[signers]\nbob = \"{bob}\"\ncarol = \"{carol}\"\n");
     let policy = signers.policy("messages = \"any\"");
-    let mut first = signers.start(0, None, &labels, &policy);
+    let config = signers.configure(0, None, &labels, &policy);
+    let mut command = musig2_node(["run", "--config", &config]);
+    command.env("RUST_LOG", "musig2_libp2p=info");
+    let mut first = signers.run(command);
     let never_met = wait_for(&signers, 2, |_| true);
     for what in
         ["connected", "since", "peer_id", "round_trip_ms", "clock_ahead_ms", "last_session", "last_error"]
@@ -86,5 +89,9 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     );
     let waited = signers.ask(0, &["status"]).last()["co_signers"].to_string();
     assert!(waited.contains("waited for it until its time was over"), "{waited}");
+    let log = first.stop().stderr;
+    let line = log.lines().find(|line| line.contains("cannot be dialled"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(&format!("signer=\"{carol}, carol\"")), "{line}");
     second.stop();
 }

@@ -42,7 +42,7 @@ mod text;
 mod tweaks;
 mod verify;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use outlet::{MAX_WAITING, Outlet};
@@ -142,6 +142,7 @@ fn missed_log(lines: u64) -> Vec<u8> {
 /// To arguments that ask for help, or are wrong. Whether programs are to read it, only the arguments themselves say.
 fn answer(mut error: clap::Error) -> ExitCode {
     hide_key(&mut error);
+    name_daemon(&mut error);
     let is_json =
         std::env::args_os().skip(1).take_while(|given| given != "--").any(|given| given == "--json");
     if !is_json {
@@ -165,6 +166,21 @@ fn hide_key(error: &mut clap::Error) {
         && error.get(ContextKind::InvalidValue).is_some()
     {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
+}
+
+/// Whoever has a daemon needs no --key to propose.
+fn name_daemon(error: &mut clap::Error) {
+    const KEY: &str = "--key <FILE>";
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    if let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::MissingRequiredArgument
+        && usage.contains("musig2-node propose")
+    {
+        let name =
+            |name: &String| if name == KEY { format!("{KEY}, or --daemon <SOCKET>") } else { name.clone() };
+        let missing = missing.iter().map(name).collect();
+        error.insert(ContextKind::InvalidArg, ContextValue::Strings(missing));
     }
 }
 
