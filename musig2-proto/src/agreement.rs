@@ -212,6 +212,32 @@ pub enum ManifestError {
     Reserved(&'static str),
 }
 
+impl ManifestError {
+    /// Whether a node with another clock, or with other limits or a later version, could take it up.
+    pub(crate) fn is_of_this_node(&self) -> bool {
+        match self {
+            Self::TooFewSigners { .. }
+            | Self::TooManySigners { .. }
+            | Self::TooManyItems { .. }
+            | Self::TooManyTweaks { .. }
+            | Self::Tweak { error: TweakError::Raw, .. }
+            | Self::MemoTooLong { .. }
+            | Self::TooLong { .. }
+            | Self::TooLarge { .. }
+            | Self::InFuture(_)
+            | Self::Over(_)
+            | Self::Reserved(_) => true,
+            Self::DuplicateKey(..)
+            | Self::Key(_)
+            | Self::NoCoordinator
+            | Self::NoItems
+            | Self::Tweak { .. }
+            | Self::TweakedToSigner { .. }
+            | Self::SeveralOwnKeys => false,
+        }
+    }
+}
+
 impl<C: Crypto> Agreement<C> {
     /// Checks everything about the manifest of this name but its time, cheap checks first.
     pub(crate) fn new(id: SessionId, manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::wire::bounded::List;
 use crate::wire::evidence::{MAX_JOINS, Proof, Restarted, Signed};
 use crate::wire::frame::BoardDigest;
-use crate::wire::statement::{Abort, Body, Join, Nonces, Partials, Statement, StatementHash};
+use crate::wire::statement::{Abort, Body, Decline, Join, Nonces, Partials, Statement, StatementHash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ struct Column {
     nonces: BTreeMap<Slot, Arc<Filed>>,
     partials: BTreeMap<Slot, Arc<Filed>>,
     abort: Option<Arc<Filed>>,
+    /// Only while there is no join.
+    decline: Option<Arc<Filed>>,
 }
 
 #[derive(Debug, Clone, Hash)]
@@ -75,7 +77,8 @@ impl Board {
     /// How many statements there are.
     pub(crate) fn len(&self) -> usize {
         let of_author = |column: &Column| {
-            column.joins.len() + column.nonces.len() + column.partials.len() + column.abort.iter().len()
+            let words = column.abort.iter().len() + column.decline.iter().len();
+            column.joins.len() + column.nonces.len() + column.partials.len() + words
         };
         self.columns.iter().map(of_author).sum()
     }
@@ -90,9 +93,16 @@ impl Board {
             }
             // One that waits for its life's join must not keep out one that counts.
             Body::Abort(abort) => self.standing(statement).is_none_or(|standing| {
-                let counts = |boot| self.knows(statement.author, boot);
-                counts(&abort.boot) && !counts(&standing.statement.boot())
+                let counts = |boot: Boot| self.knows(statement.author, &boot);
+                counts(abort.boot) && !standing.statement.boot().is_some_and(counts)
             }),
+            // Whoever has joined takes part, whatever it said before.
+            Body::Decline(decline) => {
+                let may_change =
+                    |filed: &Arc<Filed>| decline_of(filed).is_some_and(|said| said.reason.may_change());
+                let makes_way = |standing| may_change(standing) && !decline.reason.may_change();
+                !self.has_joined(statement.author) && self.standing(statement).is_none_or(makes_way)
+            }
             // A second one is the proof of a fault.
             Body::Nonces(_) | Body::Partials(_) => true,
         }
@@ -111,6 +121,7 @@ impl Board {
             Body::Nonces(nonces) => column.nonces.get(&(nonces.attempt, nonces.boot)),
             Body::Partials(partials) => column.partials.get(&(partials.attempt, partials.boot)),
             Body::Abort(_) => column.abort.as_ref(),
+            Body::Decline(_) => column.decline.as_ref(),
         }
     }
 
@@ -131,7 +142,10 @@ impl Board {
         let is_kept = |(attempt, boot): &Slot| own || (*attempt == current && joins.contains_key(boot));
         let filed = Arc::new(Filed { statement, hash, arrived });
         let filed_now = match &filed.statement.body {
-            Body::Join(join) => column.joins.insert(join.boot, filed).is_none(),
+            Body::Join(join) => {
+                column.decline = None;
+                column.joins.insert(join.boot, filed).is_none()
+            }
             Body::Nonces(Nonces { attempt, boot, .. }) => {
                 file_for_round(&mut column.nonces, (*attempt, *boot), filed, own, is_kept)
             }
@@ -140,6 +154,10 @@ impl Board {
             }
             Body::Abort(_) => {
                 column.abort = Some(filed);
+                true
+            }
+            Body::Decline(_) => {
+                column.decline = Some(filed);
                 true
             }
         };
@@ -270,7 +288,17 @@ impl Board {
 
     /// A signer's abort, where a life that exists made it.
     pub(crate) fn abort(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
-        self.column(signer)?.abort.as_ref().filter(|filed| self.knows(signer, &filed.statement.boot()))
+        let counts =
+            |filed: &&Arc<Filed>| filed.statement.boot().is_some_and(|boot| self.knows(signer, &boot));
+        self.column(signer)?.abort.as_ref().filter(counts)
+    }
+
+    /// Who has declined and not joined, with the statements that say so.
+    pub(crate) fn declines(&self) -> impl Iterator<Item = (SignerIndex, &Decline, &Arc<Filed>)> {
+        self.indexed().filter_map(|(signer, column)| {
+            let filed = column.decline.as_ref()?;
+            Some((signer, decline_of(filed)?, filed))
+        })
     }
 
     /// A signer's abort, where it ends the session: by that life's word, or by the proof in it.
@@ -314,6 +342,13 @@ pub(crate) fn attempt_of<'a>(
         boots.fold(hash, |hash, boot| hash.add(boot.as_bytes()))
     });
     AttemptId::new(hash.finish())
+}
+
+fn decline_of(filed: &Filed) -> Option<&Decline> {
+    match &filed.statement.body {
+        Body::Decline(decline) => Some(decline),
+        _ => None,
+    }
 }
 
 fn of_attempt(

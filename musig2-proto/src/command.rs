@@ -6,7 +6,7 @@ use crate::crypto::InvalidSecretKey;
 use crate::event::Offence;
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::manifest::Item;
-use crate::wire::statement::Note;
+use crate::wire::statement::{DeclineReason, Note};
 use core::time::Duration;
 
 /// An order to a [`Node`](crate::Node). Each says what it answers with; all can fail with a [`CommandError`], and then changed nothing.
@@ -49,10 +49,17 @@ pub enum Command {
     /// Publish that this node is here and may have forgotten sessions, now and with growing pauses until none from before can be open
     /// any more. Those who remember it answer, and its application is asked again. For the start of a node; set its contact first.
     SayHello,
-    /// Forget a discovered session.
+    /// Forget a discovered session, or one that was refused ([`Event::SessionRefused`](crate::Event::SessionRefused)). With a reason, its
+    /// proposer is told why, under this node's signature, and can end the session at once; without one it learns nothing, and waits for this signer
+    /// until the session's time is over.
+    ///
+    /// A decline shows the proposer that this node has one of the session's keys, and where it is. Anyone can propose a session that names anyone's
+    /// keys: give a reason only to proposers that you sign with.
     DeclineSession {
         /// Which.
         session: SessionId,
+        /// What the proposer is told, if it is told.
+        reason: Option<DeclineReason>,
     },
     /// Round 1, where stepping is manual: make and send this attempt's nonces. Permission is for one attempt: after
     /// [`Event::AttemptRestarted`](crate::Event::AttemptRestarted) all three steps are to be taken again.

@@ -83,6 +83,8 @@ pub struct Config {
     pub source_burst: u32,
     /// Whether a phase that ran out of time ends this node's part in the session, or is only reported again.
     pub phase_timeout: PhaseTimeout,
+    /// What this node does about a session of its own that a signer declines.
+    pub on_decline: OnDecline,
     /// The first pause before asking for what is missing; doubles from there.
     pub poll_interval: Duration,
     /// The longest such pause while nonces or partial signatures are missing.
@@ -132,6 +134,17 @@ pub enum PhaseTimeout {
     Report,
 }
 
+/// What the proposer of a session does when a signer declines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OnDecline {
+    /// The session ends at once, for everyone: it cannot be signed without that signer.
+    #[default]
+    End,
+    /// The session goes on until its time is over. The signer may join after all.
+    Wait,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
@@ -165,6 +178,7 @@ impl Default for Config {
             checks_per_source: 200,
             source_burst: 1000,
             phase_timeout: PhaseTimeout::End,
+            on_decline: OnDecline::End,
             poll_interval: Duration::from_secs(1),
             max_poll_interval: Duration::from_secs(8),
             max_join_poll_interval: Duration::from_secs(30),
@@ -232,6 +246,7 @@ setters! {
     checks_per_source: u32 => with_checks_per_source,
     source_burst: u32 => with_source_burst,
     phase_timeout: PhaseTimeout => with_phase_timeout,
+    on_decline: OnDecline => with_on_decline,
     poll_interval: Duration => with_poll_interval,
     max_poll_interval: Duration => with_max_poll_interval,
     max_join_poll_interval: Duration => with_max_join_poll_interval,

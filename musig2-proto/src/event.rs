@@ -1,10 +1,11 @@
 //! What a node tells its application and its adapter.
 
+use crate::agreement::ManifestError;
 use crate::bytes::{PublicKey, Signature};
 use crate::evidence::Fault;
 use crate::ids::{Contact, SessionId, SignerIndex, Source};
 use crate::wire::evidence::Evidence;
-use crate::wire::statement::AbortReason;
+use crate::wire::statement::{AbortReason, DeclineReason};
 use core::time::Duration;
 
 /// Something from outside the node.
@@ -144,16 +145,21 @@ pub enum Event {
         /// Who ended it, and why.
         cause: AbortCause,
     },
-    /// A session that a key of this node is to sign was created later than now, as its coordinator signed: the coordinator's clock is ahead of this
-    /// node's, by `ahead` at least and more than `clock_skew`. The session is not opened here until this node's clock has come near. Told once a minute
-    /// of each coordinator, and of 64 at most.
-    SessionInFuture {
+    /// A session that a key of this node is to sign, and that its proposer signed, cannot be taken up here. With
+    /// [`ManifestError::InFuture`] it was created later than now: the proposer's clock is ahead of this node's, by that much at least, or this node's is
+    /// behind; the session is taken up when this node's clock has come near. With [`ManifestError::Over`] its time is over by this node's clock,
+    /// which is ahead of the proposer's, or somebody repeats what the proposer announced long ago: only the proposer can tell which. Any other error
+    /// says which limit of this node's configuration the session exceeds.
+    ///
+    /// [`Command::DeclineSession`](crate::Command::DeclineSession) tells the proposer within a minute from now. Told once a minute of each session, of
+    /// eight sessions of one proposer, and of 256 together.
+    SessionRefused {
         /// Which.
         session: SessionId,
-        /// Its coordinator.
+        /// Who proposed it.
         proposer: PublicKey,
-        /// By how much their clocks differ, at least.
-        ahead: Duration,
+        /// Why.
+        error: Box<ManifestError>,
     },
     /// Something failed that should not have. The session goes on.
     SessionError {
@@ -168,6 +174,15 @@ pub enum Event {
         session: SessionId,
         /// Who.
         signer: SignerIndex,
+    },
+    /// A signer does not take part. Nobody is to blame for that. Unless it joins after all, the session cannot be signed.
+    SignerDeclined {
+        /// Where.
+        session: SessionId,
+        /// Who.
+        signer: SignerIndex,
+        /// Why, by its own word.
+        reason: DeclineReason,
     },
     /// Half of a phase's time is over. Nobody is to blame for being slow.
     Stalled {
@@ -218,9 +233,10 @@ impl Event {
             | Self::SessionComplete { session, .. }
             | Self::SessionAborted { session, .. }
             | Self::SessionWithdrawn { session, .. }
-            | Self::SessionInFuture { session, .. }
+            | Self::SessionRefused { session, .. }
             | Self::SessionError { session, .. }
             | Self::SignerJoined { session, .. }
+            | Self::SignerDeclined { session, .. }
             | Self::Stalled { session, .. }
             | Self::AttemptRestarted { session, .. }
             | Self::KeyInUseElsewhere { session }
@@ -271,6 +287,13 @@ pub enum AbortCause {
     /// ([`max_discovered_sessions`](crate::Config::max_discovered_sessions)): it made room for a session of somebody who had fewer waiting here.
     /// It can be discovered again.
     MadeRoom,
+    /// Another signer declined this session of the node's own: see [`Config::on_decline`](crate::Config::on_decline). That is no fault.
+    SignerDeclined {
+        /// Who.
+        signer: SignerIndex,
+        /// Why, by its own word.
+        reason: DeclineReason,
+    },
     /// A phase ran out of time.
     TimedOut {
         /// Which.

@@ -50,6 +50,7 @@ mod manifest;
 mod memory;
 mod node;
 mod outgoing;
+mod own_declines;
 mod secret;
 mod session;
 mod sources;
@@ -70,7 +71,7 @@ pub use bytes::{
     Signature, TweakScalar, XOnlyPublicKey,
 };
 pub use command::{Audience, Command, CommandError, KeyError, Proposal};
-pub use config::{Config, ConfigError, PhaseTimeout, Stepping, Topology};
+pub use config::{Config, ConfigError, OnDecline, PhaseTimeout, Stepping, Topology};
 #[cfg(feature = "k256")]
 pub use crypto::K256;
 #[cfg(feature = "libsecp256k1")]
@@ -88,7 +89,7 @@ pub use node::Node;
 pub use secret::SecretKey;
 pub use time::Timestamp;
 pub use tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
-pub use view::{ClockReading, SessionView, SignerView};
+pub use view::{ClockReading, Decliner, SessionView, SignerView};
 pub use wire::bounded::LengthError;
 pub use wire::evidence::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
-pub use wire::statement::{AbortReason, Note};
+pub use wire::statement::{AbortReason, DeclineReason, Note};

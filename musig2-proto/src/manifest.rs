@@ -77,6 +77,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The proposer's key; `None` if the coordinator is none of the signers.
+    pub(crate) fn coordinator_key(&self) -> Option<&PublicKey> {
+        self.signer(self.coordinator)
+    }
+
     /// The session's name: `SHA256_tagged("musig2-proto/manifest", version || manifest)`.
     pub fn id(&self) -> SessionId {
         let hash = TaggedHash::new(&MANIFEST).add([VERSION]).add(wire::encode(self));

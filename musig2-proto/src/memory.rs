@@ -166,6 +166,7 @@ impl Heap for Statement {
             Body::Nonces(nonces) => nonces.heap(),
             Body::Partials(partials) => partials.heap(),
             Body::Abort(abort) => abort.heap(),
+            Body::Decline(_) => 0,
         }
     }
 }
@@ -199,7 +200,7 @@ impl Heap for AbortReason {
     fn heap(&self) -> usize {
         match self {
             Self::Requested(note) => note.heap(),
-            Self::Convicted => 0,
+            Self::Convicted | Self::Declined { .. } => 0,
         }
     }
 }
@@ -247,7 +248,7 @@ impl Heap for AbortCause {
                 block(size_of_val(awaiting.as_slice()))
             }
             Self::Convicted { evidence, .. } => evidence.heap(),
-            Self::Declined | Self::MadeRoom | Self::RivalInstance => 0,
+            Self::Declined | Self::MadeRoom | Self::SignerDeclined { .. } | Self::RivalInstance => 0,
         }
     }
 }

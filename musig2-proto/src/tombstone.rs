@@ -16,7 +16,7 @@ use crate::memory::{Heap, block};
 use crate::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
 use crate::time::Timestamp;
-use crate::view::SessionView;
+use crate::view::{Decliner, SessionView};
 use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
 use crate::wire::bounded::List;
 use crate::wire::frame::{Frame, Request};
@@ -54,8 +54,8 @@ struct Introduction {
 /// What a tombstone takes beside what is counted one by one, in bytes: itself, and its places in the trees by which it is found.
 const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 512;
 
-/// What it takes for each signer beside the manifest: whether it joined and had nonces, and a place by which it is found.
-const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + BYTES_PER_SIGNER;
+/// What it takes for each signer beside the manifest: whether it joined or declined and had nonces, and a place by which it is found.
+const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + size_of::<Decliner>() + BYTES_PER_SIGNER;
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.

@@ -6,6 +6,7 @@ use crate::event::{AbortCause, Phase};
 use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::manifest::Manifest;
 use crate::time::Timestamp;
+use crate::wire::statement::DeclineReason;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct SessionView {
     pub attempt: u32,
     /// Who has joined.
     pub joined: Vec<SignerIndex>,
+    /// Who has declined, and has not joined.
+    pub declined: Vec<Decliner>,
     /// Whose nonces for the current attempt are there.
     pub nonces: Vec<SignerIndex>,
     /// Whose partial signatures for the current attempt are there.
@@ -49,6 +52,18 @@ pub struct SessionView {
     pub signatures: Option<Vec<Signature>>,
     /// Why it ended without signatures, where it did.
     pub cause: Option<AbortCause>,
+}
+
+/// A signer that does not take part in a session, by its own word. Nobody is to blame for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Decliner {
+    /// Who.
+    pub signer: SignerIndex,
+    /// Why.
+    pub reason: DeclineReason,
+    /// When this node heard of it, by its own clock.
+    pub heard_at: Timestamp,
 }
 
 impl SessionView {
@@ -77,7 +92,7 @@ pub struct SignerView {
 /// It was on its way for a while that nobody here knows, so it says how far the signer's clock is ahead of this node's **at least**, or how far it is
 /// behind **at most**. A hello counts only once and an announcement only if its session was unknown, so that repeating them says nothing; but whoever
 /// passes one on can hold it back. Of the readings of ten minutes the one is kept that says most. A time that is more than
-/// [`clock_skew`](crate::Config::clock_skew) off is no reading: [`Event::SessionInFuture`](crate::Event::SessionInFuture) tells of some.
+/// [`clock_skew`](crate::Config::clock_skew) off is no reading: [`Event::SessionRefused`](crate::Event::SessionRefused) tells of some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClockReading {
     /// By the signer's clock.

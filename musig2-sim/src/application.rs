@@ -5,7 +5,9 @@ use crate::protocol;
 use crate::storage::Storage;
 use crate::time::Micros;
 use musig2_proto::wire::announcement::Announcement;
-use musig2_proto::{Command, CommandError, Event, Note, Report, SessionId, Stepping, Timestamp};
+use musig2_proto::{
+    Command, CommandError, DeclineReason, Event, ManifestError, Note, Report, SessionId, Stepping, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one node's application did and was told, from one start of the node to its crash. Bounded by the plan's `step_limit`: each entry was a step.
@@ -48,6 +50,7 @@ impl Application {
     pub(crate) fn told(
         &mut self,
         at: Micros,
+        clock: Timestamp,
         event: Event,
         plan: &NodePlan,
         stepping: Stepping,
@@ -60,6 +63,16 @@ impl Application {
                 let decided = self.stored.approved().contains(&session);
                 let answer = if decided { Answer::AT_ONCE } else { plan.approval };
                 (answer, Some(Command::JoinSession { session }))
+            }
+            // Whoever cannot take part says why, if it says why at all.
+            Event::SessionRefused { error, .. } => {
+                let reason = match **error {
+                    ManifestError::InFuture(_) | ManifestError::Over(_) => {
+                        DeclineReason::Clock { time: clock }
+                    }
+                    _ => DeclineReason::Unsupported,
+                };
+                (Answer::AT_ONCE, Some(decline(session, reason)))
             }
             // A new attempt begins with new nonces.
             Event::SessionReady { .. } | Event::AttemptRestarted { .. } if manual => {
@@ -124,10 +137,16 @@ impl Application {
     }
 }
 
+/// Of half of the sessions that it declines, an application does not have the proposer told.
+fn decline(session: SessionId, reason: DeclineReason) -> Command {
+    let is_told = session.as_bytes()[0] & 1 == 0;
+    Command::DeclineSession { session, reason: is_told.then_some(reason) }
+}
+
 /// What an application orders that does not want what is asked.
 fn opposite(asked: &Command, session: SessionId) -> Command {
     match asked {
-        Command::JoinSession { .. } => Command::DeclineSession { session },
+        Command::JoinSession { .. } => decline(session, DeclineReason::Person),
         _ => Command::AbortSession { session, reason: Note::new("not wanted") },
     }
 }

@@ -74,6 +74,9 @@ impl Watch {
             Event::SessionQueued { .. } => info!("waits for its turn"),
             Event::SessionDiscovered { .. } => info!("session discovered"),
             Event::SignerJoined { signer, .. } => debug!(signer = signer.as_usize(), "a signer joined"),
+            Event::SignerDeclined { signer, reason, .. } => {
+                info!(signer = signer.as_usize(), %reason, "a signer declined");
+            }
             Event::SessionReady { .. } => {
                 watched.passed(Phase::Joining, metrics);
                 info!("all signers have joined");
@@ -109,6 +112,7 @@ impl Watch {
                 metrics.stalled(name(*phase));
                 warn!(phase = name(*phase), awaiting = named, "half of the phase's time is over");
             }
+            Event::KeyInUseElsewhere { .. } => metrics.key_in_use_elsewhere(),
             Event::AttemptRestarted { attempt, .. } => {
                 metrics.restarted();
                 watched.phase_since = Instant::now();
@@ -265,6 +269,9 @@ fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
             info!(outcome, signer = signers, released, "ended without signatures");
         }
         AbortCause::Declined | AbortCause::MadeRoom => info!(outcome, released, "ended without signatures"),
+        AbortCause::SignerDeclined { reason, .. } => {
+            info!(outcome, signer = signers, %reason, released, "ended without signatures");
+        }
         AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
             warn!(outcome, awaiting = signers, released, "ended without signatures");
         }
@@ -294,6 +301,7 @@ fn outcome(cause: &AbortCause) -> &'static str {
         AbortCause::BySigner { .. } => "by_signer",
         AbortCause::Declined => "declined",
         AbortCause::MadeRoom => "made_room",
+        AbortCause::SignerDeclined { .. } => "signer_declined",
         AbortCause::TimedOut { .. } => "timed_out",
         AbortCause::Expired { .. } => "expired",
         AbortCause::Convicted { .. } => "convicted",

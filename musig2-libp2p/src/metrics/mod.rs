@@ -15,8 +15,9 @@ use std::time::Duration;
 /// | name | type | labels | what |
 /// |---|---|---|---|
 /// | `musig2_sessions` | gauge | `phase`: `proposed`, `joining`, `nonces`, `partial_signatures`, `finalizing` | sessions that have not ended |
-/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `made_room`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
+/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `signer_declined`, `made_room`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
 /// | `musig2_attempts_restarted_total` | counter | | how often a signer lost its memory and everyone began anew |
+/// | `musig2_key_in_use_elsewhere_total` | counter | | how often another process joined a session with a key of this node |
 /// | `musig2_stalls_total` | counter | `phase`: `joining`, `nonces`, `partial_signatures` | phases of which half the time was over |
 /// | `musig2_phase_seconds` | histogram | `phase`: `joining`, `nonces`, `partial_signatures` | how long a phase took that was passed; `joining` from when the session became known |
 /// | `musig2_session_seconds` | histogram | | from when a session became known to its signatures |
@@ -38,6 +39,12 @@ use std::time::Duration;
 /// | `musig2_connections_opened_total` | counter | `direction`: `in`, `out` | connections that came about |
 /// | `musig2_connections_failed_total` | counter | `direction`: `in`, `out` | connections that did not |
 ///
+/// One more is for the application to set ([`Metrics::set_problems`]):
+///
+/// | name | type | labels | what |
+/// |---|---|---|---|
+/// | `musig2_problems` | gauge | | things that do not work now, and are tried again; at zero unless it is set |
+///
 /// Buckets of the histograms go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a session or a key, so there are never more series than these; each is there from the start, at zero.
 ///
 /// ```
@@ -54,6 +61,7 @@ struct Inner {
     sessions: Family<Label, Gauge>,
     ended: Family<Label, Counter>,
     restarts: Counter,
+    rivals: Counter,
     stalls: Family<Label, Counter>,
     phases: Family<Label, Histogram, fn() -> Histogram>,
     whole: Histogram,
@@ -66,6 +74,7 @@ struct Inner {
     offences: Family<Label, Counter>,
     penalties: Family<Label, Counter>,
     banned: Gauge,
+    problems: Gauge,
     connections: Family<Label, Gauge>,
     opened: Family<Label, Counter>,
     failed: Family<Label, Counter>,
@@ -79,6 +88,7 @@ impl Metrics {
             sessions: Family::default(),
             ended: Family::default(),
             restarts: Counter::default(),
+            rivals: Counter::default(),
             stalls: Family::default(),
             phases: Family::new_with_constructor(seconds),
             whole: seconds(),
@@ -91,6 +101,7 @@ impl Metrics {
             offences: Family::default(),
             penalties: Family::default(),
             banned: Gauge::default(),
+            problems: Gauge::default(),
             connections: Family::default(),
             opened: Family::default(),
             failed: Family::default(),
@@ -99,6 +110,8 @@ impl Metrics {
         registry.register("sessions", "Sessions that have not ended", inner.sessions.clone());
         registry.register("sessions_ended", "Sessions that have ended", inner.ended.clone());
         registry.register("attempts_restarted", "Restarts of attempts", inner.restarts.clone());
+        let text = "Joins of this node's keys that it did not make";
+        registry.register("key_in_use_elsewhere", text, inner.rivals.clone());
         registry.register("stalls", "Phases of which half the time was over", inner.stalls.clone());
         let text = "How long a phase took that was passed";
         registry.register_with_unit("phase", text, Unit::Seconds, inner.phases.clone());
@@ -116,6 +129,7 @@ impl Metrics {
         registry.register("offences", text, inner.offences.clone());
         registry.register("penalties", "What was done about offences", inner.penalties.clone());
         registry.register("banned_peers", "Peers that are banned now", inner.banned.clone());
+        registry.register("problems", "What does not work now", inner.problems.clone());
         if cfg!(feature = "node") {
             registry.register("connections", "Open connections", inner.connections.clone());
             registry.register("connections_opened", "Connections that came about", inner.opened.clone());
@@ -123,6 +137,11 @@ impl Metrics {
         }
         inner.start_at_zero();
         Self(Arc::new(inner))
+    }
+
+    /// How many things do not work now, as the application knows: it cannot write to its disk, for instance.
+    pub fn set_problems(&self, problems: usize) {
+        self.0.problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
     }
 
     /// As OpenMetrics text, to be served as `application/openmetrics-text; version=1.0.0; charset=utf-8`.
@@ -143,6 +162,10 @@ impl Metrics {
 
     pub(crate) fn restarted(&self) {
         self.0.restarts.inc();
+    }
+
+    pub(crate) fn key_in_use_elsewhere(&self) {
+        self.0.rivals.inc();
     }
 
     pub(crate) fn stalled(&self, phase: &'static str) {
@@ -216,6 +239,7 @@ impl Inner {
             "complete",
             "by_signer",
             "declined",
+            "signer_declined",
             "made_room",
             "timed_out",
             "expired",

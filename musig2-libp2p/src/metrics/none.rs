@@ -9,6 +9,7 @@ impl Metrics {
     pub(crate) fn sessions(&self, _phase: &'static str, _count: usize) {}
     pub(crate) fn ended(&self, _outcome: &'static str) {}
     pub(crate) fn restarted(&self) {}
+    pub(crate) fn key_in_use_elsewhere(&self) {}
     pub(crate) fn stalled(&self, _phase: &'static str) {}
     pub(crate) fn phase_took(&self, _phase: &'static str, _time: Duration) {}
     pub(crate) fn session_took(&self, _time: Duration) {}

@@ -12,6 +12,7 @@ mod identity;
 mod names;
 mod network;
 mod outward;
+mod parting;
 mod places;
 #[cfg(feature = "nat")]
 mod relays;

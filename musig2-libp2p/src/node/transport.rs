@@ -2,6 +2,7 @@
 
 use super::names::Names;
 use super::outward::Outward;
+use super::parting::Parting;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::transport::{
@@ -31,9 +32,9 @@ pub(super) fn build(
         .upgrade(Version::V1Lazy)
         .authenticate(noise.clone())
         .multiplex(yamux::Config::default())
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
     let quic = quic::tokio::Transport::new(quic::Config::new(identity))
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
     let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner()).map_err(io::Error::other);
     let direct = Names::new(Outward::new(either, dials_private));
     #[cfg(feature = "nat")]
@@ -42,7 +43,7 @@ pub(super) fn build(
             .upgrade(Version::V1Lazy)
             .authenticate(noise)
             .multiplex(yamux::Config::default())
-            .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+            .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
         // First: of an address through a relay, the others would dial the relay.
         let transport = OrTransport::new(relayed, direct).map(|either, _| either.into_inner());
         return Ok(TransportTimeout::new(transport, HANDSHAKE).boxed());

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let signers = Signers::new();
     let policy = signers.policy(&format!("messages = [\"{}\"]\nmax_items = 1", message(1)));
-    let first = signers.start(0, None, "", &policy);
+    let patient = format!("{policy}[protocol]\non_decline = \"Wait\"");
+    let first = signers.start(0, None, "", &patient);
     let mut second = signers.start(1, Some(&first), "", &policy);
     let mut third = signers.start(2, Some(&first), "", &policy);
 
@@ -38,6 +39,13 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
         assert_eq!(declined["session"], session.as_str());
         assert!(declined["reason"].as_str().expect("text").contains(&message(2)), "{declined}");
     }
+    // Each declines at a time of its own.
+    let mut declined = Vec::new();
+    while declined.len() < 2 {
+        let listed = signers.ask(0, &["sessions", &session]).last();
+        declined = listed["declined"].as_array().expect("a list").clone();
+    }
+    assert!(declined.iter().all(|one| one["reason"] == "policy"), "{declined:?}");
     let listed = signers.ask(0, &["sessions"]).last();
     let listed = listed["sessions"].as_array().expect("a list");
     let open = listed.iter().find(|one| one["session"] == session.as_str()).expect("it is open");
@@ -61,7 +69,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let [own, other, _] = &signers.public;
     for expected in [
         &format!("{own}, you, proposed it: joined, nonces are there\n"),
-        &format!("{other}: is awaited\n"),
+        &format!("{other}: declined: its policy does not allow it\n"),
         &message(2),
         details["items"][0]["aggregate_key"].as_str().expect("a key"),
         "taproot output key without scripts (BIP86)",
@@ -78,6 +86,51 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("wrong amount"), "{}", ended.stderr);
     assert_eq!(signers.ask(0, &["abort", "ffff"]).code, Some(2));
+}
+
+#[test]
+fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why() {
+    let signers = Signers::new();
+    let any = signers.policy("messages = \"any\"");
+    let strict = signers.policy(&format!("messages = [\"{}\"]", message(1)));
+    let first = signers.start(0, None, "", &any);
+    let mut second = signers.start(1, Some(&first), "", &any);
+    let mut third = signers.start(2, Some(&first), "", &strict);
+
+    // Then all have met, and each hears of the next one.
+    assert_eq!(signers.propose(&message(1), &[]).finish().code, Some(0));
+    let ended = signers.propose(&message(2), &["--timeout", "500"]).finish();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let failure = ended.last();
+    assert_eq!(failure["cause"], "signer_declined");
+    assert_eq!((&failure["blamed"], &failure["awaiting"]), (&json!([]), &json!([])));
+    assert_eq!(failure["declined"].as_array().expect("a list").len(), 1);
+    let declined = &failure["declined"][0];
+    assert_eq!(declined["public_key"], signers.public[2].as_str());
+    assert_eq!(declined["reason"], "policy");
+    let words = format!("declined by signer {}: its policy does not allow it", signers.public[2]);
+    assert!(ended.stderr.contains(&words), "{}", ended.stderr);
+    let told = second.process.wait_for("session_aborted");
+    assert_eq!((&told["cause"], &told["declined"][0]), (&json!("signer_declined"), declined));
+    assert_eq!(told["ended_by"]["public_key"], signers.public[0].as_str());
+    assert_eq!(told["blamed"], json!([]));
+    third.process.wait_for("session_declined");
+
+    // Whoever is silent looks as if it were not there: to everybody, or to whom it does not sign with.
+    let silent = signers.policy(&format!("messages = [\"{}\"]\nanswer_declines = false", message(1)));
+    let [_, second_key, third_key] = &signers.public;
+    let others =
+        format!("[policy]\nsigner_sets = [[\"{second_key}\", \"{third_key}\"]]\nmessages = \"any\"\n");
+    for policy in [silent, others] {
+        third.stop();
+        third = signers.start(2, Some(&first), "", &policy);
+        third.process.wait_for("peer_connected");
+        let ended = signers.propose(&message(2), &["--timeout", "4"]).finish();
+        let failure = ended.last();
+        assert_eq!((&failure["cause"], &failure["declined"]), (&json!("timed_out"), &json!([])));
+        assert_eq!(failure["awaiting"][0]["public_key"], signers.public[2].as_str());
+        third.process.wait_for("session_declined");
+    }
 }
 
 #[test]

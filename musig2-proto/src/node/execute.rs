@@ -7,10 +7,10 @@ use crate::command::{Audience, Command, CommandError, Proposal};
 use crate::config::{Config, Stepping};
 use crate::context::{Call, random};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Output, Phase};
+use crate::event::{Event, Output, Phase};
 use crate::ids::{SessionId, SignerIndex};
 use crate::manifest::{Manifest, Salt};
-use crate::session::{Outcome, Session, Step};
+use crate::session::{Session, Step};
 use crate::time::Timestamp;
 use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
 use crate::wire::bounded::{Bytes, List};
@@ -33,14 +33,7 @@ impl<C: Crypto> Node<C> {
             Command::JoinSession { session } => self.join(call, session)?,
             Command::ResumeSession { announcement } => self.resume(call, &announcement)?,
             Command::SayHello => self.start_hello(call.now),
-            Command::DeclineSession { session } => {
-                if self.live(&session)?.is_joined() {
-                    return Err(CommandError::AlreadyJoined(session));
-                }
-                self.with_session(call, &session, |session, cx| {
-                    session.end(cx, Outcome::Aborted(AbortCause::Declined));
-                });
-            }
+            Command::DeclineSession { session, reason } => self.decline(call, session, reason)?,
             Command::ShareNonces { session } => self.step(call, session, Step::ShareNonces)?,
             Command::SharePartialSignatures { session } => {
                 self.step(call, session, Step::SharePartialSignatures)?;
@@ -57,7 +50,7 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    fn live(&self, id: &SessionId) -> Result<&Session<C>, CommandError> {
+    pub(super) fn live(&self, id: &SessionId) -> Result<&Session<C>, CommandError> {
         self.sessions.get(id).ok_or_else(|| match self.has_ended(id) {
             true => CommandError::Ended(*id),
             false => CommandError::UnknownSession(*id),

@@ -1,7 +1,7 @@
 //! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
 
 use super::admission::Claim;
-use super::clocks::Way;
+use super::refused::Way;
 use super::undecided::{Origin, Room};
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
@@ -112,6 +112,7 @@ impl<C: Crypto> Node<C> {
         self.ended.forget(now);
         self.joined.forget(now);
         self.declined.forget(now);
+        self.own_declines.forget(now);
     }
 
     fn take_frame<R: CryptoRng>(
@@ -130,6 +131,7 @@ impl<C: Crypto> Node<C> {
         if self.sessions.contains_key(&id) {
             return self.receive(call, from, frame);
         }
+        self.repeat_decline(call, from, frame)?;
         if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
             let received = tombstone.receive::<C, R>(&mut cx, from, frame);
@@ -148,6 +150,7 @@ impl<C: Crypto> Node<C> {
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
             }
+            None if self.own_declines.contains(&id) => Ok(()),
             None if frame.request == Request::Announcement => Err(Offence::UnknownSession),
             None => self.stash(call, from, id, bytes),
         }
@@ -201,12 +204,19 @@ impl<C: Crypto> Node<C> {
         if announcement.content.private {
             return Err(Offence::Misfit);
         }
-        let deadline = join_deadline(&announcement.content.manifest, &self.surroundings.config);
+        let (id, deadline) = {
+            let manifest = &announcement.content.manifest;
+            (manifest.id(), join_deadline(manifest, &self.surroundings.config))
+        };
+        let is_known = self.is_known(&id);
         if call.now >= deadline {
-            return Err(ManifestError::Over(call.now.saturating_since(deadline)).into());
+            let error = ManifestError::Over(call.now.saturating_since(deadline));
+            if !is_known {
+                self.refuse(call, from, Way::Published, &announcement, &error)?;
+            }
+            return Err(error.into());
         }
-        let id = announcement.content.manifest.id();
-        if self.is_known(&id) {
+        if is_known {
             return self.take_known_announcement(call, from, id, &announcement);
         }
         self.vet_new(call, from, Way::Published, &announcement)?;
@@ -299,23 +309,8 @@ impl<C: Crypto> Node<C> {
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
-    /// The same of one that has just come, and says so if it shows that a clock is wrong.
-    fn vet_new<R: CryptoRng>(
-        &mut self,
-        call: &mut Call<'_, R>,
-        from: &Source,
-        way: Way,
-        announcement: &Announcement,
-    ) -> Result<(), Offence> {
-        let vetted = self.vet(call.now, announcement);
-        if let Err(Offence::Manifest(ManifestError::InFuture(ahead))) = vetted {
-            self.notice_clock(call, from, way, announcement, ahead)?;
-        }
-        vetted
-    }
-
     /// What costs next to nothing to find wrong with an announcement, and so is nobody's to pay: its shape, its size, its time.
-    fn vet(&self, now: Timestamp, announcement: &Announcement) -> Result<(), Offence> {
+    pub(super) fn vet(&self, now: Timestamp, announcement: &Announcement) -> Result<(), Offence> {
         let config = &self.surroundings.config;
         if !announcement.fits() {
             return Err(Offence::Misfit);
@@ -347,6 +342,8 @@ impl<C: Crypto> Node<C> {
         let config = &self.surroundings.config;
         let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
         self.sessions.insert(id, session, origin, config);
+        // One that was refused, and told so, may be taken up when its time has come.
+        self.own_declines.remove(&id);
         Ok(Some(()))
     }
 

@@ -12,10 +12,11 @@
 //! | `visits.rs` | which signers are told what they may have forgotten, and how far they have been |
 
 mod admission;
-mod clocks;
+mod decline;
 mod execute;
 mod handle;
 mod hello;
+mod refused;
 mod sessions;
 mod undecided;
 mod visits;
@@ -35,6 +36,7 @@ use crate::ids::{Contact, SessionId, SignerIndex};
 use crate::joined::Joined;
 use crate::limits::{Buckets, Limit};
 use crate::manifest::Manifest;
+use crate::own_declines::OwnDeclines;
 use crate::secret::SecretKey;
 use crate::session::{Outcome, Session};
 use crate::sources::Sources;
@@ -44,11 +46,11 @@ use crate::tombstone::Tombstone;
 use crate::view::{SessionView, SignerView};
 use crate::wire::encode_message;
 use admission::{Admission, Claim};
-use clocks::Clocks;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use hello::Greeting;
 use rand_core::CryptoRng;
+use refused::Refused;
 use sessions::Sessions;
 use std::sync::Arc;
 use visits::Visits;
@@ -98,11 +100,12 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     ended: Ended,
     joined: Joined,
     declined: Declined,
+    own_declines: OwnDeclines,
     stash: Stash,
     hellos: Hellos,
     greeting: Option<Greeting>,
     visits: Visits,
-    clocks: Clocks,
+    refused: Refused,
     /// When tombstones were last looked through.
     cleaned_at: Option<Timestamp>,
     /// The time of the last call.
@@ -138,11 +141,12 @@ where
             ended: self.ended.clone(),
             joined: self.joined.clone(),
             declined: self.declined.clone(),
+            own_declines: self.own_declines.clone(),
             stash: self.stash.clone(),
             hellos: self.hellos.clone(),
             greeting: self.greeting,
             visits: self.visits.clone(),
-            clocks: self.clocks.clone(),
+            refused: self.refused.clone(),
             cleaned_at: self.cleaned_at,
             now: self.now,
         }
@@ -158,8 +162,8 @@ where
         let Self { keys, surroundings, sessions, admission, ended, joined, declined, .. } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
         (surroundings, sessions, admission, ended, joined, declined).hash(state);
-        let Self { stash, hellos, greeting, visits, clocks, cleaned_at, now, .. } = self;
-        (stash, hellos, greeting, visits, clocks, cleaned_at, now).hash(state);
+        let Self { own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now, .. } = self;
+        (own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now).hash(state);
     }
 }
 
@@ -202,11 +206,12 @@ impl<C: Crypto> Node<C> {
             ended: Ended::default(),
             joined: Joined::default(),
             declined: Declined::default(),
+            own_declines: OwnDeclines::default(),
             stash: Stash::default(),
             hellos: Hellos::default(),
             greeting: None,
             visits: Visits::default(),
-            clocks: Clocks::default(),
+            refused: Refused::default(),
             cleaned_at: None,
             now: Timestamp::default(),
         })
@@ -331,7 +336,8 @@ impl<C: Crypto> Node<C> {
         self.sessions.set_back(back, &self.surroundings.config);
         self.ended.set_back(back);
         self.visits.set_back(back);
-        self.clocks.set_back(back);
+        self.refused.set_back(back);
+        self.own_declines.set_back(back);
         self.surroundings.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::crypto::Crypto;
 use crate::event::{AbortCause, Event, SessionError};
 use crate::ids::{AttemptId, SignerIndex};
-use crate::wire::statement::Body;
+use crate::wire::statement::{Body, DeclineReason};
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Milestones {
     joined: BTreeSet<SignerIndex>,
+    pub(super) declined: BTreeMap<SignerIndex, DeclineReason>,
     ready: bool,
     /// Which attempt the rest is about.
     attempt: Option<AttemptId>,
@@ -38,6 +39,7 @@ impl<C: Crypto> Session<C> {
             return self.notice_withdrawal(cx);
         }
         self.tell_joins(cx);
+        self.tell_declines(cx);
         self.notice_attempt(cx);
         if self.has_rival() {
             return self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
@@ -60,6 +62,7 @@ impl<C: Crypto> Session<C> {
         if let Some(cause) = self.aborted() {
             self.end(cx, Outcome::Aborted(cause));
         }
+        self.step_declined(cx);
         self.keep_time(cx);
     }
 
@@ -80,7 +83,7 @@ impl<C: Crypto> Session<C> {
     /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.
     fn has_rival(&self) -> bool {
         let Some(boot) = self.life.as_ref().map(|life| life.boot) else { return false };
-        self.board.lives(self.me).any(|filed| filed.statement.boot() != boot)
+        self.board.lives(self.me).any(|filed| filed.statement.boot() != Some(boot))
     }
 
     /// What the board proves by itself. (What a single statement proves is noticed when it comes.)
@@ -141,9 +144,9 @@ impl<C: Crypto> Session<C> {
             cx.emit(Event::AttemptRestarted { session, attempt, signers });
         }
         let lives = self.board.lives_of_restarted().collect();
-        let Milestones { joined, ready, .. } = core::mem::take(&mut self.milestones);
+        let Milestones { joined, declined, ready, .. } = core::mem::take(&mut self.milestones);
         self.milestones =
-            Milestones { joined, ready, attempt: Some(attempt), lives, ..Milestones::default() };
+            Milestones { joined, declined, ready, attempt: Some(attempt), lives, ..Milestones::default() };
         if let Some(life) = &mut self.life {
             life.forget_nonces_but(attempt);
             life.permits = Default::default();

@@ -350,7 +350,8 @@ impl<C: Crypto> Session<C> {
         let aborts = self.agreement.manifest.indices().filter_map(|signer| {
             let abort = self.board.ending(signer)?;
             let boot = abort.statement.boot();
-            let join = self.board.joins(signer).find(|(join, _)| join.boot == boot).map(|(_, join)| join);
+            let join =
+                self.board.joins(signer).find(|(join, _)| Some(join.boot) == boot).map(|(_, join)| join);
             Some(join.into_iter().chain([abort]).cloned())
         });
         let words: Vec<_> = aborts.flatten().collect();

@@ -218,7 +218,7 @@ impl<C: Crypto> Session<C> {
     }
 
     /// States that this node's part is over, where it has one, and no earlier life of its key has stated so.
-    fn say_over<R: CryptoRng>(
+    pub(super) fn say_over<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
         reason: AbortReason,

@@ -9,11 +9,13 @@
 //! | `receive.rs` | what a frame brings |
 //! | `link.rs` | where the other signers are, and what each is known to hold |
 //! | `converge.rs` | what is sent to whom: push once, relay, poll, answer |
+//! | `decline.rs` | signers that do not take part, this node or others |
 //! | `haste.rs` | what others can bring forward, and how often |
 //! | `timing.rs` | deadlines, stalls, polls, announcements |
 
 mod advance;
 mod converge;
+mod decline;
 mod haste;
 mod life;
 mod link;
@@ -271,6 +273,7 @@ impl<C: Crypto> Session<C> {
             is_queued: self.is_queued && self.outcome.is_none(),
             attempt: self.board.restarts(),
             joined: self.board.joined().collect(),
+            declined: self.declined().collect(),
             nonces: self.with_nonces().collect(),
             partials: self.with_partials().collect(),
             awaiting: self.awaiting(),

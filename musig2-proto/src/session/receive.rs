@@ -9,7 +9,7 @@ use crate::event::{AbortCause, Event, Offence};
 use crate::ids::{SignerIndex, Source};
 use crate::wire::evidence::{Proof, Signed};
 use crate::wire::frame::{Frame, Have};
-use crate::wire::statement::{Abort, Body, Statement};
+use crate::wire::statement::{Abort, AbortReason, Body, Statement};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Session<C> {
@@ -93,6 +93,14 @@ impl<C: Crypto> Session<C> {
         if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
         }
+        // This node knows what it declined.
+        if author == self.me && matches!(statement.body, Body::Decline(_)) {
+            return Ok(false);
+        }
+        if matches!(&statement.body, Body::Abort(Abort { reason: AbortReason::Declined { signer, .. }, .. }) if manifest.signer(*signer).is_none())
+        {
+            return Err(Offence::Misfit);
+        }
         if self.board.holds(statement) || !self.board.has_place(statement) {
             return Ok(false);
         }
@@ -112,7 +120,7 @@ impl<C: Crypto> Session<C> {
             return Err(Offence::BadSignature);
         }
         // This life stated nothing that is not on its board: someone else uses its key and knows its boot.
-        if author == self.me && self.life.as_ref().is_some_and(|life| life.boot == statement.boot()) {
+        if author == self.me && self.life.as_ref().is_some_and(|life| Some(life.boot) == statement.boot()) {
             self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
             return Err(Offence::Impersonation);
         }

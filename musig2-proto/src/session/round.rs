@@ -54,7 +54,7 @@ impl<C: Crypto> Round<C> {
 
     /// Which life of a signer this round goes on with.
     pub(crate) fn boot(&self, signer: SignerIndex) -> Option<Boot> {
-        self.nonces.get(signer.as_usize()).map(|filed| filed.statement.boot())
+        self.nonces.get(signer.as_usize()).and_then(|filed| filed.statement.boot())
     }
 
     /// A signer's partial signatures in this round.

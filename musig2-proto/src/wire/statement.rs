@@ -8,6 +8,7 @@ use crate::crypto::Crypto;
 use crate::hash::{Tag, TaggedHash, signed_message};
 use crate::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
 use crate::manifest::MAX_ITEMS;
+use crate::time::Timestamp;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub enum Body {
     Partials(Partials),
     /// I take no further part.
     Abort(Abort),
+    /// I do not take part at all.
+    Decline(Decline),
 }
 
 /// Consent to the whole manifest.
@@ -116,6 +119,60 @@ pub enum AbortReason {
     Requested(Note),
     /// The proof beside it convicts a signer.
     Convicted,
+    /// A signer declined the session, which cannot be signed without it.
+    Declined {
+        /// Who.
+        signer: SignerIndex,
+        /// Why.
+        reason: DeclineReason,
+    },
+}
+
+/// A signer does not consent. It counts only while its author has no join on the board, proves nothing and blames nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Decline {
+    /// Why.
+    pub reason: DeclineReason,
+}
+
+/// Why a signer does not take part in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum DeclineReason {
+    /// Its rules do not allow it.
+    Policy,
+    /// A person said no.
+    Person,
+    /// It has more sessions to sign than it has room for.
+    Busy,
+    /// Its configuration, or its version of the protocol, cannot sign such a session.
+    Unsupported,
+    /// By its clock, the session is not to be signed now: the session was created in its future, or its time is over.
+    Clock {
+        /// What its clock showed.
+        time: Timestamp,
+    },
+}
+
+impl DeclineReason {
+    /// Whether the same signer may state another reason later: a clock is set, or the time comes.
+    pub(crate) const fn may_change(self) -> bool {
+        matches!(self, Self::Clock { .. })
+    }
+}
+
+impl fmt::Display for DeclineReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Policy => "its policy does not allow it",
+            Self::Person => "a person said no",
+            Self::Busy => "it has too many sessions to sign",
+            Self::Unsupported => "its configuration or version cannot sign such a session",
+            Self::Clock { .. } => "by its clock, the session cannot be signed now: check the clock",
+        })
+    }
 }
 
 /// A few words for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
@@ -198,13 +255,14 @@ impl Statement {
         C::verify(&author_key.x_only(), &signed_message(&DOMAIN, hash), &self.signature)
     }
 
-    /// Which life of its author made it.
-    pub fn boot(&self) -> Boot {
+    /// Which life of its author made it; `None` for a decline, which none needs to.
+    pub fn boot(&self) -> Option<Boot> {
         match &self.body {
-            Body::Join(join) => join.boot,
-            Body::Nonces(nonces) => nonces.boot,
-            Body::Partials(partials) => partials.boot,
-            Body::Abort(abort) => abort.boot,
+            Body::Join(join) => Some(join.boot),
+            Body::Nonces(nonces) => Some(nonces.boot),
+            Body::Partials(partials) => Some(partials.boot),
+            Body::Abort(abort) => Some(abort.boot),
+            Body::Decline(_) => None,
         }
     }
 }

@@ -6,7 +6,9 @@ use super::bounded::{Bytes, List};
 use super::evidence::{Evidence, Proof, Restarted, Signed};
 use super::frame::{BoardDigest, Frame, Have, Request};
 use super::hello::{Hello, HelloContent};
-use super::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement};
+use super::statement::{
+    Abort, AbortReason, Body, Decline, DeclineReason, Join, NonceSource, Nonces, Note, Partials, Statement,
+};
 use super::{decode_message, encode, encode_message};
 use crate::bytes::{
     ChainCode, MerkleRoot, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar,
@@ -84,6 +86,10 @@ fn partials() -> Statement {
 fn abort() -> Statement {
     let reason = AbortReason::Requested(Note::new("no"));
     statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }))
+}
+
+fn decline() -> Statement {
+    statement(Body::Decline(Decline { reason: DeclineReason::Clock { time: Timestamp::from_millis(300) } }))
 }
 
 fn proof() -> Proof {
@@ -199,6 +205,16 @@ fn statements_are_as_written_down() {
         of(&["02", &boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)])
     );
     assert_eq!(hex(&encode(&abort())), of(&["03", &boot, "00", "02", "6e6f", "00"]));
+    assert_eq!(hex(&encode(&decline())), of(&["04", "04", "ac02"]));
+    let reasons =
+        [DeclineReason::Policy, DeclineReason::Person, DeclineReason::Busy, DeclineReason::Unsupported];
+    for (number, reason) in (0..).zip(reasons) {
+        let number = format!("{number:02x}");
+        assert_eq!(hex(&encode(&statement(Body::Decline(Decline { reason })))), of(&["04", &number]));
+        let reason = AbortReason::Declined { signer: SignerIndex::new(2), reason };
+        let abort = statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }));
+        assert_eq!(hex(&encode(&abort)), of(&["03", &boot, "02", "02", &number, "00"]));
+    }
     assert_eq!(
         hex(&join().hash(&SessionId::new([0x77; 32]))),
         "851fb2518edc50f47564fbf815a3bb8f8cb49dccf927f11d834947c0933568bc"

@@ -3,9 +3,9 @@
 use crate::common::Room;
 use core::time::Duration;
 use musig2_proto::{
-    Audience, ChainCode, Command, CommandError, Config, Contact, DerivationPath, Event, Item, KeyError,
-    ManifestError, Message, Node, Note, Offence, Proposal, PublicKey, SecretKey, SessionId, Stepping,
-    Timestamp, Tweak,
+    Audience, ChainCode, Command, CommandError, Config, Contact, DeclineReason, DerivationPath, Event, Item,
+    KeyError, ManifestError, Message, Node, Note, Offence, OnDecline, Proposal, PublicKey, SecretKey,
+    SessionId, Stepping, Timestamp, Tweak,
 };
 
 fn refused(room: &mut Room, node: usize, command: Command) -> CommandError {
@@ -86,12 +86,12 @@ fn a_command_in_the_wrong_phase_is_refused() {
     assert_eq!(refused(&mut room, 1, announce), CommandError::NotToAnnounce(session));
     assert_eq!(refused(&mut room, 0, Command::JoinSession { session }), CommandError::AlreadyJoined(session));
     assert_eq!(
-        refused(&mut room, 0, Command::DeclineSession { session }),
+        refused(&mut room, 0, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) }),
         CommandError::AlreadyJoined(session)
     );
     let abort = Command::AbortSession { session, reason: Note::new("") };
     assert_eq!(refused(&mut room, 1, abort), CommandError::NotJoined(session));
-    room.execute(1, Command::DeclineSession { session });
+    room.execute(1, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
     assert_eq!(refused(&mut room, 1, Command::JoinSession { session }), CommandError::Ended(session));
     room.pass(Duration::from_secs(301));
     assert_eq!(refused(&mut room, 2, Command::JoinSession { session }), CommandError::Ended(session));
@@ -99,11 +99,11 @@ fn a_command_in_the_wrong_phase_is_refused() {
 
 #[test]
 fn a_declined_session_is_not_discovered_again() {
-    let mut room = Room::new(2, &Config::default());
+    let mut room = Room::new(2, &Config::default().with_on_decline(OnDecline::Wait));
     room.join = false;
     let session = room.propose();
     room.settle();
-    room.execute(1, Command::DeclineSession { session });
+    room.execute(1, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
     room.pass(Duration::from_secs(60));
     assert!(room.publications.len() > 3, "the coordinator goes on announcing");
     let discovered = |event: &&Event| matches!(event, Event::SessionDiscovered { .. });

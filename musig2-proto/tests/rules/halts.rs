@@ -115,7 +115,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
     assert_eq!(withdrawn(&room).len(), 2);
     assert!(room.reports[1].iter().any(|report| report.offence == Offence::NoRoom));
     assert!(room.ends(1).is_empty());
-    room.execute(1, Command::DeclineSession { session: second });
+    room.execute(1, Command::DeclineSession { session: second, reason: None });
     ask_and_take_back(&mut room);
     assert_eq!(withdrawn(&room).len(), 3);
     room.pass(config.announcement_ttl);

@@ -78,7 +78,7 @@ fn declined_sessions_leave_nothing_but_their_names() {
         let bytes = of_a_stranger(&mut room, [number + 50; 32], vec![Item::new(Message::new([1; 32]))]);
         hear(&mut room, bytes.clone());
         let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
-        room.execute(0, Command::DeclineSession { session });
+        room.execute(0, Command::DeclineSession { session, reason: None });
         hear(&mut room, bytes);
         assert_eq!(room.nodes[0].sessions().count(), 0);
         room.now = room.now.saturating_add(seconds(1));
@@ -95,7 +95,7 @@ fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
     assert_eq!(hear(&mut room, genuine.clone()), None);
     assert_eq!(hear(&mut room, forged.clone()), Some(Offence::BadSignature));
     let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
-    room.execute(0, Command::DeclineSession { session });
+    room.execute(0, Command::DeclineSession { session, reason: None });
     assert_eq!(hear(&mut room, genuine), None);
     assert_eq!(hear(&mut room, forged), Some(Offence::BadSignature));
 }

@@ -56,46 +56,47 @@ fn a_clock_that_is_ahead_is_told_by_its_owners_own_word_only_and_once_a_minute()
         let input = Input::Announcement { from: source(9), bytes: bytes.clone() };
         let outputs = room.nodes[1].handle(now, &mut room.rng, input);
         let told = outputs.iter().filter_map(|output| match output {
-            Output::Event(Event::SessionInFuture { session, proposer, ahead }) => {
-                Some((*session, *proposer, *ahead))
+            Output::Event(Event::SessionRefused { session, proposer, error }) => {
+                Some((*session, *proposer, ManifestError::clone(error)))
             }
             _ => None,
         });
         told.collect::<Vec<_>>()
     };
+    let in_future = |seconds| ManifestError::InFuture(Duration::from_secs(seconds));
     let before = |seconds| start.saturating_sub(Duration::from_secs(seconds));
     assert_eq!(told(before(100), &forged), []);
-    assert_eq!(told(before(100), &bytes), [(session, proposer, Duration::from_secs(100))]);
+    assert_eq!(told(before(100), &bytes), [(session, proposer, in_future(100))]);
     for seconds in [99, 60, 41] {
         assert_eq!(told(before(seconds), &bytes), [], "it was told");
     }
-    assert_eq!(told(before(40), &bytes), [(session, proposer, Duration::from_secs(40))]);
+    assert_eq!(told(before(40), &bytes), [(session, proposer, in_future(40))]);
     assert_eq!(told(before(30), &bytes), []);
-    // What was said long ago, anyone can repeat: it is not told.
-    assert_eq!(told(start.saturating_add(Duration::from_secs(290)), &bytes), []);
 }
 
 #[test]
-fn a_known_signers_clock_is_told_however_many_strangers_there_are_and_wherever_it_can_be_reached() {
-    let mut room = Room::new(36, &Config::default());
+fn of_one_proposer_eight_refused_sessions_are_told_a_minute_and_of_strangers_half_of_all() {
+    const PROPOSERS: usize = 18;
+    let mut room = Room::new(PROPOSERS + 1, &Config::default());
     room.lost = Box::new(|_, _| true);
-    for proposer in 2..36 {
-        let proposal = Proposal::new([room.keys[1], room.keys[proposer]]).with_message(Message::new([7; 32]));
-        let session = room.create(proposer, proposal);
-        room.execute(proposer, Command::AnnounceSession { session, audience: Audience::Everyone });
+    // The last of them is no stranger, wherever it can be reached.
+    let signer = room.keys[PROPOSERS - 1];
+    room.execute(PROPOSERS, Command::AddContact { signer, contact: Contact::default() });
+    let early = room.now.saturating_sub(Duration::from_secs(100));
+    let mut told = [0; PROPOSERS];
+    for (proposer, told) in told.iter_mut().enumerate() {
+        for _ in 0..9 {
+            let proposal = Proposal::new([room.keys[proposer], room.keys[PROPOSERS]]);
+            let session = room.create(proposer, proposal.with_message(Message::new([1; 32])));
+            room.execute(proposer, Command::AnnounceSession { session, audience: Audience::Everyone });
+            let bytes = room.publications.last().unwrap().clone();
+            let input = Input::Announcement { from: source(proposer), bytes };
+            let outputs = room.nodes[PROPOSERS].handle(early, &mut room.rng, input);
+            let is_told = |output: &&Output| matches!(output, Output::Event(Event::SessionRefused { session: of, .. }) if *of == session);
+            *told += outputs.iter().filter(is_told).count();
+        }
     }
-    let known = room.keys[35];
-    room.execute(1, Command::AddContact { signer: known, contact: Contact::default() });
-    room.now = room.now.saturating_sub(Duration::from_secs(100));
-    for (number, bytes) in std::mem::take(&mut room.publications).into_iter().enumerate() {
-        room.handle(1, Input::Announcement { from: source(number + 2), bytes });
-    }
-    let told = room.events[1].iter().filter_map(|event| match event {
-        Event::SessionInFuture { proposer, .. } => Some(*proposer),
-        _ => None,
-    });
-    let expected = room.keys[2..34].iter().chain([&known]);
-    assert_eq!(told.collect::<Vec<_>>(), expected.copied().collect::<Vec<_>>());
+    assert_eq!((&told[..16], &told[16..]), ([8; 16].as_slice(), [0, 8].as_slice()));
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn an_announcement_is_taken_only_in_its_time() {
         let outputs = room.nodes[1].handle(now, &mut room.rng, input);
         outputs.into_iter().find_map(|output| match output {
             Output::Report(report) => Some(report.offence),
-            Output::Event(Event::SessionDiscovered { .. } | Event::SessionInFuture { .. }) => None,
+            Output::Event(Event::SessionDiscovered { .. } | Event::SessionRefused { .. }) => None,
             other => panic!("{other:?}"),
         })
     };
@@ -316,7 +317,7 @@ fn a_frame_that_asks_for_an_unknown_session_is_refused_and_one_of_a_declined_ses
     );
     let session = room.propose();
     room.settle();
-    room.execute(1, Command::DeclineSession { session });
+    room.execute(1, Command::DeclineSession { session, reason: None });
     let kept = room.nodes[0].announcement(&session).unwrap();
     let announcement = Some(postcard::from_bytes(&kept[1..]).unwrap());
     room.handle(1, ask(session, announcement));

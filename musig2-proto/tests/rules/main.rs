@@ -8,6 +8,7 @@ mod contacts;
 mod convergence;
 mod convictions;
 mod copies;
+mod declines;
 mod ended;
 mod faults;
 mod frames;

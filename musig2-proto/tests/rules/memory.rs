@@ -73,7 +73,7 @@ fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remem
         let (session, heard) = announce(&mut room, &mut author, me, number as u8);
         room.now = room.now.saturating_add(Duration::from_millis(10));
         room.handle(0, heard);
-        room.execute(0, Command::DeclineSession { session });
+        room.execute(0, Command::DeclineSession { session, reason: None });
         author
             .execute(room.now, &mut room.rng, Command::AbortSession { session, reason: Default::default() })
             .unwrap();

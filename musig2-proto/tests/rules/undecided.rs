@@ -77,7 +77,7 @@ fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
     let newcomer = hear(&mut room, 50, 9).unwrap();
     let gone = theirs.iter().position(|session| *session == made_room(&room)[0]).unwrap();
     assert_eq!(bring(&mut room, 9, announcements[gone].clone()), Err(Offence::NoRoom));
-    room.execute(0, Command::DeclineSession { session: newcomer });
+    room.execute(0, Command::DeclineSession { session: newcomer, reason: None });
     assert_eq!(bring(&mut room, 9, announcements[gone].clone()), Ok(theirs[gone]));
 }
 

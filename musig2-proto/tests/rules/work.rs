@@ -79,7 +79,7 @@ fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_s
     room.settle();
     let declined = room.propose();
     room.settle();
-    room.execute(1, Command::DeclineSession { session: declined });
+    room.execute(1, Command::DeclineSession { session: declined, reason: None });
     for session in [joined, open, declined] {
         let bytes = room.nodes[0].announcement(&session).unwrap();
         let genuine: Announcement = decode_message(&bytes, bytes.len()).unwrap();

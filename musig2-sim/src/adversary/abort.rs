@@ -31,7 +31,7 @@ impl<C: Engine> Adversary<C> for Abort {
                 _ => false,
             };
             if now && self.done.insert(session) {
-                aborts.push((session, statement.boot()));
+                aborts.extend(statement.boot().map(|boot| (session, boot)));
             }
             Some(statement)
         });
@@ -69,7 +69,7 @@ impl<C: Engine> Adversary<C> for ForgeEvidence {
         let mut outputs = edit_own(means, outputs, |_, _, session, statement| {
             let hash = protocol::statement_hash(&session, statement.author, &statement.body);
             if self.accused.insert((session, hash)) {
-                occasions.push((session, statement.boot()));
+                occasions.extend(statement.boot().map(|boot| (session, boot)));
             }
             Some(statement)
         });

@@ -110,7 +110,7 @@ impl<C: Engine> Adversary<C> for Cancel<C> {
                 }
                 Body::Partials(_) => self.garbage(means, &session, &statement),
                 Body::Abort(_) => (!convicts).then_some(statement),
-                Body::Join(_) => Some(statement),
+                Body::Join(_) | Body::Decline(_) => Some(statement),
             }
         });
         for (key, own) in core::mem::take(&mut self.held_back) {

@@ -159,7 +159,7 @@ impl<C: Engine> Substitutes<C> {
         let hash = (*session, protocol::statement_hash(session, statement.author, &statement.body));
         if !self.said.contains_key(&hash) {
             let rogue = self.rogue(means, session)?;
-            rogue.boot = statement.boot();
+            rogue.boot = statement.boot().unwrap_or(rogue.boot);
             if let Body::Nonces(musig2_proto::wire::statement::Nonces { attempt, .. })
             | Body::Partials(musig2_proto::wire::statement::Partials { attempt, .. }) = &statement.body
             {

@@ -3,9 +3,10 @@
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means, nonces_of};
 use crate::oracle::Engine;
-use musig2_proto::wire::statement::{Abort, Body, Join, Nonces, Partials};
+use musig2_proto::wire::statement::{Abort, Body, Decline, Join, Nonces, Partials};
 use musig2_proto::{
-    AbortReason, AttemptId, Boot, Contact, Input, Output, PartialSignature, PublicNonce, Transcript,
+    AbortReason, AttemptId, Boot, Contact, DeclineReason, Input, Output, PartialSignature, PublicNonce,
+    Transcript,
 };
 
 /// Flips bits of every fourth message that leaves.
@@ -90,6 +91,7 @@ fn change<C: Engine>(means: &mut Means<'_, C>, body: Body, nonces: &[PublicNonce
             }
         },
         Body::Abort(abort) => Body::Abort(Abort { reason: AbortReason::Convicted, proof: None, ..abort }),
+        Body::Decline(_) => Body::Decline(Decline { reason: DeclineReason::Busy }),
     }
 }
 

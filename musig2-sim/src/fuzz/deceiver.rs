@@ -128,7 +128,7 @@ impl<C: Engine> Deceiver<C> {
     ) -> (Option<Transcript>, Vec<PartialSignature>) {
         let gathered = gather::<C>(view, attempt, (me, boot), pool);
         let own = pool.iter().rev().find(|one| {
-            let fits = one.author == me && one.boot() == boot;
+            let fits = one.author == me && one.boot() == Some(boot);
             fits && matches!(&one.body, Body::Nonces(nonces) if nonces.attempt == attempt)
         });
         let hash = own.map(|own| statement_hash(&view.id, me, &own.body));
@@ -221,7 +221,7 @@ fn item_keys<C: Engine>(view: &SessionView) -> impl Iterator<Item = C::KeyAggreg
 /// A life of its own, or one of somebody.
 pub(super) fn boot(life: u8, pool: &[Statement]) -> Boot {
     let heard = usize::from(life).checked_rem(pool.len()).filter(|_| life >= 200);
-    heard.map_or(Boot::new([life % 12 + 1; 16]), |place| pool[place].boot())
+    heard.and_then(|place| pool[place].boot()).unwrap_or(Boot::new([life % 12 + 1; 16]))
 }
 
 pub(super) fn attempt_of(view: &SessionView, pool: &[Statement], source: Attempt) -> AttemptId {

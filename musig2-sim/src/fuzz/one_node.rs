@@ -9,8 +9,8 @@ use musig2_proto::wire::encode_message;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::Note;
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, Event, Input, Item, Output, Proposal, PublicKey, SessionId,
-    Stepping, Timestamp, Topology,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Output, Proposal, PublicKey,
+    SessionId, Stepping, Timestamp, Topology,
 };
 
 /// The most operations of one run.
@@ -144,7 +144,7 @@ impl<C: Engine> Bench<C> {
                 Command::ResumeSession { announcement: kept.or_else(|_| from.arbitrary())? }
             }
             7 => Command::SayHello,
-            8 => Command::DeclineSession { session },
+            8 => Command::DeclineSession { session, reason: Some(DeclineReason::Policy) },
             9 => Command::ShareNonces { session },
             10 => Command::SharePartialSignatures { session },
             11 => Command::FinalizeSession { session },

@@ -52,7 +52,7 @@ pub(super) fn gather<C: Crypto>(
     let of = |signer: SignerIndex| {
         let mut newest = pool.iter().rev();
         let found = newest.find(|one| {
-            let fits = one.author == signer && (signer != own.0 || one.boot() == own.1);
+            let fits = one.author == signer && (signer != own.0 || one.boot() == Some(own.1));
             fits && matches!(&one.body, Body::Nonces(nonces) if nonces.attempt == attempt)
         });
         found.cloned()
@@ -64,7 +64,7 @@ pub(super) fn gather<C: Crypto>(
 pub(super) fn restarted(pool: &[Statement]) -> Vec<(SignerIndex, Vec<Boot>)> {
     let mut lives = BTreeMap::<_, Vec<_>>::new();
     for join in pool.iter().filter(|one| matches!(one.body, Body::Join(_))) {
-        lives.entry(join.author).or_default().push(join.boot());
+        lives.entry(join.author).or_default().extend(join.boot());
     }
     for boots in lives.values_mut() {
         boots.sort_unstable();
@@ -92,7 +92,7 @@ impl Slot {
             Body::Partials(Partials { attempt, boot, .. }) => {
                 Some(Self { session, partials: true, attempt: *attempt, boot: *boot })
             }
-            Body::Join(_) | Body::Abort(_) => None,
+            Body::Join(_) | Body::Abort(_) | Body::Decline(_) => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::network::Fate;
 use crate::plan::Disk;
 use crate::trace::Action;
 use core::fmt;
-use musig2_proto::{AbortCause, Event, Fault, Offence, Phase, SessionError};
+use musig2_proto::{AbortCause, Event, Fault, ManifestError, Offence, Phase, SessionError};
 
 macro_rules! points {
     ($($(#[$meta:meta])* $point:ident = $name:literal,)*) => {
@@ -44,6 +44,7 @@ points! {
     SessionDiscovered = "event: session discovered",
     SessionQueued = "event: session queued",
     SignerJoined = "event: signer joined",
+    SignerDeclined = "event: signer declined",
     SessionReady = "event: session ready",
     NonceReceived = "event: nonce received",
     NoncesComplete = "event: nonces complete",
@@ -51,7 +52,9 @@ points! {
     PartialSigsComplete = "event: partial signatures complete",
     SessionComplete = "event: session complete",
     SessionAborted = "event: session aborted",
-    SessionInFuture = "event: session in future",
+    RefusedInFuture = "event: session refused, from the future",
+    RefusedOver = "event: session refused, over",
+    RefusedLimits = "event: session refused, beyond limits",
     KeyInUseElsewhere = "event: key in use elsewhere",
     SessionWithdrawn = "event: session withdrawn",
     AttemptRestarted = "event: attempt restarted",
@@ -63,6 +66,7 @@ points! {
     AbortedReleased = "aborted after release",
     AbortedBySigner = "abort: by a signer",
     AbortedDeclined = "abort: declined",
+    AbortedSignerDeclined = "abort: a signer declined",
     AbortedExpired = "abort: expired",
     AbortedRivalInstance = "abort: rival instance",
     TimedOutProposed = "abort: timed out, proposed",
@@ -202,6 +206,7 @@ impl Coverage {
             Event::SessionDiscovered { .. } => (Point::SessionDiscovered, Point::Proposed),
             Event::SessionQueued { .. } => (Point::SessionQueued, Point::Proposed),
             Event::SignerJoined { .. } => (Point::SignerJoined, Point::Joining),
+            Event::SignerDeclined { .. } => (Point::SignerDeclined, Point::Joining),
             Event::SessionReady { .. } => (Point::SessionReady, Point::Nonces),
             Event::NonceReceived { .. } => (Point::NonceReceived, Point::NonceReceived),
             Event::NoncesComplete { .. } => (Point::NoncesComplete, Point::PartialSignatures),
@@ -215,7 +220,7 @@ impl Coverage {
                 }
                 (Point::SessionAborted, Point::Aborted)
             }
-            Event::SessionInFuture { .. } => return self.reach(Point::SessionInFuture),
+            Event::SessionRefused { error, .. } => return self.reach(of_refusal(error)),
             Event::KeyInUseElsewhere { .. } => return self.reach(Point::KeyInUseElsewhere),
             Event::SessionWithdrawn { .. } => (Point::SessionWithdrawn, Point::Proposed),
             Event::AttemptRestarted { .. } => (Point::AttemptRestarted, Point::Nonces),
@@ -249,10 +254,19 @@ fn of_stall(phase: Phase) -> Option<Point> {
     }
 }
 
+fn of_refusal(error: &ManifestError) -> Point {
+    match error {
+        ManifestError::InFuture(_) => Point::RefusedInFuture,
+        ManifestError::Over(_) => Point::RefusedOver,
+        _ => Point::RefusedLimits,
+    }
+}
+
 fn of_cause(cause: &AbortCause) -> Point {
     match cause {
         AbortCause::BySigner { .. } => Point::AbortedBySigner,
         AbortCause::Declined => Point::AbortedDeclined,
+        AbortCause::SignerDeclined { .. } => Point::AbortedSignerDeclined,
         AbortCause::Expired { .. } => Point::AbortedExpired,
         AbortCause::RivalInstance => Point::AbortedRivalInstance,
         AbortCause::TimedOut { phase, .. } => match phase {

@@ -4,7 +4,7 @@ use super::{Engine, Progress, Violation};
 use crate::network::NodeId;
 use crate::plan::SessionPlan;
 use crate::world::World;
-use musig2_proto::{AbortCause, CommandError, Event, SessionId, SignerIndex};
+use musig2_proto::{AbortCause, AbortReason, CommandError, Event, SessionId, SignerIndex};
 
 /// Liveness, once the network has healed and the world is quiet: a session that must complete by its plan, and that was not lost with
 /// everyone's memory, is complete on each of its signers; and one that a Byzantine signer spoilt has a suspect.
@@ -122,7 +122,12 @@ fn suspects(event: &Event) -> Vec<SignerIndex> {
     match event {
         Event::Stalled { awaiting, .. } => awaiting.clone(),
         Event::SessionAborted { cause, .. } => match cause {
-            AbortCause::Convicted { signer, .. } | AbortCause::BySigner { signer, .. } => vec![*signer],
+            AbortCause::BySigner { signer, reason: AbortReason::Declined { signer: other, .. } } => {
+                vec![*signer, *other]
+            }
+            AbortCause::Convicted { signer, .. }
+            | AbortCause::BySigner { signer, .. }
+            | AbortCause::SignerDeclined { signer, .. } => vec![*signer],
             AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.clone(),
             _ => Vec::new(),
         },

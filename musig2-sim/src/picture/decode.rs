@@ -6,7 +6,7 @@ use musig2_proto::wire::announcement::{Announcement, AnnouncementContent, KnownC
 use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
-use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Nonces, Partials, Statement};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Decline, Join, Nonces, Partials, Statement};
 use musig2_proto::{Item, Manifest, SessionId, Tweak};
 
 /// A message for the page.
@@ -72,6 +72,7 @@ fn kind(body: &Body) -> &'static str {
         Body::Nonces(_) => "nonces",
         Body::Partials(_) => "partial signatures",
         Body::Abort(_) => "abort",
+        Body::Decline(_) => "decline",
     }
 }
 
@@ -98,6 +99,7 @@ fn statement(statement: &Statement) -> Shown {
         Body::Nonces(nonces) => self::nonces(nonces),
         Body::Partials(partials) => self::partials(partials),
         Body::Abort(abort) => self::abort(abort),
+        Body::Decline(Decline { reason }) => vec![("reason", Shown::debug(reason))],
     };
     Shown::Fields(vec![
         ("author", Shown::signer(*author)),

@@ -131,7 +131,7 @@ fn ordered(action: &Action) -> Option<&SessionId> {
         Action::Ordered(
             Command::AnnounceSession { session, .. }
             | Command::JoinSession { session }
-            | Command::DeclineSession { session }
+            | Command::DeclineSession { session, .. }
             | Command::ShareNonces { session }
             | Command::SharePartialSignatures { session }
             | Command::FinalizeSession { session }
@@ -157,7 +157,7 @@ fn cause(before: &[Step], node: NodeId, action: &Action) -> Option<usize> {
         Action::Ordered(Command::AnnounceSession { session, .. }) => {
             told(session, |event| matches!(event, Event::SessionCreated { .. }))
         }
-        Action::Ordered(Command::JoinSession { session } | Command::DeclineSession { session }) => {
+        Action::Ordered(Command::JoinSession { session } | Command::DeclineSession { session, .. }) => {
             told(session, |event| matches!(event, Event::SessionDiscovered { .. }))
         }
         Action::Ordered(Command::ShareNonces { session }) => told(session, |event| {

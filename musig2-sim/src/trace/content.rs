@@ -53,6 +53,7 @@ fn statement(statement: &Statement) -> String {
         Body::Nonces(_) => "nonces",
         Body::Partials(_) => "partial signatures",
         Body::Abort(_) => "abort",
+        Body::Decline(_) => "decline",
     };
     format!("{kind} {}", statement.author)
 }

@@ -83,7 +83,7 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Command::AnnounceSession { session, .. } => about("is to announce", session),
         Command::ResumeSession { .. } => f.write_str("is to resume a session"),
         Command::JoinSession { session } => about("is to join", session),
-        Command::DeclineSession { session } => about("is to decline", session),
+        Command::DeclineSession { session, .. } => about("is to decline", session),
         Command::ShareNonces { session } => about("is to share its nonces in", session),
         Command::SharePartialSignatures { session } => {
             about("is to share its partial signatures in", session)
@@ -120,10 +120,13 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::SessionAborted { cause, released, .. } => {
             write!(f, "session {session} ABORTED: {cause:?}, released: {released}")
         }
-        Event::SessionInFuture { ahead, .. } => write!(f, "session {session} is from {ahead:?} ahead"),
+        Event::SessionRefused { error, .. } => write!(f, "session {session} refused: {error}"),
         Event::SessionWithdrawn { cause, .. } => write!(f, "session {session} withdrawn: {cause:?}"),
         Event::SessionError { error, .. } => write!(f, "session {session} error: {error}"),
         Event::SignerJoined { signer, .. } => write!(f, "signer {signer} joined session {session}"),
+        Event::SignerDeclined { signer, reason, .. } => {
+            write!(f, "signer {signer} declined session {session}: {reason}")
+        }
         Event::Stalled { phase, awaiting, .. } => {
             write!(f, "session {session} stalled in {phase:?}, awaiting {awaiting:?}")
         }

@@ -294,8 +294,9 @@ impl<C: Engine> World<C> {
     fn event(&mut self, node: NodeId, event: Event) {
         self.note(node, Action::Event(event.clone()));
         let Some(plan) = self.plan.nodes.get(node.as_usize()) else { return };
+        let clock = self.hosts[node.as_usize()].clock(self.now);
         let application = &mut self.hosts[node.as_usize()].application;
-        let answer = application.told(self.now, event, plan, self.plan.config.stepping);
+        let answer = application.told(self.now, clock, event, plan, self.plan.config.stepping);
         if let Some((delay, command)) = answer {
             let starts = self.hosts[node.as_usize()].starts;
             self.queue.add(self.now + delay, Happening::Order { node, starts, command });

@@ -69,7 +69,7 @@ fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<Aggreg
 fn restarts(view: &SessionView, stated: &[Statement]) -> Vec<Vec<(SignerIndex, Vec<Boot>)>> {
     let boots = |signer: SignerIndex| {
         let of = |one: &&Statement| one.author == signer && matches!(one.body, Body::Join(_));
-        let mut boots: Vec<_> = stated.iter().filter(of).map(Statement::boot).collect();
+        let mut boots: Vec<_> = stated.iter().filter(of).filter_map(Statement::boot).collect();
         boots.sort_unstable();
         boots.dedup();
         boots

@@ -155,6 +155,7 @@ fn alter(mut statement: Statement) -> Statement {
             partials.partials = List::new(changed).unwrap();
         }
         Body::Abort(abort) => abort.reason = musig2_proto::AbortReason::Convicted,
+        Body::Decline(decline) => decline.reason = musig2_proto::DeclineReason::Busy,
     }
     statement
 }

@@ -64,7 +64,7 @@ fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
     // Someone who has seat 0's key, and its boot: a copied machine.
     let honest = room.nonces(session);
     let own = honest.iter().find(|one| one.author == room.index(0, session)).expect("stated");
-    let boot = own.boot();
+    let boot = own.boot().expect("nonces are of a life");
     let mut copy =
         crate::attacker::Attacker::new(&crate::node::secret(0), crate::node::contact(0), room.view(session))
             .unwrap();

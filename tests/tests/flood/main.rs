@@ -19,7 +19,7 @@ mod session;
 
 use core::time::Duration;
 use hostile::{Flood, is_hostile};
-use musig2_proto::{Command, Destination, Event, Input, Message, Output, Proposal, SessionId};
+use musig2_proto::{Command, DeclineReason, Destination, Event, Input, Message, Output, Proposal, SessionId};
 use peak_alloc::PeakAlloc;
 use room::{Room, assert_signatures};
 use std::collections::BTreeMap;
@@ -115,7 +115,7 @@ fn answer(room: &mut Room, outputs: Vec<Output>, decline: bool) -> usize {
             Output::Report(_) => {}
             Output::Event(Event::SessionDiscovered { session }) => {
                 if decline {
-                    room.execute(0, Command::DeclineSession { session });
+                    room.execute(0, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
                 }
             }
             other => rest.push(other),

@@ -85,3 +85,19 @@ fn two_that_never_meet_finish_through_a_third() {
         assert_eq!(hosts.signers[1].count(|told| *told == Told::Connected(3)), 0, "they were to be apart");
     }
 }
+
+#[test]
+fn a_connection_that_is_cut_with_much_under_way_is_given_up_and_its_peer_signs_when_it_is_back() {
+    let Some(mut hosts) = Hosts::new(3, Transport::Tcp, PATH, Until::Signed) else { return };
+    hosts.warm_up();
+    hosts.link.set_cut(&[0], &[1, 2], true);
+    // More than the system takes for a peer that confirms nothing.
+    let proposals = 40;
+    (0..proposals).for_each(|_| hosts.propose());
+    hosts.signers[2].wait(PATIENCE, "loss of the connection", |told| *told == Told::Disconnected(1));
+    hosts.link.set_cut(&[0], &[1, 2], false);
+    let signed = |told: &Told| matches!(told, Told::Complete { .. }).then_some(());
+    for signer in &mut hosts.signers {
+        signer.nth(PATIENCE, "signatures", 1 + proposals, signed);
+    }
+}

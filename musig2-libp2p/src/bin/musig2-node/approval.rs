@@ -7,7 +7,8 @@ use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
 use crate::results::record::Approval;
 use crate::terms::Terms;
-use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView};
+use crate::told::Partners;
+use musig2_libp2p::musig2_proto::{DeclineReason, PublicKey, SessionId, SessionView};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -116,6 +117,22 @@ impl Approver {
     /// Whether a person is asked, who then sees what a session is about.
     pub(crate) fn shows_terms(&self) -> bool {
         matches!(self, Self::Person(_))
+    }
+
+    /// With whom sessions may be signed.
+    pub(crate) fn partners(&self) -> Partners {
+        match self {
+            Self::Policy(approver) => Partners::of(&approver.policy),
+            Self::All | Self::Person(_) => Partners::default(),
+        }
+    }
+
+    /// By whose word a session is declined, for its proposer.
+    pub(crate) fn decliner(&self) -> DeclineReason {
+        match self {
+            Self::Person(_) => DeclineReason::Person,
+            Self::All | Self::Policy(_) => DeclineReason::Policy,
+        }
     }
 
     /// Decides on a session.

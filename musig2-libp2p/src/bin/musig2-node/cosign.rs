@@ -44,6 +44,7 @@ pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Fail
     let network = args.network.start(secret)?;
     let handle = network.handle.clone();
     network.roster.expect(&handle, args.network.labelled()).await?;
+    network.told.replace(approver.partners());
     let mut cosigner = Cosigner::new(network, approver, console);
     let outcome = tokio::select! {
         outcome = cosigner.run() => outcome,

@@ -5,7 +5,7 @@ use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+    AbortCause, AbortReason, DeclineReason, Phase, PublicKey, SessionId, SessionView, SignerIndex, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -26,6 +26,20 @@ pub(crate) struct Signer {
     pub(crate) you: bool,
 }
 
+/// What an ending is called for programs that a signer's refusal brought about.
+const SIGNER_DECLINED: &str = "signer_declined";
+
+/// A signer that does not take part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Declined {
+    #[serde(flatten)]
+    pub(crate) signer: Signer,
+    /// A word for programs.
+    pub(crate) reason: Cow<'static, str>,
+    /// The same for people.
+    pub(crate) why: String,
+}
+
 /// How a session ended without signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ending {
@@ -38,13 +52,15 @@ pub(crate) struct Ending {
     pub(crate) what: String,
     /// Who was waited for. Silence proves nothing: they may be honest.
     pub(crate) awaiting: Vec<Signer>,
+    /// Who does not take part, by its own word. That is no fault.
+    pub(crate) declined: Vec<Declined>,
     /// Who ended it for everyone, as any signer may.
     pub(crate) ended_by: Option<Signer>,
     /// Who spoiled it: there is proof.
     pub(crate) blamed: Vec<Signer>,
     /// Whether this node's partial signatures are out, so that the others may still finish.
     pub(crate) released: bool,
-    /// The proof against who is blamed, in hex, where there is one: `evidence verify` takes it.
+    /// The proof against who is blamed, in hex: `evidence verify` takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<String>,
 }
@@ -53,66 +69,68 @@ impl Ending {
     /// What the core says, with the signers by name.
     pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool, labels: &Labels) -> Self {
         let name = |indices: &[SignerIndex]| Signer::of(view, indices, labels);
-        let (mut proof, mut ended_by) = (None, None);
-        let (cause, what, awaiting, blamed) = match cause {
+        let plain = |cause: &'static str, what: &str| Self { released, ..Self::new(view, cause, what) };
+        match cause {
             AbortCause::BySigner { signer, reason } => {
-                let AbortReason::Requested(note) = reason else {
-                    return Self::other(view, cause, released);
-                };
                 let who = if *signer == view.me { "this node" } else { "a signer" };
-                // As quoted text: the words may come from a stranger and go to a terminal.
-                let what = format!("{who} ended its part, saying {:?}", note.as_str());
-                ended_by = name(&[*signer]).pop();
-                ("aborted_by_signer", what, Vec::new(), Vec::new())
+                let ended = match reason {
+                    // As quoted text: the words may come from a stranger and go to a terminal.
+                    AbortReason::Requested(note) => plain(
+                        "aborted_by_signer",
+                        &format!("{who} ended its part, saying {:?}", note.as_str()),
+                    ),
+                    AbortReason::Convicted => {
+                        plain("aborted_by_signer", &format!("{who} convicted another and sent no proof"))
+                    }
+                    AbortReason::Declined { signer, reason } => {
+                        let declined = Declined::at(view, *signer, *reason, labels).into_iter().collect();
+                        Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }
+                    }
+                    other => plain("aborted_by_signer", &format!("{who} ended its part: {other:?}")),
+                };
+                Self { ended_by: Signer::at(view, *signer, labels), ..ended }
+            }
+            AbortCause::Declined => plain("declined", "this node declined it"),
+            AbortCause::SignerDeclined { signer, reason } => {
+                let declined = Declined::at(view, *signer, *reason, labels).into_iter().collect();
+                Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }
             }
             AbortCause::TimedOut { phase, awaiting } => {
-                ("timed_out", format!("no time left {}", phase_words(*phase)), name(awaiting), Vec::new())
+                let ended = plain("timed_out", &format!("no time left {}", phase_words(*phase)));
+                Self { awaiting: name(awaiting), declined: Declined::of(view, labels), ..ended }
             }
             AbortCause::Expired { awaiting } => {
-                ("expired", "the session expired".into(), name(awaiting), Vec::new())
+                let ended = plain("expired", "the session expired");
+                Self { awaiting: name(awaiting), declined: Declined::of(view, labels), ..ended }
             }
             AbortCause::Convicted { signer, fault, evidence } => {
-                proof = Some(hex::encode(evidence.to_bytes()));
                 let (cause, what) = fault_words(*fault);
-                (cause, what.into(), Vec::new(), name(&[*signer]))
+                let evidence = Some(hex::encode(evidence.to_bytes()));
+                Self { blamed: name(&[*signer]), evidence, ..plain(cause, what) }
             }
-            AbortCause::RivalInstance => (
+            AbortCause::RivalInstance => plain(
                 "rival_instance",
-                "this node's key signs in this session elsewhere as well: stop the other one".into(),
-                Vec::new(),
-                Vec::new(),
+                "this node's key signs in this session elsewhere as well: stop the other one",
             ),
-            other => return Self::other(view, other, released),
-        };
-        Self {
-            session: view.id,
-            cause: cause.into(),
-            what,
-            awaiting,
-            ended_by,
-            blamed,
-            released,
-            evidence: proof,
+            other => plain("other", &format!("{other:?}")),
         }
-    }
-
-    /// Who is named, and for what. Of this node's own end it is said in words.
-    pub(crate) fn named(&self) -> [(&'static str, &[Signer]); 3] {
-        let ended_by = if self.ended_by.as_ref().is_some_and(|signer| signer.you) {
-            &[]
-        } else {
-            self.ended_by.as_slice()
-        };
-        [("waited for", &self.awaiting), ("ended by", ended_by), ("because of", &self.blamed)]
     }
 
     /// This node's user had no more patience.
     pub(crate) fn gave_up(view: &SessionView, what: &str, labels: &Labels) -> Self {
+        let ended = Self::new(view, "timed_out", &format!("{what} {}", state_words(view)));
+        let awaiting = Signer::of(view, &view.awaiting, labels);
+        Self { awaiting, declined: Declined::of(view, labels), ..ended }
+    }
+
+    /// With nobody named.
+    fn new(view: &SessionView, cause: &'static str, what: &str) -> Self {
         Self {
             session: view.id,
-            cause: "timed_out".into(),
-            what: format!("{what} {}", state_words(view)),
-            awaiting: Signer::of(view, &view.awaiting, labels),
+            cause: cause.into(),
+            what: what.into(),
+            awaiting: Vec::new(),
+            declined: Vec::new(),
             ended_by: None,
             blamed: Vec::new(),
             released: view.released,
@@ -120,18 +138,19 @@ impl Ending {
         }
     }
 
-    fn other(view: &SessionView, cause: &AbortCause, released: bool) -> Self {
-        let what = format!("{cause:?}");
-        Self {
-            session: view.id,
-            cause: "other".into(),
-            what,
-            awaiting: Vec::new(),
-            ended_by: None,
-            blamed: Vec::new(),
-            released,
-            evidence: None,
-        }
+    /// Who ended it for everyone, unless that was this node: of that it is said in words.
+    fn ended_by_other(&self) -> &[Signer] {
+        if self.ended_by.as_ref().is_some_and(|signer| signer.you) { &[] } else { self.ended_by.as_slice() }
+    }
+
+    /// Who is named, and for what: a line each, with whole keys.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let of = |title| move |signer: &Signer| (title, signer.in_full());
+        let declined = |one: &Declined| ("declined by", format!("{}: {}", one.signer.in_full(), one.why));
+        let awaiting = self.awaiting.iter().map(of("waited for"));
+        let ended_by = self.ended_by_other().iter().map(of("ended by"));
+        let blamed = self.blamed.iter().map(of("because of"));
+        awaiting.chain(self.declined.iter().map(declined)).chain(ended_by).chain(blamed)
     }
 }
 
@@ -139,12 +158,66 @@ impl fmt::Display for Ending {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        for (title, signers) in self.named() {
+        for declined in &self.declined {
+            write!(f, "; {declined}")?;
+        }
+        let named = [
+            ("waited for", &*self.awaiting),
+            ("ended by", self.ended_by_other()),
+            ("because of", &self.blamed),
+        ];
+        for (title, signers) in named {
             if !signers.is_empty() {
                 write!(f, "; {title} {}", names(signers))?;
             }
         }
         Ok(())
+    }
+}
+
+impl Declined {
+    /// Everyone who has declined and not joined.
+    pub(crate) fn of(view: &SessionView, labels: &Labels) -> Vec<Self> {
+        view.declined.iter().filter_map(|one| Self::at(view, one.signer, one.reason, labels)).collect()
+    }
+
+    /// One of them.
+    pub(crate) fn at(
+        view: &SessionView,
+        signer: SignerIndex,
+        reason: DeclineReason,
+        labels: &Labels,
+    ) -> Option<Self> {
+        let heard = view.declined.iter().find(|one| one.signer == signer).map(|one| one.heard_at);
+        let signer = Signer::at(view, signer, labels)?;
+        Some(Self { signer, reason: word(reason).into(), why: why(reason, heard) })
+    }
+}
+
+/// For programs.
+fn word(reason: DeclineReason) -> &'static str {
+    match reason {
+        DeclineReason::Policy => "policy",
+        DeclineReason::Person => "person",
+        DeclineReason::Busy => "busy",
+        DeclineReason::Unsupported => "unsupported",
+        DeclineReason::Clock { .. } => "clock",
+        _ => "other",
+    }
+}
+
+/// For people. `heard`: by this node's clock.
+fn why(reason: DeclineReason, heard: Option<Timestamp>) -> String {
+    let (DeclineReason::Clock { time }, Some(heard)) = (reason, heard) else { return reason.to_string() };
+    let (behind, ahead) = (heard.saturating_since(time), time.saturating_since(heard));
+    let (difference, direction) = if behind > ahead { (behind, "behind") } else { (ahead, "ahead of") };
+    format!("its clock is {} s {direction} this node's: check both clocks", difference.as_secs())
+}
+
+/// `signer alice 02a1b3c4 declined: its policy does not allow it`.
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "signer {} declined: {}", self.signer, self.why)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::approval::ApprovalError;
 use crate::config::toml_file::TomlError;
 #[cfg(unix)]
 use crate::daemon::socket::SocketError;
-use crate::ending::{Ending, Signer};
+use crate::ending::Ending;
 use crate::keyfile::KeyFileError;
 use crate::result::ReadResultError;
 use crate::verify::Problem;
@@ -144,8 +144,9 @@ fn left_running(why: &str, session: Option<&str>) -> String {
 
 fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
     let mut text = format!("session {} has no signatures: {}", ending.session, ending.what);
-    for (title, signers) in ending.named() {
-        list(&mut text, title, signers);
+    for (title, named) in ending.named() {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  {title} {named}");
     }
     if ending.released {
         text.push_str(
@@ -157,11 +158,4 @@ fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
         text.push_str(hint);
     }
     text
-}
-
-fn list(text: &mut String, title: &str, signers: &[Signer]) {
-    for signer in signers {
-        // Writing to a string does not fail.
-        let _ = write!(text, "\n  {title} {}", signer.in_full());
-    }
 }

@@ -39,6 +39,7 @@ mod steps;
 mod terminal;
 mod terms;
 mod text;
+mod told;
 mod tweaks;
 mod verify;
 

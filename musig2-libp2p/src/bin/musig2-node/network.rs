@@ -2,7 +2,7 @@
 
 use crate::chain::Chain;
 use crate::descriptors;
-use crate::ending::Signer;
+use crate::ending::{Declined, Signer};
 use crate::failure::Failure;
 use crate::keyfile;
 use crate::labels::{Labelled, Labels, Table};
@@ -16,16 +16,18 @@ use crate::steps::{Session, Step};
 use crate::terminal;
 use crate::terms::Terms;
 use crate::text::{Text, Written};
+use crate::told::Told;
 use clap::Args;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
-use musig2_libp2p::musig2_proto::{Event, PublicKey, SecretKey, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{
+    DeclineReason, Event, ManifestError, PublicKey, SecretKey, SessionId, SessionView,
+};
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent};
 use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 use std::{fmt, io};
 use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
@@ -35,6 +37,9 @@ const MAX_CHANGES: usize = 256;
 
 /// Among what does not work: until a session can be taken up again.
 const CLOCK: &str = "clock";
+
+/// Among what does not work, until this node is started again.
+const KEY: &str = "key";
 
 /// Among what does not work.
 const ACCEPT: &str = "accept";
@@ -83,6 +88,8 @@ pub(crate) struct Network {
     pub(crate) labels: Labels,
     /// What happened with each of them.
     pub(crate) roster: Roster,
+    /// Whom it tells that it declines.
+    pub(crate) told: Told,
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
     failed_dials: BTreeSet<String>,
@@ -129,6 +136,11 @@ impl Reach {
             NodeEvent::AcceptsAgain => self.problems.remove(ACCEPT).is_some(),
             _ => false,
         }
+    }
+
+    /// What does not work now and is tried again, a sentence each.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.problems.values().chain(self.unreached.values()).cloned().collect()
     }
 
     /// What is wrong with the addresses to start from, for somebody who has met nobody; a few of them.
@@ -182,6 +194,7 @@ impl Network {
         let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
+            told: Told::new(labels.clone()),
             labels,
             roster: Roster::default(),
             events,
@@ -205,7 +218,11 @@ fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
         Event::AttemptRestarted { signers, attempt, .. } => {
             for &index in signers {
                 let signer = signer(index);
-                warn!(%session, signer, attempt, "this signer lost its memory, or runs twice");
+                if index == view.me {
+                    warn!(%session, signer, attempt, "this node joined the session before it was started, or another process has its key");
+                } else {
+                    warn!(%session, signer, attempt, "this signer lost its memory, or runs twice");
+                }
             }
         }
         _ => {}
@@ -228,16 +245,19 @@ impl Network {
         self.reach.send_if_modified(|reach| reach.follow(&event, &self.labels));
         self.roster.follow(&event);
         let step = match event {
-            NodeEvent::Session(Event::SessionInFuture { session, proposer, ahead }) => {
-                self.clock_differs(session, proposer, ahead)
+            NodeEvent::Session(Event::SessionRefused { session, proposer, error }) => {
+                if let Some(step) = self.refused(session, proposer, &error) {
+                    console.step(None, &step)?;
+                }
+                return Ok(Some((Event::SessionRefused { session, proposer, error }, None)));
             }
             NodeEvent::Session(event) => {
-                if matches!(event, Event::SessionDiscovered { .. }) {
+                if matches!(event, Event::SessionDiscovered { .. } | Event::SessionComplete { .. }) {
                     self.works(CLOCK, None);
                 }
                 let view = self.handle.session(event.session()).await?;
                 if let Some(view) = &view {
-                    log_lives(&event, view, &self.labels);
+                    self.notice(&event, view);
                     self.roster.follow_session(&event, view);
                 }
                 // Nobody may be following.
@@ -274,17 +294,52 @@ impl Network {
         Ok(None)
     }
 
-    /// A proposer's clock is ahead of this node's: which of the two is wrong, nobody can tell here.
-    fn clock_differs(&self, session: SessionId, proposer: PublicKey, ahead: Duration) -> Step {
+    /// A session that this node cannot take up. Nothing is shown of one that is over: anyone can repeat an old announcement.
+    fn refused(&self, session: SessionId, proposer: PublicKey, error: &ManifestError) -> Option<Step> {
         let label = self.labels.of(&proposer).map(Text);
-        let ahead_seconds = ahead.as_secs();
         let signer = named(&proposer, label.as_ref());
-        warn!(%session, signer, ahead_seconds, "a signer's clock is ahead of this node's, and its session is not taken up: check the clock");
-        let problem = format!(
-            "the clock of signer {signer} is {ahead_seconds} s ahead of this node's, and its sessions are not taken up: check both clocks"
-        );
-        self.works(CLOCK, Some(problem));
-        Step::SessionInFuture { session: Session { session }, public_key: proposer, label, ahead_seconds }
+        let (reason, error) = match error {
+            ManifestError::Over(_) => return None,
+            ManifestError::InFuture(ahead) => {
+                let ahead_seconds = ahead.as_secs();
+                warn!(%session, signer, ahead_seconds, "a signer's clock is ahead of this node's, and its session is not taken up: check the clock");
+                let difference = format!("{ahead_seconds} s ahead of this node's");
+                let problem = format!(
+                    "the clock of signer {signer} is {difference}, and its sessions are not taken up: check both clocks"
+                );
+                self.works(CLOCK, Some(problem));
+                ("clock", format!("the proposer's clock is {difference}: check both clocks"))
+            }
+            error => {
+                warn!(%session, signer, %error, "a signer's session is beyond a limit of this node, and is not taken up: compare [protocol]");
+                ("unsupported", error.to_string())
+            }
+        };
+        Some(Step::SessionRefused {
+            session: Session { session },
+            public_key: proposer,
+            label,
+            reason,
+            error,
+        })
+    }
+
+    /// What an operator is to hear of at once.
+    fn notice(&self, event: &Event, view: &SessionView) {
+        log_lives(event, view, &self.labels);
+        if let Event::KeyInUseElsewhere { session } = event {
+            let problem = format!(
+                "another process signs with this node's key, last in session {session}: stop one of the two"
+            );
+            self.works(KEY, Some(problem));
+        }
+        if let Event::SignerDeclined { signer, reason: reason @ DeclineReason::Clock { .. }, session } = event
+            && let Some(Declined { signer, why, .. }) = Declined::at(view, *signer, *reason, &self.labels)
+        {
+            let signer = signer.in_full();
+            warn!(%session, signer, why, "a signer cannot take part because two clocks differ: check both");
+            self.works(CLOCK, Some(format!("{signer} cannot take part in this node's sessions: {why}")));
+        }
     }
 
     /// Something works again, or does not, for this reason.

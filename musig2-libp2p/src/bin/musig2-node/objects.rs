@@ -160,9 +160,10 @@ fn steps() -> Vec<Step> {
         SessionError { session, error: text() },
         Stalled { session, phase: "nonces", awaiting: vec![signer.clone()] },
         AttemptRestarted { session, attempt: 1, signers: vec![signer.clone()] },
-        SessionInFuture {
-            session, public_key: KEY.parse().expect("a key"), label: Some("alice".parse().expect("a label")), ahead_seconds: 1,
+        SessionRefused {
+            session, public_key: KEY.parse().expect("a key"), label: Some("alice".parse().expect("a label")), reason: "clock", error: text(),
         },
+        SignerDeclined { session, declined: from(declined()) },
         KeyInUseElsewhere { session, signer: signer.clone() },
         LateSignature (session),
         EvidenceKept { session, file: text() },
@@ -204,13 +205,17 @@ fn co_signer() -> Value {
     })
 }
 
+fn declined() -> Value {
+    with(signer(), json!({"reason": "policy", "why": ""}))
+}
+
 fn reloaded() -> Reloaded {
     from(json!({"notes": ["a note"], "needs_restart": ["key"]}))
 }
 
 fn ending() -> Value {
     json!({
-        "session": hex(32), "cause": "timed_out", "awaiting": [signer()], "ended_by": signer(), "blamed": [signer()],
+        "session": hex(32), "cause": "timed_out", "awaiting": [signer()], "declined": [declined()], "ended_by": signer(), "blamed": [signer()],
         "released": false, "evidence": "00",
     })
 }
@@ -238,7 +243,7 @@ fn terms() -> Value {
 
 fn state() -> Value {
     json!({
-        "phase": "nonces", "attempt": 0, "joined": [0], "nonces": [0], "partial_signatures": [0], "awaiting": [0],
+        "phase": "nonces", "attempt": 0, "joined": [0], "nonces": [0], "partial_signatures": [0], "awaiting": [0], "declined": [declined()],
         "left_seconds": null, "released": true, "ending": null,
     })
 }

@@ -178,6 +178,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::SignerJoined { session, signer, progress } => {
             writeln!(out, "{}signer {signer} joined {}", of(session), how_far(progress, demo))
         }
+        Step::SignerDeclined { session, declined } => {
+            writeln!(out, "{}signer {} {BAD}declined{BAD:#}: {}", of(session), declined.signer, declined.why)
+        }
         Step::SessionQueued(session) => {
             writeln!(out, "{}waits for its turn: others of its proposer are running", of(session))
         }
@@ -204,15 +207,15 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::AttemptRestarted { session, attempt, signers } => {
             writeln!(out, "{}{} restarted: attempt {}", of(session), names(signers), attempt + 1)
         }
-        Step::SessionInFuture { session, public_key, label, ahead_seconds } => writeln!(
+        Step::SessionRefused { session, public_key, label, error, .. } => writeln!(
             out,
-            "{}{BAD}not taken up{BAD:#}: the clock of its proposer {} is {ahead_seconds} s ahead of this node's: check both clocks",
+            "{}{BAD}not taken up{BAD:#}: {error} (proposed by {})",
             of(session),
             name(public_key, label.as_ref(), false),
         ),
         Step::KeyInUseElsewhere { session, signer } => writeln!(
             out,
-            "{}{BAD}another process signs with the key of {}{BAD:#}: stop one of the two, no session finishes while both run",
+            "{}{BAD}another process signs with the key of {}{BAD:#}: stop one of the two",
             of(session),
             signer.in_full(),
         ),
@@ -324,12 +327,7 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
         short(&ending.session),
         ending.what
     )?;
-    for (title, signers) in ending.named() {
-        for signer in signers {
-            writeln!(out, "    {title} {}", signer.in_full())?;
-        }
-    }
-    Ok(())
+    ending.named().try_for_each(|(title, named)| writeln!(out, "    {title} {named}"))
 }
 
 /// Everything that a join consents to.

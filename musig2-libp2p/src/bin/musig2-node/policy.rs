@@ -24,6 +24,7 @@ Policy file (TOML): a session is joined if all of it is allowed, and declined ot
   max_duration = \"10m\"         the longest session
   approve_command = [\"PROG\"]   asked when all of that holds: the session as JSON on its standard input; exit 0 approves
   approve_timeout = \"10s\"      how long it may take
+  answer_declines = true       whether proposers from signer_sets are told that a session is declined, and why in one word
 Without `signer_sets` and `messages` nothing is allowed. `musig2-node config --example` says more.";
 
 /// What may be signed.
@@ -40,6 +41,8 @@ pub(crate) struct Policy {
     #[serde(deserialize_with = "words")]
     pub(crate) approve_command: Vec<OsString>,
     pub(crate) approve_timeout: Text<Duration>,
+    /// Whether the signers of `signer_sets` are told that sessions of theirs are declined.
+    pub(crate) answer_declines: bool,
 }
 
 impl Default for Policy {
@@ -52,6 +55,7 @@ impl Default for Policy {
             max_duration: Text(Duration::from_secs(600)),
             approve_command: Vec::new(),
             approve_timeout: Text(Duration::from_secs(10)),
+            answer_declines: true,
         }
     }
 }

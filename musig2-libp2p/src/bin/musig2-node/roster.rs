@@ -8,7 +8,7 @@ use crate::results::record::{date, now_ms};
 use crate::steps::state_name;
 use crate::text::Text;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
-use musig2_libp2p::musig2_proto::{AbortCause, Command, Contact, Event, PublicKey, SessionView};
+use musig2_libp2p::musig2_proto::{AbortCause, Command, Contact, Event, ManifestError, PublicKey, SessionView};
 use musig2_libp2p::{Consequence, Handle, HandleError, NodeEvent, PeerContact, SignerState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,10 +121,17 @@ impl Roster {
             NodeEvent::Offence { signers, offence, consequence, .. } => {
                 self.failed(signers, format!("sent what it should not have: {offence} ({consequence})"));
             }
-            NodeEvent::Session(Event::SessionInFuture { proposer, ahead, .. }) => {
-                let error = format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
-                self.failed(&[*proposer], error);
-            }
+            NodeEvent::Session(Event::SessionRefused { proposer, error, .. }) => match &**error {
+                // Anyone can repeat an old announcement.
+                ManifestError::Over(_) => {}
+                ManifestError::InFuture(ahead) => {
+                    let error = format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
+                    self.failed(&[*proposer], error);
+                }
+                error => {
+                    self.failed(&[*proposer], format!("proposed what this node's limits do not allow: {error}"));
+                }
+            },
             _ => {}
         }
     }
@@ -154,6 +161,9 @@ impl Roster {
             }
             Event::Stalled { awaiting, .. } => {
                 self.failed(&keys(awaiting), format!("session {id} waits for it: half of the time is over"));
+            }
+            Event::SignerDeclined { signer, reason, .. } => {
+                self.failed(&keys(&[*signer]), format!("declined session {id}: {reason}"));
             }
             Event::AttemptRestarted { signers, .. } => {
                 self.failed(&keys(signers), format!("lost its memory, or runs twice, in session {id}"));

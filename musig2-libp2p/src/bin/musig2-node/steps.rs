@@ -1,7 +1,7 @@
 //! What happens on a node, in the words and fields of the JSON lines.
 
 use crate::demo::Transport;
-use crate::ending::{Ending, Signer};
+use crate::ending::{Declined, Ending, Signer};
 use crate::labels::{Label, Labels};
 use crate::report::text;
 use crate::roster::AtPeer;
@@ -98,6 +98,13 @@ pub(crate) enum Step {
         #[serde(flatten)]
         progress: Progress,
     },
+    /// Another does not take part.
+    SignerDeclined {
+        #[serde(flatten)]
+        session: Session,
+        #[serde(flatten)]
+        declined: Declined,
+    },
     /// It is approved, and waits for others of its proposer to end.
     SessionQueued(Session),
     SessionReady(Session),
@@ -141,15 +148,17 @@ pub(crate) enum Step {
         /// Who lost its memory, or runs twice.
         signers: Vec<Signer>,
     },
-    /// A clock is wrong: its proposer's or this node's.
-    SessionInFuture {
+    /// This node cannot take it up.
+    SessionRefused {
         #[serde(flatten)]
         session: Session,
         #[serde(serialize_with = "text")]
         public_key: PublicKey,
         #[serde(skip_serializing_if = "Option::is_none")]
         label: Option<Text<Label>>,
-        ahead_seconds: u64,
+        /// A word for programs.
+        reason: &'static str,
+        error: String,
     },
     /// Another process signs with this node's key.
     KeyInUseElsewhere {
@@ -267,6 +276,9 @@ impl Step {
             Event::SignerJoined { signer, .. } => {
                 let (signer, progress) = at(*signer, &view.joined)?;
                 Self::SignerJoined { session, signer, progress }
+            }
+            Event::SignerDeclined { signer, reason, .. } => {
+                Self::SignerDeclined { session, declined: Declined::at(view, *signer, *reason, labels)? }
             }
             Event::Stalled { phase, awaiting, .. } => Self::Stalled {
                 session,

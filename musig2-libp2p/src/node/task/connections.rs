@@ -26,6 +26,8 @@ pub(super) struct Remote {
     agent: Option<String>,
     /// When it last answered a ping; `None` where that is not expected of it.
     answered: Option<Instant>,
+    /// Whether this node is closing it.
+    is_closing: bool,
     /// How far away it is.
     pub(super) reach: Reach,
     is_relayed: bool,
@@ -70,9 +72,9 @@ impl Task {
                 let closed = self.connections.remove(&connection_id);
                 self.count_connections();
                 self.unheard |= self.connections.is_empty();
-                if matches!(cause, Some(ConnectionError::IO(_)))
-                    && closed.is_some_and(|closed| !closed.is_relayed)
-                {
+                let has_failed = matches!(cause, Some(ConnectionError::IO(_)));
+                // What was begun while this one was closing was no first connection.
+                if closed.is_some_and(|closed| !closed.is_relayed && (closed.is_closing || has_failed)) {
                     self.begin_anew(peer);
                 }
                 if num_established == 0 {
@@ -186,10 +188,11 @@ impl Task {
 
     /// A peer that was started again dials, while the connections to its former life count as open, over QUIC for as long as it may be silent.
     pub(super) fn on_agent(&mut self, connection: ConnectionId, peer: PeerId, agent: String) {
-        let former = self.connections.values().find(|remote| {
+        let is_former = |remote: &&Remote| {
             remote.peer == peer && remote.agent.as_ref().is_some_and(|former| *former != agent)
-        });
-        if former.is_some() {
+        };
+        // As soon as one that is closing is closed, all begin anew: until then, what the peer dials is left alone.
+        if self.connections.values().filter(is_former).any(|former| !former.is_closing) {
             tracing::debug!(%peer, "was started again: closing its connections");
             return self.begin_anew(peer);
         }
@@ -201,7 +204,7 @@ impl Task {
     /// Closes all connections to a peer of which one has failed. What is told on a first connection only, as gossipsub tells its topics, the peer has
     /// not heard, or has forgotten, where it has taken up another one since.
     fn begin_anew(&mut self, peer: PeerId) {
-        let of_peer = self.connections.iter().filter(|(_, remote)| remote.peer == peer);
+        let of_peer = self.connections.iter().filter(|(_, remote)| remote.peer == peer && !remote.is_closing);
         for connection in of_peer.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.close(connection);
         }
@@ -210,6 +213,7 @@ impl Task {
     fn close(&mut self, connection: ConnectionId) {
         if let Some(remote) = self.connections.get_mut(&connection) {
             remote.answered = None;
+            remote.is_closing = true;
         }
         self.swarm.close_connection(connection);
     }
@@ -275,6 +279,7 @@ impl Remote {
             peer,
             agent: None,
             answered: Some(Instant::now()),
+            is_closing: false,
             reach: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::World),
             is_relayed: endpoint.is_relayed(),
             since: SystemTime::now(),

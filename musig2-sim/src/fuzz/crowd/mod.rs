@@ -13,8 +13,8 @@ use musig2_proto::wire::decode_message;
 use musig2_proto::wire::evidence::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{Body, Note, Partials, Statement};
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, Event, Input, Item, Message, Proposal, SessionId, SessionView,
-    Signature, Timestamp, Tweak,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal, SessionId,
+    SessionView, Signature, Timestamp, Tweak,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +78,11 @@ impl<C: Engine> Crowd<C> {
             Move::Answer { joins } => {
                 for session in core::mem::take(&mut self.asked) {
                     let join = Command::JoinSession { session };
-                    self.order(if *joins { join } else { Command::DeclineSession { session } });
+                    self.order(if *joins {
+                        join
+                    } else {
+                        Command::DeclineSession { session, reason: Some(DeclineReason::Policy) }
+                    });
                 }
             }
             Move::State { who, what } => {
@@ -143,7 +147,7 @@ impl<C: Engine> Crowd<C> {
             let (boot, attempt) = (partials.content.boot, partials.content.attempt);
             let nonces = self.pool.iter().filter(own).find(|one| {
                 let same = |body: &Body| matches!(body, Body::Nonces(nonces) if nonces.attempt == attempt);
-                one.boot() == boot && same(&one.body)
+                one.boot() == Some(boot) && same(&one.body)
             });
             let gathered = gather::<C>(view, attempt, (me, boot), &self.pool);
             let (Some(nonces), Some(gathered)) = (nonces.and_then(Signed::of), gathered) else { continue };

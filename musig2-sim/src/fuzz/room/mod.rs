@@ -8,8 +8,8 @@ use crate::oracle::{Engine, Recording};
 use mail::Letter;
 use musig2_proto::wire::statement::Note;
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, Event, Input, Item, Message, Proposal, SessionId, SessionView,
-    Timestamp, Topology, Tweak,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal, SessionId,
+    SessionView, Timestamp, Topology, Tweak,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -156,7 +156,7 @@ impl<C: Engine> Room<C> {
     pub(super) fn decline(&mut self, seat: usize) {
         if let Some(session) = self.applications[seat].asked.pop_first() {
             self.given_up.insert(session);
-            self.order(seat, Command::DeclineSession { session });
+            self.order(seat, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
         }
     }
 
@@ -206,7 +206,9 @@ impl<C: Engine> Room<C> {
             }
             Event::SessionAborted { cause, .. } => {
                 let excused = match cause {
-                    AbortCause::BySigner { .. } | AbortCause::Declined => self.given_up.contains(&session),
+                    AbortCause::BySigner { .. }
+                    | AbortCause::Declined
+                    | AbortCause::SignerDeclined { .. } => self.given_up.contains(&session),
                     AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
                         self.untimely || self.given_up.contains(&session)
                     }

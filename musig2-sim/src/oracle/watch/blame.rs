@@ -26,10 +26,26 @@ impl Watch {
                 let owner = key.and_then(|key| self.honest_owner(key));
                 owner.is_some_and(|host| !host.parts.get(session).is_some_and(|part| part.gave_up))
             }
+            // That it did decline was looked at when that was told.
+            AbortCause::SignerDeclined { .. } => false,
             AbortCause::Declined | AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => false,
             other => unreachable!("the watch does not know the cause {other:?}"),
         };
         if unjust { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
+    }
+
+    /// Nobody declines in an honest signer's name what its application did not have it decline.
+    pub(super) fn check_decline(
+        &self,
+        node: NodeId,
+        session: usize,
+        event: &Event,
+        signer: SignerIndex,
+    ) -> Result<(), Violation> {
+        let key = self.sessions[session].manifest.signer(signer);
+        let owner = key.and_then(|key| self.honest_owner(key));
+        let forged = owner.is_some_and(|host| !host.parts.get(session).is_some_and(|part| part.declined));
+        if forged { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
     }
 
     /// An honest signer is guilty of nothing but of having restarted more often than is allowed.

@@ -7,6 +7,7 @@ use crate::protocol;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{Command, SessionId, Timestamp, XOnlyPublicKey};
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ impl Watch {
         let id = match command {
             Command::JoinSession { session }
             | Command::AnnounceSession { session, .. }
+            | Command::DeclineSession { session, .. }
             | Command::AbortSession { session, .. } => *session,
             Command::ResumeSession { announcement } => {
                 let Some(announcement) = protocol::decode::<Announcement>(announcement) else { return };
@@ -30,6 +32,7 @@ impl Watch {
         let part = self.part(call.node, session);
         match command {
             Command::AbortSession { .. } => part.gave_up = true,
+            Command::DeclineSession { reason, .. } => part.declined |= reason.is_some(),
             // It was approved when it was made.
             Command::AnnounceSession { .. } => part.since = call.clock,
             _ => {
@@ -70,18 +73,20 @@ impl Watch {
         }
     }
 
-    /// A node that has not consented says nothing of its own about a session.
+    /// A node that has not consented says nothing of its own about a session; but that it declines it, if its application had that told.
     pub(super) fn check_frame(&self, node: NodeId, bytes: &[u8]) -> Result<(), Violation> {
         let id = bytes.get(1..=SessionId::SIZE).and_then(|id| id.try_into().ok()).map(SessionId::new);
         let Some(id) = id else { return Err(Violation::NotAMessage { node }) };
         let host = &self.hosts[node.as_usize()];
         let session = self.names.get(&id).copied();
-        let approvals = session.and_then(|session| host.parts.get(session)).map_or(0, |part| part.approvals);
-        if approvals > 0 {
+        let part = session.and_then(|session| host.parts.get(session));
+        if part.is_some_and(|part| part.approvals > 0) {
             return Ok(());
         }
+        let may_decline = part.is_some_and(|part| part.declined);
         let spoke = bytes.get(HAVE) != Some(&0)
-            || session.is_some_and(|session| has_own_statement(host, &self.sessions[session], bytes));
+            || session
+                .is_some_and(|session| has_own_statement(host, &self.sessions[session], may_decline, bytes));
         if spoke { Err(Violation::SpokeUnapproved { node, session: id }) } else { Ok(()) }
     }
 
@@ -98,13 +103,16 @@ impl Watch {
 }
 
 /// Whether a frame has a statement of its sender's own. Only asked of the few frames of those who have not joined.
-fn has_own_statement(host: &Host, session: &Session, bytes: &[u8]) -> bool {
+fn has_own_statement(host: &Host, session: &Session, may_decline: bool, bytes: &[u8]) -> bool {
     let (Some((&VERSION, content)), Some(own)) = (bytes.split_first(), session.manifest.index_of(&host.key))
     else {
         return false;
     };
     let frame = postcard::from_bytes::<Frame>(content);
-    frame.is_ok_and(|frame| frame.statements.iter().any(|statement| statement.author == own))
+    let is_own = |statement: &Statement| {
+        statement.author == own && !(may_decline && matches!(statement.body, Body::Decline(_)))
+    };
+    frame.is_ok_and(|frame| frame.statements.iter().any(is_own))
 }
 
 impl Session {

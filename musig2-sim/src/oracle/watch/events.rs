@@ -4,7 +4,7 @@ use super::{Call, Cause, Session, State, Watch};
 use crate::network::NodeId;
 use crate::oracle::{Engine, Violation};
 use core::time::Duration;
-use musig2_proto::{AbortCause, Command, Event};
+use musig2_proto::{AbortCause, Command, Event, ManifestError};
 
 impl Watch {
     pub(super) fn take_event<C: Engine>(
@@ -14,11 +14,12 @@ impl Watch {
     ) -> Result<(), Violation> {
         let (node, id) = (call.node, event.session());
         // The session need not be known to anybody else.
-        if let Event::SessionInFuture { ahead, .. } = event {
-            let violation = || Violation::OutOfPlace { node, event: event.clone() };
-            return if *ahead > call.state.config().clock_skew { Ok(()) } else { Err(violation()) };
-        }
         let out_of_place = || Violation::OutOfPlace { node, event: event.clone() };
+        if let Event::SessionRefused { error, .. } = event {
+            let is_near = |ahead: Duration| ahead <= call.state.config().clock_skew;
+            let is_wrong = matches!(**error, ManifestError::InFuture(ahead) if is_near(ahead));
+            return if is_wrong { Err(out_of_place()) } else { Ok(()) };
+        }
         let session = self.session(call, &id).ok_or_else(out_of_place)?;
         let may_begin = self.may_begin(node, session, call);
         let was_set_back = self.hosts.get(node.as_usize()).is_some_and(|host| host.was_set_back);
@@ -38,8 +39,8 @@ impl Watch {
                 let joined = complete || part.state == State::Approved;
                 let state = if made_room(event) { State::Unknown } else { State::Ended { joined } };
                 let before = core::mem::replace(&mut part.state, state);
-                // Whoever convicts tells the others, with the proof.
-                part.gave_up |= is_conviction(event);
+                // Whoever convicts tells the others, with the proof; and whoever's session is declined, who declined it.
+                part.gave_up |= is_told(event);
                 matches!(before, State::Discovered | State::Approved)
             }
             Event::SessionWithdrawn { .. } => part.state == State::Discovered,
@@ -61,6 +62,7 @@ impl Watch {
             Event::SessionAborted { cause, .. } | Event::SessionWithdrawn { cause, .. } => {
                 self.check_blame::<C>(node, session, event, cause)
             }
+            Event::SignerDeclined { signer, .. } => self.check_decline(node, session, event, *signer),
             _ => Ok(()),
         }
     }
@@ -106,6 +108,9 @@ fn made_room(event: &Event) -> bool {
     matches!(event, Event::SessionAborted { cause: AbortCause::MadeRoom, .. })
 }
 
-fn is_conviction(event: &Event) -> bool {
-    matches!(event, Event::SessionAborted { cause: AbortCause::Convicted { .. }, .. })
+fn is_told(event: &Event) -> bool {
+    let told = |cause: &AbortCause| {
+        matches!(cause, AbortCause::Convicted { .. } | AbortCause::SignerDeclined { .. })
+    };
+    matches!(event, Event::SessionAborted { cause, .. } if told(cause))
 }

@@ -103,6 +103,8 @@ struct Part {
     approvals: usize,
     /// Whether it told the others, in any life, that it takes no further part.
     gave_up: bool,
+    /// Whether its application declined it in any life, and had its proposer told so.
+    declined: bool,
     /// When its phase began, by the node's clock.
     since: Timestamp,
 }

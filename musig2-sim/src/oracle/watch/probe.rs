@@ -3,7 +3,7 @@
 
 use super::{Call, Cause, State, Watch};
 use crate::oracle::{Engine, Violation};
-use musig2_proto::{Event, Input, Node, Offence, Output, SessionId, SessionView};
+use musig2_proto::{Event, Input, ManifestError, Node, Offence, Output, SessionId, SessionView};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -55,6 +55,12 @@ impl Watch {
         let mut rng = ChaCha20Rng::from_seed([7; 32]);
         let outputs = C::unrecorded(|| copy.handle(call.clock, &mut rng, input.clone()));
         let said = outputs.iter().find_map(|output| match output {
+            // What is over may have been forgotten since, in the same call.
+            Output::Event(Event::SessionRefused { error, .. })
+                if matches!(**error, ManifestError::Over(_)) =>
+            {
+                None
+            }
             Output::Event(event) if concerns(event.session()) => Some(event),
             _ => None,
         });

@@ -1,7 +1,7 @@
 //! The tables `[protocol]` and `[frames]`: configurations of the library, with times as people write them.
 
 use crate::text::Text;
-use musig2_libp2p::musig2_proto::{self, PhaseTimeout, Topology};
+use musig2_libp2p::musig2_proto::{self, OnDecline, PhaseTimeout, Topology};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ table! {
         checks_per_source: u32,
         source_burst: u32,
         phase_timeout: PhaseTimeout,
+        on_decline: OnDecline,
         poll_interval: Text<Duration>,
         max_poll_interval: Text<Duration>,
         max_join_poll_interval: Text<Duration>,

@@ -7,10 +7,13 @@ use crate::network::Network;
 use crate::patience::has_ended;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
-use crate::results::record::Approval;
+use crate::results::record::{Approval, now_ms};
 use crate::results::trail::Trail;
 use crate::steps::{Session, Step};
-use musig2_libp2p::musig2_proto::{AbortCause, Command, CommandError, Event, Phase, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{
+    AbortCause, Command, CommandError, DeclineReason, Event, ManifestError, Phase, PublicKey, SessionId,
+    SessionView, Timestamp,
+};
 use musig2_libp2p::{HandleError, NodeEvent};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,6 +62,9 @@ impl<'a> Cosigner<'a> {
                     self.trace_restart(&event).await?;
                     let has_missed = matches!(event, NodeEvent::Missed { .. });
                     match self.network.digest(event, self.console).await? {
+                        Some((Event::SessionRefused { session, proposer, error }, _)) => {
+                            self.answer_refused(session, &proposer, &error).await?;
+                        }
                         Some((event, Some(view))) => self.take(&event, &view).await?,
                         Some((event, None)) => self.take_of_forgotten(&event).await,
                         None => {}
@@ -72,7 +78,10 @@ impl<'a> Cosigner<'a> {
                     let view = self.asked.remove(&session);
                     match answer {
                         Ok(approval) => self.join(session, view.as_deref(), approval).await?,
-                        Err(reason) => self.decline(session, view.as_deref(), reason).await?,
+                        Err(why) => {
+                            let reason = self.approver.decliner();
+                            self.decline(session, view.as_deref(), reason, why).await?;
+                        }
                     }
                 }
             }
@@ -148,7 +157,7 @@ impl<'a> Cosigner<'a> {
     async fn decide(&mut self, view: &SessionView) -> Result<(), Failure> {
         match self.approver.decide(view, &self.network.labels) {
             Decision::Join(approval) => self.join(view.id, Some(view), approval).await,
-            Decision::Decline(reason) => self.decline(view.id, Some(view), reason).await,
+            Decision::Decline(why) => self.decline(view.id, Some(view), DeclineReason::Policy, why).await,
             Decision::Asked => {
                 self.asked.insert(view.id, Box::new(view.clone()));
                 Ok(())
@@ -205,9 +214,9 @@ impl<'a> Cosigner<'a> {
             }
             // Left undecided, it would keep others from being discovered until it expires.
             Err(HandleError::Command(error)) => {
-                let reason = format!("cannot join: {error}");
-                self.took_up(session, None, Some(reason.clone())).await;
-                return self.decline(session, None, reason).await;
+                let why = format!("cannot join: {error}");
+                self.took_up(session, None, Some(why.clone())).await;
+                return self.decline(session, None, hindrance(&error), why).await;
             }
             Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
             Err(HandleError::Store(error)) => Step::SessionError {
@@ -223,25 +232,61 @@ impl<'a> Cosigner<'a> {
         &mut self,
         session: SessionId,
         view: Option<&SessionView>,
-        reason: String,
+        reason: DeclineReason,
+        why: String,
     ) -> Result<(), Failure> {
-        tracing::info!(%session, reason, "declined");
-        self.declined(view, &reason).await;
-        match self.network.handle.execute(Command::DeclineSession { session }).await {
-            // One that the core forgot by itself meanwhile is declined as well.
-            Ok(()) | Err(HandleError::Command(_)) => {}
-            Err(stopped) => return Err(stopped.into()),
+        tracing::info!(%session, reason = why, "declined");
+        self.declined(view, &why).await;
+        let told = match view {
+            Some(view) => self.network.told.reason_in(view, reason),
+            None => {
+                let view = self.network.handle.session(session).await?;
+                view.and_then(|view| self.network.told.reason_in(&view, reason))
+            }
+        };
+        self.order_decline(session, told).await?;
+        self.console.step(None, &Step::SessionDeclined { session: Session { session }, reason: why })
+    }
+
+    /// The node cannot take a session up; its proposer may be told so.
+    async fn answer_refused(
+        &self,
+        session: SessionId,
+        proposer: &PublicKey,
+        error: &ManifestError,
+    ) -> Result<(), Failure> {
+        let reason = match error {
+            ManifestError::InFuture(_) | ManifestError::Over(_) => {
+                DeclineReason::Clock { time: Timestamp::from_millis(now_ms()) }
+            }
+            _ => DeclineReason::Unsupported,
+        };
+        match self.network.told.reason(proposer, reason) {
+            None => Ok(()),
+            told => self.order_decline(session, told).await,
         }
-        self.console.step(None, &Step::SessionDeclined { session: Session { session }, reason })
+    }
+
+    async fn order_decline(&self, session: SessionId, reason: Option<DeclineReason>) -> Result<(), Failure> {
+        match self.network.handle.execute(Command::DeclineSession { session, reason }).await {
+            // One that the core forgot by itself meanwhile is declined as well.
+            Ok(()) | Err(HandleError::Command(_)) => Ok(()),
+            Err(stopped) => Err(stopped.into()),
+        }
     }
 
     /// This node signed it before it was started again, and nobody need be asked again: what it takes up beside is others' sessions.
     async fn pass_over(&self, session: SessionId) -> Result<(), Failure> {
         tracing::info!(%session, "signed before this node was started again: not asked again");
-        match self.network.handle.execute(Command::DeclineSession { session }).await {
-            Ok(()) | Err(HandleError::Command(_)) => Ok(()),
-            Err(stopped) => Err(stopped.into()),
-        }
+        self.order_decline(session, None).await
+    }
+}
+
+/// Why this node cannot join what was approved, for the proposer.
+fn hindrance(error: &CommandError) -> DeclineReason {
+    match error {
+        CommandError::QueueFull(_) | CommandError::TooManyJoined(_) => DeclineReason::Busy,
+        _ => DeclineReason::Unsupported,
     }
 }
 

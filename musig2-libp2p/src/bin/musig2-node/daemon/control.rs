@@ -15,8 +15,11 @@ use crate::results::record::{Approval, Record};
 use crate::results::trail::{Filter, Found, Trail};
 use crate::roster::{AtPeer, CoSigner, Roster};
 use crate::text::Text;
+use crate::told::Told;
 use musig2_libp2p::libp2p::PeerId;
-use musig2_libp2p::musig2_proto::{Command, CommandError, Note, Phase, SessionId, SessionView};
+use musig2_libp2p::musig2_proto::{
+    Command, CommandError, DeclineReason, Note, Phase, SessionId, SessionView,
+};
 use musig2_libp2p::{Handle, HandleError};
 use std::io;
 use std::sync::Arc;
@@ -43,6 +46,7 @@ pub(crate) struct Control {
     handle: Handle,
     labels: Labels,
     roster: Roster,
+    told: Told,
     reach: watch::Receiver<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
@@ -59,6 +63,7 @@ impl Control {
             handle: network.handle.clone(),
             labels: network.labels.clone(),
             roster: network.roster.clone(),
+            told: network.told.clone(),
             reach: network.reach.subscribe(),
             changes: network.changes.clone(),
             started: Instant::now(),
@@ -187,7 +192,8 @@ impl Control {
 
     async fn status(&self) -> Result<Status, Failure> {
         let sessions = self.handle.sessions().await?;
-        let Reach { listening, peers, problems, unreached } = self.reach.borrow().clone();
+        let reach = self.reach.borrow().clone();
+        let results = self.trail.standing();
         let holds = self.reloader.holds();
         let co_signers = self.roster.tell(&self.handle, &self.labels).await?;
         Ok(Status {
@@ -195,14 +201,14 @@ impl Control {
             public_key: self.handle.public_keys().first().map(ToString::to_string).unwrap_or_default(),
             peer_id: self.handle.peer_id().to_string(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            listening: listening.iter().map(ToString::to_string).collect(),
-            connected_peers: peers.iter().map(|peer| connected(peer, &co_signers)).collect(),
+            listening: reach.listening.iter().map(ToString::to_string).collect(),
+            connected_peers: reach.peers.iter().map(|peer| connected(peer, &co_signers)).collect(),
             co_signers,
             open_sessions: sessions.iter().filter(|view| is_open(view)).count(),
-            problems: problems.into_values().chain(unreached.into_values()).collect(),
+            problems: reach.problems(),
             signs_nothing_without: holds.signs_nothing.map(Into::into),
             policy_read_at: holds.read_at,
-            results: self.trail.standing(),
+            results,
         })
     }
 
@@ -255,8 +261,9 @@ impl Control {
     async fn abort(&self, session: &SessionView, reason: &str) -> Result<(), Failure> {
         let abort = Command::AbortSession { session: session.id, reason: Note::new(reason) };
         match self.handle.execute(abort).await {
-            Err(HandleError::Command(CommandError::NotJoined(session))) => {
-                Ok(self.handle.execute(Command::DeclineSession { session }).await?)
+            Err(HandleError::Command(CommandError::NotJoined(id))) => {
+                let reason = self.told.reason_in(session, DeclineReason::Person);
+                Ok(self.handle.execute(Command::DeclineSession { session: id, reason }).await?)
             }
             outcome => Ok(outcome?),
         }

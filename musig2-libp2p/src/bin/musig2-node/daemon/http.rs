@@ -32,9 +32,17 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
     Ok((listener, address))
 }
 
-/// Answers until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, handle: Handle, metrics: Metrics) {
-    let encoded = async move || ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode());
+/// Answers until it is dropped. `problems`: how many there are now.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    handle: Handle,
+    metrics: Metrics,
+    problems: impl Fn() -> usize + Clone + Send + Sync + 'static,
+) {
+    let encoded = async move || {
+        metrics.set_problems(problems());
+        ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode())
+    };
     let router =
         Router::new().route("/healthz", get(healthz)).with_state(handle).route("/metrics", get(encoded));
     let accept = async || Ok(listener.accept().await?.0);

@@ -227,6 +227,9 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         ];
         let done: Vec<_> =
             done.iter().filter(|(who, _)| who.contains(&place)).map(|(_, done)| *done).collect();
+        if let Some(declined) = state.declined.iter().find(|one| one.signer.signer == place) {
+            return format!(": declined: {}", declined.why);
+        }
         if done.is_empty() { String::new() } else { format!(": {}", done.join(", ")) }
     })?;
     if state.attempt > 0 {
@@ -260,6 +263,9 @@ fn why(signers: &Signers<'_>, state: &State) -> String {
         None if state.phase == "queued" => "its turn".into(),
         None if state.awaiting.is_empty() => String::new(),
         None if state.awaiting == [me] => "this node".into(),
-        None => names(&state.awaiting.iter().filter_map(named).collect::<Vec<_>>()),
+        None => {
+            let awaited = names(&state.awaiting.iter().filter_map(named).collect::<Vec<_>>());
+            state.declined.iter().fold(awaited, |text, declined| format!("{text}; {declined}"))
+        }
     }
 }

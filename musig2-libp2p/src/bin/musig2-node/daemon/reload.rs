@@ -11,6 +11,7 @@ use crate::results::record::{date, now_ms};
 use crate::roster::Roster;
 use crate::steps::{Reloaded, Step};
 use crate::terminal;
+use crate::told::Told;
 use musig2_libp2p::Handle;
 use std::ffi::OsString;
 use std::io;
@@ -43,6 +44,7 @@ pub(crate) struct Reloader {
     handle: Handle,
     labels: Labels,
     roster: Roster,
+    told: Told,
     console: Console,
     holds: watch::Sender<Holds>,
     /// To whoever decides on sessions. One reading after the other.
@@ -88,6 +90,7 @@ impl Reloader {
             handle: network.handle.clone(),
             labels: network.labels.clone(),
             roster: network.roster.clone(),
+            told: network.told.clone(),
             console: console.clone(),
             holds: watch::Sender::new(Holds::by(settings)),
             approvers: Arc::new(Mutex::new(approvers)),
@@ -136,6 +139,7 @@ impl Reloader {
         self.roster.expect(&self.handle, settings.co_signers()).await?;
         self.holds.send_replace(Holds::by(&settings));
         self.labels.replace(settings.signers);
+        self.told.replace(approver.partners());
         // An error is a daemon that stops in this moment.
         let _ = approvers.send(approver).await;
         tracing::info!("the policy and the labels were read again");

@@ -55,6 +55,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
     network.roster.expect(&handle, settings.co_signers()).await?;
+    network.told.replace(approver.partners());
     let signs_nothing = settings.policy.missing();
     console.show(&Line::Serving {
         public_key,
@@ -68,9 +69,11 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let (reloader, approvers) =
         Reloader::new(args.config.clone(), args.approve_command.clone(), &settings, &network, console);
     let control = Control::of(&network, reloader.clone(), trail.clone()).serve(socket);
+    let (reach, kept) = (network.reach.subscribe(), trail.clone());
+    let problems = move || reach.borrow().problems().len() + usize::from(kept.standing().problem.is_some());
     let monitoring = async {
         match http {
-            Some((listener, _)) => http::serve(listener, handle.clone(), metrics).await,
+            Some((listener, _)) => http::serve(listener, handle.clone(), metrics, problems).await,
             None => std::future::pending().await,
         }
     };

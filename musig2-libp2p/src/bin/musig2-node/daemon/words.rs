@@ -1,6 +1,6 @@
 //! What is said over a daemon's socket: one JSON object a line. A client asks once, and reads answers until the daemon closes.
 
-use crate::ending::Ending;
+use crate::ending::{Declined, Ending};
 use crate::failure::FailureObject;
 use crate::labels::{Label, Labels};
 use crate::order::Order;
@@ -146,6 +146,8 @@ pub(crate) struct State {
     pub(crate) nonces: Vec<u16>,
     pub(crate) partial_signatures: Vec<u16>,
     pub(crate) awaiting: Vec<u16>,
+    /// Who does not take part.
+    pub(crate) declined: Vec<Declined>,
     /// Until the phase runs out of time; `None` where the session has ended.
     pub(crate) left_seconds: Option<u64>,
     /// Whether this node's partial signatures are out.
@@ -181,6 +183,7 @@ impl State {
             nonces: places(&view.nonces),
             partial_signatures: places(&view.partials),
             awaiting: places(&view.awaiting),
+            declined: Declined::of(view, labels),
             left_seconds: view.deadline.map(|deadline| until(deadline).as_secs()),
             released: view.released,
             ending: (view.cause.as_ref())

@@ -407,7 +407,7 @@ mod tests {
         let record = json!({
             "session": hex(session, 32), "signers": [hex(2, 33)], "labels": [null], "coordinator": 0, "me": 0, "items": [],
             "memo": "", "created_at_ms": 1, "expires_at_ms": 2, "phase": "nonces", "attempt": 0, "joined": [], "nonces": [],
-            "partial_signatures": [], "awaiting": [], "left_seconds": null, "released": true, "ending": null,
+            "partial_signatures": [], "awaiting": [], "declined": [], "left_seconds": null, "released": true, "ending": null,
             "status": status, "approval": approval, "proposed_at": "", "approved_at": null, "ended_at": ended,
             "recorded_at_ms": now_ms(), "signatures": signatures,
         });

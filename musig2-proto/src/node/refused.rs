@@ -1,0 +1,143 @@
+//! Sessions that this node cannot take up although one of its keys is to sign them: its clock, or its configuration, does not allow it. The
+//! application is told, and may have the proposer told (see `decline.rs`).
+//!
+//! If a session is from the future, two clocks differ, whoever passed it on: the time that its proposer signed is still to come. If a session is over,
+//! that is not said: anyone can repeat what a proposer signed long ago. Only the proposer knows whether the session is still open.
+
+use super::{Node, Place};
+use crate::agreement::ManifestError;
+use crate::bytes::PublicKey;
+use crate::context::Call;
+use crate::crypto::Crypto;
+use crate::event::{Destination, Event, Offence, Output};
+use crate::ids::{SessionId, SignerIndex, Source};
+use crate::sources::Work;
+use crate::time::Timestamp;
+use crate::wire::announcement::Announcement;
+use core::time::Duration;
+use rand_core::CryptoRng;
+use std::collections::BTreeMap;
+use std::ops::Bound::Included;
+
+/// Of how many sessions the application is told within a [`PAUSE`]; strangers' sessions take half of them at most.
+const MAX_REFUSED: usize = 256;
+
+/// The same for sessions of one proposer.
+const MAX_OF_PROPOSER: usize = 8;
+
+/// After which it is told of the same session again.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What was refused, by proposer and session.
+#[derive(Debug, Clone, Hash, Default)]
+pub(super) struct Refused(BTreeMap<(PublicKey, SessionId), Refusal>);
+
+/// What it takes to tell the proposer.
+#[derive(Debug, Clone, Hash)]
+pub(super) struct Refusal {
+    /// When the application was told.
+    at: Timestamp,
+    pub(super) me: SignerIndex,
+    pub(super) key: PublicKey,
+    /// Where the proposer is, if that is known.
+    pub(super) to: Option<Destination>,
+    pub(super) expires_at: Timestamp,
+}
+
+impl Refused {
+    fn has_room(&mut self, now: Timestamp, proposer: PublicKey, session: SessionId, is_known: bool) -> bool {
+        self.0.retain(|_, refusal| now < refusal.at.saturating_add(PAUSE));
+        let of_proposer = |id| Included((proposer, SessionId::new(id)));
+        let of_proposer =
+            self.0.range((of_proposer([0; SessionId::SIZE]), of_proposer([0xff; SessionId::SIZE])));
+        let room = if is_known { MAX_REFUSED } else { MAX_REFUSED / 2 };
+        self.0.len() < room
+            && of_proposer.count() < MAX_OF_PROPOSER
+            && !self.0.contains_key(&(proposer, session))
+    }
+
+    /// What there is to tell the proposer of a session.
+    pub(super) fn get(&self, session: &SessionId) -> Option<&Refusal> {
+        self.0.iter().find(|((_, refused), _)| refused == session).map(|(_, refusal)| refusal)
+    }
+
+    pub(super) fn set_back(&mut self, by: Duration) {
+        self.0.values_mut().for_each(|refusal| refusal.at = refusal.at.saturating_sub(by));
+    }
+}
+
+/// How an announcement came, which says who pays for looking at it.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    Published,
+    InFrame,
+}
+
+impl<C: Crypto> Node<C> {
+    /// Looks at an announcement that is new here, and tells the application if it cannot be taken up although a key of this node is to sign and
+    /// its proposer did sign it.
+    pub(super) fn vet_new<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        from: &Source,
+        way: Way,
+        announcement: &Announcement,
+    ) -> Result<(), Offence> {
+        let vetted = self.vet(call.now, announcement);
+        if let Err(Offence::Manifest(error)) = &vetted
+            && error.is_of_this_node()
+        {
+            self.refuse(call, from, way, announcement, error)?;
+        }
+        vetted
+    }
+
+    pub(super) fn refuse<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        from: &Source,
+        way: Way,
+        announcement: &Announcement,
+        error: &ManifestError,
+    ) -> Result<(), Offence> {
+        let manifest = &announcement.content.manifest;
+        let Some(&proposer) = manifest.coordinator_key() else { return Ok(()) };
+        let Ok(Some(Place { me, keypair })) = self.own_place(manifest) else { return Ok(()) };
+        let session = manifest.id();
+        let is_known = self.knows(&proposer);
+        if me == manifest.coordinator()
+            || !announcement.fits()
+            || !self.refused.has_room(call.now, proposer, session, is_known)
+        {
+            return Ok(());
+        }
+        match way {
+            Way::Published => {
+                let work = Work::Announcements { own: true };
+                call.charge_publication(&mut self.surroundings, from, work, 1)?;
+            }
+            Way::InFrame => call.within(&mut self.surroundings).charge_for(from, 1)?,
+        }
+        if !announcement.verify::<C>() {
+            return Err(Offence::BadSignature);
+        }
+        let announced = announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
+        let contact = announced.or_else(|| self.surroundings.contacts.contact(&proposer)).cloned();
+        // A publication comes from whoever passed it on.
+        let answer = matches!(way, Way::InFrame).then(|| Destination::Source(from.clone()));
+        let refusal = Refusal {
+            at: call.now,
+            me,
+            key: C::public_key(&keypair),
+            to: contact.map(Destination::Contact).or(answer),
+            expires_at: manifest.expires_at(),
+        };
+        self.refused.0.insert((proposer, session), refusal);
+        call.out.push(Output::Event(Event::SessionRefused {
+            session,
+            proposer,
+            error: Box::new(error.clone()),
+        }));
+        Ok(())
+    }
+}
