@@ -49,6 +49,12 @@ pub enum Command {
     /// Publish that this node is here and may have forgotten sessions, now and with growing pauses until none from before can be open
     /// any more. Those who remember it answer, and its application is asked again. For the start of a node; set its contact first.
     SayHello,
+    /// End this node's part in a session, because it has waited long enough: as if a phase had run out of time, and the others are told so. It does not take
+    /// back what this node released.
+    GiveUp {
+        /// Which.
+        session: SessionId,
+    },
     /// Forget a discovered session, or one that was refused ([`Event::SessionRefused`](crate::Event::SessionRefused)). With a reason, its
     /// proposer is told why, under this node's signature, and can end the session at once; without one it learns nothing, and waits for this signer
     /// until the session's time is over.

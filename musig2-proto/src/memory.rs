@@ -200,7 +200,7 @@ impl Heap for AbortReason {
     fn heap(&self) -> usize {
         match self {
             Self::Requested(note) => note.heap(),
-            Self::Convicted | Self::Declined { .. } => 0,
+            Self::Convicted | Self::Declined { .. } | Self::TimedOut => 0,
         }
     }
 }

@@ -67,6 +67,16 @@ pub struct Decliner {
 }
 
 impl SessionView {
+    /// Who has not done its part in the first phase that is not complete, as far as this node has heard, also after the session's end: those who have not
+    /// joined; else those whose nonces, or else whose partial signatures, are not there.
+    pub fn missing(&self) -> Vec<SignerIndex> {
+        let missing = |done: &Vec<SignerIndex>| {
+            self.manifest.indices().filter(|signer| !done.contains(signer)).collect::<Vec<_>>()
+        };
+        let phases = [&self.joined, &self.nonces, &self.partials];
+        phases.into_iter().map(missing).find(|missing| !missing.is_empty()).unwrap_or_default()
+    }
+
     /// Whether this node proposed it.
     pub fn is_coordinator(&self) -> bool {
         self.manifest.coordinator() == self.me

@@ -4,7 +4,9 @@ use super::conduct::Consequence;
 use crate::frames::Undelivered;
 use crate::metrics::Metrics;
 use libp2p::PeerId;
-use musig2_proto::{AbortCause, Event, Offence, Phase, PublicKey, SessionId, SessionView};
+use musig2_proto::{
+    AbortCause, AbortReason, Event, Offence, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -64,6 +66,10 @@ impl Watch {
         if let Event::LateSignature { signatures, .. } = event {
             return span(&session)
                 .in_scope(|| info!(signatures = signatures.len(), "the signatures came late"));
+        }
+        // This session is not opened here.
+        if let Event::SessionRefused { error, .. } = event {
+            return span(&session).in_scope(|| debug!(%error, "cannot be taken up"));
         }
         let named = view.and_then(|view| self.names(&named_by(event, view)));
         let metrics = &self.metrics;
@@ -246,17 +252,18 @@ pub(super) fn names_signers(event: &Event) -> bool {
 }
 
 fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
-    let places = match event {
-        Event::Stalled { awaiting, .. } => awaiting.as_slice(),
-        Event::AttemptRestarted { signers, .. } => signers.as_slice(),
+    let places: Vec<SignerIndex> = match event {
+        Event::Stalled { awaiting, .. } => awaiting.clone(),
+        Event::AttemptRestarted { signers, .. } => signers.clone(),
         Event::SessionAborted { cause, .. } => match cause {
-            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.as_slice(),
-            AbortCause::BySigner { signer, .. } | AbortCause::Convicted { signer, .. } => {
-                std::slice::from_ref(signer)
-            }
-            _ => &[],
+            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.clone(),
+            AbortCause::BySigner { reason: AbortReason::TimedOut, .. } => view.missing(),
+            AbortCause::BySigner { signer, .. }
+            | AbortCause::SignerDeclined { signer, .. }
+            | AbortCause::Convicted { signer, .. } => vec![*signer],
+            _ => Vec::new(),
         },
-        _ => &[],
+        _ => Vec::new(),
     };
     places.iter().filter_map(|place| view.manifest.signer(*place).copied()).collect()
 }
@@ -265,6 +272,9 @@ fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
 fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
     let outcome = outcome(cause);
     match cause {
+        AbortCause::BySigner { reason: AbortReason::TimedOut, .. } => {
+            warn!(outcome, awaiting = signers, released, "ended without signatures");
+        }
         AbortCause::BySigner { .. } => {
             info!(outcome, signer = signers, released, "ended without signatures");
         }
@@ -298,6 +308,7 @@ fn name(phase: Phase) -> &'static str {
 
 fn outcome(cause: &AbortCause) -> &'static str {
     match cause {
+        AbortCause::BySigner { reason: AbortReason::TimedOut, .. } => "timed_out",
         AbortCause::BySigner { .. } => "by_signer",
         AbortCause::Declined => "declined",
         AbortCause::MadeRoom => "made_room",

@@ -259,7 +259,8 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     assert!(ended.stderr.contains(&format!("waited for signer {}", signers.public[1])), "{ended:?}");
     assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
     let aborted = first.process.wait_for("session_aborted");
-    assert_eq!(aborted["cause"], "aborted_by_signer", "{aborted}");
+    assert_eq!(aborted["cause"], "timed_out", "{aborted}");
+    assert_eq!(aborted["awaiting"][0]["public_key"], signers.public[1].as_str(), "{aborted}");
 
     let mut left = signers.propose(&message(2), &["--timeout", "2"]);
     let session = left.wait_for("session")["session"].clone();
@@ -270,7 +271,7 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     let listed = signers.ask(0, &["sessions"]).last();
     for one in listed["sessions"].as_array().expect("a list") {
         let ending = one["ending"].as_str().expect("it has ended");
-        assert!(ending.contains("the proposer's timeout is over"), "{ending}");
+        assert!(ending.contains("waiting for signers to join; waited for signers"), "{ending}");
     }
 }
 
@@ -293,7 +294,34 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
     assert_eq!(known.code, Some(0), "{known:?}");
     let ended = again.process.wait_for("session_aborted");
     assert_eq!(ended["session"], session);
-    assert_eq!(ended["cause"], "aborted_by_signer", "not by its expiry, 30 s later: {ended}");
+    assert_eq!(ended["cause"], "timed_out", "not by its expiry, 30 s later: {ended}");
+}
+
+#[test]
+fn whoever_is_missing_is_named_at_every_signer_also_afterwards() {
+    let signers = Signers::new();
+    let policy = signers.policy("messages = \"any\"");
+    let first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let waiting = signers.propose(&message(1), &["--timeout", "6"]);
+    second.process.wait_for("session_joined");
+    let failure = waiting.finish().last();
+    let ended = second.process.wait_for("session_aborted");
+    let missing = &signers.public[2];
+    for told in [&failure, &ended] {
+        assert_eq!(told["cause"], "timed_out", "{told}");
+        assert_eq!(told["awaiting"].as_array().map(Vec::len), Some(1), "{told}");
+        assert_eq!(told["awaiting"][0]["public_key"], missing.as_str(), "{told}");
+    }
+    assert_eq!(ended["ended_by"]["public_key"], signers.public[0].as_str(), "{ended}");
+    let session = failure["session"].as_str().expect("a session");
+    for signer in [0, 1] {
+        let listed = signers.ask(signer, &["sessions", session]).last();
+        let ending = listed["ending"].as_str().expect("text");
+        assert!(ending.contains(&format!("waited for signer {}", &missing[..8])), "{ending}");
+        let kept = signers.ask(signer, &["results", "--status", "aborted"]).stdout;
+        assert!(kept.contains(&format!("waited for signer {}", &missing[..8])), "{kept}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_signer_is_told_by_its_label_wherever_a_daemon_tells_of_it() {
     let ended = proposed.finish();
     assert!(ended.stderr.contains(&format!("signer {bob}, Bob's phone")), "{}", ended.stderr);
     let named = |told: &Value| {
-        let signers = told["awaiting"].as_array().expect("a list").iter();
+        let signers = told["declined"].as_array().expect("a list").iter();
         signers.filter_map(|signer| signer["label"].as_str()).any(|label| label == "Bob's phone")
     };
     assert!(named(&ended.last()), "{ended:?}");

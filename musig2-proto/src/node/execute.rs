@@ -45,6 +45,12 @@ impl<C: Crypto> Node<C> {
                 }
                 self.with_session(call, &session, |session, cx| session.abort(cx, reason));
             }
+            Command::GiveUp { session } => {
+                if !self.live(&session)?.is_approved() {
+                    return Err(CommandError::NotJoined(session));
+                }
+                self.with_session(call, &session, Session::give_up);
+            }
             Command::Cleanup => self.clean_up(call.now),
         }
         Ok(())

@@ -200,6 +200,13 @@ impl<C: Crypto> Session<C> {
         self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
+    /// Ends this node's part, which has waited long enough by its application's order, and says so to the others.
+    pub(crate) fn give_up<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
+        let (phase, awaiting) = (self.phase(), self.awaiting());
+        self.say_over(cx, AbortReason::TimedOut, None);
+        self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
+    }
+
     /// Ends this node's part with the proof of a signer's fault, and shows it to the others.
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
         let Some(cause) = self.cause_of(&proof) else { return };

@@ -126,6 +126,8 @@ pub enum AbortReason {
         /// Why.
         reason: DeclineReason,
     },
+    /// I have waited long enough.
+    TimedOut,
 }
 
 /// A signer does not consent. It counts only while its author has no join on the board, proves nothing and blames nobody.

@@ -205,6 +205,9 @@ fn statements_are_as_written_down() {
         of(&["02", &boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)])
     );
     assert_eq!(hex(&encode(&abort())), of(&["03", &boot, "00", "02", "6e6f", "00"]));
+    let given_up =
+        Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason: AbortReason::TimedOut, proof: None });
+    assert_eq!(hex(&encode(&statement(given_up))), of(&["03", &boot, "03", "00"]));
     assert_eq!(hex(&encode(&decline())), of(&["04", "04", "ac02"]));
     let reasons =
         [DeclineReason::Policy, DeclineReason::Person, DeclineReason::Busy, DeclineReason::Unsupported];

@@ -313,3 +313,20 @@ fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
     room.pass(Duration::from_secs(5));
     assert_eq!(declined(&room, 0), [(place(&room, 1, second), NO)]);
 }
+
+#[test]
+fn whoever_gives_up_names_those_it_waited_for_and_the_others_are_told_that_it_waits_no_longer() {
+    let (mut room, session) = proposed(3, &Config::default());
+    meet(&mut room);
+    room.execute(1, Command::JoinSession { session });
+    room.settle();
+    let (awaited, proposer) = (place(&room, 2, session), place(&room, 0, session));
+    room.execute(0, Command::GiveUp { session });
+    room.settle();
+    assert_eq!(cause(&room, 0), AbortCause::TimedOut { phase: Phase::Joining, awaiting: vec![awaited] });
+    let told = AbortCause::BySigner { signer: proposer, reason: AbortReason::TimedOut };
+    assert_eq!(cause(&room, 1), told);
+    assert!(room.events[2].contains(&Event::SessionWithdrawn { session, cause: told }));
+    let refused = room.nodes[2].execute(room.now, &mut room.rng, Command::GiveUp { session });
+    assert!(matches!(refused, Err(musig2_proto::CommandError::NotJoined(_))));
+}

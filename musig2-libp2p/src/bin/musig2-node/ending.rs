@@ -82,6 +82,10 @@ impl Ending {
                     AbortReason::Convicted => {
                         plain("aborted_by_signer", &format!("{who} convicted another and sent no proof"))
                     }
+                    AbortReason::TimedOut => {
+                        let awaiting = name(&view.missing());
+                        Self { awaiting, ..plain("timed_out", &format!("{who} waited no longer")) }
+                    }
                     AbortReason::Declined { signer, reason } => {
                         let declined = Declined::at(view, *signer, *reason, labels).into_iter().collect();
                         Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }

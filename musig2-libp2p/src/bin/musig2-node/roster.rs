@@ -8,7 +8,9 @@ use crate::results::record::{date, now_ms};
 use crate::steps::state_name;
 use crate::text::Text;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
-use musig2_libp2p::musig2_proto::{AbortCause, Command, Contact, Event, ManifestError, PublicKey, SessionView};
+use musig2_libp2p::musig2_proto::{
+    AbortCause, Command, Contact, Event, ManifestError, PublicKey, SessionView,
+};
 use musig2_libp2p::{Consequence, Handle, HandleError, NodeEvent, PeerContact, SignerState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,11 +127,15 @@ impl Roster {
                 // Anyone can repeat an old announcement.
                 ManifestError::Over(_) => {}
                 ManifestError::InFuture(ahead) => {
-                    let error = format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
+                    let error =
+                        format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
                     self.failed(&[*proposer], error);
                 }
                 error => {
-                    self.failed(&[*proposer], format!("proposed what this node's limits do not allow: {error}"));
+                    self.failed(
+                        &[*proposer],
+                        format!("proposed what this node's limits do not allow: {error}"),
+                    );
                 }
             },
             _ => {}
