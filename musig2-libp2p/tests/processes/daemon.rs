@@ -58,6 +58,11 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let others: Vec<_> = signers.public[1..].iter().map(|key| key[..8].to_owned()).collect();
     let shown = run(["sessions", "--socket", &signers.socket(0)]).stdout;
     assert!(others.iter().all(|other| shown.contains(other)), "{shown}");
+    let row = shown.lines().find(|row| row.starts_with(&session[..8])).expect("a row");
+    assert!(
+        row.contains("joining") && row.contains(" 1/3         2     1/3 "),
+        "joined, declined, nonces: {row}"
+    );
     let details = signers.ask(0, &["sessions", &session[..8]]).last();
     assert_eq!(details["type"], "details");
     for key in ["session", "signers", "me", "coordinator", "phase", "joined", "awaiting"] {

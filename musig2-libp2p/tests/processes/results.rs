@@ -85,7 +85,8 @@ fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
     let signers = Signers::new();
     let bounds = "[results]\nmax_signed = 2\nmax_unsigned = 2";
     let policy = signers.policy(&format!("messages = [\"{}\"]", message(1)));
-    let first = signers.start(0, None, "", &policy);
+    let patient = format!("{policy}[protocol]\non_decline = \"Wait\"");
+    let first = signers.start(0, None, "", &patient);
     let mut second = signers.start(1, Some(&first), "", &format!("{policy}\n{bounds}"));
     let _third = signers.start(2, Some(&first), "", &policy);
     let proposed = signers.propose(&message(1), &[]).finish();

@@ -156,8 +156,8 @@ fn clock(ahead_ms: Option<i64>) -> String {
 fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     writeln!(
         out,
-        "{DIM}{:<10}{:<21}{:<20}{:>8}  {:>7}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
-        "SESSION", "CHANGED", "PHASE", "MESSAGES", "JOINED", "NONCES", "PARTIALS", "LEFT"
+        "{DIM}{:<10}{:<21}{:<20}{:>8}  {:>7}{:>10}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
+        "SESSION", "CHANGED", "PHASE", "MESSAGES", "JOINED", "DECLINED", "NONCES", "PARTIALS", "LEFT"
     )?;
     for one in sessions {
         // Padded before it is coloured: what colours nothing takes no place.
@@ -176,11 +176,12 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
         let left = state.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
         writeln!(
             out,
-            "{:<10}{:<21}{phase}{:>8}  {:>7}{:>8}{:>10}  {left:<12}{}",
+            "{:<10}{:<21}{phase}{:>8}  {:>7}{:>10}{:>8}{:>10}  {left:<12}{}",
             short(&one.session),
             results::seconds(&one.changed_at),
             one.messages,
             of(&state.joined),
+            state.declined.len(),
             of(&state.nonces),
             of(&state.partial_signatures),
             why(&Signers { keys: &one.signers, labels: &one.labels, me: one.me }, state)
