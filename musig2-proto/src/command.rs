@@ -1,7 +1,7 @@
 //! What the application orders.
 
 use crate::agreement::ManifestError;
-use crate::bytes::{Message, PublicKey};
+use crate::bytes::{Message, PublicKey, Signature};
 use crate::crypto::InvalidSecretKey;
 use crate::event::Offence;
 use crate::ids::{Contact, SessionId, SignerIndex};
@@ -45,6 +45,16 @@ pub enum Command {
     ResumeSession {
         /// As [`Node::announcement`](crate::Node::announcement) gave it.
         announcement: Vec<u8>,
+    },
+    /// Know again how a session ended that this node had approved and signed before it lost its memory: it is not joined again, and its signers who
+    /// ask, or whom this node hears to have forgotten, are told the signatures until it expires. Whatever proves itself is taken: the signatures are
+    /// checked like those of a frame, and [`Event::SessionComplete`](crate::Event::SessionComplete) tells them again. An application that keeps what it signed gives it to
+    /// a new node before anything else: perhaps nobody else has these signatures.
+    TellSignatures {
+        /// As [`Node::announcement`](crate::Node::announcement) gave it.
+        announcement: Vec<u8>,
+        /// One for each item, in the order of the manifest.
+        signatures: Vec<Signature>,
     },
     /// Publish that this node is here and may have forgotten sessions, now and with growing pauses until none from before can be open
     /// any more. Those who remember it answer, and its application is asked again. For the start of a node; set its contact first.
@@ -227,9 +237,14 @@ pub enum CommandError {
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// What was to be resumed is not an announcement, or not one that may still be signed.
-    #[error("the announcement to resume: {0}")]
+    /// What was given is not an announcement, or not one that may still be signed.
+    #[error("the announcement: {0}")]
     Announcement(Offence),
+    /// The signatures are not those of the session's items.
+    #[error(
+        "these are not the signatures of session {0}: give one for each item, in the order of its manifest"
+    )]
+    FalseSignatures(SessionId),
     /// The announcement would be larger than `max_frame_size`.
     #[error("the announcement would have {size} bytes, and at most {max} are allowed: split the batch")]
     TooLarge {

@@ -3,6 +3,7 @@
 use super::admission::Claim;
 use super::{Node, Place};
 use crate::agreement::{Agreement, ManifestError, check_time};
+use crate::bytes::Signature;
 use crate::command::{Audience, Command, CommandError, Proposal};
 use crate::config::{Config, Stepping};
 use crate::context::{Call, random};
@@ -32,6 +33,9 @@ impl<C: Crypto> Node<C> {
             Command::AnnounceSession { session, audience } => self.announce(call, session, audience)?,
             Command::JoinSession { session } => self.join(call, session)?,
             Command::ResumeSession { announcement } => self.resume(call, &announcement)?,
+            Command::TellSignatures { announcement, signatures } => {
+                self.recall(call, &announcement, signatures)?;
+            }
             Command::SayHello => self.start_hello(call.now),
             Command::DeclineSession { session, reason } => self.decline(call, session, reason)?,
             Command::ShareNonces { session } => self.step(call, session, Step::ShareNonces)?,
@@ -223,15 +227,7 @@ impl<C: Crypto> Node<C> {
     }
 
     fn resume<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, bytes: &[u8]) -> Result<(), CommandError> {
-        let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
-            .map_err(CommandError::Announcement)?;
-        let id = announcement.content.manifest.id();
-        let is_new = !self.is_known(&id);
-        if is_new {
-            self.check_room(call.now)?;
-            let opened = self.open(call.now, id, announcement, None).map_err(CommandError::Announcement)?;
-            opened.ok_or(CommandError::NotASigner)?;
-        }
+        let (id, is_new) = self.open_again(call.now, bytes)?;
         if let Err(error) = self.join(call, id) {
             if is_new {
                 self.sessions.remove(&id);
@@ -239,6 +235,40 @@ impl<C: Crypto> Node<C> {
             return Err(error);
         }
         self.replay(call, &id);
+        Ok(())
+    }
+
+    /// Opens the session of an announcement that the application kept, unless it is known here. Says which it is, and whether it was opened.
+    fn open_again(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(SessionId, bool), CommandError> {
+        let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
+            .map_err(CommandError::Announcement)?;
+        let id = announcement.content.manifest.id();
+        let is_new = !self.is_known(&id);
+        if is_new {
+            self.check_room(now)?;
+            let opened = self.open(now, id, announcement, None).map_err(CommandError::Announcement)?;
+            opened.ok_or(CommandError::NotASigner)?;
+        }
+        Ok((id, is_new))
+    }
+
+    /// Ends a session as it had ended before this node lost its memory.
+    fn recall<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        bytes: &[u8],
+        signatures: Vec<Signature>,
+    ) -> Result<(), CommandError> {
+        let (id, is_new) = self.open_again(call.now, bytes)?;
+        if !self.live(&id)?.agreement().verifies(&signatures) {
+            if is_new {
+                self.sessions.remove(&id);
+            }
+            return Err(CommandError::FalseSignatures(id));
+        }
+        // Whoever sent something meanwhile asks again.
+        drop(self.stash.take(&id));
+        self.with_session(call, &id, |session, cx| session.recall(cx, signatures));
         Ok(())
     }
 

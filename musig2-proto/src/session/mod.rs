@@ -67,6 +67,8 @@ pub(crate) struct Session<C: Crypto> {
     is_queued: bool,
     /// `Some` once this node has joined.
     life: Option<Life<C>>,
+    /// The application says that this node had joined it in a life before.
+    is_recalled: bool,
     /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
     rounds: Vec<Arc<Round<C>>>,
     links: Vec<Link>,
@@ -94,6 +96,7 @@ where
             board: self.board.clone(),
             is_queued: self.is_queued,
             life: self.life.clone(),
+            is_recalled: self.is_recalled,
             rounds: self.rounds.clone(),
             links: self.links.clone(),
             proof: self.proof.clone(),
@@ -114,8 +117,9 @@ where
         // The keys follow from the manifest, whose hash is the name.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
-        let Self { is_queued, proof, milestones, timing, outcome, last_activity, spare, .. } = self;
-        (is_queued, proof, milestones, timing, outcome, last_activity, spare).hash(state);
+        let Self { is_queued, is_recalled, proof, milestones, timing, outcome, last_activity, spare, .. } =
+            self;
+        (is_queued, is_recalled, proof, milestones, timing, outcome, last_activity, spare).hash(state);
     }
 }
 
@@ -136,6 +140,7 @@ impl<C: Crypto> Session<C> {
             announcement,
             is_queued: false,
             life: None,
+            is_recalled: false,
             rounds: Vec::new(),
             links: (0..signers).map(|_| Link::default()).collect(),
             proof: None,
@@ -289,7 +294,13 @@ impl<C: Crypto> Session<C> {
     /// Whether this node's key joined it, in this life or in one before. Without that, even signatures do not show that anyone here consented: they
     /// may be those of another session of the same signers over the same messages.
     pub(crate) fn was_joined(&self) -> bool {
-        self.board.has_joined(self.me)
+        self.is_recalled || self.board.has_joined(self.me)
+    }
+
+    /// It ended with these signatures before this node lost its memory.
+    pub(crate) fn recall<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, signatures: Vec<Signature>) {
+        self.is_recalled = true;
+        self.end(cx, Outcome::Complete(signatures));
     }
 
     fn error<R: CryptoRng>(&self, cx: &mut Context<'_, R>, error: SessionError) {

@@ -2,7 +2,10 @@
 
 use crate::common::{Room, contact, source};
 use core::time::Duration;
-use musig2_proto::{Command, Config, Contact, Event, Input, Node, SecretKey};
+use musig2_proto::{
+    Command, CommandError, Config, Contact, Event, Input, ManifestError, Node, Offence, SecretKey, SessionId,
+    Signature, Stepping,
+};
 
 /// The same key, and nothing else of what the node was.
 fn forget(room: &mut Room, node: usize) {
@@ -159,4 +162,87 @@ fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
             assert_eq!(outputs.is_empty(), is_taken, "{outputs:?}");
         }
     }
+}
+
+/// A session of three that node 0 alone could finish: what it said of its signatures was lost. What its application kept.
+fn finished_by_one() -> (Room, SessionId, Vec<u8>, Vec<Signature>) {
+    let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
+    let session = room.propose();
+    room.settle();
+    (0..3).for_each(|node| room.execute(node, Command::ShareNonces { session }));
+    room.until(|room| (0..3).all(|node| room.has_all_nonces(node)));
+    [1, 2].into_iter().for_each(|node| room.execute(node, Command::SharePartialSignatures { session }));
+    room.until(|room| room.nodes[0].session(&session).is_some_and(|view| view.partials.len() == 2));
+    room.lost = Box::new(|from, _| from == 0);
+    room.execute(0, Command::SharePartialSignatures { session });
+    room.execute(0, Command::FinalizeSession { session });
+    room.settle();
+    assert!(!room.is_complete(1) && !room.is_complete(2));
+    let [Event::SessionComplete { signatures, .. }] = room.ends(0)[..] else { panic!() };
+    let kept = (room.nodes[0].announcement(&session).unwrap(), signatures.clone());
+    (room, session, kept.0, kept.1)
+}
+
+#[test]
+fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
+    let (mut room, session, announcement, signatures) = finished_by_one();
+    room.lost = Box::new(|_, _| false);
+    forget(&mut room, 0);
+    room.execute(0, Command::SetContact(contact(0)));
+    let tell = Command::TellSignatures { announcement: announcement.clone(), signatures: signatures.clone() };
+    room.execute(0, tell.clone());
+    assert_eq!(
+        room.events[0],
+        [Event::SessionComplete { session, signatures: signatures.clone() }],
+        "its application is told again"
+    );
+    assert_eq!(room.nodes[0].announcement(&session), Some(announcement.clone()));
+    assert_eq!(room.try_execute(0, tell), Err(CommandError::Ended(session)));
+    let resume = Command::ResumeSession { announcement };
+    assert_eq!(room.try_execute(0, resume), Err(CommandError::Ended(session)));
+    room.execute(0, Command::SayHello);
+    room.pass(Duration::from_secs(60));
+    for node in [1, 2] {
+        let ends = room.ends(node);
+        assert!(
+            matches!(ends[..], [Event::SessionComplete { signatures: told, .. }] if *told == signatures),
+            "{ends:?}"
+        );
+        assert_eq!(room.nodes[node].session(&session).unwrap().attempt, 0, "nobody restarted");
+    }
+    assert_eq!(room.events[0].len(), 1, "it is not discovered again: {:?}", room.events[0]);
+    assert!(room.reports.iter().all(Vec::is_empty), "{:?}", room.reports);
+}
+
+#[test]
+fn told_signatures_are_believed_no_more_than_others_and_leave_nothing_if_they_are_wrong() {
+    let (mut room, session, announcement, signatures) = finished_by_one();
+    let end = room.nodes[1].session(&session).unwrap().manifest.expires_at();
+    forget(&mut room, 0);
+    let tell = |signatures: &[Signature]| Command::TellSignatures {
+        announcement: announcement.clone(),
+        signatures: signatures.to_vec(),
+    };
+    let mut wrong = signatures[0].to_bytes();
+    wrong[40] ^= 1;
+    for wrong in [&[][..], &[Signature::new(wrong)], &[signatures[0], signatures[0]]] {
+        assert_eq!(room.try_execute(0, tell(wrong)), Err(CommandError::FalseSignatures(session)));
+    }
+    let cut = Command::TellSignatures {
+        announcement: announcement[..announcement.len() - 1].to_vec(),
+        signatures: signatures.clone(),
+    };
+    assert!(matches!(room.try_execute(0, cut), Err(CommandError::Announcement(_))));
+    let mut stranger = Node::new(Config::default()).unwrap();
+    stranger.add_key(&SecretKey::new([9; 32])).unwrap();
+    let refused = stranger.execute(room.now, &mut room.rng, tell(&signatures));
+    assert_eq!(refused, Err(CommandError::NotASigner));
+    assert_eq!((room.nodes[0].sessions().count(), room.events[0].len()), (0, 0));
+    room.now = end;
+    let refused = room.try_execute(0, tell(&signatures));
+    assert!(matches!(refused, Err(CommandError::Announcement(Offence::Manifest(ManifestError::Over(_))))));
+    // What was open here ends by them, whoever is still awaited.
+    room.now = end.saturating_sub(Duration::from_secs(1));
+    room.execute(1, tell(&signatures));
+    assert!(room.is_complete(1));
 }
