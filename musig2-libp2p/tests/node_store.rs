@@ -94,7 +94,49 @@ async fn restarted_nodes_take_up_what_they_had_approved() {
     let signatures = third.signatures(session).await;
     assert_eq!(cosigner.signatures(session).await, signatures);
     assert_eq!(proposer.signatures(session).await, signatures);
-    assert_eq!(folders.each_ref().map(stored), [const { Vec::<String>::new() }; 2], "it is over");
+    tokio::join!(cosigner.handle.stop(), proposer.handle.stop());
+    assert_eq!(
+        folders.each_ref().map(stored),
+        [[format!("{session}.signed")], [format!("{session}.signed")]]
+    );
+}
+
+/// Everybody forgets, and one of them has a disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn signatures_outlive_the_memory_of_all_nodes_if_one_has_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut signer = Signer::start(1, config(None, folder.path()));
+    let bootstrap = signer.address().await;
+    let other = || {
+        let config = NodeConfig::default().with_listen([TCP.parse().unwrap()]);
+        Signer::start(2, config.with_bootstrap_peers([bootstrap.clone()]))
+    };
+    let mut forgetful = other();
+    let session = propose(&signer, among([1, 2])).await;
+    join(&mut forgetful, session).await;
+    let signatures = forgetful.signatures(session).await;
+    assert_eq!(signer.signatures(session).await, signatures);
+    tokio::join!(signer.handle.stop(), forgetful.handle.stop());
+    assert_eq!(stored(&folder), [format!("{session}.signed")]);
+
+    let port = bootstrap.iter().take(2).collect();
+    let mut signer = Signer::start(1, config(None, folder.path()).with_listen([port]));
+    assert_eq!(signer.signatures(session).await, signatures, "its application is told again");
+    let joined = signer.handle.execute(Command::JoinSession { session }).await;
+    assert_eq!(joined, Err(HandleError::Command(musig2_proto::CommandError::Ended(session))));
+    let mut forgetful = other();
+    assert_eq!(forgetful.signatures(session).await, signatures);
+
+    // Damaged, it is named and left alone as an approval is.
+    signer.handle.stop().await;
+    let file = folder.path().join("approvals").join(format!("{session}.signed"));
+    let good = fs::read(&file).unwrap();
+    for bytes in [&[][..], &good[..40], &good[..good.len() - 1]] {
+        fs::write(&file, bytes).unwrap();
+        let error = refused(&folder);
+        assert!(matches!(&error, StoreError::Damaged { path, .. } if *path == file), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,6 +201,7 @@ async fn what_has_expired_is_deleted_and_told() {
     });
     let (told, error) = told.await;
     assert!(told == session && error.contains("over"), "{error}");
+    again.handle.stop().await;
     assert_eq!(stored(&folder), [""; 0]);
 }
 

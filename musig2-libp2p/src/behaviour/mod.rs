@@ -5,7 +5,7 @@ mod event;
 mod signers;
 mod signing;
 mod swarm;
-mod system;
+pub(crate) mod system;
 #[cfg(test)]
 mod tests;
 mod timer;

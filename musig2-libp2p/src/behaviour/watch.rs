@@ -71,6 +71,10 @@ impl Watch {
         if let Event::SessionRefused { error, .. } = event {
             return span(&session).in_scope(|| debug!(%error, "cannot be taken up"));
         }
+        // The application told it: it was counted when it was signed.
+        if matches!(event, Event::SessionComplete { .. }) && !self.open.contains_key(&session) {
+            return span(&session).in_scope(|| info!("signed before this node was started"));
+        }
         let named = view.and_then(|view| self.names(&named_by(event, view)));
         let metrics = &self.metrics;
         let watched = self.open.entry(session).or_insert_with(|| Watched::new(&session));

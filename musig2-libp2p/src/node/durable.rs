@@ -23,7 +23,10 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&unfinished);
         return Err(error);
     }
-    sync_folder_of(path)
+    sync_folder_of(path).inspect_err(|_| {
+        // Whoever finds it there would take it to be on disk.
+        let _ = fs::remove_file(path);
+    })
 }
 
 /// Whether a file could be written in a folder, or in one made there. Nothing is left behind.
@@ -53,7 +56,7 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
 }
 
 /// Where the system has no way to do it, its own promises must do.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
 }

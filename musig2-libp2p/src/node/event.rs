@@ -46,7 +46,8 @@ pub enum NodeEvent {
         /// The signers that say they are there, a few of those that this node knows; it is their word.
         signers: Vec<PublicKey>,
     },
-    /// Something happened in a session.
+    /// Something happened in a session. That a session is complete is told again after a restart, until the session expires, if this node keeps a
+    /// [`store`](crate::NodeConfig::store).
     Session(musig2_proto::Event),
     /// This node takes part again in a session that it had approved before it was started: see [`NodeConfig::store`](crate::NodeConfig::store).
     Resumed {

@@ -25,8 +25,8 @@ pub enum HandleError {
     /// The core refused it. Nothing changed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The store of approvals failed. A session that could not be stored was not joined, one that was announced already is aborted, and one whose approval
-    /// could not be deleted is not aborted.
+    /// The store of approvals failed. A session that could not be stored was not joined, and one that was announced already is aborted. One whose approval
+    /// could not be deleted is aborted all the same; a restart before its expiry would take it up again.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The node has stopped.

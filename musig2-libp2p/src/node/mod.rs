@@ -5,6 +5,7 @@ mod announcements;
 mod bootstrap;
 mod check;
 mod config;
+mod disk;
 mod durable;
 mod event;
 mod handle;

@@ -2,6 +2,7 @@
 
 use super::check::SettingError;
 use super::config::NodeConfig;
+use super::disk::Disk;
 use super::event::{self, Events};
 use super::handle::Handle;
 use super::identity::IdentityError;
@@ -123,10 +124,11 @@ impl Node {
             swarm.add_external_address(without_peer_id(address.clone()));
         }
 
+        let disk = store.map(Disk::new).transpose()?;
         let (orders, taken) = mpsc::channel(QUEUED_ORDERS);
         let (sender, events) = event::channel(config.event_capacity);
         let peer_id = *swarm.local_peer_id();
-        let task = Task::new(swarm, &config, listeners, store, sender);
+        let task = Task::new(swarm, &config, listeners, disk, sender);
         runtime.spawn(task.run(approvals.unwrap_or_default(), taken));
         Ok((Handle { peer_id, public_keys: public_keys.into(), orders }, events))
     }

@@ -1,21 +1,33 @@
-//! What this node has approved, on disk: so that it takes it up again after a restart.
+//! What this node has approved and signed, on disk: so that it takes it up again after a restart.
 //!
 //! A folder with a file for each open session, `<session id>.approval`: the SHA-256 (32 bytes) of the rest, then the announcement as the core
-//! gives it. A file is written whole or not at all, and is on disk before the consent leaves this node. The file `lock` keeps other nodes out.
+//! gives it. A file is written whole or not at all, and is on disk before the consent leaves this node.
+//!
+//! When a session is signed, `<session id>.signed` takes the place of its approval until nobody can ask for the signatures any more: perhaps nobody else has
+//! them. The SHA-256 of the rest, the number of signatures (2 bytes, big-endian), the signatures (64 bytes each), the announcement.
+//!
+//! The file `lock` keeps other nodes out.
 
 use super::durable;
+use crate::behaviour::system::now;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
-use musig2_proto::{Offence, SessionId, Timestamp};
+use musig2_proto::{MAX_ITEMS, Offence, SessionId, Signature, Timestamp};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-const EXTENSION: &str = "approval";
+const APPROVAL: &str = "approval";
+const SIGNED: &str = "signed";
 const DIGEST: usize = 32;
+/// What the signatures of the largest session take, with their number.
+const MAX_SIGNATURES: usize = 2 + 64 * MAX_ITEMS;
+/// How long after a session's expiry its signatures are kept: a node whose clock is behind may still ask.
+const LAGGARDS: Duration = Duration::from_secs(60);
 
 /// Why the store of approvals cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,27 +69,46 @@ pub enum StoreError {
 pub(super) struct Approval {
     pub(super) session: SessionId,
     created_at: Timestamp,
+    expires_at: Timestamp,
     pub(super) announcement: Vec<u8>,
+    /// If it is signed: one for each item.
+    pub(super) signatures: Option<Vec<Signature>>,
 }
 
 /// The folder, which is this node's alone while this exists.
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
-    lock: Mutex<File>,
+    lock: File,
+    max_frame_size: usize,
+    /// What is signed, by its expiry.
+    signed: BTreeSet<(Timestamp, SessionId)>,
 }
 
 impl Store {
-    /// Opens the folder, which is made where it is missing, and reads it all: in the order in which all signers take up what waits for its turn, so that
-    /// this node joins again what it had joined, and lets wait what had waited.
+    /// Opens the folder, which is made where it is missing, and reads it all: first what is signed; then the rest in the order in which all signers take
+    /// up what waits for its turn, so that this node joins again what it had joined, and lets wait what had waited.
     pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
-        let store = Self { lock: Mutex::new(make(folder)?), folder: folder.into() };
+        let lock = make(folder)?;
         let (mut approvals, unfinished) = read_all(folder, max_frame_size)?;
         // The machine crashed before these were whole, so nothing was sent that relied on them.
         for path in unfinished {
             durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
         }
-        approvals.sort_unstable_by_key(|approval| (approval.created_at, approval.session));
+        approvals.sort_unstable_by_key(|approval| {
+            (approval.signatures.is_none(), approval.created_at, approval.session)
+        });
+        let signed = approvals.iter().filter(|approval| approval.signatures.is_some());
+        let signed: BTreeSet<_> = signed.map(|approval| (approval.expires_at, approval.session)).collect();
+        let store = Self { folder: folder.into(), lock, max_frame_size, signed };
+        // The machine crashed before the signatures had taken its place.
+        approvals.retain(|approval| {
+            let is_left = approval.signatures.is_none() && store.is_signed(approval);
+            if is_left {
+                store.ended(&approval.session);
+            }
+            !is_left
+        });
         Ok((store, approvals))
     }
 
@@ -97,38 +128,83 @@ impl Store {
     }
 
     /// Keeps an approval. When this returns it is on disk. Says whether it is new.
-    pub(super) fn put(&self, session: &SessionId, announcement: &[u8]) -> Result<bool, StoreError> {
+    pub(super) fn put(&mut self, session: &SessionId, announcement: &[u8]) -> Result<bool, StoreError> {
         self.make_again()?;
-        let path = self.path(session);
+        let path = self.path(session, APPROVAL);
         if path.exists() {
+            // It may not be on disk: an earlier call may have failed at just that.
+            durable::sync_folder_of(&path).map_err(|error| failed(&self.folder, &error))?;
             return Ok(false);
         }
-        let mut bytes = Sha256::digest(announcement).to_vec();
-        bytes.extend_from_slice(announcement);
-        durable::write(&path, &bytes).map_err(|error| failed(&path, &error))?;
+        write(&path, announcement)?;
         Ok(true)
+    }
+
+    /// Keeps the signatures of a session instead of its approval, until it has expired; what has expired by now is removed.
+    pub(super) fn sign(&mut self, session: &SessionId, announcement: &[u8], signatures: &[Signature]) {
+        if let Err(error) = self.try_sign(session, announcement, signatures) {
+            // Its approval stays: a restart takes it up again, and others tell the signatures, if they have them.
+            tracing::warn!(%session, %error, "the signatures of a session are not stored");
+        }
+    }
+
+    fn is_signed(&self, approval: &Approval) -> bool {
+        self.signed.contains(&(approval.expires_at, approval.session))
+    }
+
+    fn try_sign(
+        &mut self,
+        session: &SessionId,
+        announcement: &[u8],
+        signatures: &[Signature],
+    ) -> Result<(), StoreError> {
+        self.make_again()?;
+        let path = self.path(session, SIGNED);
+        let expires_at = decoded(announcement, self.max_frame_size)
+            .map_err(|offence| failed(&path, &io::Error::other(offence)))?
+            .content
+            .manifest
+            .expires_at();
+        if !self.signed.insert((expires_at, *session)) {
+            return Ok(());
+        }
+        let count =
+            u16::try_from(signatures.len()).map_err(|error| failed(&path, &io::Error::other(error)))?;
+        let mut bytes = count.to_be_bytes().to_vec();
+        signatures.iter().for_each(|signature| bytes.extend_from_slice(&signature.to_bytes()));
+        bytes.extend_from_slice(announcement);
+        write(&path, &bytes)?;
+        delete(&self.path(session, APPROVAL));
+        while let Some((expires_at, session)) = self.signed.first().copied()
+            && now() >= expires_at.saturating_add(LAGGARDS)
+        {
+            self.signed.remove(&(expires_at, session));
+            delete(&self.path(&session, SIGNED));
+        }
+        Ok(())
     }
 
     /// Takes an approval back. When this returns it is gone from the disk.
     pub(super) fn remove(&self, session: &SessionId) -> Result<(), StoreError> {
-        let path = self.path(session);
+        let path = self.path(session, APPROVAL);
         durable::remove(&path).map_err(|error| failed(&path, &error))
     }
 
-    /// The session has ended. Were it taken up again after all, it would end again.
+    /// The session has ended without signatures, or has expired. Were it taken up again after all, it would end again.
     pub(super) fn ended(&self, session: &SessionId) {
-        let path = self.path(session);
-        if let Err(error) = durable::remove_if_there(&path) {
-            tracing::warn!(%error, path = %path.display(), "cannot delete the approval of an ended session");
-        }
+        delete(&self.path(session, APPROVAL));
+    }
+
+    /// The same of one that is signed.
+    pub(super) fn expired(&mut self, session: &SessionId) {
+        self.signed.retain(|(_, signed)| signed != session);
+        delete(&self.path(session, SIGNED));
     }
 
     /// Makes the folder again if it was removed while this node runs, unless another node uses what is there now.
-    fn make_again(&self) -> Result<(), StoreError> {
-        // Whoever panicked with it has not changed it.
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_at(&lock, &lock_path(&self.folder)) {
-            *lock = make(&self.folder)?;
+    fn make_again(&mut self) -> Result<(), StoreError> {
+        if !is_at(&self.lock, &lock_path(&self.folder)) {
+            self.lock = make(&self.folder)?;
             tracing::warn!(folder = %self.folder.display(), "the store of approvals was removed: made it again");
         }
         Ok(())
@@ -138,8 +214,21 @@ impl Store {
         &self.folder
     }
 
-    fn path(&self, session: &SessionId) -> PathBuf {
-        self.folder.join(session.to_string()).with_extension(EXTENSION)
+    fn path(&self, session: &SessionId, extension: &str) -> PathBuf {
+        self.folder.join(session.to_string()).with_extension(extension)
+    }
+}
+
+/// With its checksum.
+fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let mut bytes = Sha256::digest(content).to_vec();
+    bytes.extend_from_slice(content);
+    durable::write(path, &bytes).map_err(|error| failed(path, &error))
+}
+
+fn delete(path: &Path) {
+    if let Err(error) = durable::remove_if_there(path) {
+        tracing::warn!(%error, path = %path.display(), "cannot delete what is stored of an ended session");
     }
 }
 
@@ -195,7 +284,7 @@ fn read_all(folder: &Path, max_frame_size: usize) -> Result<(Vec<Approval>, Vec<
     for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
         let path = entry.as_ref().map(DirEntry::path).map_err(|error| failed(folder, error))?;
         match path.extension().and_then(OsStr::to_str) {
-            Some(EXTENSION) => approvals.push(read(&path, max_frame_size)?),
+            Some(APPROVAL | SIGNED) => approvals.push(read(&path, max_frame_size)?),
             Some(durable::UNFINISHED) => unfinished.push(path),
             _ => {}
         }
@@ -205,34 +294,93 @@ fn read_all(folder: &Path, max_frame_size: usize) -> Result<(Vec<Approval>, Vec<
 
 fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     let damaged = |reason: &str| StoreError::Damaged { path: path.into(), reason: reason.into() };
+    let is_signed = path.extension() == Some(OsStr::new(SIGNED));
+    let most = if is_signed { MAX_SIGNATURES } else { 0 };
     let size = fs::metadata(path).map_err(|error| failed(path, &error))?.len();
-    if size > (max_frame_size + DIGEST) as u64 {
+    if size > (max_frame_size + DIGEST + most) as u64 {
         return Err(damaged("larger than `max_frame_size` allows any announcement to be"));
     }
     let bytes = fs::read(path).map_err(|error| failed(path, &error))?;
     if bytes.is_empty() {
         return Err(damaged("it is empty"));
     }
-    let (digest, announcement) =
-        bytes.split_at_checked(DIGEST).ok_or_else(|| damaged("it ends too early"))?;
-    if digest != &Sha256::digest(announcement)[..] {
+    let too_early = || damaged("it ends too early");
+    let (digest, content) = bytes.split_at_checked(DIGEST).ok_or_else(too_early)?;
+    if digest != &Sha256::digest(content)[..] {
         return Err(damaged("its checksum is wrong"));
     }
-    let decoded: Announcement = decode_message(announcement, max_frame_size)
-        .map_err(|offence: Offence| damaged(&format!("its announcement: {offence}")))?;
-    let (session, created_at) = (decoded.content.manifest.id(), decoded.content.manifest.created_at());
+    let (signatures, announcement) = match is_signed {
+        true => split_signatures(content).map(|(signatures, rest)| (Some(signatures), rest)),
+        false => Some((None, content)),
+    }
+    .ok_or_else(too_early)?;
+    let decoded = decoded(announcement, max_frame_size)
+        .map_err(|offence| damaged(&format!("its announcement: {offence}")))?;
+    let manifest = &decoded.content.manifest;
+    let (session, created_at, expires_at) = (manifest.id(), manifest.created_at(), manifest.expires_at());
     if path.file_stem() != Some(OsStr::new(&session.to_string())) {
         return Err(damaged(&format!("it is of session {session}, by which it should be named")));
     }
-    Ok(Approval { session, created_at, announcement: announcement.to_vec() })
+    Ok(Approval { session, created_at, expires_at, announcement: announcement.to_vec(), signatures })
+}
+
+fn split_signatures(content: &[u8]) -> Option<(Vec<Signature>, &[u8])> {
+    let (count, rest) = content.split_first_chunk()?;
+    let (signatures, announcement) = rest.split_at_checked(64 * usize::from(u16::from_be_bytes(*count)))?;
+    let signatures = signatures.chunks_exact(64).map(|bytes| bytes.try_into().map(Signature::new));
+    Some((signatures.collect::<Result<_, _>>().ok()?, announcement))
 }
 
 /// Which session an announcement is of.
 pub(super) fn session_of(announcement: &[u8], max_frame_size: usize) -> Result<SessionId, Offence> {
-    let announcement: Announcement = decode_message(announcement, max_frame_size)?;
-    Ok(announcement.content.manifest.id())
+    Ok(decoded(announcement, max_frame_size)?.content.manifest.id())
+}
+
+fn decoded(announcement: &[u8], max_frame_size: usize) -> Result<Announcement, Offence> {
+    decode_message(announcement, max_frame_size)
 }
 
 fn failed(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Io { path: path.into(), reason: error.to_string() }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::process::{Uid, geteuid};
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    #[test]
+    fn an_approval_counts_as_stored_only_when_its_folder_is_on_disk() {
+        const NOBODY: u32 = 65_534;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("approvals");
+        let mut store = Store::open(&path, 1 << 20).unwrap().0;
+        let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let is_root = geteuid().is_root();
+        if is_root {
+            allow(0o777);
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            chown(&path, Some(NOBODY), None).unwrap();
+        }
+        let session = SessionId::new([1; 32]);
+        let test = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                if is_root {
+                    // Of this thread only: the superuser reads what it likes.
+                    rustix::thread::set_thread_uid(Uid::from_raw(NOBODY)).unwrap();
+                }
+                let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                // Files can be made there, and the folder cannot be opened.
+                allow(0o300);
+                let put = [(); 2].map(|()| store.put(&session, b"announcement"));
+                allow(0o700);
+                (put, store.put(&session, b"announcement"))
+            }
+        });
+        let (refused, stored) = test.join().unwrap();
+        assert!(refused.iter().all(Result::is_err), "{refused:?}");
+        assert_eq!(stored, Ok(true));
+    }
 }

@@ -1,11 +1,13 @@
 //! Disks that cannot be written to: what they hold up, and that nothing else is.
 
-use crate::child::run;
+use crate::child::{PATIENCE, run};
 use crate::daemons::{Daemon, Signers, message};
 use serde_json::Value;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::time::Instant;
 
 /// A file system of 64 KiB in memory, at a folder.
 struct SmallDisk(PathBuf);
@@ -36,6 +38,87 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // A daemon that still runs holds its lock open there.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// An ext4 file system in a file, at a folder. Frozen, it answers nobody who writes: a hung disk.
+struct HangingDisk {
+    folder: PathBuf,
+    image: tempfile::NamedTempFile,
+}
+
+/// For as long as this exists. Nobody who waits for the disk ends before.
+struct Frozen<'a>(&'a Path);
+
+impl HangingDisk {
+    /// `None` where this user may not make one.
+    fn at(folder: &Path) -> Option<Self> {
+        fs::create_dir_all(folder).expect("made");
+        let image = tempfile::NamedTempFile::new().expect("a file");
+        image.as_file().set_len(4 << 20).expect("sparse");
+        let made = Command::new("mkfs.ext4").arg("-q").arg(image.path()).output();
+        let mounted = Command::new("mount").args(["-o", "loop"]).arg(image.path()).arg(folder).output();
+        let disk = Self { folder: folder.into(), image };
+        let is_made =
+            |output: &io::Result<Output>| output.as_ref().is_ok_and(|output| output.status.success());
+        if is_made(&made) && is_made(&mounted) {
+            let Some(frozen) = disk.freeze() else { return None };
+            drop(frozen);
+            return Some(disk);
+        }
+        eprintln!("\nSKIPPED: no disk can be made here, nothing is tested: {made:?} {mounted:?}\n");
+        None
+    }
+
+    fn freeze(&self) -> Option<Frozen<'_>> {
+        let frozen = Command::new("fsfreeze").arg("--freeze").arg(&self.folder).output();
+        match frozen {
+            Ok(frozen) if frozen.status.success() => Some(Frozen(&self.folder)),
+            other => {
+                eprintln!("\nSKIPPED: no disk can be frozen here, nothing is tested: {other:?}\n");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("--unfreeze").arg(self.0).status();
+    }
+}
+
+impl Drop for HangingDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+        let _ = self.image.as_file().sync_all();
+    }
+}
+
+/// A folder that can only be read while this exists.
+struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    /// `None` where this user may not mount anything.
+    fn over(folder: &Path) -> Option<Self> {
+        let mount = |arguments: &[&str]| Command::new("mount").args(arguments).arg(folder).output();
+        let bound = Command::new("mount").arg("--bind").arg(folder).arg(folder).output();
+        let read_only = Self(folder.into());
+        match (bound, mount(&["-o", "remount,bind,ro"])) {
+            (Ok(bound), Ok(remounted)) if bound.status.success() && remounted.status.success() => {
+                Some(read_only)
+            }
+            tried => {
+                eprintln!("\nSKIPPED: no folder can be made read-only here, nothing is tested: {tried:?}\n");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
@@ -122,4 +205,87 @@ fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
     assert!(told.stderr.contains("signer.key.new: cannot write the key: No space left"), "{}", told.stderr);
     assert_eq!(fs::read(key).expect("a file"), before);
     assert!(!disk.0.join("signer.key.new").exists());
+}
+
+/// The results that signer 1 tells as signed, once there are so many.
+fn signed(signers: &Signers, count: usize) -> Vec<Value> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let listed = signers.ask(1, &["results", "--status", "signed"]);
+        let records =
+            listed.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
+        let records: Vec<Value> = records.filter(|line: &Value| line["type"] == "record").collect();
+        if records.len() == count {
+            return records;
+        }
+        assert!(Instant::now() < end, "{listed:?}");
+    }
+}
+
+#[test]
+fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
+    let signers = Signers::new();
+    let Some(disk) = HangingDisk::at(&signers.path(1, "results")) else { return };
+    let policy = signers.policy("messages = \"any\"");
+    let first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let _third = signers.start(2, Some(&first), "", &policy);
+    let frozen = disk.freeze().expect("it could be frozen before");
+    // As many as could not be signed in this time if each waited for the disk for some seconds.
+    let proposed: Vec<_> =
+        (1..=12).map(|byte| signers.propose(&message(byte), &["--timeout", "40"])).collect();
+    for proposed in proposed {
+        let signed = proposed.finish();
+        assert_eq!(signed.code, Some(0), "{signed:?}");
+    }
+    let last = second.process.wait_for("result");
+    let status = signers.ask(1, &["status"]).last();
+    assert!(status["results"]["waiting"].as_u64() > Some(0), "{status}");
+    let name = last["session"].as_str().expect("a session");
+    let shown = signers.ask(1, &["sessions", name]);
+    assert!(shown.stdout.contains("\"result\""), "its signatures can be had: {shown:?}");
+    let status = signers.ask(1, &["status"]).last();
+    assert_eq!(status["results"]["problem"], "the disk does not answer", "it was waited for");
+    drop(frozen);
+    let records = signed(&signers, 12);
+    assert!(records.iter().all(|record| record["approval"]["by"] == "policy"), "{records:?}");
+    let log = second.stop().stderr;
+    assert!(log.contains("cannot write the results") && log.contains("does not answer"), "{log}");
+}
+
+#[test]
+fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
+    let signers = Signers::new();
+    let Some(disk) = HangingDisk::at(&signers.path(1, "approvals")) else { return };
+    let policy = signers.policy("messages = \"any\"");
+    let mut first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let _third = signers.start(2, Some(&first), "", &policy);
+    let frozen = disk.freeze().expect("it could be frozen before");
+    a_session_waits_for_the_store(&signers, [&mut first, &mut second], "the disk does not answer", || {
+        drop(frozen);
+    });
+}
+
+#[test]
+fn a_disk_that_takes_nothing_stops_no_abort() {
+    let signers = Signers::new();
+    let policy = signers.policy("messages = \"any\"");
+    let mut first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let mut proposed = signers.propose(&message(1), &[]);
+    let session = second.process.wait_for("session_joined")["session"].clone();
+    let name = session.as_str().expect("a session");
+    // The proposer knows that it has joined, and so is told.
+    while first.process.wait_for("signer_joined")["session"] != session {}
+    let Some(_disk) = ReadOnly::over(&signers.path(1, "approvals")) else { return };
+    let told = signers.ask(1, &["abort", name, "--reason", "wrong amount"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let message = told.last()["message"].clone();
+    let message = message.as_str().expect("text");
+    assert!(message.contains("is aborted") && message.contains("Read-only file system"), "{message}");
+    let ended = proposed.wait_for("failure");
+    assert!(ended["message"].as_str().expect("text").contains("wrong amount"), "{ended}");
+    let log = second.stop().stderr;
+    assert!(log.contains("ERROR") && log.contains("a restart would take it up again"), "{log}");
 }

@@ -1,12 +1,13 @@
 //! What a daemon signed can be had from it again, whatever becomes of who asked for it, of the daemon, or of the disk.
 
-use crate::child::musig2_node;
+use crate::child::{PATIENCE, musig2_node};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Instant;
 
 const ANY: &str = "messages = \"any\"";
 
@@ -145,6 +146,8 @@ fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
     let log = first.stop().stderr;
     assert!(log.contains("cannot write the results"), "{log}");
 
+    // Or the session's signatures were known from there.
+    fs::remove_dir_all(signers.path(0, "approvals")).expect("removed");
     let again = signers.start(0, None, "", &policy);
     let listed = signers.ask(0, &["results"]);
     for session in [&session, &later] {
@@ -156,4 +159,56 @@ fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
     assert!(told.stderr.contains("is damaged: its checksum is wrong"), "{told:?}");
     let log = again.stop().stderr;
     assert!(log.contains("left out of the results"), "{log}");
+}
+
+/// The sessions that signer 1 keeps in a folder, by the names of the files.
+fn kept(signers: &Signers, folder: &str) -> Vec<String> {
+    let files = fs::read_dir(signers.path(1, folder)).expect("a folder");
+    let names = files.map(|file| file.expect("an entry").file_name().into_string().expect("text"));
+    names.filter_map(|name| Some(name.rsplit('-').next()?.split_once('.')?.0.to_owned())).collect()
+}
+
+#[test]
+fn whatever_is_signed_when_a_daemon_is_told_to_stop_is_in_its_results_at_once_or_when_it_is_back() {
+    const COUNT: u8 = 12;
+    let signers = Signers::new();
+    let policy = signers.policy(ANY);
+    let first = signers.start(0, None, "", &policy);
+    let mut second = signers.start(1, Some(&first), "", &policy);
+    let _third = signers.start(2, Some(&first), "", &policy);
+    let proposed: Vec<_> = (1..=COUNT).map(|byte| signers.propose(&message(byte), &[])).collect();
+    second.process.wait_for("result");
+    let stopped = second.stop();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+
+    let lines = stopped.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
+    let lines: Vec<Value> = lines.collect();
+    let told = |event: &str| -> Vec<_> {
+        let lines = lines.iter().filter(|line| line["event"] == event);
+        lines.map(|line| line["session"].as_str().expect("a session").to_owned()).collect()
+    };
+    let signed = kept(&signers, "results/signed");
+    let open = kept(&signers, "approvals");
+    assert!(told("session_joined").len() > 1, "there was more than the first: {lines:?}");
+    for session in told("session_joined") {
+        assert!(signed.contains(&session) || open.contains(&session), "{session} is nowhere");
+    }
+    for session in told("session_complete") {
+        assert!(signed.contains(&session), "{session} is signed");
+    }
+
+    let second = signers.start(1, Some(&first), "", &policy);
+    for proposed in proposed {
+        let signed = proposed.finish();
+        assert_eq!(signed.code, Some(0), "{signed:?}");
+    }
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let count = list(&signers, 1, &["--status", "signed"]).len();
+        if count == usize::from(COUNT) {
+            break;
+        }
+        assert!(Instant::now() < end, "{count} are signed: {:?}", list(&signers, 1, &[]));
+    }
+    second.stop();
 }

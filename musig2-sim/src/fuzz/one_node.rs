@@ -141,7 +141,11 @@ impl<C: Engine> Bench<C> {
             5 => Command::JoinSession { session },
             6 => {
                 let kept = from.choose_iter(self.announcements.iter()).cloned();
-                Command::ResumeSession { announcement: kept.or_else(|_| from.arbitrary())? }
+                let announcement = kept.or_else(|_| from.arbitrary())?;
+                match from.ratio(1, 4)? {
+                    true => Command::TellSignatures { announcement, signatures: from.arbitrary()? },
+                    false => Command::ResumeSession { announcement },
+                }
             }
             7 => Command::SayHello,
             8 => Command::DeclineSession { session, reason: Some(DeclineReason::Policy) },

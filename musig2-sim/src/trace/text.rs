@@ -82,6 +82,7 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match command {
         Command::AnnounceSession { session, .. } => about("is to announce", session),
         Command::ResumeSession { .. } => f.write_str("is to resume a session"),
+        Command::TellSignatures { .. } => f.write_str("is told the signatures of a session"),
         Command::JoinSession { session } => about("is to join", session),
         Command::DeclineSession { session, .. } => about("is to decline", session),
         Command::ShareNonces { session } => about("is to share its nonces in", session),

@@ -42,14 +42,12 @@ pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Fail
     approver.check_signer(&public_key)?;
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let network = args.network.start(secret)?;
-    let handle = network.handle.clone();
-    network.roster.expect(&handle, args.network.labelled()).await?;
+    network.roster.expect(&network.handle, args.network.labelled()).await?;
     network.told.replace(approver.partners());
     let mut cosigner = Cosigner::new(network, approver, console);
-    let outcome = tokio::select! {
-        outcome = cosigner.run() => outcome,
-        _ = signals.next() => Ok(()),
+    let told_to_stop = async {
+        signals.next().await;
+        Ok(())
     };
-    handle.stop().await;
-    outcome
+    cosigner.run_until(told_to_stop).await
 }

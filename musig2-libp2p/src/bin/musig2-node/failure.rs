@@ -8,6 +8,8 @@ use crate::ending::Ending;
 use crate::keyfile::KeyFileError;
 use crate::result::ReadResultError;
 use crate::verify::Problem;
+#[cfg(unix)]
+use musig2_libp2p::StoreError;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{CommandError, EvidenceError, SessionId};
 use musig2_libp2p::{HandleError, StartError};
@@ -73,6 +75,11 @@ pub(crate) enum Failure {
     Forgotten(SessionId),
     #[error("{0}")]
     Record(String),
+    #[cfg(unix)]
+    #[error(
+        "session {session} is aborted, but its approval cannot be deleted: {error}. A restart of the daemon before the session expires takes it up again"
+    )]
+    Undeleted { session: SessionId, error: StoreError },
     #[error("interrupted")]
     Interrupted { code: u8 },
     #[error("{}", left_running(.why, .session.as_deref()))]

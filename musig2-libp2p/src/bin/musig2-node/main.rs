@@ -50,8 +50,12 @@ use outlet::{MAX_WAITING, Outlet};
 use report::{Console, Line};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// How long threads that wait for something may go on when a command ends.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Sign together: several signers, one BIP340 signature
 ///
@@ -210,8 +214,6 @@ fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
 }
 
 fn run(command: &Command, console: &Console) -> Result<(), Failure> {
-    let runtime =
-        || tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime);
     match command {
         Command::Keygen(args) => keygen::run(args, console),
         Command::Key(args) => key::run(args, console),
@@ -226,12 +228,22 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
         Command::Completions(args) => generate::completions::<Cli>(args, console),
         Command::Man(args) => generate::man::<Cli>(args, console),
         #[cfg(unix)]
-        Command::Run(args) => runtime()?.block_on(daemon::run::run(args, console)),
-        Command::Config(args) => runtime()?.block_on(config::command::run(args, console)),
-        Command::Cosign(args) => runtime()?.block_on(cosign::run(args, console)),
-        Command::Propose(args) => runtime()?.block_on(propose::run(args, console)),
-        Command::Demo(args) => runtime()?.block_on(demo::run(args, console)),
+        Command::Run(args) => block_on(daemon::run::run(args, console)),
+        Command::Config(args) => block_on(config::command::run(args, console)),
+        Command::Cosign(args) => block_on(cosign::run(args, console)),
+        Command::Propose(args) => block_on(propose::run(args, console)),
+        Command::Demo(args) => block_on(demo::run(args, console)),
     }
+}
+
+/// Runs one of those that use the network.
+fn block_on(running: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let outcome = runtime.block_on(running);
+    // Not for ever: a thread may wait for a disk that does not answer.
+    runtime.shutdown_timeout(CLOSING);
+    outcome
 }
 
 /// On standard error for people, as the last JSON line for programs. Where those cannot be written to, nobody is left to tell.

@@ -17,12 +17,13 @@ use super::addresses::OwnAddresses;
 use super::announcements::Announcements;
 use super::bootstrap::Bootstrap;
 use super::config::{Goodbye, NodeConfig};
+use super::disk::Disk;
 use super::event::EventSender;
 use super::handle::Order;
 use super::network::Network;
 #[cfg(feature = "nat")]
 use super::relays::Relays;
-use super::store::{Approval, Store};
+use super::store::Approval;
 use crate::metrics::Metrics;
 use connections::Remote;
 use futures::StreamExt;
@@ -32,7 +33,6 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{PeerId, Swarm, kad};
 use listening::Listeners;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep_until, timeout};
@@ -46,7 +46,7 @@ pub(super) struct Task {
     swarm: Swarm<Network>,
     events: EventSender,
     metrics: Metrics,
-    store: Option<Arc<Store>>,
+    disk: Option<Disk>,
     goodbye: Goodbye,
     announcements: Announcements,
     bootstrap: Bootstrap,
@@ -71,13 +71,13 @@ impl Task {
         swarm: Swarm<Network>,
         config: &NodeConfig,
         listeners: HashSet<ListenerId>,
-        store: Option<Store>,
+        disk: Option<Disk>,
         events: EventSender,
     ) -> Self {
         let mut own = OwnAddresses::new(*swarm.local_peer_id());
         config.external_addresses.iter().cloned().for_each(|address| own.add_confirmed(address));
         Self {
-            store: store.map(Arc::new),
+            disk,
             metrics: config.metrics(),
             goodbye: config.goodbye,
             announcements: Announcements::new(&config.protocol),
@@ -108,7 +108,7 @@ impl Task {
         let reply = self.serve(&mut orders).await;
 
         if self.goodbye == Goodbye::Abort {
-            self.abort_all().await;
+            self.abort_all();
         }
         self.swarm.behaviour_mut().signing.finish();
         self.drive_until(CLOSING, |task| task.finished).await;
@@ -117,7 +117,11 @@ impl Task {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
         self.drive_until(CLOSING, |task| task.connections.is_empty()).await;
+        let disk = self.disk.take();
         drop(self);
+        if let Some(disk) = disk {
+            disk.close().await;
+        }
         if let Some(reply) = reply {
             // An error is a caller that did not wait.
             let _ = reply.send(());

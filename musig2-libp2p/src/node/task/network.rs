@@ -19,7 +19,7 @@ use libp2p::swarm::ConnectionId;
 #[cfg(feature = "upnp")]
 use libp2p::upnp;
 use libp2p::{PeerId, gossipsub, identify, kad, ping};
-use musig2_proto::Event::{SessionCreated, SessionDiscovered, SessionReady};
+use musig2_proto::Event::{LateSignature, SessionComplete, SessionCreated, SessionDiscovered, SessionReady};
 use musig2_proto::{Command, SessionId};
 #[cfg(feature = "mdns")]
 use std::collections::BTreeMap;
@@ -73,10 +73,11 @@ impl Task {
                 }
             }
             Event::Session(event) => {
-                if event.is_terminal() {
-                    self.forget_ended(&event.session());
-                }
                 match &event {
+                    SessionComplete { session, signatures } | LateSignature { session, signatures } => {
+                        self.keep_signatures(session, signatures);
+                    }
+                    event if event.is_terminal() => self.forget_ended(&event.session()),
                     SessionCreated { session } | SessionDiscovered { session } => self.meet_signers(session),
                     SessionReady { session } => self.know_signers(session),
                     _ => {}

@@ -5,7 +5,9 @@ use crate::Behaviour;
 use crate::node::event::NodeEvent;
 use crate::node::handle::{HandleError, Order};
 use crate::node::store::{self, Approval, Store, StoreError};
-use musig2_proto::{Command, CommandError, ManifestError, Note, Offence, Phase, SessionId};
+use musig2_proto::{
+    Command, CommandError, ManifestError, Note, Offence, Phase, SessionId, SessionView, Signature,
+};
 
 /// What the others are told when this node stops for good.
 const STOPPED: &str = "this signer's node was stopped";
@@ -15,6 +17,16 @@ impl Task {
         // An error in a reply is a caller that has stopped waiting, which does not undo its order.
         match order {
             Order::Ask(question) => question(self.signing()),
+            Order::Execute { command: command @ Command::AbortSession { session, .. }, reply } => {
+                let aborted = self.signing().execute(command).map_err(HandleError::from);
+                match &self.disk {
+                    Some(disk) if aborted.is_ok() => {
+                        let removed = disk.remove(session);
+                        tokio::spawn(async move { drop(reply.send(tell_removal(session, removed.await))) });
+                    }
+                    _ => drop(reply.send(aborted)),
+                }
+            }
             Order::Execute { command, reply } => drop(reply.send(self.execute(command).await)),
             Order::Create { proposal, reply } => {
                 drop(reply.send(self.signing().create_session(proposal).map_err(HandleError::from)));
@@ -39,10 +51,6 @@ impl Task {
                 self.signing().execute(command)?;
                 self.keep_announced(session).await
             }
-            Command::AbortSession { session, .. } => {
-                self.with_store(move |store| store.remove(&session)).await?;
-                Ok(self.signing().execute(command)?)
-            }
             command => Ok(self.signing().execute(command)?),
         }
     }
@@ -54,12 +62,12 @@ impl Task {
         command: Command,
     ) -> Result<(), HandleError> {
         let Some((session, announcement)) = approval else { return Ok(self.signing().execute(command)?) };
-        let is_new = self.with_store(move |store| store.put(&session, &announcement)).await.inspect_err(
+        let is_new = self.put(session, announcement).await.inspect_err(
             |error| tracing::error!(%session, %error, "not joined: the approval cannot be stored"),
         )?;
         let approved = self.signing().execute(command);
-        if approved.is_err() && is_new == Some(true) {
-            self.with_store(move |store| store.remove(&session)).await?;
+        if approved.is_err() && is_new {
+            self.forget_ended(&session);
         }
         Ok(approved?)
     }
@@ -67,8 +75,7 @@ impl Task {
     /// A session of this node's own can be stored only when it is announced. Where that fails, it ends before anyone has heard of it.
     async fn keep_announced(&mut self, session: SessionId) -> Result<(), HandleError> {
         let Some(announcement) = self.signing().core().announcement(&session) else { return Ok(()) };
-        let kept = self.with_store(move |store| store.put(&session, &announcement)).await;
-        if let Err(error) = kept {
+        if let Err(error) = self.put(session, announcement).await {
             tracing::error!(%session, %error, "aborted: the approval cannot be stored");
             let reason = Note::new("this signer's disk failed");
             self.signing().execute(Command::AbortSession { session, reason })?;
@@ -77,62 +84,94 @@ impl Task {
         Ok(())
     }
 
-    /// Takes up what had been approved before this node was started.
+    /// Stores an approval. Says whether it is new.
+    fn put(
+        &self,
+        session: SessionId,
+        announcement: Vec<u8>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + use<> {
+        let put = self.disk.as_ref().map(|disk| disk.put(session, announcement));
+        async move {
+            match put {
+                Some(put) => put.await,
+                None => Ok(false),
+            }
+        }
+    }
+
+    /// Takes up what had been approved before this node was started, and knows again what had been signed.
     pub(super) fn resume(&mut self, approvals: Vec<Approval>) {
-        for Approval { session, announcement, .. } in approvals {
-            let resumed = self.signing().execute(Command::ResumeSession { announcement });
-            self.events.send(match resumed {
-                Ok(()) => NodeEvent::Resumed { session },
+        for Approval { session, announcement, signatures, .. } in approvals {
+            let is_signed = signatures.is_some();
+            let resumed = self.signing().execute(match signatures {
+                Some(signatures) => Command::TellSignatures { announcement, signatures },
+                None => Command::ResumeSession { announcement },
+            });
+            match resumed {
+                // The event that it is complete comes again.
+                Ok(()) if is_signed => {}
+                Ok(()) => self.events.send(NodeEvent::Resumed { session }),
+                Err(error) if is_signed && is_over(&error) => {
+                    self.later(move |store| store.expired(&session));
+                }
                 Err(error) => {
                     if is_over(&error) {
                         self.forget_ended(&session);
                     }
-                    NodeEvent::NotResumed { session, error: error.to_string() }
+                    self.events.send(NodeEvent::NotResumed { session, error: error.to_string() });
                 }
-            });
+            }
         }
     }
 
     /// Ends this node's part in every session that goes on.
-    pub(super) async fn abort_all(&mut self) {
+    pub(super) fn abort_all(&mut self) {
         let goes_on = |phase| !matches!(phase, Phase::Complete | Phase::Aborted);
         let views: Vec<_> = self.signing().core().sessions().filter(|view| goes_on(view.phase)).collect();
-        for view in views {
+        for SessionView { id: session, .. } in views {
             let reason = Note::new(STOPPED);
-            match self.execute(Command::AbortSession { session: view.id, reason }).await {
+            match self.signing().execute(Command::AbortSession { session, reason }) {
+                Ok(()) => self.later(move |store| drop(tell_removal(session, store.remove(&session)))),
                 // It was never joined, so there is nothing to end.
-                Ok(()) | Err(HandleError::Command(CommandError::NotJoined(_))) => {}
-                Err(error) => tracing::warn!(%error, session = %view.id, "not aborted"),
+                Err(CommandError::NotJoined(_)) => {}
+                Err(error) => tracing::warn!(%error, %session, "not aborted"),
             }
         }
     }
 
+    /// A session has ended without signatures.
     pub(super) fn forget_ended(&self, session: &SessionId) {
-        if let Some(store) = &self.store {
-            store.ended(session);
+        let session = *session;
+        self.later(move |store| store.ended(&session));
+    }
+
+    /// A session has ended with these signatures. Perhaps nobody else has them: after a restart this node still does.
+    pub(super) fn keep_signatures(&mut self, session: &SessionId, signatures: &[Signature]) {
+        // Of what nobody here had approved there is none.
+        let announcement = self.signing().core().announcement(session);
+        match (announcement, &self.disk) {
+            (Some(announcement), Some(disk)) => disk.sign(*session, announcement, signatures.to_vec()),
+            _ => self.forget_ended(session),
         }
     }
 
-    /// `None` where nothing is stored. Waits for the disk without holding up the runtime.
-    fn with_store<T, W>(&self, work: W) -> impl Future<Output = Result<Option<T>, StoreError>> + use<T, W>
-    where
-        T: Send + 'static,
-        W: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    {
-        let store = self.store.clone();
-        async move {
-            let Some(store) = store else { return Ok(None) };
-            let path = store.folder().to_owned();
-            match tokio::task::spawn_blocking(move || work(&store)).await {
-                Ok(worked) => worked.map(Some),
-                Err(error) => Err(StoreError::Io { path, reason: error.to_string() }),
-            }
+    fn later(&self, work: impl FnOnce(&mut Store) + Send + 'static) {
+        if let Some(disk) = &self.disk {
+            disk.later(work);
         }
     }
 
     pub(super) fn signing(&mut self) -> &mut Behaviour {
         &mut self.swarm.behaviour_mut().signing
     }
+}
+
+/// An abort holds, whether or not its approval can be deleted.
+fn tell_removal(session: SessionId, removed: Result<(), StoreError>) -> Result<(), HandleError> {
+    if let Err(error) = &removed {
+        tracing::error!(%session, %error, "aborted, and a restart would take it up again: its approval cannot be deleted");
+    }
+    Ok(removed?)
 }
 
 /// Whether the session can never be taken up again.

@@ -17,7 +17,7 @@ use musig2_libp2p::musig2_proto::{
 use musig2_libp2p::{HandleError, NodeEvent};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A node, and who decides what it signs.
 pub(crate) struct Cosigner<'a> {
@@ -34,6 +34,8 @@ pub(crate) struct Cosigner<'a> {
     pub(crate) approvers: Option<mpsc::Receiver<Approver>>,
     /// What the disk did not take.
     pub(super) unwritten: Unwritten,
+    /// It decides on nothing any more.
+    pub(super) is_stopping: bool,
 }
 
 impl<'a> Cosigner<'a> {
@@ -48,31 +50,19 @@ impl<'a> Cosigner<'a> {
             asked: BTreeMap::new(),
             approvers: None,
             unwritten: Unwritten::default(),
+            is_stopping: false,
         }
     }
 
-    /// Returns when the node cannot go on.
-    pub(crate) async fn run(&mut self) -> Result<(), Failure> {
+    /// Returns when it is told to stop, between two events, or when the node cannot go on.
+    pub(super) async fn sign(&mut self, mut stop: oneshot::Receiver<()>) -> Result<(), Failure> {
         loop {
             let disk_due = self.unwritten.due();
             tokio::select! {
+                // An error is who would have told it.
+                _ = &mut stop => return Ok(()),
                 () = disk_due => self.write_again().await?,
-                event = self.network.next() => {
-                    let event = event?;
-                    self.trace_restart(&event).await?;
-                    let has_missed = matches!(event, NodeEvent::Missed { .. });
-                    match self.network.digest(event, self.console).await? {
-                        Some((Event::SessionRefused { session, proposer, error }, _)) => {
-                            self.answer_refused(session, &proposer, &error).await?;
-                        }
-                        Some((event, Some(view))) => self.take(&event, &view).await?,
-                        Some((event, None)) => self.take_of_forgotten(&event).await,
-                        None => {}
-                    }
-                    if has_missed {
-                        self.catch_up().await?;
-                    }
-                }
+                event = self.network.next() => self.follow(event?).await?,
                 Some(approver) = replaced(&mut self.approvers) => self.decide_again(approver).await?,
                 (session, answer) = self.approver.answer() => {
                     let view = self.asked.remove(&session);
@@ -88,7 +78,29 @@ impl<'a> Cosigner<'a> {
         }
     }
 
+    /// What follows from an event.
+    pub(super) async fn follow(&mut self, event: NodeEvent) -> Result<(), Failure> {
+        self.trace_restart(&event).await?;
+        let has_missed = matches!(event, NodeEvent::Missed { .. });
+        match self.network.digest(event, self.console).await? {
+            Some((Event::SessionRefused { session, proposer, error }, _)) => {
+                self.answer_refused(session, &proposer, &error).await?;
+            }
+            Some((event, Some(view))) => self.take(&event, &view).await?,
+            Some((event, None)) => self.take_of_forgotten(&event),
+            None => {}
+        }
+        if has_missed {
+            self.catch_up().await?;
+        }
+        Ok(())
+    }
+
     async fn take(&mut self, event: &Event, view: &SessionView) -> Result<(), Failure> {
+        // Its end was told before this node was started again.
+        if is_signed(event) && self.was_signed(&view.id) {
+            return Ok(());
+        }
         let is_shown_later = matches!(event, Event::SessionDiscovered { .. }) && self.approver.shows_terms();
         if !is_shown_later || self.console.is_json() {
             self.console.step(None, &Step::of(event, view, &self.network.labels))?;
@@ -100,22 +112,19 @@ impl<'a> Cosigner<'a> {
                 self.console.step(None, &Step::SessionJoined(Session { session: *session }))?;
             }
             Event::SessionDiscovered { .. } => self.consider(view).await?,
-            // Its result was told before this node was started again.
-            Event::SessionComplete { session, .. } | Event::LateSignature { session, .. }
-                if self.was_signed(session) => {}
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
-                self.ended(view).await;
+                self.ended(view);
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }
             // Not declined: it keeps its place among those that wait, so that its proposer asks no more than others.
             Event::SessionWithdrawn { session, .. } => {
                 self.approver.forget(*session);
                 if self.asked.remove(session).is_some() {
-                    self.declined(Some(view), "it was withdrawn before anybody had decided").await;
+                    self.declined(Some(view), "it was withdrawn before anybody had decided");
                 }
             }
             Event::SessionAborted { session, cause, .. } => {
-                self.ended(view).await;
+                self.ended(view);
                 if let AbortCause::Convicted { evidence, .. } = cause {
                     self.keep(*session, evidence)?;
                 }
@@ -145,7 +154,11 @@ impl<'a> Cosigner<'a> {
     /// Decides on a session, unless that has been done.
     async fn consider(&mut self, view: &SessionView) -> Result<(), Failure> {
         let is_decided = view.phase != Phase::Proposed || view.is_coordinator() || view.is_queued;
-        if is_decided || self.asked.contains_key(&view.id) || self.unwritten.approvals.contains(&view.id) {
+        if self.is_stopping
+            || is_decided
+            || self.asked.contains_key(&view.id)
+            || self.unwritten.approvals.contains(&view.id)
+        {
             return Ok(());
         }
         match self.was_signed(&view.id) {
@@ -175,9 +188,16 @@ impl<'a> Cosigner<'a> {
     }
 
     /// Nothing is left of a session that ended undecided.
-    async fn take_of_forgotten(&mut self, event: &Event) {
+    pub(super) fn take_of_forgotten(&mut self, event: &Event) {
+        if let (
+            Some(trail),
+            Event::SessionComplete { session, signatures } | Event::LateSignature { session, signatures },
+        ) = (&self.trail, event)
+        {
+            trail.signed(session, signatures);
+        }
         if let Some(view) = self.withdraw(event) {
-            self.declined(Some(&view), "it ended before anybody had decided").await;
+            self.declined(Some(&view), "it ended before anybody had decided");
         }
     }
 
@@ -187,7 +207,7 @@ impl<'a> Cosigner<'a> {
         view: Option<&SessionView>,
         approval: Approval,
     ) -> Result<(), Failure> {
-        self.approved(view, approval).await;
+        self.approved(view, approval);
         self.try_join(session).await
     }
 
@@ -215,7 +235,7 @@ impl<'a> Cosigner<'a> {
             // Left undecided, it would keep others from being discovered until it expires.
             Err(HandleError::Command(error)) => {
                 let why = format!("cannot join: {error}");
-                self.took_up(session, None, Some(why.clone())).await;
+                self.gave_up(session, why.clone());
                 return self.decline(session, None, hindrance(&error), why).await;
             }
             Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
@@ -236,7 +256,7 @@ impl<'a> Cosigner<'a> {
         why: String,
     ) -> Result<(), Failure> {
         tracing::info!(%session, reason = why, "declined");
-        self.declined(view, &why).await;
+        self.declined(view, &why);
         let told = match view {
             Some(view) => self.network.told.reason_in(view, reason),
             None => {
@@ -298,33 +318,38 @@ async fn replaced(approvers: &mut Option<mpsc::Receiver<Approver>>) -> Option<Ap
     }
 }
 
+/// Whether it tells signatures.
+fn is_signed(event: &Event) -> bool {
+    matches!(event, Event::SessionComplete { .. } | Event::LateSignature { .. })
+}
+
 /// What is kept of sessions.
 impl Cosigner<'_> {
-    async fn approved(&self, view: Option<&SessionView>, approval: Approval) {
+    fn approved(&self, view: Option<&SessionView>, approval: Approval) {
         if let (Some(trail), Some(view)) = (&self.trail, view) {
-            trail.approved(view, approval).await;
+            trail.approved(view, approval);
         }
     }
 
-    async fn declined(&self, view: Option<&SessionView>, reason: &str) {
+    fn declined(&self, view: Option<&SessionView>, reason: &str) {
         if let (Some(trail), Some(view)) = (&self.trail, view) {
-            trail.declined(view, reason.into()).await;
+            trail.declined(view, reason.into());
         }
     }
 
-    /// A session that had been approved, and goes on or does not.
-    async fn took_up(&self, session: SessionId, view: Option<SessionView>, problem: Option<String>) {
+    /// A session that had been approved does not go on.
+    fn gave_up(&self, session: SessionId, problem: String) {
         if let Some(trail) = &self.trail {
-            trail.took_up(session, view, problem).await;
+            trail.gave_up(&session, problem);
         }
     }
 
     /// An approved session that is over, or forgotten, is not left open among what is kept.
     pub(super) async fn over(&self, session: SessionId) -> Result<(), Failure> {
         match self.network.handle.session(session).await? {
-            Some(view) if has_ended(&view) => self.ended(&view).await,
+            Some(view) if has_ended(&view) => self.ended(&view),
             Some(_) => {}
-            None => self.took_up(session, None, Some("it ended before it could be joined".into())).await,
+            None => self.gave_up(session, "it ended before it could be joined".into()),
         }
         Ok(())
     }
@@ -333,11 +358,11 @@ impl Cosigner<'_> {
         match event {
             NodeEvent::Resumed { session } => {
                 let view = self.network.handle.session(*session).await?;
-                self.took_up(*session, view, None).await;
+                if let (Some(trail), Some(view)) = (&self.trail, view) {
+                    trail.took_up(&view);
+                }
             }
-            NodeEvent::NotResumed { session, error } => {
-                self.took_up(*session, None, Some(error.clone())).await;
-            }
+            NodeEvent::NotResumed { session, error } => self.gave_up(*session, error.clone()),
             _ => {}
         }
         Ok(())
@@ -348,9 +373,9 @@ impl Cosigner<'_> {
         self.trail.as_ref().is_some_and(|trail| trail.was_signed(session))
     }
 
-    async fn ended(&self, view: &SessionView) {
+    fn ended(&self, view: &SessionView) {
         if let Some(trail) = &self.trail {
-            trail.ended(view).await;
+            trail.ended(view);
         }
     }
 }
@@ -409,7 +434,7 @@ mod tests {
             cosigner.approver = Approver::Person(Questions::asking(session, say));
             cosigner.asked.insert(session, Box::new(view.clone()));
             match is_forgotten {
-                true => cosigner.take_of_forgotten(end).await,
+                true => cosigner.take_of_forgotten(end),
                 false => cosigner.take(end, &view).await.unwrap(),
             }
             let short = crate::report::short(&session);
@@ -425,12 +450,13 @@ mod tests {
         let view = handle.session(session).await.unwrap().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let settings = ResultsSettings { folder: folder.path().into(), ..ResultsSettings::default() };
-        let trail = Trail::open(&settings, Labels::default());
+        let trail = Trail::open(&settings, Labels::default()).unwrap();
         let console = Console::new(true);
         let mut cosigner = Cosigner::new(network, Approver::All, &console);
         cosigner.trail = Some(trail.clone());
         handle.execute(Command::AbortSession { session, reason: Note::new("no") }).await.unwrap();
         cosigner.join(session, Some(&view), Approval::Person).await.unwrap();
+        assert!(trail.settled().await);
         let record = trail.find(session.to_bytes()).await.unwrap().unwrap();
         assert_eq!(record.status, Status::Aborted);
     }

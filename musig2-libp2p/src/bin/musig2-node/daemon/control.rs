@@ -124,7 +124,8 @@ impl Control {
                     status,
                     limit: limit.unwrap_or(RESULTS).min(MAX_RESULTS),
                 });
-                let Found { records, more, damaged } = found.await;
+                let Found { records, more, damaged } =
+                    found.await.map_err(|error| Failure::Record(error.to_string()))?;
                 let count = records.len();
                 for record in records {
                     client.send(&Reply::Record(Box::new(record))).await?;
@@ -158,7 +159,7 @@ impl Control {
         let approve = async |session| {
             // An error is a node that has stopped, which shows in the next moment.
             if let Ok(Some(view)) = self.handle.session(session).await {
-                self.trail.approved(&view, Approval::Socket { uid: Some(user) }).await;
+                self.trail.approved(&view, Approval::Socket { uid: Some(user) });
             }
         };
         let session = order.carry_out(&self.handle, approve).await?;
@@ -218,15 +219,21 @@ impl Control {
             Ok(view) if is_open(&view) => {
                 let before = self.trail.find(view.id.to_bytes()).await.ok().flatten();
                 return Ok(match before {
-                    Some(before) => before.followed_by(&view, &self.labels),
+                    Some(before) => Record::of(&view, None, &self.labels).after(&before),
                     None => Record::of(&view, None, &self.labels),
                 });
             }
             // What is told is recorded first.
             Ok(view) => {
-                self.trail.ended(&view).await;
-                let recorded = self.trail.find(view.id.to_bytes()).await;
-                return Ok(recorded.ok().flatten().unwrap_or_else(|| Record::of(&view, None, &self.labels)));
+                self.trail.ended(&view);
+                self.trail.settled().await;
+                let recorded = self.trail.find(view.id.to_bytes()).await.ok().flatten();
+                return Ok(match recorded {
+                    Some(recorded) if recorded.ended_at.is_some() => recorded,
+                    // The disk does not answer.
+                    Some(before) => Record::of(&view, None, &self.labels).after(&before),
+                    None => Record::of(&view, None, &self.labels),
+                });
             }
             Err(unknown) => match self.trail.named(&name.to_ascii_lowercase())[..] {
                 [session] if !name.is_empty() => self.trail.find(session).await,
@@ -265,6 +272,7 @@ impl Control {
                 let reason = self.told.reason_in(session, DeclineReason::Person);
                 Ok(self.handle.execute(Command::DeclineSession { session: id, reason }).await?)
             }
+            Err(HandleError::Store(error)) => Err(Failure::Undeleted { session: session.id, error }),
             outcome => Ok(outcome?),
         }
     }

@@ -43,7 +43,9 @@ impl Following {
                 told = Some(summary);
             }
             if let Some(signatures) = &view.signatures {
-                self.trail.ended(&view).await;
+                // What is told is recorded first, if the disk lets it.
+                self.trail.ended(&view);
+                self.trail.settled().await;
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
             }
             if let Some(cause) = &view.cause {

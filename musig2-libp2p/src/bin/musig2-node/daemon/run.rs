@@ -13,10 +13,6 @@ use clap::Args;
 use musig2_libp2p::Metrics;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// How long a stop takes at most.
-const STOP: Duration = Duration::from_secs(5);
 
 /// Run a signer as a service
 ///
@@ -64,8 +60,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         signs_nothing,
     })?;
 
-    let trail = Trail::open(&settings.results, labels.clone());
-    let tending = trail.clone().tend();
+    let trail = Trail::open(&settings.results, labels.clone()).map_err(Failure::Runtime)?;
     let (reloader, approvers) =
         Reloader::new(args.config.clone(), args.approve_command.clone(), &settings, &network, console);
     let control = Control::of(&network, reloader.clone(), trail.clone()).serve(socket);
@@ -78,20 +73,17 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         }
     };
     let evidence_dir = Some(settings.evidence_dir.clone());
+    let others = async {
+        tokio::select! {
+            () = monitoring => Ok(()),
+            outcome = reloader.serve(hangups) => outcome,
+            () = control => Ok(()),
+            _ = signals.next() => Ok(()),
+        }
+    };
     let mut cosigner = Cosigner::new(network, approver, console);
     cosigner.evidence_dir = evidence_dir;
     cosigner.trail = Some(trail);
     cosigner.approvers = Some(approvers);
-    let outcome = tokio::select! {
-        outcome = cosigner.run() => outcome,
-        () = monitoring => Ok(()),
-        outcome = reloader.serve(hangups) => outcome,
-        () = control => Ok(()),
-        () = tending => Ok(()),
-        _ = signals.next() => Ok(()),
-    };
-    if tokio::time::timeout(STOP, handle.stop()).await.is_err() {
-        tracing::warn!("the node did not stop within {} seconds", STOP.as_secs());
-    }
-    outcome
+    cosigner.run_until(others).await
 }

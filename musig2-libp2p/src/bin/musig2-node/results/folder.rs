@@ -37,6 +37,15 @@ impl Kind {
         }
     }
 
+    /// What is given up first, if not everything can be kept, has the lowest.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Declined => 0,
+            Self::Unsigned => 1,
+            Self::Signed => 2,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Signed => "signed",

@@ -86,12 +86,16 @@ impl Record {
         .ended(view)
     }
 
-    /// The same session later. What was approved stays so.
-    pub(crate) fn followed_by(&self, view: &SessionView, labels: &Labels) -> Self {
-        let mut next = Self::of(view, None, labels);
-        next.approval.clone_from(&self.approval);
-        next.approved_at.clone_from(&self.approved_at);
-        next.ended(view)
+    /// The same session, of which this was recorded before. What was approved stays so.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        self.approval.clone_from(&before.approval);
+        self.approved_at.clone_from(&before.approved_at);
+        self.status = match (self.status, &self.approval) {
+            (Status::Undecided, Some(_)) => Status::Open,
+            (Status::Declined, Some(_)) => Status::Aborted,
+            (status, _) => status,
+        };
+        self
     }
 
     fn ended(mut self, view: &SessionView) -> Self {
@@ -130,6 +134,18 @@ impl Record {
         self.status = Status::Aborted;
         self.recorded_at_ms = now_ms();
         self.ended_at = Some(date(self.recorded_at_ms));
+        self
+    }
+
+    /// It was signed, of which this daemon knows no more than this.
+    pub(crate) fn signed(mut self, signatures: Vec<Hex<64>>) -> Self {
+        self.state.phase = "complete".into();
+        self.state.left_seconds = None;
+        self.state.ending = None;
+        self.status = Status::Signed;
+        self.recorded_at_ms = now_ms();
+        self.ended_at = Some(date(self.recorded_at_ms));
+        self.signatures = signatures;
         self
     }
 

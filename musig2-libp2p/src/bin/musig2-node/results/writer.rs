@@ -1,0 +1,474 @@
+//! The thread that writes the records of a trail, and what it shows of them to whoever asks meanwhile.
+
+use super::folder::{Folder, Key, Kind};
+use super::record::{Record, Status, now_ms};
+use super::trail::Shared;
+use crate::config::ResultsSettings;
+use crate::daemon::words::Standing;
+use crate::result::Hex;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How often records that could not be written are tried again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How long one thing may take to write before it is said that the disk does not answer.
+const STALL: Duration = Duration::from_secs(5);
+/// How many records wait for a disk that cannot be written, and how many notes for one that does not answer. Beyond that the oldest are given up:
+/// first of what was declined, which strangers can make, and last of what was signed.
+const MAX_WAITING: usize = 1024;
+/// How many declined sessions a second are recorded: strangers choose how many there are.
+const MAX_DECLINED: u32 = 50;
+
+/// What a trail is told.
+#[derive(Debug)]
+pub(super) enum Note {
+    Approved(Record),
+    Ended(Record),
+    Signed([u8; 32], Vec<Hex<64>>),
+    Declined(Record, String),
+    TookUp(Record),
+    GaveUp([u8; 32], String),
+    /// Everything before this has been done.
+    Settle(oneshot::Sender<()>),
+}
+
+/// What there is, and where.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// What the writer has still to do.
+    notes: VecDeque<Note>,
+    /// Since when it does one.
+    busy_since: Option<Instant>,
+    /// It ends when it has done it all.
+    is_closed: bool,
+    /// What the folder holds. Missing until it could be listed.
+    sets: Option<BTreeMap<Kind, BTreeSet<Key>>>,
+    by_session: BTreeMap<[u8; 32], (Kind, u64)>,
+    /// Signed before this daemon was started.
+    pub(super) earlier: BTreeSet<[u8; 32]>,
+    /// What could not be written yet.
+    waiting: BTreeMap<[u8; 32], Record>,
+    problem: Option<String>,
+}
+
+/// Where a record is.
+#[derive(Debug)]
+pub(super) enum Place {
+    Here(Box<Record>),
+    InFile(Kind, Key),
+}
+
+/// It alone changes what there is; the lock is never held while it uses the disk.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    folder: Arc<Folder>,
+    settings: ResultsSettings,
+    /// How many declined sessions were recorded in which second.
+    declined: (u64, u32),
+}
+
+impl Note {
+    /// The worst are given up first.
+    fn worth(&self) -> Kind {
+        match self {
+            Self::Declined(..) => Kind::Declined,
+            Self::Ended(record) if record.status != Status::Signed => Kind::Unsigned,
+            Self::Approved(_) | Self::TookUp(_) | Self::GaveUp(..) => Kind::Unsigned,
+            Self::Ended(_) | Self::Signed(..) | Self::Settle(_) => Kind::Signed,
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn read(self, folder: &Folder) -> io::Result<Record> {
+        match self {
+            Self::Here(record) => Ok(*record),
+            Self::InFile(kind, key) => folder.read(kind, &key),
+        }
+    }
+}
+
+impl Index {
+    pub(super) fn tell(&mut self, note: Note, folder: &Folder) {
+        self.notice_stall(folder);
+        if self.notes.len() >= MAX_WAITING {
+            let least = self.notes.iter().enumerate().min_by_key(|(at, note)| (note.worth().rank(), *at));
+            if let Some(at) = least.map(|(at, _)| at) {
+                self.notes.remove(at);
+            }
+        }
+        self.notes.push_back(note);
+    }
+
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    pub(super) fn place(&self, session: &[u8; 32]) -> Option<Place> {
+        if let Some(record) = self.waiting.get(session) {
+            return Some(Place::Here(Box::new(record.clone())));
+        }
+        let (kind, millis) = self.by_session.get(session)?;
+        Some(Place::InFile(*kind, (*millis, *session)))
+    }
+
+    pub(super) fn sessions(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.by_session.keys().chain(self.waiting.keys()).copied()
+    }
+
+    /// Where the records that are not older than this are, the newest first.
+    pub(super) fn since(&self, millis: u64) -> Vec<Place> {
+        let waiting = self.waiting.values().map(|record| (record.recorded_at_ms, record.terms.session.0));
+        let written = self.by_session.iter().map(|(session, (_, millis))| (*millis, *session));
+        let written = written.filter(|(_, session)| !self.waiting.contains_key(session));
+        let mut keys: Vec<_> = waiting.chain(written).filter(|(at, _)| *at >= millis).collect();
+        keys.sort_unstable();
+        keys.into_iter().rev().filter_map(|(_, session)| self.place(&session)).collect()
+    }
+
+    pub(super) fn standing(&mut self, folder: &Folder) -> Standing {
+        self.notice_stall(folder);
+        let count = |kind| self.sets.as_ref().and_then(|sets| sets.get(&kind)).map_or(0, BTreeSet::len);
+        Standing {
+            signed: count(Kind::Signed),
+            unsigned: count(Kind::Unsigned),
+            declined: count(Kind::Declined),
+            waiting: self.waiting.len() + self.notes.len(),
+            problem: self.problem.clone(),
+        }
+    }
+
+    /// A disk that does not answer fails nothing: that it takes too long is noticed by who comes meanwhile.
+    fn notice_stall(&mut self, folder: &Folder) {
+        if self.busy_since.is_some_and(|since| since.elapsed() >= STALL) {
+            self.works(Err(io::Error::other("the disk does not answer")), folder);
+        }
+    }
+
+    fn is_signed(&self, session: &[u8; 32]) -> bool {
+        let waits = self.waiting.get(session).is_some_and(|record| Kind::of(record) == Kind::Signed);
+        waits || self.by_session.get(session).is_some_and(|(kind, _)| *kind == Kind::Signed)
+    }
+
+    /// Tells whether it works: once when it does not any more, and once when it does again.
+    fn works(&mut self, written: io::Result<()>, folder: &Folder) {
+        let folder = folder.path().display();
+        match (written, &self.problem) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => {
+                tracing::info!(%folder, "the results can be written again");
+                self.problem = None;
+            }
+            (Err(error), before) => {
+                if before.is_none() {
+                    tracing::error!(%folder, %error, "cannot write the results: signing goes on, and they are tried again");
+                }
+                self.problem = Some(error.to_string());
+            }
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, folder: Arc<Folder>, settings: ResultsSettings) -> Self {
+        Self { shared, folder, settings, declined: (0, 0) }
+    }
+
+    /// Until nobody tells it anything any more.
+    pub(super) fn run(mut self) {
+        while let Some(note) = self.next() {
+            match note {
+                Some(note) => self.take(note),
+                None => self.write_waiting(),
+            }
+            self.shared.lock().busy_since = None;
+        }
+    }
+
+    /// What is to be done next: something that it was told, or to try again what could not be written.
+    fn next(&self) -> Option<Option<Note>> {
+        let mut index = self.shared.lock();
+        let mut has_waited = false;
+        loop {
+            let has_work = !index.waiting.is_empty() || index.sets.is_none();
+            let note = index.notes.pop_front();
+            if note.is_some() || (has_work && has_waited) {
+                index.busy_since = Some(Instant::now());
+                return Some(note);
+            }
+            if index.is_closed {
+                return None;
+            }
+            let started = Instant::now();
+            index = self.shared.wait(index, has_work.then_some(RETRY));
+            has_waited = has_work && started.elapsed() >= RETRY;
+        }
+    }
+
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Approved(record) => self.approve(record),
+            Note::Ended(record) => self.end(record),
+            Note::Signed(session, signatures) => {
+                if let Ok(Some(before)) = self.find(&session)
+                    && before.status != Status::Signed
+                {
+                    self.keep(before.signed(signatures));
+                }
+            }
+            Note::Declined(record, reason) => self.decline(record, reason),
+            Note::TookUp(record) => {
+                if let Ok(None) = self.find(&record.terms.session.0) {
+                    self.keep(record);
+                }
+            }
+            Note::GaveUp(session, problem) => {
+                if let Ok(Some(before)) = self.find(&session)
+                    && before.status == Status::Open
+                {
+                    self.keep(before.aborted(problem));
+                }
+            }
+            // An error is one that has stopped waiting.
+            Note::Settle(done) => drop(done.send(())),
+        }
+    }
+
+    fn find(&self, session: &[u8; 32]) -> io::Result<Option<Record>> {
+        let place = self.shared.lock().place(session);
+        place.map(|place| place.read(&self.folder)).transpose()
+    }
+
+    fn has_ended(&self, session: &[u8; 32]) -> bool {
+        self.shared.lock().is_signed(session)
+            || matches!(self.find(session), Ok(Some(record)) if record.ended_at.is_some())
+    }
+
+    /// An answer may come after the session's end: that changes no record, as the signatures may be in it.
+    fn approve(&mut self, record: Record) {
+        if !self.has_ended(&record.terms.session.0) {
+            self.keep(record);
+        }
+    }
+
+    fn end(&mut self, record: Record) {
+        let session = record.terms.session.0;
+        if self.shared.lock().is_signed(&session) {
+            return;
+        }
+        match self.find(&session).ok().flatten() {
+            // Recorded already, and it brings nothing new.
+            Some(before) if before.ended_at.is_some() && record.status != Status::Signed => {}
+            Some(before) => self.keep(record.after(&before)),
+            None => self.keep_declined(record),
+        }
+    }
+
+    /// As with an approval. What was approved before stays recorded as approved.
+    fn decline(&mut self, record: Record, reason: String) {
+        let session = record.terms.session.0;
+        if self.has_ended(&session) {
+            return;
+        }
+        match self.find(&session).ok().flatten() {
+            Some(before) if before.approval.is_some() => self.keep(before.aborted(reason)),
+            _ => self.keep_declined(record.declined(reason)),
+        }
+    }
+
+    fn keep_declined(&mut self, record: Record) {
+        let second = record.recorded_at_ms / 1000;
+        if self.declined.0 != second {
+            self.declined = (second, 0);
+        }
+        self.declined.1 += 1;
+        if self.declined.1 <= MAX_DECLINED {
+            self.keep(record);
+        }
+    }
+
+    fn keep(&mut self, record: Record) {
+        {
+            let mut index = self.shared.lock();
+            if index.waiting.len() == MAX_WAITING {
+                let worth = |record: &Record| (Kind::of(record).rank(), record.recorded_at_ms);
+                let least = index.waiting.iter().min_by_key(|(_, record)| worth(record));
+                if let Some(session) = least.map(|(session, _)| *session) {
+                    index.waiting.remove(&session);
+                }
+            }
+            index.waiting.insert(record.terms.session.0, record);
+        }
+        self.write_waiting();
+    }
+
+    fn write_waiting(&mut self) {
+        let written = self.try_list().and_then(|()| self.try_write_waiting());
+        self.shared.lock().works(written, &self.folder);
+    }
+
+    fn try_write_waiting(&mut self) -> io::Result<()> {
+        loop {
+            let first = self.shared.lock().waiting.first_key_value().map(|(_, record)| record.clone());
+            let Some(record) = first else { return Ok(()) };
+            let (session, kind) = (record.terms.session.0, Kind::of(&record));
+            let key = (record.recorded_at_ms, session);
+            self.folder.write(kind, &key, &record)?;
+            let former = {
+                let mut index = self.shared.lock();
+                index.waiting.remove(&session);
+                let former = index.by_session.insert(session, (kind, key.0));
+                let former = former.filter(|former| *former != (kind, key.0));
+                let sets = index.sets.get_or_insert_default();
+                if let Some((kind, millis)) = former {
+                    sets.entry(kind).or_default().remove(&(millis, session));
+                }
+                sets.entry(kind).or_default().insert(key);
+                former
+            };
+            if let Some((kind, millis)) = former {
+                self.folder.remove(kind, &(millis, session));
+            }
+            self.evict(kind);
+        }
+    }
+
+    /// Lists the folder, unless that has been done.
+    pub(super) fn list(&mut self) {
+        let listed = self.try_list();
+        self.shared.lock().works(listed, &self.folder);
+    }
+
+    fn try_list(&mut self) -> io::Result<()> {
+        if self.shared.lock().sets.is_some() {
+            return Ok(());
+        }
+        let mut sets = BTreeMap::new();
+        for kind in Kind::ALL {
+            sets.insert(kind, self.folder.list(kind)?.into_iter().collect::<BTreeSet<_>>());
+        }
+        {
+            let mut index = self.shared.lock();
+            for kind in Kind::ALL {
+                // The last one of a session stands; signatures stand whatever was recorded after them.
+                for (millis, session) in sets.get(&kind).into_iter().flatten() {
+                    index.by_session.insert(*session, (kind, *millis));
+                }
+            }
+            let signed = sets.get(&Kind::Signed).into_iter().flatten();
+            index.earlier = signed.map(|(_, session)| *session).collect();
+            index.sets = Some(sets);
+        }
+        Kind::ALL.into_iter().for_each(|kind| self.evict(kind));
+        Ok(())
+    }
+
+    /// The newest are kept, as many as there may be, if they are not too old.
+    fn evict(&self, kind: Kind) {
+        let ResultsSettings { max_signed, max_unsigned, max_age, .. } = &self.settings;
+        let most = if kind == Kind::Signed { *max_signed } else { *max_unsigned };
+        let age = u64::try_from(max_age.0.as_millis()).unwrap_or(u64::MAX);
+        let oldest = now_ms().saturating_sub(age);
+        while let Some(first) = self.take_oldest(kind, most, oldest) {
+            self.folder.remove(kind, &first);
+        }
+    }
+
+    fn take_oldest(&self, kind: Kind, most: usize, oldest: u64) -> Option<Key> {
+        let mut index = self.shared.lock();
+        let set = index.sets.as_mut()?.get_mut(&kind)?;
+        let first = set.first().copied().filter(|first| set.len() > most || first.0 < oldest)?;
+        set.remove(&first);
+        if index.by_session.get(&first.1) == Some(&(kind, first.0)) {
+            index.by_session.remove(&first.1);
+        }
+        Some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Approval;
+    use super::*;
+    use serde_json::json;
+    use std::path::Path;
+
+    const OPEN: Status = Status::Open;
+
+    fn record(session: u8, status: Status, signatures: &[&str]) -> Record {
+        let approval = (status != Status::Declined).then(|| json!({"by": "person"}));
+        let ended = (status != OPEN).then_some("2026-11-26T16:54:00.123Z");
+        let hex = |byte: u8, count| format!("{byte:02x}").repeat(count);
+        let record = json!({
+            "session": hex(session, 32), "signers": [hex(2, 33)], "labels": [null], "coordinator": 0, "me": 0, "items": [],
+            "memo": "", "created_at_ms": 1, "expires_at_ms": 2, "phase": "nonces", "attempt": 0, "joined": [], "nonces": [],
+            "partial_signatures": [], "awaiting": [], "declined": [], "left_seconds": null, "released": true, "ending": null,
+            "status": status, "approval": approval, "proposed_at": "", "approved_at": null, "ended_at": ended,
+            "recorded_at_ms": now_ms(), "signatures": signatures,
+        });
+        serde_json::from_value(record).expect("it is as the type has it")
+    }
+
+    fn writer(folder: &Path) -> Writer {
+        let shared = Arc::new(Shared::default());
+        Writer::new(shared, Arc::new(Folder::new(folder)), ResultsSettings::default())
+    }
+
+    #[test]
+    fn an_answer_after_the_end_changes_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        let signed = record(1, Status::Signed, &[&"01".repeat(64)]);
+        writer.keep(signed.clone());
+        writer.take(Note::Approved(record(1, OPEN, &[])));
+        writer.take(Note::Declined(record(1, OPEN, &[]), "too late".into()));
+        assert_eq!(writer.find(&[1; 32]).unwrap(), Some(signed));
+    }
+
+    #[test]
+    fn what_was_approved_stays_recorded_as_approved_when_it_is_declined_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        writer.take(Note::Approved(record(1, OPEN, &[])));
+        writer.take(Note::Declined(record(1, Status::Declined, &[]), "not any more".into()));
+        let kept = writer.find(&[1; 32]).unwrap().unwrap();
+        assert_eq!((kept.status, kept.approval), (Status::Aborted, Some(Approval::Person)));
+    }
+
+    #[test]
+    fn signatures_of_a_session_that_the_node_has_forgotten_are_recorded_as_approved_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        writer.take(Note::Approved(record(1, OPEN, &[])));
+        writer.take(Note::Signed([1; 32], vec![Hex([2; 64])]));
+        let kept = writer.find(&[1; 32]).unwrap().unwrap();
+        assert_eq!((kept.status, &kept.approval), (Status::Signed, &Some(Approval::Person)));
+        assert_eq!((kept.signatures, kept.state.phase.as_str()), (vec![Hex([2; 64])], "complete"));
+    }
+
+    #[test]
+    fn declined_sessions_push_no_signed_ones_out_while_the_disk_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("no folder");
+        std::fs::write(&file, "").unwrap();
+        let mut writer = writer(&file);
+        let signed = record(0, Status::Signed, &[&"01".repeat(64)]);
+        // A disk that fails: what waits for it. One that does not answer: what its writer has not come to.
+        writer.keep(signed.clone());
+        writer.shared.lock().tell(Note::Ended(signed), &writer.folder);
+        let template = record(1, Status::Declined, &[]);
+        for number in 0..u64::try_from(MAX_WAITING).unwrap() + 8 {
+            let mut declined = template.clone();
+            declined.terms.session.0[24..].copy_from_slice(&number.to_be_bytes());
+            writer.keep(declined.clone());
+            writer.shared.lock().tell(Note::Declined(declined, "no".into()), &writer.folder);
+        }
+        let index = writer.shared.lock();
+        assert_eq!((index.waiting.len(), index.notes.len()), (MAX_WAITING, MAX_WAITING));
+        assert!(index.is_signed(&[0; 32]));
+        assert!(matches!(index.notes.front(), Some(Note::Ended(record)) if record.status == Status::Signed));
+    }
+}

@@ -1,0 +1,183 @@
+//! The thread that uses the store: a disk that does not answer holds up nothing else.
+
+use super::store::{Store, StoreError};
+use musig2_proto::{SessionId, Signature};
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long the node waits for an approval to be stored, and so for everything else. While the disk is known not to answer it does not wait at all.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many things may be left to do of those that nobody waits for. What is beyond that is not done: a restart finds sessions in the store that have ended, and they end again.
+const MAX_LEFT: usize = 4096;
+
+const SILENT: &str = "the disk does not answer";
+
+type Job = Box<dyn FnOnce(&mut Store) + Send>;
+
+/// The store, in a thread of its own. Dropping it has the thread end when it has done everything.
+#[derive(Debug)]
+pub(super) struct Disk {
+    folder: PathBuf,
+    jobs: Arc<Jobs>,
+    ended: oneshot::Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    list: Mutex<List>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    /// Somebody waits for these.
+    urgent: VecDeque<Job>,
+    rest: VecDeque<Job>,
+    busy_since: Option<Instant>,
+    is_closed: bool,
+}
+
+impl List {
+    fn is_silent(&self) -> bool {
+        self.busy_since.is_some_and(|since| since.elapsed() >= PATIENCE)
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let List { urgent, rest, busy_since, is_closed } = self;
+        let counts = (urgent.len(), rest.len(), busy_since, is_closed);
+        f.debug_tuple("List").field(&counts).finish()
+    }
+}
+
+impl Disk {
+    /// # Errors
+    /// If the system gives no thread.
+    pub(super) fn new(mut store: Store) -> Result<Self, StoreError> {
+        let folder = store.folder().to_owned();
+        let jobs = Arc::<Jobs>::default();
+        let (done, ended) = oneshot::channel();
+        let list = Arc::clone(&jobs);
+        let thread = std::thread::Builder::new().name("approvals".into()).spawn(move || {
+            while let Some(job) = list.next() {
+                job(&mut store);
+                list.lock().busy_since = None;
+            }
+            // Its lock is given up before anybody hears of it.
+            drop(store);
+            drop(done);
+        });
+        thread.map_err(|error| StoreError::Io { path: folder.clone(), reason: error.to_string() })?;
+        Ok(Self { folder, jobs, ended })
+    }
+
+    /// Keeps an approval: see [`Store::put`]. If that takes too long it is an error, and is undone when it is done after all.
+    pub(super) fn put(
+        &self,
+        session: SessionId,
+        announcement: Vec<u8>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + use<> {
+        let (reply, answer) = oneshot::channel();
+        let silent = StoreError::Io { path: self.folder.clone(), reason: SILENT.into() };
+        let mut list = self.jobs.lock();
+        let is_silent = list.is_silent();
+        if !is_silent {
+            list.urgent.push_back(Box::new(move |store| {
+                let put = store.put(&session, &announcement);
+                if let Err(Ok(true)) = reply.send(put) {
+                    store.ended(&session);
+                }
+            }));
+        }
+        drop(list);
+        self.jobs.changed.notify_all();
+        async move {
+            if is_silent {
+                return Err(silent);
+            }
+            match timeout(PATIENCE, answer).await {
+                Ok(Ok(put)) => put,
+                _ => Err(silent),
+            }
+        }
+    }
+
+    /// Takes an approval back: see [`Store::remove`]. Nothing waits for it but who wants to know.
+    pub(super) fn remove(&self, session: SessionId) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        let (reply, answer) = oneshot::channel();
+        // An error is a caller that has stopped waiting.
+        self.later(move |store| drop(reply.send(store.remove(&session))));
+        let silent = StoreError::Io { path: self.folder.clone(), reason: SILENT.into() };
+        async move {
+            match timeout(PATIENCE, answer).await {
+                Ok(Ok(removed)) => removed,
+                _ => Err(silent),
+            }
+        }
+    }
+
+    /// Keeps signatures in place of an approval: see [`Store::sign`]. Not while the disk does not answer: they can be large. The approval stays then.
+    pub(super) fn sign(&self, session: SessionId, announcement: Vec<u8>, signatures: Vec<Signature>) {
+        if self.jobs.lock().is_silent() {
+            tracing::warn!(%session, error = SILENT, "the signatures of a session are not stored");
+            return;
+        }
+        self.later(move |store| store.sign(&session, &announcement, &signatures));
+    }
+
+    /// Has something done that nobody waits for.
+    pub(super) fn later(&self, job: impl FnOnce(&mut Store) + Send + 'static) {
+        let mut list = self.jobs.lock();
+        if list.rest.len() < MAX_LEFT {
+            list.rest.push_back(Box::new(job));
+        }
+        drop(list);
+        self.jobs.changed.notify_all();
+    }
+
+    /// Returns when everything is done and the folder can be used by another node, or after a while.
+    pub(super) async fn close(mut self) {
+        self.jobs.close();
+        if timeout(PATIENCE, &mut self.ended).await.is_err() {
+            tracing::warn!(folder = %self.folder.display(), "the store of approvals does not answer: stopping without it");
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
+impl Jobs {
+    fn next(&self) -> Option<Job> {
+        let mut list = self.lock();
+        loop {
+            if let Some(job) = list.urgent.pop_front().or_else(|| list.rest.pop_front()) {
+                list.busy_since = Some(Instant::now());
+                return Some(job);
+            }
+            if list.is_closed {
+                return None;
+            }
+            list = self.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Every change to it is complete before the lock is given up.
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
