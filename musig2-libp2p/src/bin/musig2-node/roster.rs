@@ -123,21 +123,24 @@ impl Roster {
             NodeEvent::Offence { signers, offence, consequence, .. } => {
                 self.failed(signers, format!("sent what it should not have: {offence} ({consequence})"));
             }
-            NodeEvent::Session(Event::SessionRefused { proposer, error, .. }) => match &**error {
-                // Anyone can repeat an old announcement.
-                ManifestError::Over(_) => {}
-                ManifestError::InFuture(ahead) => {
-                    let error =
-                        format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
-                    self.failed(&[*proposer], error);
+            // Anybody can propose to this node's key, and is no co-signer for that.
+            NodeEvent::Session(Event::SessionRefused { proposer, error, .. }) if self.has(proposer) => {
+                match &**error {
+                    // Anyone can repeat an old announcement.
+                    ManifestError::Over(_) => {}
+                    ManifestError::InFuture(ahead) => {
+                        let error =
+                            format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
+                        self.failed(&[*proposer], error);
+                    }
+                    error => {
+                        self.failed(
+                            &[*proposer],
+                            format!("proposed what this node's limits do not allow: {error}"),
+                        );
+                    }
                 }
-                error => {
-                    self.failed(
-                        &[*proposer],
-                        format!("proposed what this node's limits do not allow: {error}"),
-                    );
-                }
-            },
+            }
             _ => {}
         }
     }
@@ -223,6 +226,11 @@ impl Roster {
         });
         let why: Vec<_> = why.take(MOST).collect();
         (!why.is_empty()).then(|| why.join("; "))
+    }
+
+    fn has(&self, signer: &PublicKey) -> bool {
+        let notes = self.notes();
+        notes.expected.contains(signer) || notes.signers.contains_key(signer)
     }
 
     fn failed(&self, signers: &[PublicKey], error: String) {
@@ -330,4 +338,41 @@ pub(crate) fn named(signer: &PublicKey, label: Option<&impl fmt::Display>) -> St
 
 fn since_epoch_ms(time: SystemTime) -> u64 {
     u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyfile;
+    use musig2_libp2p::musig2_proto::SessionId;
+    use std::time::Duration;
+
+    fn signer() -> PublicKey {
+        keyfile::generate().unwrap().1
+    }
+
+    #[test]
+    fn strangers_take_no_room_among_co_signers_and_of_many_that_were_met_the_last_are_remembered() {
+        let roster = Roster::default();
+        let session = SessionId::new([1; 32]);
+        let in_future = |proposer| {
+            let error = ManifestError::InFuture(Duration::from_secs(60)).into();
+            roster.follow(&NodeEvent::Session(Event::SessionRefused { session, proposer, error }));
+        };
+        in_future(signer());
+        assert!(roster.notes().signers.is_empty());
+        let expected = signer();
+        roster.notes().expected.insert(expected);
+        in_future(expected);
+        let met: Vec<_> = (0..100).map(|_| signer()).collect();
+        for (number, signer) in met.iter().enumerate() {
+            roster.note(&[*signer], |note| note.noted_ms = number as u64);
+        }
+        let notes = roster.notes();
+        assert_eq!(notes.signers.len(), 1 + MAX_MET);
+        assert!(
+            notes.signers[&expected].error.as_ref().is_some_and(|last| last.error.contains("60 s ahead"))
+        );
+        assert!(met[100 - MAX_MET..].iter().all(|signer| notes.signers.contains_key(signer)));
+    }
 }

@@ -32,6 +32,8 @@ use tokio::time::Instant;
 
 /// The longest request, in bytes: more than the most messages a session can have.
 const MAX_REQUEST: u64 = 1 << 20;
+/// How much of a request that is longer is read, so that its client can read why it was not taken.
+const MAX_UNREAD: u64 = 16 * MAX_REQUEST;
 /// How long a client may take for its request, and to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many clients wait for what they proposed at once, which may take minutes. They keep no others waiting; only more of them do.
@@ -81,7 +83,7 @@ impl Control {
 
     async fn serve_one(self, stream: UnixStream, user: u32, place: Place) {
         let (from, to) = stream.into_split();
-        let mut client = Client { from: BufReader::new(from), to };
+        let mut client = Client { from: BufReader::new(from), to, is_unread: false };
         let outcome = match client.request().await {
             Ok(Request::Propose(order)) => self.propose(&order, user, &mut client, place).await,
             Ok(request) => self.answer(request, &mut client).await,
@@ -92,6 +94,7 @@ impl Control {
         {
             tracing::debug!(%error, %failure, "a client left before it was answered");
         }
+        client.hang_up().await;
     }
 
     async fn answer(&self, request: Request, client: &mut Client) -> Result<(), Failure> {
@@ -294,6 +297,8 @@ fn is_open(view: &SessionView) -> bool {
 struct Client {
     from: BufReader<OwnedReadHalf>,
     to: OwnedWriteHalf,
+    /// The request was too long to be read to its end.
+    is_unread: bool,
 }
 
 impl Client {
@@ -301,6 +306,12 @@ impl Client {
         let mut line = Vec::new();
         let mut limited = (&mut self.from).take(MAX_REQUEST);
         match tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await {
+            Ok(Ok(_)) if !line.ends_with(b"\n") && line.len() as u64 == MAX_REQUEST => {
+                self.is_unread = true;
+                let problem =
+                    format!("the request is longer than {MAX_REQUEST} bytes: give one JSON object in a line");
+                Err(Failure::Usage(problem))
+            }
             Ok(Ok(_)) => serde_json::from_slice(&line).map_err(|error| {
                 Failure::Usage(format!(
                     "not a request ({error}): one JSON object in a line, at most {MAX_REQUEST} bytes"
@@ -308,6 +319,16 @@ impl Client {
             }),
             Ok(Err(error)) => Err(Failure::Socket(error)),
             Err(_) => Err(Failure::Usage(format!("no request within {} seconds", PATIENCE.as_secs()))),
+        }
+    }
+
+    /// Lets the client read the answer: closing a connection before all that came was read takes away what is on its way to the other end.
+    async fn hang_up(mut self) {
+        drop(self.to);
+        if self.is_unread {
+            let mut rest = (&mut self.from).take(MAX_UNREAD);
+            // Whoever sends more than that, or for longer, may go without.
+            let _ = tokio::time::timeout(PATIENCE, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
         }
     }
 
