@@ -142,6 +142,60 @@ fn a_person_types_the_passphrase_and_then_answers() {
 }
 
 #[test]
+fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_it_before_those_of_strangers()
+{
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (key, alice, stranger) = (path("own.key"), path("alice.key"), path("stranger.key"));
+    let public = keygen(key.as_ref());
+    let label = format!("alice={}", keygen(alice.as_ref()));
+    keygen(stranger.as_ref());
+    let listen = "/ip4/127.0.0.1/tcp/0";
+    let arguments = ["cosign", "--key", &key, "--approve", "ask", "--listen", listen, "--label", &label];
+    let mut cosigner = Terminal::start(&arguments);
+    cosigner.wait_for("listening on ");
+    let address = cosigner.wait_for("\r\n");
+    let propose = |key: &str, message: u8| {
+        let message = format!("{message:02x}").repeat(32);
+        let contact = format!("{public}={address}");
+        let mut proposed = Running::start([
+            "propose",
+            "--key",
+            key,
+            "--signer",
+            &public,
+            "--message",
+            &message,
+            "--listen",
+            listen,
+            "--bootstrap",
+            &address,
+            "--contact",
+            &contact,
+            "--timeout",
+            "120",
+            "--linger",
+            "0",
+        ]);
+        let session = proposed.wait_for("session_created")["session"].as_str().expect("a session").to_owned();
+        (proposed, session)
+    };
+    let strangers: Vec<_> = (1..=3).map(|message| propose(&stranger, message)).collect();
+    cosigner.wait_for("Type y or n");
+    let (proposed, session) = propose(&alice, 9);
+    // Nothing need be typed for it.
+    cosigner.wait_for("1 session of signers that you know and 2 of strangers: they wait for an answer, too.");
+    cosigner.wait_for("or none (no to this one and to 2 more of its proposer):");
+    cosigner.type_slowly("none\n");
+    let question = cosigner.wait_for("Type y or n:");
+    assert!(question.contains(&format!("Sign everything in session {}?", &session[..8])), "{question}");
+    assert!(question.contains(", alice, proposed it"), "{question}");
+    cosigner.type_slowly("y\n");
+    assert_eq!(proposed.finish().code, Some(0));
+    drop(strangers);
+}
+
+#[test]
 fn a_question_is_taken_back_when_its_proposer_gives_up() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();

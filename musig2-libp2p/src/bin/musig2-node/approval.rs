@@ -5,6 +5,7 @@ use crate::labels::Labels;
 use crate::policy::Policy;
 use crate::program::{Program, ProgramError};
 use crate::questions::{Answer, Questions};
+use crate::report::Console;
 use crate::results::record::Approval;
 use crate::terms::Terms;
 use crate::told::Partners;
@@ -85,11 +86,11 @@ impl From<OsString> for Approve {
 
 impl Approver {
     /// Reads the file, or finds out whether there is somebody to ask.
-    pub(crate) fn new(approve: &Approve) -> Result<Self, ApprovalError> {
+    pub(crate) fn new(approve: &Approve, console: &Console) -> Result<Self, ApprovalError> {
         match approve {
             Approve::All => Ok(Self::All),
             Approve::Ask if !io::stdin().is_terminal() => Err(ApprovalError::NobodyToAsk),
-            Approve::Ask => Ok(Self::Person(Questions::on_stdin())),
+            Approve::Ask => Ok(Self::Person(Questions::on_stdin(console.screen()))),
             Approve::File(file) => {
                 let policy = Policy::read(file)?;
                 match policy.missing() {
@@ -135,8 +136,13 @@ impl Approver {
         }
     }
 
-    /// Decides on a session.
-    pub(crate) fn decide(&mut self, session: &SessionView, labels: &Labels) -> Decision {
+    /// Whether a person has not answered yet.
+    pub(crate) fn is_asking(&self) -> bool {
+        matches!(self, Self::Person(questions) if questions.is_asking())
+    }
+
+    /// Decides on a session, whose proposer is known here or a stranger.
+    pub(crate) fn decide(&mut self, session: &SessionView, labels: &Labels, is_known: bool) -> Decision {
         match self {
             Self::All => Decision::Join(Approval::Everything),
             Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
@@ -148,7 +154,7 @@ impl Approver {
                 }
             },
             Self::Person(questions) => {
-                questions.add(session.id, Terms::of(session, labels));
+                questions.add(session.id, Terms::of(session, labels), is_known);
                 Decision::Asked
             }
         }

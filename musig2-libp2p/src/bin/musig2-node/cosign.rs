@@ -11,7 +11,9 @@ use clap::Args;
 /// Stay up and sign the sessions that are approved
 ///
 /// Shows each session that is proposed to this key (signers, messages, tweaks, keys, memo, expiry), joins it if it is approved, and
-/// prints the signatures. Runs until it is interrupted (Ctrl-C, SIGTERM). For a service that does so from a configuration file, see `run`.
+/// prints the signatures. Somebody on the terminal is asked about one session after another: first those of proposers with a label, and of those that took part
+/// in a session that was joined, then those of strangers. Runs until it is interrupted (Ctrl-C, SIGTERM). For a service that does so from a configuration file,
+/// see `run`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP.as_str())]
 pub(crate) struct CosignArgs {
@@ -37,7 +39,7 @@ Exit code: 0 when interrupted, 1 if the node cannot run, 2 if what was given is 
 
 /// Runs the command.
 pub(crate) async fn run(args: &CosignArgs, console: &Console) -> Result<(), Failure> {
-    let approver = Approver::new(&args.approve)?;
+    let approver = Approver::new(&args.approve, console)?;
     let (secret, public_key) = args.network.secret()?;
     approver.check_signer(&public_key)?;
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;

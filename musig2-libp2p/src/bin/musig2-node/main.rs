@@ -12,6 +12,7 @@ mod ending;
 mod evidence;
 mod failure;
 mod generate;
+mod ignored;
 mod item;
 mod key;
 mod keyfile;
@@ -47,7 +48,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use outlet::{MAX_WAITING, Outlet};
-use report::{Console, Line};
+use report::{Console, Line, Screen};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -125,7 +126,8 @@ fn main() -> ExitCode {
     };
     let console = Console::new(cli.json);
     if !cli.command.is_service() {
-        log(io::stderr);
+        let screen = console.screen();
+        log(move || Shown { screen: screen.clone(), to: io::stderr() });
         return end(run(&cli.command, &console), &console, io::stderr());
     }
     // A service waits for nobody who reads its log or its output.
@@ -137,6 +139,23 @@ fn main() -> ExitCode {
     console.linger();
     stderr.linger();
     code
+}
+
+/// A log on the screen.
+struct Shown {
+    screen: Screen,
+    to: io::Stderr,
+}
+
+impl Write for Shown {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.screen.wrote(line);
+        self.to.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// In place of a log's lines that are lost.

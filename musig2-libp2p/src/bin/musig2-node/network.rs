@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::descriptors;
 use crate::ending::{Declined, Signer};
 use crate::failure::Failure;
+use crate::ignored::Ignored;
 use crate::keyfile;
 use crate::labels::{Labelled, Labels, Table};
 use crate::passphrase::PassphraseArgs;
@@ -93,6 +94,8 @@ pub(crate) struct Network {
     events: Events,
     /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
     failed_dials: BTreeSet<String>,
+    /// What people are told of now and then.
+    pub(crate) ignored: Ignored,
     /// Whether any peer was ever connected.
     pub(crate) met_anyone: bool,
     /// Where it is, for who follows it.
@@ -199,6 +202,7 @@ impl Network {
             roster: Roster::default(),
             events,
             failed_dials: BTreeSet::new(),
+            ignored: Ignored::default(),
             met_anyone: false,
             reach: watch::Sender::default(),
             changes: broadcast::Sender::new(MAX_CHANGES),
@@ -277,6 +281,10 @@ impl Network {
             }
             NodeEvent::ListenFailed { address, error, remaining: 0 } => {
                 return Err(Failure::Listen { address, error });
+            }
+            NodeEvent::Offence { peer, signers, offence, consequence } if !console.is_json() => {
+                self.ignored.add(peer, &AtPeer::of(&signers, &self.labels), &offence, &consequence);
+                return Ok(None);
             }
             // Its connection is told.
             NodeEvent::BootstrapReached { .. } => return Ok(None),

@@ -252,6 +252,12 @@ pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()>
     }
 }
 
+/// One line, and when.
+pub(crate) fn remark(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    now(out)?;
+    writeln!(out, "{text}")
+}
+
 /// `2026-11-26T16:54:00Z`, in UTC.
 pub(crate) fn now(out: &mut Vec<u8>) -> io::Result<()> {
     write!(out, "{DIM}{}{DIM:#}  ", humantime::format_rfc3339_seconds(SystemTime::now()))

@@ -100,6 +100,7 @@ impl Proposer<'_> {
         roster.expect(handle, self.order.signers()).await?;
         let session = self.order.carry_out(handle, async |_| {}).await?;
         loop {
+            let ignored_due = self.network.ignored.due();
             tokio::select! {
                 event = self.network.next() => {
                     let Some((event, Some(view))) = self.network.digest(event?, self.console).await? else { continue };
@@ -111,6 +112,10 @@ impl Proposer<'_> {
                     if has_ended(&view) {
                         return self.ended(&view).await;
                     }
+                }
+                () = ignored_due => {
+                    let told = self.network.ignored.take();
+                    self.console.remark(&told)?;
                 }
                 () = sleep_until(deadline) => {
                     return match give_up(&self.network.handle, session, timeout, &self.network.labels).await? {

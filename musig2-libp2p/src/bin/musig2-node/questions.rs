@@ -1,13 +1,20 @@
 //! Asking a person at a terminal whether to sign, one session after another.
 
 use crate::people;
-use crate::report::short;
+use crate::report::{Screen, short};
+use crate::result::Hex;
 use crate::terms::Terms;
 use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+
+/// How long after something else was shown a question is shown again: other lines of the same moment come above it.
+const QUIET: Duration = Duration::from_secs(1);
+/// After how many lines of something else a session's terms may have left the screen.
+const SCREEN: usize = 12;
 
 /// What a person said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +30,20 @@ pub(crate) enum Answer {
 /// Questions to a person. The lines that answer them come through a channel.
 #[derive(Debug)]
 pub(crate) struct Questions {
-    /// Without expired ones whenever one is added: at most as many as the node keeps undecided sessions (`max_discovered_sessions`).
+    /// Those of known proposers before those of strangers. Without expired ones whenever one is added: at most as many as the node keeps undecided
+    /// sessions (`max_discovered_sessions`).
     waiting: VecDeque<Question>,
     asked: Option<Asked>,
+    /// Answered with another one of their proposer.
+    refused: VecDeque<SessionId>,
     /// The session asked about ended before the answer, which may be half typed: the next line answers no question.
     withdrawn: bool,
     /// `None` until the first answer is waited for: until then standard input may be somebody else's.
     lines: Option<mpsc::Receiver<String>>,
     /// Says something to the person.
     say: fn(&str),
+    /// What else is shown there.
+    screen: Screen,
 }
 
 #[derive(Debug)]
@@ -41,36 +53,65 @@ struct Question {
     expires: Instant,
     /// Everything that a yes consents to. It stands right above the question, whatever else is printed.
     terms: Box<Terms>,
+    /// Whether its proposer is no stranger.
+    is_known: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Asked {
-    session: SessionId,
-    expires: Instant,
+    question: Question,
+    /// Of others' lines on the screen, how many were there then.
+    lines: usize,
+    /// When it is asked again, because something else was shown below it.
+    again: Option<Instant>,
+}
+
+impl Question {
+    fn proposer(&self) -> Option<&Hex<33>> {
+        self.terms.signers.get(usize::from(self.terms.coordinator))
+    }
 }
 
 impl Questions {
-    /// To whoever sits at standard input.
-    pub(crate) fn on_stdin() -> Self {
-        Self::on(None, say)
+    /// To whoever sits at standard input, and looks at this screen.
+    pub(crate) fn on_stdin(screen: Screen) -> Self {
+        Self::on(None, say, screen)
     }
 
-    fn on(lines: Option<mpsc::Receiver<String>>, say: fn(&str)) -> Self {
-        Self { waiting: VecDeque::new(), asked: None, withdrawn: false, lines, say }
+    fn on(lines: Option<mpsc::Receiver<String>>, say: fn(&str), screen: Screen) -> Self {
+        let (waiting, refused) = (VecDeque::new(), VecDeque::new());
+        Self { waiting, asked: None, refused, withdrawn: false, lines, say, screen }
     }
 
-    /// One more question.
-    pub(crate) fn add(&mut self, session: SessionId, terms: Terms) {
+    /// One more question. Those of known proposers are asked first: strangers can make as many as they like.
+    pub(crate) fn add(&mut self, session: SessionId, terms: Terms, is_known: bool) {
         let now = Instant::now();
         self.waiting.retain(|question| question.expires > now);
         let expires = now + terms.left();
-        self.waiting.push_back(Question { session, expires, terms: Box::new(terms) });
+        let question = Question { session, expires, terms: Box::new(terms), is_known };
+        if !is_known {
+            return self.waiting.push_back(question);
+        }
+        let place = self.waiting.partition_point(|question| question.is_known);
+        self.waiting.insert(place, question);
+        // Whoever is asked about a stranger's learns that somebody better known waits.
+        if let Some(asked) = &mut self.asked
+            && !asked.question.is_known
+        {
+            asked.again.get_or_insert(now + QUIET);
+        }
+    }
+
+    /// Whether the person has not answered yet.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// The session has ended: no question is left.
     pub(crate) fn withdraw(&mut self, session: SessionId) {
         self.waiting.retain(|question| question.session != session);
-        if self.asked.is_some_and(|asked| asked.session == session) {
+        self.refused.retain(|refused| *refused != session);
+        if self.asked.as_ref().is_some_and(|asked| asked.question.session == session) {
             self.asked = None;
             self.withdrawn = true;
             (self.say)(&format!("Session {} has ended: no answer is needed.\n", short(&session)));
@@ -81,57 +122,111 @@ impl Questions {
     pub(crate) async fn answer(&mut self) -> (SessionId, Answer) {
         self.lines.get_or_insert_with(read_stdin);
         loop {
-            let asked = match self.asked {
-                Some(asked) => asked,
-                None => match self.waiting.pop_front() {
-                    Some(question) if question.expires <= Instant::now() => continue,
-                    Some(question) => self.ask(&question),
+            if let Some(refused) = self.refused.pop_front() {
+                return (refused, Answer::No);
+            }
+            let Some(asked) = &mut self.asked else {
+                match self.waiting.pop_front() {
+                    Some(question) if question.expires <= Instant::now() => {}
+                    Some(question) => self.ask(question),
                     None => std::future::pending().await,
-                },
+                }
+                continue;
             };
+            if self.screen.lines() != asked.lines {
+                asked.again.get_or_insert(Instant::now() + QUIET);
+            }
+            let (session, expires, again) = (asked.question.session, asked.question.expires, asked.again);
             let line = tokio::select! {
                 biased;
-                () = sleep_until(asked.expires) => {
-                    self.withdraw(asked.session);
+                () = sleep_until(expires) => {
+                    self.withdraw(session);
                     continue;
                 }
                 line = self.lines.get_or_insert_with(read_stdin).recv() => line,
+                () = sleep_until(again.unwrap_or(expires)), if again.is_some() => {
+                    self.ask_again();
+                    continue;
+                }
             };
             let answer = match line.as_deref().map(str::trim) {
                 None => Answer::Gone,
                 Some(_) if std::mem::take(&mut self.withdrawn) => {
                     (self.say)("That may have been meant for the session that has ended. ");
-                    self.ask_for(asked.session);
+                    self.ask_for();
                     continue;
                 }
                 Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => Answer::Yes,
                 Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => Answer::No,
+                Some(line) if line.eq_ignore_ascii_case("none") => {
+                    self.refuse_all();
+                    Answer::No
+                }
                 Some(_) => {
-                    (self.say)("Please type y or n.\n");
+                    (self.say)("Please type one of the answers. ");
+                    self.ask_for();
                     continue;
                 }
             };
             self.asked = None;
-            return (asked.session, answer);
+            return (session, answer);
         }
     }
 
-    fn ask(&mut self, question: &Question) -> Asked {
+    /// Every one that waits of the proposer who is asked about.
+    fn refuse_all(&mut self) {
+        let Some(asked) = &self.asked else { return };
+        let (refused, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|question| question.proposer() == asked.question.proposer());
+        self.waiting = others;
+        self.refused.extend(refused.iter().map(|question| question.session));
+    }
+
+    fn ask(&mut self, question: Question) {
         // What was typed before the question is no answer to it.
         while self.lines.get_or_insert_with(read_stdin).try_recv().is_ok() {}
+        self.asked = Some(Asked { question, lines: 0, again: None });
+        self.ask_in_full();
+    }
+
+    /// After something else was shown. What the session is about is shown again, too, if that may have left the screen.
+    fn ask_again(&mut self) {
+        let lines = self.asked.as_ref().map_or(0, |asked| asked.lines);
+        if self.screen.lines() - lines > SCREEN { self.ask_in_full() } else { self.ask_for() }
+    }
+
+    fn ask_in_full(&mut self) {
+        let Some(asked) = &self.asked else { return };
         let mut text = b"somebody proposes a session\n".to_vec();
         // Writing to memory does not fail.
-        let _ = people::terms(&mut text, &question.terms);
+        let _ = people::terms(&mut text, &asked.question.terms);
         (self.say)(&String::from_utf8_lossy(&text));
-        self.ask_for(question.session);
-        let asked = Asked { session: question.session, expires: question.expires };
-        self.asked = Some(asked);
-        asked
+        self.ask_for();
     }
 
     /// In a line of its own: more may be printed before the answer comes.
-    fn ask_for(&self, session: SessionId) {
-        (self.say)(&format!("Sign everything in session {}? Type y or n:\n", short(&session)));
+    fn ask_for(&mut self) {
+        let Some(asked) = &mut self.asked else { return };
+        (asked.lines, asked.again) = (self.screen.lines(), None);
+        let now = Instant::now();
+        let waiting: Vec<_> = self.waiting.iter().filter(|question| question.expires > now).collect();
+        let known = waiting.iter().filter(|question| question.is_known).count();
+        let same = waiting.iter().filter(|other| other.proposer() == asked.question.proposer()).count();
+        let wait = match waiting.len() {
+            0 => String::new(),
+            all => format!(
+                "{} of signers that you know and {} of strangers: they wait for an answer, too.\n",
+                people::count(known, "session"),
+                all - known
+            ),
+        };
+        let answers = match same {
+            0 => "y or n".into(),
+            same => format!("y or n, or none (no to this one and to {same} more of its proposer)"),
+        };
+        let session = short(&asked.question.session);
+        (self.say)(&format!("{wait}Sign everything in session {session}? Type {answers}:\n"));
     }
 }
 
@@ -158,12 +253,20 @@ fn say(text: &str) {
 }
 
 #[cfg(test)]
+impl Question {
+    /// About nothing, with a minute left.
+    fn of(session: SessionId) -> Self {
+        let expires = Instant::now() + Duration::from_secs(60);
+        Self { session, expires, terms: Box::new(Terms::of_nothing(session)), is_known: false }
+    }
+}
+
+#[cfg(test)]
 impl Questions {
     /// One question, which has been asked.
     pub(crate) fn asking(session: SessionId, say: fn(&str)) -> Self {
-        let mut questions = Self::on(Some(mpsc::channel(1).1), say);
-        let expires = Instant::now() + std::time::Duration::from_secs(60);
-        questions.asked = Some(Asked { session, expires });
+        let mut questions = Self::on(Some(mpsc::channel(1).1), say, Screen::default());
+        questions.asked = Some(Asked { question: Question::of(session), lines: 0, again: None });
         questions
     }
 }
@@ -173,7 +276,6 @@ mod tests {
     use super::*;
     use futures::FutureExt;
     use std::cell::RefCell;
-    use std::time::Duration;
 
     const ONE: SessionId = SessionId::new([1; 32]);
     const TWO: SessionId = SessionId::new([2; 32]);
@@ -190,16 +292,24 @@ mod tests {
     fn questions(sessions: &[SessionId]) -> (mpsc::Sender<String>, Questions) {
         said();
         let (sender, lines) = mpsc::channel(16);
-        let mut questions =
-            Questions::on(Some(lines), |text| SAID.with_borrow_mut(|said| said.push_str(text)));
-        let expires = Instant::now() + Duration::from_secs(60);
-        let question = |session: &SessionId| Question {
-            session: *session,
-            expires,
-            terms: Box::new(Terms::of_nothing(*session)),
-        };
-        questions.waiting.extend(sessions.iter().map(question));
+        let mut questions = Questions::on(
+            Some(lines),
+            |text| SAID.with_borrow_mut(|said| said.push_str(text)),
+            Screen::default(),
+        );
+        questions.waiting.extend(sessions.iter().map(|session| Question::of(*session)));
+        // Of a proposer each.
+        for (place, question) in (1..).zip(&mut questions.waiting) {
+            question.terms.signers = vec![Hex([place; 33])];
+        }
         (sender, questions)
+    }
+
+    /// Nothing was shown for a while.
+    fn quiet(questions: &mut Questions) {
+        if let Some(again) = questions.asked.as_mut().and_then(|asked| asked.again.as_mut()) {
+            *again -= 2 * QUIET;
+        }
     }
 
     #[tokio::test]
@@ -261,7 +371,8 @@ mod tests {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
         said();
-        questions.asked = Some(Asked { session: ONE, expires: Instant::now() - Duration::from_secs(1) });
+        let asked = questions.asked.as_mut().expect("it was asked");
+        asked.question.expires = Instant::now() - Duration::from_secs(1);
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(said().starts_with("Session 01010101 has ended: no answer is needed.\n"));
         sender.try_send("y".into()).unwrap();
@@ -276,5 +387,79 @@ mod tests {
         drop(sender);
         assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::Gone)));
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Gone)));
+    }
+
+    #[tokio::test]
+    async fn known_proposers_are_asked_about_before_strangers_and_the_question_tells_how_many_wait() {
+        let (sender, mut questions) = questions(&[ONE]);
+        assert_eq!(questions.answer().now_or_never(), None);
+        assert!(said().ends_with("Sign everything in session 01010101? Type y or n:\n"));
+        let terms = |session: SessionId, proposer: u8| Terms {
+            signers: vec![Hex([proposer; 33])],
+            expires_at_ms: u64::MAX / 2,
+            ..Terms::of_nothing(session)
+        };
+        let session = |number: u8| SessionId::new([number; 32]);
+        for stranger in 10..40 {
+            questions.add(session(stranger), terms(session(stranger), stranger), false);
+        }
+        questions.add(TWO, terms(TWO, 2), true);
+        // Whoever is asked already learns of it without typing anything.
+        quiet(&mut questions);
+        assert_eq!(questions.answer().now_or_never(), None);
+        let wait = "1 session of signers that you know and 30 of strangers: they wait for an answer, too.\n";
+        assert_eq!(said(), format!("{wait}Sign everything in session 01010101? Type y or n:\n"));
+        sender.try_send("n".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::No)));
+        assert_eq!(questions.answer().now_or_never(), None);
+        let asked = said();
+        assert!(asked.contains("0 sessions of signers that you know and 30 of strangers"), "{asked}");
+        sender.try_send("y".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
+        assert_eq!(questions.answer().now_or_never(), None);
+        assert!(said().contains("Sign everything in session 0a0a0a0a?"));
+    }
+
+    #[tokio::test]
+    async fn one_answer_declines_all_that_waits_of_a_proposer_and_nothing_of_others() {
+        let sessions: Vec<_> = (1..=5).map(|number| SessionId::new([number; 32])).collect();
+        let (sender, mut questions) = questions(&sessions);
+        for place in [0, 2, 4] {
+            questions.waiting[place].terms.signers = vec![Hex([9; 33])];
+        }
+        assert_eq!(questions.answer().now_or_never(), None);
+        let asked = said();
+        assert!(
+            asked.ends_with("Type y or n, or none (no to this one and to 2 more of its proposer):\n"),
+            "{asked}"
+        );
+        sender.try_send("none".into()).unwrap();
+        for place in [0, 2, 4] {
+            assert_eq!(questions.answer().now_or_never(), Some((sessions[place], Answer::No)));
+        }
+        assert_eq!(questions.answer().now_or_never(), None);
+        assert!(said().contains("Sign everything in session 02020202? Type y or n:"));
+    }
+
+    #[tokio::test]
+    async fn a_question_is_shown_again_below_whatever_else_was_shown() {
+        let (sender, mut questions) = questions(&[ONE]);
+        assert_eq!(questions.answer().now_or_never(), None);
+        let mut shown_after = |lines: usize| {
+            said();
+            questions.screen.wrote("\n".repeat(lines).as_bytes());
+            assert_eq!(questions.answer().now_or_never(), None);
+            assert_eq!(said(), "", "other lines of the same moment come first");
+            quiet(&mut questions);
+            assert_eq!(questions.answer().now_or_never(), None);
+            said()
+        };
+        assert_eq!(shown_after(0), "");
+        assert_eq!(shown_after(1), "Sign everything in session 01010101? Type y or n:\n");
+        let in_full = shown_after(50);
+        assert!(in_full.contains(&format!("session      {ONE}\n")), "{in_full}");
+        assert_eq!(shown_after(0), "", "once");
+        sender.try_send("y".into()).unwrap();
+        assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::Yes)));
     }
 }

@@ -14,8 +14,10 @@ use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{PublicKey, XOnlyPublicKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// One thing said.
@@ -145,11 +147,28 @@ pub(crate) struct Console {
     started: Instant,
     /// Of a service.
     outlet: Option<Outlet>,
+    screen: Screen,
+}
+
+/// How many lines were written to where a person may be asked something. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Screen(Arc<AtomicUsize>);
+
+impl Screen {
+    /// These were written.
+    pub(crate) fn wrote(&self, text: &[u8]) {
+        self.0.fetch_add(text.iter().filter(|byte| **byte == b'\n').count(), Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub(crate) fn lines(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Console {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, started: Instant::now(), outlet: None }
+        Self { json, started: Instant::now(), outlet: None, screen: Screen::default() }
     }
 
     /// Of a service, whose work is to sign: that nobody reads what it says, or can, is logged, and neither ends nor stops anything.
@@ -158,6 +177,11 @@ impl Console {
         let outlet =
             Outlet::new(anstream::stdout(), MAX_WAITING, move |events| plain.missed(events), log_output);
         Self { outlet: Some(outlet), ..self }
+    }
+
+    /// What is counted as written there.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen.clone()
     }
 
     /// Whether programs read what is said.
@@ -186,7 +210,23 @@ impl Console {
 
     /// Says one thing, and lets it through at once.
     pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
-        let text = self.written(line).map_err(Failure::Output)?;
+        self.write(self.written(line).map_err(Failure::Output)?)
+    }
+
+    /// Says what is for people only: programs are told of each single thing.
+    pub(crate) fn remark(&self, text: &str) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        people::remark(&mut line, text).map_err(Failure::Output)?;
+        self.write(line)
+    }
+
+    fn write(&self, text: Vec<u8>) -> Result<(), Failure> {
+        if io::stdout().is_terminal() {
+            self.screen.wrote(&text);
+        }
         let Some(outlet) = &self.outlet else {
             // Colours are taken out where nobody would see them; JSON has none.
             let mut out = anstream::stdout().lock();

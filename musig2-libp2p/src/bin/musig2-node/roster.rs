@@ -109,6 +109,13 @@ impl Roster {
         Ok(())
     }
 
+    /// Whether this signer is no stranger: the operator named it, or it took part in a session that this node joined.
+    pub(crate) fn knows(&self, signer: &PublicKey) -> bool {
+        let notes = self.notes();
+        let has_met = || notes.signers.get(signer).is_some_and(|note| note.session.is_some());
+        notes.expected.contains(signer) || has_met()
+    }
+
     /// Takes note of what happened on the network.
     pub(crate) fn follow(&self, event: &NodeEvent) {
         match event {

@@ -57,11 +57,16 @@ impl<'a> Cosigner<'a> {
     /// Returns when it is told to stop, between two events, or when the node cannot go on.
     pub(super) async fn sign(&mut self, mut stop: oneshot::Receiver<()>) -> Result<(), Failure> {
         loop {
-            let disk_due = self.unwritten.due();
+            let (disk_due, ignored_due) = (self.unwritten.due(), self.network.ignored.due());
             tokio::select! {
                 // An error is who would have told it.
                 _ = &mut stop => return Ok(()),
                 () = disk_due => self.write_again().await?,
+                // Nothing comes between a question and its answer that can wait.
+                () = ignored_due, if !self.approver.is_asking() => {
+                    let told = self.network.ignored.take();
+                    self.console.remark(&told)?;
+                }
                 event = self.network.next() => self.follow(event?).await?,
                 Some(approver) = replaced(&mut self.approvers) => self.decide_again(approver).await?,
                 (session, answer) = self.approver.answer() => {
@@ -168,7 +173,9 @@ impl<'a> Cosigner<'a> {
     }
 
     async fn decide(&mut self, view: &SessionView) -> Result<(), Failure> {
-        match self.approver.decide(view, &self.network.labels) {
+        let proposer = view.manifest.signer(view.manifest.coordinator());
+        let is_known = proposer.is_some_and(|proposer| self.network.roster.knows(proposer));
+        match self.approver.decide(view, &self.network.labels, is_known) {
             Decision::Join(approval) => self.join(view.id, Some(view), approval).await,
             Decision::Decline(why) => self.decline(view.id, Some(view), DeclineReason::Policy, why).await,
             Decision::Asked => {
