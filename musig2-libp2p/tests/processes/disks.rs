@@ -63,7 +63,7 @@ impl HangingDisk {
         let is_made =
             |output: &io::Result<Output>| output.as_ref().is_ok_and(|output| output.status.success());
         if is_made(&made) && is_made(&mounted) {
-            let Some(frozen) = disk.freeze() else { return None };
+            let frozen = disk.freeze()?;
             drop(frozen);
             return Some(disk);
         }

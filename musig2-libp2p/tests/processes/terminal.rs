@@ -216,7 +216,7 @@ fn a_question_is_taken_back_when_its_proposer_gives_up() {
     };
     let impatient = propose("3");
     cosigner.wait_for("Type y or n:");
-    cosigner.wait_for("has ended: no answer is needed.");
+    cosigner.wait_for("has ended: no answer is needed. Reason: a signer waited no longer");
     assert_eq!(impatient.finish().code, Some(1));
     let interrupted = propose("120");
     cosigner.wait_for("Type y or n:");

@@ -181,9 +181,9 @@ impl Approver {
     }
 
     /// A session has ended: whoever would be asked about it need not be.
-    pub(crate) fn forget(&mut self, session: SessionId) {
+    pub(crate) fn forget(&mut self, session: SessionId, reason: &str) {
         match self {
-            Self::Person(questions) => questions.withdraw(session),
+            Self::Person(questions) => questions.withdraw(session, reason),
             Self::Policy(approver) => approver.program.iter_mut().for_each(|program| program.forget(session)),
             Self::All => {}
         }

@@ -107,14 +107,15 @@ impl Questions {
         self.asked.is_some()
     }
 
-    /// The session has ended: no question is left.
-    pub(crate) fn withdraw(&mut self, session: SessionId) {
+    /// The session has ended, for this reason: no question is left.
+    pub(crate) fn withdraw(&mut self, session: SessionId, reason: &str) {
         self.waiting.retain(|question| question.session != session);
         self.refused.retain(|refused| *refused != session);
         if self.asked.as_ref().is_some_and(|asked| asked.question.session == session) {
             self.asked = None;
             self.withdrawn = true;
-            (self.say)(&format!("Session {} has ended: no answer is needed.\n", short(&session)));
+            let session = short(&session);
+            (self.say)(&format!("Session {session} has ended: no answer is needed. Reason: {reason}\n"));
         }
     }
 
@@ -140,7 +141,7 @@ impl Questions {
             let line = tokio::select! {
                 biased;
                 () = sleep_until(expires) => {
-                    self.withdraw(session);
+                    self.withdraw(session, "its time is over");
                     continue;
                 }
                 line = self.lines.get_or_insert_with(read_stdin).recv() => line,
@@ -341,8 +342,8 @@ mod tests {
         let asked = said();
         assert!(asked.contains(&format!("session      {ONE}\n")), "{asked}");
         assert!(asked.ends_with("Sign everything in session 01010101? Type y or n:\n"), "{asked}");
-        questions.withdraw(ONE);
-        assert_eq!(said(), "Session 01010101 has ended: no answer is needed.\n");
+        questions.withdraw(ONE, "somebody ended it");
+        assert_eq!(said(), "Session 01010101 has ended: no answer is needed. Reason: somebody ended it\n");
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(
             said().ends_with("Sign everything in session 02020202? Type y or n:\n"),
@@ -374,7 +375,8 @@ mod tests {
         let asked = questions.asked.as_mut().expect("it was asked");
         asked.question.expires = Instant::now() - Duration::from_secs(1);
         assert_eq!(questions.answer().now_or_never(), None);
-        assert!(said().starts_with("Session 01010101 has ended: no answer is needed.\n"));
+        let told = "Session 01010101 has ended: no answer is needed. Reason: its time is over\n";
+        assert!(said().starts_with(told));
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None, "the line was typed for the first session");
         sender.try_send("y".into()).unwrap();

@@ -2,6 +2,7 @@
 
 use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::network::Network;
 use crate::patience::has_ended;
@@ -110,7 +111,7 @@ impl<'a> Cosigner<'a> {
         if !is_shown_later || self.console.is_json() {
             self.console.step(None, &Step::of(event, view, &self.network.labels))?;
         }
-        self.withdraw(event);
+        self.withdraw(event, Some(view));
         match event {
             // At once, or some time after it was approved: see `SessionQueued`.
             Event::SignerJoined { session, signer } if *signer == view.me && !view.is_coordinator() => {
@@ -122,8 +123,9 @@ impl<'a> Cosigner<'a> {
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }
             // Not declined: it keeps its place among those that wait, so that its proposer asks no more than others.
-            Event::SessionWithdrawn { session, .. } => {
-                self.approver.forget(*session);
+            Event::SessionWithdrawn { session, cause, .. } => {
+                let reason = self.why_ended(cause, view);
+                self.approver.forget(*session, &reason);
                 if self.asked.remove(session).is_some() {
                     self.declined(Some(view), "it was withdrawn before anybody had decided");
                 }
@@ -140,12 +142,23 @@ impl<'a> Cosigner<'a> {
     }
 
     /// A session that has ended, with signatures or without, needs no answer. Gives it if somebody was asked about it.
-    fn withdraw(&mut self, event: &Event) -> Option<Box<SessionView>> {
+    fn withdraw(&mut self, event: &Event, view: Option<&SessionView>) -> Option<Box<SessionView>> {
         if !event.is_terminal() {
             return None;
         }
-        self.approver.forget(event.session());
-        self.asked.remove(&event.session())
+        let asked = self.asked.remove(&event.session());
+        let reason = match (event, view.or(asked.as_deref())) {
+            (Event::SessionAborted { cause, .. }, Some(view)) => self.why_ended(cause, view),
+            (Event::SessionComplete { .. }, _) => "it is signed".into(),
+            _ => "it is over".into(),
+        };
+        self.approver.forget(event.session(), &reason);
+        asked
+    }
+
+    /// For the person who was asked.
+    fn why_ended(&self, cause: &AbortCause, view: &SessionView) -> String {
+        Ending::of(view, cause, false, &self.network.labels).to_string()
     }
 
     /// Decides on what there is: the events that told of it may be lost.
@@ -203,7 +216,7 @@ impl<'a> Cosigner<'a> {
         {
             trail.signed(session, signatures);
         }
-        if let Some(view) = self.withdraw(event) {
+        if let Some(view) = self.withdraw(event, None) {
             self.declined(Some(&view), "it ended before anybody had decided");
         }
     }
@@ -397,7 +410,9 @@ mod tests {
     use crate::results::record::Status;
     use musig2_libp2p::NodeConfig;
     use musig2_libp2p::libp2p::Multiaddr;
-    use musig2_libp2p::musig2_proto::{Audience, Item, Message, Note, Proposal, PublicKey};
+    use musig2_libp2p::musig2_proto::{
+        AbortReason, Audience, Item, Message, Note, Proposal, PublicKey, SignerIndex,
+    };
     use std::cell::RefCell;
     use std::time::Duration;
 
@@ -433,11 +448,23 @@ mod tests {
         let console = Console::new(true);
         let mut cosigner = Cosigner::new(network, Approver::All, &console);
         let cause = AbortCause::Expired { awaiting: Vec::new() };
+        let by_signer = AbortCause::BySigner {
+            signer: SignerIndex::new(1 - view.me.get()),
+            reason: AbortReason::Requested(Note::new("no time left")),
+        };
+        let other = crate::report::short(&view.manifest.signers()[usize::from(1 - view.me.get())]);
+        let by_signer_told =
+            format!("a signer ended its part, saying \"no time left\"; ended by signer {other}");
         let ends = [
-            Event::SessionAborted { session, cause, released: false },
-            Event::SessionComplete { session, signatures: Vec::new() },
+            (Event::SessionAborted { session, cause, released: false }, "the session expired"),
+            (Event::SessionComplete { session, signatures: Vec::new() }, "it is signed"),
+            (Event::SessionAborted { session, cause: by_signer.clone(), released: false }, &by_signer_told),
+            (Event::SessionWithdrawn { session, cause: by_signer }, &by_signer_told),
         ];
-        for (end, is_forgotten) in ends.iter().flat_map(|end| [(end, false), (end, true)]) {
+        for ((end, reason), is_forgotten) in ends.iter().flat_map(|end| [(end, false), (end, true)]) {
+            if is_forgotten && !end.is_terminal() {
+                continue;
+            }
             cosigner.approver = Approver::Person(Questions::asking(session, say));
             cosigner.asked.insert(session, Box::new(view.clone()));
             match is_forgotten {
@@ -445,7 +472,9 @@ mod tests {
                 false => cosigner.take(end, &view).await.unwrap(),
             }
             let short = crate::report::short(&session);
-            assert_eq!(SAID.take(), format!("Session {short} has ended: no answer is needed.\n"));
+            let told = SAID.take();
+            let expected = format!("Session {short} has ended: no answer is needed. Reason: {reason}");
+            assert!(told.starts_with(&expected), "{told}");
             assert!(cosigner.asked.is_empty(), "{end:?}");
         }
     }
