@@ -290,7 +290,19 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         assert_eq!(world.counters(), counters, "seed {seed}");
         world.check_safety().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
     }
-    assert_eq!(ends, ["aborted", "complete", "declined", "expired", "late signatures", "timed out"].into());
+    assert_eq!(
+        ends,
+        [
+            "aborted",
+            "complete",
+            "declined",
+            "declined by a signer",
+            "expired",
+            "late signatures",
+            "timed out"
+        ]
+        .into()
+    );
 }
 
 fn kind_of_end(event: &Event) -> Option<&'static str> {
@@ -302,6 +314,7 @@ fn kind_of_end(event: &Event) -> Option<&'static str> {
             AbortCause::TimedOut { .. } => "timed out",
             AbortCause::Expired { .. } => "expired",
             AbortCause::Declined => "declined",
+            AbortCause::SignerDeclined { .. } => "declined by a signer",
             other => panic!("nobody here does that: {other:?}"),
         }),
         _ => None,
