@@ -17,7 +17,7 @@ use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{
     Audience, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, Proposal,
-    PublicKey, SecretKey, SessionId, Topology, Tweak,
+    PublicKey, SecretKey, SessionId, SessionView, Topology, Tweak,
 };
 use musig2_libp2p::{Handle, Node, NodeConfig, NodeEvent};
 use serde::Serialize;
@@ -38,8 +38,8 @@ const MOST_IN_MESH: usize = 8;
 /// Whose address everybody knows.
 const BOOTSTRAP: usize = 0;
 
-/// Who proposes: one who has to find the others.
-const PROPOSER: usize = 1;
+/// Who proposes in a mesh: one who has to find the others.
+const SEEKER: usize = 1;
 
 /// Watch real nodes on this machine find one another and sign
 ///
@@ -117,7 +117,7 @@ struct Demo<'a> {
     nodes: Vec<Handle>,
     /// Whose peer id is whose.
     peers: BTreeMap<PeerId, usize>,
-    events: SelectAll<BoxStream<'static, (usize, NodeEvent)>>,
+    events: SelectAll<BoxStream<'static, (usize, Result<Told, Failure>)>>,
     /// Pairs that are or were connected, the smaller place first.
     met: BTreeSet<(usize, usize)>,
     /// Who has the signatures.
@@ -161,7 +161,9 @@ impl<'a> Demo<'a> {
             self.step().await?;
         }
 
-        let proposer = self.nodes[PROPOSER].clone();
+        // A hub knows its signers. Where another one proposes, everybody dials it at once, while it dials them.
+        let proposer = if is_mesh(signers) { SEEKER } else { BOOTSTRAP };
+        let proposer = self.nodes[proposer].clone();
         let session = proposer.create_session(proposal).await?;
         self.session = Some(session);
         proposer.execute(Command::AnnounceSession { session, audience: Audience::Everyone }).await?;
@@ -182,7 +184,7 @@ impl<'a> Demo<'a> {
     ) -> Result<(), Failure> {
         let defaults = Config::default();
         let most = defaults.max_signers.max(signers);
-        let is_mesh = signers <= MOST_IN_MESH;
+        let is_mesh = is_mesh(signers);
         let topology = if is_mesh { Topology::Mesh } else { Topology::Hub };
         let config = NodeConfig::default()
             .with_listen([transport.loopback()])
@@ -193,19 +195,32 @@ impl<'a> Demo<'a> {
         let (handle, events) = Node::start(config, [secret])?;
         let place = self.nodes.len();
         self.peers.insert(handle.peer_id(), place);
-        self.nodes.push(handle);
-        self.events.push(events.map(move |event| (place, event)).boxed());
+        self.nodes.push(handle.clone());
+        let wants_all = self.console.is_json();
+        // Each node answers its own events: a hundred of them keep two processors busy, and whoever waited for one would keep all others waiting.
+        let told = events.then(move |event| answer(handle.clone(), event, wants_all));
+        self.events.push(told.map(move |told| (place, told)).boxed());
         Ok(())
     }
 
     /// Takes one event of one node.
     async fn step(&mut self) -> Result<Progress, Failure> {
-        let (place, event) = self.events.next().await.ok_or(Failure::NodeStopped)?;
+        let (place, told) = self.events.next().await.ok_or(Failure::NodeStopped)?;
         let mut progress = Progress::default();
+        match told? {
+            Told::Session(event, view) => progress.result = self.session_event(place, &event, &view)?,
+            Told::Network(event) => progress.address = self.network_event(place, event)?,
+            Told::Nothing => {}
+        }
+        Ok(progress)
+    }
+
+    /// Shows it, and gives the address if a node listens.
+    fn network_event(&mut self, place: usize, event: NodeEvent) -> Result<Option<Multiaddr>, Failure> {
         match event {
             NodeEvent::Listening { address } => {
                 self.console.show(&Line::Listening { address: &address, node: Some(place) })?;
-                progress.address = Some(address);
+                return Ok(Some(address));
             }
             NodeEvent::PeerConnected { peer, .. } => {
                 let peer_node = self.peers.get(&peer).copied();
@@ -220,35 +235,31 @@ impl<'a> Demo<'a> {
                 }
             }
             NodeEvent::ListenFailed { address, error, .. } => return Err(Failure::Listen { address, error }),
-            NodeEvent::Session(event) => progress.result = self.session_event(place, &event).await?,
             // Its connection is told.
             NodeEvent::BootstrapReached { .. } => {}
             other => self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?,
         }
-        Ok(progress)
+        Ok(None)
     }
 
-    /// Shows it, approves what is discovered, and gives the result of a session that is complete.
-    async fn session_event(&mut self, place: usize, event: &Event) -> Result<Option<SessionResult>, Failure> {
-        if !self.console.is_json() && !is_milestone(event) {
-            // There are n² of these, and a busy node takes a while to answer: whoever waits to be let in would wait for all of them.
-            return Ok(None);
-        }
-        let session = event.session();
-        let node = self.nodes[place].clone();
-        let view = node.session(session).await?.ok_or(Failure::Forgotten(session))?;
-        self.console.step(Some(place), &Step::of(event, &view, &Labels::default()))?;
+    /// Shows it, and gives the result of a session that is complete.
+    fn session_event(
+        &mut self,
+        place: usize,
+        event: &Event,
+        view: &SessionView,
+    ) -> Result<Option<SessionResult>, Failure> {
+        self.console.step(Some(place), &Step::of(event, view, &Labels::default()))?;
         match event {
-            Event::SessionDiscovered { .. } => {
-                node.execute(Command::JoinSession { session }).await?;
-                self.console.step(Some(place), &Step::SessionJoined(Session { session }))?;
+            Event::SessionDiscovered { session } => {
+                self.console.step(Some(place), &Step::SessionJoined(Session { session: *session }))?;
             }
             Event::SessionComplete { signatures, .. } => {
                 self.complete.insert(place);
-                return Ok(Some(SessionResult::of(&view, signatures)));
+                return Ok(Some(SessionResult::of(view, signatures)));
             }
             Event::SessionAborted { cause, released, .. } => {
-                let ending = Box::new(Ending::of(&view, cause, *released, &Labels::default()));
+                let ending = Box::new(Ending::of(view, cause, *released, &Labels::default()));
                 return Err(Failure::Session { ending, hint: None });
             }
             _ => {}
@@ -284,6 +295,29 @@ impl<'a> Demo<'a> {
     }
 }
 
+/// An event, and what the node said when it was asked about it.
+enum Told {
+    Session(Event, Box<SessionView>),
+    Network(NodeEvent),
+    /// Nobody wants to see it.
+    Nothing,
+}
+
+/// Approves what is discovered, and looks at the session of which an event tells.
+async fn answer(node: Handle, event: NodeEvent, wants_all: bool) -> Result<Told, Failure> {
+    let NodeEvent::Session(event) = event else { return Ok(Told::Network(event)) };
+    if !wants_all && !is_milestone(&event) {
+        // There are n² of these, and a busy node takes a while to answer.
+        return Ok(Told::Nothing);
+    }
+    let session = event.session();
+    let view = node.session(session).await?.ok_or(Failure::Forgotten(session))?;
+    if matches!(event, Event::SessionDiscovered { .. }) {
+        node.execute(Command::JoinSession { session }).await?;
+    }
+    Ok(Told::Session(event, Box::new(view)))
+}
+
 /// What one event brought.
 #[derive(Default)]
 struct Progress {
@@ -302,6 +336,10 @@ fn is_milestone(event: &Event) -> bool {
             | Event::SignerJoined { .. }
             | Event::SessionReady { .. }
     )
+}
+
+fn is_mesh(signers: usize) -> bool {
+    signers <= MOST_IN_MESH
 }
 
 /// Random messages, under keys of every kind.
