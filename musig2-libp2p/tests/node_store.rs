@@ -150,6 +150,35 @@ async fn an_aborted_session_is_not_taken_up_again() {
     assert_eq!(stored(&folder), [""; 0]);
 }
 
+/// Who is told that a session has timed out may pay in another way: no restart may take the session up again, or somebody says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_says_that_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("approvals");
+    let node = Signer::start(1, config(None, folder.path()));
+    let orders: [fn(SessionId) -> Command; 2] = [
+        |session| Command::GiveUp { session },
+        |session| Command::AbortSession { session, reason: Note::new("changed my mind") },
+    ];
+    for order in orders {
+        let session = propose(&node, among([1, 2])).await;
+        node.handle.execute(order(session)).await.unwrap();
+        assert_eq!(stored(&folder), [""; 0]);
+
+        let session = propose(&node, among([1, 2])).await;
+        let (aside, in_the_way) = (folder.path().join("aside"), b"in the way");
+        fs::rename(&store, &aside).unwrap();
+        fs::write(&store, in_the_way).unwrap();
+        let answer = node.handle.execute(order(session)).await;
+        assert!(matches!(answer, Err(HandleError::Store(StoreError::Io { .. }))), "{answer:?}");
+        assert!(node.view(session).await.cause.is_some());
+        fs::remove_file(&store).unwrap();
+        fs::rename(&aside, &store).unwrap();
+        assert_eq!(stored(&folder), [file_of(session)]);
+        fs::remove_file(store.join(file_of(session))).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 /// How long the node waits for an approval to be stored, and so for everything else. While the disk is known not to answer it does not wait at all.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How many things may be left to do of those that nobody waits for. What is beyond that is not done: a restart finds sessions in the store that have ended, and they end again.
+/// How many things may be left to do, beside approvals. What is beyond that is not done: whoever waits for it is told, and the rest is logged. A
+/// restart may then take up a session that others have ended.
 const MAX_LEFT: usize = 4096;
 
 const SILENT: &str = "the disk does not answer";
@@ -136,6 +137,8 @@ impl Disk {
         let mut list = self.jobs.lock();
         if list.rest.len() < MAX_LEFT {
             list.rest.push_back(Box::new(job));
+        } else {
+            tracing::warn!(folder = %self.folder.display(), "the store is not brought up to date: {MAX_LEFT} changes wait for its disk");
         }
         drop(list);
         self.jobs.changed.notify_all();

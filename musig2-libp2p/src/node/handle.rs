@@ -26,7 +26,7 @@ pub enum HandleError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The store of approvals failed. A session that could not be stored was not joined, and one that was announced already is aborted. One whose approval
-    /// could not be deleted is aborted all the same; a restart before its expiry would take it up again.
+    /// could not be deleted has ended all the same; a restart before its expiry would take it up again.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The node has stopped.

@@ -165,7 +165,7 @@ impl Store {
             .content
             .manifest
             .expires_at();
-        if !self.signed.insert((expires_at, *session)) {
+        if self.signed.contains(&(expires_at, *session)) {
             return Ok(());
         }
         let count =
@@ -174,6 +174,7 @@ impl Store {
         signatures.iter().for_each(|signature| bytes.extend_from_slice(&signature.to_bytes()));
         bytes.extend_from_slice(announcement);
         write(&path, &bytes)?;
+        self.signed.insert((expires_at, *session));
         delete(&self.path(session, APPROVAL));
         while let Some((expires_at, session)) = self.signed.first().copied()
             && now() >= expires_at.saturating_add(LAGGARDS)
@@ -190,9 +191,10 @@ impl Store {
         durable::remove(&path).map_err(|error| failed(&path, &error))
     }
 
-    /// The session has ended without signatures, or has expired. Were it taken up again after all, it would end again.
+    /// The session has ended without signatures, or has expired.
     pub(super) fn ended(&self, session: &SessionId) {
-        delete(&self.path(session, APPROVAL));
+        let path = self.path(session, APPROVAL);
+        tell(&path, durable::remove(&path));
     }
 
     /// The same of one that is signed.
@@ -226,8 +228,13 @@ fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     durable::write(path, &bytes).map_err(|error| failed(path, &error))
 }
 
+/// If the machine crashes now it may come back, which is seen when the store is opened.
 fn delete(path: &Path) {
-    if let Err(error) = durable::remove_if_there(path) {
+    tell(path, durable::remove_if_there(path).map(drop));
+}
+
+fn tell(path: &Path, deleted: io::Result<()>) {
+    if let Err(error) = deleted {
         tracing::warn!(%error, path = %path.display(), "cannot delete what is stored of an ended session");
     }
 }

@@ -75,9 +75,8 @@ pub(crate) enum Failure {
     Forgotten(SessionId),
     #[error("{0}")]
     Record(String),
-    #[cfg(unix)]
     #[error(
-        "session {session} is aborted, but its approval cannot be deleted: {error}. A restart of the daemon before the session expires takes it up again"
+        "session {session} is aborted, but its approval cannot be deleted: {error}. A restart before the session expires takes it up again"
     )]
     Undeleted { session: SessionId, error: StoreError },
     #[error("interrupted")]
@@ -93,6 +92,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Of an order that ends a session.
+    pub(crate) fn of_ending(session: SessionId, error: HandleError) -> Self {
+        match error {
+            HandleError::Store(error) => Self::Undeleted { session, error },
+            error => Self::Node(error),
+        }
+    }
+
     /// 2 where what was given must change, 1 where something else went wrong.
     pub(crate) fn code(&self) -> u8 {
         match self {

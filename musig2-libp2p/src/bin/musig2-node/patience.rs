@@ -18,7 +18,7 @@ pub(crate) async fn give_up(
     labels: &Labels,
 ) -> Result<Option<Ending>, Failure> {
     let view = handle.session(session).await?.ok_or(Failure::Forgotten(session))?;
-    if has_ended(&view) || !order(handle, Command::GiveUp { session }).await? {
+    if has_ended(&view) || !order(handle, session, Command::GiveUp { session }).await? {
         return Ok(None);
     }
     Ok(Some(Ending::gave_up(&view, &format!("not finished within {} seconds,", waited.as_secs()), labels)))
@@ -42,13 +42,14 @@ pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
 
 /// Tells the others, who would wait in vain. Says whether it was open until now.
 pub(crate) async fn abort(handle: &Handle, session: SessionId, reason: &str) -> Result<bool, Failure> {
-    order(handle, Command::AbortSession { session, reason: Note::new(reason) }).await
+    order(handle, session, Command::AbortSession { session, reason: Note::new(reason) }).await
 }
 
-async fn order(handle: &Handle, command: Command) -> Result<bool, Failure> {
+async fn order(handle: &Handle, session: SessionId, command: Command) -> Result<bool, Failure> {
     match handle.execute(command).await {
+        Ok(()) => Ok(true),
         Err(HandleError::Command(CommandError::Ended(_))) => Ok(false),
-        outcome => Ok(outcome.map(|()| true)?),
+        Err(error) => Err(Failure::of_ending(session, error)),
     }
 }
 

@@ -17,22 +17,36 @@ impl Task {
         // An error in a reply is a caller that has stopped waiting, which does not undo its order.
         match order {
             Order::Ask(question) => question(self.signing()),
-            Order::Execute { command: command @ Command::AbortSession { session, .. }, reply } => {
-                let aborted = self.signing().execute(command).map_err(HandleError::from);
-                match &self.disk {
-                    Some(disk) if aborted.is_ok() => {
+            Order::Execute { command, reply } => {
+                let taken_back = self.takes_back(&command);
+                let done = self.execute(command).await;
+                match (&self.disk, taken_back) {
+                    // Whoever is told that a session has ended relies on it: a restart must not take it up again.
+                    (Some(disk), Some(session)) if done.is_ok() => {
                         let removed = disk.remove(session);
                         tokio::spawn(async move { drop(reply.send(tell_removal(session, removed.await))) });
                     }
-                    _ => drop(reply.send(aborted)),
+                    _ => drop(reply.send(done)),
                 }
             }
-            Order::Execute { command, reply } => drop(reply.send(self.execute(command).await)),
             Order::Create { proposal, reply } => {
                 drop(reply.send(self.signing().create_session(proposal).map_err(HandleError::from)));
             }
             Order::Signers { signers, reply } => drop(reply.send(self.signers(&signers))),
             Order::Stop { reply } => drop(reply),
+        }
+    }
+
+    /// The session whose approval is void once the order is carried out.
+    fn takes_back(&mut self, command: &Command) -> Option<SessionId> {
+        match command {
+            Command::AbortSession { session, .. } | Command::GiveUp { session } => Some(*session),
+            // Of what waits for nobody's turn nothing is stored: it was not approved.
+            Command::DeclineSession { session, .. } => {
+                let view = self.signing().core().session(session)?;
+                view.is_queued.then_some(*session)
+            }
+            _ => None,
         }
     }
 

@@ -309,8 +309,8 @@ impl<'a> Cosigner<'a> {
 
     async fn order_decline(&self, session: SessionId, reason: Option<DeclineReason>) -> Result<(), Failure> {
         match self.network.handle.execute(Command::DeclineSession { session, reason }).await {
-            // One that the core forgot by itself meanwhile is declined as well.
-            Ok(()) | Err(HandleError::Command(_)) => Ok(()),
+            // One that the core forgot by itself meanwhile is declined as well. That an approval cannot be deleted is in the log.
+            Ok(()) | Err(HandleError::Command(_) | HandleError::Store(_)) => Ok(()),
             Err(stopped) => Err(stopped.into()),
         }
     }

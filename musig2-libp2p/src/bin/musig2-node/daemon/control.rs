@@ -270,14 +270,14 @@ impl Control {
 
     async fn abort(&self, session: &SessionView, reason: &str) -> Result<(), Failure> {
         let abort = Command::AbortSession { session: session.id, reason: Note::new(reason) };
-        match self.handle.execute(abort).await {
+        let outcome = match self.handle.execute(abort).await {
             Err(HandleError::Command(CommandError::NotJoined(id))) => {
                 let reason = self.told.reason_in(session, DeclineReason::Person);
-                Ok(self.handle.execute(Command::DeclineSession { session: id, reason }).await?)
+                self.handle.execute(Command::DeclineSession { session: id, reason }).await
             }
-            Err(HandleError::Store(error)) => Err(Failure::Undeleted { session: session.id, error }),
-            outcome => Ok(outcome?),
-        }
+            outcome => outcome,
+        };
+        outcome.map_err(|error| Failure::of_ending(session.id, error))
     }
 }
 
