@@ -221,7 +221,8 @@ impl Writer {
             }
             Note::Declined(record, reason) => self.decline(record, reason),
             Note::TookUp(record) => {
-                if let Ok(None) = self.find(&record.terms.session.0) {
+                let before = self.find(&record.terms.session.0);
+                if matches!(before, Ok(before) if before.as_ref().is_none_or(is_declined)) {
                     self.keep(record);
                 }
             }
@@ -247,9 +248,12 @@ impl Writer {
             || matches!(self.find(session), Ok(Some(record)) if record.ended_at.is_some())
     }
 
-    /// An answer may come after the session's end: that changes no record, as the signatures may be in it.
+    /// An answer may come after the session's end: that changes no record, as the signatures may be in it. But what was declined before a restart
+    /// may have been asked about again, and approved.
     fn approve(&mut self, record: Record) {
-        if !self.has_ended(&record.terms.session.0) {
+        let session = record.terms.session.0;
+        let was_declined = matches!(self.find(&session), Ok(Some(before)) if is_declined(&before));
+        if was_declined || !self.has_ended(&session) {
             self.keep(record);
         }
     }
@@ -389,6 +393,10 @@ impl Writer {
     }
 }
 
+fn is_declined(record: &Record) -> bool {
+    record.status == Status::Declined
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::record::Approval;
@@ -447,6 +455,25 @@ mod tests {
         let kept = writer.find(&[1; 32]).unwrap().unwrap();
         assert_eq!((kept.status, &kept.approval), (Status::Signed, &Some(Approval::Person)));
         assert_eq!((kept.signatures, kept.state.phase.as_str()), (vec![Hex([2; 64])], "complete"));
+    }
+
+    #[test]
+    fn what_is_approved_after_it_was_declined_before_a_restart_is_recorded_as_approved_and_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut before = writer(folder.path());
+        before.take(Note::Declined(record(1, Status::Declined, &[]), "you said no".into()));
+        // Started again, asked again: yes.
+        let mut after = writer(folder.path());
+        after.list();
+        after.take(Note::Approved(record(1, OPEN, &[])));
+        let kept = after.find(&[1; 32]).unwrap().unwrap();
+        assert_eq!((kept.status, kept.approval), (OPEN, Some(Approval::Person)));
+        let mut signed = record(1, Status::Signed, &[&"01".repeat(64)]);
+        signed.approval = None;
+        after.take(Note::Ended(signed));
+        let kept = after.find(&[1; 32]).unwrap().unwrap();
+        assert_eq!((kept.status, &kept.approval), (Status::Signed, &Some(Approval::Person)));
+        assert_eq!(Kind::of(&kept), Kind::Signed);
     }
 
     #[test]
