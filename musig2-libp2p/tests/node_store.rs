@@ -264,11 +264,11 @@ async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted()
     };
     node.until(discovered).await;
     let refused = node.handle.execute(Command::JoinSession { session }).await;
-    assert!(matches!(refused, Err(HandleError::Store(StoreError::Io { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(HandleError::Store(StoreError::NoFolder { .. }))), "{refused:?}");
     let own = node.handle.create_session(among([1, 2])).await.unwrap();
     let announce = Command::AnnounceSession { session: own, audience: Audience::Everyone };
     let refused = node.handle.execute(announce).await;
-    assert!(matches!(refused, Err(HandleError::Store(StoreError::Io { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(HandleError::Store(StoreError::NoFolder { .. }))), "{refused:?}");
     assert!(node.view(own).await.cause.is_some());
     // The other one asks whether it may sign for as long as it may, and nobody ever does.
     assert_eq!(signers[0].view(session).await.joined.len(), 1);

@@ -3,8 +3,8 @@
 use super::config::Identity;
 use super::durable;
 use libp2p::identity::{KeyType, Keypair};
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -22,6 +22,17 @@ pub enum IdentityError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// There is something else: a folder, say.
+    #[error(
+        "the network identity {} is no file, but {is}: give the path of a file, which is made if it is missing",
+        path.display()
+    )]
+    NoFile {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is there, for people.
+        is: &'static str,
     },
     /// The file is missing, and a new one cannot be written.
     #[error("cannot write a new network identity to {}: {source}", path.display())]
@@ -60,16 +71,16 @@ impl Identity {
     /// Whether there is one, or could be made. Nothing is made.
     pub(super) fn check(&self) -> Result<(), IdentityError> {
         let Self::File(path) = self else { return Ok(()) };
-        match File::open(path) {
+        match open(path) {
             Ok(file) => read(path, file).map(drop),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let failed = |source| IdentityError::Write { path: path.clone(), source };
                 // The folder itself is not made at a start.
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 folder.map_or(Ok(()), |folder| folder.metadata().map(drop)).map_err(failed)?;
                 durable::check_folder(folder.unwrap_or(Path::new("."))).map_err(failed)
             }
-            Err(source) => Err(IdentityError::Read { path: path.clone(), source }),
+            Err(source) => Err(unreadable(path, source)),
         }
     }
 
@@ -77,17 +88,36 @@ impl Identity {
         match self {
             Self::Ephemeral => Ok(Keypair::generate_ed25519()),
             Self::Key(key) => Ok(key.clone()),
-            Self::File(path) => match File::open(path) {
+            Self::File(path) => match open(path) {
                 Ok(file) => read(path, file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
-                Err(source) => Err(IdentityError::Read { path: path.clone(), source }),
+                Err(error) if error.kind() == ErrorKind::NotFound => create(path),
+                Err(source) => Err(unreadable(path, source)),
             },
         }
     }
 }
 
+/// Nothing but a file: to open a pipe would wait for whoever writes to it.
+fn open(path: &Path) -> io::Result<File> {
+    let metadata = fs::metadata(path)?;
+    match metadata.is_file() {
+        true => File::open(path),
+        false if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        false => Err(ErrorKind::InvalidInput.into()),
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> IdentityError {
+    let path = path.into();
+    match source.kind() {
+        ErrorKind::IsADirectory => IdentityError::NoFile { path, is: "a folder" },
+        ErrorKind::InvalidInput => IdentityError::NoFile { path, is: "a device, a pipe or a socket" },
+        _ => IdentityError::Read { path, source },
+    }
+}
+
 fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
-    let unreadable = |source| IdentityError::Read { path: path.into(), source };
+    let unreadable = |source| unreadable(path, source);
     #[cfg(unix)]
     {
         let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata().map_err(unreadable)?) & 0o777;
@@ -120,7 +150,6 @@ fn create(path: &Path) -> Result<Keypair, IdentityError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn an_identity_is_made_once_and_stays() {
@@ -163,9 +192,11 @@ mod tests {
         assert_eq!(fs::read(&empty).unwrap(), b"", "no identity is made in its place");
         let missing = folder.path().join("no/such/folder");
         assert!(matches!(Identity::File(missing).load(), Err(IdentityError::Write { .. })));
-        assert!(matches!(
-            Identity::File(folder.path().into()).load(),
-            Err(IdentityError::Read { .. } | IdentityError::TooOpen { .. })
-        ));
+        for error in [
+            Identity::File(folder.path().into()).load().unwrap_err(),
+            Identity::File(folder.path().into()).check().unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("is no file, but a folder"), "{error}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +40,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// There is no such folder, and none can be made there.
+    #[error("{} cannot be the store of approvals: {problem}", path.display())]
+    NoFolder {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is there instead, or what is missing, and what to do.
+        problem: String,
     },
     /// Another node uses it.
     #[error(
@@ -86,7 +94,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the folder, which is made where it is missing, and reads it all: first what is signed; then the rest in the order in which all signers take
+    /// Opens the folder, which is made in its parent folder if it is missing, and reads it all: first what is signed; then the rest in the order in which all signers take
     /// up what waits for its turn, so that this node joins again what it had joined, and lets wait what had waited.
     pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
         let lock = make(folder)?;
@@ -114,14 +122,15 @@ impl Store {
 
     /// Whether it could be opened. Nothing is made or deleted.
     pub(super) fn check(folder: &Path, max_frame_size: usize) -> Result<(), StoreError> {
+        let is_there = is_there(folder)?;
         durable::check_folder(folder).map_err(|error| failed(folder, &error))?;
-        if !folder.exists() {
+        if !is_there {
             return Ok(());
         }
         let path = lock_path(folder);
         match File::open(&path) {
             Ok(file) => drop(try_lock(folder, file)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(failed(&path, &error)),
         }
         read_all(folder, max_frame_size).map(drop)
@@ -239,9 +248,34 @@ fn tell(path: &Path, deleted: io::Result<()>) {
     }
 }
 
+/// Whether the folder is there. If not, its parent folder is: a parent that is missing may be a disk that is not mounted, and a store beside it would
+/// forget what is on that disk.
+fn is_there(folder: &Path) -> Result<bool, StoreError> {
+    let refused = |problem| StoreError::NoFolder { path: folder.into(), problem };
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => return Ok(true),
+        Ok(_) => return Err(refused("it is a file. Give the path of a folder".into())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        Err(error) => return Err(failed(folder, &error)),
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match fs::metadata(parent) {
+        Ok(metadata) if metadata.is_dir() => Ok(false),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(failed(parent, &error))
+        }
+        _ => Err(refused(format!(
+            "there is no folder {}. Make that folder, or give another path",
+            parent.display()
+        ))),
+    }
+}
+
 /// The folder's lock; the folder is made if it is missing.
 fn make(folder: &Path) -> Result<File, StoreError> {
+    is_there(folder)?;
     let mut builder = DirBuilder::new();
+    // That is: one that was made in this moment is no error.
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -72,10 +72,14 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
         (format!("[http]\nlisten = \"127.0.0.1:{}\"", tcp.1), 1, "cannot serve metrics on"),
         (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "no set with this node's key"),
         (format!("[signers]\na = \"{OTHER}\"\nb = \"{OTHER}\""), 2, "`a` and `b` have the same key"),
-        ("identity = \"no-identity\"".into(), 1, "holds no network identity"),
-        ("identity = \"missing/identity\"".into(), 1, "cannot write a new network identity"),
-        ("store = \"file\"".into(), 1, "of the store of approvals"),
-        ("store = \"damaged\"".into(), 1, "its checksum is wrong"),
+        ("identity = \"no-identity\"".into(), 2, "holds no network identity"),
+        ("identity = \"damaged\"".into(), 2, "damaged is no file, but a folder"),
+        ("identity = \"missing/identity\"".into(), 2, "cannot write a new network identity"),
+        ("store = \"file\"".into(), 2, "file cannot be the store of approvals: it is a file"),
+        ("store = \"file/approvals\"".into(), 2, "cannot be the store of approvals: there is no folder"),
+        ("store = \"missing/approvals\"".into(), 2, "cannot be the store of approvals: there is no folder"),
+        ("store = \"damaged\"".into(), 2, "its checksum is wrong"),
+        ("[frames]\nqueued_frames = 0".into(), 2, "`frames.queued_frames` must be 1 to"),
         ("[policy]\napprove_command = [\"./missing\"]".into(), 2, "approve_command: "),
     ];
     let config = path("node.toml");

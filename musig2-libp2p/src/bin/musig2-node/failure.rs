@@ -8,11 +8,9 @@ use crate::ending::Ending;
 use crate::keyfile::KeyFileError;
 use crate::result::ReadResultError;
 use crate::verify::Problem;
-#[cfg(unix)]
-use musig2_libp2p::StoreError;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{CommandError, EvidenceError, SessionId};
-use musig2_libp2p::{HandleError, StartError};
+use musig2_libp2p::{HandleError, IdentityError, StartError, StoreError};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::io;
@@ -100,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// 2 where what was given must change, 1 where something else went wrong.
+    /// 2 if what was given must change, 1 if something else went wrong.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Answer(answer) => answer.code,
@@ -114,6 +112,7 @@ impl Failure {
             | Self::Node(HandleError::Command(CommandError::Manifest(_) | CommandError::TooLarge { .. })) => {
                 2
             }
+            Self::Start(error) if !can_pass(error) => 2,
             #[cfg(unix)]
             Self::SocketFile(_) => 2,
             _ => 1,
@@ -128,6 +127,22 @@ impl Failure {
             _ => None,
         };
         FailureObject { message: self.to_string(), code: self.code(), ending }
+    }
+}
+
+/// Whether another start, by the same configuration and the same files, may succeed.
+fn can_pass(error: &StartError) -> bool {
+    match error {
+        StartError::Config(_) | StartError::Setting(_) | StartError::Key { .. } => false,
+        // Somebody makes room.
+        StartError::Identity(IdentityError::Write { source, .. }) => {
+            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        }
+        StartError::Identity(_) => false,
+        StartError::Store(error) => {
+            !matches!(error, StoreError::NoFolder { .. } | StoreError::Damaged { .. })
+        }
+        _ => true,
     }
 }
 
