@@ -4,8 +4,10 @@ use crate::child::musig2_node;
 use crate::daemons::{Daemon, Signers, message};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
@@ -125,4 +127,30 @@ fn idle_connections_from_one_address_keep_nobody_else_out() {
     }
     let log = first.stop().stderr;
     assert!(log.contains("127.0.0.2 holds 98 of the 128 places"), "{log}");
+}
+
+#[test]
+fn clients_that_ask_nothing_keep_nobody_from_monitoring() {
+    /// As many as are served at once.
+    const MOST: usize = 32;
+    let signers = Signers::new();
+    let daemon = signers.start(0, None, "", "");
+    let address = daemon.serving["http"].as_str().expect("an address");
+    let connect = || TcpStream::connect(address).expect("connected");
+    let silent: Vec<_> = (0..MOST / 2).map(|_| connect()).collect();
+    let slow: Vec<_> = (0..MOST / 2)
+        .map(|_| {
+            let mut slow = connect();
+            slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: local").expect("written");
+            slow
+        })
+        .collect();
+    let mut asking = connect();
+    // Half of what a connection may last.
+    asking.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
+    asking.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    asking.read_to_string(&mut answer).expect("an answer in time");
+    assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    drop((silent, slow));
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use musig2_libp2p::{Handle, Metrics};
 use std::net::SocketAddr;
@@ -17,6 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How long a healthy node takes for an answer at most.
 const HEALTHY: Duration = Duration::from_secs(2);
+
+/// How long a client may take to ask: whoever asks nothing keeps others from their places.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// How long a connection lasts at most. It takes one request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +55,7 @@ pub(crate) async fn serve(
 /// `axum::serve` would keep as many connections as come, for as long as they like.
 async fn answer(stream: TcpStream, router: Router, _place: Place) {
     let mut server = http1::Builder::new();
-    server.keep_alive(false);
+    server.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(ASKING);
     let answered = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     match tokio::time::timeout(PATIENCE, answered).await {
         Ok(Ok(())) => {}
