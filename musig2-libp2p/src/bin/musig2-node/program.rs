@@ -3,23 +3,29 @@
 use crate::private_file;
 use crate::results::record::Approval;
 use crate::terms::Terms;
+use futures::future::{Either, select};
 use musig2_libp2p::musig2_proto::SessionId;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// How many run at once. Others wait.
 const MAX_RUNNING: usize = 8;
-/// How much of its standard error is logged, in bytes. It is stopped when it writes more.
+/// How much of its standard error is kept and logged, in bytes.
+const MAX_KEPT: usize = 4 << 10;
+/// How much of it is read. Whoever writes more finds the pipe closed.
 const MAX_STDERR: u64 = 64 << 10;
+/// How long after the program's end its standard error is read, if processes that it left behind hold it open.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Why a program cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -152,40 +158,110 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
 }
 
-/// Killed when this is dropped.
+/// The program and what it started, which are killed when this is dropped.
+struct Group {
+    /// The program's number, as long as it was not waited for: then nobody else can have it.
+    leader: Option<u32>,
+}
+
+impl Group {
+    /// The program has ended. What it leaves behind is its own affair.
+    fn release(&mut self) {
+        self.leader = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(leader) = self.leader.and_then(|leader| leader.try_into().ok())
+            && let Some(leader) = rustix::process::Pid::from_raw(leader)
+        {
+            // An error is a group that has ended.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// What a program writes to its standard error: the beginning is kept.
+#[derive(Default)]
+struct Said {
+    kept: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Said {
+    /// Until its end, or until it is too much. Cancel-safe: what was read is kept.
+    async fn read(&mut self, from: impl AsyncRead + Unpin) -> io::Result<()> {
+        let mut from = from.take(MAX_STDERR);
+        let mut bytes = [0; 1024];
+        loop {
+            let read = match from.read(&mut bytes).await? {
+                0 => return Ok(()),
+                read => &bytes[..read],
+            };
+            let room = MAX_KEPT - self.kept.len();
+            self.is_cut |= read.len() > room;
+            self.kept.extend_from_slice(&read[..read.len().min(room)]);
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let text = String::from_utf8_lossy(&self.kept);
+        let mut lines: Vec<_> = text.lines().map(|line| line.escape_debug().to_string()).collect();
+        lines.extend(self.is_cut.then(|| format!("(and more, beyond the {MAX_KEPT} bytes that are kept)")));
+        lines.into_iter()
+    }
+}
+
+/// Killed when this is dropped, with everything that it started and that stayed in its process group.
 async fn run(command: &[OsString], question: &[u8], session: Option<SessionId>) -> Result<(), String> {
     let (name, arguments) = command.split_first().ok_or("is no command")?;
-    let mut child = Command::new(name)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("cannot be started: {error}"))?;
+    let mut command = Command::new(name);
+    command.args(arguments).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn().map_err(|error| format!("cannot be started: {error}"))?;
+    let mut group = Group { leader: child.id() };
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-    let tell = async {
-        if let Some(mut stdin) = stdin {
-            // A program may answer without reading; closing the pipe ends its input.
-            let _ = stdin.write_all(question).await;
+    let mut said = Said::default();
+    let status = {
+        let tell = async {
+            if let Some(mut stdin) = stdin {
+                // A program may answer without reading; closing the pipe ends its input.
+                let _ = stdin.write_all(question).await;
+            }
+        };
+        let listen = async {
+            if let Some(stderr) = stderr {
+                // What came before an error is worth logging.
+                let _ = said.read(stderr).await;
+            }
+        };
+        let mut talk = pin!(async { tokio::join!(tell, listen) });
+        let end = pin!(async {
+            let status = child.wait().await;
+            group.release();
+            status
+        });
+        match select(end, talk.as_mut()).await {
+            Either::Left((status, _)) => {
+                // An error is a process that it left behind, which has the pipes open.
+                let _ = tokio::time::timeout(LINGER, talk).await;
+                status
+            }
+            Either::Right((_, end)) => end.await,
         }
     };
-    let listen = async {
-        let mut said = Vec::new();
-        if let Some(stderr) = stderr {
-            stderr.take(MAX_STDERR).read_to_end(&mut said).await?;
-        }
-        Ok::<_, io::Error>(said)
-    };
-    let ((), said, status) = tokio::join!(tell, listen, child.wait());
     let session = session.map(tracing::field::display);
     let program = tracing::field::display(name.display());
     // What a program says when it approves is no warning.
     let approves = status.as_ref().is_ok_and(ExitStatus::success);
-    for line in said.as_deref().map(String::from_utf8_lossy).unwrap_or_default().lines() {
+    for line in said.lines() {
         match approves {
-            true => tracing::info!(session, program, "the approving program says: {}", line.escape_debug()),
-            false => tracing::warn!(session, program, "the approving program says: {}", line.escape_debug()),
+            true => tracing::info!(session, program, "the approving program says: {line}"),
+            false => tracing::warn!(session, program, "the approving program says: {line}"),
         }
     }
     match status {
@@ -234,5 +310,81 @@ mod tests {
         assert_eq!(ask("exec sleep 1000", 1).await, Err("late".into()));
         // `yes` dies of the closed pipe.
         assert!(ask("exec yes 1>&2", 60).await.is_err());
+    }
+    /// A script that starts a process and tells its number; the file ends when both are gone.
+    struct Family {
+        _folder: tempfile::TempDir,
+        command: [OsString; 4],
+        told: std::thread::JoinHandle<io::Result<std::fs::File>>,
+    }
+
+    impl Family {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let pipe = folder.path().join("pipe");
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            let script = "exec 3> \"$0\"; sleep 1000 & echo $! >&3; wait";
+            let command = ["sh".into(), "-c".into(), script.into(), pipe.clone().into()];
+            // Opened when the script opens it.
+            let told = std::thread::spawn(move || std::fs::File::open(pipe));
+            Self { _folder: folder, command, told }
+        }
+
+        /// Ends this family by `stop`, and waits until it is gone.
+        async fn ends<S: Future>(self, stop: impl FnOnce() -> S) -> S::Output {
+            use std::io::{BufRead, BufReader, Read};
+            let Self { told, _folder, .. } = self;
+            let (started, is_started) = tokio::sync::oneshot::channel();
+            let gone = tokio::task::spawn_blocking(move || {
+                let mut from = BufReader::new(told.join().unwrap().unwrap());
+                let mut number = String::new();
+                from.read_line(&mut number).unwrap();
+                number.trim().parse::<u32>().unwrap();
+                started.send(()).unwrap();
+                from.read_to_string(&mut number).unwrap();
+            });
+            is_started.await.unwrap();
+            let stopped = stop().await;
+            tokio::time::timeout(Duration::from_secs(60), gone).await.expect("both are gone").unwrap();
+            stopped
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_program_is_stopped_with_what_it_started() {
+        let session = SessionId::new([1; 32]);
+        let ask = |family: &Family, seconds| {
+            let mut program = Program::new(&family.command, Duration::from_secs(seconds)).unwrap().unwrap();
+            program.ask(session, &Terms::of_nothing(session), String::new());
+            program
+        };
+        let family = Family::new();
+        let mut late = ask(&family, 2);
+        let (_, answer) = family.ends(|| late.answer()).await;
+        assert!(answer.as_ref().is_err_and(|problem| problem.contains("no answer within 2s")), "{answer:?}");
+        let family = Family::new();
+        let mut ended = ask(&family, 1000);
+        family.ends(async || ended.forget(session)).await;
+        let family = Family::new();
+        let stopped = ask(&family, 1000);
+        family.ends(async || drop(stopped)).await;
+    }
+
+    #[tokio::test]
+    async fn a_process_that_a_program_leaves_behind_delays_no_answer() {
+        assert_eq!(ask("sleep 30 & exit 0", 20).await, Ok(()));
+        assert_eq!(ask("sleep 30 & exit 3", 20).await, Err("declined (exit status: 3)".into()));
+    }
+
+    #[tokio::test]
+    async fn of_what_a_program_says_the_beginning_is_kept() {
+        let mut said = Said::default();
+        said.read(&b"no\x1b\n".repeat(2000)[..]).await.unwrap();
+        assert_eq!(said.kept.len(), MAX_KEPT);
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines[0], "no\\u{1b}");
+        assert!(lines.last().is_some_and(|line| line.starts_with("(and more")), "{lines:?}");
+        // It is no reason to decline.
+        assert_eq!(ask("head -c 10000 /dev/zero >&2", 60).await, Ok(()));
     }
 }
