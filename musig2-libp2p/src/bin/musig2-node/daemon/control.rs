@@ -78,7 +78,10 @@ impl Control {
     /// Serves clients until it is dropped.
     pub(crate) async fn serve(self, socket: Socket) {
         let serve_one = |(stream, user), place| self.clone().serve_one(stream, user, place);
-        clients::serve("the socket", async || socket.accept().await, serve_one).await;
+        tokio::select! {
+            () = clients::serve("the socket", async || socket.accept().await, serve_one) => {}
+            () = socket.stay() => {}
+        }
     }
 
     async fn serve_one(self, stream: UnixStream, user: u32, place: Place) {

@@ -3,7 +3,14 @@
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often the daemon looks whether its file is still there.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +19,8 @@ pub(crate) enum SocketError {
     Live(PathBuf),
     #[error("{}: exists, and is no socket: give another `socket`, or move the file away", .0.display())]
     NoSocket(PathBuf),
+    #[error("{}: cannot make the socket: there is no folder {}. Make that folder, or give another `socket`", .path.display(), .folder.display())]
+    NoFolder { path: PathBuf, folder: PathBuf },
     #[error(
         "{}: {problem}, so that others could put a socket of theirs in place of this daemon's. Choose a folder of yours for `socket` (mode 0700)",
         .folder.display()
@@ -24,8 +33,16 @@ pub(crate) enum SocketError {
 /// A socket of mode 0600, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Socket {
+    bound: watch::Sender<Arc<Bound>>,
+}
+
+/// A listener, and the file that leads to it.
+#[derive(Debug)]
+struct Bound {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and number. No other file has them while the listener is open.
+    file: (u64, u64),
     /// Who made it, and may speak to it (beside the superuser).
     owner: u32,
 }
@@ -33,6 +50,65 @@ pub(crate) struct Socket {
 impl Socket {
     /// Makes it, in place of one that nobody answers on any more.
     pub(crate) fn bind(path: &Path) -> Result<Self, SocketError> {
+        Ok(Self { bound: watch::Sender::new(Arc::new(Bound::new(path)?)) })
+    }
+
+    /// The next connection from its owner or the superuser, with the number of that user. Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, u32)> {
+        let mut changes = self.bound.subscribe();
+        loop {
+            let bound = Arc::clone(&changes.borrow_and_update());
+            let (stream, _) = tokio::select! {
+                accepted = bound.listener.accept() => accepted?,
+                // The sender is here.
+                _ = changes.changed() => continue,
+            };
+            // The mode says the same; it was set a moment after the socket was made.
+            let who = stream.peer_cred()?.uid();
+            if who == bound.owner || who == 0 {
+                return Ok((stream, who));
+            }
+            tracing::warn!(user = who, "refused another user on the socket");
+        }
+    }
+
+    /// Makes it again whenever somebody has removed it, until this is dropped.
+    pub(crate) async fn stay(&self) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = None;
+        loop {
+            look.tick().await;
+            let bound = Arc::clone(&self.bound.borrow());
+            // The disk may not answer.
+            let made = tokio::task::spawn_blocking(move || bound.again());
+            let socket = self.bound.borrow().path.display().to_string();
+            match made.await {
+                Ok(Ok(None)) => told = None,
+                Ok(Ok(Some(bound))) => {
+                    tracing::warn!(socket, "the socket was removed: made it again");
+                    self.bound.send_replace(Arc::new(bound));
+                    told = None;
+                }
+                Ok(Err(error)) => {
+                    let error = error.to_string();
+                    if told.as_ref() != Some(&error) {
+                        tracing::warn!(
+                            error,
+                            "the socket was removed, so nobody can ask this daemon anything, and it cannot be made again: trying again every few seconds"
+                        );
+                        told = Some(error);
+                    }
+                }
+                // Nothing in it panics, and the runtime ends after this.
+                Err(error) => tracing::debug!(%error, "nobody looked whether the socket is still there"),
+            }
+        }
+    }
+}
+
+impl Bound {
+    fn new(path: &Path) -> Result<Self, SocketError> {
         let failed = |error| SocketError::Io { path: path.into(), error };
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -48,31 +124,33 @@ impl Socket {
                 Ok(_) => return Err(SocketError::Live(path.into())),
             },
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        let owner = std::fs::symlink_metadata(path).map_err(failed)?.uid();
-        let socket = Self { listener, path: path.into(), owner };
-        socket.check_folder()?;
+        let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                SocketError::NoFolder { path: path.into(), folder: folder_of(path).into() }
+            }
+            _ => failed(error),
+        })?;
+        let metadata = path.symlink_metadata().map_err(failed)?;
+        let (file, owner) = (number(&metadata), metadata.uid());
+        let bound = Self { listener, path: path.into(), file, owner };
+        bound.check_folder()?;
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(failed)?;
-        Ok(socket)
+        Ok(bound)
     }
 
-    /// The next connection from its owner or the superuser, with the number of that user. Cancel-safe.
-    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, u32)> {
-        loop {
-            let (stream, _) = self.listener.accept().await?;
-            // The mode says the same; it was set a moment after the socket was made.
-            let who = stream.peer_cred()?.uid();
-            if who == self.owner || who == 0 {
-                return Ok((stream, who));
-            }
-            tracing::warn!(user = who, "refused another user on the socket");
-        }
+    /// Another one, if the file is gone. Whatever has taken its place is left alone.
+    fn again(&self) -> Result<Option<Self>, SocketError> {
+        if self.is_there() { Ok(None) } else { Self::new(&self.path).map(Some) }
+    }
+
+    /// Whether its path still leads here.
+    fn is_there(&self) -> bool {
+        self.path.symlink_metadata().is_ok_and(|metadata| number(&metadata) == self.file)
     }
 
     /// Whoever can write to the folder can replace the socket, unless the folder is sticky as /tmp is.
     fn check_folder(&self) -> Result<(), SocketError> {
-        let folder =
-            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(&self.path);
         let refused = |problem: String| SocketError::Folder { folder: folder.into(), problem };
         let metadata =
             folder.metadata().map_err(|error| refused(format!("cannot be looked at ({error})")))?;
@@ -87,9 +165,19 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for Bound {
     fn drop(&mut self) {
-        // What is left behind is found stale at the next start.
-        let _ = std::fs::remove_file(&self.path);
+        if self.is_there() {
+            // What is left behind is found stale at the next start.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn number(metadata: &std::fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
