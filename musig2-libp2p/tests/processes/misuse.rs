@@ -78,6 +78,14 @@ fn every_mistake_is_told_in_a_sentence() {
             "  --key <FILE>, or --daemon <SOCKET>\n",
         ),
         (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
+        (
+            ["propose", "--daemon", "socket"].map(String::from).to_vec(),
+            "not provided:\n  --signer <PUBKEY>...\n  --message <HEX32>...\n",
+        ),
+        (
+            ["propose", "--daemon=socket", "--message", &message].map(String::from).to_vec(),
+            "not provided:\n  --signer <PUBKEY>...\n",
+        ),
         (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
         (
             vec!["key".into(), key.clone(), "--bip86".into()],

@@ -1,6 +1,6 @@
 //! A daemon's socket: who may speak on it, and what nobody can do to it.
 
-use crate::child::{musig2_node, object, run};
+use crate::child::{PATIENCE, Running, musig2_node, object, run, that_hears_hangups};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::fs;
@@ -9,7 +9,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
@@ -181,4 +182,89 @@ fn another_user_is_refused_even_where_the_files_mode_lets_it_in() {
     assert_eq!(signers.ask(0, &["status"]).code, Some(0), "its owner is answered");
     let log = first.stop().stderr;
     assert!(log.contains("refused another user on the socket"), "{log}");
+}
+
+/// The commands that a message names in backticks.
+fn hints(message: &str) -> Vec<&str> {
+    let quoted = message.split('`').skip(1).step_by(2);
+    quoted.filter(|quoted| quoted.starts_with("musig2-node ")).collect()
+}
+
+#[test]
+fn a_hint_leads_to_the_same_daemon_when_it_is_pasted() {
+    let signers = Signers::new();
+    let _daemon = signers.start(0, None, "socket = \"the node's.sock\"", "");
+    let socket = signers.text(0, "the node's.sock");
+    let command = Path::new(env!("CARGO_BIN_EXE_musig2-node"));
+    let folder = command.parent().and_then(Path::to_str).expect("text");
+    let path = format!("{folder}:{}", std::env::var("PATH").expect("text"));
+    let paste = |hint: &str| {
+        let pasted = Command::new("sh").args(["-c", hint]).env("PATH", &path).output().expect("it starts");
+        assert!(pasted.status.success(), "{hint}: {pasted:?}");
+        String::from_utf8(pasted.stdout).expect("text")
+    };
+
+    let unknown = run(["abort", "ffff", "--socket", &socket]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    let [list] = hints(&unknown.stderr)[..] else { panic!("{unknown:?}") };
+    assert_eq!(paste(list), "no sessions\n");
+
+    let [_, one, two] = &signers.public;
+    let message = message(1);
+    let order = ["propose", "--daemon", &socket, "--signer", one, two, "--message", &message];
+    let mut proposed = Running::start(order);
+    let session = proposed.wait_for("session")["session"].as_str().expect("a session").to_owned();
+    let interrupted = proposed.signal("INT");
+    assert_eq!(interrupted.code, Some(130), "{interrupted:?}");
+    let [look, end] = hints(&interrupted.stderr)[..] else { panic!("{interrupted:?}") };
+    assert!(paste(look).contains(&session));
+    assert!(paste(end).contains("ended without signatures"));
+}
+
+/// Asks until it is so.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+    }
+}
+
+#[test]
+fn a_socket_that_somebody_removes_is_made_again() {
+    let signers = Signers::new();
+    let folder = signers.path(0, "reached");
+    let make = || fs::create_dir(&folder).expect("made");
+    make();
+    let config = signers.configure(0, None, "socket = \"reached/node.sock\"", "");
+    let (file, log) = (fs::File::create(signers.path(0, "log")).expect("made"), signers.path(0, "log"));
+    let mut command = that_hears_hangups(&musig2_node(["run", "--config", &config]));
+    command.stderr(file);
+    let daemon = signers.run(command);
+    let socket = folder.join("node.sock");
+    let is_answered = || {
+        let socket = socket.to_str().expect("text");
+        run(["status", "--json", "--socket", socket]).code == Some(0)
+    };
+    let count = |line: &str| fs::read_to_string(&log).expect("text").matches(line).count();
+    assert!(is_answered());
+
+    fs::remove_file(&socket).expect("removed");
+    wait_until("it is made again", is_answered);
+    assert_eq!(fs::metadata(&socket).expect("a socket").permissions().mode() & 0o7777, 0o600);
+    assert_eq!(count("the socket was removed: made it again"), 1);
+
+    fs::remove_dir_all(&folder).expect("removed");
+    let refused = "the socket was removed, so nobody can ask this daemon anything";
+    wait_until("it says that it cannot", || !is_answered() && count(refused) > 0);
+    make();
+    wait_until("it tries again", is_answered);
+    assert_eq!(count("the socket was removed: made it again"), 2);
+    assert_eq!(count(refused), 1, "once");
+
+    // What is not its own it leaves alone.
+    fs::remove_file(&socket).expect("removed");
+    fs::write(&socket, "precious").expect("written");
+    wait_until("it says that it cannot", || count(refused) > 1);
+    assert_eq!(daemon.stop().code, Some(0));
+    assert_eq!(fs::read(&socket).expect("a file"), b"precious");
 }

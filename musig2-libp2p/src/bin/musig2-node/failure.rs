@@ -2,6 +2,7 @@
 
 use crate::approval::ApprovalError;
 use crate::config::toml_file::TomlError;
+use crate::daemon::hint;
 #[cfg(unix)]
 use crate::daemon::socket::SocketError;
 use crate::ending::Ending;
@@ -16,7 +17,7 @@ use std::fmt::Write;
 use std::io;
 #[cfg(unix)]
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +80,8 @@ pub(crate) enum Failure {
     Undeleted { session: SessionId, error: StoreError },
     #[error("interrupted")]
     Interrupted { code: u8 },
-    #[error("{}", left_running(.why, .session.as_deref()))]
-    LeftRunning { why: String, session: Option<String>, code: u8 },
+    #[error("{}", left_running(.why, .session.as_deref(), .socket))]
+    LeftRunning { why: String, session: Option<String>, socket: PathBuf, code: u8 },
     #[error("not finished after {seconds} seconds: {state}")]
     Demo { seconds: u64, state: String },
     #[error("cannot start the runtime: {0}")]
@@ -159,14 +160,17 @@ pub(crate) struct FailureObject {
 }
 
 /// Whoever takes the end of the command for the end of the session may pay twice.
-fn left_running(why: &str, session: Option<&str>) -> String {
+fn left_running(why: &str, session: Option<&str>, socket: &Path) -> String {
+    let command = |words: String| hint::command(&words, socket);
     match session {
         Some(session) => format!(
-            "{why}. Session {session} GOES ON in the daemon and may still be signed, until its timeout: look with `musig2-node sessions {session}`, \
-             end it with `musig2-node abort {session}`"
+            "{why}. Session {session} GOES ON in the daemon and may still be signed, until its timeout: look with `{}`, end it with `{}`",
+            command(format!("sessions {session}")),
+            command(format!("abort {session}"))
         ),
         None => format!(
-            "{why} before the daemon had answered. It may have made the session all the same: look with `musig2-node sessions`"
+            "{why} before the daemon had answered. It may have made the session all the same: look with `{}`",
+            command("sessions".into())
         ),
     }
 }

@@ -167,9 +167,7 @@ fn missed_log(lines: u64) -> Vec<u8> {
 fn answer(mut error: clap::Error) -> ExitCode {
     hide_key(&mut error);
     name_daemon(&mut error);
-    let is_json =
-        std::env::args_os().skip(1).take_while(|given| given != "--").any(|given| given == "--json");
-    if !is_json {
+    if !is_given("--json") {
         // Where it cannot be written, nobody is left to tell.
         let _ = error.print();
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -193,7 +191,7 @@ fn hide_key(error: &mut clap::Error) {
     }
 }
 
-/// Whoever has a daemon needs no --key to propose.
+/// Whoever has a daemon needs no --key to propose, and is not asked for one.
 fn name_daemon(error: &mut clap::Error) {
     const KEY: &str = "--key <FILE>";
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
@@ -201,11 +199,24 @@ fn name_daemon(error: &mut clap::Error) {
         && error.kind() == ErrorKind::MissingRequiredArgument
         && usage.contains("musig2-node propose")
     {
-        let name =
-            |name: &String| if name == KEY { format!("{KEY}, or --daemon <SOCKET>") } else { name.clone() };
-        let missing = missing.iter().map(name).collect();
+        let mut missing = missing.clone();
+        if is_given("--daemon") {
+            missing.retain(|name| name != KEY);
+        }
+        for name in missing.iter_mut().filter(|name| *name == KEY) {
+            *name = format!("{KEY}, or --daemon <SOCKET>");
+        }
         error.insert(ContextKind::InvalidArg, ContextValue::Strings(missing));
     }
+}
+
+/// Whether an option is among the arguments, with its value in the same one or the next.
+fn is_given(option: &str) -> bool {
+    let mut arguments = std::env::args_os().skip(1).take_while(|given| given != "--");
+    arguments.any(|given| {
+        let given = given.to_string_lossy();
+        given.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    })
 }
 
 fn end(outcome: Result<(), Failure>, console: &Console, stderr: impl Write) -> ExitCode {

@@ -19,12 +19,18 @@ use tokio::time::{Instant, sleep_until};
 const UNTOLD: &str = "--private without --contact reaches only co-signers that ask for their sessions, as each does for ten minutes after it \
     was started or cut off: give --contact PUBKEY=ADDR for one of them, or propose through a daemon that has met them";
 
+/// Who has a daemon needs no key file here.
+const USAGE: &str =
+    "musig2-node propose --daemon <SOCKET> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]
+       musig2-node propose --key <FILE> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]";
+
 /// Propose messages to sign, and wait for the signatures
 ///
 /// Makes a session of this key and the co-signers' keys, announces it, and waits until every message has its signature. The co-signers
 /// run `musig2-node cosign` or `run`, and must approve. All messages are signed in one session. The tweak options apply to
 /// each --message; an --item has tweaks of its own.
 #[derive(Debug, Args)]
+#[command(override_usage = USAGE)]
 #[command(after_help = "Example:
   musig2-node propose --key alice.key --signer 02a1...  --signer 03b2... \\
       --message 5e8f... --bip86 --bootstrap /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW... --json > session.jsonl

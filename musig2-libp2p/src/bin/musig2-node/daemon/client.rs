@@ -1,5 +1,6 @@
 //! `musig2-node status`, `sessions`, `reload`, `abort` and `propose --daemon`: what people ask a running daemon.
 
+use super::hint::{self, DEFAULT_SOCKET};
 use super::words::{Reply, Request};
 use crate::failure::{Failure, FailureObject};
 #[cfg(unix)]
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Args)]
 pub(crate) struct SocketArgs {
     /// The daemon's socket: `socket` in its configuration
-    #[arg(long, value_name = "SOCKET", default_value = "musig2-node.sock")]
+    #[arg(long, value_name = "SOCKET", default_value = DEFAULT_SOCKET)]
     socket: PathBuf,
 }
 
@@ -108,8 +109,14 @@ pub(crate) async fn propose(socket: &Path, order: &Order, console: &Console) -> 
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let (ended, end) = tokio::sync::oneshot::channel();
     let (told, session) = watch::channel(None);
-    let (socket, request, console) =
-        (socket.to_owned(), Request::Propose(Box::new(order.clone())), console.clone());
+    let (request, console) = (Request::Propose(Box::new(order.clone())), console.clone());
+    let left = |why, code| Failure::LeftRunning {
+        why,
+        session: session.borrow().clone(),
+        socket: socket.into(),
+        code,
+    };
+    let socket = socket.to_owned();
     // A thread of its own, which ends with the process: a read from the socket cannot be cancelled.
     std::thread::spawn(move || {
         let outcome = talk(&socket, &request, None, &console, |reply| {
@@ -124,15 +131,12 @@ pub(crate) async fn propose(socket: &Path, order: &Order, console: &Console) -> 
         outcome = end => match outcome {
             // Standard output is closed: the result is told by nobody now.
             Ok(Err(Failure::Output(error))) => {
-                let why = format!("cannot write to standard output: {error}");
-                Err(Failure::LeftRunning { why, session: session.borrow().clone(), code: 1 })
+                Err(left(format!("cannot write to standard output: {error}"), 1))
             }
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::Runtime(io::Error::other("the thread that speaks to the daemon panicked"))),
         },
-        code = signals.next() => {
-            Err(Failure::LeftRunning { why: "interrupted".into(), session: session.borrow().clone(), code })
-        }
+        code = signals.next() => Err(left("interrupted".into(), code)),
     }
 }
 
@@ -159,8 +163,10 @@ fn talk(
     let mut last = None;
     for line in BufReader::new(stream).lines() {
         let reply = line.and_then(|line| Ok(serde_json::from_str(&line)?));
-        match reply.map_err(|error| cut_off(last.as_ref()).unwrap_or_else(|| failed(error)))? {
-            Reply::Failure(answer) => return Err(Failure::Answer(Box::new(answer))),
+        match reply.map_err(|error| cut_off(last.as_ref(), socket).unwrap_or_else(|| failed(error)))? {
+            Reply::Failure(answer) => {
+                return Err(Failure::Answer(Box::new(with_hint(answer, request, socket))));
+            }
             reply => {
                 told(&reply);
                 console.show(&Line::Reply(&reply))?;
@@ -169,20 +175,33 @@ fn talk(
         }
     }
     match (request, last) {
-        (Request::Propose(_), last @ Some(Reply::Session(_))) => cut_off(last.as_ref()).map_or(Ok(()), Err),
+        (Request::Propose(_), last @ Some(Reply::Session(_))) => {
+            cut_off(last.as_ref(), socket).map_or(Ok(()), Err)
+        }
         (_, None) => Err(failed(io::ErrorKind::UnexpectedEof.into())),
         _ => Ok(()),
     }
 }
 
+/// Whoever named a session wrongly is told where the names are. The daemon does not know how this command reached it.
+#[cfg(unix)]
+fn with_hint(mut answer: FailureObject, request: &Request, socket: &Path) -> FailureObject {
+    if let (Request::Sessions { session: Some(_) } | Request::Abort { .. }, 2) = (request, answer.code) {
+        let list = hint::command("sessions", socket);
+        answer.message = format!("{}. `{list}` lists them", answer.message);
+    }
+    answer
+}
+
 /// The daemon went away in the middle of a session, which is not over for that.
 #[cfg(unix)]
-fn cut_off(last: Option<&Reply>) -> Option<Failure> {
+fn cut_off(last: Option<&Reply>, socket: &Path) -> Option<Failure> {
     let Some(Reply::Session(summary)) = last else { return None };
+    let session = summary.session;
+    let look = hint::command(&format!("sessions {session}"), socket);
     let message = format!(
-        "the daemon was stopped before session {0} was over. IT MAY STILL BE SIGNED: the daemon takes it up when it is started again. \
-         Look then with `musig2-node sessions {0}`",
-        summary.session
+        "the daemon was stopped before session {session} was over. IT MAY STILL BE SIGNED: the daemon takes it up when it is started again. \
+         Look then with `{look}`"
     );
     Some(Failure::Answer(Box::new(FailureObject { message, code: 1, ending: None })))
 }

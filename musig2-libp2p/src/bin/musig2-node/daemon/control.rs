@@ -262,9 +262,7 @@ impl Control {
         sessions.retain(|view| !name.is_empty() && view.id.to_string().starts_with(&name_starts));
         match sessions.len() {
             1 => Ok(sessions.remove(0)),
-            0 => Err(Failure::Usage(format!(
-                "no session begins with `{name}`: `musig2-node sessions` lists them"
-            ))),
+            0 => Err(Failure::Usage(format!("no session begins with `{name}`"))),
             many => {
                 Err(Failure::Usage(format!("{many} sessions begin with `{name}`: give more of the name")))
             }

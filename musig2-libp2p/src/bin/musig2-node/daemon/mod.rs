@@ -7,6 +7,7 @@ mod clients;
 mod control;
 #[cfg(unix)]
 mod following;
+pub(crate) mod hint;
 #[cfg(unix)]
 mod http;
 pub(crate) mod people;

@@ -1,6 +1,6 @@
 //! The policy and the labels, read again while a daemon runs: at SIGHUP, or when it is asked to over its socket. The sessions that it has joined go on.
 
-use super::ready;
+use super::{hint, ready};
 use crate::approval::Approver;
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::told::Told;
 use musig2_libp2p::Handle;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -52,12 +52,13 @@ pub(crate) struct Reloader {
 }
 
 impl Hangups {
-    /// Starts listening for it.
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Starts listening for it. `socket`: where this daemon can be asked to do the same.
+    pub(crate) fn new(socket: &Path) -> io::Result<Self> {
         let hangup = SignalKind::hangup();
         if terminal::is_ignored(hangup.as_raw_value()) {
             tracing::info!(
-                "SIGHUP is ignored, as it was when this was started: `musig2-node reload` has the policy read again"
+                "SIGHUP is ignored, as it was when this was started: `{}` has the policy read again",
+                hint::command("reload", socket)
             );
             return Ok(Self(None));
         }

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
         tracing::warn!("the configuration: {note}");
     }
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
-    let hangups = Hangups::new().map_err(Failure::Runtime)?;
+    let hangups = Hangups::new(&ready.settings.socket).map_err(Failure::Runtime)?;
     let Places { socket, http } = ready.take_places().await?;
     let Ready { settings, approver, secret, public_key } = ready;
     let metrics = Metrics::new();
