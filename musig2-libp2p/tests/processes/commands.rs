@@ -146,6 +146,29 @@ fn what_a_configuration_signs_unasked_is_noted() {
 }
 
 #[test]
+fn a_limit_of_nothing_is_noted_with_what_it_means() {
+    let folder = tempdir().expect("a folder");
+    keygen(&folder.path().join("signer.key"));
+    let file = folder.path().join("node.toml");
+    let zeros =
+        "max_items = 0\n[results]\nmax_signed = 0\n[protocol]\nmax_discovered_sessions = 0\nmax_memo = 0";
+    fs::write(&file, format!("[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n{zeros}"))
+        .expect("written");
+    let checked = run(["config", "--check", file.to_str().expect("text")]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let zeros = checked.stdout;
+    for note in [
+        "note        [policy] `max_items` is 0: this node signs nothing that others propose\n",
+        "[results] `max_signed` is 0: signatures are not kept",
+        "[protocol] `max_discovered_sessions` is 0: this node signs nothing that others propose\n",
+        "[protocol] `max_memo` is 0: a session with a memo is neither made nor signed\n",
+    ] {
+        assert!(zeros.contains(note), "{note}: {zeros}");
+    }
+    assert_eq!(zeros.matches("is 0").count(), 4, "{zeros}");
+}
+
+#[test]
 fn what_proves_nothing_convicts_nobody() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("evidence");

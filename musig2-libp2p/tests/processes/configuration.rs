@@ -13,6 +13,8 @@ use tempfile::tempdir;
 
 /// A public key of nobody here.
 const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+/// Another one.
+const THIRD: &str = "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659";
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
@@ -128,6 +130,15 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
     for expected in [&format!("{own}, alice, this node"), OTHER, address.as_str().expect("text")] {
         assert!(shown.contains(expected), "{shown}");
     }
+    let note = "this node's key is not in this set: no session here ever matches it";
+    assert!(!shown.contains(note), "{shown}");
+    let text = format!(
+        "[policy]\nmessages = \"any\"\nsigner_sets = [[\"{OTHER}\", \"{own}\"], [\"{OTHER}\", \"{THIRD}\"]]\n"
+    );
+    fs::write(&config, text).expect("written");
+    let shown = run(check).stdout;
+    let of_others = shown.split("signs with\n").find(|set| set.contains(THIRD)).expect("it is shown");
+    assert!(of_others.contains(note) && shown.matches(note).count() == 1, "{shown}");
     assert_eq!(files(folder.path()), before);
     assert_eq!(run(["config", "--example", "--check", "x"]).code, Some(2));
     assert_eq!(run(["config"]).code, Some(2));

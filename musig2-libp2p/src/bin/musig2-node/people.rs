@@ -315,6 +315,12 @@ fn signer_set(out: &mut Vec<u8>, set: &SignerSet, own: &PublicKey) -> io::Result
         let label = label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
         writeln!(out, "    signer  {key}{label}{}", if key == own { ", this node" } else { "" })?;
     }
+    if !set.signers.contains(own) {
+        writeln!(
+            out,
+            "    {BAD}note{BAD:#}    this node's key is not in this set: no session here ever matches it"
+        )?;
+    }
     writeln!(out, "    key     {STRONG}{}{STRONG:#} (x-only)", set.key)?;
     writeln!(out, "    address {STRONG}{}{STRONG:#} (with --bip86)", set.address)
 }

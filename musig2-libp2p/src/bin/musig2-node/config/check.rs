@@ -41,6 +41,58 @@ impl Settings {
                 policy.max_duration
             ));
         }
+        notes.extend(self.zeros().map(|(key, means)| format!("{key} is 0: {means}")));
         notes
+    }
+
+    /// Limits of nothing that a node takes, and what they mean. (Of those that it refuses, it says so.)
+    fn zeros(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        const NO_DISCOVERY: &str = "this node signs nothing that others propose";
+        const NO_WAITING: &str =
+            "a frame for a peer that is not connected is lost, and must be asked for again";
+        let (policy, results) = (&self.policy, &self.results);
+        let (protocol, frames) = (self.protocol.config(), self.frames.config());
+        let is_asked = !policy.approve_command.is_empty();
+        [
+            (policy.max_items == 0, "[policy] `max_items`", NO_DISCOVERY),
+            (policy.max_duration.0.is_zero(), "[policy] `max_duration`", NO_DISCOVERY),
+            (
+                is_asked && policy.approve_timeout.0.is_zero(),
+                "[policy] `approve_timeout`",
+                "the `approve_command` has no time to answer, and everything is declined",
+            ),
+            (
+                results.max_signed == 0,
+                "[results] `max_signed`",
+                "signatures are not kept: `results` cannot list them, nor `sessions` show them again",
+            ),
+            (results.max_age.0.is_zero(), "[results] `max_age`", "`results` has nothing to list"),
+            (
+                results.max_unsigned == 0,
+                "[results] `max_unsigned`",
+                "`results` cannot list what was not signed, or why",
+            ),
+            (protocol.max_discovered_sessions == 0, "[protocol] `max_discovered_sessions`", NO_DISCOVERY),
+            (protocol.max_discovered_per_author == 0, "[protocol] `max_discovered_per_author`", NO_DISCOVERY),
+            (
+                protocol.max_queued_sessions == 0,
+                "[protocol] `max_queued_sessions`",
+                "what is approved beyond `max_concurrent_sessions` is not joined",
+            ),
+            (
+                protocol.max_memo == 0,
+                "[protocol] `max_memo`",
+                "a session with a memo is neither made nor signed",
+            ),
+            (frames.waiting_bytes == 0, "[frames] `waiting_bytes`", NO_WAITING),
+            (frames.waiting_time.is_zero(), "[frames] `waiting_time`", NO_WAITING),
+            (
+                frames.write_timeout.is_zero(),
+                "[frames] `write_timeout`",
+                "a connection that cannot take a frame at once is closed",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(is_zero, key, means)| is_zero.then_some((key, means)))
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) network: NetworkSettings,
     pub(crate) http: HttpSettings,
     pub(super) protocol: Protocol,
-    frames: Frames,
+    pub(super) frames: Frames,
 }
 
 /// Where the node is, and whom it knows.
