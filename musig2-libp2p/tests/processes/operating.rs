@@ -222,6 +222,29 @@ fn the_configuration_for_the_unit_is_right_but_for_the_key() {
     }
 }
 
+#[test]
+fn the_pages_commands_are_for_the_unit_and_its_configuration() {
+    let config = fs::read_to_string(contrib("musig2-node.toml")).expect("text");
+    let socket = config.lines().find_map(|line| line.strip_prefix("socket = ")).expect("it is set");
+    let socket = socket.trim_matches('"');
+    let blocks = PAGE.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    let of_unit: Vec<_> = blocks.filter(|block| block.contains("systemctl")).collect();
+    assert_eq!(of_unit.len(), 2, "to install it, and to change the version");
+    for block in of_unit {
+        for line in block.lines() {
+            let asks =
+                ["status", "sessions"].iter().any(|asked| line.contains(&format!("musig2-node {asked}")));
+            assert!(!asks || line.contains(&format!("--socket {socket}")), "not the unit's socket: {line}");
+            let checks = line.contains("config --check");
+            assert!(!checks || line.contains(&format!("runuser -u {} ", setting("User"))), "{line}");
+            assert!(!checks || line.contains("MUSIG2_PASSPHRASE_FILE="), "it would ask: {line}");
+        }
+        assert!(block.contains("config --check /etc/musig2/musig2-node.toml"), "{block}");
+    }
+    assert!(setting("ExecStart").ends_with(" run --config /etc/musig2/musig2-node.toml"));
+    assert_eq!(setting("LoadCredential"), "passphrase:/etc/musig2/passphrase");
+}
+
 /// A vector of BIP341 (`wallet-test-vectors.json`, `scriptPubKey` 1): a tree of one script.
 #[test]
 fn the_root_of_a_script_is_computed_as_the_page_says() {
