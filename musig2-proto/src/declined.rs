@@ -20,6 +20,11 @@ impl Declined {
         }
     }
 
+    /// It did end otherwise, after all.
+    pub(crate) fn remove(&mut self, session: &SessionId) {
+        self.0.remove(session);
+    }
+
     pub(crate) fn contains(&self, session: &SessionId) -> bool {
         self.0.contains_key(session)
     }

@@ -8,7 +8,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many are kept. Beyond that, the one that expires first makes room: its proposer is told no more.
+/// How many are kept. Beyond that the oldest makes room, and its proposer is not told again: it has had the most time to hear. (If the one that
+/// expires first made room, a stranger's long sessions would push out everybody else's.)
 const MAX_DECLINES: usize = 1024;
 
 /// A proposer that asks again and again is told once in this time.
@@ -17,9 +18,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Own declines, each until its session expires.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct OwnDeclines {
-    told: BTreeMap<SessionId, OwnDecline>,
-    /// Follows from `told`.
+    told: BTreeMap<SessionId, Kept>,
+    /// These two follow from `told`.
     by_expiry: BTreeSet<(Timestamp, SessionId)>,
+    by_age: BTreeSet<(u64, SessionId)>,
+    /// How many were ever kept.
+    count: u64,
 }
 
 /// What a proposer was told.
@@ -34,15 +38,25 @@ pub(crate) struct OwnDecline {
     pub(crate) forget_at: Timestamp,
 }
 
+/// An own decline, and how many were kept before it.
+#[derive(Debug, Clone, Hash)]
+struct Kept {
+    decline: OwnDecline,
+    number: u64,
+}
+
 impl OwnDeclines {
     pub(crate) fn keep(&mut self, session: SessionId, decline: OwnDecline) {
         self.remove(&session);
+        let number = self.count;
+        self.count = number.saturating_add(1);
         self.by_expiry.insert((decline.forget_at, session));
-        self.told.insert(session, decline);
+        self.by_age.insert((number, session));
+        self.told.insert(session, Kept { decline, number });
         if self.told.len() > MAX_DECLINES
-            && let Some((_, first)) = self.by_expiry.first().copied()
+            && let Some((_, oldest)) = self.by_age.first().copied()
         {
-            self.remove(&first);
+            self.remove(&oldest);
         }
     }
 
@@ -50,14 +64,14 @@ impl OwnDeclines {
         self.told.contains_key(session)
     }
 
-    /// What to send again, and where, to a proposer that asks; nothing if it was sent just now.
+    /// What to send again, and where, to a proposer that asks; nothing if it was sent just now, or the session is over.
     pub(crate) fn repeat(
         &mut self,
         now: Timestamp,
         session: &SessionId,
     ) -> Option<(Destination, Arc<Filed>)> {
-        let decline = self.told.get_mut(session)?;
-        if now < decline.sent_at.saturating_add(PAUSE) {
+        let Kept { decline, .. } = self.told.get_mut(session)?;
+        if now >= decline.forget_at || now < decline.sent_at.saturating_add(PAUSE) {
             return None;
         }
         decline.sent_at = now;
@@ -65,8 +79,9 @@ impl OwnDeclines {
     }
 
     pub(crate) fn remove(&mut self, session: &SessionId) {
-        if let Some(decline) = self.told.remove(session) {
+        if let Some(Kept { decline, number }) = self.told.remove(session) {
             self.by_expiry.remove(&(decline.forget_at, *session));
+            self.by_age.remove(&(number, *session));
         }
     }
 
@@ -80,7 +95,8 @@ impl OwnDeclines {
 
     /// The caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
-        self.told.values_mut().for_each(|decline| decline.sent_at = decline.sent_at.saturating_sub(by));
+        let declines = self.told.values_mut().map(|kept| &mut kept.decline);
+        declines.for_each(|decline| decline.sent_at = decline.sent_at.saturating_sub(by));
     }
 }
 
@@ -110,14 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_the_one_that_expires_first_makes_room() {
+    fn beyond_the_bound_the_oldest_makes_room_whenever_it_expires() {
         let mut declines = OwnDeclines::default();
-        (0..1024).for_each(|number| keep(&mut declines, number, if number == 7 { 1 } else { 2 }));
+        keep(&mut declines, 7, 3);
+        (0..1024).for_each(|number| keep(&mut declines, number, if number == 9 { 1 } else { 2 }));
         assert!((0..1024).all(|number| declines.contains(&session(number))));
         keep(&mut declines, 1024, 2);
-        assert!((0..1025).all(|number| declines.contains(&session(number)) == (number != 7)));
+        assert!((0..1025).all(|number| declines.contains(&session(number)) == (number != 0)));
         declines.forget(at(2));
-        assert!(declines.told.is_empty() && declines.by_expiry.is_empty());
+        assert!(declines.told.is_empty() && declines.by_expiry.is_empty() && declines.by_age.is_empty());
+    }
+
+    #[test]
+    fn it_is_not_sent_again_once_its_session_is_over() {
+        let mut declines = OwnDeclines::default();
+        keep(&mut declines, 1, 20_000);
+        assert!(declines.repeat(at(20_000), &session(1)).is_none());
+        assert!(declines.repeat(at(19_999), &session(1)).is_some());
     }
 
     #[test]

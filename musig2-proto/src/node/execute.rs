@@ -227,7 +227,15 @@ impl<C: Crypto> Node<C> {
     }
 
     fn resume<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, bytes: &[u8]) -> Result<(), CommandError> {
-        let (id, is_new) = self.open_again(call.now, bytes)?;
+        let announcement = self.read(bytes)?;
+        let id = announcement.content.manifest.id();
+        let is_new = !self.is_known(&id);
+        if is_new {
+            self.open_again(call.now, id, announcement)?;
+        }
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_approved()) {
+            session.resume();
+        }
         if let Err(error) = self.join(call, id) {
             if is_new {
                 self.sessions.remove(&id);
@@ -238,37 +246,68 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// Opens the session of an announcement that the application kept, unless it is known here. Says which it is, and whether it was opened.
-    fn open_again(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(SessionId, bool), CommandError> {
-        let announcement: Announcement = decode_message(bytes, self.surroundings.config.max_frame_size)
-            .map_err(CommandError::Announcement)?;
-        let id = announcement.content.manifest.id();
-        let is_new = !self.is_known(&id);
-        if is_new {
-            self.check_room(now)?;
-            let opened = self.open(now, id, announcement, None).map_err(CommandError::Announcement)?;
-            opened.ok_or(CommandError::NotASigner)?;
-        }
-        Ok((id, is_new))
+    /// An announcement that the application kept.
+    fn read(&self, bytes: &[u8]) -> Result<Announcement, CommandError> {
+        decode_message(bytes, self.surroundings.config.max_frame_size).map_err(CommandError::Announcement)
     }
 
-    /// Ends a session as it had ended before this node lost its memory.
+    /// Opens the session of an announcement that the application kept.
+    fn open_again(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        announcement: Announcement,
+    ) -> Result<(), CommandError> {
+        self.check_room(now)?;
+        let opened = self.open(now, id, announcement, None).map_err(CommandError::Announcement)?;
+        opened.ok_or(CommandError::NotASigner)
+    }
+
+    /// Ends a session as it had ended before this node lost its memory, whatever became of it here meanwhile: others may have spoken of it first.
     fn recall<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
         bytes: &[u8],
         signatures: Vec<Signature>,
     ) -> Result<(), CommandError> {
-        let (id, is_new) = self.open_again(call.now, bytes)?;
+        let announcement = self.read(bytes)?;
+        let id = announcement.content.manifest.id();
+        if self.ended.contains(&id) {
+            return self.complete_ended(call, id, &signatures);
+        }
+        if self.joined.contains(&id) {
+            return Err(CommandError::Ended(id));
+        }
+        let is_new = !self.sessions.contains_key(&id);
+        if is_new {
+            self.open_again(call.now, id, announcement)?;
+        }
         if !self.live(&id)?.agreement().verifies(&signatures) {
             if is_new {
                 self.sessions.remove(&id);
             }
             return Err(CommandError::FalseSignatures(id));
         }
+        self.declined.remove(&id);
         // Whoever sent something meanwhile asks again.
         drop(self.stash.take(&id));
         self.with_session(call, &id, |session, cx| session.recall(cx, signatures));
+        Ok(())
+    }
+
+    fn complete_ended<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        id: SessionId,
+        signatures: &[Signature],
+    ) -> Result<(), CommandError> {
+        let tombstone = self.ended.get_mut(&id).filter(|tombstone| tombstone.view().signatures.is_none());
+        let tombstone = tombstone.ok_or(CommandError::Ended(id))?;
+        let mut cx = call.within(&mut self.surroundings);
+        if !tombstone.complete::<C, R>(&mut cx, signatures) {
+            return Err(CommandError::FalseSignatures(id));
+        }
+        self.ended.schedule(&id);
         Ok(())
     }
 

@@ -141,7 +141,7 @@ impl<C: Crypto> Node<C> {
         match &frame.announcement {
             _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
-                self.vet_new(call, from, Way::InFrame, announcement)?;
+                self.vet_new(call, from, Way::InFrame(frame), announcement)?;
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
@@ -212,7 +212,7 @@ impl<C: Crypto> Node<C> {
         if call.now >= deadline {
             let error = ManifestError::Over(call.now.saturating_since(deadline));
             if !is_known {
-                self.refuse(call, from, Way::Published, &announcement, &error)?;
+                self.refuse(call, from, Way::Published, &announcement, &error);
             }
             return Err(error.into());
         }
@@ -297,7 +297,7 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Whether one of this node's keys had joined the session before: its signed join came back with the announcement.
-    fn has_joined(&self, frame: &Frame, announcement: &Announcement) -> bool {
+    pub(super) fn has_joined(&self, frame: &Frame, announcement: &Announcement) -> bool {
         let manifest = &announcement.content.manifest;
         let own = |author| {
             let key = manifest.signer(author)?;

@@ -2,18 +2,24 @@
 //! application is told, and may have the proposer told (see `decline.rs`).
 //!
 //! If a session is from the future, two clocks differ, whoever passed it on: the time that its proposer signed is still to come. If a session is over,
-//! that is not said: anyone can repeat what a proposer signed long ago. Only the proposer knows whether the session is still open.
+//! that is not said: anyone can repeat what a proposer signed long ago. Only the proposer knows whether the session is still open. For the same reason
+//! sessions that are over are counted apart: repeating them hides none that this node should be asked about.
+//!
+//! Nobody learns by what is refused whether this node has a key of the session: a source is reported for the same offence either way.
 
 use super::{Node, Place};
 use crate::agreement::ManifestError;
 use crate::bytes::PublicKey;
+use crate::config::Config;
 use crate::context::Call;
 use crate::crypto::Crypto;
 use crate::event::{Destination, Event, Offence, Output};
 use crate::ids::{SessionId, SignerIndex, Source};
+use crate::manifest::Manifest;
 use crate::sources::Work;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::frame::Frame;
 use core::time::Duration;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -28,9 +34,17 @@ const MAX_OF_PROPOSER: usize = 8;
 /// After which it is told of the same session again.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// What was refused, by proposer and session.
+/// What was refused.
 #[derive(Debug, Clone, Hash, Default)]
-pub(super) struct Refused(BTreeMap<(PublicKey, SessionId), Refusal>);
+pub(super) struct Refused {
+    others: Refusals,
+    /// Those of sessions that were over.
+    over: Refusals,
+}
+
+/// By proposer and session.
+#[derive(Debug, Clone, Hash, Default)]
+struct Refusals(BTreeMap<(PublicKey, SessionId), Refusal>);
 
 /// What it takes to tell the proposer.
 #[derive(Debug, Clone, Hash)]
@@ -45,6 +59,23 @@ pub(super) struct Refusal {
 }
 
 impl Refused {
+    fn of_kind(&mut self, error: &ManifestError) -> &mut Refusals {
+        if matches!(error, ManifestError::Over(_)) { &mut self.over } else { &mut self.others }
+    }
+
+    /// What there is to tell the proposer of a session.
+    pub(super) fn get(&self, session: &SessionId) -> Option<&Refusal> {
+        let refusals = self.others.0.iter().chain(&self.over.0);
+        refusals.filter(|((_, refused), _)| refused == session).map(|(_, refusal)| refusal).next()
+    }
+
+    pub(super) fn set_back(&mut self, by: Duration) {
+        let refusals = self.others.0.values_mut().chain(self.over.0.values_mut());
+        refusals.for_each(|refusal| refusal.at = refusal.at.saturating_sub(by));
+    }
+}
+
+impl Refusals {
     fn has_room(&mut self, now: Timestamp, proposer: PublicKey, session: SessionId, is_known: bool) -> bool {
         self.0.retain(|_, refusal| now < refusal.at.saturating_add(PAUSE));
         let of_proposer = |id| Included((proposer, SessionId::new(id)));
@@ -55,22 +86,13 @@ impl Refused {
             && of_proposer.count() < MAX_OF_PROPOSER
             && !self.0.contains_key(&(proposer, session))
     }
-
-    /// What there is to tell the proposer of a session.
-    pub(super) fn get(&self, session: &SessionId) -> Option<&Refusal> {
-        self.0.iter().find(|((_, refused), _)| refused == session).map(|(_, refusal)| refusal)
-    }
-
-    pub(super) fn set_back(&mut self, by: Duration) {
-        self.0.values_mut().for_each(|refusal| refusal.at = refusal.at.saturating_sub(by));
-    }
 }
 
 /// How an announcement came, which says who pays for looking at it.
 #[derive(Clone, Copy)]
-pub(super) enum Way {
+pub(super) enum Way<'f> {
     Published,
-    InFrame,
+    InFrame(&'f Frame),
 }
 
 impl<C: Crypto> Node<C> {
@@ -80,64 +102,79 @@ impl<C: Crypto> Node<C> {
         &mut self,
         call: &mut Call<'_, R>,
         from: &Source,
-        way: Way,
+        way: Way<'_>,
         announcement: &Announcement,
     ) -> Result<(), Offence> {
         let vetted = self.vet(call.now, announcement);
         if let Err(Offence::Manifest(error)) = &vetted
             && error.is_of_this_node()
         {
-            self.refuse(call, from, way, announcement, error)?;
+            self.refuse(call, from, way, announcement, error);
         }
         vetted
     }
 
+    /// Tells the application of a session that cannot be taken up, if it is one to be asked about.
     pub(super) fn refuse<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
         from: &Source,
-        way: Way,
+        way: Way<'_>,
         announcement: &Announcement,
         error: &ManifestError,
-    ) -> Result<(), Offence> {
+    ) {
         let manifest = &announcement.content.manifest;
-        let Some(&proposer) = manifest.coordinator_key() else { return Ok(()) };
-        let Ok(Some(Place { me, keypair })) = self.own_place(manifest) else { return Ok(()) };
+        let Some(&proposer) = manifest.coordinator_key() else { return };
+        let Ok(Some(Place { me, keypair })) = self.own_place(manifest) else { return };
         let session = manifest.id();
         let is_known = self.knows(&proposer);
         if me == manifest.coordinator()
             || !announcement.fits()
-            || !self.refused.has_room(call.now, proposer, session, is_known)
+            || !self.refused.of_kind(error).has_room(call.now, proposer, session, is_known)
         {
-            return Ok(());
+            return;
         }
-        match way {
+        let charged = match way {
             Way::Published => {
                 let work = Work::Announcements { own: true };
-                call.charge_publication(&mut self.surroundings, from, work, 1)?;
+                call.charge_publication(&mut self.surroundings, from, work, 1)
             }
-            Way::InFrame => call.within(&mut self.surroundings).charge_for(from, 1)?,
+            // A join that came with it is looked at, too.
+            Way::InFrame(_) => call.within(&mut self.surroundings).charge_for(from, 2),
+        };
+        if charged.is_err() || !announcement.verify::<C>() {
+            return;
         }
-        if !announcement.verify::<C>() {
-            return Err(Offence::BadSignature);
+        // What this key joined in an earlier life is not declined in this one: others may hold both statements, in any order.
+        if let Way::InFrame(frame) = way
+            && self.has_joined(frame, announcement)
+        {
+            return;
         }
         let announced = announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
         let contact = announced.or_else(|| self.surroundings.contacts.contact(&proposer)).cloned();
-        // A publication comes from whoever passed it on.
-        let answer = matches!(way, Way::InFrame).then(|| Destination::Source(from.clone()));
+        // Whoever passed it on must not learn that this node has a key of the session.
+        let is_proposer = matches!(way, Way::InFrame(_)) && self.surroundings.sources.is_of(from, &proposer);
+        let answer = is_proposer.then(|| Destination::Source(from.clone()));
         let refusal = Refusal {
             at: call.now,
             me,
             key: C::public_key(&keypair),
             to: contact.map(Destination::Contact).or(answer),
-            expires_at: manifest.expires_at(),
+            expires_at: self.last_expiry(call.now, manifest),
         };
-        self.refused.0.insert((proposer, session), refusal);
+        self.refused.of_kind(error).0.insert((proposer, session), refusal);
         call.out.push(Output::Event(Event::SessionRefused {
             session,
             proposer,
             error: Box::new(error.clone()),
         }));
-        Ok(())
+    }
+
+    /// When a session is over for this node, whatever its manifest says: a refused one may say that it lasts for months.
+    fn last_expiry(&self, now: Timestamp, manifest: &Manifest) -> Timestamp {
+        let Config { max_session_duration, clock_skew, .. } = &self.surroundings.config;
+        let longest = max_session_duration.saturating_add(clock_skew.saturating_mul(2));
+        manifest.expires_at().min(now.saturating_add(longest))
     }
 }

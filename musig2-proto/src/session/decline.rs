@@ -1,5 +1,6 @@
 //! Signers that do not take part in a session: this node, or others.
 
+use super::timing::POLLS_PER_HELLO;
 use super::{Outcome, Session};
 use crate::board::Filed;
 use crate::config::OnDecline;
@@ -12,6 +13,11 @@ use crate::wire::statement::{AbortReason, Body, Decline, DeclineReason, Statemen
 use core::time::Duration;
 use rand_core::CryptoRng;
 use std::sync::Arc;
+
+/// How often a coordinator that lost its memory asks the others before it ends its session because of a decline. Its author may have joined since:
+/// whoever holds an old decline can repeat it to a coordinator that no longer holds the join, and honest signers are asked for that first. The last of
+/// these polls follows a hello, so that those are heard, too, that this node no longer knew where to find.
+const POLLS_BEFORE_DECLINE: u32 = POLLS_PER_HELLO + 1;
 
 impl<C: Crypto> Session<C> {
     /// Ends the session here by the application's order. Gives what the proposer is to be told, and where it is, if there is a reason to give.
@@ -62,6 +68,9 @@ impl<C: Crypto> Session<C> {
     pub(super) fn step_declined<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let ends = self.is_coordinator() && cx.config.on_decline == OnDecline::End;
         if !ends || self.outcome.is_some() {
+            return;
+        }
+        if self.is_resumed && self.timing.fruitless < POLLS_BEFORE_DECLINE {
             return;
         }
         let deadline = self.phase_deadline(cx.config);

@@ -69,6 +69,8 @@ pub(crate) struct Session<C: Crypto> {
     life: Option<Life<C>>,
     /// The application says that this node had joined it in a life before.
     is_recalled: bool,
+    /// The application says that this node had approved it in a life before.
+    is_resumed: bool,
     /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
     rounds: Vec<Arc<Round<C>>>,
     links: Vec<Link>,
@@ -97,6 +99,7 @@ where
             is_queued: self.is_queued,
             life: self.life.clone(),
             is_recalled: self.is_recalled,
+            is_resumed: self.is_resumed,
             rounds: self.rounds.clone(),
             links: self.links.clone(),
             proof: self.proof.clone(),
@@ -117,9 +120,10 @@ where
         // The keys follow from the manifest, whose hash is the name.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
-        let Self { is_queued, is_recalled, proof, milestones, timing, outcome, last_activity, spare, .. } =
-            self;
-        (is_queued, is_recalled, proof, milestones, timing, outcome, last_activity, spare).hash(state);
+        let Self { is_queued, is_recalled, is_resumed, proof, milestones, timing, .. } = self;
+        (is_queued, is_recalled, is_resumed, proof, milestones, timing).hash(state);
+        let Self { outcome, last_activity, spare, .. } = self;
+        (outcome, last_activity, spare).hash(state);
     }
 }
 
@@ -141,6 +145,7 @@ impl<C: Crypto> Session<C> {
             is_queued: false,
             life: None,
             is_recalled: false,
+            is_resumed: false,
             rounds: Vec::new(),
             links: (0..signers).map(|_| Link::default()).collect(),
             proof: None,
@@ -295,6 +300,11 @@ impl<C: Crypto> Session<C> {
     /// may be those of another session of the same signers over the same messages.
     pub(crate) fn was_joined(&self) -> bool {
         self.is_recalled || self.board.has_joined(self.me)
+    }
+
+    /// It was approved before this node lost its memory.
+    pub(crate) fn resume(&mut self) {
+        self.is_resumed = true;
     }
 
     /// It ended with these signatures before this node lost its memory.

@@ -13,7 +13,7 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 
 /// Every so many polls in vain are followed by a hello.
-const POLLS_PER_HELLO: u32 = 3;
+pub(super) const POLLS_PER_HELLO: u32 = 3;
 
 /// When what is due.
 #[derive(Debug, Clone, Hash)]

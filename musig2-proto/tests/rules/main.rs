@@ -1,5 +1,6 @@
 //! What the protocol does and does not do: each rule of [`PROTOCOL.md`](../../PROTOCOL.md) through the face of a node, in a room without faults.
 
+mod attacked;
 mod bursts;
 mod charges;
 mod commands;

@@ -101,9 +101,12 @@ impl Task {
     pub(super) async fn run(mut self, approvals: Vec<Approval>, mut orders: mpsc::Receiver<Order>) {
         // A session announced before this node knows its own addresses would not tell them.
         self.update_contact();
+        // What was signed is known before anyone is heard: a session that is announced meanwhile is not asked about again.
+        let (signed, open) = approvals.into_iter().partition(|approval| approval.signatures.is_some());
+        self.resume(signed);
         self.drive_until(LISTENING, |task| task.listeners.have_spoken()).await;
         self.check_listens();
-        self.resume(approvals);
+        self.resume(open);
 
         let reply = self.serve(&mut orders).await;
 
