@@ -1,7 +1,6 @@
 //! Everything that can be set.
 
-use crate::limits::Limit;
-use crate::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
+use crate::terms::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -262,13 +261,8 @@ impl Config {
         4 * self.max_signers.div_ceil(8) + 512
     }
 
-    /// How much one source may ask for.
-    pub(crate) fn checks(&self) -> Limit {
-        Limit { rate: self.checks_per_source, burst: self.burst() }
-    }
-
     /// A relayed board has joins, nonces and partial signatures of everyone.
-    fn burst(&self) -> u32 {
+    pub(crate) fn burst(&self) -> u32 {
         self.source_burst.max(u32::try_from(4 * self.max_signers).unwrap_or(u32::MAX))
     }
 

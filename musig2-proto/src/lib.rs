@@ -9,12 +9,18 @@
 //!
 //! | module or file | subject |
 //! | --- | --- |
-//! | `node/` | the face: orders, inputs, time |
-//! | `session/` | one session: signing state, rounds, convergence, deadlines |
-//! | `board.rs` | the signed statements that a session's state is derived from |
-//! | `agreement.rs`, `manifest.rs`, `tweak.rs` | what may be signed, under which key |
-//! | [`wire`] | the encoding, as `PROTOCOL.md` writes it down |
+//! | `base/` | bytes, hashes, times, names, bounded lists, the codec |
 //! | `crypto/` | the seam to a MuSig2 engine: [`Crypto`] |
+//! | `terms/` | what is agreed on: manifest, items, tweaks |
+//! | `config.rs` | [`Config`] |
+//! | [`wire`] | the messages, as `PROTOCOL.md` writes them down |
+//! | `rules/` | what may be signed, and what proves a fault |
+//! | `api/` | commands, inputs, outputs, events, views |
+//! | `env/` | what a call carries: time, randomness, contacts, budgets |
+//! | `session/` | one session: its board of signed statements, signing state, rounds, convergence, deadlines |
+//! | `node/` | the face: orders, inputs, time; and what is remembered of sessions that are not open |
+//!
+//! Each room imports only from those above it in this table.
 //!
 //! # Nonces
 //!
@@ -27,50 +33,37 @@
 )]
 
 #[macro_use]
-mod bytes;
-mod agreement;
-mod asking;
-mod board;
-mod command;
+mod base;
+mod api;
 mod config;
-mod contacts;
-mod context;
 mod crypto;
-mod declined;
-mod ended;
-mod event;
-mod evidence;
-mod hash;
-mod hellos;
-mod ids;
-mod index;
-mod joined;
-mod limits;
-mod manifest;
-mod memory;
+mod env;
 mod node;
-mod outgoing;
-mod own_declines;
-mod secret;
+mod rules;
 mod session;
-mod sources;
-mod stash;
-mod time;
-mod tombstone;
-mod tweak;
-mod view;
+mod terms;
 pub mod wire;
 
 /// The traits of the generator that every call takes, in the version that this crate is built with. The operating system's is
 /// `rand_core::UnwrapErr(getrandom::SysRng)`: see [`Node`].
 pub use rand_core;
 
-pub use agreement::{ManifestError, OutputKey, OutputKeyError};
-pub use bytes::{
+pub use api::abort::AbortCause;
+pub use api::command::{Audience, Command, CommandError, KeyError, Proposal};
+pub use api::event::{Event, SessionError};
+pub use api::input::Input;
+pub use api::offence::{Offence, Report, Severity};
+pub use api::output::{Destination, Output};
+pub use api::view::{ClockReading, Decliner, Phase, SessionView, SignerView};
+pub use base::bounded::LengthError;
+pub use base::bytes::{
     AggregateNonce, ChainCode, MerkleRoot, Message, ParseHexError, PartialSignature, PublicKey, PublicNonce,
     Signature, TweakScalar, XOnlyPublicKey,
 };
-pub use command::{Audience, Command, CommandError, KeyError, Proposal};
+pub use base::codec::DecodeError;
+pub use base::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Source, Transcript};
+pub use base::secret::SecretKey;
+pub use base::time::Timestamp;
 pub use config::{Config, ConfigError, OnDecline, PhaseTimeout, Stepping, Topology};
 #[cfg(feature = "k256")]
 pub use crypto::K256;
@@ -79,17 +72,11 @@ pub use crypto::Libsecp256k1;
 pub use crypto::{
     Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind,
 };
-pub use event::{
-    AbortCause, Destination, Event, Input, Offence, Output, Phase, Report, SessionError, Severity,
-};
-pub use evidence::{Conviction, EvidenceError, Fault, MAX_EVIDENCE_SIZE};
-pub use ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Source, Transcript};
-pub use manifest::{Item, MAX_ITEMS, MAX_MEMO, MAX_SIGNERS, Manifest, Salt};
 pub use node::Node;
-pub use secret::SecretKey;
-pub use time::Timestamp;
-pub use tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
-pub use view::{ClockReading, Decliner, SessionView, SignerView};
-pub use wire::bounded::LengthError;
-pub use wire::evidence::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
+pub use rules::agreement::{ManifestError, OutputKey, OutputKeyError};
+pub use rules::conviction::{Conviction, EvidenceError, Fault, MAX_EVIDENCE_SIZE};
+pub use terms::item::Item;
+pub use terms::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS, Manifest, Salt};
+pub use terms::tweak::{DerivationPath, MAX_PATH, MAX_TWEAKS, Tweak, TweakError};
+pub use wire::proof::{Evidence, MAX_JOINS, MAX_RESTARTS, Proof};
 pub use wire::statement::{AbortReason, DeclineReason, Note};

@@ -12,7 +12,7 @@ use super::durable;
 use crate::behaviour::system::now;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
-use musig2_proto::{MAX_ITEMS, Offence, SessionId, Signature, Timestamp};
+use musig2_proto::{DecodeError, MAX_ITEMS, SessionId, Signature, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -373,11 +373,11 @@ fn split_signatures(content: &[u8]) -> Option<(Vec<Signature>, &[u8])> {
 }
 
 /// Which session an announcement is of.
-pub(super) fn session_of(announcement: &[u8], max_frame_size: usize) -> Result<SessionId, Offence> {
+pub(super) fn session_of(announcement: &[u8], max_frame_size: usize) -> Result<SessionId, DecodeError> {
     Ok(decoded(announcement, max_frame_size)?.content.manifest.id())
 }
 
-fn decoded(announcement: &[u8], max_frame_size: usize) -> Result<Announcement, Offence> {
+fn decoded(announcement: &[u8], max_frame_size: usize) -> Result<Announcement, DecodeError> {
     decode_message(announcement, max_frame_size)
 }
 

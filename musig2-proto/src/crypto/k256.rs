@@ -1,10 +1,10 @@
 //! The `musig2` crate over `k256`: pure Rust, no C compiler. Slower, and an independent check of the other engine.
 
 use super::{Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind};
-use crate::bytes::{
+use crate::base::bytes::{
     AggregateNonce, Message, PartialSignature, PublicKey, PublicNonce, Signature, XOnlyPublicKey,
 };
-use crate::secret::SecretKey;
+use crate::base::secret::SecretKey;
 use musig2::secp::{MaybeScalar, Point, Scalar};
 use musig2::{
     AggNonce, BinaryEncoding, CompactSignature, KeyAggContext, LiftedSignature, PubNonce, SecNonce,

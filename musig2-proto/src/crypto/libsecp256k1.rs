@@ -3,10 +3,10 @@
 //! The library aborts or panics on some misuse, so every argument is checked before the call.
 
 use super::{Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind};
-use crate::bytes::{
+use crate::base::bytes::{
     AggregateNonce, Message, PartialSignature, PublicKey, PublicNonce, Signature, XOnlyPublicKey,
 };
-use crate::secret::SecretKey;
+use crate::base::secret::SecretKey;
 use secp256k1::musig::{self, KeyAggCache, Session, SessionSecretRand};
 use secp256k1::{Scalar, schnorr};
 use zeroize::Zeroizing;

@@ -10,10 +10,10 @@ pub use k256::K256;
 #[cfg(feature = "libsecp256k1")]
 pub use libsecp256k1::Libsecp256k1;
 
-use crate::bytes::{
+use crate::base::bytes::{
     AggregateNonce, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar, XOnlyPublicKey,
 };
-use crate::secret::SecretKey;
+use crate::base::secret::SecretKey;
 use serde::{Deserialize, Serialize};
 
 /// The engine that [`Node`](crate::Node) uses unless told otherwise.
@@ -146,6 +146,24 @@ pub enum KeyAggregationError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tweak is not below the order of secp256k1, or leads to infinity")]
 pub struct InvalidTweak;
+
+impl SecretKey {
+    /// The public key, by the default engine; all give the same.
+    ///
+    /// ```
+    /// # use musig2_proto::SecretKey;
+    /// let generator = SecretKey::new(core::array::from_fn(|byte| u8::from(byte == 31)));
+    /// let public = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    /// assert_eq!(generator.public_key()?.to_string(), public);
+    /// # Ok::<(), musig2_proto::InvalidSecretKey>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the key is zero or not below the group order.
+    pub fn public_key(&self) -> Result<PublicKey, InvalidSecretKey> {
+        DefaultCrypto::keypair(self).map(|keypair| DefaultCrypto::public_key(&keypair))
+    }
+}
 
 #[cfg(test)]
 mod tests;

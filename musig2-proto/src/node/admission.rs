@@ -17,12 +17,12 @@
 //!
 //! The reserve has an end: see [`RESERVE`].
 
-use crate::bytes::PublicKey;
+use crate::base::bytes::PublicKey;
+use crate::base::ids::SessionId;
+use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::crypto::Crypto;
-use crate::ids::SessionId;
 use crate::session::Session;
-use crate::time::Timestamp;
 use core::mem::take;
 use std::collections::{BTreeMap, BTreeSet};
 

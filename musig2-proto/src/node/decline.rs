@@ -3,15 +3,16 @@
 
 use super::Node;
 use super::refused::Refusal;
-use crate::board::Filed;
-use crate::command::CommandError;
-use crate::context::{Call, random};
+use crate::api::command::CommandError;
+use crate::api::offence::Offence;
+use crate::api::output::Destination;
+use crate::base::ids::{SessionId, Source};
+use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::event::{Destination, Offence};
-use crate::ids::{SessionId, Source};
-use crate::outgoing::{Parcel, send};
-use crate::own_declines::OwnDecline;
-use crate::time::Timestamp;
+use crate::env::context::{Call, random};
+use crate::node::memory::own_declines::OwnDecline;
+use crate::session::board::Filed;
+use crate::session::outgoing::{Parcel, send};
 use crate::wire::frame::{Frame, Request};
 use crate::wire::statement::{Body, Decline, DeclineReason, Statement};
 use rand_core::CryptoRng;

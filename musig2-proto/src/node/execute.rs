@@ -2,20 +2,22 @@
 
 use super::admission::Claim;
 use super::{Node, Place};
-use crate::agreement::{Agreement, ManifestError, check_time};
-use crate::bytes::Signature;
-use crate::command::{Audience, Command, CommandError, Proposal};
+use crate::api::command::{Audience, Command, CommandError, Proposal};
+use crate::api::event::Event;
+use crate::api::output::Output;
+use crate::api::view::Phase;
+use crate::base::bounded::{Bytes, List};
+use crate::base::bytes::Signature;
+use crate::base::codec::decode_message;
+use crate::base::ids::{SessionId, SignerIndex};
+use crate::base::time::Timestamp;
 use crate::config::{Config, Stepping};
-use crate::context::{Call, random};
 use crate::crypto::Crypto;
-use crate::event::{Event, Output, Phase};
-use crate::ids::{SessionId, SignerIndex};
-use crate::manifest::{Manifest, Salt};
+use crate::env::context::{Call, random};
+use crate::rules::agreement::{Agreement, ManifestError, check_time};
 use crate::session::{Session, Step};
-use crate::time::Timestamp;
+use crate::terms::manifest::{Manifest, Salt};
 use crate::wire::announcement::{Announcement, AnnouncementContent, KnownContact};
-use crate::wire::bounded::{Bytes, List};
-use crate::wire::decode_message;
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Node<C> {
@@ -208,8 +210,10 @@ impl<C: Crypto> Node<C> {
         };
         let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
-        let (size, max) =
-            (announcement.size_in_frame(&self.surroundings.config), self.surroundings.config.max_frame_size);
+        let (size, max) = (
+            announcement.size_in_frame(self.surroundings.config.envelope_size()),
+            self.surroundings.config.max_frame_size,
+        );
         if size > max { Err(CommandError::TooLarge { size, max }) } else { Ok(announcement) }
     }
 
@@ -248,7 +252,8 @@ impl<C: Crypto> Node<C> {
 
     /// An announcement that the application kept.
     fn read(&self, bytes: &[u8]) -> Result<Announcement, CommandError> {
-        decode_message(bytes, self.surroundings.config.max_frame_size).map_err(CommandError::Announcement)
+        decode_message(bytes, self.surroundings.config.max_frame_size)
+            .map_err(|error| CommandError::Announcement(error.into()))
     }
 
     /// Opens the session of an announcement that the application kept.

@@ -4,21 +4,27 @@ use super::admission::Claim;
 use super::refused::Way;
 use super::undecided::{Origin, Room};
 use super::{Node, Place};
-use crate::agreement::{Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps};
-use crate::bytes::PublicKey;
-use crate::context::{Call, Surroundings};
+use crate::api::abort::AbortCause;
+use crate::api::event::Event;
+use crate::api::input::Input;
+use crate::api::offence::{Offence, Report};
+use crate::api::output::{Destination, Output};
+use crate::api::view::ClockReading;
+use crate::base::bytes::PublicKey;
+use crate::base::codec::decode_message;
+use crate::base::ids::{SessionId, Source};
+use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Destination, Event, Input, Offence, Output, Report};
-use crate::ids::{SessionId, Source};
-use crate::manifest::Manifest;
-use crate::outgoing::{Parcel, send};
+use crate::env::context::{Call, Surroundings};
+use crate::env::sources::Work;
+use crate::node::memory::stash::Stashed;
+use crate::rules::agreement::{
+    Agreement, ManifestError, check_shape, check_time, join_deadline, tweak_steps,
+};
+use crate::session::outgoing::{Parcel, send};
 use crate::session::{Outcome, Session};
-use crate::sources::Work;
-use crate::stash::Stashed;
-use crate::time::Timestamp;
-use crate::view::ClockReading;
+use crate::terms::manifest::Manifest;
 use crate::wire::announcement::{Announcement, Publication};
-use crate::wire::decode_message;
 use crate::wire::frame::{Frame, Request};
 use crate::wire::statement::Body;
 use rand_core::CryptoRng;
@@ -27,12 +33,14 @@ impl<C: Crypto> Node<C> {
     pub(super) fn take<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, input: Input) {
         let (from, taken) = match input {
             Input::Frame { from, bytes } => {
-                let frame = decode_message(&bytes, self.surroundings.config.max_frame_size);
+                let frame =
+                    decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
                 let taken = frame.and_then(|frame| self.take_frame(call, &from, &frame, bytes));
                 (from, taken)
             }
             Input::Announcement { from, bytes } => {
-                let publication = decode_message(&bytes, self.surroundings.config.max_frame_size);
+                let publication =
+                    decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
                 let taken = publication.and_then(|publication| match publication {
                     Publication::Announcement { announcement, .. } => {
                         self.take_announcement(call, &from, announcement)
@@ -315,7 +323,7 @@ impl<C: Crypto> Node<C> {
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        let (size, max) = (announcement.size_in_frame(config), config.max_frame_size);
+        let (size, max) = (announcement.size_in_frame(config.envelope_size()), config.max_frame_size);
         if size > max {
             return Err(ManifestError::TooLarge { size, max }.into());
         }
@@ -350,7 +358,8 @@ impl<C: Crypto> Node<C> {
     /// What had been stashed for a session that is known now.
     pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, bytes) in self.stash.take(id) {
-            let frame = decode_message(&bytes, self.surroundings.config.max_frame_size);
+            let frame =
+                decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
             if let Err(offence) = frame.and_then(|frame| self.receive(call, &source, &frame)) {
                 call.out.push(Output::Report(Report { source, offence }));
             }

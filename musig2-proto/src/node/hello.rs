@@ -2,15 +2,16 @@
 
 use super::Node;
 use super::visits::Progress;
-use crate::context::{Call, random};
+use crate::api::offence::Offence;
+use crate::api::output::Output;
+use crate::api::view::ClockReading;
+use crate::base::codec::encode_message;
+use crate::base::ids::Source;
+use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::event::{Offence, Output};
-use crate::ids::Source;
-use crate::sources::Work;
-use crate::time::Timestamp;
-use crate::view::ClockReading;
+use crate::env::context::{Call, random};
+use crate::env::sources::Work;
 use crate::wire::announcement::Publication;
-use crate::wire::encode_message;
 use crate::wire::hello::{Hello, HelloContent};
 use core::time::Duration;
 use rand_core::CryptoRng;

@@ -16,35 +16,39 @@ mod decline;
 mod execute;
 mod handle;
 mod hello;
+mod index;
+mod memory;
 mod refused;
 mod sessions;
 mod undecided;
 mod visits;
 
-use crate::agreement::ManifestError;
-use crate::bytes::PublicKey;
-use crate::command::{Command, CommandError, KeyError};
+use crate::api::abort::AbortCause;
+use crate::api::command::{Command, CommandError, KeyError};
+use crate::api::input::Input;
+use crate::api::output::Output;
+use crate::api::view::{SessionView, SignerView};
+use crate::base::bytes::PublicKey;
+use crate::base::codec::encode_message;
+use crate::base::ids::{Contact, SessionId, SignerIndex};
+use crate::base::secret::SecretKey;
+use crate::base::time::Timestamp;
 use crate::config::{Config, ConfigError};
-use crate::contacts::ContactBook;
-use crate::context::{Call, Context, Surroundings};
 use crate::crypto::{Crypto, DefaultCrypto};
-use crate::declined::Declined;
-use crate::ended::Ended;
-use crate::event::{AbortCause, Input, Output};
-use crate::hellos::Hellos;
-use crate::ids::{Contact, SessionId, SignerIndex};
-use crate::joined::Joined;
-use crate::limits::{Buckets, Limit};
-use crate::manifest::Manifest;
-use crate::own_declines::OwnDeclines;
-use crate::secret::SecretKey;
+use crate::env::buckets::{Buckets, Limit};
+use crate::env::contacts::ContactBook;
+use crate::env::context::{Call, Context, Surroundings};
+use crate::env::sources::Sources;
+use crate::node::memory::declined::Declined;
+use crate::node::memory::ended::Ended;
+use crate::node::memory::hellos::Hellos;
+use crate::node::memory::joined::Joined;
+use crate::node::memory::own_declines::OwnDeclines;
+use crate::node::memory::stash::Stash;
+use crate::node::memory::tombstone::Tombstone;
+use crate::rules::agreement::ManifestError;
 use crate::session::{Outcome, Session};
-use crate::sources::Sources;
-use crate::stash::Stash;
-use crate::time::Timestamp;
-use crate::tombstone::Tombstone;
-use crate::view::{SessionView, SignerView};
-use crate::wire::encode_message;
+use crate::terms::manifest::Manifest;
 use admission::{Admission, Claim};
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
@@ -187,12 +191,12 @@ impl<C: Crypto> Node<C> {
         Ok(Self {
             keys: Vec::new(),
             surroundings: Surroundings {
-                sources: Sources::new(config.checks()),
+                sources: Sources::new(Limit::of_source(&config)),
                 authors: Buckets::new(Limit {
                     rate: config.discoveries_per_author,
                     burst: config.discoveries_per_author.saturating_mul(10),
                 }),
-                greeted: Buckets::new(config.checks()),
+                greeted: Buckets::new(Limit::of_source(&config)),
                 hellos: Buckets::new(HELLOS),
                 repeats: Buckets::new(REPEATS),
                 echoes: Buckets::new(REPEATS),

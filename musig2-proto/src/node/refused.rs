@@ -8,16 +8,18 @@
 //! Nobody learns by what is refused whether this node has a key of the session: a source is reported for the same offence either way.
 
 use super::{Node, Place};
-use crate::agreement::ManifestError;
-use crate::bytes::PublicKey;
+use crate::api::event::Event;
+use crate::api::offence::Offence;
+use crate::api::output::{Destination, Output};
+use crate::base::bytes::PublicKey;
+use crate::base::ids::{SessionId, SignerIndex, Source};
+use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::context::Call;
 use crate::crypto::Crypto;
-use crate::event::{Destination, Event, Offence, Output};
-use crate::ids::{SessionId, SignerIndex, Source};
-use crate::manifest::Manifest;
-use crate::sources::Work;
-use crate::time::Timestamp;
+use crate::env::context::Call;
+use crate::env::sources::Work;
+use crate::rules::agreement::ManifestError;
+use crate::terms::manifest::Manifest;
 use crate::wire::announcement::Announcement;
 use crate::wire::frame::Frame;
 use core::time::Duration;

@@ -1,13 +1,13 @@
 //! The sessions that have not ended, and what they are found by: no call looks at sessions that it is not about.
 
 use super::undecided::{Origin, Standing, Undecided};
-use crate::bytes::PublicKey;
+use crate::base::bytes::PublicKey;
+use crate::base::ids::{SessionId, Source};
+use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::crypto::Crypto;
-use crate::ids::{SessionId, Source};
-use crate::index::SessionsBy;
+use crate::node::index::SessionsBy;
 use crate::session::Session;
-use crate::time::Timestamp;
 use core::hash::{Hash, Hasher};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,9 +7,9 @@
 //! A session that a key of this node joined in an earlier life takes none of these places: nobody else can make such a session. For them there are
 //! `max_joined_sessions`.
 
-use crate::bytes::PublicKey;
+use crate::base::bytes::PublicKey;
+use crate::base::ids::{SessionId, Source};
 use crate::config::Config;
-use crate::ids::{SessionId, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who made a session, and who brought it.

@@ -1,9 +1,9 @@
 //! Signers that said hello, and how far each has been told what it may have forgotten. That is little at a time, so that a signer with many
 //! sessions that have ended keeps nobody from signing.
 
-use crate::bytes::PublicKey;
-use crate::ids::SessionId;
-use crate::time::Timestamp;
+use crate::base::bytes::PublicKey;
+use crate::base::ids::SessionId;
+use crate::base::time::Timestamp;
 use crate::wire::hello::HelloContent;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};

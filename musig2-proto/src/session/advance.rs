@@ -3,11 +3,12 @@
 
 use super::round::RoundError;
 use super::{Outcome, Round, Session};
+use crate::api::abort::AbortCause;
+use crate::api::event::{Event, SessionError};
+use crate::base::ids::{AttemptId, SignerIndex};
 use crate::config::Stepping;
-use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, SessionError};
-use crate::ids::{AttemptId, SignerIndex};
+use crate::env::context::Context;
 use crate::wire::statement::{Body, DeclineReason};
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};

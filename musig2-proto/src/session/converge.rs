@@ -3,17 +3,17 @@
 
 use super::link::Heard;
 use super::{Outcome, Session};
-use crate::asking::Asking;
-use crate::board::Filed;
-use crate::bytes::Signature;
+use crate::api::output::Destination;
+use crate::base::bytes::Signature;
+use crate::base::ids::{SignerIndex, Source};
+use crate::base::time::Timestamp;
 use crate::config::{Config, Topology};
-use crate::contacts::ContactBook;
-use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::Destination;
-use crate::ids::{SignerIndex, Source};
-use crate::outgoing::{Parcel, send};
-use crate::time::Timestamp;
+use crate::env::contacts::ContactBook;
+use crate::env::context::Context;
+use crate::session::asking::Asking;
+use crate::session::board::Filed;
+use crate::session::outgoing::{Parcel, send};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::frame::{Have, Request};
 use crate::wire::hello::HelloContent;

@@ -2,13 +2,15 @@
 
 use super::timing::POLLS_PER_HELLO;
 use super::{Outcome, Session};
-use crate::board::Filed;
+use crate::api::abort::AbortCause;
+use crate::api::event::Event;
+use crate::api::output::Destination;
+use crate::api::view::Decliner;
+use crate::base::time::Timestamp;
 use crate::config::OnDecline;
-use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Destination, Event};
-use crate::time::Timestamp;
-use crate::view::Decliner;
+use crate::env::context::Context;
+use crate::session::board::Filed;
 use crate::wire::statement::{AbortReason, Body, Decline, DeclineReason, Statement};
 use core::time::Duration;
 use rand_core::CryptoRng;

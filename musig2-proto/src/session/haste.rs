@@ -1,6 +1,6 @@
 //! What anybody can bring forward, as by connecting and going again: the more often, the longer until it can be brought forward the next time.
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 use core::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

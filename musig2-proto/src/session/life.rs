@@ -1,17 +1,18 @@
 //! This node's signing state in one session. Nothing here is ever written down: who loses its memory starts another life.
 
 use super::{Outcome, Round, Session};
-use crate::board::Filing;
-use crate::context::Context;
+use crate::api::abort::AbortCause;
+use crate::api::event::SessionError;
+use crate::base::bounded::List;
+use crate::base::codec::encoded_size;
+use crate::base::hash::{Tag, TaggedHash};
+use crate::base::ids::{AttemptId, Boot, SignerIndex};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, SessionError};
-use crate::evidence::Conviction;
-use crate::hash::{Tag, TaggedHash};
-use crate::ids::{AttemptId, Boot, SignerIndex};
-use crate::manifest::Manifest;
-use crate::wire::bounded::List;
-use crate::wire::encoded_size;
-use crate::wire::evidence::{Evidence, MAX_RESTARTS, Proof};
+use crate::env::context::Context;
+use crate::rules::conviction::Conviction;
+use crate::session::board::Filing;
+use crate::terms::manifest::Manifest;
+use crate::wire::proof::{Evidence, MAX_RESTARTS, Proof};
 use crate::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };

@@ -2,12 +2,12 @@
 
 use super::Session;
 use super::haste::Haste;
+use crate::api::output::Destination;
+use crate::base::ids::{Contact, SignerIndex, Source};
+use crate::base::time::Timestamp;
 use crate::config::{Config, Topology};
-use crate::contacts::ContactBook;
 use crate::crypto::Crypto;
-use crate::event::Destination;
-use crate::ids::{Contact, SignerIndex, Source};
-use crate::time::Timestamp;
+use crate::env::contacts::ContactBook;
 use crate::wire::frame::Have;
 use crate::wire::statement::StatementHash;
 use std::collections::BTreeSet;

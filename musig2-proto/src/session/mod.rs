@@ -14,31 +14,36 @@
 //! | `timing.rs` | deadlines, stalls, polls, announcements |
 
 mod advance;
+pub(crate) mod asking;
+pub(crate) mod board;
 mod converge;
 mod decline;
+pub(crate) mod footprint;
 mod haste;
 mod life;
 mod link;
+pub(crate) mod outgoing;
 mod receive;
 mod round;
 mod timing;
 
 pub(crate) use life::Step;
-pub(crate) use round::transcript;
 
-use crate::agreement::{Agreement, OutputKey};
-use crate::board::Board;
-use crate::bytes::Signature;
+use crate::api::abort::AbortCause;
+use crate::api::event::{Event, SessionError};
+use crate::api::view::Phase;
+use crate::api::view::SessionView;
+use crate::base::bytes::Signature;
+use crate::base::ids::{SessionId, SignerIndex};
+use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::context::Context;
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Phase, SessionError};
-use crate::ids::{SessionId, SignerIndex};
-use crate::limits::Bucket;
-use crate::time::Timestamp;
-use crate::view::SessionView;
+use crate::env::buckets::{Bucket, Limit};
+use crate::env::context::Context;
+use crate::rules::agreement::{Agreement, OutputKey};
+use crate::session::board::Board;
 use crate::wire::announcement::Announcement;
-use crate::wire::evidence::Proof;
+use crate::wire::proof::Proof;
 use advance::Milestones;
 use core::hash::{Hash, Hasher};
 use life::Life;
@@ -153,7 +158,7 @@ impl<C: Crypto> Session<C> {
             timing: Timing::new(now),
             outcome: None,
             last_activity: now,
-            spare: Bucket::new(config.checks(), now),
+            spare: Bucket::new(Limit::of_source(config), now),
             agreement: Arc::new(agreement),
         }
     }

@@ -1,14 +1,17 @@
 //! What a frame brings. Nothing in it is believed but what a signer signed.
 
 use super::{Outcome, Session};
-use crate::board::Filing;
-use crate::bytes::Signature;
-use crate::context::Context;
+use crate::api::abort::AbortCause;
+use crate::api::event::Event;
+use crate::api::offence::Offence;
+use crate::base::bytes::Signature;
+use crate::base::ids::{SignerIndex, Source};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Offence};
-use crate::ids::{SignerIndex, Source};
-use crate::wire::evidence::{Proof, Signed};
+use crate::env::buckets::Limit;
+use crate::env::context::Context;
+use crate::session::board::Filing;
 use crate::wire::frame::{Frame, Have};
+use crate::wire::proof::{Proof, Signed};
 use crate::wire::statement::{Abort, AbortReason, Body, Statement};
 use rand_core::CryptoRng;
 
@@ -54,7 +57,9 @@ impl<C: Crypto> Session<C> {
     /// node has not heard before: where this node takes part, what is stated is then the session's to pay.
     fn charge<R>(&mut self, cx: &mut Context<'_, R>, from: &Source, checks: usize) -> Result<(), Offence> {
         match cx.charge_for(from, checks) {
-            Err(Offence::Busy) if self.is_joined() && self.spare.take(cx.config.checks(), cx.now, checks) => {
+            Err(Offence::Busy)
+                if self.is_joined() && self.spare.take(Limit::of_source(cx.config), cx.now, checks) =>
+            {
                 Ok(())
             }
             charged => charged,

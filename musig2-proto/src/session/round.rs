@@ -1,20 +1,19 @@
 //! One attempt with all its nonces: what partial signatures are made under, and what shows that one is wrong.
 
-use crate::agreement::Agreement;
-use crate::board::{Board, Filed};
-use crate::bytes::{AggregateNonce, PartialSignature, PublicKey, PublicNonce, Signature};
+use crate::base::bounded::List;
+use crate::base::bytes::{AggregateNonce, PartialSignature, PublicKey, PublicNonce, Signature};
+use crate::base::hash::{Tag, TaggedHash};
+use crate::base::ids::{AttemptId, Boot, SignerIndex, Transcript};
 use crate::crypto::Crypto;
-use crate::hash::{Tag, TaggedHash};
-use crate::ids::{AttemptId, Boot, SessionId, SignerIndex, Transcript};
-use crate::wire::bounded::List;
-use crate::wire::evidence::{NonceRoot, Proof, Signed};
+use crate::rules::agreement::Agreement;
+use crate::rules::lineage::transcript;
+use crate::session::board::{Board, Filed};
+use crate::wire::proof::{NonceRoot, Proof, Signed};
 use crate::wire::statement::{Body, Partials, Statement};
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 static NONCE_BODIES: Tag = Tag::new("musig2-proto/nonce-bodies");
-static AGGREGATE_NONCES: Tag = Tag::new("musig2-proto/aggregate-nonces");
-static TRANSCRIPT: Tag = Tag::new("musig2-proto/transcript");
 
 /// An attempt, its transcript, and the BIP327 session context of each item.
 pub(crate) struct Round<C: Crypto> {
@@ -147,19 +146,6 @@ fn invalid<C: Crypto>(nonces: &[Arc<Filed>]) -> RoundError {
         Some(nonces) => RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })),
         None => RoundError::Engine,
     }
-}
-
-/// What partial signatures answer to.
-pub(crate) fn transcript(
-    session: &SessionId,
-    attempt: AttemptId,
-    nonce_root: &NonceRoot,
-    aggregates: &[AggregateNonce],
-) -> Transcript {
-    let all = TaggedHash::new(&AGGREGATE_NONCES);
-    let all = aggregates.iter().fold(all, |hash, aggregate| hash.add(aggregate.as_bytes()));
-    let hash = TaggedHash::new(&TRANSCRIPT).add(session.as_bytes()).add(attempt.as_bytes());
-    Transcript::new(hash.add(nonce_root).add(all.finish()).finish())
 }
 
 fn nonces_of(statement: &Statement) -> &[PublicNonce] {

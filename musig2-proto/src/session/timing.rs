@@ -2,12 +2,14 @@
 
 use super::haste::Haste;
 use super::{Outcome, Session};
+use crate::api::abort::AbortCause;
+use crate::api::event::Event;
+use crate::api::view::Phase;
+use crate::base::ids::{AttemptId, Source};
+use crate::base::time::Timestamp;
 use crate::config::{Config, PhaseTimeout};
-use crate::context::{Context, jitter};
 use crate::crypto::Crypto;
-use crate::event::{AbortCause, Event, Phase};
-use crate::ids::{AttemptId, Source};
-use crate::time::Timestamp;
+use crate::env::context::{Context, jitter};
 use crate::wire::announcement::Announcement;
 use core::time::Duration;
 use rand_core::CryptoRng;

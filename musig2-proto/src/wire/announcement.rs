@@ -1,14 +1,13 @@
 //! How signers learn of a session.
 
-use super::bounded::List;
 use super::hello::Hello;
-use super::{VERSION, encode, encoded_size};
-use crate::bytes::Signature;
-use crate::config::Config;
+use crate::base::bounded::List;
+use crate::base::bytes::Signature;
+use crate::base::codec::{VERSION, encode, encoded_size};
+use crate::base::hash::{Tag, TaggedHash, signed_message};
+use crate::base::ids::{Contact, SignerIndex};
 use crate::crypto::Crypto;
-use crate::hash::{Tag, TaggedHash, signed_message};
-use crate::ids::{Contact, SignerIndex};
-use crate::manifest::{MAX_SIGNERS, Manifest};
+use crate::terms::manifest::{MAX_SIGNERS, Manifest};
 use serde::{Deserialize, Serialize};
 
 static DOMAIN: Tag = Tag::new("musig2-proto/announcement");
@@ -85,9 +84,9 @@ impl Announcement {
             .is_some_and(|key| C::verify(&key.x_only(), &message(&self.content), &self.signature))
     }
 
-    /// What a frame that carries it takes at most beside statements, in bytes: with the final signatures, and an envelope with four bitmaps.
-    pub(crate) fn size_in_frame(&self, config: &Config) -> usize {
-        1 + encoded_size(self) + 64 * self.content.manifest.items().len() + config.envelope_size()
+    /// What a frame that carries it takes at most beside statements, in bytes: with the final signatures, and an envelope of that many bytes (see [`Config::envelope_size`](crate::Config)).
+    pub(crate) fn size_in_frame(&self, envelope: usize) -> usize {
+        1 + encoded_size(self) + 64 * self.content.manifest.items().len() + envelope
     }
 
     /// Whether every contact is some signer's, and in order.
@@ -113,10 +112,10 @@ fn message(content: &AnnouncementContent) -> [u8; 64] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::PublicKey;
-    use crate::manifest::Salt;
-    use crate::time::Timestamp;
-    use crate::wire::bounded::Bytes;
+    use crate::base::bounded::Bytes;
+    use crate::base::bytes::PublicKey;
+    use crate::base::time::Timestamp;
+    use crate::terms::manifest::Salt;
 
     /// Of three signers, with contacts for these.
     fn announcement(contacts: &[u16]) -> Announcement {

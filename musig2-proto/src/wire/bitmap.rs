@@ -1,8 +1,8 @@
 //! Sets of signers.
 
-use super::bounded::Bytes;
-use crate::ids::SignerIndex;
-use crate::manifest::MAX_SIGNERS;
+use crate::base::bounded::Bytes;
+use crate::base::ids::SignerIndex;
+use crate::terms::manifest::MAX_SIGNERS;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 

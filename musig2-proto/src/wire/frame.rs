@@ -2,11 +2,11 @@
 
 use super::announcement::Announcement;
 use super::bitmap::Bitmap;
-use super::bounded::List;
 use super::statement::Statement;
-use crate::bytes::Signature;
-use crate::ids::{AttemptId, Boot, SessionId, SignerIndex};
-use crate::manifest::{MAX_ITEMS, MAX_SIGNERS};
+use crate::base::bounded::List;
+use crate::base::bytes::Signature;
+use crate::base::ids::{AttemptId, Boot, SessionId, SignerIndex};
+use crate::terms::manifest::{MAX_ITEMS, MAX_SIGNERS};
 use serde::{Deserialize, Serialize};
 
 /// The most statements in a frame.

@@ -1,11 +1,11 @@
 //! How a signer that remembers nothing is found by those who remember it.
 
-use super::{VERSION, encode};
-use crate::bytes::{PublicKey, Signature};
+use crate::base::bytes::{PublicKey, Signature};
+use crate::base::codec::{VERSION, encode};
+use crate::base::hash::{Tag, TaggedHash, signed_message};
+use crate::base::ids::Contact;
+use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::hash::{Tag, TaggedHash, signed_message};
-use crate::ids::Contact;
-use crate::time::Timestamp;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +85,8 @@ fn message(content: &HelloContent) -> [u8; 64] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::secret::SecretKey;
     use crate::crypto::DefaultCrypto;
-    use crate::secret::SecretKey;
 
     fn hello(contact: &[u8], time: u64) -> Hello {
         let keypair = DefaultCrypto::keypair(&SecretKey::new([1; 32])).unwrap();

@@ -1,14 +1,14 @@
 //! What a signer states about a session, under its signature.
 
-use super::bounded::{Bytes, List};
-use super::evidence::Proof;
-use super::{VERSION, encode};
-use crate::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
+use super::proof::Proof;
+use crate::base::bounded::{Bytes, List};
+use crate::base::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
+use crate::base::codec::{VERSION, encode};
+use crate::base::hash::{Tag, TaggedHash, signed_message};
+use crate::base::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
+use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::hash::{Tag, TaggedHash, signed_message};
-use crate::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
-use crate::manifest::MAX_ITEMS;
-use crate::time::Timestamp;
+use crate::terms::manifest::MAX_ITEMS;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 

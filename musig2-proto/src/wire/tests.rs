@@ -2,23 +2,24 @@
 
 use super::announcement::{Announcement, AnnouncementContent, KnownContact, Publication};
 use super::bitmap::Bitmap;
-use super::bounded::{Bytes, List};
-use super::evidence::{Evidence, Proof, Restarted, Signed};
 use super::frame::{BoardDigest, Frame, Have, Request};
 use super::hello::{Hello, HelloContent};
+use super::proof::{Evidence, Proof, Restarted, Signed};
 use super::statement::{
     Abort, AbortReason, Body, Decline, DeclineReason, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
-use super::{decode_message, encode, encode_message};
-use crate::bytes::{
+use crate::base::bounded::{Bytes, List};
+use crate::base::bytes::{
     ChainCode, MerkleRoot, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar,
 };
+use crate::base::codec::DecodeError;
+use crate::base::codec::{decode_message, encode, encode_message};
+use crate::base::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
+use crate::base::time::Timestamp;
 use crate::crypto::{PlainTweak, TweakKind};
-use crate::event::Offence;
-use crate::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Transcript};
-use crate::manifest::{Item, Manifest, Salt};
-use crate::time::Timestamp;
-use crate::tweak::Tweak;
+use crate::terms::item::Item;
+use crate::terms::manifest::{Manifest, Salt};
+use crate::terms::tweak::Tweak;
 use proptest::prelude::*;
 
 fn manifest() -> Manifest {
@@ -249,7 +250,7 @@ fn proofs_are_as_written_down() {
         nonces: nonces(),
         partials: partials(),
         nonce_root: [0xd1; 32],
-        aggregates: List::new(vec![crate::bytes::AggregateNonce::new([0x51; 66])]).unwrap(),
+        aggregates: List::new(vec![crate::base::bytes::AggregateNonce::new([0x51; 66])]).unwrap(),
         item: 300,
     };
     let cases = [
@@ -327,9 +328,12 @@ fn frames_are_as_written_down() {
 fn another_version_is_told_from_garbage() {
     let mut bytes = encode_message(&frame());
     bytes[0] = 2;
-    assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(Offence::Version(2)));
-    assert_eq!(decode_message::<Frame>(&[], 1 << 20), Err(Offence::Malformed));
-    assert_eq!(decode_message::<Frame>(&bytes, 10), Err(Offence::TooLarge { size: bytes.len(), max: 10 }));
+    assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(DecodeError::Version(2)));
+    assert_eq!(decode_message::<Frame>(&[], 1 << 20), Err(DecodeError::Malformed));
+    assert_eq!(
+        decode_message::<Frame>(&bytes, 10),
+        Err(DecodeError::TooLarge { size: bytes.len(), max: 10 })
+    );
     bytes[0] = 1;
     assert!(decode_message::<Frame>(&bytes, bytes.len()).is_ok());
 }
@@ -341,10 +345,10 @@ fn a_second_encoding_of_the_same_frame_is_refused() {
     let at = bytes.windows(2).position(|pair| pair == [0xac, 0x02]).unwrap();
     let mut longer = bytes.clone();
     longer.splice(at..at + 2, [0xac, 0x82, 0x00]);
-    assert_eq!(decode_message::<Frame>(&longer, 1 << 20), Err(Offence::Malformed));
+    assert_eq!(decode_message::<Frame>(&longer, 1 << 20), Err(DecodeError::Malformed));
     let mut trailing = bytes;
     trailing.push(0);
-    assert_eq!(decode_message::<Frame>(&trailing, 1 << 20), Err(Offence::Malformed));
+    assert_eq!(decode_message::<Frame>(&trailing, 1 << 20), Err(DecodeError::Malformed));
 }
 
 #[test]
@@ -352,7 +356,7 @@ fn a_length_without_its_content_is_refused() {
     // A frame that says it holds 2^60 statements, and one that says it holds as many as are allowed, and both end there.
     for length in [&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..], &[0x80, 0x80, 0x01]] {
         let bytes = [&[1][..], &[0x77; 32], &[0, 0, 0], length].concat();
-        assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(Offence::Malformed));
+        assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(DecodeError::Malformed));
     }
 }
 

@@ -6,8 +6,8 @@ use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::encode_message;
-use musig2_proto::wire::evidence::{Proof, Signed};
 use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Statement};
 use musig2_proto::{
     Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item, Message, Node,

@@ -3,8 +3,8 @@
 use crate::common::forge::{empty, input, secret, sign};
 use crate::common::{Room, source};
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Content, Restarted, Signed};
 use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::proof::{Content, Restarted, Signed};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Partials};
 use musig2_proto::{
     AbortCause, AggregateNonce, AttemptId, Boot, Config, Contact, DefaultCrypto, Event, Evidence,

@@ -5,8 +5,8 @@ use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::Proof;
 use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::proof::Proof;
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{

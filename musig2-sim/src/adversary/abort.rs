@@ -5,7 +5,7 @@ use super::{Adversary, Means, RogueSigner};
 use crate::oracle::Engine;
 use crate::protocol;
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
+use musig2_proto::wire::proof::{Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Abort as Words, AbortReason, Body, Nonces, Partials, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Input, MAX_JOINS, Output, SessionId};
 use std::collections::BTreeSet;

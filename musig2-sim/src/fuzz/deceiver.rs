@@ -7,7 +7,7 @@ use crate::oracle::Engine;
 use crate::protocol::{attempt, statement_hash};
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
-use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::wire::statement::{
     Abort, AbortReason, Body, Join, NonceSource, Nonces, Note, Partials, Statement,
 };
@@ -185,9 +185,9 @@ fn accuse(pool: &[Statement], one: u8, other: u8) -> Option<Proof> {
             Proof::InvalidNonce { nonces: Signed::of(one)? }
         }
         (Body::Nonces(_), Body::Nonces(_)) if one.boot() != other.boot() => {
-            let lives = restarted(pool).into_iter().map(|(signer, boots)| {
-                musig2_proto::wire::evidence::Restarted { signer, boots: list(boots) }
-            });
+            let lives = restarted(pool)
+                .into_iter()
+                .map(|(signer, boots)| musig2_proto::wire::proof::Restarted { signer, boots: list(boots) });
             Proof::ConcurrentInstances {
                 first: Signed::of(one)?,
                 second: Signed::of(other)?,

@@ -2,8 +2,8 @@
 
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::decode_message;
-use musig2_proto::wire::evidence::Evidence;
 use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::proof::Evidence;
 use musig2_proto::{MAX_EVIDENCE_SIZE, PublicKey, SecretKey, Signature};
 
 /// Decodes any bytes as everything that comes from outside: frames, publications, announcements, evidence, and hexadecimal text.

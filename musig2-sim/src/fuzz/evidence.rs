@@ -4,7 +4,7 @@ use super::loot::Loot;
 use super::pen::list;
 use crate::adversary::Round;
 use arbitrary::{Result, Unstructured};
-use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
+use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Nonces, Partials};
 use musig2_proto::{AggregateNonce, Boot, K256, Libsecp256k1, Manifest, Signature, SignerIndex};
 use std::sync::OnceLock;

@@ -8,8 +8,8 @@ use super::three_nodes::run;
 use crate::adversary::Round;
 use crate::protocol::attempt;
 use musig2_proto::wire::decode_message;
-use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Body, Join, NonceSource, Nonces, Partials, Statement};
 use musig2_proto::{
     AttemptId, Boot, Command, Config, Event, Libsecp256k1, MAX_JOINS, Manifest, Message, Output,

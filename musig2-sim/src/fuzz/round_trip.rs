@@ -3,8 +3,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 use core::fmt::Debug;
 use musig2_proto::wire::announcement::{Announcement, Publication};
-use musig2_proto::wire::evidence::Evidence;
 use musig2_proto::wire::frame::Frame;
+use musig2_proto::wire::proof::Evidence;
 use musig2_proto::wire::{decode_message, encode_message};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -9,7 +9,7 @@ use crate::trace::Action;
 use crate::transparent::Transparent;
 use crate::world::{RunError, World};
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Evidence, Proof, Signed};
+use musig2_proto::wire::proof::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{NonceSource, Nonces};
 use musig2_proto::{
     AbortCause, AbortReason, AggregateNonce, AttemptId, Boot, Command, Crypto, Destination, Event, Fault,

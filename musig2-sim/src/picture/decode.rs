@@ -3,9 +3,9 @@
 use super::shown::Shown;
 use crate::trace::{decode_frame, decode_publication};
 use musig2_proto::wire::announcement::{Announcement, AnnouncementContent, KnownContact, Publication};
-use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
+use musig2_proto::wire::proof::{Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Decline, Join, Nonces, Partials, Statement};
 use musig2_proto::{Item, Manifest, SessionId, Tweak};
 

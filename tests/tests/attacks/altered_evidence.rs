@@ -4,7 +4,7 @@ use crate::attacker::Attacker;
 use crate::room::Room;
 use crate::verdict::assert_convicts;
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Evidence, Proof, Restarted, Signed};
+use musig2_proto::wire::proof::{Evidence, Proof, Restarted, Signed};
 use musig2_proto::{Boot, Fault, Libsecp256k1, MAX_JOINS, Manifest, PublicNonce, Transcript};
 use musig2_sim::protocol;
 

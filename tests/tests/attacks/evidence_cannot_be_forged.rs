@@ -7,7 +7,7 @@ use crate::forger::{Loot, assert_nothing_convicts, invalid_partial, list};
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
+use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Nonces, Partials};
 use musig2_proto::{AggregateNonce, Boot, K256, Libsecp256k1, Manifest, SessionId, Signature, SignerIndex};
 use proptest::prelude::*;

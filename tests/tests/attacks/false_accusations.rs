@@ -1,7 +1,7 @@
 //! An accusation is worth what its proof is: a false one reports the accuser's frame and convicts nobody.
 
 use crate::room::Room;
-use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::wire::statement::{Abort, Body};
 use musig2_proto::{AbortReason, Boot, Fault, Offence, Phase};
 

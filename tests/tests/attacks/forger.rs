@@ -1,7 +1,7 @@
 //! Proofs made of what others truly signed, and of everything that a forger can make up.
 
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Content, Evidence, Proof, Restarted, Signed};
+use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Body, Join, Nonces, Partials, Statement};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Libsecp256k1, Manifest, SessionView, SignerIndex};
 use musig2_sim::protocol;

@@ -2,7 +2,7 @@
 
 use crate::{ALLOCATED, alone};
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Proof, Signed};
+use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::{
     AggregateNonce, Command, Config, Crypto, Event, Evidence, Fault, Item, K256, Libsecp256k1, Manifest,
     Message, Node, Output, Proposal, PublicNonce, SecretKey, Timestamp, Tweak,

@@ -5,9 +5,9 @@ use crate::node::{self, Puppet};
 use crate::room::Room;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bounded::List;
-use musig2_proto::wire::evidence::{Proof, Restarted, Signed};
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
+use musig2_proto::wire::proof::{Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Abort, Body};
 use musig2_proto::{
     AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1, Message,

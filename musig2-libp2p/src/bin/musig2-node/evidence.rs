@@ -5,7 +5,7 @@ use crate::report::{Console, Line};
 use crate::result::Hex;
 use clap::{Args, Subcommand};
 use musig2_libp2p::musig2_proto::{
-    DefaultCrypto, Evidence, EvidenceError, Fault, MAX_EVIDENCE_SIZE, Offence, Proof,
+    DecodeError, DefaultCrypto, Evidence, EvidenceError, Fault, MAX_EVIDENCE_SIZE, Proof,
 };
 use serde::Serialize;
 use std::fs::File;
@@ -134,7 +134,9 @@ fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
     match Evidence::from_bytes(&bytes) {
         Err(_) if bytes.is_empty() => Err("it is empty".into()),
         // Which one it would be is not said: the file may be a secret.
-        Err(EvidenceError::Encoding(Offence::Version(_))) => Err("it does not begin as evidence does".into()),
+        Err(EvidenceError::Encoding(DecodeError::Version(_))) => {
+            Err("it does not begin as evidence does".into())
+        }
         Err(EvidenceError::Encoding(offence)) => Err(offence.to_string()),
         other => other.map_err(|error| error.to_string()),
     }

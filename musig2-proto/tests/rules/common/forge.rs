@@ -3,8 +3,8 @@
 use super::{Room, source};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::encode_message;
-use musig2_proto::wire::evidence::Signed;
 use musig2_proto::wire::frame::{Frame, Request};
+use musig2_proto::wire::proof::Signed;
 use musig2_proto::wire::statement::{Body, NonceSource, Nonces, Statement};
 use musig2_proto::{
     AttemptId, Audience, Boot, Command, Config, Crypto, Event, Input, Item, Libsecp256k1, Node, Output,

@@ -10,7 +10,7 @@ use crate::oracle::{Engine, Recording};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;
-use musig2_proto::wire::evidence::{Evidence, Proof, Signed};
+use musig2_proto::wire::proof::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{Body, Note, Partials, Statement};
 use musig2_proto::{
     AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal, SessionId,

@@ -1,0 +1,9 @@
+//! What an application and its adapter tell a node, and what they are told.
+
+pub(crate) mod abort;
+pub(crate) mod command;
+pub(crate) mod event;
+pub(crate) mod input;
+pub(crate) mod offence;
+pub(crate) mod output;
+pub(crate) mod view;

@@ -1,0 +1,36 @@
+//! A signer's secret key on its way into a [`Node`](crate::Node).
+
+use crate::base::bytes::{ParseHexError, parse_hex};
+use core::fmt;
+use core::str::FromStr;
+use zeroize::Zeroizing;
+
+/// A secret key (32 bytes). Erased from memory when dropped, printed by nothing, never serialised, not `Clone`.
+///
+/// Whether it is a valid scalar (not zero, below the group order) is checked by [`Node::add_key`](crate::Node::add_key).
+pub struct SecretKey(Zeroizing<[u8; 32]>);
+
+impl SecretKey {
+    /// Wraps 32 big-endian bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The secret bytes, for an engine behind the [`Crypto`](crate::Crypto) seam or a key store.
+    pub fn expose_secret(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl FromStr for SecretKey {
+    type Err = ParseHexError;
+    fn from_str(text: &str) -> Result<Self, ParseHexError> {
+        parse_hex(text).map(Self::new)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(<redacted>)")
+    }
+}

@@ -1,0 +1,222 @@
+//! How much work one source, or one author, can ask for.
+
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many buckets are kept. Beyond that, one that is full again makes room; while there is none, those without a bucket share one.
+const MAX_BUCKETS: usize = 1024;
+
+/// What a bucket holds: `burst` at once, refilled at `rate` a second.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(crate) struct Limit {
+    pub(crate) rate: u32,
+    pub(crate) burst: u32,
+}
+
+/// A token bucket. In thousandths of a token, which is what a millisecond brings at a rate of one a second.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(crate) struct Bucket {
+    level: u64,
+    at: Timestamp,
+}
+
+impl Bucket {
+    pub(crate) fn new(limit: Limit, now: Timestamp) -> Self {
+        Self { level: u64::from(limit.burst) * 1000, at: now }
+    }
+
+    /// Takes tokens; `false` if there are not as many. What costs more than a bucket holds takes a full one.
+    pub(crate) fn take(&mut self, limit: Limit, now: Timestamp, tokens: usize) -> bool {
+        let full = u64::from(limit.burst) * 1000;
+        let elapsed = u64::try_from(now.saturating_since(self.at).as_millis()).unwrap_or(u64::MAX);
+        self.level = self.level.saturating_add(elapsed.saturating_mul(u64::from(limit.rate))).min(full);
+        self.at = now;
+        let price = u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(1000).min(full);
+        let rest = self.level.checked_sub(price);
+        self.level = rest.unwrap_or(self.level);
+        rest.is_some()
+    }
+
+    /// When it is full again, if nobody takes anything.
+    fn full_at(&self, limit: Limit) -> Timestamp {
+        let missing = (u64::from(limit.burst) * 1000).saturating_sub(self.level);
+        self.at.saturating_add(Duration::from_millis(missing.div_ceil(u64::from(limit.rate.max(1)))))
+    }
+
+    /// The caller's clock was set back: that neither fills a bucket nor stops it.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.at = self.at.saturating_sub(by);
+    }
+}
+
+/// Whether there were tokens enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Yes,
+    /// No: whoever asks has taken too much.
+    TooMany,
+    /// No: there is no bucket for it, and others have drained the one that it shares with them.
+    Crowded,
+}
+
+/// A bucket for each key.
+#[derive(Debug, Clone, Hash)]
+pub(crate) struct Buckets<K> {
+    limit: Limit,
+    buckets: BTreeMap<K, Bucket>,
+    /// By when each is full again, and so says nothing that a new one would not.
+    by_full: BTreeSet<(Timestamp, K)>,
+    /// For those who have no bucket of their own because there is no room for it.
+    shared: Bucket,
+}
+
+impl<K: Ord + Clone> Buckets<K> {
+    pub(crate) fn new(limit: Limit) -> Self {
+        let shared = Bucket::new(limit, Timestamp::default());
+        Self { limit, buckets: BTreeMap::new(), by_full: BTreeSet::new(), shared }
+    }
+
+    /// Takes tokens out of the bucket of `key`.
+    pub(crate) fn take(&mut self, now: Timestamp, key: &K, tokens: usize) -> Taken {
+        if !self.buckets.contains_key(key) && self.buckets.len() >= MAX_BUCKETS {
+            self.make_room(now);
+        }
+        let mut bucket = match self.remove(key) {
+            Some(bucket) => bucket,
+            None if self.buckets.len() < MAX_BUCKETS => Bucket::new(self.limit, now),
+            None if self.shared.take(self.limit, now, tokens) => return Taken::Yes,
+            None => return Taken::Crowded,
+        };
+        let taken = bucket.take(self.limit, now, tokens);
+        self.by_full.insert((bucket.full_at(self.limit), key.clone()));
+        self.buckets.insert(key.clone(), bucket);
+        if taken { Taken::Yes } else { Taken::TooMany }
+    }
+
+    /// The same, for keys of which nobody needs to know why.
+    pub(crate) fn allows(&mut self, now: Timestamp, key: &K, tokens: usize) -> bool {
+        self.take(now, key, tokens) == Taken::Yes
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) -> Option<Bucket> {
+        let bucket = self.buckets.remove(key)?;
+        self.by_full.remove(&(bucket.full_at(self.limit), key.clone()));
+        Some(bucket)
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        let full = self.by_full.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone());
+        if let Some(key) = full {
+            self.remove(&key);
+        }
+    }
+
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.shared.set_back(by);
+        self.by_full.clear();
+        for (key, bucket) in &mut self.buckets {
+            bucket.set_back(by);
+            self.by_full.insert((bucket.full_at(self.limit), key.clone()));
+        }
+    }
+}
+
+impl Limit {
+    /// How much one source may ask for.
+    pub(crate) fn of_source(config: &Config) -> Self {
+        Self { rate: config.checks_per_source, burst: config.burst() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buckets(rate: u32, burst: u32) -> Buckets<u32> {
+        Buckets::new(Limit { rate, burst })
+    }
+
+    fn drain(buckets: &mut Buckets<u32>, now: u64, key: u32) -> usize {
+        (0..1000).take_while(|_| buckets.allows(Timestamp::from_millis(now), &key, 1)).count()
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let mut buckets = buckets(10, 5);
+        assert_eq!(drain(&mut buckets, 1_000_000, 1), 5);
+        assert_eq!(drain(&mut buckets, 1_000_000, 2), 5, "another's is another");
+        assert_eq!(drain(&mut buckets, 1_000_300, 1), 3);
+        assert_eq!(drain(&mut buckets, 2_000_000, 1), 5);
+    }
+
+    #[test]
+    fn what_costs_more_than_a_bucket_holds_takes_a_full_one() {
+        let mut buckets = buckets(10, 5);
+        assert!(buckets.allows(Timestamp::from_millis(1_000_000), &1, 6));
+        assert!(!buckets.allows(Timestamp::from_millis(1_000_000), &1, 1));
+        assert!(!buckets.allows(Timestamp::from_millis(1_000_499), &1, 6));
+        assert!(buckets.allows(Timestamp::from_millis(1_000_500), &1, 6));
+    }
+
+    #[test]
+    fn a_clock_set_back_neither_fills_nor_stops_a_bucket() {
+        let mut buckets = buckets(10, 5);
+        assert_eq!(drain(&mut buckets, 1_000_000, 1), 5);
+        buckets.set_back(Duration::from_millis(999_000));
+        assert_eq!(drain(&mut buckets, 1_000, 1), 0);
+        assert_eq!(drain(&mut buckets, 1_200, 1), 2);
+    }
+
+    #[test]
+    fn more_keys_than_there_is_room_for_share_one_bucket() {
+        let mut buckets = buckets(1, 2);
+        for key in 0..1024 {
+            assert_eq!(drain(&mut buckets, 1_000_000, key), 2);
+        }
+        assert_eq!((5000..6000).map(|key| drain(&mut buckets, 1_000_000, key)).sum::<usize>(), 2);
+        // Once the others' buckets are full again there is room.
+        assert_eq!(drain(&mut buckets, 1_010_000, 7000), 2);
+        assert_eq!(drain(&mut buckets, 1_010_000, 7001), 2);
+    }
+
+    #[test]
+    fn a_known_key_keeps_its_bucket_where_there_is_no_room_for_more() {
+        let mut buckets = buckets(1, 2);
+        for key in 0..1024 {
+            drain(&mut buckets, 1_000_000, key);
+        }
+        // Half full: nobody makes room, and who has a bucket is not thrown together with strangers.
+        assert_eq!(drain(&mut buckets, 1_001_000, 5000), 2);
+        assert_eq!(drain(&mut buckets, 1_001_000, 5001), 0);
+        assert_eq!(drain(&mut buckets, 1_001_000, 3), 1);
+    }
+
+    #[test]
+    fn who_has_no_bucket_and_who_has_emptied_its_own_are_told_apart() {
+        let mut buckets = buckets(1, 2);
+        for key in 0..1024 {
+            drain(&mut buckets, 1_000_000, key);
+        }
+        let now = Timestamp::from_millis(1_000_000);
+        assert_eq!(buckets.take(now, &3, 1), Taken::TooMany);
+        assert_eq!([(); 3].map(|()| buckets.take(now, &5000, 1)), [Taken::Yes, Taken::Yes, Taken::Crowded]);
+    }
+
+    #[test]
+    fn the_first_bucket_that_is_full_again_makes_room_and_no_other_after_a_clock_was_set_back_either() {
+        let mut buckets = buckets(1, 10);
+        let at = Timestamp::from_millis;
+        for key in 0..1024 {
+            assert!(buckets.allows(at(1_000_000), &key, if key == 7 { 1 } else { 2 }));
+        }
+        buckets.set_back(Duration::from_millis(900_000));
+        // Key 7's is full after one second, everyone else's after two.
+        drain(&mut buckets, 100_999, 9000);
+        assert_eq!(buckets.take(at(100_999), &9000, 1), Taken::Crowded);
+        assert_eq!(drain(&mut buckets, 101_000, 9001), 10);
+        assert_eq!(buckets.take(at(101_000), &9002, 2), Taken::Crowded);
+        assert_eq!(drain(&mut buckets, 101_000, 3), 9, "it has kept its own");
+    }
+}

@@ -1,0 +1,264 @@
+//! Where signers can be reached, from one session to the next.
+
+use crate::api::view::{ClockReading, SignerView};
+use crate::base::bytes::PublicKey;
+use crate::base::ids::Contact;
+use crate::base::time::Timestamp;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// How many signers met in sessions are remembered; beyond that the one longest unheard of is forgotten.
+const MAX_MET: usize = 1024;
+
+/// For how long the reading that says most about a signer's clock counts, before the next one does whatever it says.
+const READING: Duration = Duration::from_secs(600);
+
+/// Contacts that the application told, and contacts that signers gave in joins of theirs.
+#[derive(Debug, Clone, Hash, Default)]
+pub(crate) struct ContactBook {
+    told: BTreeMap<PublicKey, Told>,
+    met: BTreeMap<PublicKey, Met>,
+    meetings: u64,
+    /// Of those that are known: nobody else takes any room here.
+    heard: BTreeMap<PublicKey, Heard>,
+}
+
+#[derive(Debug, Clone, Hash)]
+struct Told {
+    at: Timestamp,
+    contact: Contact,
+}
+
+#[derive(Debug, Clone, Hash)]
+struct Met {
+    meeting: u64,
+    /// When the session was created in which it gave the contact: a join does not say when it was made, and may have been held back ever since.
+    since: Timestamp,
+    /// Empty if it never gave one.
+    contact: Contact,
+}
+
+/// What a signer last said of itself and of the time, under its signature: in a hello, or proposing a session.
+#[derive(Debug, Clone, Hash)]
+struct Heard {
+    /// When it gave the contact, by this node's clock.
+    at: Timestamp,
+    /// Empty if it never gave one.
+    contact: Contact,
+    clock: ClockReading,
+}
+
+impl ContactBook {
+    /// The application knows better than what was met before; as many as it likes. An empty contact says only that the signer is no stranger.
+    pub(crate) fn tell(&mut self, now: Timestamp, signer: PublicKey, contact: Contact) {
+        if contact.is_empty() {
+            self.told.entry(signer).or_insert(Told { at: Timestamp::default(), contact });
+            return;
+        }
+        self.met.remove(&signer);
+        self.told.insert(signer, Told { at: now, contact });
+    }
+
+    /// A signer said where it is and what time it is, and said so for the first time. Nothing is sent there for that: it is there to be looked at.
+    pub(crate) fn hear(&mut self, signer: &PublicKey, contact: Option<&Contact>, clock: ClockReading) {
+        if !self.knows(signer) {
+            return;
+        }
+        let heard = self.heard.entry(*signer).or_insert_with(|| Heard {
+            at: clock.arrived,
+            contact: Contact::default(),
+            clock,
+        });
+        if let Some(contact) = contact.filter(|contact| !contact.is_empty()) {
+            (heard.at, heard.contact) = (clock.arrived, contact.clone());
+        }
+        if clock.says_more_than(&heard.clock) || clock.arrived > heard.clock.arrived.saturating_add(READING) {
+            heard.clock = clock;
+        }
+    }
+
+    /// A signer joined a session that was created at this time, and said under its signature where it can be reached. That counts unless something
+    /// newer is known, and unless it says nothing.
+    pub(crate) fn meet(&mut self, created_at: Timestamp, signer: PublicKey, contact: &Contact) {
+        self.meetings += 1;
+        let is_told_since = self.told.get(&signer).is_some_and(|told| told.at > created_at);
+        let met = self.met.entry(signer).or_insert_with(|| Met {
+            meeting: 0,
+            since: Timestamp::default(),
+            contact: Contact::default(),
+        });
+        met.meeting = self.meetings;
+        if !contact.is_empty() && !is_told_since && created_at >= met.since {
+            (met.since, met.contact) = (created_at, contact.clone());
+        }
+        if self.met.len() > MAX_MET {
+            let oldest = self.met.iter().min_by_key(|(_, met)| met.meeting).map(|(signer, _)| *signer);
+            if let Some(oldest) = oldest {
+                self.met.remove(&oldest);
+                if !self.knows(&oldest) {
+                    self.heard.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    /// What the signer said itself, else what the application knows; never an empty one.
+    pub(crate) fn contact(&self, signer: &PublicKey) -> Option<&Contact> {
+        let met = self.met.get(signer).map(|met| &met.contact);
+        let told = self.told.get(signer).map(|told| &told.contact);
+        met.into_iter().chain(told).find(|contact| !contact.is_empty())
+    }
+
+    /// Whether the application told of the signer, or it was met in a session, wherever it can be reached.
+    pub(crate) fn knows(&self, signer: &PublicKey) -> bool {
+        self.met.contains_key(signer) || self.told.contains_key(signer)
+    }
+
+    /// What is known of a signer, unless it is a stranger.
+    pub(crate) fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
+        if !self.knows(signer) {
+            return None;
+        }
+        let met = self.met.get(signer).map(|met| (met.since, &met.contact));
+        let told = self.told.get(signer).map(|told| (told.at, &told.contact));
+        let heard = self.heard.get(signer);
+        let said = heard.map(|heard| (heard.at, &heard.contact));
+        let newest = [told, met, said].into_iter().flatten().filter(|(_, contact)| !contact.is_empty());
+        Some(SignerView {
+            signer: *signer,
+            contact: newest.max_by_key(|(at, _)| *at).map(|(_, contact)| contact.clone()),
+            clock: heard.map(|heard| heard.clock),
+        })
+    }
+
+    /// All that are known.
+    pub(crate) fn signers(&self) -> impl Iterator<Item = &PublicKey> {
+        self.told.keys().chain(self.met.keys().filter(|signer| !self.told.contains_key(signer)))
+    }
+
+    /// The caller's clock was set back: what is told from now on is newer than what was told before.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.told.values_mut().for_each(|told| told.at = told.at.saturating_sub(by));
+        self.met.values_mut().for_each(|met| met.since = met.since.saturating_sub(by));
+        for heard in self.heard.values_mut() {
+            heard.at = heard.at.saturating_sub(by);
+            heard.clock.arrived = heard.clock.arrived.saturating_sub(by);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(number: u16) -> PublicKey {
+        let mut key = [2; 33];
+        // The later, the lesser: what is forgotten does not follow from the order of keys.
+        key[1..3].copy_from_slice(&(u16::MAX - number).to_be_bytes());
+        PublicKey::new(key)
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + 1000 * seconds)
+    }
+
+    fn contact(number: u8) -> Contact {
+        Contact::new(vec![number]).unwrap()
+    }
+
+    #[test]
+    fn of_those_met_the_one_longest_unheard_of_is_forgotten() {
+        let mut book = ContactBook::default();
+        for number in 0..1024 {
+            book.meet(at(0), signer(number), &Contact::default());
+        }
+        assert!((0..1024).all(|number| book.knows(&signer(number))));
+        book.meet(at(0), signer(0), &Contact::default());
+        book.meet(at(0), signer(1024), &Contact::default());
+        assert!(!book.knows(&signer(1)));
+        assert!([0, 2, 1024].iter().all(|&number| book.knows(&signer(number))));
+    }
+
+    #[test]
+    fn what_is_newer_counts_and_what_says_nothing_does_not() {
+        let mut book = ContactBook::default();
+        let of = |book: &ContactBook| book.contact(&signer(0)).cloned();
+        assert_eq!(of(&book), None);
+        book.meet(at(5), signer(0), &contact(1));
+        assert_eq!(of(&book), Some(contact(1)));
+        book.meet(at(4), signer(0), &contact(2));
+        book.meet(at(6), signer(0), &Contact::default());
+        assert_eq!(of(&book), Some(contact(1)));
+        book.tell(at(7), signer(0), contact(3));
+        book.meet(at(6), signer(0), &contact(4));
+        assert_eq!(of(&book), Some(contact(3)));
+        book.meet(at(8), signer(0), &Contact::default());
+        assert_eq!(of(&book), Some(contact(3)));
+        book.meet(at(8), signer(0), &contact(5));
+        assert_eq!(of(&book), Some(contact(5)));
+    }
+
+    #[test]
+    fn what_was_told_before_the_clock_was_set_back_is_older_than_what_is_met_since() {
+        let mut book = ContactBook::default();
+        book.tell(at(500), signer(0), contact(1));
+        book.meet(at(510), signer(1), &contact(1));
+        book.set_back(Duration::from_secs(500));
+        for number in 0..2 {
+            book.meet(at(20), signer(number), &contact(2));
+            assert_eq!(book.contact(&signer(number)), Some(&contact(2)));
+        }
+    }
+
+    fn reading(said: u64, arrived: u64) -> ClockReading {
+        ClockReading { said: at(said), arrived: at(arrived) }
+    }
+
+    #[test]
+    fn a_signer_that_nobody_told_of_and_that_was_not_met_takes_no_room() {
+        let mut book = ContactBook::default();
+        book.hear(&signer(0), Some(&contact(1)), reading(0, 0));
+        assert!(book.heard.is_empty() && book.signer(&signer(0)).is_none());
+        for number in 0..1024 {
+            book.meet(at(0), signer(number), &Contact::default());
+            book.hear(&signer(number), Some(&contact(1)), reading(0, 0));
+        }
+        book.meet(at(0), signer(1024), &Contact::default());
+        assert_eq!((book.heard.len(), book.signers().count()), (1023, 1024));
+    }
+
+    #[test]
+    fn where_a_signer_is_follows_from_what_was_said_last() {
+        let mut book = ContactBook::default();
+        let of = |book: &ContactBook| book.signer(&signer(0)).unwrap().contact;
+        book.tell(at(1), signer(0), Contact::default());
+        assert_eq!(of(&book), None);
+        book.hear(&signer(0), Some(&contact(1)), reading(5, 5));
+        assert_eq!((of(&book), book.contact(&signer(0))), (Some(contact(1)), None));
+        book.meet(at(4), signer(0), &contact(2));
+        assert_eq!((of(&book), book.contact(&signer(0))), (Some(contact(1)), Some(&contact(2))));
+        book.meet(at(6), signer(0), &contact(3));
+        book.hear(&signer(0), None, reading(7, 7));
+        book.tell(at(8), signer(0), Contact::default());
+        assert_eq!(of(&book), Some(contact(3)), "what says nothing takes nothing away");
+        book.tell(at(9), signer(0), contact(4));
+        assert_eq!(of(&book), Some(contact(4)));
+    }
+
+    #[test]
+    fn of_the_readings_of_ten_minutes_the_one_that_says_most_about_a_clock_counts() {
+        let mut book = ContactBook::default();
+        book.tell(at(0), signer(0), Contact::default());
+        let mut hear = |said, arrived| {
+            book.hear(&signer(0), None, reading(said, arrived));
+            let clock = book.signer(&signer(0)).unwrap().clock.unwrap();
+            (clock.ahead().as_secs(), clock.behind().as_secs())
+        };
+        assert_eq!(hear(10, 15), (0, 5));
+        assert_eq!(hear(20, 22), (0, 2), "the other one was longer on its way");
+        assert_eq!(hear(30, 39), (0, 2));
+        assert_eq!(hear(43, 40), (3, 0));
+        assert_eq!(hear(640, 640), (3, 0));
+        assert_eq!(hear(640, 641), (0, 1), "it was set right since");
+    }
+}

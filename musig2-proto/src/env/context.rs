@@ -1,0 +1,200 @@
+//! What every step has at hand: the call it runs in, and what the node knows beside its sessions.
+
+use crate::api::event::Event;
+use crate::api::offence::Offence;
+use crate::api::output::Output;
+use crate::base::bytes::PublicKey;
+use crate::base::codec::{encode_message, encoded_size};
+use crate::base::ids::{Contact, SessionId, Source};
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::crypto::Crypto;
+use crate::env::buckets::{Buckets, Taken};
+use crate::env::contacts::ContactBook;
+use crate::env::sources::{Sources, Work};
+use crate::rules::agreement::join_deadline;
+use crate::wire::announcement::{Announcement, Publication};
+use crate::wire::hello::Hello;
+use core::time::Duration;
+use rand_core::CryptoRng;
+
+/// To send this many bytes is as much work as a signature check.
+pub(crate) const BYTES_PER_CHECK: usize = 16 << 10;
+
+/// One call of a node: the caller's time and randomness, and the outputs so far.
+pub(crate) struct Call<'a, R> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut R,
+    pub(crate) out: Vec<Output>,
+}
+
+/// What a node knows beside its keys and sessions.
+#[derive(Clone, Hash)]
+pub(crate) struct Surroundings {
+    pub(crate) config: Config,
+    /// Where this node can be reached.
+    pub(crate) contact: Contact,
+    /// From when on this node remembers: the time of its first call.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) contacts: ContactBook,
+    /// Signature checks that each source may still ask for.
+    pub(crate) sources: Sources,
+    /// Sessions that each author may still have this node tell its application of.
+    pub(crate) authors: Buckets<PublicKey>,
+    /// What each signer's hellos may still bring it, in signature checks: a hello comes from anywhere, and is its signer's to pay.
+    pub(crate) greeted: Buckets<PublicKey>,
+    /// Hellos that this node's keys may say for sessions of which they have not heard the end.
+    pub(crate) hellos: Buckets<PublicKey>,
+    /// How often the announcement of an open session may be passed on again: anyone can repeat it.
+    pub(crate) repeats: Buckets<SessionId>,
+    /// The same for sessions that have ended, of which strangers can make many.
+    pub(crate) echoes: Buckets<SessionId>,
+}
+
+/// A call, and what surrounds the session it is about.
+pub(crate) struct Context<'a, R> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut R,
+    pub(crate) out: &'a mut Vec<Output>,
+    pub(crate) config: &'a Config,
+    pub(crate) contact: &'a Contact,
+    /// From when on this node remembers.
+    pub(crate) since: Timestamp,
+    pub(crate) contacts: &'a mut ContactBook,
+    pub(crate) sources: &'a mut Sources,
+    pub(crate) greeted: &'a mut Buckets<PublicKey>,
+    pub(crate) hellos: &'a mut Buckets<PublicKey>,
+    pub(crate) repeats: &'a mut Buckets<SessionId>,
+}
+
+impl Surroundings {
+    /// The caller's clock was set back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        let Self { contacts, sources, authors, greeted, hellos, repeats, echoes, .. } = self;
+        contacts.set_back(by);
+        sources.set_back(by);
+        authors.set_back(by);
+        greeted.set_back(by);
+        hellos.set_back(by);
+        repeats.set_back(by);
+        echoes.set_back(by);
+    }
+}
+
+impl<'a, R: CryptoRng> Call<'a, R> {
+    pub(crate) fn new(now: Timestamp, rng: &'a mut R) -> Self {
+        Self { now, rng, out: Vec::new() }
+    }
+
+    /// Charges for a publication, of which the source is only the last hop.
+    pub(crate) fn charge_publication(
+        &self,
+        surroundings: &mut Surroundings,
+        source: &Source,
+        work: Work,
+        checks: usize,
+    ) -> Result<(), Offence> {
+        match surroundings.sources.take(self.now, source, work, checks) {
+            Taken::Yes => Ok(()),
+            Taken::TooMany | Taken::Crowded => Err(Offence::Busy),
+        }
+    }
+
+    pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
+        let Surroundings { config, contact, since, contacts, sources, greeted, hellos, repeats, .. } =
+            surroundings;
+        Context {
+            now: self.now,
+            rng: self.rng,
+            out: &mut self.out,
+            config,
+            contact,
+            since: since.unwrap_or(self.now),
+            contacts,
+            sources,
+            greeted,
+            hellos,
+            repeats,
+        }
+    }
+}
+
+impl<R> Context<'_, R> {
+    /// Charges a source for a signature check that it makes this node do.
+    pub(crate) fn charge(&mut self, source: &Source) -> Result<(), Offence> {
+        self.charge_for(source, 1)
+    }
+
+    /// Charges a source for work that takes as long as this many signature checks. It is no fault of a source that others have drained what it
+    /// shares with them.
+    pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
+        match self.sources.take(self.now, source, Work::Frames, checks) {
+            Taken::Yes => Ok(()),
+            Taken::TooMany => Err(Offence::TooMany),
+            Taken::Crowded => Err(Offence::Busy),
+        }
+    }
+
+    /// Charges a signer for what its hello brings. `false` where it has had enough for now: it says hello again.
+    pub(crate) fn charge_greeting(&mut self, signer: &PublicKey, checks: usize) -> bool {
+        self.greeted.allows(self.now, signer, checks)
+    }
+}
+
+impl<R: CryptoRng> Context<'_, R> {
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+
+    /// Publishes an announcement, unless it is private. Says whether it did.
+    pub(crate) fn publish(&mut self, announcement: &Announcement) -> bool {
+        if announcement.content.private {
+            return false;
+        }
+        let (fresh, announcement) = (self.random(), announcement.clone());
+        self.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
+        true
+    }
+
+    /// Publishes an announcement for a signer that said hello and gave no contact: it can only listen. At the signer's charge, and no more often
+    /// than others would pass it on; past the time in which they take it, not at all.
+    pub(crate) fn publish_to(&mut self, signer: &PublicKey, announcement: &Announcement) {
+        let manifest = &announcement.content.manifest;
+        let in_time = self.now < join_deadline(manifest, self.config);
+        let price = 1 + encoded_size(announcement) / BYTES_PER_CHECK;
+        if in_time && self.charge_greeting(signer, price) && self.repeats.allows(self.now, &manifest.id(), 1)
+        {
+            self.publish(announcement);
+        }
+    }
+
+    /// Says hello for the sake of a session that was made at this time, and of whose end this node has not heard: so it is among what a node may not know.
+    /// Not within a second of the last one for another session: others tell of all of them to either.
+    pub(crate) fn say_hello<C: Crypto>(&mut self, keypair: &C::Keypair, created_at: Timestamp) {
+        if !self.hellos.allows(self.now, &C::public_key(keypair), 1) {
+            return;
+        }
+        let (since, auxiliary) = (self.since.max(created_at), self.random());
+        if let Some(hello) = Hello::sign::<C>(self.contact.clone(), self.now, since, keypair, &auxiliary) {
+            let fresh = self.random();
+            self.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
+        }
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        random(self.rng)
+    }
+}
+
+/// Up to a quarter of `pause`, so that nodes that started together do not stay together.
+pub(crate) fn jitter<R: CryptoRng>(cx: &mut Context<'_, R>, pause: Duration) -> Duration {
+    let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
+    Duration::from_millis(cx.rng.next_u64() % quarter.saturating_add(1))
+}
+
+/// Bytes fresh from the caller's generator.
+pub(crate) fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}

@@ -1,0 +1,144 @@
+//! Proof of a signer's fault, from statements that it signed.
+
+use super::statement::{Body, Join, Nonces, Partials, Statement};
+use crate::base::bounded::List;
+use crate::base::bytes::{AggregateNonce, Signature};
+use crate::base::ids::{Boot, SignerIndex};
+use crate::terms::manifest::{MAX_ITEMS, MAX_SIGNERS, Manifest};
+use serde::{Deserialize, Serialize};
+
+/// How often one signer may restart in one session. A constant of the protocol: proof of one time too many must mean the same to everyone.
+pub const MAX_RESTARTS: usize = 8;
+/// The most joins that a board holds of a signer: one more than it may have, to show that it was too many.
+pub const MAX_JOINS: usize = MAX_RESTARTS + 2;
+
+/// A proof, with everything that is needed to check it: no node, no board, no one else's word.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Evidence {
+    /// The session it happened in.
+    pub manifest: Manifest,
+    /// What happened.
+    pub proof: Proof,
+}
+
+/// What a signer did, in its own signed statements. None of them is an abort, so a proof never holds another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Proof {
+    /// Two different `Nonces` of one life in one attempt.
+    EquivocatingNonces {
+        /// One of them.
+        first: Signed<Nonces>,
+        /// The other.
+        second: Signed<Nonces>,
+    },
+    /// Two different `Partials` of one life in one attempt.
+    EquivocatingPartials {
+        /// One of them.
+        first: Signed<Partials>,
+        /// The other.
+        second: Signed<Partials>,
+    },
+    /// `Nonces` that are not points on the curve, or not one for each item.
+    InvalidNonce {
+        /// The `Nonces`.
+        nonces: Signed<Nonces>,
+    },
+    /// A partial signature that does not verify.
+    InvalidPartialSignature {
+        /// The signer's `Nonces`.
+        nonces: Signed<Nonces>,
+        /// Its `Partials` of the same life and attempt.
+        partials: Signed<Partials>,
+        /// The hash of all nonce statements that went into the transcript.
+        #[serde(with = "crate::base::bytes::array")]
+        nonce_root: NonceRoot,
+        /// The aggregate nonces that went into the transcript.
+        aggregates: List<AggregateNonce, MAX_ITEMS>,
+        /// The item whose partial signature does not verify.
+        item: u16,
+    },
+    /// `Nonces` of two lives in one attempt that follows from the joins of both.
+    ConcurrentInstances {
+        /// One life's.
+        first: Signed<Nonces>,
+        /// The other's.
+        second: Signed<Nonces>,
+        /// Who had joined more than once in that attempt.
+        restarted: List<Restarted, MAX_SIGNERS>,
+    },
+    /// More joins than [`MAX_RESTARTS`] allows.
+    RestartLimit {
+        /// [`MAX_JOINS`] joins of different lives.
+        joins: List<Signed<Join>, MAX_JOINS>,
+    },
+}
+
+/// A statement of a known kind, as its author signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Signed<T> {
+    /// Who stated it.
+    pub author: SignerIndex,
+    /// What was stated.
+    pub content: T,
+    /// By the author's key, as over the whole statement.
+    pub signature: Signature,
+}
+
+/// A kind of statement that proofs are made of.
+pub trait Content: Clone {
+    /// As the body of a statement.
+    fn to_body(&self) -> Body;
+    /// From the body of a statement of this kind.
+    fn of_body(body: &Body) -> Option<&Self>;
+}
+
+macro_rules! contents {
+    ($($kind:ident)*) => {
+        $(
+            impl Content for $kind {
+                fn to_body(&self) -> Body {
+                    Body::$kind(self.clone())
+                }
+
+                fn of_body(body: &Body) -> Option<&Self> {
+                    match body {
+                        Body::$kind(content) => Some(content),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+contents!(Join Nonces Partials);
+
+impl<T: Content> Signed<T> {
+    /// The whole statement, as on a board.
+    pub fn statement(&self) -> Statement {
+        Statement { author: self.author, body: self.content.to_body(), signature: self.signature }
+    }
+
+    /// From a statement of this kind.
+    pub fn of(statement: &Statement) -> Option<Self> {
+        let content = T::of_body(&statement.body)?.clone();
+        Some(Self { author: statement.author, content, signature: statement.signature })
+    }
+}
+
+/// A signer that has joined more than once, and its boots, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Restarted {
+    /// Who.
+    pub signer: SignerIndex,
+    /// Its lives.
+    pub boots: List<Boot, MAX_JOINS>,
+}
+
+/// The hash (32 bytes) of all signers' nonce statements.
+pub(crate) type NonceRoot = [u8; 32];
