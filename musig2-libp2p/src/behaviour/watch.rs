@@ -41,7 +41,7 @@ impl Watched {
     /// A phase is over, and another begins.
     fn passed(&mut self, phase: Phase, metrics: &Metrics) {
         let now = Instant::now();
-        metrics.phase_took(name(phase), now.saturating_duration_since(self.phase_since));
+        metrics.phase_took(phase.as_str(), now.saturating_duration_since(self.phase_since));
         self.phase_since = now;
     }
 }
@@ -56,7 +56,7 @@ impl Watch {
     pub(super) fn set_phases(&mut self, phases: &[(Phase, SessionId)]) {
         for phase in OPEN_PHASES {
             let count = phases.iter().filter(|(other, _)| *other == phase).count();
-            self.metrics.sessions(name(phase), count);
+            self.metrics.sessions(phase.as_str(), count);
         }
     }
 
@@ -119,8 +119,8 @@ impl Watch {
             }
             Event::SessionError { error, .. } => error!(%error, "the session goes on after an error"),
             Event::Stalled { phase, .. } => {
-                metrics.stalled(name(*phase));
-                warn!(phase = name(*phase), awaiting = named, "half of the phase's time is over");
+                metrics.stalled(phase.as_str());
+                warn!(phase = phase.as_str(), awaiting = named, "half of the phase's time is over");
             }
             Event::KeyInUseElsewhere { .. } => metrics.key_in_use_elsewhere(),
             Event::AttemptRestarted { attempt, .. } => {
@@ -205,7 +205,7 @@ impl Watch {
         offence: &Offence,
         consequence: Consequence,
     ) {
-        self.metrics.offence(kind(offence));
+        self.metrics.offence(offence.as_str());
         self.penalty(peer, signers, offence, consequence);
     }
 
@@ -299,29 +299,11 @@ fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
 const OPEN_PHASES: [Phase; 5] =
     [Phase::Proposed, Phase::Joining, Phase::Nonces, Phase::PartialSignatures, Phase::Finalizing];
 
-fn name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Proposed => "proposed",
-        Phase::Joining => "joining",
-        Phase::Nonces => "nonces",
-        Phase::PartialSignatures => "partial_signatures",
-        Phase::Finalizing => "finalizing",
-        _ => "ended",
-    }
-}
-
+/// Another signer that waits no longer is a timeout, too.
 fn outcome(cause: &AbortCause) -> &'static str {
     match cause {
-        AbortCause::BySigner { reason: AbortReason::TimedOut, .. } => "timed_out",
-        AbortCause::BySigner { .. } => "by_signer",
-        AbortCause::Declined => "declined",
-        AbortCause::MadeRoom => "made_room",
-        AbortCause::SignerDeclined { .. } => "signer_declined",
-        AbortCause::TimedOut { .. } => "timed_out",
-        AbortCause::Expired { .. } => "expired",
-        AbortCause::Convicted { .. } => "convicted",
-        AbortCause::RivalInstance => "rival_instance",
-        _ => "other",
+        AbortCause::BySigner { reason: reason @ AbortReason::TimedOut, .. } => reason.as_str(),
+        cause => cause.as_str(),
     }
 }
 
@@ -333,25 +315,5 @@ fn undelivered(reason: Undelivered) -> &'static str {
         Undelivered::ConnectionLost => "connection_lost",
         Undelivered::Stalled => "stalled",
         Undelivered::Banned => "banned",
-    }
-}
-
-fn kind(offence: &Offence) -> &'static str {
-    match offence {
-        Offence::TooLarge { .. } => "too_large",
-        Offence::Version(_) => "version",
-        Offence::Malformed => "malformed",
-        Offence::Misfit => "misfit",
-        Offence::BadSignature => "bad_signature",
-        Offence::Manifest(_) => "manifest",
-        Offence::FalseSignatures => "false_signatures",
-        Offence::Stale(_) => "stale",
-        Offence::Impersonation => "impersonation",
-        Offence::FalseProof => "false_proof",
-        Offence::TooMany => "too_many",
-        Offence::Busy => "busy",
-        Offence::NoRoom => "no_room",
-        Offence::UnknownSession => "unknown_session",
-        _ => "other",
     }
 }

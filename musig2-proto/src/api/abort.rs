@@ -5,6 +5,7 @@ use crate::base::ids::SignerIndex;
 use crate::rules::conviction::Fault;
 use crate::wire::proof::Evidence;
 use crate::wire::statement::{AbortReason, DeclineReason};
+use core::fmt;
 
 /// Why a node takes no further part in a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,4 +55,53 @@ pub enum AbortCause {
     },
     /// This node's key signs in this session elsewhere as well: another process, another machine, a copy of this one.
     RivalInstance,
+}
+
+impl AbortCause {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::BySigner { .. } => "by_signer",
+            Self::Declined => "declined",
+            Self::MadeRoom => "made_room",
+            Self::SignerDeclined { .. } => "signer_declined",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Expired { .. } => "expired",
+            Self::Convicted { .. } => "convicted",
+            Self::RivalInstance => "rival_instance",
+        }
+    }
+}
+
+/// A sentence for people. Signers are named by their places in the manifest: an application that knows their names says more.
+impl fmt::Display for AbortCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BySigner { signer, reason } => write!(f, "signer {signer} ended it: {reason}"),
+            Self::Declined => f.write_str("declined by this node's application"),
+            Self::MadeRoom => f.write_str("it made room for another session"),
+            Self::SignerDeclined { signer, reason } => write!(f, "signer {signer} declined: {reason}"),
+            Self::TimedOut { phase, awaiting } => {
+                write!(f, "timed out in phase {phase}, waiting for {}", Places(awaiting))
+            }
+            Self::Expired { awaiting } => write!(f, "expired, waiting for {}", Places(awaiting)),
+            Self::Convicted { signer, fault, .. } => write!(f, "signer {signer} broke the protocol: {fault}"),
+            Self::RivalInstance => f.write_str("this node's key signs in this session elsewhere as well"),
+        }
+    }
+}
+
+struct Places<'a>(&'a [SignerIndex]);
+
+impl fmt::Display for Places<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("nobody"),
+            [one] => write!(f, "signer {one}"),
+            [first, rest @ ..] => {
+                write!(f, "signers {first}")?;
+                rest.iter().try_for_each(|place| write!(f, ", {place}"))
+            }
+        }
+    }
 }

@@ -162,6 +162,31 @@ pub enum Event {
 }
 
 impl Event {
+    /// What kind of event it is: a word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::SessionCreated { .. } => "session_created",
+            Self::SessionDiscovered { .. } => "session_discovered",
+            Self::SessionQueued { .. } => "session_queued",
+            Self::SessionReady { .. } => "session_ready",
+            Self::NonceReceived { .. } => "nonce_received",
+            Self::NoncesComplete { .. } => "nonces_complete",
+            Self::PartialSigReceived { .. } => "partial_sig_received",
+            Self::PartialSigsComplete { .. } => "partial_sigs_complete",
+            Self::SessionComplete { .. } => "session_complete",
+            Self::SessionAborted { .. } => "session_aborted",
+            Self::SessionWithdrawn { .. } => "session_withdrawn",
+            Self::SessionRefused { .. } => "session_refused",
+            Self::SessionError { .. } => "session_error",
+            Self::SignerJoined { .. } => "signer_joined",
+            Self::SignerDeclined { .. } => "signer_declined",
+            Self::Stalled { .. } => "stalled",
+            Self::AttemptRestarted { .. } => "attempt_restarted",
+            Self::KeyInUseElsewhere { .. } => "key_in_use_elsewhere",
+            Self::LateSignature { .. } => "late_signature",
+        }
+    }
+
     /// Which session this is about.
     pub const fn session(&self) -> SessionId {
         match self {

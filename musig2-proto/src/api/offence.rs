@@ -3,6 +3,7 @@
 use crate::base::codec::DecodeError;
 use crate::base::ids::Source;
 use crate::rules::agreement::ManifestError;
+use core::fmt;
 use core::time::Duration;
 
 /// A peer sent something it should not have.
@@ -79,7 +80,44 @@ pub enum Severity {
     Malicious,
 }
 
+impl Severity {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Benign => "benign",
+            Self::Suspicious => "suspicious",
+            Self::Malicious => "malicious",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Offence {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::Version(_) => "version",
+            Self::Malformed => "malformed",
+            Self::Misfit => "misfit",
+            Self::BadSignature => "bad_signature",
+            Self::Manifest(_) => "manifest",
+            Self::FalseSignatures => "false_signatures",
+            Self::Stale(_) => "stale",
+            Self::Impersonation => "impersonation",
+            Self::FalseProof => "false_proof",
+            Self::TooMany => "too_many",
+            Self::Busy => "busy",
+            Self::NoRoom => "no_room",
+            Self::UnknownSession => "unknown_session",
+        }
+    }
+
     /// How bad it is, for an adapter to score, slow down or disconnect by.
     pub const fn severity(&self) -> Severity {
         match self {

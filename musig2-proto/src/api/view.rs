@@ -7,6 +7,7 @@ use crate::base::time::Timestamp;
 use crate::rules::agreement::OutputKey;
 use crate::terms::manifest::Manifest;
 use crate::wire::statement::DeclineReason;
+use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -145,4 +146,25 @@ pub enum Phase {
     Complete,
     /// Ended without.
     Aborted,
+}
+
+impl Phase {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Joining => "joining",
+            Self::Nonces => "nonces",
+            Self::PartialSignatures => "partial_signatures",
+            Self::Finalizing => "finalizing",
+            Self::Complete => "complete",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

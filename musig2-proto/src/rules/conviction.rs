@@ -13,6 +13,7 @@ use crate::rules::lineage::{attempt_of, transcript};
 use crate::terms::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS, Manifest};
 use crate::wire::proof::{Content, Evidence, MAX_JOINS, Proof, Restarted, Signed};
 use crate::wire::statement::{Nonces, Partials, Statement};
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
@@ -33,6 +34,32 @@ pub enum Fault {
     InvalidPartialSignature,
     /// It told different signers different things.
     Equivocation,
+}
+
+impl Fault {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::RestartLimit => "restart_limit",
+            Self::ConcurrentInstances => "concurrent_instances",
+            Self::InvalidNonce => "invalid_nonce",
+            Self::InvalidPartialSignature => "invalid_partial_signature",
+            Self::Equivocation => "equivocation",
+        }
+    }
+}
+
+/// A sentence for people.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RestartLimit => "a signer restarted too often",
+            Self::ConcurrentInstances => "a signer's key ran in two places at once",
+            Self::InvalidNonce => "a nonce is not on the curve",
+            Self::InvalidPartialSignature => "a partial signature does not verify",
+            Self::Equivocation => "a signer told different signers different things",
+        })
+    }
 }
 
 /// Who is convicted of what.

@@ -61,6 +61,16 @@ pub enum TweakError {
 }
 
 impl Tweak {
+    /// What kind of tweak it is: a word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Taproot { merkle_root: None } => "bip86",
+            Self::Taproot { merkle_root: Some(_) } => "taproot",
+            Self::Bip32 { .. } => "bip32",
+            Self::Raw(_) => "raw",
+        }
+    }
+
     /// The output key of BIP86: taproot without scripts.
     pub const BIP86: Self = Self::Taproot { merkle_root: None };
 

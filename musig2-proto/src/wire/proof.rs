@@ -5,6 +5,7 @@ use crate::base::bounded::List;
 use crate::base::bytes::{AggregateNonce, Signature};
 use crate::base::ids::{Boot, SignerIndex};
 use crate::terms::manifest::{MAX_ITEMS, MAX_SIGNERS, Manifest};
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// How often one signer may restart in one session. A constant of the protocol: proof of one time too many must mean the same to everyone.
@@ -142,3 +143,21 @@ pub struct Restarted {
 
 /// The hash (32 bytes) of all signers' nonce statements.
 pub(crate) type NonceRoot = [u8; 32];
+
+/// What it shows, for people.
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+        Self::EquivocatingNonces { .. } => "two different sets of nonces that it signed for one attempt",
+        Self::EquivocatingPartials { .. } => {
+            "two different sets of partial signatures that it signed for one attempt"
+        }
+        Self::InvalidNonce { .. } => "the nonces that it signed",
+        Self::InvalidPartialSignature { .. } => {
+            "the nonces and the partial signatures that it signed, and the aggregate nonces they answer to"
+        }
+        Self::ConcurrentInstances { .. } => "nonces that two lives of its key signed for one attempt",
+        Self::RestartLimit { .. } => "the joins that it signed, each under another life",
+        })
+    }
+}

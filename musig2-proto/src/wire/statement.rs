@@ -130,6 +130,30 @@ pub enum AbortReason {
     TimedOut,
 }
 
+impl AbortReason {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Requested(_) => "requested",
+            Self::Convicted => "convicted",
+            Self::Declined { .. } => "declined",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// For people. A note is its author's text: escaped, as [`Note`]'s `Display` does.
+impl fmt::Display for AbortReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested(note) => note.fmt(f),
+            Self::Convicted => f.write_str("a signer broke the protocol"),
+            Self::Declined { signer, reason } => write!(f, "signer {signer} declined: {reason}"),
+            Self::TimedOut => f.write_str("it has waited long enough"),
+        }
+    }
+}
+
 /// A signer does not consent. It counts only while its author has no join on the board, proves nothing and blames nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -159,6 +183,17 @@ pub enum DeclineReason {
 }
 
 impl DeclineReason {
+    /// A word for programs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Person => "person",
+            Self::Busy => "busy",
+            Self::Unsupported => "unsupported",
+            Self::Clock { .. } => "clock",
+        }
+    }
+
     /// Whether the same signer may state another reason later: a clock is set, or the time comes.
     pub(crate) const fn may_change(self) -> bool {
         matches!(self, Self::Clock { .. })

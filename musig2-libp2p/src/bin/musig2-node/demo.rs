@@ -7,7 +7,7 @@ use crate::keyfile;
 use crate::labels::Labels;
 use crate::report::{Console, Line};
 use crate::result::SessionResult;
-use crate::steps::{Session, Step, phase_name};
+use crate::steps::{Session, Step};
 use crate::verify;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
@@ -281,10 +281,10 @@ impl<'a> Demo<'a> {
         let mut text = String::new();
         for (place, node) in self.nodes.iter().enumerate() {
             let state = match node.session(session).await {
-                Ok(Some(view)) if view.awaiting.is_empty() => phase_name(view.phase).into(),
+                Ok(Some(view)) if view.awaiting.is_empty() => view.phase.as_str().into(),
                 Ok(Some(view)) => {
                     let awaited: Vec<_> = view.awaiting.iter().map(|signer| signer.get()).collect();
-                    format!("{}, waits for {}", phase_name(view.phase), names(&awaited))
+                    format!("{}, waits for {}", view.phase, names(&awaited))
                 }
                 Ok(None) => "has not heard of the session".into(),
                 Err(error) => error.to_string(),

@@ -1,6 +1,5 @@
 //! How a session ends without signatures, and who is named for it.
 
-use crate::evidence::fault_words;
 use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
 use crate::text::Text;
@@ -108,15 +107,14 @@ impl Ending {
                 Self { awaiting: name(awaiting), declined: Declined::of(view, labels), ..ended }
             }
             AbortCause::Convicted { signer, fault, evidence } => {
-                let (cause, what) = fault_words(*fault);
                 let evidence = Some(hex::encode(evidence.to_bytes()));
-                Self { blamed: name(&[*signer]), evidence, ..plain(cause, what) }
+                Self { blamed: name(&[*signer]), evidence, ..plain(fault.as_str(), &fault.to_string()) }
             }
             AbortCause::RivalInstance => plain(
                 "rival_instance",
                 "this node's key signs in this session elsewhere as well: stop the other one",
             ),
-            other => plain("other", &format!("{other:?}")),
+            other => plain(other.as_str(), &other.to_string()),
         }
     }
 
@@ -194,19 +192,7 @@ impl Declined {
     ) -> Option<Self> {
         let heard = view.declined.iter().find(|one| one.signer == signer).map(|one| one.heard_at);
         let signer = Signer::at(view, signer, labels)?;
-        Some(Self { signer, reason: word(reason).into(), why: why(reason, heard) })
-    }
-}
-
-/// For programs.
-fn word(reason: DeclineReason) -> &'static str {
-    match reason {
-        DeclineReason::Policy => "policy",
-        DeclineReason::Person => "person",
-        DeclineReason::Busy => "busy",
-        DeclineReason::Unsupported => "unsupported",
-        DeclineReason::Clock { .. } => "clock",
-        _ => "other",
+        Some(Self { signer, reason: reason.as_str().into(), why: why(reason, heard) })
     }
 }
 

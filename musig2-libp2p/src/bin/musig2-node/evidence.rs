@@ -52,10 +52,10 @@ pub(crate) struct Verdict {
     pub(crate) fault: &'static str,
     /// What the signer did.
     #[serde(skip)]
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     /// What shows it.
     #[serde(skip)]
-    pub(crate) shown_by: &'static str,
+    pub(crate) shown_by: String,
     /// The session's signers.
     pub(crate) signers: Vec<Hex<33>>,
 }
@@ -68,46 +68,15 @@ pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure>
     let evidence = decode(bytes).map_err(|problem| Failure::NoEvidence { name: name(), problem })?;
     let conviction =
         evidence.verify::<DefaultCrypto>().map_err(|error| Failure::Evidence { name: name(), error })?;
-    let (fault, what) = fault_words(conviction.fault);
     console.show(&Line::Conviction(Verdict {
         session: Hex(evidence.manifest.id().to_bytes()),
         signer: conviction.signer.get(),
         public_key: Hex(conviction.key.to_bytes()),
-        fault,
-        what,
-        shown_by: proof_words(&evidence.proof),
+        fault: conviction.fault.as_str(),
+        what: conviction.fault.to_string(),
+        shown_by: evidence.proof.to_string(),
         signers: evidence.manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),
     }))
-}
-
-/// A word for programs, and a sentence for people.
-pub(crate) fn fault_words(fault: Fault) -> (&'static str, &'static str) {
-    match fault {
-        Fault::RestartLimit => ("restart_limit", "a signer restarted too often"),
-        Fault::ConcurrentInstances => ("concurrent_instances", "a signer's key ran in two places at once"),
-        Fault::InvalidNonce => ("invalid_nonce", "a nonce is not on the curve"),
-        Fault::InvalidPartialSignature => {
-            ("invalid_partial_signature", "a partial signature does not verify")
-        }
-        Fault::Equivocation => ("equivocation", "a signer told different signers different things"),
-        _ => ("convicted", "a signer broke the protocol"),
-    }
-}
-
-fn proof_words(proof: &Proof) -> &'static str {
-    match proof {
-        Proof::EquivocatingNonces { .. } => "two different sets of nonces that it signed for one attempt",
-        Proof::EquivocatingPartials { .. } => {
-            "two different sets of partial signatures that it signed for one attempt"
-        }
-        Proof::InvalidNonce { .. } => "the nonces that it signed",
-        Proof::InvalidPartialSignature { .. } => {
-            "the nonces and the partial signatures that it signed, and the aggregate nonces they answer to"
-        }
-        Proof::ConcurrentInstances { .. } => "nonces that two lives of its key signed for one attempt",
-        Proof::RestartLimit { .. } => "the joins that it signed, each under another life",
-        _ => "its own signed statements",
-    }
 }
 
 /// At most what evidence takes as hex, with some white space around it.

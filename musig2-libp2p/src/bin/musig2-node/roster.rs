@@ -1,7 +1,6 @@
 //! Who is there: each co-signer, how it is connected, what its clock says, and what last happened with it.
 
 use crate::ending::{Ending, name, names};
-use crate::evidence::fault_words;
 use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
 use crate::results::record::{date, now_ms};
@@ -172,7 +171,7 @@ impl Roster {
                 ..
             } => self.failed(&keys(awaiting), format!("session {id} waited for it until its time was over")),
             Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. } => {
-                let (fault, _) = fault_words(*fault);
+                let fault = fault.as_str();
                 self.failed(&keys(&[*signer]), format!("broke the protocol in session {id}: {fault}"));
             }
             Event::Stalled { awaiting, .. } => {

@@ -280,11 +280,9 @@ impl Step {
             Event::SignerDeclined { signer, reason, .. } => {
                 Self::SignerDeclined { session, declined: Declined::at(view, *signer, *reason, labels)? }
             }
-            Event::Stalled { phase, awaiting, .. } => Self::Stalled {
-                session,
-                phase: phase_name(*phase),
-                awaiting: Signer::of(view, awaiting, labels),
-            },
+            Event::Stalled { phase, awaiting, .. } => {
+                Self::Stalled { session, phase: phase.as_str(), awaiting: Signer::of(view, awaiting, labels) }
+            }
             Event::AttemptRestarted { attempt, signers, .. } => Self::AttemptRestarted {
                 session,
                 attempt: *attempt,
@@ -346,21 +344,7 @@ impl Step {
 
 /// How far a session is, as a word for programs.
 pub(crate) fn state_name(view: &SessionView) -> &'static str {
-    if view.is_queued { "queued" } else { phase_name(view.phase) }
-}
-
-/// A word for programs.
-pub(crate) fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Proposed => "proposed",
-        Phase::Joining => "joining",
-        Phase::Nonces => "nonces",
-        Phase::PartialSignatures => "partial_signatures",
-        Phase::Finalizing => "finalizing",
-        Phase::Complete => "complete",
-        Phase::Aborted => "aborted",
-        _ => "other",
-    }
+    if view.is_queued { "queued" } else { view.phase.as_str() }
 }
 
 /// Programs know signers by their places.
