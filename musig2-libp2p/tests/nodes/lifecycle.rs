@@ -1,11 +1,8 @@
 //! Nodes that start, meet, are late, stop.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{QUIC, Signer, TCP, network, proposal, public_key};
 use musig2_libp2p::musig2_proto::{self, Audience, Command, Event, SecretKey};
 use musig2_libp2p::{HandleError, Node, NodeConfig, NodeEvent, StartError};
-use signers::{QUIC, Signer, TCP, network, proposal, public_key};
 use std::time::{Duration, Instant};
 
 fn quiet(listen: &str) -> NodeConfig {

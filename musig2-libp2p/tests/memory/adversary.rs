@@ -1,22 +1,13 @@
 //! A peer that does what it can to three signers, while they sign.
 
-mod group;
-mod rogue;
-
-use group::{Group, Happened};
+use crate::group::{Group, Happened};
+use crate::rogue::framed;
+use crate::{MEMORY, TURN};
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::musig2_proto::{self, Offence, SessionId};
 use musig2_libp2p::{Config, Consequence, Event, Undelivered};
-use peak_alloc::PeakAlloc;
-use rogue::framed;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, MutexGuard};
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
-
-/// Memory is counted for the whole process, so it is one test at a time.
-static TURN: Mutex<()> = Mutex::const_new(());
+use tokio::sync::MutexGuard;
 
 /// What everything in the process may take beyond what it took before the attack, in bytes: the signers, and the rogue's own queues.
 const MOST_MEMORY: usize = 32 << 20;

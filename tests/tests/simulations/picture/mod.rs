@@ -2,7 +2,7 @@
 
 mod browser;
 
-use browser::Browser;
+use self::browser::Browser;
 use musig2_sim::trial::Failure;
 use musig2_sim::{
     Action, Fate, Latency, Micros, NodeId, Partition, Picture, Plan, Probability, SessionPlan, Step,

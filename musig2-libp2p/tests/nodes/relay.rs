@@ -1,12 +1,10 @@
 //! Behind a NAT, through a relay; and what is asked of the local network.
 #![cfg(all(feature = "nat", feature = "relay-server", feature = "mdns", feature = "upnp"))]
 
-mod signers;
-
+use crate::signers::{Signer, TCP, proposal, sign_together};
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::{NodeConfig, NodeEvent, PeerContact};
-use signers::{Signer, TCP, proposal, sign_together};
 use std::net::TcpListener;
 
 /// Meets others only where it is told to.

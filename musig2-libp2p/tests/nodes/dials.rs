@@ -1,12 +1,9 @@
 //! Two that dial each other at the same moment, and dials that are not made.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{QUIC, Signer, TCP, proposal};
 use futures::{StreamExt, stream};
 use musig2_libp2p::musig2_proto::{Audience, Command};
 use musig2_libp2p::{Config, NodeConfig, NodeEvent, PeerContact};
-use signers::{QUIC, Signer, TCP, proposal};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;

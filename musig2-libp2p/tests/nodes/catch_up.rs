@@ -1,14 +1,10 @@
 //! Nodes that come late, are cut off and come back.
-#![cfg(feature = "node")]
 
-mod link;
-mod signers;
-
-use link::{Link, State};
+use crate::link::{Link, State};
+use crate::signers::{Signer, TCP, public_key};
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{self, Audience, Command, Event, Message, Proposal, SessionId};
 use musig2_libp2p::{NodeConfig, NodeEvent};
-use signers::{Signer, TCP, public_key};
 use std::time::{Duration, Instant};
 
 /// Nobody announces anything twice, and no one meets but through bootstrap peers.

@@ -1,8 +1,7 @@
 //! What strangers publish on the announcement topic.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{TCP, network, sign};
+use crate::{MEMORY, TURN};
 use futures::{StreamExt, future};
 use musig2_libp2p::libp2p::gossipsub::{
     Behaviour, ConfigBuilder, Event, IdentTopic, Message, MessageAuthenticity, MessageId, ValidationMode,
@@ -10,17 +9,9 @@ use musig2_libp2p::libp2p::gossipsub::{
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::libp2p::{Swarm, SwarmBuilder, noise, yamux};
 use musig2_libp2p::musig2_proto::{Config, Offence};
-use peak_alloc::PeakAlloc;
-use signers::{TCP, network, sign};
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
-
-/// Memory is counted for the whole process, so it is one test at a time.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 /// What everything in the process may take beyond what it took before, in bytes: three nodes, and the rogue's own queues.
 const MOST_MEMORY: usize = 64 << 20;

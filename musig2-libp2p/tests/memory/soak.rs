@@ -1,17 +1,11 @@
 //! Many sessions on the same nodes.
-#![cfg(all(feature = "node", target_os = "linux"))]
 
-mod signers;
-
+use crate::signers::{QUIC, Signer, TCP, network, proposal};
+use crate::{MEMORY, TURN};
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::musig2_proto::{Command, Config};
-use peak_alloc::PeakAlloc;
-use signers::{QUIC, Signer, TCP, network, proposal};
 use std::fs;
 use std::time::{Duration, Instant};
-
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const SESSIONS: usize = 200;
 /// By now everything has been used that is ever used.
@@ -33,6 +27,7 @@ struct Held {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
+    let _turn = TURN.lock().await;
     for (listen, gossip) in [(TCP, false), (QUIC, false), (TCP, true)] {
         let protocol = Config::default()
             .with_max_session_duration(DURATION)
@@ -77,5 +72,5 @@ async fn held_in_quiet(signers: &[Signer]) -> Held {
         assert_eq!(signer.handle.sessions().await, Ok(Vec::new()));
     }
     let descriptors = fs::read_dir("/proc/self/fd").expect("this is Linux").count();
-    Held { bytes: ALLOCATOR.current_usage(), descriptors }
+    Held { bytes: MEMORY.current_usage(), descriptors }
 }

@@ -1,8 +1,6 @@
 //! What a node keeps on disk, and what it makes of it when it is started again.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{Signer, TCP, network, public_key};
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::wire::announcement::Announcement;
 use musig2_libp2p::musig2_proto::wire::decode_message;
@@ -11,7 +9,6 @@ use musig2_libp2p::musig2_proto::{
     SignerIndex,
 };
 use musig2_libp2p::{Goodbye, HandleError, Node, NodeConfig, NodeEvent, PeerContact, StartError, StoreError};
-use signers::{Signer, TCP, network, public_key};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

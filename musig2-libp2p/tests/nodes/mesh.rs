@@ -1,12 +1,9 @@
 //! Announcements among many.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{TCP, network, proposal};
 use futures::future::join_all;
 use musig2_libp2p::NodeEvent;
 use musig2_libp2p::musig2_proto::{Audience, Command, Config, Event};
-use signers::{TCP, network, proposal};
 use std::time::{Duration, Instant};
 
 /// All on one address, around one node, and by one publication: with gossipsub's usual settings some would hear nothing, and the address would be

@@ -1,10 +1,7 @@
 //! Ready-made nodes on loopback finish sessions, however they find one another.
-#![cfg(feature = "node")]
 
-mod signers;
-
+use crate::signers::{QUIC, Signer, TCP, network, sign_together};
 use musig2_libp2p::PeerContact;
-use signers::{QUIC, Signer, TCP, network, sign_together};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_signers_over_tcp_know_one_address_and_finish() {

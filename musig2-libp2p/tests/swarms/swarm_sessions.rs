@@ -1,10 +1,8 @@
 //! Sessions of behaviours whose connections break, are denied, or lead to peers that misbehave.
 
-mod group;
-mod rogue;
-
+use crate::group::{Group, Happened, contact, key, protocol};
+use crate::rogue::framed;
 use futures::StreamExt;
-use group::{Group, Happened, contact, key, protocol};
 use libp2p_swarm_test::SwarmExt;
 use musig2_libp2p::libp2p::core::Endpoint;
 use musig2_libp2p::libp2p::core::transport::PortUse;
@@ -16,7 +14,6 @@ use musig2_libp2p::libp2p::{Multiaddr, PeerId, Swarm};
 use musig2_libp2p::musig2_proto::{self, Audience, Command, Message, Node, Proposal, SecretKey, Stepping};
 use musig2_libp2p::musig2_proto::{Event as Signing, SessionId};
 use musig2_libp2p::{Banned, Behaviour, Config, Consequence, Event};
-use rogue::framed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,11 @@
+//! The core on simulated networks and against other implementations, and the tree's own rules. One program, so that the protocol is compiled for its
+//! engines once.
+
+mod crash_points;
+mod engines;
+mod fuzz_corpus;
+mod picture;
+mod planted;
+mod rooms;
+mod simulated_network;
+mod tweaks;
