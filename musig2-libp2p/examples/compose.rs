@@ -12,7 +12,8 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, StreamProtocol, Swarm, SwarmBuilder, identify, noise, ping, yamux};
 use musig2_libp2p::musig2_proto::{
-    self, Audience, Command, Event as Signing, Message, Node, Proposal, PublicKey, SecretKey, Signature,
+    self, Audience, Command, Event as Signing, Message, Node, Proposal, PublicKey, SecretKey,
+    Signature,
 };
 use musig2_libp2p::{Behaviour, Config, Event, PeerContact, libp2p};
 use std::error::Error;
@@ -66,7 +67,9 @@ impl Peer {
                 let contact = PeerContact::new(peer, self.swarm.listeners().cloned()).encode();
                 self.swarm.behaviour_mut().signing.execute(Command::SetContact(contact))?;
             }
-            SwarmEvent::Behaviour(ApplicationEvent::Signing(event)) => self.on_signing_event(event)?,
+            SwarmEvent::Behaviour(ApplicationEvent::Signing(event)) => {
+                self.on_signing_event(event)?
+            }
             // Three lines carry announcements: what comes is checked and only then passed on,
             SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Message {
                 propagation_source: from,
@@ -77,7 +80,9 @@ impl Peer {
                 gossipsub.report_message_validation_result(&message_id, &from, acceptance.into());
             }
             // who comes late is told of open sessions at once,
-            SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Subscribed { .. })) => {
+            SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Subscribed {
+                ..
+            })) => {
                 signing.on_subscribed();
             }
             // Kademlia learns no addresses by itself. It finds the peers whose addresses a contact lacks.
@@ -110,7 +115,8 @@ impl Peer {
             Event::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
             Event::Session(Signing::SessionDiscovered { session }) => {
                 let view = signing.core().session(&session).ok_or("forgotten already")?;
-                let messages: Vec<_> = view.manifest.items().iter().map(|item| *item.message()).collect();
+                let messages: Vec<_> =
+                    view.manifest.items().iter().map(|item| *item.message()).collect();
                 println!("{} joins {session} to sign {messages:?}", self.key);
                 // Joining is consent to all of it. An application asks somebody, or its own rules.
                 signing.execute(Command::JoinSession { session })?;
@@ -119,7 +125,9 @@ impl Peer {
                 println!("{} has {signatures:?}", self.key);
                 self.signatures = Some(signatures);
             }
-            Event::Session(Signing::SessionAborted { cause, .. }) => return Err(format!("{cause:?}").into()),
+            Event::Session(Signing::SessionAborted { cause, .. }) => {
+                return Err(format!("{cause:?}").into());
+            }
             Event::DialFailed { peer, .. } => drop(kad.get_closest_peers(peer)),
             _ => {}
         }
@@ -157,7 +165,10 @@ impl Application {
             signing: Behaviour::new(peer, core, Config::default()),
             gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, gossip)?,
             kad,
-            identify: identify::Behaviour::new(identify::Config::new("/compose/1".into(), identity.public())),
+            identify: identify::Behaviour::new(identify::Config::new(
+                "/compose/1".into(),
+                identity.public(),
+            )),
             ping: ping::Behaviour::new(ping),
         })
     }
@@ -186,7 +197,8 @@ async fn sign() -> Result<(), Box<dyn Error>> {
     }
     let keys: Vec<_> = peers.iter().map(|peer| peer.key).collect();
     let proposer = &mut peers[2].swarm.behaviour_mut().signing;
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([7; 32])))?;
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([7; 32])))?;
     proposer.execute(Command::AnnounceSession { session, audience: Audience::Everyone })?;
 
     run(&mut peers, |peers| peers.iter().all(|peer| peer.signatures.is_some())).await?;

@@ -69,7 +69,9 @@ impl PeerContact {
             let address = without_peer_id(address);
             let size = 1 + address.len();
             let fits = size <= room && u8::try_from(address.len()).is_ok() && !address.is_empty();
-            if fits && contact.addresses.len() < Self::MAX_ADDRESSES && !contact.addresses.contains(&address)
+            if fits
+                && contact.addresses.len() < Self::MAX_ADDRESSES
+                && !contact.addresses.contains(&address)
             {
                 room -= size;
                 contact.addresses.push(address);
@@ -103,11 +105,13 @@ impl PeerContact {
     /// # Errors
     /// Where they are no contact of this version.
     pub fn decode(contact: &Contact) -> Result<Self, ContactError> {
-        let (version, mut rest) = contact.as_bytes().split_first().ok_or(ContactError::Truncated)?;
+        let (version, mut rest) =
+            contact.as_bytes().split_first().ok_or(ContactError::Truncated)?;
         if *version != VERSION {
             return Err(ContactError::Version(*version));
         }
-        let peer = PeerId::from_bytes(take_with_length(&mut rest)?).map_err(|_| ContactError::PeerId)?;
+        let peer =
+            PeerId::from_bytes(take_with_length(&mut rest)?).map_err(|_| ContactError::PeerId)?;
         let mut addresses = Vec::new();
         while !rest.is_empty() {
             if addresses.len() == Self::MAX_ADDRESSES {
@@ -129,14 +133,16 @@ pub(crate) fn without_peer_id(mut address: Multiaddr) -> Multiaddr {
 
 fn push_with_length(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.push(
-        u8::try_from(part.len()).expect("peer ids have at most 66 bytes, and longer addresses are left out"),
+        u8::try_from(part.len())
+            .expect("peer ids have at most 66 bytes, and longer addresses are left out"),
     );
     bytes.extend_from_slice(part);
 }
 
 fn take_with_length<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], ContactError> {
     let (length, rest) = bytes.split_first().ok_or(ContactError::Truncated)?;
-    let (part, rest) = rest.split_at_checked(usize::from(*length)).ok_or(ContactError::Truncated)?;
+    let (part, rest) =
+        rest.split_at_checked(usize::from(*length)).ok_or(ContactError::Truncated)?;
     *bytes = rest;
     Ok(part)
 }
@@ -151,7 +157,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let long: Multiaddr = format!("/dns4/{}.example/tcp/4001", "x".repeat(120)).parse().unwrap();
+        let long: Multiaddr =
+            format!("/dns4/{}.example/tcp/4001", "x".repeat(120)).parse().unwrap();
         let peer = PeerId::random();
         let addresses = (0..20).map(|port| {
             if port % 2 == 0 {
@@ -170,13 +177,15 @@ mod tests {
     fn a_peer_id_at_the_end_of_an_address_is_taken_off() {
         let peer = PeerId::random();
         let address: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
-        let contact = PeerContact::new(peer, [address.clone().with(Protocol::P2p(peer)), address.clone()]);
+        let contact =
+            PeerContact::new(peer, [address.clone().with(Protocol::P2p(peer)), address.clone()]);
         assert_eq!(contact.addresses(), [address]);
     }
 
     #[test]
     fn bad_bytes_are_an_error() {
-        let good = PeerContact::new(PeerId::random(), ["/ip4/192.0.2.1/tcp/1".parse().unwrap()]).encode();
+        let good =
+            PeerContact::new(PeerId::random(), ["/ip4/192.0.2.1/tcp/1".parse().unwrap()]).encode();
         for end in 0..good.as_bytes().len() {
             let cut = PeerContact::decode(&contact(&good.as_bytes()[..end]));
             assert!(cut.is_err() || cut.is_ok_and(|cut| cut.addresses().is_empty()));

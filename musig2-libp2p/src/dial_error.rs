@@ -31,7 +31,8 @@ fn in_full(error: &DialError) -> String {
 /// What the innermost error that says anything says. The DNS transport wraps causes as lines under a heading.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
-    let text = chain.map(ToString::to_string).filter(|text| !text.is_empty()).last().unwrap_or_default();
+    let text =
+        chain.map(ToString::to_string).filter(|text| !text.is_empty()).last().unwrap_or_default();
     let heading = text.lines().next().unwrap_or_default();
     let wrapped: Vec<_> =
         text.lines().skip(1).filter_map(|line| line.strip_prefix(" - ")).map(once).collect();
@@ -68,8 +69,10 @@ mod tests {
     #[test]
     fn a_cause_is_told_once_with_its_address() {
         let refused = "Multiple dial errors occurred:\n - Connection refused (os error 111): Connection refused (os error 111)";
-        let attempts =
-            [("/ip4/127.0.0.1/tcp/1", refused), ("/ip4/127.0.0.1/udp/1/quic-v1", "Handshake timed out")];
+        let attempts = [
+            ("/ip4/127.0.0.1/tcp/1", refused),
+            ("/ip4/127.0.0.1/udp/1/quic-v1", "Handshake timed out"),
+        ];
         let attempts = attempts.map(|(address, error)| {
             (address.parse().expect("an address"), TransportError::Other(io::Error::other(error)))
         });

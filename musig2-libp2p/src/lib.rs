@@ -47,7 +47,10 @@
 
 #![cfg_attr(
     not(feature = "node"),
-    allow(rustdoc::broken_intra_doc_links, reason = "this page tells of `Node` also where it is not built")
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "this page tells of `Node` also where it is not built"
+    )
 )]
 
 mod behaviour;

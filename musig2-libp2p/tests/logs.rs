@@ -102,7 +102,9 @@ fn find(log: &[u8], wanted: &[u8]) -> bool {
 
 /// No two keys share a run, and no byte is one that stands in a log anyway.
 fn secret(number: u8) -> [u8; 32] {
-    std::array::from_fn(|at| (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(89)) ^ 0xa5)
+    std::array::from_fn(|at| {
+        (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(89)) ^ 0xa5
+    })
 }
 
 #[test]
@@ -134,7 +136,8 @@ async fn no_secret_is_in_the_log_of_a_session_at_any_level() {
     let mut proposer = signers.pop().expect("there are three");
     let cosigned = futures::future::join_all(signers.iter_mut().map(Signer::cosign));
     let signed = async { tokio::join!(proposer.propose(proposal), cosigned) };
-    let ((session, _), _) = tokio::time::timeout(PATIENCE, signed).await.expect("they sign in time");
+    let ((session, _), _) =
+        tokio::time::timeout(PATIENCE, signed).await.expect("they sign in time");
     signers.push(proposer);
     futures::future::join_all(signers.iter().map(|signer| signer.handle.stop())).await;
 
@@ -142,9 +145,15 @@ async fn no_secret_is_in_the_log_of_a_session_at_any_level() {
     assert_eq!(shown(&log, &[1, 2, 3, 11, 12, 13].map(secret)), None);
     // What an operator follows a session by is there, and at the lowest level something as well.
     for wanted in [
-        format!("signing{{session={session}}}: musig2_libp2p::behaviour::watch: session discovered"),
-        format!("signing{{session={session}}}: musig2_libp2p::behaviour::watch: all signers have joined"),
-        format!("signing{{session={session}}}: musig2_libp2p::behaviour::watch: all nonces are here"),
+        format!(
+            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: session discovered"
+        ),
+        format!(
+            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all signers have joined"
+        ),
+        format!(
+            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all nonces are here"
+        ),
         format!(
             "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all partial signatures are here"
         ),

@@ -12,8 +12,8 @@
 
 use getrandom::SysRng;
 use musig2_proto::{
-    Audience, Command, Contact, Destination, Event, Input, Message, Node, Output, Proposal, PublicKey,
-    SecretKey, Signature, Source, Timestamp,
+    Audience, Command, Contact, Destination, Event, Input, Message, Node, Output, Proposal,
+    PublicKey, SecretKey, Signature, Source, Timestamp,
 };
 use rand_core::UnwrapErr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -42,11 +42,13 @@ impl Signer {
     fn run(mut self) {
         loop {
             let input = match self.node.next_deadline() {
-                Some(at) => match self.inbox.recv_timeout(at.saturating_since(now()).min(LONGEST_SLEEP)) {
-                    Ok(input) => input,
-                    Err(RecvTimeoutError::Timeout) => Input::Tick,
-                    Err(RecvTimeoutError::Disconnected) => return,
-                },
+                Some(at) => {
+                    match self.inbox.recv_timeout(at.saturating_since(now()).min(LONGEST_SLEEP)) {
+                        Ok(input) => input,
+                        Err(RecvTimeoutError::Timeout) => Input::Tick,
+                        Err(RecvTimeoutError::Disconnected) => return,
+                    }
+                }
                 None => match self.inbox.recv() {
                     Ok(input) => input,
                     Err(_) => return,
@@ -73,11 +75,15 @@ impl Signer {
         for output in outputs {
             match output {
                 Output::Publish(bytes) => {
-                    for (_, peer) in
-                        self.peers.iter().enumerate().filter(|(at, _)| *at != usize::from(self.number))
+                    for (_, peer) in self
+                        .peers
+                        .iter()
+                        .enumerate()
+                        .filter(|(at, _)| *at != usize::from(self.number))
                     {
                         // A signer that is gone is none of the node's business: it asks again for what it misses.
-                        let _ = peer.send(Input::Announcement { from: from(), bytes: bytes.clone() });
+                        let _ =
+                            peer.send(Input::Announcement { from: from(), bytes: bytes.clone() });
                     }
                 }
                 Output::Send { to, bytes } => {
@@ -136,7 +142,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (number, inbox) in (0..).zip(inboxes) {
         let mut node = Node::new(Default::default())?;
         keys.push(node.add_key(&SecretKey::new([number + 1; 32]))?);
-        signers.push(Signer { node, number, inbox, peers: senders.clone(), results: results.clone() });
+        signers.push(Signer {
+            node,
+            number,
+            inbox,
+            peers: senders.clone(),
+            results: results.clone(),
+        });
     }
     let proposal = Proposal::new(keys).with_message(Message::new([7; 32]));
     for mut signer in signers {

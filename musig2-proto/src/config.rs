@@ -282,8 +282,11 @@ impl Config {
             if (least..=most).contains(&is) {
                 return Ok(());
             }
-            let must =
-                if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+            let must = if most == usize::MAX {
+                format!("at least {least}")
+            } else {
+                format!("{least} to {most}")
+            };
             Err(ConfigError { key, must, is: is.to_string() })
         };
         within("min_signers", self.min_signers, 2, self.max_signers.max(2))?;
@@ -324,7 +327,11 @@ impl Config {
             ("clock_skew", self.clock_skew),
         ] {
             if is < Duration::from_millis(1) || is > LONGEST {
-                return Err(ConfigError { key, must: "1 ms to a year".into(), is: format!("{is:?}") });
+                return Err(ConfigError {
+                    key,
+                    must: "1 ms to a year".into(),
+                    is: format!("{is:?}"),
+                });
             }
         }
         Ok(())
@@ -348,7 +355,8 @@ mod tests {
     fn a_frame_has_room_for_the_largest_statement_and_four_bitmaps() {
         // Two nonces of 66 bytes and a partial signature of 32 for each of 256 items, ten boots of 16 bytes and their signer's number for each
         // of 15 signers, ten joins of up to 614; four bitmaps of two bytes, 512 around them.
-        let config = Config::default().with_max_frame_size(256 * 164 + 15 * 164 + 6144 + 4 * 2 + 512);
+        let config =
+            Config::default().with_max_frame_size(256 * 164 + 15 * 164 + 6144 + 4 * 2 + 512);
         assert!(config.check().is_ok());
         let error = config.with_max_items(257).check().unwrap_err();
         assert_eq!(error.to_string(), "`max_frame_size` must be at least 51272, and is 51108");
@@ -362,7 +370,11 @@ mod tests {
             (Duration::from_secs(365 * 24 * 3600), true),
             (Duration::from_secs(365 * 24 * 3600 + 1), false),
         ] {
-            assert_eq!(Config::default().with_clock_skew(pause).check().is_ok(), is_good, "{pause:?}");
+            assert_eq!(
+                Config::default().with_clock_skew(pause).check().is_ok(),
+                is_good,
+                "{pause:?}"
+            );
         }
     }
 

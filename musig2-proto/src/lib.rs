@@ -57,8 +57,8 @@ pub use api::output::{Destination, Output};
 pub use api::view::{ClockReading, Decliner, Phase, SessionView, SignerView};
 pub use base::bounded::LengthError;
 pub use base::bytes::{
-    AggregateNonce, ChainCode, MerkleRoot, Message, ParseHexError, PartialSignature, PublicKey, PublicNonce,
-    Signature, TweakScalar, XOnlyPublicKey,
+    AggregateNonce, ChainCode, MerkleRoot, Message, ParseHexError, PartialSignature, PublicKey,
+    PublicNonce, Signature, TweakScalar, XOnlyPublicKey,
 };
 pub use base::codec::DecodeError;
 pub use base::ids::{AttemptId, Boot, Contact, SessionId, SignerIndex, Source, Transcript};
@@ -70,7 +70,8 @@ pub use crypto::K256;
 #[cfg(feature = "libsecp256k1")]
 pub use crypto::Libsecp256k1;
 pub use crypto::{
-    Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind,
+    Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak,
+    TweakKind,
 };
 pub use node::Node;
 pub use rules::agreement::{ManifestError, OutputKey, OutputKeyError};

@@ -6,7 +6,8 @@ use crate::storage::Storage;
 use crate::time::Micros;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::{
-    Command, CommandError, DeclineReason, Event, ManifestError, Note, Report, SessionId, Stepping, Timestamp,
+    Command, CommandError, DeclineReason, Event, ManifestError, Note, Report, SessionId, Stepping,
+    Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +114,12 @@ impl Application {
     }
 
     /// Notes that its node crashed, when each of the node's sessions would have been over, and what is left on the disk.
-    pub(crate) fn crash(&mut self, now: Micros, expiries: &BTreeMap<SessionId, Timestamp>, disk: Disk) {
+    pub(crate) fn crash(
+        &mut self,
+        now: Micros,
+        expiries: &BTreeMap<SessionId, Timestamp>,
+        disk: Disk,
+    ) {
         let approved = self.approved.iter().filter_map(|id| Some((*id, *expiries.get(id)?)));
         self.forgotten.extend(approved);
         self.open.clear();

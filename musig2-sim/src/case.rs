@@ -52,7 +52,8 @@ impl Case {
     /// As JSON, for people to read and edit.
     pub fn to_json(&self) -> String {
         // Maps of a plan have text or numbers for keys, and nothing in it fails to serialize.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("{error}"));
+        let mut text =
+            serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("{error}"));
         text.push('\n');
         text
     }
@@ -82,7 +83,8 @@ mod tests {
     fn a_case_survives_being_stored() {
         for profile in Profile::ALL {
             for seed in 0..20 {
-                let case = Case::new(Plan::drawn(seed, profile), EngineName::Transparent, "NotComplete");
+                let case =
+                    Case::new(Plan::drawn(seed, profile), EngineName::Transparent, "NotComplete");
                 assert_eq!(Case::from_json(&case.to_json()).unwrap(), case);
             }
         }
@@ -92,7 +94,10 @@ mod tests {
     fn a_case_of_another_version_is_refused_by_its_number() {
         let text = Case::new(Plan::one_session(2), EngineName::Real, "").to_json();
         let other = text.replace("\"format\": 2", "\"format\": 99");
-        assert_eq!(Case::from_json(&other).unwrap_err().to_string(), "its format is 99, and this is 2");
+        assert_eq!(
+            Case::from_json(&other).unwrap_err().to_string(),
+            "its format is 99, and this is 2"
+        );
         assert!(matches!(Case::from_json("{}"), Err(CaseError::Json(_))));
     }
 }

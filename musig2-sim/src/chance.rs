@@ -18,7 +18,9 @@ use twox_hash::XxHash3_64;
 /// assert_eq!(Probability::percent(10), Probability::per_million(100_000));
 /// assert_eq!(Probability::percent(250), Probability::ALWAYS);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(from = "u32", into = "u32")]
 pub struct Probability(u32);
 
@@ -178,13 +180,17 @@ mod tests {
         assert_ne!(first, drawn(8, decision(0)));
         assert_ne!(first, drawn(7, decision(1)));
         assert_ne!(first, drawn(7, Decision { domain: Domain::FrameLatency, ..decision(0) }));
-        assert_ne!(first, drawn(7, Decision { from: NodeId::new(2), to: NodeId::new(1), ..decision(0) }));
+        assert_ne!(
+            first,
+            drawn(7, Decision { from: NodeId::new(2), to: NodeId::new(1), ..decision(0) })
+        );
     }
 
     #[test]
     fn a_probability_is_met() {
         let chance = Chance::new(1);
-        let hits = (0..10_000).filter(|&n| chance.happens(Probability::percent(10), decision(n))).count();
+        let hits =
+            (0..10_000).filter(|&n| chance.happens(Probability::percent(10), decision(n))).count();
         assert!((850..1_150).contains(&hits), "{hits} of 10,000 at 10 %");
         assert!(!chance.happens(Probability::NEVER, decision(0)));
         assert!(chance.happens(Probability::ALWAYS, decision(0)));

@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_clock_shows_its_offset_and_gains_its_drift() {
-        let show = |clock: &Clock, seconds| since(Dial::new(clock).shows(Micros::from_secs(seconds)));
+        let show =
+            |clock: &Clock, seconds| since(Dial::new(clock).shows(Micros::from_secs(seconds)));
         assert_eq!(show(&Clock::default(), 7), 7_000);
         let behind = Clock { ahead: -2_000, drift: 500, ..Clock::default() };
         assert_eq!([0, 1, 1_000].map(|seconds| show(&behind, seconds)), [-2_000, -1_000, 998_500]);
@@ -168,7 +169,10 @@ mod tests {
                     let when = dial.when(deadline);
                     assert!(dial.shows(when) >= deadline, "{drift} {ahead} {millis}");
                     let before = when.saturating_sub(Micros::new(1));
-                    assert!(before == when || dial.shows(before) < deadline, "{drift} {ahead} {millis}");
+                    assert!(
+                        before == when || dial.shows(before) < deadline,
+                        "{drift} {ahead} {millis}"
+                    );
                 }
             }
         }
@@ -192,7 +196,9 @@ mod tests {
         assert!(Clock { ahead: -year, ..Clock::default() }.is_allowed());
         let jumps = vec![Jump::new(Micros::ZERO, i64::MIN), Jump::new(Micros::ZERO, i64::MAX)];
         assert!(!Clock { jumps, ..Clock::default() }.is_allowed());
-        assert!(!Clock { ahead: 1, jumps: vec![Jump::new(Micros::ZERO, year)], drift: 0 }.is_allowed());
+        assert!(
+            !Clock { ahead: 1, jumps: vec![Jump::new(Micros::ZERO, year)], drift: 0 }.is_allowed()
+        );
         assert!(!Clock { drift: i32::MIN, ..Clock::default() }.is_allowed());
     }
 }

@@ -68,16 +68,17 @@ pub use chance::Probability;
 pub use clock::{Clock, Jump};
 pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
 pub use network::{
-    Alteration, Blow, Capacity, Channel, Delivery, Fate, Kind, Latency, Link, Network, NetworkModel, NodeId,
-    PairLink, Partition, Passage, Pick, Target,
+    Alteration, Blow, Capacity, Channel, Delivery, Fate, Kind, Latency, Link, Network,
+    NetworkModel, NodeId, PairLink, Partition, Passage, Pick, Target,
 };
 pub use oracle::{
-    Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point, Progress,
-    Recording, Violation, Work,
+    Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point,
+    Progress, Recording, Violation, Work,
 };
 pub use picture::Picture;
 pub use plan::{
-    Answer, Crash, CrashMoment, Disk, NodePlan, Pause, Plan, PlanError, Profile, SessionPlan, UnknownProfile,
+    Answer, Crash, CrashMoment, Disk, NodePlan, Pause, Plan, PlanError, Profile, SessionPlan,
+    UnknownProfile,
 };
 pub use shrink::shrink;
 pub use storage::Storage;

@@ -112,7 +112,8 @@ pub fn summary(signers: usize, signer: SignerIndex, boot: Boot, holds_everything
 /// A frame with nothing but statements, of which it has room for
 /// [`MAX_STATEMENTS`](musig2_proto::wire::frame::MAX_STATEMENTS).
 pub fn frame(session: SessionId, statements: impl IntoIterator<Item = Statement>) -> Frame {
-    let statements = statements.into_iter().take(musig2_proto::wire::frame::MAX_STATEMENTS).collect();
+    let statements =
+        statements.into_iter().take(musig2_proto::wire::frame::MAX_STATEMENTS).collect();
     Frame {
         session,
         request: Request::Nothing,

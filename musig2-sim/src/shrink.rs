@@ -95,7 +95,8 @@ fn candidates(part: &Value, cut: Cut) -> Vec<Value> {
     match (cut, part) {
         (Cut::Lists, Value::Array(items)) => {
             let halves = [items.len() / 2, items.len() / 4];
-            let chunks = halves.into_iter().chain([1]).filter(|&chunk| chunk > 0 && chunk <= items.len());
+            let chunks =
+                halves.into_iter().chain([1]).filter(|&chunk| chunk > 0 && chunk <= items.len());
             chunks.flat_map(|chunk| without_each(items, chunk)).collect()
         }
         (Cut::Options, Value::Object(_) | Value::String(_) | Value::Number(_)) => vec![Value::Null],
@@ -117,7 +118,8 @@ fn candidates(part: &Value, cut: Cut) -> Vec<Value> {
 fn without_each(items: &[Value], chunk: usize) -> impl Iterator<Item = Value> + '_ {
     let starts = (0..items.len()).step_by(chunk).rev();
     starts.map(move |start| {
-        let rest = items.iter().enumerate().filter(|(place, _)| !(start..start + chunk).contains(place));
+        let rest =
+            items.iter().enumerate().filter(|(place, _)| !(start..start + chunk).contains(place));
         Value::Array(rest.map(|(_, item)| item.clone()).collect())
     })
 }
@@ -136,12 +138,16 @@ fn nth_path(value: &Value, number: usize) -> Option<String> {
             match value {
                 Value::Array(items) => {
                     deeper.extend(
-                        items.iter().enumerate().map(|(place, item)| (format!("{path}/{place}"), item)),
+                        items
+                            .iter()
+                            .enumerate()
+                            .map(|(place, item)| (format!("{path}/{place}"), item)),
                     );
                 }
                 Value::Object(fields) => {
-                    let fields =
-                        fields.iter().filter(|(name, _)| !path.is_empty() || !KEPT.contains(&name.as_str()));
+                    let fields = fields
+                        .iter()
+                        .filter(|(name, _)| !path.is_empty() || !KEPT.contains(&name.as_str()));
                     deeper.extend(fields.map(|(name, field)| (format!("{path}/{name}"), field)));
                 }
                 _ => {}
@@ -165,11 +171,9 @@ mod tests {
         let mut plan = Plan::drawn(5, Profile::Swarm);
         plan.nodes = Plan::new(5).nodes;
         plan.sessions = vec![SessionPlan::new(NodeId::first(5)); 3];
-        let plan = plan.with_crash(carol, Micros::from_millis(80), Micros::from_secs(2)).with_crash(
-            NodeId::new(4),
-            Micros::from_secs(1),
-            Micros::from_secs(2),
-        );
+        let plan = plan
+            .with_crash(carol, Micros::from_millis(80), Micros::from_secs(2))
+            .with_crash(NodeId::new(4), Micros::from_secs(1), Micros::from_secs(2));
         let small = shrink(plan.clone(), 100_000, |plan| {
             plan.crashes.iter().any(|crash| crash.node == carol) && !plan.sessions.is_empty()
         });

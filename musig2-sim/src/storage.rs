@@ -50,7 +50,9 @@ impl Storage {
         let mut announcements = BTreeMap::new();
         for (_, entry) in &self.journal {
             match entry {
-                Entry::Announcement(session, bytes) => _ = announcements.insert(*session, bytes.as_slice()),
+                Entry::Announcement(session, bytes) => {
+                    _ = announcements.insert(*session, bytes.as_slice())
+                }
                 Entry::Over(session) => _ = announcements.remove(session),
                 _ => {}
             }

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((Micros::from_secs(3) - Micros::from_millis(500)) / 5 * 2, Micros::from_secs(1));
 /// assert_eq!(Micros::from(core::time::Duration::from_secs(2)), Micros::from_secs(2));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Micros(u64);
 
@@ -141,7 +143,10 @@ mod tests {
     #[test]
     fn arithmetic_stops_at_both_ends_rather_than_wrap() {
         let most = Micros::new(u64::MAX);
-        assert_eq!((most + Micros::new(1), most * 2, Micros::ZERO - most), (most, most, Micros::ZERO));
+        assert_eq!(
+            (most + Micros::new(1), most * 2, Micros::ZERO - most),
+            (most, most, Micros::ZERO)
+        );
         assert_eq!(Micros::from(Duration::MAX), most);
         let mut time = Micros::from_secs(1);
         time += Micros::from_millis(500);

@@ -131,7 +131,8 @@ fn judge<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
 
 fn message(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".into())
 }
 
 #[cfg(test)]
@@ -151,12 +152,17 @@ mod tests {
     fn a_plan_that_cannot_be_run_a_run_without_end_and_a_session_without_end_are_told_apart() {
         let failure = |plan| run::<Libsecp256k1>(plan).verdict.unwrap_err();
         let bad = failure(
-            Plan::one_session(3).with_config(Config::default().with_min_signers(9).with_max_signers(3)),
+            Plan::one_session(3)
+                .with_config(Config::default().with_min_signers(9).with_max_signers(3)),
         );
         assert_eq!((bad.kind(), bad.name().as_str()), (FailureKind::Plan, "Plan"));
         let unrest = failure(Plan::one_session(3).with_time_limit(Micros::from_millis(15)));
         assert_eq!((unrest.kind(), unrest.name().as_str()), (FailureKind::Liveness, "NotQuiet"));
-        let refused = failure(Plan::one_session(3).with_config(Config::default().with_max_signers(2)));
-        assert_eq!((refused.kind(), refused.name().as_str()), (FailureKind::Liveness, "NotCreated"));
+        let refused =
+            failure(Plan::one_session(3).with_config(Config::default().with_max_signers(2)));
+        assert_eq!(
+            (refused.kind(), refused.name().as_str()),
+            (FailureKind::Liveness, "NotCreated")
+        );
     }
 }

@@ -87,7 +87,13 @@ impl Conduct {
     }
 
     /// Says what is to be done about an offence, and counts it.
-    pub(super) fn judge(&mut self, peer: PeerId, severity: Severity, via: Via, now: Instant) -> Consequence {
+    pub(super) fn judge(
+        &mut self,
+        peer: PeerId,
+        severity: Severity,
+        via: Via,
+        now: Instant,
+    ) -> Consequence {
         let demerits = match (severity, via) {
             (Severity::Benign, _) => return Consequence::None,
             (Severity::Malicious, Via::Frame) => MALICIOUS,
@@ -128,7 +134,10 @@ impl Conduct {
     /// Ready with each peer whose ban is over.
     pub(super) fn poll_pardon(&mut self, context: &mut Context<'_>) -> Poll<PeerId> {
         loop {
-            let next = self.records.iter().filter_map(|(peer, record)| Some((record.banned_until?, *peer)));
+            let next = self
+                .records
+                .iter()
+                .filter_map(|(peer, record)| Some((record.banned_until?, *peer)));
             let Some((until, peer)) = next.min() else { return Poll::Pending };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -150,12 +159,21 @@ impl Conduct {
             self.records.retain(|_, record| record.forget_at > now);
             if self.records.len() >= MAX_RECORDS {
                 let rank = |record: &Record| (record.banned_until.is_some(), record.forget_at);
-                let least = self.records.iter().min_by_key(|(_, record)| rank(record)).map(|(peer, _)| *peer);
+                let least = self
+                    .records
+                    .iter()
+                    .min_by_key(|(_, record)| rank(record))
+                    .map(|(peer, _)| *peer);
                 least.map(|peer| self.records.remove(&peer));
             }
         }
-        let new =
-            Record { demerits: 0, forgiven: now, was_cut_off: false, banned_until: None, forget_at: now };
+        let new = Record {
+            demerits: 0,
+            forgiven: now,
+            was_cut_off: false,
+            banned_until: None,
+            forget_at: now,
+        };
         let record = self.records.entry(peer).or_insert(new);
         if record.forget_at <= now {
             *record = new;
@@ -205,12 +223,16 @@ mod tests {
     fn a_peer_is_paused_then_disconnected_then_banned_until_the_ban_is_over() {
         let (mut conduct, peer, now) = conduct();
         let mut judge = || conduct.judge(peer, Malicious, Via::Frame, now);
-        let (pause, ban) = (Consequence::Paused(Duration::from_secs(1)), Consequence::Banned(10 * MINUTE));
+        let (pause, ban) =
+            (Consequence::Paused(Duration::from_secs(1)), Consequence::Banned(10 * MINUTE));
         let all: Vec<_> = std::iter::repeat_with(&mut judge).take(6).collect();
         assert_eq!(all, [pause, pause, Consequence::Disconnected, pause, pause, ban]);
         let banned = conduct.check(&peer, now + 9 * MINUTE).unwrap_err();
         assert_eq!(banned, Banned { peer, left: MINUTE });
-        assert_eq!(banned.to_string(), format!("{peer} is banned for another 60 s, for what it sent"));
+        assert_eq!(
+            banned.to_string(),
+            format!("{peer} is banned for another 60 s, for what it sent")
+        );
         assert_eq!(conduct.banned(now).collect::<Vec<_>>(), [peer]);
         assert!(conduct.check(&peer, now + 10 * MINUTE).is_ok());
         // What is over is over.
@@ -222,9 +244,15 @@ mod tests {
         let (mut conduct, peer, now) = conduct();
         for number in 0..1000 {
             let at = now + number * 2 * MINUTE;
-            assert!(matches!(conduct.judge(peer, Malicious, Via::Frame, at), Consequence::Paused(_)));
+            assert!(matches!(
+                conduct.judge(peer, Malicious, Via::Frame, at),
+                Consequence::Paused(_)
+            ));
             let at = at + MINUTE;
-            assert!(matches!(conduct.judge(peer, Suspicious, Via::Frame, at), Consequence::Paused(_)));
+            assert!(matches!(
+                conduct.judge(peer, Suspicious, Via::Frame, at),
+                Consequence::Paused(_)
+            ));
         }
     }
 
@@ -237,7 +265,10 @@ mod tests {
         for _ in 0..29 {
             assert_eq!(conduct.judge(peer, Malicious, Via::Publication, now), Consequence::None);
         }
-        assert_eq!(conduct.judge(peer, Malicious, Via::Publication, now), Consequence::Disconnected);
+        assert_eq!(
+            conduct.judge(peer, Malicious, Via::Publication, now),
+            Consequence::Disconnected
+        );
     }
 
     #[test]
@@ -246,7 +277,10 @@ mod tests {
         let mut lenient = Conduct::new(conduct.config.clone().with_max_offences(0));
         let mut mild = Conduct::new(conduct.config.with_ban_time(Duration::ZERO));
         for number in 1..100 {
-            assert!(matches!(lenient.judge(peer, Malicious, Via::Frame, now), Consequence::Paused(_)));
+            assert!(matches!(
+                lenient.judge(peer, Malicious, Via::Frame, now),
+                Consequence::Paused(_)
+            ));
             let cut_off = mild.judge(peer, Malicious, Via::Frame, now) == Consequence::Disconnected;
             assert_eq!(cut_off, number % 3 == 0);
         }

@@ -32,7 +32,8 @@ impl SignersByPeer {
             self.as_of = Some(now);
             self.signers.clear();
             for known in core.signers() {
-                let contact = known.contact.as_ref().and_then(|contact| PeerContact::decode(contact).ok());
+                let contact =
+                    known.contact.as_ref().and_then(|contact| PeerContact::decode(contact).ok());
                 let Some(contact) = contact else { continue };
                 let at_peer = self.signers.entry(contact.peer()).or_default();
                 if at_peer.len() < MAX_AT_ONE {

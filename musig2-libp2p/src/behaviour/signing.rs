@@ -11,8 +11,8 @@ use crate::frames::{Config, LinkEvent, Links, Undelivered};
 use libp2p::swarm::ConnectionDenied;
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{
-    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Phase, Proposal,
-    PublicKey, Report, SessionId, Severity, Source,
+    Command, CommandError, Crypto, DefaultCrypto, Destination, Input, Node, Offence, Output, Phase,
+    Proposal, PublicKey, Report, SessionId, Severity, Source,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -108,7 +108,10 @@ impl<C: Crypto> Behaviour<C> {
 
     /// What to call a signer in the log beside a peer that it says to be. Without this it is called by its key.
     #[must_use]
-    pub fn with_signer_names(mut self, name: impl Fn(&PublicKey) -> String + Send + Sync + 'static) -> Self {
+    pub fn with_signer_names(
+        mut self,
+        name: impl Fn(&PublicKey) -> String + Send + Sync + 'static,
+    ) -> Self {
         self.watch.name = Some(Arc::new(name));
         self
     }
@@ -156,8 +159,11 @@ impl<C: Crypto> Behaviour<C> {
     /// Takes a publication from the announcement topic, and says whether to pass it on. `from` is the last hop.
     pub fn on_announcement(&mut self, from: PeerId, bytes: Vec<u8>) -> Acceptance {
         self.watch.heard(&from, bytes.len());
-        let outputs =
-            self.core.handle(now(), &mut entropy(), Input::Announcement { from: source(from), bytes });
+        let outputs = self.core.handle(
+            now(),
+            &mut entropy(),
+            Input::Announcement { from: source(from), bytes },
+        );
         let worst = outputs.iter().filter_map(|output| match output {
             Output::Report(report) => Some(report.offence.severity()),
             _ => None,
@@ -205,7 +211,9 @@ impl<C: Crypto> Behaviour<C> {
                 Output::Event(event) => {
                     self.changed = true;
                     self.signers.forget();
-                    let view = names_signers(&event).then(|| self.core.session(&event.session())).flatten();
+                    let view = names_signers(&event)
+                        .then(|| self.core.session(&event.session()))
+                        .flatten();
                     self.watch.session(&event, view.as_ref());
                     self.events.push_back(Event::Session(event));
                 }
@@ -282,9 +290,9 @@ impl<C: Crypto> Behaviour<C> {
         self.watch.set_phases(&sessions);
         // Those that this node has not consented to come last: their contacts may be anyone's claims.
         sessions.sort_unstable_by_key(|(phase, _)| *phase == Phase::Proposed);
-        let contacts = sessions
-            .iter()
-            .flat_map(|(_, id)| self.core.co_signers(id).map(|contact| (*id, PeerContact::decode(contact))));
+        let contacts = sessions.iter().flat_map(|(_, id)| {
+            self.core.co_signers(id).map(|contact| (*id, PeerContact::decode(contact)))
+        });
         self.needed.clear();
         for (id, contact) in contacts.take(MAX_NEEDED) {
             if let Ok(contact) = contact {

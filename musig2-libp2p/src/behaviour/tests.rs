@@ -7,7 +7,9 @@ use futures::StreamExt;
 use libp2p::Swarm;
 use libp2p::swarm::SwarmEvent;
 use musig2_proto::Event::{SessionComplete, SessionDiscovered};
-use musig2_proto::{Audience, Command, Message, Node, Note, Offence, Proposal, PublicKey, SecretKey};
+use musig2_proto::{
+    Audience, Command, Message, Node, Note, Offence, Proposal, PublicKey, SecretKey,
+};
 use std::time::Duration;
 
 fn core(number: u8, config: musig2_proto::Config) -> Node {
@@ -44,8 +46,11 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
     let keys = [key(&first), key(&second)];
     let proposer = first.behaviour_mut();
     proposer.execute(Command::AddContact { signer: keys[1], contact }).unwrap();
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    proposer
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
     until(&mut second, &mut first, |event| {
         matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
     })
@@ -62,8 +67,10 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
 
 #[tokio::test]
 async fn a_peer_that_goes_on_sending_rubbish_is_reported_and_disconnected() {
-    let mut victim =
-        signer(1, Config::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)));
+    let mut victim = signer(
+        1,
+        Config::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)),
+    );
     let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
     let mut rogue = alone(Config::default(), 1 << 20);
     for _ in 0..5 {
@@ -104,8 +111,11 @@ async fn a_connection_to_a_co_signer_is_kept_as_long_as_the_session_is_open() {
     proposer.execute(Command::SetContact(own)).unwrap();
     let contact = PeerContact::new(to, [at]).encode();
     proposer.execute(Command::AddContact { signer: keys[1], contact }).unwrap();
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    proposer
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
     until(&mut second, &mut first, |event| {
         matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
     })
@@ -113,10 +123,17 @@ async fn a_connection_to_a_co_signer_is_kept_as_long_as_the_session_is_open() {
     assert!(!closes_within(20 * IDLE, &mut first, &mut second).await, "the session is open");
     let reason = Note::new("enough");
     first.behaviour_mut().execute(Command::AbortSession { session, reason }).unwrap();
-    assert!(closes_within(Duration::from_secs(20), &mut first, &mut second).await, "the session is over");
+    assert!(
+        closes_within(Duration::from_secs(20), &mut first, &mut second).await,
+        "the session is over"
+    );
 }
 
-async fn closes_within(time: Duration, first: &mut Swarm<Behaviour>, second: &mut Swarm<Behaviour>) -> bool {
+async fn closes_within(
+    time: Duration,
+    first: &mut Swarm<Behaviour>,
+    second: &mut Swarm<Behaviour>,
+) -> bool {
     let closed = async {
         loop {
             let event = tokio::select! {
@@ -146,8 +163,11 @@ async fn what_happens_in_a_session_is_counted() {
     let proposer = first.behaviour_mut();
     let contact = PeerContact::new(to, [at]).encode();
     proposer.execute(Command::AddContact { signer: keys[1], contact }).unwrap();
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    proposer
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
     until(&mut second, &mut first, |event| {
         matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
     })
@@ -190,7 +210,8 @@ async fn a_ban_is_counted_until_it_is_over() {
     let metrics = crate::Metrics::new();
     let config = Config::default().with_max_offences(1).with_ban_time(Duration::from_millis(300));
     let core = core(1, musig2_proto::Config::default());
-    let mut victim = swarm(|local| Behaviour::new(local, core, config).with_metrics(metrics.clone()));
+    let mut victim =
+        swarm(|local| Behaviour::new(local, core, config).with_metrics(metrics.clone()));
     let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
     let mut rogue = alone(Config::default(), 1 << 20);
     for _ in 0..2 {

@@ -26,7 +26,11 @@ impl Default for Timer {
 
 impl Timer {
     /// Ready when the deadline has come, or before it, when the core is to be told the time. Waits for one at a time: the last asked for.
-    pub(super) fn poll(&mut self, deadline: Option<Timestamp>, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(
+        &mut self,
+        deadline: Option<Timestamp>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let Some(deadline) = deadline else {
             self.set = None;
             return Poll::Pending;

@@ -83,7 +83,9 @@ impl Watch {
             Event::SessionCreated { .. } => info!("session created"),
             Event::SessionQueued { .. } => info!("waits for its turn"),
             Event::SessionDiscovered { .. } => info!("session discovered"),
-            Event::SignerJoined { signer, .. } => debug!(signer = signer.as_usize(), "a signer joined"),
+            Event::SignerJoined { signer, .. } => {
+                debug!(signer = signer.as_usize(), "a signer joined")
+            }
             Event::SignerDeclined { signer, reason, .. } => {
                 info!(signer = signer.as_usize(), %reason, "a signer declined");
             }
@@ -117,7 +119,9 @@ impl Watch {
             Event::SessionWithdrawn { cause, .. } => {
                 info!(outcome = outcome(cause), "withdrawn before it was approved here");
             }
-            Event::SessionError { error, .. } => error!(%error, "the session goes on after an error"),
+            Event::SessionError { error, .. } => {
+                error!(%error, "the session goes on after an error")
+            }
             Event::Stalled { phase, .. } => {
                 metrics.stalled(phase.as_str());
                 warn!(phase = phase.as_str(), awaiting = named, "half of the phase's time is over");
@@ -126,7 +130,11 @@ impl Watch {
             Event::AttemptRestarted { attempt, .. } => {
                 metrics.restarted();
                 watched.phase_since = Instant::now();
-                info!(attempt, signers = named, "signers lost their memory, or run twice: all begin anew");
+                info!(
+                    attempt,
+                    signers = named,
+                    "signers lost their memory, or run twice: all begin anew"
+                );
             }
             // Said above, or of a later version of the core.
             _ => debug!("something happened"),
@@ -138,8 +146,9 @@ impl Watch {
 
     /// Who says to be at a peer, for a line about it; `None`, which adds nothing to the line, if nobody does.
     fn names(&self, signers: &[PublicKey]) -> Option<String> {
-        let name =
-            |signer| self.name.as_ref().map_or_else(|| PublicKey::to_string(signer), |name| name(signer));
+        let name = |signer| {
+            self.name.as_ref().map_or_else(|| PublicKey::to_string(signer), |name| name(signer))
+        };
         (!signers.is_empty()).then(|| signers.iter().map(name).collect::<Vec<_>>().join("; "))
     }
 
@@ -159,7 +168,12 @@ impl Watch {
         self.within(sessions, || info!(%peer, signer, %error, "a co-signer cannot be dialled"));
     }
 
-    pub(super) fn connection_lost(&self, peer: &PeerId, signers: &[PublicKey], sessions: &[SessionId]) {
+    pub(super) fn connection_lost(
+        &self,
+        peer: &PeerId,
+        signers: &[PublicKey],
+        sessions: &[SessionId],
+    ) {
         let signer = self.names(signers);
         self.within(sessions, || info!(%peer, signer, "the connection to a co-signer is lost"));
     }
@@ -218,7 +232,13 @@ impl Watch {
         info!(%peer, "a ban is over");
     }
 
-    fn penalty(&self, peer: &PeerId, signers: &[PublicKey], what: &dyn Display, consequence: Consequence) {
+    fn penalty(
+        &self,
+        peer: &PeerId,
+        signers: &[PublicKey],
+        what: &dyn Display,
+        consequence: Consequence,
+    ) {
         let signer = self.names(signers);
         match consequence {
             // Honest peers do that now and then, or the last hop did not know better.
@@ -252,7 +272,10 @@ fn span(session: &SessionId) -> Span {
 
 /// Whether the line about an event names signers.
 pub(super) fn names_signers(event: &Event) -> bool {
-    matches!(event, Event::Stalled { .. } | Event::AttemptRestarted { .. } | Event::SessionAborted { .. })
+    matches!(
+        event,
+        Event::Stalled { .. } | Event::AttemptRestarted { .. } | Event::SessionAborted { .. }
+    )
 }
 
 fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
@@ -260,7 +283,9 @@ fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
         Event::Stalled { awaiting, .. } => awaiting.clone(),
         Event::AttemptRestarted { signers, .. } => signers.clone(),
         Event::SessionAborted { cause, .. } => match cause {
-            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.clone(),
+            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => {
+                awaiting.clone()
+            }
             AbortCause::BySigner { reason: AbortReason::TimedOut, .. } => view.missing(),
             AbortCause::BySigner { signer, .. }
             | AbortCause::SignerDeclined { signer, .. }
@@ -282,7 +307,9 @@ fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
         AbortCause::BySigner { .. } => {
             info!(outcome, signer = signers, released, "ended without signatures");
         }
-        AbortCause::Declined | AbortCause::MadeRoom => info!(outcome, released, "ended without signatures"),
+        AbortCause::Declined | AbortCause::MadeRoom => {
+            info!(outcome, released, "ended without signatures")
+        }
         AbortCause::SignerDeclined { reason, .. } => {
             info!(outcome, signer = signers, %reason, released, "ended without signatures");
         }

@@ -23,8 +23,10 @@ impl Bucket {
         let elapsed = now.saturating_duration_since(self.filled);
         self.filled = now;
         let income = elapsed.as_micros().saturating_mul(u128::from(self.per_second));
-        self.level =
-            self.level.saturating_add(i64::try_from(income).unwrap_or(i64::MAX)).min(micro(self.per_second));
+        self.level = self
+            .level
+            .saturating_add(i64::try_from(income).unwrap_or(i64::MAX))
+            .min(micro(self.per_second));
         self.level = self.level.saturating_sub(micro(tokens as u64));
         Duration::from_micros(self.level.min(0).unsigned_abs().div_ceil(self.per_second))
     }

@@ -33,7 +33,10 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
         Self { stream, max_size, read: Vec::new() }
     }
 
-    pub(super) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<u8>, ReadError>> {
+    pub(super) fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Vec<u8>, ReadError>> {
         loop {
             let size = match self.read.first_chunk::<HEADER>() {
                 None => 0,
@@ -154,7 +157,9 @@ impl Queue {
     #[must_use]
     pub(super) fn push(&mut self, frame: Vec<u8>) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
-        if !self.frames.is_empty() && (bytes > self.max_bytes || self.frames.len() == self.max_frames) {
+        if !self.frames.is_empty()
+            && (bytes > self.max_bytes || self.frames.len() == self.max_frames)
+        {
             return false;
         }
         self.bytes = bytes;

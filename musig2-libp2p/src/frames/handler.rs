@@ -9,7 +9,8 @@ use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
 };
 use libp2p::swarm::{
-    ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError, SubstreamProtocol,
+    ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError,
+    SubstreamProtocol,
 };
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -259,7 +260,8 @@ impl ConnectionHandler for Handler {
     ) {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
-                protocol: mut stream, ..
+                protocol: mut stream,
+                ..
             }) => {
                 stream.ignore_for_keep_alive();
                 self.churned |= !self.substreams.take(1, Instant::now()).is_zero();
@@ -277,7 +279,9 @@ impl ConnectionHandler for Handler {
                 self.outbound = Outbound::Closed;
                 let reason = match error {
                     StreamUpgradeError::NegotiationFailed => Undelivered::Unsupported,
-                    StreamUpgradeError::Timeout | StreamUpgradeError::Io(_) => Undelivered::ConnectionLost,
+                    StreamUpgradeError::Timeout | StreamUpgradeError::Io(_) => {
+                        Undelivered::ConnectionLost
+                    }
                     StreamUpgradeError::Apply(never) => match never {},
                 };
                 let frames = self.queue.clear();

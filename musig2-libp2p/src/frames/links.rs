@@ -74,10 +74,15 @@ impl Links {
 
     /// Sends a frame. The addresses are where a peer that is not connected may be found, besides those that other behaviours know.
     pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
-        let connection =
-            self.connected.get(&peer).and_then(|connections| connections.first()).map(|first| first.id);
+        let connection = self
+            .connected
+            .get(&peer)
+            .and_then(|connections| connections.first())
+            .map(|first| first.id);
         let taken = match connection {
-            _ if self.finishing.is_some() || self.cut_off.contains(&peer) => Err(Undelivered::ConnectionLost),
+            _ if self.finishing.is_some() || self.cut_off.contains(&peer) => {
+                Err(Undelivered::ConnectionLost)
+            }
             Some(connection) => self.pass_on(peer, connection, frame),
             None => self.waiting.push(peer, addresses, frame, Instant::now()),
         };
@@ -146,10 +151,13 @@ impl Links {
     pub(crate) fn on_swarm_event(&mut self, event: &FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(established) => {
-                let (id, is_relayed) = (established.connection_id, established.endpoint.is_relayed());
+                let (id, is_relayed) =
+                    (established.connection_id, established.endpoint.is_relayed());
                 self.add(established.peer_id, Connection { id, is_relayed });
             }
-            FromSwarm::ConnectionClosed(closed) => self.remove(closed.peer_id, closed.connection_id),
+            FromSwarm::ConnectionClosed(closed) => {
+                self.remove(closed.peer_id, closed.connection_id)
+            }
             FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
                 self.dial_failed(*peer, error);
             }
@@ -162,14 +170,18 @@ impl Links {
         if matches!(notice, Notice::Undelivered { reason: Undelivered::Stalled, .. }) {
             self.close(peer, CloseConnection::One(connection));
         }
-        if self.cut_off.contains(&peer) && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished) {
+        if self.cut_off.contains(&peer)
+            && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished)
+        {
             return;
         }
         self.events.push_back(match notice {
             Notice::Received(frame) => LinkEvent::Received { peer, frame },
             Notice::Oversize { size } => LinkEvent::Oversize { peer, size },
             Notice::Churn => LinkEvent::Churn { peer },
-            Notice::Undelivered { frames, reason } => LinkEvent::Undelivered { peer, frames, reason },
+            Notice::Undelivered { frames, reason } => {
+                LinkEvent::Undelivered { peer, frames, reason }
+            }
             Notice::Finished => return self.finished(connection),
         });
     }
@@ -194,8 +206,8 @@ impl Links {
                     let Some(next) = self.waiting.next_due() else { return Poll::Pending };
                     // A timer costs a system call, and this is polled for each thing that happens.
                     let timer = self.timer.take().filter(|(at, _)| *at == next);
-                    let (_, mut timer) =
-                        timer.unwrap_or_else(|| (next, Delay::new(next.saturating_duration_since(now))));
+                    let (_, mut timer) = timer
+                        .unwrap_or_else(|| (next, Delay::new(next.saturating_duration_since(now))));
                     if timer.poll_unpin(context).is_pending() {
                         self.timer = Some((next, timer));
                         return Poll::Pending;
@@ -242,9 +254,14 @@ impl Links {
     fn dial_failed(&mut self, peer: PeerId, error: &DialError) {
         // Another behaviour's dial is running: its outcome, good or bad, is told here too.
         let running = matches!(error, DialError::DialPeerConditionFalse(_));
-        if !running && !self.connected.contains_key(&peer) && self.waiting.dial_failed(&peer, Instant::now())
+        if !running
+            && !self.connected.contains_key(&peer)
+            && self.waiting.dial_failed(&peer, Instant::now())
         {
-            self.events.push_back(LinkEvent::DialFailed { peer, error: crate::dial_error::describe(error) });
+            self.events.push_back(LinkEvent::DialFailed {
+                peer,
+                error: crate::dial_error::describe(error),
+            });
         }
     }
 
@@ -310,8 +327,11 @@ mod tests {
     impl Dialled {
         fn at(number: usize, address: &str) -> Self {
             let address = address.parse().unwrap();
-            let endpoint =
-                ConnectedPoint::Dialer { address, role_override: Endpoint::Dialer, port_use: PortUse::Reuse };
+            let endpoint = ConnectedPoint::Dialer {
+                address,
+                role_override: Endpoint::Dialer,
+                port_use: PortUse::Reuse,
+            };
             Self { id: ConnectionId::new_unchecked(number), endpoint }
         }
 
@@ -351,8 +371,9 @@ mod tests {
         let mut links = Links::new(PeerId::random(), Config::default(), 1024);
         let peer = PeerId::random();
         let relay = PeerId::random();
-        let relayed =
-            |number| Dialled::at(number, &format!("/ip4/192.0.2.1/tcp/1/p2p/{relay}/p2p-circuit/p2p/{peer}"));
+        let relayed = |number| {
+            Dialled::at(number, &format!("/ip4/192.0.2.1/tcp/1/p2p/{relay}/p2p-circuit/p2p/{peer}"))
+        };
         let direct = |number| Dialled::at(number, "/ip4/192.0.2.2/tcp/1");
         let (first, second, third) = (relayed(1), direct(2), direct(3));
         first.open(&mut links, peer);

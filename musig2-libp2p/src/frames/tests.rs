@@ -8,8 +8,8 @@ use libp2p::core::{Endpoint, Multiaddr};
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, SwarmEvent, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm, dummy,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, SwarmEvent, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{PeerId, Swarm, noise, yamux};
 use std::task::{Context, Poll};
@@ -68,7 +68,10 @@ impl NetworkBehaviour for Alone {
         self.0.on_notice(peer, connection, notice);
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
             if let Some(event) = self.0.next_event() {
                 return Poll::Ready(ToSwarm::GenerateEvent(event));
@@ -137,7 +140,9 @@ pub(crate) async fn until<A: NetworkBehaviour, B: NetworkBehaviour, T>(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), found).await.expect("what is waited for happens in time")
+    tokio::time::timeout(Duration::from_secs(20), found)
+        .await
+        .expect("what is waited for happens in time")
 }
 
 /// Two, of which the first knows where the second listens.
@@ -162,9 +167,11 @@ fn received(event: LinkEvent) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn frames_arrive_in_order_also_those_that_waited_for_the_connection() {
-    let (mut first, mut second, address) = pair(Config::default().with_frames_per_second(10_000)).await;
+    let (mut first, mut second, address) =
+        pair(Config::default().with_frames_per_second(10_000)).await;
     let to = *second.local_peer_id();
-    let frames: Vec<Vec<u8>> = (0..200_usize).map(|number| vec![number as u8; number * number]).collect();
+    let frames: Vec<Vec<u8>> =
+        (0..200_usize).map(|number| vec![number as u8; number * number]).collect();
     for frame in &frames[..100] {
         send(&mut first, to, std::slice::from_ref(&address), frame.clone());
     }
@@ -203,8 +210,9 @@ async fn of_two_connections_one_is_sent_on_and_either_may_close() {
     let (mut first, mut second, at_second) = pair(Config::default()).await;
     let at_first = address(&mut first).await;
     let (one, other) = (*first.local_peer_id(), *second.local_peer_id());
-    let dial =
-        |peer, at| DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![at]).build();
+    let dial = |peer, at| {
+        DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![at]).build()
+    };
     first.dial(dial(other, at_second)).unwrap();
     second.dial(dial(one, at_first)).unwrap();
 
@@ -239,8 +247,10 @@ async fn of_two_connections_one_is_sent_on_and_either_may_close() {
             }
         }
     }
-    until(&mut first, &mut second, |event| matches!(event, LinkEvent::Disconnected { .. }).then_some(()))
-        .await;
+    until(&mut first, &mut second, |event| {
+        matches!(event, LinkEvent::Disconnected { .. }).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -288,7 +298,8 @@ async fn what_was_sent_is_read_before_the_end_is_told() {
 
 #[tokio::test]
 async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_connection() {
-    let config = Config::default().with_write_timeout(Duration::from_millis(300)).with_queued_bytes(MAX);
+    let config =
+        Config::default().with_write_timeout(Duration::from_millis(300)).with_queued_bytes(MAX);
     let (mut first, mut second, address) = pair(config).await;
     let to = *second.local_peer_id();
     send(&mut first, to, &[address], vec![0]);
@@ -305,11 +316,13 @@ async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_co
     let over = async {
         while !lost {
             match first.select_next_some().await {
-                SwarmEvent::Behaviour(LinkEvent::Undelivered { frames, reason, .. }) => match reason {
-                    Undelivered::QueueFull => refused += frames,
-                    Undelivered::Stalled => stalled += frames,
-                    _ => panic!("{reason}"),
-                },
+                SwarmEvent::Behaviour(LinkEvent::Undelivered { frames, reason, .. }) => {
+                    match reason {
+                        Undelivered::QueueFull => refused += frames,
+                        Undelivered::Stalled => stalled += frames,
+                        _ => panic!("{reason}"),
+                    }
+                }
                 SwarmEvent::Behaviour(LinkEvent::Disconnected { .. }) => lost = true,
                 _ => {}
             }

@@ -122,9 +122,17 @@ impl Metrics {
         registry.register_with_unit("frame", text, Unit::Bytes, inner.bytes.clone());
         let text = "Frames sent because of time or a peer's return";
         registry.register("frames_resent", text, inner.resent.clone());
-        registry.register("frames_undelivered", "Frames that did not leave", inner.undelivered.clone());
+        registry.register(
+            "frames_undelivered",
+            "Frames that did not leave",
+            inner.undelivered.clone(),
+        );
         registry.register("announcements", "Publications", inner.announcements.clone());
-        registry.register("dial_failures", "Failed dials to co-signers", inner.dial_failures.clone());
+        registry.register(
+            "dial_failures",
+            "Failed dials to co-signers",
+            inner.dial_failures.clone(),
+        );
         let text = "What peers sent that they should not have";
         registry.register("offences", text, inner.offences.clone());
         registry.register("penalties", "What was done about offences", inner.penalties.clone());
@@ -132,8 +140,16 @@ impl Metrics {
         registry.register("problems", "What does not work now", inner.problems.clone());
         if cfg!(feature = "node") {
             registry.register("connections", "Open connections", inner.connections.clone());
-            registry.register("connections_opened", "Connections that came about", inner.opened.clone());
-            registry.register("connections_failed", "Connections that did not", inner.failed.clone());
+            registry.register(
+                "connections_opened",
+                "Connections that came about",
+                inner.opened.clone(),
+            );
+            registry.register(
+                "connections_failed",
+                "Connections that did not",
+                inner.failed.clone(),
+            );
         }
         inner.start_at_zero();
         Self(Arc::new(inner))
@@ -215,7 +231,10 @@ impl Metrics {
 
     #[cfg(feature = "node")]
     pub(crate) fn connections(&self, path: &'static str, count: usize) {
-        self.0.connections.get_or_create(&[("path", path)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.0
+            .connections
+            .get_or_create(&[("path", path)])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     #[cfg(feature = "node")]
@@ -234,7 +253,11 @@ impl Inner {
     fn start_at_zero(&self) {
         const ROUNDS: [&str; 3] = ["joining", "nonces", "partial_signatures"];
         const DIRECTIONS: [&str; 2] = ["in", "out"];
-        make(&self.sessions, "phase", &["proposed", "joining", "nonces", "partial_signatures", "finalizing"]);
+        make(
+            &self.sessions,
+            "phase",
+            &["proposed", "joining", "nonces", "partial_signatures", "finalizing"],
+        );
         let outcomes = [
             "complete",
             "by_signer",
@@ -253,7 +276,8 @@ impl Inner {
         for family in [&self.frames, &self.bytes, &self.announcements] {
             make(family, "direction", &DIRECTIONS);
         }
-        let reasons = ["unreachable", "queue_full", "unsupported", "connection_lost", "stalled", "banned"];
+        let reasons =
+            ["unreachable", "queue_full", "unsupported", "connection_lost", "stalled", "banned"];
         make(&self.undelivered, "reason", &reasons);
         let offences = [
             "too_large",
@@ -317,10 +341,12 @@ mod tests {
     fn counted(text: &str) -> BTreeSet<String> {
         let of_histogram = |series: &str| {
             let label = series.split_once('{').map_or("", |(_, label)| label.trim_end_matches('}'));
-            let label = label.split(',').find(|label| !label.starts_with("le=")).unwrap_or_default();
+            let label =
+                label.split(',').find(|label| !label.starts_with("le=")).unwrap_or_default();
             let name = series.split('{').next().unwrap_or_default();
-            let name =
-                ["_bucket", "_sum", "_count"].iter().fold(name, |name, end| name.trim_end_matches(end));
+            let name = ["_bucket", "_sum", "_count"]
+                .iter()
+                .fold(name, |name, end| name.trim_end_matches(end));
             if label.is_empty() { name.to_owned() } else { format!("{name}{{{label}}}") }
         };
         let samples = text.lines().filter(|line| !line.starts_with('#'));
@@ -330,15 +356,19 @@ mod tests {
     #[test]
     fn every_series_is_documented_and_there_from_the_start() {
         let quoted = |cell: &'static str| cell.split('`').skip(1).step_by(2);
-        let rows = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `musig2_"));
+        let rows =
+            include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `musig2_"));
         let documented: BTreeSet<_> = rows
             .flat_map(|row| {
                 let mut cells = row.split(" | ");
-                let name = format!("musig2_{}", cells.next().unwrap_or_default().trim_end_matches('`'));
+                let name =
+                    format!("musig2_{}", cells.next().unwrap_or_default().trim_end_matches('`'));
                 let mut label = quoted(cells.nth(1).unwrap_or_default());
                 match label.next() {
                     None => vec![name],
-                    Some(key) => label.map(|value| format!("{name}{{{key}=\"{value}\"}}")).collect(),
+                    Some(key) => {
+                        label.map(|value| format!("{name}{{{key}=\"{value}\"}}")).collect()
+                    }
                 }
             })
             .collect();
@@ -359,7 +389,8 @@ mod tests {
         let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
         let mut checked = 0;
         for word in expressions.flat_map(|expression| expression.split([' ', '(', ')', '['])) {
-            let Some(name) = word.strip_prefix("musig2_").and_then(|word| word.split('{').next()) else {
+            let Some(name) = word.strip_prefix("musig2_").and_then(|word| word.split('{').next())
+            else {
                 continue;
             };
             let name = format!("musig2_{}", name.trim_end_matches("_bucket"));

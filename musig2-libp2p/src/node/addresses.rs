@@ -57,7 +57,10 @@ pub(super) fn is_quic(address: &Multiaddr) -> bool {
 
 /// The addresses a peer claims to have, as far as they make sense to who hears of them over a connection of some reach: someone from far
 /// away must not make this node dial into its own network, or look up one name after another.
-pub(super) fn believable(claimed: Vec<Multiaddr>, heard_over: Reach) -> impl Iterator<Item = Multiaddr> {
+pub(super) fn believable(
+    claimed: Vec<Multiaddr>,
+    heard_over: Reach,
+) -> impl Iterator<Item = Multiaddr> {
     let is_list = |address: &Multiaddr| matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)));
     let makes_sense = move |address: &Multiaddr| {
         !is_list(address) && Reach::of(address).is_some_and(|reach| reach >= heard_over)
@@ -115,14 +118,19 @@ impl OwnAddresses {
     /// Whether it is known that others can reach this node from outside of its network without a relay.
     #[cfg(feature = "nat")]
     pub(super) fn has_public(&self) -> bool {
-        self.confirmed.iter().any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
+        self.confirmed
+            .iter()
+            .any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
     }
 
     /// What to tell co-signers: the addresses that reach furthest of each kind, then the next of each (there may be more of one kind than a contact holds), and
     /// those of this host only if there are no others; last those through relays, and where this node may be.
     pub(super) fn contact(&self) -> PeerContact {
-        let mut listening: Vec<_> =
-            self.listening.iter().filter_map(|address| Some((Reach::of(address)?, address))).collect();
+        let mut listening: Vec<_> = self
+            .listening
+            .iter()
+            .filter_map(|address| Some((Reach::of(address)?, address)))
+            .collect();
         listening.sort_by_key(|(reach, _)| std::cmp::Reverse(*reach));
         let furthest = listening.first().map(|(reach, _)| *reach);
         listening.retain(|(reach, _)| *reach > Reach::Host || furthest == Some(Reach::Host));
@@ -167,7 +175,8 @@ fn of_v4(ip: Ipv4Addr) -> Option<Reach> {
 
 fn of_v6(ip: Ipv6Addr) -> Option<Reach> {
     let segments = ip.segments();
-    let inside = |high: u16, low: u16| of_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    let inside =
+        |high: u16, low: u16| of_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     // IPv4 in IPv6: mapped and compatible (RFC 4291), by NAT64 (RFC 6052), by 6to4 (RFC 3056).
     match segments {
         [0, 0, 0, 0, 0, 0xffff, high, low] => return inside(high, low),
@@ -307,7 +316,8 @@ mod tests {
     #[test]
     fn a_relay_is_told_after_the_addresses_that_need_none() {
         let mut own = OwnAddresses::new(PeerId::random());
-        let relayed = address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit);
+        let relayed =
+            address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit);
         own.add_confirmed(relayed.clone());
         own.add_listening(relayed.clone());
         own.add_listening(address(SITE));
@@ -318,7 +328,9 @@ mod tests {
     #[test]
     fn who_can_be_reached_without_a_relay_needs_none() {
         let mut own = OwnAddresses::new(PeerId::random());
-        own.add_confirmed(address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit));
+        own.add_confirmed(
+            address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit),
+        );
         own.add_listening(address(WORLD));
         own.add_confirmed(address(SITE));
         assert!(!own.has_public(), "that it listens there does not say that it can be reached");

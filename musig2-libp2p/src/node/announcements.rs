@@ -43,7 +43,12 @@ impl Announcements {
         }
     }
 
-    fn publish_made_at(&mut self, made: Instant, gossip: &mut gossipsub::Behaviour, announcement: Vec<u8>) {
+    fn publish_made_at(
+        &mut self,
+        made: Instant,
+        gossip: &mut gossipsub::Behaviour,
+        announcement: Vec<u8>,
+    ) {
         match gossip.publish(self.topic.clone(), announcement.clone()) {
             Ok(_) | Err(PublishError::Duplicate) => {}
             Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
@@ -59,7 +64,9 @@ impl Announcements {
     }
 }
 
-pub(super) fn gossipsub(config: &Config) -> Result<gossipsub::Behaviour, Box<dyn Error + Send + Sync>> {
+pub(super) fn gossipsub(
+    config: &Config,
+) -> Result<gossipsub::Behaviour, Box<dyn Error + Send + Sync>> {
     let lifetime = config.announcement_ttl + 2 * config.clock_skew;
     let settings = ConfigBuilder::default()
         // Signatures are inside of announcements. One around them would only tell who published.

@@ -64,7 +64,10 @@ impl Bootstrap {
 
     /// Whom to dial now. The outcome of each must be told.
     pub(super) fn due(&mut self, now: Instant) -> Vec<DialOpts> {
-        let due = self.peers.iter_mut().filter(|entry| matches!(entry.state, State::Due(at) if at <= now));
+        let due = self
+            .peers
+            .iter_mut()
+            .filter(|entry| matches!(entry.state, State::Due(at) if at <= now));
         due.map(|entry| {
             let dial = DialOpts::from(entry.address.clone());
             entry.state = State::Dialing(dial.connection_id());
@@ -97,7 +100,8 @@ impl Bootstrap {
         error: &DialError,
         now: Instant,
     ) -> Option<Failed> {
-        let dialled = |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
+        let dialled =
+            |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
         let entry = self.peers.iter_mut().find(dialled)?;
         let address = entry.address.clone();
         // The swarm takes the addresses that it listens on out of every dial: of this one nothing was left.
@@ -121,7 +125,9 @@ impl Bootstrap {
 
     /// Whether this peer was reached at one of the addresses.
     pub(super) fn contains(&self, peer: PeerId) -> bool {
-        self.peers.iter().any(|entry| matches!(entry.state, State::Connected(connected) if connected == peer))
+        self.peers
+            .iter()
+            .any(|entry| matches!(entry.state, State::Connected(connected) if connected == peer))
     }
 }
 
@@ -168,7 +174,8 @@ mod tests {
     #[test]
     fn an_own_address_is_told_and_left_alone() {
         let now = Instant::now();
-        let addresses = [1, 2].map(|port| format!("/ip4/192.0.2.1/tcp/{port}").parse::<Multiaddr>().unwrap());
+        let addresses =
+            [1, 2].map(|port| format!("/ip4/192.0.2.1/tcp/{port}").parse::<Multiaddr>().unwrap());
         let mut bootstrap = Bootstrap::new(&addresses, now);
         let dials = bootstrap.due(now);
         for (number, (dial, address)) in dials.iter().zip(addresses).enumerate() {

@@ -24,7 +24,13 @@ impl NodeConfig {
     pub fn check(&self) -> Result<(), SettingError> {
         within("listen", self.listen.len(), 0, MAX_LISTEN, " addresses")?;
         within("external_addresses", self.external_addresses.len(), 0, MAX_LISTEN, " addresses")?;
-        within("bootstrap_peers", self.bootstrap_peers.len(), 0, MAX_BOOTSTRAP_PEERS, " addresses")?;
+        within(
+            "bootstrap_peers",
+            self.bootstrap_peers.len(),
+            0,
+            MAX_BOOTSTRAP_PEERS,
+            " addresses",
+        )?;
         within("event_capacity", self.event_capacity, 1, 1 << 20, "")?;
         within("max_connections", self.max_connections, Self::MIN_CONNECTIONS, 1 << 16, "")?;
         within("frames.queued_frames", self.frames.queued_frames, 1, 1 << 20, "")?;
@@ -38,8 +44,10 @@ impl NodeConfig {
                 is: address.to_string(),
             });
         }
-        let of_others =
-            [("bootstrap_peers", &self.bootstrap_peers), ("external_addresses", &self.external_addresses)];
+        let of_others = [
+            ("bootstrap_peers", &self.bootstrap_peers),
+            ("external_addresses", &self.external_addresses),
+        ];
         for (key, addresses) in of_others {
             if let Some(address) = addresses.iter().find(|address| !can_be_dialled(address)) {
                 return Err(SettingError {
@@ -49,8 +57,11 @@ impl NodeConfig {
                 });
             }
         }
-        let near = |address: &&Multiaddr| Reach::of(address).is_some_and(|reach| reach < Reach::World);
-        if let Some(address) = self.bootstrap_peers.iter().find(near).filter(|_| !self.dials_private()) {
+        let near =
+            |address: &&Multiaddr| Reach::of(address).is_some_and(|reach| reach < Reach::World);
+        if let Some(address) =
+            self.bootstrap_peers.iter().find(near).filter(|_| !self.dials_private())
+        {
             return Err(SettingError {
                 key: "dial_private",
                 must: format!("`true`, as the bootstrap peer {address} has a private address"),
@@ -119,12 +130,21 @@ mod tests {
             "/ip6/2001:db8::1/udp/4001/quic-v1",
             "/dnsaddr/signer.example",
         ] {
-            assert_eq!(NodeConfig::default().with_bootstrap_peers(address(good)).check(), Ok(()), "{good}");
+            assert_eq!(
+                NodeConfig::default().with_bootstrap_peers(address(good)).check(),
+                Ok(()),
+                "{good}"
+            );
         }
-        for bad in ["/ip4/192.0.2.1", "/ip4/192.0.2.1/udp/4001", "/ip4/0.0.0.0/tcp/4001", "/memory/1"] {
+        for bad in
+            ["/ip4/192.0.2.1", "/ip4/192.0.2.1/udp/4001", "/ip4/0.0.0.0/tcp/4001", "/memory/1"]
+        {
             let error = refused(&NodeConfig::default().with_bootstrap_peers(address(bad)));
             assert!(error.starts_with("`bootstrap_peers`") && error.ends_with(bad), "{error}");
-            assert!(refused(&NodeConfig::default().with_external_addresses(address(bad))).ends_with(bad));
+            assert!(
+                refused(&NodeConfig::default().with_external_addresses(address(bad)))
+                    .ends_with(bad)
+            );
         }
     }
 
@@ -142,6 +162,9 @@ mod tests {
     fn a_relay_is_no_place_to_listen_on() {
         let peer = libp2p::PeerId::random();
         let relayed = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");
-        assert!(refused(&NodeConfig::default().with_listen(address(&relayed))).contains("`bootstrap_peers`"));
+        assert!(
+            refused(&NodeConfig::default().with_listen(address(&relayed)))
+                .contains("`bootstrap_peers`")
+        );
     }
 }

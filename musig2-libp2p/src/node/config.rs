@@ -208,7 +208,10 @@ impl NodeConfig {
 
     /// Sets [`external_addresses`](Self::external_addresses).
     #[must_use]
-    pub fn with_external_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+    pub fn with_external_addresses(
+        mut self,
+        addresses: impl IntoIterator<Item = Multiaddr>,
+    ) -> Self {
         self.external_addresses = addresses.into_iter().collect();
         self
     }
@@ -243,7 +246,10 @@ impl NodeConfig {
 
     /// Calls signers so in the log, beside peers that they say to be.
     #[must_use]
-    pub fn with_signer_names(mut self, name: impl Fn(&PublicKey) -> String + Send + Sync + 'static) -> Self {
+    pub fn with_signer_names(
+        mut self,
+        name: impl Fn(&PublicKey) -> String + Send + Sync + 'static,
+    ) -> Self {
         self.signer_names = Some(SignerNames(Arc::new(name)));
         self
     }
@@ -300,7 +306,8 @@ mod tests {
     use super::*;
 
     fn dials_private(bootstrap: &[&str], listen: &[&str]) -> bool {
-        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
         NodeConfig::default()
             .with_bootstrap_peers(addresses(bootstrap))
             .with_listen(addresses(listen))

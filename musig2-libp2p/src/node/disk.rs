@@ -74,7 +74,8 @@ impl Disk {
             drop(store);
             drop(done);
         });
-        thread.map_err(|error| StoreError::Io { path: folder.clone(), reason: error.to_string() })?;
+        thread
+            .map_err(|error| StoreError::Io { path: folder.clone(), reason: error.to_string() })?;
         Ok(Self { folder, jobs, ended })
     }
 
@@ -110,7 +111,10 @@ impl Disk {
     }
 
     /// Takes an approval back: see [`Store::remove`]. Nothing waits for it but who wants to know.
-    pub(super) fn remove(&self, session: SessionId) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    pub(super) fn remove(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let (reply, answer) = oneshot::channel();
         // An error is a caller that has stopped waiting.
         self.later(move |store| drop(reply.send(store.remove(&session))));
@@ -124,7 +128,12 @@ impl Disk {
     }
 
     /// Keeps signatures in place of an approval: see [`Store::sign`]. Not while the disk does not answer: they can be large. The approval stays then.
-    pub(super) fn sign(&self, session: SessionId, announcement: Vec<u8>, signatures: Vec<Signature>) {
+    pub(super) fn sign(
+        &self,
+        session: SessionId,
+        announcement: Vec<u8>,
+        signatures: Vec<Signature>,
+    ) {
         if self.jobs.lock().is_silent() {
             tracing::warn!(%session, error = SILENT, "the signatures of a session are not stored");
             return;

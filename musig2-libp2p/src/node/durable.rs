@@ -16,8 +16,10 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&unfinished)?;
-    let written =
-        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&unfinished, path));
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&unfinished, path));
     if let Err(error) = written {
         // It may take up the disk's last room. If it stays, the next start removes it.
         let _ = fs::remove_file(&unfinished);
@@ -32,9 +34,11 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Whether a file could be written in a folder, or in one made there. Nothing is left behind.
 pub(super) fn check_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let there = folder.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
+    let there =
+        folder.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
     let there = there.filter(|ancestor| !ancestor.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let probe = there.join(format!(".musig2-check-{}", std::process::id())).with_extension(UNFINISHED);
+    let probe =
+        there.join(format!(".musig2-check-{}", std::process::id())).with_extension(UNFINISHED);
     OpenOptions::new().write(true).create_new(true).open(&probe)?;
     fs::remove_file(&probe)
 }

@@ -286,7 +286,9 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_misses_the_oldest_but_no_end_of_a_session() {
         let (sender, mut events) = channel(2);
-        for event in [complete(1), discovered(2), discovered(3), discovered(4), complete(5), discovered(6)] {
+        for event in
+            [complete(1), discovered(2), discovered(3), discovered(4), complete(5), discovered(6)]
+        {
             sender.send(event);
         }
         drop(sender);
@@ -296,7 +298,13 @@ mod tests {
         }
         assert_eq!(
             read,
-            [NodeEvent::Missed { events: 2 }, complete(1), discovered(4), complete(5), discovered(6)]
+            [
+                NodeEvent::Missed { events: 2 },
+                complete(1),
+                discovered(4),
+                complete(5),
+                discovered(6)
+            ]
         );
     }
 

@@ -103,10 +103,14 @@ impl Handle {
         question: impl FnOnce(&Behaviour) -> T + Send + 'static,
     ) -> Result<T, HandleError> {
         // An error is a caller that has stopped waiting.
-        self.order(|reply| Order::Ask(Box::new(|signing| drop(reply.send(question(signing)))))).await
+        self.order(|reply| Order::Ask(Box::new(|signing| drop(reply.send(question(signing))))))
+            .await
     }
 
-    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, HandleError> {
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<T>) -> Order,
+    ) -> Result<T, HandleError> {
         let (reply, answer) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_| HandleError::Stopped)?;
         answer.await.map_err(|_| HandleError::Stopped)

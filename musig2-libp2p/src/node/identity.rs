@@ -111,7 +111,9 @@ fn unreadable(path: &Path, source: io::Error) -> IdentityError {
     let path = path.into();
     match source.kind() {
         ErrorKind::IsADirectory => IdentityError::NoFile { path, is: "a folder" },
-        ErrorKind::InvalidInput => IdentityError::NoFile { path, is: "a device, a pipe or a socket" },
+        ErrorKind::InvalidInput => {
+            IdentityError::NoFile { path, is: "a device, a pipe or a socket" }
+        }
         _ => IdentityError::Read { path, source },
     }
 }
@@ -120,7 +122,8 @@ fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
     let unreadable = |source| unreadable(path, source);
     #[cfg(unix)]
     {
-        let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata().map_err(unreadable)?) & 0o777;
+        let mode =
+            std::os::unix::fs::MetadataExt::mode(&file.metadata().map_err(unreadable)?) & 0o777;
         if mode & 0o077 != 0 {
             return Err(IdentityError::TooOpen { path: path.into(), mode });
         }
@@ -132,7 +135,8 @@ fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
     if bytes.is_empty() {
         return Err(malformed("it is empty, as an interrupted copy leaves it".into()));
     }
-    let key = Keypair::from_protobuf_encoding(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let key =
+        Keypair::from_protobuf_encoding(&bytes).map_err(|error| malformed(error.to_string()))?;
     match key.key_type() {
         KeyType::Ed25519 => Ok(key),
         other => Err(malformed(format!("a key of type {other}, and not Ed25519"))),
@@ -180,7 +184,11 @@ mod tests {
     fn what_is_no_identity_is_left_alone_and_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signing.key");
-        durable::write(&path, b"0707070707070707070707070707070707070707070707070707070707070707\n").unwrap();
+        durable::write(
+            &path,
+            b"0707070707070707070707070707070707070707070707070707070707070707\n",
+        )
+        .unwrap();
         let error = Identity::File(path.clone()).load().unwrap_err();
         assert!(matches!(error, IdentityError::Malformed { .. }), "{error}");
         assert!(error.to_string().starts_with(&path.display().to_string()));
@@ -188,7 +196,10 @@ mod tests {
         let empty = folder.path().join("empty.key");
         durable::write(&empty, b"").unwrap();
         let error = Identity::File(empty.clone()).load().unwrap_err().to_string();
-        assert!(error.contains("it is empty") && error.contains("restore it from a copy"), "{error}");
+        assert!(
+            error.contains("it is empty") && error.contains("restore it from a copy"),
+            "{error}"
+        );
         assert_eq!(fs::read(&empty).unwrap(), b"", "no identity is made in its place");
         let missing = folder.path().join("no/such/folder");
         assert!(matches!(Identity::File(missing).load(), Err(IdentityError::Write { .. })));

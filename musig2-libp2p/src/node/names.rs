@@ -37,11 +37,16 @@ where
 
     fn resolver(&mut self) -> io::Result<&mut dns::tokio::Transport<Shared<T>>> {
         let failed = |error: io::Error| {
-            io::Error::other(format!("names cannot be resolved, because of {CONFIGURATION} ({error})"))
+            io::Error::other(format!(
+                "names cannot be resolved, because of {CONFIGURATION} ({error})"
+            ))
         };
         let is_file = cfg!(unix);
-        let configuration =
-            if is_file { std::fs::read(Path::new(CONFIGURATION)).map_err(failed)? } else { Vec::new() };
+        let configuration = if is_file {
+            std::fs::read(Path::new(CONFIGURATION)).map_err(failed)?
+        } else {
+            Vec::new()
+        };
         let resolver = match self.resolver.take() {
             Some((made_from, resolver)) if made_from == configuration => resolver,
             _ => dns::tokio::Transport::system(self.inner.clone()).map_err(failed)?,
@@ -60,7 +65,11 @@ where
     type ListenerUpgrade = T::ListenerUpgrade;
     type Dial = BoxFuture<'static, Result<T::Output, io::Error>>;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<io::Error>> {
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<io::Error>> {
         self.inner.lock().listen_on(id, address)
     }
 
@@ -115,7 +124,11 @@ impl<T: Transport + Unpin> Transport for Shared<T> {
     type ListenerUpgrade = T::ListenerUpgrade;
     type Dial = T::Dial;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<T::Error>> {
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<T::Error>> {
         self.lock().listen_on(id, address)
     }
 
@@ -123,7 +136,11 @@ impl<T: Transport + Unpin> Transport for Shared<T> {
         self.lock().remove_listener(id)
     }
 
-    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<T::Dial, TransportError<T::Error>> {
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<T::Dial, TransportError<T::Error>> {
         self.lock().dial(address, options)
     }
 

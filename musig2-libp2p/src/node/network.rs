@@ -75,7 +75,8 @@ pub(super) fn swarm(
 ) -> Result<Swarm<Network>, Box<dyn Error + Send + Sync>> {
     let local = identity.public().to_peer_id();
     #[cfg(feature = "nat")]
-    let (relayed, relay_client) = config.enable_relay_client.then(|| relay::client::new(local)).unzip();
+    let (relayed, relay_client) =
+        config.enable_relay_client.then(|| relay::client::new(local)).unzip();
     let signing = Behaviour::new(local, core, config.frames.clone());
     #[cfg(feature = "metrics")]
     let signing = signing.with_metrics(config.metrics());
@@ -94,7 +95,9 @@ pub(super) fn swarm(
             .into(),
         dht: config.enable_dht.then(|| dht(config, local)).into(),
         identify: identify::Behaviour::new(identify(identity)),
-        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(SILENCE)),
+        ping: ping::Behaviour::new(
+            ping::Config::new().with_interval(PING_INTERVAL).with_timeout(SILENCE),
+        ),
         #[cfg(feature = "nat")]
         seen: Seen::default(),
         #[cfg(feature = "nat")]
@@ -129,7 +132,8 @@ fn limits(config: &NodeConfig) -> ConnectionLimits {
 }
 
 fn dht(config: &NodeConfig, local: PeerId) -> kad::Behaviour<MemoryStore> {
-    let mut dht = kad::Behaviour::with_config(local, MemoryStore::new(local), kad::Config::new(DHT));
+    let mut dht =
+        kad::Behaviour::with_config(local, MemoryStore::new(local), kad::Config::new(DHT));
     // Left to itself it serves only once it knows that it can be reached from outside, which on a local network it never does.
     let serves = !config.listen.is_empty();
     dht.set_mode(Some(if serves { kad::Mode::Server } else { kad::Mode::Client }));
@@ -159,7 +163,9 @@ fn circuits(config: &NodeConfig) -> relay::Config {
 #[cfg(feature = "mdns")]
 fn mdns(local: PeerId) -> Option<mdns::tokio::Behaviour> {
     mdns::tokio::Behaviour::new(mdns::Config::default(), local)
-        .inspect_err(|error| tracing::warn!(%error, "going on without finding peers on the local network"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "going on without finding peers on the local network"),
+        )
         .ok()
 }
 

@@ -27,7 +27,11 @@ impl<T: Transport<Error = io::Error> + Unpin> Transport for Outward<T> {
     type ListenerUpgrade = T::ListenerUpgrade;
     type Dial = T::Dial;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<io::Error>> {
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<io::Error>> {
         self.inner.listen_on(id, address)
     }
 
@@ -35,7 +39,11 @@ impl<T: Transport<Error = io::Error> + Unpin> Transport for Outward<T> {
         self.inner.remove_listener(id)
     }
 
-    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<T::Dial, TransportError<io::Error>> {
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<T::Dial, TransportError<io::Error>> {
         if !self.dials_private && Reach::of(&address) != Some(Reach::World) {
             return Err(TransportError::Other(io::Error::other(format!(
                 "{address} is no public address, and this node seems to be on the internet: see `dial_private`"

@@ -51,7 +51,10 @@ impl<M: StreamMuxer + Unpin> StreamMuxer for Parting<M> {
         Pin::new(&mut self.connection).poll(context)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
         if let Poll::Ready(closed) = Pin::new(&mut self.connection).poll_close(context) {
             return Poll::Ready(closed);
         }

@@ -7,8 +7,8 @@ use libp2p::core::{self, Endpoint};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, ListenFailure};
 use libp2p::swarm::{
-    AddressChange, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm, dummy,
+    AddressChange, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{Multiaddr, PeerId};
 use std::collections::{HashMap, HashSet};
@@ -90,7 +90,12 @@ impl Places {
             open: HashMap::new(),
             known: HashMap::new(),
             meetings: 0,
-            bootstrap: config.bootstrap_peers.iter().map(Host::of).filter(|host| host.is_one()).collect(),
+            bootstrap: config
+                .bootstrap_peers
+                .iter()
+                .map(Host::of)
+                .filter(|host| host.is_one())
+                .collect(),
             told: None,
         }
     }
@@ -100,17 +105,19 @@ impl Places {
         self.meetings += 1;
         let known = self.known.entry(peer).or_default();
         known.met = self.meetings;
-        let hosts = self.open.values().filter(|connection| connection.peer == peer).map(|open| open.host);
+        let hosts =
+            self.open.values().filter(|connection| connection.peer == peer).map(|open| open.host);
         hosts.for_each(|host| known.seen_at(host));
         if self.known.len() > MAX_KNOWN {
-            let oldest = self.known.iter().min_by_key(|(_, known)| known.met).map(|(peer, _)| *peer);
+            let oldest =
+                self.known.iter().min_by_key(|(_, known)| known.met).map(|(peer, _)| *peer);
             oldest.map(|peer| self.known.remove(&peer));
         }
     }
 
     fn admit_pending(&self, host: Host) -> Result<(), Full> {
-        let is_known =
-            self.bootstrap.contains(&host) || self.known.values().any(|known| known.hosts.contains(&host));
+        let is_known = self.bootstrap.contains(&host)
+            || self.known.values().any(|known| known.hosts.contains(&host));
         let kept = if is_known { 0 } else { self.max_pending / 8 };
         let held = self.pending.values().filter(|other| **other == host).count();
         let free = self.max_pending.saturating_sub(kept + self.pending.len());
@@ -192,7 +199,11 @@ impl Host {
         // Programs on this machine could do worse than connect. They cannot take all places either.
         let times = if self.is_this() { 7 } else { 1 };
         let leaves_one = held == 0 || free > 1;
-        if held < times * free && leaves_one { Ok(()) } else { Err(Full { host: self, held, of, what }) }
+        if held < times * free && leaves_one {
+            Ok(())
+        } else {
+            Err(Full { host: self, held, of, what })
+        }
     }
 }
 
@@ -255,8 +266,10 @@ impl NetworkBehaviour for Places {
                 ..
             }) => {
                 let host = Host::of(endpoint.get_remote_address());
-                self.open
-                    .insert(connection_id, Connection { peer, host, is_inbound: endpoint.is_listener() });
+                self.open.insert(
+                    connection_id,
+                    Connection { peer, host, is_inbound: endpoint.is_listener() },
+                );
                 if let Some(known) = self.known.get_mut(&peer) {
                     known.seen_at(host);
                 }
@@ -277,7 +290,12 @@ impl NetworkBehaviour for Places {
         }
     }
 
-    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, never: THandlerOutEvent<Self>) {
+    fn on_connection_handler_event(
+        &mut self,
+        _: PeerId,
+        _: ConnectionId,
+        never: THandlerOutEvent<Self>,
+    ) {
         core::util::unreachable(never)
     }
 
@@ -316,16 +334,19 @@ mod tests {
             self.connections += 1;
             let (id, from) = (ConnectionId::new_unchecked(self.connections), address(from));
             let here = Multiaddr::empty();
-            let admitted = self.places.handle_established_inbound_connection(id, peer, &here, &from).is_ok();
+            let admitted =
+                self.places.handle_established_inbound_connection(id, peer, &here, &from).is_ok();
             if admitted {
                 let endpoint = ConnectedPoint::Listener { local_addr: here, send_back_addr: from };
-                self.places.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
-                    peer_id: peer,
-                    connection_id: id,
-                    endpoint: &endpoint,
-                    failed_addresses: &[],
-                    other_established: 0,
-                }));
+                self.places.on_swarm_event(FromSwarm::ConnectionEstablished(
+                    ConnectionEstablished {
+                        peer_id: peer,
+                        connection_id: id,
+                        endpoint: &endpoint,
+                        failed_addresses: &[],
+                        other_established: 0,
+                    },
+                ));
             }
             admitted
         }
@@ -362,10 +383,15 @@ mod tests {
         let (signer, home) = (PeerId::random(), "ip4/198.51.100.7");
         crowd.open(signer, home);
         crowd.places.know(signer);
-        let begun = (0..1000).filter(|number| crowd.begin(&format!("ip6/2001:db8:0:{number:x}::1"))).count();
+        let begun = (0..1000)
+            .filter(|number| crowd.begin(&format!("ip6/2001:db8:0:{number:x}::1")))
+            .count();
         assert_eq!(begun, 112);
         assert!(!crowd.begin("ip4/198.51.100.8"));
-        assert!(crowd.begin(home) && crowd.begin("ip4/192.0.2.200"), "a signer's, and a bootstrap peer's");
+        assert!(
+            crowd.begin(home) && crowd.begin("ip4/192.0.2.200"),
+            "a signer's, and a bootstrap peer's"
+        );
         assert!(crowd.places.pending.len() < crowd.places.max_pending);
     }
 

@@ -111,11 +111,16 @@ impl Node {
         let mut core = musig2_proto::Node::new(config.protocol.clone())?;
         let mut public_keys = Vec::new();
         for (index, key) in keys.into_iter().enumerate() {
-            public_keys.push(core.add_key(&key).map_err(|source| StartError::Key { index, source })?);
+            public_keys
+                .push(core.add_key(&key).map_err(|source| StartError::Key { index, source })?);
         }
         let max_frame_size = config.protocol.max_frame_size;
-        let (store, approvals) =
-            config.store.as_ref().map(|folder| Store::open(folder, max_frame_size)).transpose()?.unzip();
+        let (store, approvals) = config
+            .store
+            .as_ref()
+            .map(|folder| Store::open(folder, max_frame_size))
+            .transpose()?
+            .unzip();
         let identity = config.identity.load()?;
         let mut swarm = network::swarm(&config, &identity, core)
             .map_err(|error| StartError::Network(error.to_string()))?;
@@ -137,7 +142,10 @@ impl Node {
 /// How many orders wait for the task; who gives more waits too.
 const QUEUED_ORDERS: usize = 64;
 
-fn listen(swarm: &mut Swarm<Network>, addresses: &[Multiaddr]) -> Result<HashSet<ListenerId>, StartError> {
+fn listen(
+    swarm: &mut Swarm<Network>,
+    addresses: &[Multiaddr],
+) -> Result<HashSet<ListenerId>, StartError> {
     let listen = |address: &Multiaddr| {
         swarm.listen_on(address.clone()).map_err(|error| {
             let reason = match error {
@@ -154,7 +162,10 @@ fn listen(swarm: &mut Swarm<Network>, addresses: &[Multiaddr]) -> Result<HashSet
         // There is no other way: the system says why it is none.
         all if present.is_empty() => return all.iter().copied().map(listen).collect(),
         absent => {
-            tracing::info!(?absent, "this host has no addresses of this kind: going on with the others");
+            tracing::info!(
+                ?absent,
+                "this host has no addresses of this kind: going on with the others"
+            );
         }
     }
     present.into_iter().map(listen).collect()

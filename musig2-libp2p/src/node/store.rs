@@ -96,7 +96,10 @@ pub(super) struct Store {
 impl Store {
     /// Opens the folder, which is made in its parent folder if it is missing, and reads it all: first what is signed; then the rest in the order in which all signers take
     /// up what waits for its turn, so that this node joins again what it had joined, and lets wait what had waited.
-    pub(super) fn open(folder: &Path, max_frame_size: usize) -> Result<(Self, Vec<Approval>), StoreError> {
+    pub(super) fn open(
+        folder: &Path,
+        max_frame_size: usize,
+    ) -> Result<(Self, Vec<Approval>), StoreError> {
         let lock = make(folder)?;
         let (mut approvals, unfinished) = read_all(folder, max_frame_size)?;
         // The machine crashed before these were whole, so nothing was sent that relied on them.
@@ -107,7 +110,8 @@ impl Store {
             (approval.signatures.is_none(), approval.created_at, approval.session)
         });
         let signed = approvals.iter().filter(|approval| approval.signatures.is_some());
-        let signed: BTreeSet<_> = signed.map(|approval| (approval.expires_at, approval.session)).collect();
+        let signed: BTreeSet<_> =
+            signed.map(|approval| (approval.expires_at, approval.session)).collect();
         let store = Self { folder: folder.into(), lock, max_frame_size, signed };
         // The machine crashed before the signatures had taken its place.
         approvals.retain(|approval| {
@@ -137,7 +141,11 @@ impl Store {
     }
 
     /// Keeps an approval. When this returns it is on disk. Says whether it is new.
-    pub(super) fn put(&mut self, session: &SessionId, announcement: &[u8]) -> Result<bool, StoreError> {
+    pub(super) fn put(
+        &mut self,
+        session: &SessionId,
+        announcement: &[u8],
+    ) -> Result<bool, StoreError> {
         self.make_again()?;
         let path = self.path(session, APPROVAL);
         if path.exists() {
@@ -150,7 +158,12 @@ impl Store {
     }
 
     /// Keeps the signatures of a session instead of its approval, until it has expired; what has expired by now is removed.
-    pub(super) fn sign(&mut self, session: &SessionId, announcement: &[u8], signatures: &[Signature]) {
+    pub(super) fn sign(
+        &mut self,
+        session: &SessionId,
+        announcement: &[u8],
+        signatures: &[Signature],
+    ) {
         if let Err(error) = self.try_sign(session, announcement, signatures) {
             // Its approval stays: a restart takes it up again, and others tell the signatures, if they have them.
             tracing::warn!(%session, %error, "the signatures of a session are not stored");
@@ -177,8 +190,8 @@ impl Store {
         if self.signed.contains(&(expires_at, *session)) {
             return Ok(());
         }
-        let count =
-            u16::try_from(signatures.len()).map_err(|error| failed(&path, &io::Error::other(error)))?;
+        let count = u16::try_from(signatures.len())
+            .map_err(|error| failed(&path, &io::Error::other(error)))?;
         let mut bytes = count.to_be_bytes().to_vec();
         signatures.iter().for_each(|signature| bytes.extend_from_slice(&signature.to_bytes()));
         bytes.extend_from_slice(announcement);
@@ -258,7 +271,8 @@ fn is_there(folder: &Path) -> Result<bool, StoreError> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
         Err(error) => return Err(failed(folder, &error)),
     }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match fs::metadata(parent) {
         Ok(metadata) if metadata.is_dir() => Ok(false),
         Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -320,7 +334,10 @@ fn try_lock(folder: &Path, file: File) -> Result<File, StoreError> {
 }
 
 /// Every approval in the folder, and the files that are not whole.
-fn read_all(folder: &Path, max_frame_size: usize) -> Result<(Vec<Approval>, Vec<PathBuf>), StoreError> {
+fn read_all(
+    folder: &Path,
+    max_frame_size: usize,
+) -> Result<(Vec<Approval>, Vec<PathBuf>), StoreError> {
     let (mut approvals, mut unfinished) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
         let path = entry.as_ref().map(DirEntry::path).map_err(|error| failed(folder, error))?;
@@ -358,22 +375,33 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     let decoded = decoded(announcement, max_frame_size)
         .map_err(|offence| damaged(&format!("its announcement: {offence}")))?;
     let manifest = &decoded.content.manifest;
-    let (session, created_at, expires_at) = (manifest.id(), manifest.created_at(), manifest.expires_at());
+    let (session, created_at, expires_at) =
+        (manifest.id(), manifest.created_at(), manifest.expires_at());
     if path.file_stem() != Some(OsStr::new(&session.to_string())) {
         return Err(damaged(&format!("it is of session {session}, by which it should be named")));
     }
-    Ok(Approval { session, created_at, expires_at, announcement: announcement.to_vec(), signatures })
+    Ok(Approval {
+        session,
+        created_at,
+        expires_at,
+        announcement: announcement.to_vec(),
+        signatures,
+    })
 }
 
 fn split_signatures(content: &[u8]) -> Option<(Vec<Signature>, &[u8])> {
     let (count, rest) = content.split_first_chunk()?;
-    let (signatures, announcement) = rest.split_at_checked(64 * usize::from(u16::from_be_bytes(*count)))?;
+    let (signatures, announcement) =
+        rest.split_at_checked(64 * usize::from(u16::from_be_bytes(*count)))?;
     let signatures = signatures.chunks_exact(64).map(|bytes| bytes.try_into().map(Signature::new));
     Some((signatures.collect::<Result<_, _>>().ok()?, announcement))
 }
 
 /// Which session an announcement is of.
-pub(super) fn session_of(announcement: &[u8], max_frame_size: usize) -> Result<SessionId, DecodeError> {
+pub(super) fn session_of(
+    announcement: &[u8],
+    max_frame_size: usize,
+) -> Result<SessionId, DecodeError> {
     Ok(decoded(announcement, max_frame_size)?.content.manifest.id())
 }
 
@@ -412,7 +440,8 @@ mod tests {
                     // Of this thread only: the superuser reads what it likes.
                     rustix::thread::set_thread_uid(Uid::from_raw(NOBODY)).unwrap();
                 }
-                let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                let allow =
+                    |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
                 // Files can be made there, and the folder cannot be opened.
                 allow(0o300);
                 let put = [(); 2].map(|()| store.put(&session, b"announcement"));

@@ -35,7 +35,8 @@ pub(super) fn build(
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
     let quic = quic::tokio::Transport::new(quic::Config::new(identity))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
-    let either = OrTransport::new(tcp, quic).map(|either, _| either.into_inner()).map_err(io::Error::other);
+    let either =
+        OrTransport::new(tcp, quic).map(|either, _| either.into_inner()).map_err(io::Error::other);
     let direct = Names::new(Outward::new(either, dials_private));
     #[cfg(feature = "nat")]
     if let Some(relayed) = relayed {
@@ -61,7 +62,11 @@ impl<T: Transport + Unpin> Transport for FromNewPort<T> {
     type ListenerUpgrade = T::ListenerUpgrade;
     type Dial = T::Dial;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Self::Error>> {
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<Self::Error>> {
         self.0.listen_on(id, address)
     }
 

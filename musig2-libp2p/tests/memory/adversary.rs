@@ -46,7 +46,8 @@ impl Attack {
 
     /// The rogue loses its connection, for this by the signer's own word.
     async fn is_cut_off(&mut self, wanted: Consequence) {
-        let is_over = |group: &Group| group.rogue_is_cut_off && group.consequences.contains(&wanted);
+        let is_over =
+            |group: &Group| group.rogue_is_cut_off && group.consequences.contains(&wanted);
         if !is_over(&self.group) {
             self.group.until(|group, _| is_over(group).then_some(())).await;
         }
@@ -62,7 +63,8 @@ impl Attack {
 #[tokio::test]
 async fn malformed_frames_cost_their_sender_the_connection() {
     let mut attack = Attack::new(&Config::default()).await;
-    let rubbish = (0..1000_u32).flat_map(|number| framed(&[&[1], &number.to_be_bytes()[..]].concat()));
+    let rubbish =
+        (0..1000_u32).flat_map(|number| framed(&[&[1], &number.to_be_bytes()[..]].concat()));
     attack.write(rubbish.collect());
     attack.sign().await;
     attack.is_cut_off(Consequence::Disconnected).await;
@@ -133,8 +135,9 @@ async fn ten_thousand_frames_are_read_at_the_pace_that_is_allowed() {
 
 #[tokio::test]
 async fn who_asks_and_never_reads_the_answers_is_cut_off() {
-    let config =
-        Config::default().with_frames_per_second(5000).with_write_timeout(Duration::from_millis(500));
+    let config = Config::default()
+        .with_frames_per_second(5000)
+        .with_write_timeout(Duration::from_millis(500));
     let mut attack = Attack::new(&config).await;
     let session = attack.session;
     let ask = framed(&[&[1], &session.as_bytes()[..], &[2, 0, 0, 0, 0]].concat());

@@ -4,7 +4,8 @@ use crate::signers::{TCP, network, sign};
 use crate::{MEMORY, TURN};
 use futures::{StreamExt, future};
 use musig2_libp2p::libp2p::gossipsub::{
-    Behaviour, ConfigBuilder, Event, IdentTopic, Message, MessageAuthenticity, MessageId, ValidationMode,
+    Behaviour, ConfigBuilder, Event, IdentTopic, Message, MessageAuthenticity, MessageId,
+    ValidationMode,
 };
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::libp2p::{Swarm, SwarmBuilder, noise, yamux};
@@ -26,7 +27,10 @@ async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
     rogue.dial(signers[0].address().await).unwrap();
     let (done, is_done) = oneshot::channel();
     tokio::spawn(async move {
-        while !matches!(rogue.select_next_some().await, SwarmEvent::Behaviour(Event::Subscribed { .. })) {}
+        while !matches!(
+            rogue.select_next_some().await,
+            SwarmEvent::Behaviour(Event::Subscribed { .. })
+        ) {}
         for number in 0..200_u8 {
             rogue.behaviour_mut().publish(topic.clone(), [1, 0xf0, number]).unwrap();
             // Two hundred a second.
@@ -45,7 +49,8 @@ async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_and_are_soon_not_listened_to() {
+async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_and_are_soon_not_listened_to()
+ {
     let _turn = TURN.lock().await;
     let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
     let mut rogue = rogue();
@@ -58,7 +63,8 @@ async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_an
     MEMORY.reset_peak_usage();
     tokio::spawn(async move {
         let genuine = loop {
-            if let SwarmEvent::Behaviour(Event::Message { message, .. }) = rogue.select_next_some().await
+            if let SwarmEvent::Behaviour(Event::Message { message, .. }) =
+                rogue.select_next_some().await
                 && message.data.starts_with(&[1, 0])
             {
                 break message.data;

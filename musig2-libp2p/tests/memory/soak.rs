@@ -53,7 +53,9 @@ async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
             }
         }
         let (warm, end) = (warm.expect("it came by"), held_in_quiet(&signers).await);
-        println!("{listen}, gossip {gossip}: after {WARM} sessions {warm:?}, after {SESSIONS} {end:?}");
+        println!(
+            "{listen}, gossip {gossip}: after {WARM} sessions {warm:?}, after {SESSIONS} {end:?}"
+        );
         assert!(end.descriptors <= warm.descriptors, "{warm:?} {end:?}");
         let remembered = if gossip { (SESSIONS - WARM) * OF_GOSSIP } else { 0 };
         assert!(end.bytes <= warm.bytes + SLACK + remembered, "{warm:?} {end:?}");

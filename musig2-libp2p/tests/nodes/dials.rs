@@ -26,7 +26,8 @@ async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
 async fn all_meet(listen: &str) {
     let start = Instant::now();
     let trials = stream::iter(0..TRIALS).map(|_| timeout(PATIENCE, meet(listen)));
-    let failures = trials.buffer_unordered(4).filter(|met| std::future::ready(met.is_err())).count().await;
+    let failures =
+        trials.buffer_unordered(4).filter(|met| std::future::ready(met.is_err())).count().await;
     println!("{TRIALS} trials over {listen} took {:?}", start.elapsed());
     assert_eq!(failures, 0, "of {TRIALS} pairs over {listen}");
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
@@ -46,11 +47,15 @@ async fn meet(listen: &str) {
     pair[1].knows(&pair[0], &contacts[0]).await;
     let proposal = proposal(&pair);
     let [one, other] = &mut pair;
-    let (first, second) =
-        tokio::join!(one.handle.create_session(proposal.clone()), other.handle.create_session(proposal));
-    let announce = |session| Command::AnnounceSession { session, audience: Audience::KnownContacts };
+    let (first, second) = tokio::join!(
+        one.handle.create_session(proposal.clone()),
+        other.handle.create_session(proposal)
+    );
+    let announce =
+        |session| Command::AnnounceSession { session, audience: Audience::KnownContacts };
     let (first, second) = (first.expect("a sound proposal"), second.expect("a sound proposal"));
-    let told = tokio::join!(one.handle.execute(announce(first)), other.handle.execute(announce(second)));
+    let told =
+        tokio::join!(one.handle.execute(announce(first)), other.handle.execute(announce(second)));
     assert_eq!(told, (Ok(()), Ok(())));
     tokio::join!(one.cosign(), other.cosign());
     tokio::join!(one.handle.stop(), other.handle.stop());
@@ -62,12 +67,17 @@ async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
     let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     inside.set_nonblocking(true).expect("it can");
     let port = inside.local_addr().expect("it is bound").port();
-    let config = NodeConfig::default().with_listen([TCP.parse().expect("an address")]).with_dht(false);
+    let config =
+        NodeConfig::default().with_listen([TCP.parse().expect("an address")]).with_dht(false);
     let mut pair =
         [Signer::start(1, config.clone().with_dial_private(Some(false))), Signer::start(2, config)];
-    let addresses =
-        ["ip4/127.0.0.1", "dns4/localhost", "ip6/::ffff:127.0.0.1", "ip4/198.51.100.1/ip4/127.0.0.1"]
-            .map(|host| format!("/{host}/tcp/{port}").parse().expect("an address"));
+    let addresses = [
+        "ip4/127.0.0.1",
+        "dns4/localhost",
+        "ip6/::ffff:127.0.0.1",
+        "ip4/198.51.100.1/ip4/127.0.0.1",
+    ]
+    .map(|host| format!("/{host}/tcp/{port}").parse().expect("an address"));
     let contact = PeerContact::new(pair[1].handle.peer_id(), addresses);
     pair[0].knows(&pair[1], &contact).await;
     let proposal = proposal(&pair);

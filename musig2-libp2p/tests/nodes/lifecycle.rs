@@ -19,7 +19,8 @@ async fn a_late_signer_hears_of_the_session_soon() {
     let mut signers = network(2, TCP, |config| config.with_protocol(protocol.clone())).await;
     let bootstrap = signers[0].address().await;
     let keys = [1, 2, 9].map(public_key);
-    let proposal = musig2_proto::Proposal::new(keys).with_message(musig2_proto::Message::new([1; 32]));
+    let proposal =
+        musig2_proto::Proposal::new(keys).with_message(musig2_proto::Message::new([1; 32]));
     let session = signers[1].handle.create_session(proposal).await.unwrap();
     signers[1]
         .handle
@@ -34,7 +35,8 @@ async fn a_late_signer_hears_of_the_session_soon() {
     signers[0].handle.execute(Command::JoinSession { session: joined }).await.unwrap();
 
     let start = Instant::now();
-    let config = NodeConfig::default().with_listen([TCP.parse().unwrap()]).with_bootstrap_peers([bootstrap]);
+    let config =
+        NodeConfig::default().with_listen([TCP.parse().unwrap()]).with_bootstrap_peers([bootstrap]);
     let mut late = Signer::start(9, config);
     late.cosign().await;
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
@@ -69,7 +71,10 @@ async fn a_stopped_node_says_so() {
     assert_eq!(signer.handle.sessions().await, Err(HandleError::Stopped));
     assert_eq!(signer.handle.execute(Command::Cleanup).await, Err(HandleError::Stopped));
     while let Some(event) = signer.events.next().await {
-        assert!(matches!(event, NodeEvent::Listening { .. } | NodeEvent::NotListening { .. }), "{event:?}");
+        assert!(
+            matches!(event, NodeEvent::Listening { .. } | NodeEvent::NotListening { .. }),
+            "{event:?}"
+        );
     }
 }
 
@@ -88,7 +93,8 @@ async fn a_lost_bootstrap_peer_is_found_again() {
     let mut first = first;
     let address = first.address().await;
     let mut second = Signer::start(2, quiet(TCP).with_bootstrap_peers([address.clone()]));
-    let connected = |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
+    let connected =
+        |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
     second.until(connected).await;
     first.handle.stop().await;
     second.until(|event| matches!(event, NodeEvent::PeerDisconnected { .. }).then_some(())).await;
@@ -98,7 +104,8 @@ async fn a_lost_bootstrap_peer_is_found_again() {
 
 #[tokio::test]
 async fn what_cannot_start_says_why() {
-    let start = |config, key| Node::start(config, [SecretKey::new([key; 32])]).map(drop).unwrap_err();
+    let start =
+        |config, key| Node::start(config, [SecretKey::new([key; 32])]).map(drop).unwrap_err();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port());
     assert!(

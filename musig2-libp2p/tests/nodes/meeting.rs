@@ -27,7 +27,8 @@ async fn without_the_hash_table_contacts_suffice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn contacts_that_the_application_tells_suffice() {
     for listen in [TCP, QUIC] {
-        let mut signers = network(3, listen, |config| config.with_gossipsub(false).with_dht(false)).await;
+        let mut signers =
+            network(3, listen, |config| config.with_gossipsub(false).with_dht(false)).await;
         let contacts = [signers[0].contact().await, signers[1].contact().await];
         for (signer, contact) in signers.iter().zip(&contacts) {
             signers[2].knows(signer, contact).await;

@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 /// silenced.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_announcement_reaches_each_of_a_star_of_24() {
-    let protocol = Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
-    let adjust = |config: musig2_libp2p::NodeConfig| config.with_dht(false).with_protocol(protocol.clone());
+    let protocol =
+        Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
+    let adjust =
+        |config: musig2_libp2p::NodeConfig| config.with_dht(false).with_protocol(protocol.clone());
     let mut signers = network(25, TCP, adjust).await;
-    let connected = |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
+    let connected =
+        |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
     let (centre, around) = signers.split_at_mut(1);
     for _ in around.iter() {
         centre[0].until(connected).await;

@@ -36,7 +36,8 @@ async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
     let mut hidden = Signer::start(1, hidden);
     let relayed = hidden.address().await;
     assert!(is_relayed(&relayed), "{relayed}");
-    let proposer = Signer::start(2, alone().with_listen([TCP.parse().unwrap()]).with_relay_client(true));
+    let proposer =
+        Signer::start(2, alone().with_listen([TCP.parse().unwrap()]).with_relay_client(true));
     proposer.knows(&hidden, &PeerContact::new(hidden.handle.peer_id(), [relayed])).await;
     sign_together(vec![hidden, proposer]).await;
 }
@@ -46,8 +47,12 @@ async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
 async fn who_is_reached_through_a_relay_proposes_as_well() {
     let mut relay = relay().await;
     let address = relay.address().await;
-    let config =
-        || NodeConfig::default().with_bootstrap_peers([address.clone()]).with_dht(false).with_listen([]);
+    let config = || {
+        NodeConfig::default()
+            .with_bootstrap_peers([address.clone()])
+            .with_dht(false)
+            .with_listen([])
+    };
     let mut signers = Vec::new();
     for number in 1..=3 {
         let mut signer = Signer::start(number, config().with_gossipsub(false));
@@ -72,7 +77,8 @@ async fn a_relay_that_comes_back_is_listened_through_again() {
     let address: Multiaddr = first.address().await.iter().take(2).collect();
     first.handle.stop().await;
     let first = start(address.clone());
-    let mut hidden = Signer::start(1, alone().with_listen([]).with_bootstrap_peers([address.clone()]));
+    let mut hidden =
+        Signer::start(1, alone().with_listen([]).with_bootstrap_peers([address.clone()]));
     let listening = |event: &NodeEvent| match event {
         NodeEvent::Listening { address } => Some(address.clone()),
         _ => None,

@@ -5,10 +5,12 @@ use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::wire::announcement::Announcement;
 use musig2_libp2p::musig2_proto::wire::decode_message;
 use musig2_libp2p::musig2_proto::{
-    self, AbortCause, AbortReason, Audience, Command, Event, Message, Note, Proposal, SecretKey, SessionId,
-    SignerIndex,
+    self, AbortCause, AbortReason, Audience, Command, Event, Message, Note, Proposal, SecretKey,
+    SessionId, SignerIndex,
 };
-use musig2_libp2p::{Goodbye, HandleError, Node, NodeConfig, NodeEvent, PeerContact, StartError, StoreError};
+use musig2_libp2p::{
+    Goodbye, HandleError, Node, NodeConfig, NodeEvent, PeerContact, StartError, StoreError,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,8 +27,8 @@ fn config(bootstrap: Option<&Multiaddr>, folder: &Path) -> NodeConfig {
 /// The sessions that are stored, by the names of their files.
 fn stored(folder: &TempDir) -> Vec<String> {
     let files = fs::read_dir(folder.path().join("approvals")).expect("the store is there");
-    let names =
-        files.map(|file| file.expect("it can be read").file_name().into_string().expect("plain names"));
+    let names = files
+        .map(|file| file.expect("it can be read").file_name().into_string().expect("plain names"));
     let mut names: Vec<_> = names.filter(|name| name != "lock").collect();
     names.sort();
     names
@@ -53,7 +55,11 @@ async fn join(signer: &mut Signer, wanted: SessionId) {
             .then_some(())
     };
     signer.until(discovered).await;
-    signer.handle.execute(Command::JoinSession { session: wanted }).await.expect("it can be joined");
+    signer
+        .handle
+        .execute(Command::JoinSession { session: wanted })
+        .await
+        .expect("it can be joined");
 }
 
 async fn resumed(signer: &mut Signer) -> SessionId {
@@ -68,11 +74,13 @@ async fn resumed(signer: &mut Signer) -> SessionId {
 /// Both a cosigner and the proposer stop while a third is not there yet, come back, and need no second approval.
 #[tokio::test(flavor = "multi_thread")]
 async fn restarted_nodes_take_up_what_they_had_approved() {
-    let mut meeting = Signer::start_without_key(NodeConfig::default().with_listen([TCP.parse().unwrap()]));
+    let mut meeting =
+        Signer::start_without_key(NodeConfig::default().with_listen([TCP.parse().unwrap()]));
     let bootstrap = meeting.address().await;
     let folders = [1, 2].map(|_| tempfile::tempdir().unwrap());
-    let start =
-        |number: u8| Signer::start(number, config(Some(&bootstrap), folders[usize::from(number) - 1].path()));
+    let start = |number: u8| {
+        Signer::start(number, config(Some(&bootstrap), folders[usize::from(number) - 1].path()))
+    };
     let (mut cosigner, proposer) = (start(1), start(2));
     let session = propose(&proposer, among([1, 2, 3])).await;
     join(&mut cosigner, session).await;
@@ -149,7 +157,8 @@ async fn an_aborted_session_is_not_taken_up_again() {
 
 /// Who is told that a session has timed out may pay in another way: no restart may take the session up again, or somebody says so.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_says_that_it_is_not() {
+async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_says_that_it_is_not()
+{
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("approvals");
     let node = Signer::start(1, config(None, folder.path()));
@@ -181,13 +190,15 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
-    let mut leaving = Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
+    let mut leaving =
+        Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
     let session = propose(&leaving, among([1, 2, 3])).await;
     join(&mut signers[0], session).await;
     // It cannot tell whom it does not know.
     let me = leaving.view(session).await.me;
     let joined = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me).then_some(())
+        matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me)
+            .then_some(())
     };
     leaving.until(joined).await;
     let start = Instant::now();
@@ -203,10 +214,14 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
     let mut sorted = place.clone();
     sorted.sort_unstable();
     let leaver = sorted.iter().position(|key| *key == place[1]).unwrap();
-    let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = aborted.await else {
+    let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = aborted.await
+    else {
         panic!("another cause")
     };
-    assert_eq!((signer, note.as_str()), (SignerIndex::new(leaver as u16), "this signer's node was stopped"));
+    assert_eq!(
+        (signer, note.as_str()),
+        (SignerIndex::new(leaver as u16), "this signer's node was stopped")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,8 @@ use std::thread;
 /// Daemons that sign everything for one another. `limits` is each one's `max_concurrent_sessions`.
 fn start(signers: &Signers, limits: [usize; 3]) -> [Daemon; 3] {
     let policy = signers.policy("messages = \"any\"");
-    let settings = |signer: usize| format!("[protocol]\nmax_concurrent_sessions = {}\n", limits[signer]);
+    let settings =
+        |signer: usize| format!("[protocol]\nmax_concurrent_sessions = {}\n", limits[signer]);
     let first = signers.start(0, None, "", &format!("{}{policy}", settings(0)));
     let second = signers.start(1, Some(&first), "", &format!("{}{policy}", settings(1)));
     let third = signers.start(2, Some(&first), "", &format!("{}{policy}", settings(2)));
@@ -35,9 +36,11 @@ fn burst(limits: [usize; 3], proposals: [u8; 3]) {
     let _daemons = start(&signers, limits);
     let signers = &signers;
     let failed: Vec<Value> = thread::scope(|scope| {
-        let asked = (0..3).flat_map(|signer| (0..proposals[signer]).map(move |number| (signer, number)));
-        let clients: Vec<_> =
-            asked.map(|(signer, number)| scope.spawn(move || propose(signers, signer, number))).collect();
+        let asked =
+            (0..3).flat_map(|signer| (0..proposals[signer]).map(move |number| (signer, number)));
+        let clients: Vec<_> = asked
+            .map(|(signer, number)| scope.spawn(move || propose(signers, signer, number)))
+            .collect();
         let ends = clients.into_iter().map(|client| client.join().expect("no panic"));
         ends.filter(|end| end["type"] != "result").collect()
     });
@@ -67,8 +70,7 @@ fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all_hundred_and_f
 /// Proposes, and waits until the session is made. Whoever drops the answers leaves the session running.
 fn begin(signers: &Signers, signer: usize, number: u8) -> (BufReader<UnixStream>, String) {
     let message = format!("{signer:02x}{number:02x}{}", "7a".repeat(30));
-    let request =
-        json!({"request": "propose", "signer": signers.public, "message": [message], "timeout": 120});
+    let request = json!({"request": "propose", "signer": signers.public, "message": [message], "timeout": 120});
     let mut stream = UnixStream::connect(signers.socket(signer)).expect("connected");
     writeln!(stream, "{request}").expect("written");
     let mut answers = BufReader::new(stream);

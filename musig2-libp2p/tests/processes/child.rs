@@ -25,8 +25,9 @@ pub(crate) fn musig2_node<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> 
 pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored =
-        ignored.and_then(|ignored| u64::from_str_radix(ignored.trim(), 16).ok()).unwrap_or_default();
+    let ignored = ignored
+        .and_then(|ignored| u64::from_str_radix(ignored.trim(), 16).ok())
+        .unwrap_or_default();
     ignored >> (signal - 1) & 1 != 0
 }
 
@@ -59,12 +60,17 @@ pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Finished
     if command.get_args().any(|argument| argument == "--json") {
         stdout = stdout.lines().map(|line| object(line).to_string() + "\n").collect();
     }
-    Finished { code: output.status.code(), stdout, stderr: String::from_utf8(output.stderr).expect("text") }
+    Finished {
+        code: output.status.code(),
+        stdout,
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
 }
 
 /// What a line says, which is as the README says. Its time is checked and taken out: what is said again later is equal to it.
 pub(crate) fn object(line: &str) -> Value {
-    let mut value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let mut value: Value =
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     objects::check(&value);
     value.as_object_mut().expect("it was checked").remove("time");
     value
@@ -98,7 +104,9 @@ impl Running {
         let end = Instant::now() + PATIENCE;
         loop {
             let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
-            let Ok(line) = line else { panic!("no `{kind}` came ({line:?}); so far: {}", self.printed) };
+            let Ok(line) = line else {
+                panic!("no `{kind}` came ({line:?}); so far: {}", self.printed)
+            };
             let value = self.keep(&line);
             if value["type"] == kind || value["event"] == kind {
                 return value;
@@ -115,7 +123,8 @@ impl Running {
     pub(crate) fn finish(mut self) -> Finished {
         let end = Instant::now() + PATIENCE;
         // Standard output is closed when the process ends.
-        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
             self.keep(&line);
         }
         assert!(Instant::now() < end, "still running; so far: {}", self.printed);
@@ -152,7 +161,8 @@ impl Running {
     #[cfg(unix)]
     pub(crate) fn send(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("`kill` starts");
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &id]).status().expect("`kill` starts");
         assert!(sent.success());
     }
 
@@ -177,7 +187,8 @@ impl Drop for Running {
 impl Finished {
     /// The last line of standard output.
     pub(crate) fn last(&self) -> Value {
-        let line = self.stdout.lines().last().unwrap_or_else(|| panic!("nothing printed: {self:?}"));
+        let line =
+            self.stdout.lines().last().unwrap_or_else(|| panic!("nothing printed: {self:?}"));
         serde_json::from_str(line).expect("every line is JSON")
     }
 }

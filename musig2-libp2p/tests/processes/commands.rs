@@ -58,7 +58,10 @@ fn a_wrong_configuration_is_told_with_key_line_and_what_is_allowed() {
     let file = folder.path().join("c.toml");
     let cases = [
         ("\nkeys = \"a\"", "c.toml, line 2: unknown field `keys`, expected one of `key`, "),
-        ("[network]\nlisten = [\"localhost\"]", "c.toml, line 2, `network.listen[0]`: not a libp2p address"),
+        (
+            "[network]\nlisten = [\"localhost\"]",
+            "c.toml, line 2, `network.listen[0]`: not a libp2p address",
+        ),
         ("[network]\nbootstrap = [\"/ip4/192.0.2.1\"]", "no port to dial"),
         (
             "[protocol]\nnonce_timeout = 5",
@@ -106,7 +109,10 @@ fn a_configuration_that_cannot_run_is_not_called_right() {
             "[policy]\napprove_command = [\"/nonexistent/approve\"]",
             "approve_command: /nonexistent/approve: No such",
         ),
-        ("[policy]\napprove_command = [\"no-such-program\", \"-x\"]", "no `no-such-program` in PATH"),
+        (
+            "[policy]\napprove_command = [\"no-such-program\", \"-x\"]",
+            "no `no-such-program` in PATH",
+        ),
         (&not_executable, "(`chmod +x`)"),
     ];
     let file = path("node.toml");
@@ -137,10 +143,14 @@ fn what_a_configuration_signs_unasked_is_noted() {
     };
     let any = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n";
     assert!(check(any).contains("note        whatever anybody proposes will be signed"));
-    let asked = check(&format!("{any}approve_command = [\"sh\"]\nmax_items = 300\nmax_duration = \"1h\""));
+    let asked =
+        check(&format!("{any}approve_command = [\"sh\"]\nmax_items = 300\nmax_duration = \"1h\""));
     assert!(!asked.contains("whatever anybody"), "{asked}");
     assert!(asked.contains("`max_items` is 300, and no session has more than 256"), "{asked}");
-    assert!(asked.contains("`max_duration` is 1h, and no session lasts longer than 10m"), "{asked}");
+    assert!(
+        asked.contains("`max_duration` is 1h, and no session lasts longer than 10m"),
+        "{asked}"
+    );
     let limited = check(&format!("{any}output_keys = [\"{}\"]", &SIGNERS[0][2..]));
     assert!(!limited.contains("note"), "{limited}");
 }
@@ -150,8 +160,7 @@ fn a_limit_of_nothing_is_noted_with_what_it_means() {
     let folder = tempdir().expect("a folder");
     keygen(&folder.path().join("signer.key"));
     let file = folder.path().join("node.toml");
-    let zeros =
-        "max_items = 0\n[results]\nmax_signed = 0\n[protocol]\nmax_discovered_sessions = 0\nmax_memo = 0";
+    let zeros = "max_items = 0\n[results]\nmax_signed = 0\n[protocol]\nmax_discovered_sessions = 0\nmax_memo = 0";
     fs::write(&file, format!("[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n{zeros}"))
         .expect("written");
     let checked = run(["config", "--check", file.to_str().expect("text")]);
@@ -181,7 +190,11 @@ fn what_proves_nothing_convicts_nobody() {
         fs::write(&file, content).expect("written");
         let told = run(["evidence", "verify", file.to_str().expect("text")]);
         assert_eq!(told.code, Some(1), "{told:?}");
-        assert!(told.stderr.contains("is no evidence") && told.stderr.contains(expected), "{}", told.stderr);
+        assert!(
+            told.stderr.contains("is no evidence") && told.stderr.contains(expected),
+            "{}",
+            told.stderr
+        );
     }
     let told = run(["evidence"]);
     assert_eq!(told.code, Some(2), "{told:?}");
@@ -220,8 +233,8 @@ fn evidence_names_the_culprit_and_nothing_in_it_can_be_changed() {
 fn shells_and_manual_pages_know_every_command() {
     let folder = tempdir().expect("a folder");
     let commands = [
-        "demo", "keygen", "key", "propose", "cosign", "run", "config", "status", "sessions", "abort",
-        "reload", "verify",
+        "demo", "keygen", "key", "propose", "cosign", "run", "config", "status", "sessions",
+        "abort", "reload", "verify",
     ];
     for shell in ["bash", "zsh", "fish"] {
         let script = run(["completions", shell]);
@@ -263,9 +276,11 @@ fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
     for name in ["signer.key", "node.toml", "result"] {
         marked(name);
     }
-    for arguments in
-        [["config", "--check", "node.toml"].as_slice(), &["verify", "result"], &["key", "signer.key"]]
-    {
+    for arguments in [
+        ["config", "--check", "node.toml"].as_slice(),
+        &["verify", "result"],
+        &["key", "signer.key"],
+    ] {
         let mut arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
         let file = arguments.pop().expect("a file");
         arguments.push(path(&file).to_str().expect("text").into());
@@ -283,10 +298,12 @@ fn a_configuration_or_program_that_everybody_can_write_is_refused() {
     let path = |name: &str| folder.path().join(name);
     crate::child::keygen(&path("signer.key"));
     fs::write(path("approve"), "#!/bin/sh\n").expect("written");
-    let config = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"./approve\"]\n";
+    let config =
+        "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"./approve\"]\n";
     fs::write(path("node.toml"), config).expect("written");
     let mode = |name: &str, mode| {
-        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).expect("its mode is changed");
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode))
+            .expect("its mode is changed");
     };
     let check = || run(["config", "--check", path("node.toml").to_str().expect("text")]);
     for (program, file, refused) in

@@ -54,7 +54,10 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
         fs::create_dir(path(name)).expect("made");
         set_mode(&path(name), mode);
     }
-    private(&format!("damaged/{}.approval", "00".repeat(32)), "not an approval, and long enough for one");
+    private(
+        &format!("damaged/{}.approval", "00".repeat(32)),
+        "not an approval, and long enough for one",
+    );
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let tcp = tcp.local_addr().map(|address| (tcp, address.port())).expect("an address");
@@ -65,7 +68,11 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
         ("key = \"encrypted.key\"".into(), 2, "cannot ask for the passphrase on a terminal"),
         ("socket = \"open/node.sock\"".into(), 2, "others can write to it (mode 0777)"),
         ("socket = \"file\"".into(), 2, "exists, and is no socket"),
-        (format!("[network]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]", tcp.1), 1, "Address already in use"),
+        (
+            format!("[network]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]", tcp.1),
+            1,
+            "Address already in use",
+        ),
         (
             format!("[network]\nlisten = [\"/ip4/127.0.0.1/udp/{}/quic-v1\"]", udp.1),
             1,
@@ -73,13 +80,25 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
         ),
         (format!("[http]\nlisten = \"127.0.0.1:{}\"", tcp.1), 1, "cannot serve metrics on"),
         (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "no set with this node's key"),
-        (format!("[signers]\na = \"{OTHER}\"\nb = \"{OTHER}\""), 2, "`a` and `b` have the same key"),
+        (
+            format!("[signers]\na = \"{OTHER}\"\nb = \"{OTHER}\""),
+            2,
+            "`a` and `b` have the same key",
+        ),
         ("identity = \"no-identity\"".into(), 2, "holds no network identity"),
         ("identity = \"damaged\"".into(), 2, "damaged is no file, but a folder"),
         ("identity = \"missing/identity\"".into(), 2, "cannot write a new network identity"),
         ("store = \"file\"".into(), 2, "file cannot be the store of approvals: it is a file"),
-        ("store = \"file/approvals\"".into(), 2, "cannot be the store of approvals: there is no folder"),
-        ("store = \"missing/approvals\"".into(), 2, "cannot be the store of approvals: there is no folder"),
+        (
+            "store = \"file/approvals\"".into(),
+            2,
+            "cannot be the store of approvals: there is no folder",
+        ),
+        (
+            "store = \"missing/approvals\"".into(),
+            2,
+            "cannot be the store of approvals: there is no folder",
+        ),
         ("store = \"damaged\"".into(), 2, "its checksum is wrong"),
         ("[frames]\nqueued_frames = 0".into(), 2, "`frames.queued_frames` must be 1 to"),
         ("[policy]\napprove_command = [\"./missing\"]".into(), 2, "approve_command: "),
@@ -91,10 +110,14 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
     for (text, code, expected) in cases {
         let text: String = text;
         fs::write(&config, &text).expect("written");
-        let [checked, ran] = [["config", "--check", file], ["run", "--config", file]].map(without_terminal);
+        let [checked, ran] =
+            [["config", "--check", file], ["run", "--config", file]].map(without_terminal);
         assert_eq!(checked.code, Some(code), "{text}: {checked:?}");
         let message = checked.last()["message"].clone();
-        assert!(message.as_str().is_some_and(|message| message.contains(expected)), "{text}: {message}");
+        assert!(
+            message.as_str().is_some_and(|message| message.contains(expected)),
+            "{text}: {message}"
+        );
         assert_eq!(ran.last(), checked.last(), "{text}");
         assert_eq!(files(folder.path()), before, "{text}: nothing is left behind");
     }
@@ -137,7 +160,8 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
     );
     fs::write(&config, text).expect("written");
     let shown = run(check).stdout;
-    let of_others = shown.split("signs with\n").find(|set| set.contains(THIRD)).expect("it is shown");
+    let of_others =
+        shown.split("signs with\n").find(|set| set.contains(THIRD)).expect("it is shown");
     assert!(of_others.contains(note) && shown.matches(note).count() == 1, "{shown}");
     assert_eq!(files(folder.path()), before);
     assert_eq!(run(["config", "--example", "--check", "x"]).code, Some(2));

@@ -20,10 +20,13 @@ struct Idle {
 impl Idle {
     /// From this address.
     fn new(from: &str, to: SocketAddr, count: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let connect = async || {
             let socket = TcpSocket::new_v4().expect("a socket");
-            socket.bind(SocketAddr::new(from.parse().expect("an address"), 0)).expect("an own address");
+            socket
+                .bind(SocketAddr::new(from.parse().expect("an address"), 0))
+                .expect("an own address");
             socket.connect(to).await.expect("the system takes it, whatever becomes of it")
         };
         let held = runtime.block_on(async {
@@ -76,7 +79,10 @@ fn a_daemon_without_a_free_descriptor_goes_on_and_signs_when_it_has_one() {
     assert!(told["error"].as_str().expect("text").contains("open files"), "{told}");
     limit_files(&second, before.current);
     let status = signers.ask(1, &["status"]).last();
-    assert!(status["problems"][0].as_str().expect("text").contains("cannot be accepted"), "{status}");
+    assert!(
+        status["problems"][0].as_str().expect("text").contains("cannot be accepted"),
+        "{status}"
+    );
     sign(&signers, 2);
     drop(crowd);
     second.process.wait_for("accepts_again");
@@ -94,7 +100,10 @@ fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
     signers.start(0, None, "", &policy).stop();
     let run = musig2_node(["run", "--config", &signers.text(0, "node.toml")]);
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 160; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    limited
+        .args(["-c", "ulimit -n 160; exec \"$@\"", "sh"])
+        .arg(run.get_program())
+        .args(run.get_args());
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let first = signers.run(limited);
     let http = first.serving["http"].as_str().expect("an address").parse().expect("an address");
@@ -104,7 +113,10 @@ fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
     sign(&signers, 1);
     drop(crowd);
     let log = first.stop().stderr;
-    assert!(log.contains("160 files open") && log.contains("at most 16 connections instead of 512"), "{log}");
+    assert!(
+        log.contains("160 files open") && log.contains("at most 16 connections instead of 512"),
+        "{log}"
+    );
     assert!(!log.contains("Too many open files"), "{log}");
     for other in [second, third] {
         other.stop();

@@ -6,8 +6,8 @@ use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, Swarm, SwarmBuilder, noise, tcp, yamux};
 use musig2_libp2p::musig2_proto::{
     self, AggregateNonce, Audience, Command, Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak,
-    KeyAggregationError, Message, Node, PartialSignature, PlainTweak, Proposal, PublicKey, PublicNonce,
-    SecretKey, Signature, XOnlyPublicKey,
+    KeyAggregationError, Message, Node, PartialSignature, PlainTweak, Proposal, PublicKey,
+    PublicNonce, SecretKey, Signature, XOnlyPublicKey,
 };
 use musig2_libp2p::{Behaviour, Config, PeerContact};
 use serde_json::Value;
@@ -35,7 +35,10 @@ impl Crypto for Wrong {
         DefaultCrypto::aggregate_keys(keys)
     }
 
-    fn tweak(keys: &Self::KeyAggregate, tweak: &PlainTweak) -> Result<Self::KeyAggregate, InvalidTweak> {
+    fn tweak(
+        keys: &Self::KeyAggregate,
+        tweak: &PlainTweak,
+    ) -> Result<Self::KeyAggregate, InvalidTweak> {
         DefaultCrypto::tweak(keys, tweak)
     }
 
@@ -61,7 +64,11 @@ impl Crypto for Wrong {
         DefaultCrypto::aggregate_nonces(nonces)
     }
 
-    fn round(keys: &Self::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<Self::Round> {
+    fn round(
+        keys: &Self::KeyAggregate,
+        nonce: &AggregateNonce,
+        message: &Message,
+    ) -> Option<Self::Round> {
         DefaultCrypto::round(keys, nonce, message)
     }
 
@@ -75,11 +82,19 @@ impl Crypto for Wrong {
         Some(PartialSignature::new(bytes))
     }
 
-    fn verify_partial(_: &Self::Round, _: &PublicKey, _: &PublicNonce, _: &PartialSignature) -> bool {
+    fn verify_partial(
+        _: &Self::Round,
+        _: &PublicKey,
+        _: &PublicNonce,
+        _: &PartialSignature,
+    ) -> bool {
         true
     }
 
-    fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature> {
+    fn aggregate_signatures(
+        round: &Self::Round,
+        partials: &[PartialSignature],
+    ) -> Option<Signature> {
         DefaultCrypto::aggregate_signatures(round, partials)
     }
 
@@ -98,13 +113,16 @@ impl Crypto for Wrong {
 
 /// A signer on that engine, on TCP, which listens on loopback.
 fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
-    let mut core = Node::<Wrong>::with_engine(musig2_proto::Config::default()).expect("the default is valid");
+    let mut core =
+        Node::<Wrong>::with_engine(musig2_proto::Config::default()).expect("the default is valid");
     core.add_key(&SecretKey::new([7; 32])).expect("a valid key");
     let swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("noise")
-        .with_behaviour(|identity| Behaviour::new(identity.public().to_peer_id(), core, Config::default()));
+        .with_behaviour(|identity| {
+            Behaviour::new(identity.public().to_peer_id(), core, Config::default())
+        });
     let mut swarm = swarm.expect("a behaviour").build();
     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("loopback");
     swarm
@@ -131,7 +149,8 @@ fn a_signer_that_signs_wrongly_is_convicted_by_each_process_with_evidence() {
             (cosigner, public, address)
         })
         .into();
-    let contacts: Vec<_> = cosigners.iter().map(|(_, public, address)| (*public, contact(address))).collect();
+    let contacts: Vec<_> =
+        cosigners.iter().map(|(_, public, address)| (*public, contact(address))).collect();
 
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let culprit = runtime.block_on(async {

@@ -24,13 +24,20 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let file = signers.path(0, "result");
     fs::write(&file, &proposed.stdout).expect("written");
     assert_eq!(run(["verify", file.to_str().expect("text")]).code, Some(0));
-    let key = run(["key", "--json", "--bip86"].iter().map(ToString::to_string).chain(signers.public.clone()));
+    let key = run(["key", "--json", "--bip86"]
+        .iter()
+        .map(ToString::to_string)
+        .chain(signers.public.clone()));
     assert_eq!(key.last()["key"], result["items"][0]["aggregate_key"]);
 
     // They have met: nobody else need hear of the next one.
     let private = signers.propose(&message(1), &["--private", "--keep-order"]).finish();
     assert_eq!(private.code, Some(0), "{private:?}");
-    assert_eq!(private.last()["signers"], json!(signers.public), "in the order given, its own first");
+    assert_eq!(
+        private.last()["signers"],
+        json!(signers.public),
+        "in the order given, its own first"
+    );
 
     let mut refused = signers.propose(&message(2), &["--bip86", "--memo", "say \u{1b}[31mred"]);
     let session = refused.wait_for("session")["session"].as_str().expect("a session").to_owned();
@@ -69,7 +76,10 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
         assert_eq!(details[key], open[key], "{key}");
     }
     assert_eq!(details["items"][0]["message"], message(2));
-    assert_eq!(details["items"][0]["derivation"], json!([{"kind": "taproot", "merkle_root": null}]));
+    assert_eq!(
+        details["items"][0]["derivation"],
+        json!([{"kind": "taproot", "merkle_root": null}])
+    );
     let shown = run(["sessions", &session[..8], "--socket", &signers.socket(0)]).stdout;
     let [own, other, _] = &signers.public;
     for expected in [
@@ -122,10 +132,12 @@ fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why
     third.process.wait_for("session_declined");
 
     // Whoever is silent looks as if it were not there: to everybody, or to whom it does not sign with.
-    let silent = signers.policy(&format!("messages = [\"{}\"]\nanswer_declines = false", message(1)));
+    let silent =
+        signers.policy(&format!("messages = [\"{}\"]\nanswer_declines = false", message(1)));
     let [_, second_key, third_key] = &signers.public;
-    let others =
-        format!("[policy]\nsigner_sets = [[\"{second_key}\", \"{third_key}\"]]\nmessages = \"any\"\n");
+    let others = format!(
+        "[policy]\nsigner_sets = [[\"{second_key}\", \"{third_key}\"]]\nmessages = \"any\"\n"
+    );
     for policy in [silent, others] {
         third.stop();
         third = signers.start(2, Some(&first), "", &policy);
@@ -143,7 +155,8 @@ fn a_program_decides_by_the_whole_session_as_json() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     // Keeps what it is told, and refuses one message.
-    let script = format!("cat > $1; if grep -q {} $1; then echo 'too much' >&2; exit 3; fi", message(2));
+    let script =
+        format!("cat > $1; if grep -q {} $1; then echo 'too much' >&2; exit 3; fi", message(2));
     let told = signers.text(1, "told");
     let command = json!(["sh", "-c", script, "sh", told]);
     let asking = signers.policy(&format!("messages = \"any\"\napprove_command = {command}"));
@@ -151,8 +164,9 @@ fn a_program_decides_by_the_whole_session_as_json() {
     let mut second = signers.start(1, Some(&first), "", &asking);
     let _third = signers.start(2, Some(&first), "", &any);
 
-    let proposed =
-        signers.propose(&message(1), &["--bip32", "m/0/5", "--bip86", "--memo", "invoice 7"]).finish();
+    let proposed = signers
+        .propose(&message(1), &["--bip32", "m/0/5", "--bip86", "--memo", "invoice 7"])
+        .finish();
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
     let result = proposed.last();
     let text = fs::read_to_string(&told).expect("a file");
@@ -166,12 +180,18 @@ fn a_program_decides_by_the_whole_session_as_json() {
     assert_eq!(item["derivation"][0]["path"], "m/0/5");
     assert_eq!(item["derivation"][1], json!({"kind": "taproot", "merkle_root": null}));
     assert_eq!(session["memo"], "696e766f6963652037");
-    assert_eq!(session["signers"][session["me"].as_u64().expect("a place") as usize], signers.public[1]);
+    assert_eq!(
+        session["signers"][session["me"].as_u64().expect("a place") as usize],
+        signers.public[1]
+    );
     assert!(session["expires_at_ms"].as_u64() > session["created_at_ms"].as_u64(), "{session}");
 
     let _refused = signers.propose(&message(2), &[]);
     let declined = second.process.wait_for("session_declined");
-    assert!(declined["reason"].as_str().expect("text").contains("declined (exit status: 3)"), "{declined}");
+    assert!(
+        declined["reason"].as_str().expect("text").contains("declined (exit status: 3)"),
+        "{declined}"
+    );
     let log = second.stop().stderr;
     assert!(log.contains("too much"), "what the program says is logged: {log}");
 }
@@ -180,12 +200,16 @@ fn a_program_decides_by_the_whole_session_as_json() {
 fn a_program_that_does_not_answer_in_time_declines() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
-    let slow = "messages = \"any\"\napprove_command = [\"sleep\", \"1000\"]\napprove_timeout = \"200ms\"";
+    let slow =
+        "messages = \"any\"\napprove_command = [\"sleep\", \"1000\"]\napprove_timeout = \"200ms\"";
     let first = signers.start(0, None, "", &any);
     let mut second = signers.start(1, Some(&first), "", &signers.policy(slow));
     let _refused = signers.propose(&message(1), &[]);
     let declined = second.process.wait_for("session_declined");
-    assert!(declined["reason"].as_str().expect("text").contains("no answer within 200ms"), "{declined}");
+    assert!(
+        declined["reason"].as_str().expect("text").contains("no answer within 200ms"),
+        "{declined}"
+    );
 }
 
 #[test]
@@ -207,7 +231,10 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
 
     assert!(first.get("/healthz").ends_with("\r\n\r\nok\n"), "{}", first.get("/healthz"));
     let metrics = first.get("/metrics");
-    assert!(metrics.contains("application/openmetrics-text") && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(
+        metrics.contains("application/openmetrics-text") && metrics.ends_with("# EOF\n"),
+        "{metrics}"
+    );
     assert!(metrics.lines().any(|line| line.starts_with("musig2_")), "{metrics}");
     assert!(first.get("/").starts_with("HTTP/1.1 404"));
     let address = first.address.clone();
@@ -216,7 +243,10 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
     let _open = signers.propose(&message(1), &[]).wait_for("session");
     let stopped = first.stop();
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
-    assert!(stopped.stderr.contains("nothing will be signed: [policy] has no `signer_sets`"), "{stopped:?}");
+    assert!(
+        stopped.stderr.contains("nothing will be signed: [policy] has no `signer_sets`"),
+        "{stopped:?}"
+    );
     assert!(!signers.path(0, "musig2-node.sock").exists());
     let gone = signers.ask(0, &["status"]);
     assert_eq!(gone.code, Some(1));
@@ -261,13 +291,17 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
         ended.stderr.contains("not finished within 2 seconds, while waiting for signers to join"),
         "{ended:?}"
     );
-    assert!(ended.stderr.contains(&format!("waited for signer {}", signers.public[1])), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("waited for signer {}", signers.public[1])),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
     let aborted = first.process.wait_for("session_aborted");
     assert_eq!(aborted["cause"], "timed_out", "{aborted}");
     // In the order of the session's keys, which is theirs and no other.
     let awaiting = aborted["awaiting"].as_array().expect("a list");
-    let mut awaited: Vec<_> = awaiting.iter().filter_map(|one| one["public_key"].as_str()).collect();
+    let mut awaited: Vec<_> =
+        awaiting.iter().filter_map(|one| one["public_key"].as_str()).collect();
     awaited.sort_unstable();
     let mut others = [signers.public[1].as_str(), signers.public[2].as_str()];
     others.sort_unstable();
@@ -361,13 +395,18 @@ fn a_daemon_whose_key_another_one_signs_with_says_so_with_its_label() {
     let labels = format!("[signers]\ntwin = \"{}\"\n", signers.public[1]);
     let settings = format!("{labels}[protocol]\nclock_skew = \"10ms\"\n");
     std::fs::copy(signers.path(1, "signer.key"), signers.path(2, "signer.key")).expect("copied");
-    let [mut one, _other] = [1, 2].map(|signer| signers.start(signer, Some(&first), &settings, &policy));
+    let [mut one, _other] =
+        [1, 2].map(|signer| signers.start(signer, Some(&first), &settings, &policy));
     let proposer = signers.propose(&message(1), &["--timeout", "60"]);
     let told = one.process.wait_for("key_in_use_elsewhere");
     assert_eq!((&told["public_key"], &told["label"]), (&json!(signers.public[1]), &json!("twin")));
     let logged = one.stop().stderr;
-    let line = logged.lines().find(|line| line.contains("another process signs with this node's key"));
+    let line =
+        logged.lines().find(|line| line.contains("another process signs with this node's key"));
     let line = line.unwrap_or_else(|| panic!("{logged}"));
-    assert!(line.contains("ERROR") && line.contains("twin") && line.contains(&signers.public[1]), "{line}");
+    assert!(
+        line.contains("ERROR") && line.contains("twin") && line.contains(&signers.public[1]),
+        "{line}"
+    );
     proposer.terminate();
 }

@@ -95,8 +95,17 @@ impl Signers {
     pub(crate) fn propose(&self, message: &str, more: &[&str]) -> Running {
         let socket = self.socket(0);
         let [_, one, two] = &self.public;
-        let arguments =
-            ["propose", "--daemon", &socket, "--signer", one, "--signer", two, "--message", message];
+        let arguments = [
+            "propose",
+            "--daemon",
+            &socket,
+            "--signer",
+            one,
+            "--signer",
+            two,
+            "--message",
+            message,
+        ];
         Running::start(arguments.iter().chain(more))
     }
 
@@ -108,8 +117,8 @@ impl Signers {
 
 impl Daemon {
     pub(crate) fn get(&self, path: &str) -> String {
-        let mut stream =
-            TcpStream::connect(self.serving["http"].as_str().expect("an address")).expect("connected");
+        let mut stream = TcpStream::connect(self.serving["http"].as_str().expect("an address"))
+            .expect("connected");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .expect("written");
         let mut answer = String::new();

@@ -16,8 +16,10 @@ impl SmallDisk {
     /// `None` where this user may not mount one.
     fn at(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).expect("made");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(folder).output();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(folder)
+            .output();
         let reason = match mount {
             Ok(mount) if mount.status.success() => return Some(Self(folder.into())),
             Ok(mount) => String::from_utf8_lossy(&mount.stderr).into_owned(),
@@ -58,10 +60,12 @@ impl HangingDisk {
         let image = tempfile::NamedTempFile::new().expect("a file");
         image.as_file().set_len(4 << 20).expect("sparse");
         let made = Command::new("mkfs.ext4").arg("-q").arg(image.path()).output();
-        let mounted = Command::new("mount").args(["-o", "loop"]).arg(image.path()).arg(folder).output();
+        let mounted =
+            Command::new("mount").args(["-o", "loop"]).arg(image.path()).arg(folder).output();
         let disk = Self { folder: folder.into(), image };
-        let is_made =
-            |output: &io::Result<Output>| output.as_ref().is_ok_and(|output| output.status.success());
+        let is_made = |output: &io::Result<Output>| {
+            output.as_ref().is_ok_and(|output| output.status.success())
+        };
         if is_made(&made) && is_made(&mounted) {
             let frozen = disk.freeze()?;
             drop(frozen);
@@ -110,7 +114,9 @@ impl ReadOnly {
                 Some(read_only)
             }
             tried => {
-                eprintln!("\nSKIPPED: no folder can be made read-only here, nothing is tested: {tried:?}\n");
+                eprintln!(
+                    "\nSKIPPED: no folder can be made read-only here, nothing is tested: {tried:?}\n"
+                );
                 None
             }
         }
@@ -161,9 +167,14 @@ fn a_full_disk_holds_up_only_the_session_that_cannot_be_stored() {
     let _third = signers.start(2, Some(&first), "", &policy);
 
     let filler = disk.fill();
-    a_session_waits_for_the_store(&signers, [&mut first, &mut second], "No space left on device", || {
-        fs::remove_file(filler).expect("removed");
-    });
+    a_session_waits_for_the_store(
+        &signers,
+        [&mut first, &mut second],
+        "No space left on device",
+        || {
+            fs::remove_file(filler).expect("removed");
+        },
+    );
     let log = second.stop().stderr;
     assert!(log.contains("ERROR") && log.contains("the approval cannot be stored"), "{log}");
 }
@@ -202,7 +213,11 @@ fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
     disk.fill();
     let told = run(["passphrase", key, "--passphrase-file", &old, "--new-passphrase-file", &new]);
     assert_eq!(told.code, Some(2), "{told:?}");
-    assert!(told.stderr.contains("signer.key.new: cannot write the key: No space left"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("signer.key.new: cannot write the key: No space left"),
+        "{}",
+        told.stderr
+    );
     assert_eq!(fs::read(key).expect("a file"), before);
     assert!(!disk.0.join("signer.key.new").exists());
 }
@@ -212,8 +227,10 @@ fn signed(signers: &Signers, count: usize) -> Vec<Value> {
     let end = Instant::now() + PATIENCE;
     loop {
         let listed = signers.ask(1, &["results", "--status", "signed"]);
-        let records =
-            listed.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
+        let records = listed
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("every line is JSON"));
         let records: Vec<Value> = records.filter(|line: &Value| line["type"] == "record").collect();
         if records.len() == count {
             return records;
@@ -262,9 +279,14 @@ fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
     let mut second = signers.start(1, Some(&first), "", &policy);
     let _third = signers.start(2, Some(&first), "", &policy);
     let frozen = disk.freeze().expect("it could be frozen before");
-    a_session_waits_for_the_store(&signers, [&mut first, &mut second], "the disk does not answer", || {
-        drop(frozen);
-    });
+    a_session_waits_for_the_store(
+        &signers,
+        [&mut first, &mut second],
+        "the disk does not answer",
+        || {
+            drop(frozen);
+        },
+    );
 }
 
 #[test]
@@ -283,7 +305,10 @@ fn a_disk_that_takes_nothing_stops_no_abort() {
     assert_eq!(told.code, Some(1), "{told:?}");
     let message = told.last()["message"].clone();
     let message = message.as_str().expect("text");
-    assert!(message.contains("is aborted") && message.contains("Read-only file system"), "{message}");
+    assert!(
+        message.contains("is aborted") && message.contains("Read-only file system"),
+        "{message}"
+    );
     let ended = proposed.wait_for("failure");
     assert!(ended["message"].as_str().expect("text").contains("wrong amount"), "{ended}");
     let log = second.stop().stderr;

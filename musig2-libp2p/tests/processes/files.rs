@@ -74,7 +74,9 @@ fn a_file_that_holds_no_key_is_refused_without_showing_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
-    for text in ["", "secret!", &"00".repeat(32), &"ff".repeat(32), &"7g".repeat(32), &"77".repeat(99)] {
+    for text in
+        ["", "secret!", &"00".repeat(32), &"ff".repeat(32), &"7g".repeat(32), &"77".repeat(99)]
+    {
         fs::write(&file, text).expect("written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
         let refused = run(["cosign", "--approve", "all", "--key", file.to_str().expect("text")]);

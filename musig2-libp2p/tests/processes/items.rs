@@ -20,7 +20,8 @@ fn each_message_is_signed_under_the_key_that_its_own_tweaks_give() {
         format!("{},bip32=m/0/5,bip86", message(3)),
         format!("{},root={root}", message(4)),
     ];
-    let options = [&[][..], &["--bip86"], &["--bip32", "m/0/5", "--bip86"], &["--taproot-root", &root]];
+    let options =
+        [&[][..], &["--bip86"], &["--bip32", "m/0/5", "--bip86"], &["--taproot-root", &root]];
     let keys = options.map(|options| {
         let given = signers.public.iter().map(String::as_str).chain(options.iter().copied());
         run(["key", "--json"].into_iter().chain(given)).last()["key"].clone()
@@ -63,7 +64,10 @@ fn each_message_is_signed_under_the_key_that_its_own_tweaks_give() {
     {
         let (_, item) = shown.split_once(&format!("item {place} ")).expect("it is shown");
         let item = item.split("    item ").next().unwrap_or_default();
-        assert!(item.contains(&format!("key     {}", keys[place].as_str().expect("a key"))), "{shown}");
+        assert!(
+            item.contains(&format!("key     {}", keys[place].as_str().expect("a key"))),
+            "{shown}"
+        );
         assert_eq!(item.contains("tweak   "), !expected.is_empty(), "{shown}");
         assert!(item.contains(expected), "{shown}");
     }

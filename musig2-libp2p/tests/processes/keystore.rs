@@ -57,7 +57,8 @@ fn a_passphrase_that_protects_nothing_is_refused() {
         (open, "mode 0644"),
         (path("missing").to_str().expect("text").into(), "cannot read the passphrase"),
     ] {
-        let refused = run(["keygen", "--out", out.to_str().expect("text"), "--passphrase-file", &file]);
+        let refused =
+            run(["keygen", "--out", out.to_str().expect("text"), "--passphrase-file", &file]);
         assert_eq!(refused.code, Some(2), "{refused:?}");
         assert!(refused.stderr.contains(expected), "{}", refused.stderr);
         assert!(!out.exists());
@@ -87,7 +88,8 @@ fn a_plain_key_says_that_it_is_one() {
     let file = folder.path().join("a.key");
     keygen(&file);
     assert_eq!(fs::read_to_string(&file).expect("a file").trim().len(), 64);
-    let shown = run(["keygen", "--plain", "--out", folder.path().join("b.key").to_str().expect("text")]);
+    let shown =
+        run(["keygen", "--plain", "--out", folder.path().join("b.key").to_str().expect("text")]);
     assert!(shown.stdout.contains("not encrypted"), "{}", shown.stdout);
 }
 
@@ -108,8 +110,15 @@ fn a_changed_passphrase_opens_the_same_key_and_the_old_one_nothing() {
     std::os::unix::fs::symlink("signer.key", path("link.key")).expect("made");
     let link = path("link.key").to_str().expect("text").to_owned();
 
-    let changed =
-        run(["passphrase", "--json", &link, "--passphrase-file", &old, "--new-passphrase-file", &new]);
+    let changed = run([
+        "passphrase",
+        "--json",
+        &link,
+        "--passphrase-file",
+        &old,
+        "--new-passphrase-file",
+        &new,
+    ]);
     assert_eq!(changed.code, Some(0), "{changed:?}");
     assert_eq!(
         (&changed.last()["public_key"], &changed.last()["encrypted"]),
@@ -118,7 +127,10 @@ fn a_changed_passphrase_opens_the_same_key_and_the_old_one_nothing() {
     assert!(path("link.key").is_symlink(), "the file that it leads to is changed");
     assert_eq!(fs::metadata(&key).expect("a file").permissions().mode() & 0o7777, 0o600);
     assert!(!path("signer.key.new").exists());
-    assert_eq!(run(["key", "--json", &key, "--passphrase-file", &new]).last()["public_key"], public.as_str());
+    assert_eq!(
+        run(["key", "--json", &key, "--passphrase-file", &new]).last()["public_key"],
+        public.as_str()
+    );
     let refused = run(["key", &key, "--passphrase-file", &old]);
     assert!(refused.stderr.contains("wrong passphrase"), "{refused:?}");
 

@@ -71,7 +71,11 @@ fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
     };
     let ended = propose(&format!("bob={other}"));
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(&format!("waited for signer {other}, bob\n")), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("waited for signer {other}, bob\n")),
+        "{}",
+        ended.stderr
+    );
     let refused = propose("bob");
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("write LABEL=PUBKEY"), "{}", refused.stderr);
@@ -109,6 +113,10 @@ fn addresses_are_of_the_chain_that_the_configuration_names_wherever_a_daemon_tel
     for (signer, address) in [(0, expected("main")), (1, signet)] {
         let shown = run(["sessions", session, "--socket", &signers.socket(signer)]).stdout;
         let address = format!("address {}\n", address.as_str().expect("text"));
-        assert_eq!((shown.matches("address ").count(), shown.matches(&address).count()), (1, 1), "{shown}");
+        assert_eq!(
+            (shown.matches("address ").count(), shown.matches(&address).count()),
+            (1, 1),
+            "{shown}"
+        );
     }
 }

@@ -19,12 +19,15 @@ fn every_mistake_is_told_in_a_sentence() {
     let unfinished = path("unfinished.toml");
     fs::write(&unfinished, "signer_sets = \"any\"\n").expect("written");
     let unasked = path("unasked.toml");
-    let any = "signer_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"no-such-program\"]\n";
+    let any =
+        "signer_sets = \"any\"\nmessages = \"any\"\napprove_command = [\"no-such-program\"]\n";
     fs::write(&unasked, any).expect("written");
     let missing = path("missing");
     let peer = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
-    let stranger =
-        format!("{}=/ip4/192.0.2.1/tcp/4001/p2p/{peer}", keygen(folder.path().join("c.key").as_ref()));
+    let stranger = format!(
+        "{}=/ip4/192.0.2.1/tcp/4001/p2p/{peer}",
+        keygen(folder.path().join("c.key").as_ref())
+    );
     let many: Vec<_> =
         (0..15).map(|number| keygen(folder.path().join(number.to_string()).as_ref())).collect();
 
@@ -33,15 +36,28 @@ fn every_mistake_is_told_in_a_sentence() {
         arguments.extend(more.iter().map(ToString::to_string));
         arguments
     };
-    let mut too_many = propose(&["--message", &message, "--listen", "/ip4/127.0.0.1/tcp/0", "--signer"]);
+    let mut too_many =
+        propose(&["--message", &message, "--listen", "/ip4/127.0.0.1/tcp/0", "--signer"]);
     too_many.extend(many);
     let cases = [
-        (propose(&["--signer", "02ab", "--message", &message]), "expected 66 hex digits, got 4 characters"),
+        (
+            propose(&["--signer", "02ab", "--message", &message]),
+            "expected 66 hex digits, got 4 characters",
+        ),
         (propose(&["--signer", &off_curve, "--message", &message]), "not a point on secp256k1"),
-        (propose(&["--signer", &other, "--message", "0707"]), "expected 64 hex digits, got 4 characters"),
+        (
+            propose(&["--signer", &other, "--message", "0707"]),
+            "expected 64 hex digits, got 4 characters",
+        ),
         (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "Write hex without 0x"),
-        (propose(&["--signer", &other[2..], "--message", &message]), "64 are an x-only key (or a secret key"),
-        (propose(&["--signer", &other, "--message", &message, "--private"]), "give --contact PUBKEY=ADDR"),
+        (
+            propose(&["--signer", &other[2..], "--message", &message]),
+            "64 are an x-only key (or a secret key",
+        ),
+        (
+            propose(&["--signer", &other, "--message", &message, "--private"]),
+            "give --contact PUBKEY=ADDR",
+        ),
         (
             propose(&["--signer", &other, "--message", &message, "--contact", &stranger]),
             "this key is no signer of the session",
@@ -56,28 +72,42 @@ fn every_mistake_is_told_in_a_sentence() {
             propose(&["--signer", &other, "--message", &message, "--bootstrap", "/ip4/192.0.2.1"]),
             "no port to dial: write /tcp/4001",
         ),
-        (propose(&["--signer", &other, "--message", &message, "--contact", "02ab"]), "write PUBKEY=ADDR"),
+        (
+            propose(&["--signer", &other, "--message", &message, "--contact", "02ab"]),
+            "write PUBKEY=ADDR",
+        ),
         (
             propose(&["--signer", &other, "--message", &message, "--bip32", "m/1h"]),
             "an aggregate key has unhardened children only",
         ),
-        (propose(&["--signer", &other, "--message", &message, "--timeout", "0"]), "0 is not in 1..="),
+        (
+            propose(&["--signer", &other, "--message", &message, "--timeout", "0"]),
+            "0 is not in 1..=",
+        ),
         (propose(&["--signer", &other]), "--message <HEX32>..."),
         (
             propose(&["--signer", &other, "--item", &format!("{message},bip86,bip68")]),
             "`bip68` is not a tweak: write bip86, bip32=PATH or root=HEX",
         ),
-        (propose(&["--signer", &other, "--item", &message, "--message", &message]), "cannot be used with"),
+        (
+            propose(&["--signer", &other, "--item", &message, "--message", &message]),
+            "cannot be used with",
+        ),
         (propose(&["--signer", &other, "--item", &message, "--bip86"]), "cannot be used with"),
         (
             ["propose", "--signer", &other, "--message", &message].map(String::from).to_vec(),
             "  --key <FILE>, or --daemon <SOCKET>\n",
         ),
         (
-            ["propose", "--bootstrap", "/ip4/192.0.2.1/tcp/1", "--signer", &other].map(String::from).to_vec(),
+            ["propose", "--bootstrap", "/ip4/192.0.2.1/tcp/1", "--signer", &other]
+                .map(String::from)
+                .to_vec(),
             "  --key <FILE>, or --daemon <SOCKET>\n",
         ),
-        (propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]), "cannot be used with"),
+        (
+            propose(&["--signer", &other, "--message", &message, "--daemon", "socket"]),
+            "cannot be used with",
+        ),
         (
             ["propose", "--daemon", "socket"].map(String::from).to_vec(),
             "not provided:\n  --signer <PUBKEY>...\n  --message <HEX32>...\n",
@@ -98,7 +128,16 @@ fn every_mistake_is_told_in_a_sentence() {
         (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
         (too_many, "16 signers, and at most 15 are allowed"),
-        (vec!["cosign".into(), "--approve".into(), "all".into(), "--key".into(), missing.clone()], "keygen"),
+        (
+            vec![
+                "cosign".into(),
+                "--approve".into(),
+                "all".into(),
+                "--key".into(),
+                missing.clone(),
+            ],
+            "keygen",
+        ),
         (vec!["cosign".into(), "--key".into(), key.clone()], "standard input is not a terminal"),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), policy],
@@ -131,8 +170,14 @@ fn every_mistake_is_told_in_a_sentence() {
         let json = run(arguments.iter().map(String::as_str).chain(["--json"]));
         let failure = json.last();
         assert_eq!(json.stdout.lines().count(), 1, "{arguments:?}: {json:?}");
-        assert_eq!((json.code, &failure["type"], &failure["code"]), (Some(2), &"failure".into(), &2.into()));
-        assert!(failure["message"].as_str().expect("text").contains(expected), "{arguments:?}: {failure}");
+        assert_eq!(
+            (json.code, &failure["type"], &failure["code"]),
+            (Some(2), &"failure".into(), &2.into())
+        );
+        assert!(
+            failure["message"].as_str().expect("text").contains(expected),
+            "{arguments:?}: {failure}"
+        );
     }
 }
 
@@ -142,14 +187,24 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     let file = folder.path().join("a.key");
     keygen(&file);
     let key = file.to_str().expect("text");
-    let mut first =
-        Running::start(["cosign", "--approve", "all", "--key", key, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+    let mut first = Running::start([
+        "cosign",
+        "--approve",
+        "all",
+        "--key",
+        key,
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+    ]);
     let address = first.address();
     let taken = address.split("/p2p/").next().expect("an address");
     // In use; no address of this machine (RFC 5737); no transport there is.
-    for unusable in [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"] {
+    for unusable in
+        [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"]
+    {
         let second =
-            Running::start(["cosign", "--approve", "all", "--key", key, "--listen", unusable]).finish();
+            Running::start(["cosign", "--approve", "all", "--key", key, "--listen", unusable])
+                .finish();
         assert_eq!(second.code, Some(1), "{second:?}");
         assert!(second.stderr.contains(unusable), "{second:?}");
     }
@@ -191,7 +246,10 @@ fn a_command_that_cannot_give_its_result_says_why() {
         assert!(!stderr.contains("panicked"), "{stderr}");
         if code == Some(1) {
             assert_eq!(stderr.lines().count(), 1, "{stderr}");
-            assert!(stderr.starts_with("error: cannot write to standard output: Broken pipe"), "{stderr}");
+            assert!(
+                stderr.starts_with("error: cannot write to standard output: Broken pipe"),
+                "{stderr}"
+            );
         }
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { continue };
         let (code, stderr) = unread(arguments, Some(full));
@@ -202,9 +260,13 @@ fn a_command_that_cannot_give_its_result_says_why() {
 
 #[test]
 fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
-    for arguments in
-        [&["--help"][..], &["--version"], &["config", "--example"], &["completions", "bash"], &["man"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["config", "--example"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
         let plain = run(arguments);
         let json = run(arguments.iter().chain(&["--json"]));
         assert_eq!((plain.code, json.code), (Some(0), Some(0)), "{json:?}");
@@ -214,8 +276,11 @@ fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
 
 #[test]
 fn a_secret_given_as_a_public_key_is_shown_nowhere() {
-    let secrets =
-        ["KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(), "01".repeat(32), "5".repeat(51)];
+    let secrets = [
+        "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(),
+        "01".repeat(32),
+        "5".repeat(51),
+    ];
     for secret in &secrets {
         let message = "07".repeat(32);
         for arguments in [

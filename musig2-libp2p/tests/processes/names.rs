@@ -25,7 +25,9 @@ fn with_resolv_conf(file: &Path, arguments: &[&str]) -> Option<Command> {
         Ok(tried) => String::from_utf8_lossy(&tried.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    eprintln!("\nSKIPPED: no file system of one's own can be had here, nothing is tested: {reason}\n");
+    eprintln!(
+        "\nSKIPPED: no file system of one's own can be had here, nothing is tested: {reason}\n"
+    );
     None
 }
 
@@ -34,7 +36,9 @@ fn without_a_resolver_everything_works_that_needs_no_names() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "").expect("written");
-    let Some(mut demo) = with_resolv_conf(&file, &["demo", "--json", "--signers", "2"]) else { return };
+    let Some(mut demo) = with_resolv_conf(&file, &["demo", "--json", "--signers", "2"]) else {
+        return;
+    };
     let output = demo.output().expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
@@ -49,11 +53,19 @@ fn a_resolver_that_comes_later_is_used() {
     let keys = ["a", "b"].map(|name| folder.path().join(name));
     keys.iter().for_each(|key| drop(keygen(key)));
     let [one, other] = keys.each_ref().map(|key| key.to_str().expect("text"));
-    let mut first =
-        Running::start(["cosign", "--approve", "all", "--key", one, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+    let mut first = Running::start([
+        "cosign",
+        "--approve",
+        "all",
+        "--key",
+        one,
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+    ]);
     // A name that needs a configuration, and no server.
     let name = first.address().replace("/ip4/127.0.0.1/", "/dns4/localhost/");
-    let arguments = ["cosign", "--approve", "all", "--key", other, "--dial-private", "--bootstrap", &name];
+    let arguments =
+        ["cosign", "--approve", "all", "--key", other, "--dial-private", "--bootstrap", &name];
     let Some(second) = with_resolv_conf(&file, &arguments) else { return };
     let mut second = Running::spawn(second);
     let failed = second.wait_for("dial_failed");
@@ -69,13 +81,26 @@ fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
         // RFC 1035: a header of 12 bytes, then the question: labels, a zero, type and class.
         let Some(labels) = packet[12..size].iter().position(|byte| *byte == 0) else { continue };
         let question = &packet[12..(12 + labels + 5).min(size)];
-        let asked: Vec<_> =
-            name.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
-        let is_it =
-            question[..labels].eq_ignore_ascii_case(&asked) && question[labels + 1..] == [0, 16, 0, 1];
+        let asked: Vec<_> = name
+            .split('.')
+            .flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat())
+            .collect();
+        let is_it = question[..labels].eq_ignore_ascii_case(&asked)
+            && question[labels + 1..] == [0, 16, 0, 1];
         let mut answer = packet[..2].to_vec();
         // A response, of an authority; without an error, or that there is no such name; one question, and one answer or none.
-        answer.extend([0x85, if is_it { 0x80 } else { 0x83 }, 0, 1, 0, u8::from(is_it), 0, 0, 0, 0]);
+        answer.extend([
+            0x85,
+            if is_it { 0x80 } else { 0x83 },
+            0,
+            1,
+            0,
+            u8::from(is_it),
+            0,
+            0,
+            0,
+            0,
+        ]);
         answer.extend(question);
         if is_it {
             let length = text.len() as u8;
@@ -109,8 +134,15 @@ fn a_list_of_addresses_that_stands_in_dns_is_a_place_to_start_from() {
     let Ok(server) = UdpSocket::bind("127.0.0.154:53") else {
         return eprintln!("\nSKIPPED: nobody may answer for names here, nothing is tested\n");
     };
-    let mut first =
-        Running::start(["cosign", "--approve", "all", "--key", one, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+    let mut first = Running::start([
+        "cosign",
+        "--approve",
+        "all",
+        "--key",
+        one,
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+    ]);
     let text = format!("dnsaddr={}", first.address());
     std::thread::spawn(move || answer_txt(&server, "_dnsaddr.signer.test", &text));
     Running::spawn(second).wait_for("peer_connected");

@@ -46,7 +46,8 @@ fn messages() -> BTreeSet<(&'static str, String)> {
                     }
                     // The format is the last literal.
                     let message = literals(call).pop();
-                    let message = message.unwrap_or_else(|| panic!("{}: no message: {call}", path.display()));
+                    let message =
+                        message.unwrap_or_else(|| panic!("{}: no message: {call}", path.display()));
                     messages.insert((level, without_values(&message)));
                 }
             }
@@ -142,7 +143,10 @@ fn the_unit_is_valid_and_hardened() {
     let here = UNIT.replace("/usr/local/bin/musig2-node", env!("CARGO_BIN_EXE_musig2-node"));
     fs::write(&unit, here).expect("written");
     let unit = unit.to_str().expect("text");
-    let Some(verified) = ask("systemd-analyze", &["verify", "--man=no", unit], folder.path()) else { return };
+    let Some(verified) = ask("systemd-analyze", &["verify", "--man=no", unit], folder.path())
+    else {
+        return;
+    };
     let told = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && !told.contains("musig2-node.service"), "{told}");
     // Of 100, which is a service that may do anything.
@@ -166,19 +170,24 @@ fn the_unit_cannot_restart_a_signer_until_it_is_convicted() {
 #[test]
 fn the_alerts_fire_when_they_should_and_each_is_on_the_page() {
     let folder = contrib("");
-    for arguments in
-        [["check", "rules", "prometheus-alerts.yml"], ["test", "rules", "prometheus-alerts.test.yml"]]
-    {
+    for arguments in [
+        ["check", "rules", "prometheus-alerts.yml"],
+        ["test", "rules", "prometheus-alerts.test.yml"],
+    ] {
         let Some(told) = ask("promtool", &arguments, &folder) else { break };
         let text = [told.stdout, told.stderr].concat();
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&text));
     }
     let rules = fs::read_to_string(folder.join("prometheus-alerts.yml")).expect("text");
     let tests = fs::read_to_string(folder.join("prometheus-alerts.test.yml")).expect("text");
-    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let alerts: Vec<_> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() > 5, "{alerts:?}");
     for alert in alerts {
-        assert!(PAGE.contains(&format!("`{alert}`")), "OPERATING.md does not say what to do about {alert}");
+        assert!(
+            PAGE.contains(&format!("`{alert}`")),
+            "OPERATING.md does not say what to do about {alert}"
+        );
         let fires = format!("alertname: {alert}\n        exp_alerts:");
         assert!(tests.contains(&fires), "nothing shows when {alert} fires");
     }
@@ -200,7 +209,10 @@ fn the_container_runs_as_a_user_of_its_own() {
             assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
         }
         Some(info) => {
-            eprintln!("\nSKIPPED: no container is built: {}\n", String::from_utf8_lossy(&info.stderr));
+            eprintln!(
+                "\nSKIPPED: no container is built: {}\n",
+                String::from_utf8_lossy(&info.stderr)
+            );
         }
         None => {}
     }
@@ -211,14 +223,21 @@ fn the_configuration_for_the_unit_is_right_but_for_the_key() {
     let told = run(["config", "--check", contrib("musig2-node.toml").to_str().expect("text")]);
     // Nothing else in it is told.
     assert_eq!(told.code, Some(2), "{told:?}");
-    assert!(told.stderr.contains("/var/lib/musig2/signer.key: cannot read the key"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("/var/lib/musig2/signer.key: cannot read the key"),
+        "{}",
+        told.stderr
+    );
     for folder in ["/var/lib/", "/run/"] {
         let name = match folder {
             "/run/" => setting("RuntimeDirectory"),
             _ => setting("StateDirectory"),
         };
         let config = fs::read_to_string(contrib("musig2-node.toml")).expect("text");
-        assert!(config.contains(&format!("\"{folder}{name}/")), "the unit lets it write to {folder}{name}");
+        assert!(
+            config.contains(&format!("\"{folder}{name}/")),
+            "the unit lets it write to {folder}{name}"
+        );
     }
 }
 
@@ -232,11 +251,18 @@ fn the_pages_commands_are_for_the_unit_and_its_configuration() {
     assert_eq!(of_unit.len(), 2, "to install it, and to change the version");
     for block in of_unit {
         for line in block.lines() {
-            let asks =
-                ["status", "sessions"].iter().any(|asked| line.contains(&format!("musig2-node {asked}")));
-            assert!(!asks || line.contains(&format!("--socket {socket}")), "not the unit's socket: {line}");
+            let asks = ["status", "sessions"]
+                .iter()
+                .any(|asked| line.contains(&format!("musig2-node {asked}")));
+            assert!(
+                !asks || line.contains(&format!("--socket {socket}")),
+                "not the unit's socket: {line}"
+            );
             let checks = line.contains("config --check");
-            assert!(!checks || line.contains(&format!("runuser -u {} ", setting("User"))), "{line}");
+            assert!(
+                !checks || line.contains(&format!("runuser -u {} ", setting("User"))),
+                "{line}"
+            );
             assert!(!checks || line.contains("MUSIG2_PASSPHRASE_FILE="), "it would ask: {line}");
         }
         assert!(block.contains("config --check /etc/musig2/musig2-node.toml"), "{block}");

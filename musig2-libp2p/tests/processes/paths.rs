@@ -62,7 +62,8 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
         let checked = run(arguments.iter().map(OsStr::new).chain([config.as_os_str()]));
         assert_eq!(checked.code, Some(0), "{checked:?}");
     }
-    let mut daemon = Running::start([OsStr::new("run"), OsStr::new("--config"), config.as_os_str()]);
+    let mut daemon =
+        Running::start([OsStr::new("run"), OsStr::new("--config"), config.as_os_str()]);
     let serving = daemon.wait_for("serving");
     assert!(
         serving["socket"].as_str().expect("text").ends_with("sign\u{fffd}/musig2-node.sock"),
@@ -76,14 +77,17 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
     propose.extend(option("--key", &key));
     propose.extend(option("--passphrase-file", &passphrase));
     propose.extend(option("--identity", &path(b"identity\xff")));
-    let more = ["--signer", &other, "--message", &"07".repeat(32), "--listen", "/ip4/127.0.0.1/tcp/0"];
+    let more =
+        ["--signer", &other, "--message", &"07".repeat(32), "--listen", "/ip4/127.0.0.1/tcp/0"];
     propose.extend(more.iter().chain(&["--bootstrap", &address]).map(OsString::from));
     let proposed = Running::start(&propose).finish();
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
     assert!(asked.exists());
     daemon.wait_for("result");
     assert_eq!(daemon.terminate().code, Some(0));
-    assert!(path(b"identity\xff").exists() && path(b"results").is_dir() && path(b"approvals").is_dir());
+    assert!(
+        path(b"identity\xff").exists() && path(b"results").is_dir() && path(b"approvals").is_dir()
+    );
 
     let result = path(b"result\xff");
     fs::write(&result, &proposed.stdout).expect("written");
@@ -126,18 +130,30 @@ fn an_empty_file_is_told_as_such_and_stays_as_it_is() {
     let approval = folder.join("approvals").join("00.approval");
     fs::write(&approval, "").expect("written");
     let cases = [
-        (run_with(["cosign", "--approve", "all", "--key", key, "--identity"], &empty), "it is empty, as an"),
         (
-            run_with(["run", "--config"], config("identity.toml", "identity = \"empty\"\nstore = \"s\"")),
+            run_with(["cosign", "--approve", "all", "--key", key, "--identity"], &empty),
             "it is empty, as an",
         ),
-        (run_with(["run", "--config"], config("store.toml", "")), "00.approval is damaged (it is empty"),
+        (
+            run_with(
+                ["run", "--config"],
+                config("identity.toml", "identity = \"empty\"\nstore = \"s\""),
+            ),
+            "it is empty, as an",
+        ),
+        (
+            run_with(["run", "--config"], config("store.toml", "")),
+            "00.approval is damaged (it is empty",
+        ),
         (run_with(["key"], &empty), "not a key file: it is empty"),
         (
             run_with(["keygen", "--out", "never", "--passphrase-file"], &empty),
             "no passphrase in its first line",
         ),
-        (run_with(["cosign", "--key", key, "--approve"], &empty), "no `signer_sets`, so that nothing"),
+        (
+            run_with(["cosign", "--key", key, "--approve"], &empty),
+            "no `signer_sets`, so that nothing",
+        ),
         (run_with(["verify"], &empty), "it is empty"),
         (run_with(["evidence", "verify"], &empty), "it is empty"),
     ];

@@ -10,7 +10,8 @@ use tempfile::tempdir;
 
 /// An address at which nobody listens.
 fn closed() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     format!("/ip4/127.0.0.1/tcp/{port}")
 }
 
@@ -33,7 +34,8 @@ fn a_node_listens_everywhere_unless_it_is_told_where() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("key");
     keygen(&key);
-    let mut node = Running::start(["cosign", "--approve", "all", "--key", key.to_str().expect("text")]);
+    let mut node =
+        Running::start(["cosign", "--approve", "all", "--key", key.to_str().expect("text")]);
     let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
     let kinds = ["/ip4/127.0.0.1/tcp/", "/ip4/127.0.0.1/udp/", "/ip6/::1/tcp/", "/ip6/::1/udp/"];
     let mut missing = kinds[..if has_ipv6 { 4 } else { 2 }].to_vec();
@@ -74,7 +76,8 @@ fn a_host_without_ipv6_starts_and_says_what_it_passes_over() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("key");
     keygen(&key);
-    let script = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec \"$@\"";
+    let script =
+        "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec \"$@\"";
     let inside = |program: &str| {
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", script, "sh", program]);
@@ -121,18 +124,24 @@ fn a_bootstrap_peer_that_is_not_there_is_named_by_status_and_to_whoever_waits() 
     let failed = daemon.wait_for("dial_failed");
     assert_eq!(failed["bootstrap"], missing.as_str(), "{failed}");
     let told = problems(&signers);
-    assert!(told.len() == 1 && told[0].contains(&missing) && told[0].contains("refused"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains(&missing) && told[0].contains("refused"),
+        "{told:?}"
+    );
     let waited = signers.propose(&message(1), &["--timeout", "1"]).finish();
     assert_eq!(waited.code, Some(1), "{waited:?}");
-    let hint = waited.stderr.lines().find(|line| line.contains("hint: the daemon is connected to nobody"));
+    let hint =
+        waited.stderr.lines().find(|line| line.contains("hint: the daemon is connected to nobody"));
     assert!(hint.is_some_and(|hint| hint.contains(&missing)), "{waited:?}");
 
     let key = signers.text(1, "signer.key");
-    let _there = Running::start(["cosign", "--approve", "all", "--key", &key, "--listen", &missing]);
+    let _there =
+        Running::start(["cosign", "--approve", "all", "--key", &key, "--listen", &missing]);
     daemon.wait_for("peer_connected");
     assert_eq!(problems(&signers), [""; 0]);
     let ended = daemon.terminate();
-    let own_told = ended.stdout.lines().find(|line| line.contains("bootstrap_is_own")).expect("it is told");
+    let own_told =
+        ended.stdout.lines().find(|line| line.contains("bootstrap_is_own")).expect("it is told");
     assert!(own_told.contains(&own) && own_told.contains("\"only\":false"), "{own_told}");
 }
 
@@ -143,7 +152,10 @@ fn a_node_whose_only_bootstrap_address_is_its_own_says_that_it_dials_nobody() {
     let mut daemon = daemon(&signers, &format!("listen = [\"{own}\"]\nbootstrap = [\"{own}\"]"));
     assert_eq!(daemon.wait_for("bootstrap_is_own")["only"], true);
     let told = problems(&signers);
-    assert!(told.len() == 1 && told[0].contains(&own) && told[0].contains("this node's own"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains(&own) && told[0].contains("this node's own"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -151,8 +163,12 @@ fn a_proposer_of_its_own_learns_why_it_met_nobody() {
     let signers = Signers::new();
     let missing = closed();
     let (own, other, message) = (signers.text(0, "signer.key"), &signers.public[1], message(1));
-    let arguments = ["propose", "--key", &own, "--signer", other, "--message", &message, "--timeout", "1"];
+    let arguments =
+        ["propose", "--key", &own, "--signer", other, "--message", &message, "--timeout", "1"];
     let proposed = run(arguments.into_iter().chain(["--bootstrap", &missing]));
     let hint = proposed.stderr.lines().find(|line| line.contains("hint:")).unwrap_or_default();
-    assert!(hint.contains("no other node was ever reached") && hint.contains(&missing), "{proposed:?}");
+    assert!(
+        hint.contains("no other node was ever reached") && hint.contains(&missing),
+        "{proposed:?}"
+    );
 }

@@ -76,7 +76,8 @@ fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
 }
 
 #[test]
-fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_nothing_that_there_is_room_for() {
+fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_nothing_that_there_is_room_for()
+ {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
     let start = |config: &str, level: &str| {

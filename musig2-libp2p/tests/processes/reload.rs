@@ -42,7 +42,8 @@ fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
     assert_eq!(asked.last()["message"], error, "the same is told who asks over the socket");
 
     change(&signers, 1, "messages = [\"07\"]", &allowed(2));
-    let labels = format!("[signers]\nalice = \"{}\"\n[network]\nmax_connections = 100\n", signers.public[0]);
+    let labels =
+        format!("[signers]\nalice = \"{}\"\n[network]\nmax_connections = 100\n", signers.public[0]);
     change(&signers, 1, "[network]\n", &labels);
     let told = hang_up(&mut second, "reloaded");
     assert_eq!(told["needs_restart"], json!(["[network]"]));
@@ -56,9 +57,17 @@ fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
 
     let other = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
     let all = json!(signers.public).to_string();
-    change(&signers, 1, &format!("signer_sets = [{all}]"), &format!("signer_sets = [[\"{other}\"]]"));
+    change(
+        &signers,
+        1,
+        &format!("signer_sets = [{all}]"),
+        &format!("signer_sets = [[\"{other}\"]]"),
+    );
     let refused = hang_up(&mut second, "not_reloaded");
-    assert!(refused["error"].as_str().expect("text").contains("no set with this node's key"), "{refused}");
+    assert!(
+        refused["error"].as_str().expect("text").contains("no set with this node's key"),
+        "{refused}"
+    );
     change(&signers, 1, &format!("signer_sets = [[\"{other}\"]]"), "signer_sets = []");
     let told = signers.ask(1, &["reload"]).last();
     assert_eq!(told["type"], "reloaded");
@@ -75,7 +84,8 @@ fn what_the_former_program_has_not_answered_is_decided_by_the_policy_that_is_rea
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &any);
-    let slow = "messages = \"any\"\napprove_command = [\"sleep\", \"1000\"]\napprove_timeout = \"10m\"";
+    let slow =
+        "messages = \"any\"\napprove_command = [\"sleep\", \"1000\"]\napprove_timeout = \"10m\"";
     let mut second = signers.start(1, Some(&first), "", &signers.policy(slow));
     let _third = signers.start(2, Some(&first), "", &any);
     let proposed = signers.propose(&message(1), &[]);
@@ -93,7 +103,10 @@ fn a_daemon_that_was_started_under_nohup_reads_nothing_again_when_its_terminal_i
     let config = signers.configure(0, None, "", &signers.policy("messages = \"any\""));
     let node = musig2_node(["run", "--config", &config]);
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(node.get_program()).args(node.get_args());
+    command
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(node.get_program())
+        .args(node.get_args());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let daemon = signers.run(command);
     let before = signers.ask(0, &["status"]).last();
@@ -102,5 +115,9 @@ fn a_daemon_that_was_started_under_nohup_reads_nothing_again_when_its_terminal_i
     assert_eq!(after["policy_read_at"], before["policy_read_at"]);
     assert_eq!(signers.ask(0, &["reload"]).code, Some(0));
     let stopped = daemon.stop();
-    assert_eq!((stopped.code, stopped.stdout.matches("\"reloaded\"").count()), (Some(0), 1), "{stopped:?}");
+    assert_eq!(
+        (stopped.code, stopped.stdout.matches("\"reloaded\"").count()),
+        (Some(0), 1),
+        "{stopped:?}"
+    );
 }

@@ -13,7 +13,8 @@ const ANY: &str = "messages = \"any\"";
 
 /// What `sessions SESSION --json` prints, as `verify -` takes it.
 fn verify(printed: &str) -> Option<i32> {
-    let mut verify = musig2_node(["verify", "-"]).stdin(Stdio::piped()).spawn().expect("the command starts");
+    let mut verify =
+        musig2_node(["verify", "-"]).stdin(Stdio::piped()).spawn().expect("the command starts");
     verify.stdin.take().expect("piped").write_all(printed.as_bytes()).expect("written");
     verify.wait().expect("it was started").code()
 }
@@ -21,7 +22,8 @@ fn verify(printed: &str) -> Option<i32> {
 fn list(signers: &Signers, signer: usize, more: &[&str]) -> Vec<Value> {
     let listed = signers.ask(signer, &[&["results"], more].concat());
     assert_eq!(listed.code, Some(0), "{listed:?}");
-    let lines = listed.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
+    let lines =
+        listed.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
     let mut lines: Vec<Value> = lines.collect();
     let last = lines.pop().expect("a last line");
     assert_eq!((&last["type"], &last["count"]), (&json!("results"), &json!(lines.len())), "{last}");
@@ -38,7 +40,10 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
     let interrupted = proposed.signal("INT");
     assert_eq!(interrupted.code, Some(130), "{interrupted:?}");
     let told = &interrupted.stderr;
-    assert!(told.contains("GOES ON") && told.contains(&format!("musig2-node sessions {session}")), "{told}");
+    assert!(
+        told.contains("GOES ON") && told.contains(&format!("musig2-node sessions {session}")),
+        "{told}"
+    );
 
     let mut second = signers.start(1, Some(&first), "", &policy);
     let third = signers.start(2, Some(&first), "", &policy);
@@ -71,7 +76,10 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
     let [record] = &list(&signers, 1, &["--status", "signed", "--since", "1h"])[..] else {
         panic!("one record")
     };
-    assert_eq!(record["approval"], json!({"by": "policy", "rule": "signer_sets, messages = \"any\""}));
+    assert_eq!(
+        record["approval"],
+        json!({"by": "policy", "rule": "signer_sets, messages = \"any\""})
+    );
     let next = signers.propose(&message(2), &["--timeout", "30"]);
     let declined = second.process.wait_for("session_declined");
     assert_ne!(declined["session"], session.as_str());
@@ -98,9 +106,18 @@ fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
         second.process.wait_for("session_declined");
     }
     let declined = list(&signers, 1, &["--status", "declined"]);
-    let messages: Vec<_> = declined.iter().map(|record| record["items"][0]["message"].clone()).collect();
-    assert_eq!(messages, [message(4), message(3)], "the newest first, and no more than there may be");
-    assert!(declined[0]["ending"].as_str().expect("text").contains("is not allowed"), "{}", declined[0]);
+    let messages: Vec<_> =
+        declined.iter().map(|record| record["items"][0]["message"].clone()).collect();
+    assert_eq!(
+        messages,
+        [message(4), message(3)],
+        "the newest first, and no more than there may be"
+    );
+    assert!(
+        declined[0]["ending"].as_str().expect("text").contains("is not allowed"),
+        "{}",
+        declined[0]
+    );
     assert_eq!(list(&signers, 1, &["--status", "signed"]).len(), 1);
     assert_eq!(list(&signers, 1, &["--limit", "1"]).len(), 1);
     assert_eq!(list(&signers, 1, &["--signer", &signers.public[2]]).len(), 3);
@@ -181,7 +198,8 @@ fn whatever_is_signed_when_a_daemon_is_told_to_stop_is_in_its_results_at_once_or
     let stopped = second.stop();
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
 
-    let lines = stopped.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
+    let lines =
+        stopped.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is JSON"));
     let lines: Vec<Value> = lines.collect();
     let told = |event: &str| -> Vec<_> {
         let lines = lines.iter().filter(|line| line["event"] == event);

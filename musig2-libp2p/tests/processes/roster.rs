@@ -31,9 +31,15 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     command.env("RUST_LOG", "musig2_libp2p=info");
     let mut first = signers.run(command);
     let never_met = wait_for(&signers, 2, |_| true);
-    for what in
-        ["connected", "since", "peer_id", "round_trip_ms", "clock_ahead_ms", "last_session", "last_error"]
-    {
+    for what in [
+        "connected",
+        "since",
+        "peer_id",
+        "round_trip_ms",
+        "clock_ahead_ms",
+        "last_session",
+        "last_error",
+    ] {
         assert_eq!(never_met[what], Value::Null, "nobody can know: {never_met}");
     }
     let shown = || run(["status", "--socket", &signers.socket(0)]).stdout;
@@ -42,14 +48,21 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     // By their hellos, before there is any session.
     let second = signers.start(1, Some(&first), "", &policy);
     let third = signers.start(2, Some(&first), "", &policy);
-    let row = wait_for(&signers, 2, |row| row["connected"] == true && !row["round_trip_ms"].is_null());
+    let row =
+        wait_for(&signers, 2, |row| row["connected"] == true && !row["round_trip_ms"].is_null());
     let peer = third.address.rsplit('/').next().expect("a peer id").to_owned();
     assert_eq!(
         (&row["label"], &row["peer_id"], &row["relayed"]),
         (&json!("carol"), &json!(peer), &json!(false))
     );
-    assert!(row["addresses"][0].as_str().expect("text").starts_with("/ip4/127.0.0.1/tcp/"), "{row}");
-    assert!((-30_000..=0).contains(&row["clock_ahead_ms"].as_i64().expect("a number")), "one clock: {row}");
+    assert!(
+        row["addresses"][0].as_str().expect("text").starts_with("/ip4/127.0.0.1/tcp/"),
+        "{row}"
+    );
+    assert!(
+        (-30_000..=0).contains(&row["clock_ahead_ms"].as_i64().expect("a number")),
+        "one clock: {row}"
+    );
     assert!(row["since"].as_str().is_some(), "{row}");
 
     let signed = signers.propose(&message(1), &[]).finish();
@@ -59,7 +72,8 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     assert_eq!(row["last_error"], Value::Null);
     let status = signers.ask(0, &["status"]).last();
     let connected = status["connected_peers"].as_array().expect("a list");
-    let connected = connected.iter().find(|one| one["peer_id"] == peer.as_str()).expect("it is connected");
+    let connected =
+        connected.iter().find(|one| one["peer_id"] == peer.as_str()).expect("it is connected");
     assert_eq!(connected["signers"], json!([{"public_key": carol, "label": "carol"}]));
 
     third.stop();

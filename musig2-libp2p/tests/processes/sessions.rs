@@ -30,7 +30,13 @@ impl Signers {
         self.folder.path().join(file).to_str().expect("text").into()
     }
 
-    fn cosign(&self, signer: usize, listen: &str, bootstrap: Option<&str>, approve: &str) -> Running {
+    fn cosign(
+        &self,
+        signer: usize,
+        listen: &str,
+        bootstrap: Option<&str>,
+        approve: &str,
+    ) -> Running {
         let key = self.key(signer);
         let mut arguments = vec!["cosign", "--key", &key, "--listen", listen, "--approve", approve];
         arguments.extend(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
@@ -115,13 +121,15 @@ fn three_processes_that_know_one_address_sign_over_quic() {
 fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
-    let allowed = format!("signer_sets = \"any\"\nmessages = [\"{}\"] # and no other\n", message(1));
+    let allowed =
+        format!("signer_sets = \"any\"\nmessages = [\"{}\"] # and no other\n", message(1));
     fs::write(&policy, allowed).expect("written");
     let mut first = signers.cosign(1, TCP, None, &policy);
     let address = first.address();
     let mut second = signers.cosign(2, TCP, Some(&address), "all");
     second.address();
-    let proposed = signers.propose(TCP, &address, &["--message", &message(2), "--timeout", "6"]).finish();
+    let proposed =
+        signers.propose(TCP, &address, &["--message", &message(2), "--timeout", "6"]).finish();
     assert_eq!(proposed.code, Some(1), "{proposed:?}");
 
     let declined = first.wait_for("session_declined");
@@ -129,8 +137,12 @@ fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
     let failure = proposed.last();
     assert_eq!(failure["type"], "failure");
     assert_eq!(failure["cause"], "timed_out");
-    let awaited: Vec<_> =
-        failure["awaiting"].as_array().expect("a list").iter().map(|who| &who["public_key"]).collect();
+    let awaited: Vec<_> = failure["awaiting"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|who| &who["public_key"])
+        .collect();
     assert!(awaited.contains(&&Value::from(signers.public[1].as_str())), "{failure}");
     assert!(proposed.stderr.contains(&signers.public[1]), "{}", proposed.stderr);
 }
@@ -140,14 +152,19 @@ fn what_a_policy_allows_is_signed() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
     let set = serde_json::to_string(&signers.public).expect("a list");
-    fs::write(&policy, format!("signer_sets = [{set}]\nmessages = [\"{}\"]\n", message(1))).expect("written");
+    fs::write(&policy, format!("signer_sets = [{set}]\nmessages = [\"{}\"]\n", message(1)))
+        .expect("written");
     let mut first = signers.cosign(1, TCP, None, &policy);
     let address = first.address();
     let mut second = signers.cosign(2, TCP, Some(&address), &policy);
     second.address();
     let root = message(9);
     let proposed = signers
-        .propose(TCP, &address, &["--message", &message(1), "--taproot-root", &root, "--linger", "0"])
+        .propose(
+            TCP,
+            &address,
+            &["--message", &message(1), "--taproot-root", &root, "--linger", "0"],
+        )
         .finish();
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
 }
@@ -162,7 +179,11 @@ fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
     second.address();
     for round in 1..=3 {
         let proposed = signers
-            .propose(TCP, &address, &["--message", &message(round), "--timeout", "4", "--linger", "0"])
+            .propose(
+                TCP,
+                &address,
+                &["--message", &message(round), "--timeout", "4", "--linger", "0"],
+            )
             .finish();
         assert_eq!(proposed.code, Some(0), "round {round}: {proposed:?}");
         let result = proposed.last();
@@ -175,8 +196,9 @@ fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
 fn a_proposer_that_reaches_nobody_says_so() {
     let signers = Signers::new();
     // Nothing listens on port 1 of the loopback interface.
-    let proposed =
-        signers.propose(TCP, "/ip4/127.0.0.1/tcp/1", &["--message", &message(1), "--timeout", "1"]).finish();
+    let proposed = signers
+        .propose(TCP, "/ip4/127.0.0.1/tcp/1", &["--message", &message(1), "--timeout", "1"])
+        .finish();
     assert_eq!(proposed.code, Some(1), "{proposed:?}");
     assert!(proposed.stderr.contains("no other node was ever reached"), "{}", proposed.stderr);
     assert_eq!(proposed.last()["awaiting"].as_array().expect("a list").len(), 2);
@@ -189,9 +211,12 @@ fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_
     let address = cosigner.address();
     let (key, message) = (signers.key(0), message(1));
     let private = |more: &[&str]| {
-        let arguments = ["propose", "--key", &key, "--signer", &signers.public[1], "--message", &message];
-        Running::start(arguments.iter().chain(&["--listen", TCP, "--linger", "0", "--private"]).chain(more))
-            .finish()
+        let arguments =
+            ["propose", "--key", &key, "--signer", &signers.public[1], "--message", &message];
+        Running::start(
+            arguments.iter().chain(&["--listen", TCP, "--linger", "0", "--private"]).chain(more),
+        )
+        .finish()
     };
     // It was started a moment ago, and asks for its sessions when it meets its first peer.
     let asked = private(&["--bootstrap", &address]);
@@ -229,11 +254,16 @@ fn the_demonstration_verifies_and_no_field_of_its_result_can_be_changed() {
     assert_eq!(good.code, Some(0), "{good:?}");
 
     let result = shown.last();
-    let swapped = [&result["signers"][1], &result["signers"][0], &result["signers"][2]].map(Value::clone);
+    let swapped =
+        [&result["signers"][1], &result["signers"][0], &result["signers"][2]].map(Value::clone);
     let other_signature = result["items"][0]["signature"].clone();
     let cases = [
         tampered(&result, "/signers", swapped.to_vec()),
-        tampered(&result, "/signers", vec![result["signers"][0].clone(), result["signers"][1].clone()]),
+        tampered(
+            &result,
+            "/signers",
+            vec![result["signers"][0].clone(), result["signers"][1].clone()],
+        ),
         tampered(&result, "/signers", Vec::<Value>::new()),
         tampered(&result, "/signers/0", result["signers"][1].clone()),
         tampered(&result, "/items", Vec::<Value>::new()),

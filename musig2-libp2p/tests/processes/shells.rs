@@ -67,7 +67,9 @@ fn fish_completes_commands_options_and_values() {
     const OFFER: &str = "source script; complete -C $argv[1] | string split -f1 \\t; true";
     a_shell_completes("fish", "script", |folder, typed| {
         let mut fish = Command::new("fish");
-        output(fish.args(["--no-config", "-c", OFFER, typed]).current_dir(folder).env("HOME", folder))
+        output(
+            fish.args(["--no-config", "-c", OFFER, typed]).current_dir(folder).env("HOME", folder),
+        )
     });
 }
 
@@ -97,7 +99,10 @@ fn zsh_completes_commands_options_and_values() {
         fs::write(folder.join("inside"), INSIDE).expect("written");
         // A shell that offers nothing must not hang the test.
         let mut zsh = Command::new("timeout");
-        zsh.args(["60", "zsh", "-f", "-c", OFFER, "zsh"]).arg(folder).arg(typed).current_dir(folder);
+        zsh.args(["60", "zsh", "-f", "-c", OFFER, "zsh"])
+            .arg(folder)
+            .arg(typed)
+            .current_dir(folder);
         Command::new("zsh").arg("--version").output().ok()?;
         output(&mut zsh)
     });

@@ -67,7 +67,10 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
     let endless = format!("{endless}\n");
     let propose = |more: Value| {
         let mut order = json!({"request": "propose", "signer": [signers.public[1]], "timeout": 5});
-        order.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        order
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         format!("{order}\n")
     };
     let message = message(1);
@@ -83,7 +86,10 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
         (mistyped.as_bytes(), "`bip32=0/5`: `0/5` is not a path"),
         (&b"nonsense\n"[..], "not a request"),
         (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
-        (b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n", "no session begins with ``"),
+        (
+            b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n",
+            "no session begins with ``",
+        ),
         (
             b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":5}\n",
             "your own key is the only signer",
@@ -120,8 +126,9 @@ fn whoever_waits_for_a_proposal_keeps_nobody_else_waiting() {
     let _first = signers.start(0, None, "", "");
     let socket = signers.socket(0);
     let order = |message: String| json!({"request": "propose", "signer": signers.public, "message": [message], "timeout": 500});
-    let mut proposers: Vec<_> =
-        (0..MOST).map(|number| ask(&socket, &order(message(u8::try_from(number).expect("few"))))).collect();
+    let mut proposers: Vec<_> = (0..MOST)
+        .map(|number| ask(&socket, &order(message(u8::try_from(number).expect("few")))))
+        .collect();
     for proposer in &mut proposers {
         assert_eq!(answer(proposer)["type"], "session");
     }
@@ -137,7 +144,8 @@ fn one_client_too_many_waits_while_those_before_it_are_answered() {
     let _first = signers.start(0, None, "", "");
     let socket = signers.socket(0);
     // The others are given up when they have asked nothing for ten seconds.
-    let mut silent: Vec<_> = (0..MOST).map(|_| UnixStream::connect(&socket).expect("connected")).collect();
+    let mut silent: Vec<_> =
+        (0..MOST).map(|_| UnixStream::connect(&socket).expect("connected")).collect();
     let mut waiting = ask(&socket, &json!({"request": "status"}));
     waiting.get_ref().set_nonblocking(true).expect("set");
     let nothing = waiting.fill_buf().map(<[u8]>::len).map_err(|error| error.kind());
@@ -199,7 +207,8 @@ fn a_hint_leads_to_the_same_daemon_when_it_is_pasted() {
     let folder = command.parent().and_then(Path::to_str).expect("text");
     let path = format!("{folder}:{}", std::env::var("PATH").expect("text"));
     let paste = |hint: &str| {
-        let pasted = Command::new("sh").args(["-c", hint]).env("PATH", &path).output().expect("it starts");
+        let pasted =
+            Command::new("sh").args(["-c", hint]).env("PATH", &path).output().expect("it starts");
         assert!(pasted.status.success(), "{hint}: {pasted:?}");
         String::from_utf8(pasted.stdout).expect("text")
     };
@@ -236,7 +245,8 @@ fn a_socket_that_somebody_removes_is_made_again() {
     let make = || fs::create_dir(&folder).expect("made");
     make();
     let config = signers.configure(0, None, "socket = \"reached/node.sock\"", "");
-    let (file, log) = (fs::File::create(signers.path(0, "log")).expect("made"), signers.path(0, "log"));
+    let (file, log) =
+        (fs::File::create(signers.path(0, "log")).expect("made"), signers.path(0, "log"));
     let mut command = that_hears_hangups(&musig2_node(["run", "--config", &config]));
     command.stderr(file);
     let daemon = signers.run(command);

@@ -56,7 +56,8 @@ impl Terminal {
         let end = Instant::now() + PATIENCE;
         while !self.seen.contains(text) {
             let more = self.output.recv_timeout(end.saturating_duration_since(Instant::now()));
-            let more = more.unwrap_or_else(|_| panic!("`{text}` did not come; so far: {}", self.seen));
+            let more =
+                more.unwrap_or_else(|_| panic!("`{text}` did not come; so far: {}", self.seen));
             self.seen.push_str(&String::from_utf8_lossy(&more));
         }
         let (before, rest) = self.seen.split_once(text).expect("it is there");
@@ -106,7 +107,8 @@ fn a_person_types_the_passphrase_and_then_answers() {
     keygen(other.as_ref());
 
     let listen = "/ip4/127.0.0.1/tcp/0";
-    let mut cosigner = Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
+    let mut cosigner =
+        Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
     cosigner.wait_for("Passphrase of ");
     cosigner.wait_for(": ");
     assert!(!cosigner.shows_what_is_typed());
@@ -143,7 +145,7 @@ fn a_person_types_the_passphrase_and_then_answers() {
 
 #[test]
 fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_it_before_those_of_strangers()
-{
+ {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, alice, stranger) = (path("own.key"), path("alice.key"), path("stranger.key"));
@@ -151,7 +153,8 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
     let label = format!("alice={}", keygen(alice.as_ref()));
     keygen(stranger.as_ref());
     let listen = "/ip4/127.0.0.1/tcp/0";
-    let arguments = ["cosign", "--key", &key, "--approve", "ask", "--listen", listen, "--label", &label];
+    let arguments =
+        ["cosign", "--key", &key, "--approve", "ask", "--listen", listen, "--label", &label];
     let mut cosigner = Terminal::start(&arguments);
     cosigner.wait_for("listening on ");
     let address = cosigner.wait_for("\r\n");
@@ -177,18 +180,24 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
             "--linger",
             "0",
         ]);
-        let session = proposed.wait_for("session_created")["session"].as_str().expect("a session").to_owned();
+        let session =
+            proposed.wait_for("session_created")["session"].as_str().expect("a session").to_owned();
         (proposed, session)
     };
     let strangers: Vec<_> = (1..=3).map(|message| propose(&stranger, message)).collect();
     cosigner.wait_for("Type y or n");
     let (proposed, session) = propose(&alice, 9);
     // Nothing need be typed for it.
-    cosigner.wait_for("1 session of signers that you know and 2 of strangers: they wait for an answer, too.");
+    cosigner.wait_for(
+        "1 session of signers that you know and 2 of strangers: they wait for an answer, too.",
+    );
     cosigner.wait_for("or none (no to this one and to 2 more of its proposer):");
     cosigner.type_slowly("none\n");
     let question = cosigner.wait_for("Type y or n:");
-    assert!(question.contains(&format!("Sign everything in session {}?", &session[..8])), "{question}");
+    assert!(
+        question.contains(&format!("Sign everything in session {}?", &session[..8])),
+        "{question}"
+    );
     assert!(question.contains(", alice, proposed it"), "{question}");
     cosigner.type_slowly("y\n");
     assert_eq!(proposed.finish().code, Some(0));
@@ -203,15 +212,26 @@ fn a_question_is_taken_back_when_its_proposer_gives_up() {
     let public = keygen(key.as_ref());
     keygen(other.as_ref());
     let listen = "/ip4/127.0.0.1/tcp/0";
-    let mut cosigner = Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
+    let mut cosigner =
+        Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
     cosigner.wait_for("listening on ");
     let address = cosigner.wait_for("\r\n");
     let contact = format!("{public}={address}");
     let message = "07".repeat(32);
-    let arguments =
-        ["propose", "--key", &other, "--signer", &public, "--message", &message, "--listen", listen];
+    let arguments = [
+        "propose",
+        "--key",
+        &other,
+        "--signer",
+        &public,
+        "--message",
+        &message,
+        "--listen",
+        listen,
+    ];
     let propose = |timeout| {
-        let more = ["--bootstrap", &address, "--contact", &contact, "--timeout", timeout, "--linger", "0"];
+        let more =
+            ["--bootstrap", &address, "--contact", &contact, "--timeout", timeout, "--linger", "0"];
         Running::start(arguments.into_iter().chain(more))
     };
     let impatient = propose("3");
@@ -255,7 +275,11 @@ fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
             Some(key) => terminal.type_slowly(key),
             None => kill_process(terminal.pid(), signal).expect("sent"),
         }
-        assert_eq!(terminal.wait().signal(), Some(signal.as_raw()), "it ends as it would without a prompt");
+        assert_eq!(
+            terminal.wait().signal(),
+            Some(signal.as_raw()),
+            "it ends as it would without a prompt"
+        );
         assert!(terminal.shows_what_is_typed(), "{signal:?}");
         assert!(!out.exists());
     }
@@ -268,7 +292,8 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again_when_it_goes_
     let mut terminal = Terminal::start(&["keygen", "--out", out.to_str().expect("text")]);
     terminal.wait_for("A passphrase for the new key: ");
     terminal.type_slowly("\x1a");
-    let (_, status) = waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).expect("waited").expect("stopped");
+    let (_, status) =
+        waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).expect("waited").expect("stopped");
     assert!(status.stopped(), "{status:?}");
     assert!(terminal.shows_what_is_typed(), "the shell has it");
     kill_process(terminal.pid(), Signal::CONT).expect("sent");
@@ -316,7 +341,8 @@ fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let script = "trap '' HUP; exec \"$0\" keygen --out \"$1\"";
-    let command = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_musig2-node")]).arg(&out);
+    let command =
+        Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_musig2-node")]).arg(&out);
     let mut terminal = Terminal::spawn(command);
     for prompt in ["A passphrase for the new key: ", "The same again: "] {
         terminal.wait_for(prompt);
@@ -339,7 +365,8 @@ fn a_daemon_whose_passphrase_was_typed_reads_its_policy_again_at_each_hangup() {
     let command = std::process::Command::new(env!("CARGO_BIN_EXE_musig2-node"));
     let command = that_hears_hangups(&command);
     let run = ["run", "--config", &config];
-    let mut daemon = Terminal::spawn(Command::new(command.get_program()).args(command.get_args()).args(run));
+    let mut daemon =
+        Terminal::spawn(Command::new(command.get_program()).args(command.get_args()).args(run));
     daemon.wait_for("signer.key: ");
     daemon.type_slowly("correct horse\n");
     daemon.wait_for("socket ");

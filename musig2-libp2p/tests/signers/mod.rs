@@ -5,8 +5,8 @@
 use futures::future::join_all;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
-    self, Audience, Command, Event, Item, Message, Node as Core, Offence, Proposal, PublicKey, SecretKey,
-    SessionId, SessionView, Signature, Tweak,
+    self, Audience, Command, Event, Item, Message, Node as Core, Offence, Proposal, PublicKey,
+    SecretKey, SessionId, SessionView, Signature, Tweak,
 };
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent, PeerContact};
 use std::time::{Duration, Instant};
@@ -59,7 +59,8 @@ impl Signer {
 
     pub async fn knows(&self, signer: &Self, contact: &PeerContact) {
         let signer = signer.handle.public_keys()[0];
-        let told = self.handle.execute(Command::AddContact { signer, contact: contact.encode() }).await;
+        let told =
+            self.handle.execute(Command::AddContact { signer, contact: contact.encode() }).await;
         told.expect("a contact can be added");
     }
 
@@ -86,7 +87,10 @@ impl Signer {
                 _ => None,
             })
             .await;
-        self.handle.execute(Command::JoinSession { session }).await.expect("the session can be joined");
+        self.handle
+            .execute(Command::JoinSession { session })
+            .await
+            .expect("the session can be joined");
         (session, self.signatures(session).await)
     }
 
@@ -99,7 +103,9 @@ impl Signer {
 
     pub async fn signatures(&mut self, wanted: SessionId) -> Vec<Signature> {
         self.until(|event| match event {
-            NodeEvent::Session(Event::SessionComplete { session, signatures }) if *session == wanted => {
+            NodeEvent::Session(Event::SessionComplete { session, signatures })
+                if *session == wanted =>
+            {
                 Some(signatures.clone())
             }
             NodeEvent::Session(event) => {
@@ -123,8 +129,13 @@ pub fn public_key(number: u8) -> PublicKey {
 }
 
 /// The first node is the others' bootstrap peer; the last one proposes.
-pub async fn network(signers: u8, listen: &str, adjust: impl Fn(NodeConfig) -> NodeConfig) -> Vec<Signer> {
-    let config = || adjust(NodeConfig::default().with_listen([listen.parse().expect("an address")]));
+pub async fn network(
+    signers: u8,
+    listen: &str,
+    adjust: impl Fn(NodeConfig) -> NodeConfig,
+) -> Vec<Signer> {
+    let config =
+        || adjust(NodeConfig::default().with_listen([listen.parse().expect("an address")]));
     let mut first = Signer::start(1, config());
     let bootstrap = first.address().await;
     let mut all = vec![first];
@@ -137,7 +148,9 @@ pub async fn network(signers: u8, listen: &str, adjust: impl Fn(NodeConfig) -> N
 pub fn proposal(signers: &[Signer]) -> Proposal {
     Proposal::new(signers.iter().map(|signer| signer.handle.public_keys()[0]))
         .with_message(Message::new([1; 32]))
-        .with_item(Item::new(Message::new([2; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"))
+        .with_item(
+            Item::new(Message::new([2; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"),
+        )
 }
 
 /// Everyone has the same signatures, nobody sends anything wrong, and all stop.
@@ -176,9 +189,12 @@ pub fn verify(view: &SessionView, signatures: &[Signature]) {
         .map(|key| musig2::secp::Point::from_slice(key.as_bytes()).expect("a key"));
     let plain = musig2::KeyAggContext::new(keys).expect("keys");
     let taproot = plain.clone().with_unspendable_taproot_tweak().expect("a tweak");
-    for ((context, message), signature) in [(plain, [1; 32]), (taproot, [2; 32])].iter().zip(signatures) {
+    for ((context, message), signature) in
+        [(plain, [1; 32]), (taproot, [2; 32])].iter().zip(signatures)
+    {
         let key: musig2::secp::Point = context.aggregated_pubkey();
-        let signature = musig2::CompactSignature::from_bytes(signature.as_bytes()).expect("a signature");
+        let signature =
+            musig2::CompactSignature::from_bytes(signature.as_bytes()).expect("a signature");
         musig2::verify_single(key, signature, message).expect("the signature is valid");
     }
     assert_eq!(signatures.len(), 2);

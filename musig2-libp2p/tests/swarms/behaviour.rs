@@ -53,22 +53,33 @@ async fn signers_who_know_one_another_need_nothing_but_the_behaviour() {
     for number in 1..=4 {
         signers.push(Signer::new(number).await);
     }
-    let contacts: Vec<_> = signers[1..].iter().map(|signer| (signer.key, signer.contact())).collect();
+    let contacts: Vec<_> =
+        signers[1..].iter().map(|signer| (signer.key, signer.contact())).collect();
     let keys: Vec<_> = signers.iter().map(|signer| signer.key).collect();
     let proposer = signers[0].swarm.behaviour_mut();
     for (signer, contact) in contacts {
         proposer.execute(Command::AddContact { signer, contact }).unwrap();
     }
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    proposer
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
 
     let mut done: Vec<Option<Vec<Signature>>> = vec![None; signers.len()];
     while done.iter().any(Option::is_none) {
         let next = select_all(signers.iter_mut().map(|signer| signer.swarm.select_next_some()));
-        let (event, index, _) = tokio::time::timeout(std::time::Duration::from_secs(20), next).await.unwrap();
+        let (event, index, _) =
+            tokio::time::timeout(std::time::Duration::from_secs(20), next).await.unwrap();
         match event {
-            SwarmEvent::Behaviour(Event::Session(musig2_proto::Event::SessionDiscovered { session })) => {
-                signers[index].swarm.behaviour_mut().execute(Command::JoinSession { session }).unwrap();
+            SwarmEvent::Behaviour(Event::Session(musig2_proto::Event::SessionDiscovered {
+                session,
+            })) => {
+                signers[index]
+                    .swarm
+                    .behaviour_mut()
+                    .execute(Command::JoinSession { session })
+                    .unwrap();
             }
             SwarmEvent::Behaviour(Event::Session(musig2_proto::Event::SessionComplete {
                 signatures,

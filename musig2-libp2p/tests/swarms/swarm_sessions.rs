@@ -11,7 +11,9 @@ use musig2_libp2p::libp2p::swarm::{
     THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use musig2_libp2p::libp2p::{Multiaddr, PeerId, Swarm};
-use musig2_libp2p::musig2_proto::{self, Audience, Command, Message, Node, Proposal, SecretKey, Stepping};
+use musig2_libp2p::musig2_proto::{
+    self, Audience, Command, Message, Node, Proposal, SecretKey, Stepping,
+};
 use musig2_libp2p::musig2_proto::{Event as Signing, SessionId};
 use musig2_libp2p::{Banned, Behaviour, Config, Consequence, Event};
 use std::task::{Context, Poll};
@@ -47,7 +49,10 @@ async fn a_session_outlives_the_loss_of_all_connections_in_each_phase() {
     group
         .until_event(|group, signer, event| {
             if let Event::Session(Signing::SessionDiscovered { session }) = event {
-                group.signers[signer].behaviour_mut().execute(Command::JoinSession { session }).unwrap();
+                group.signers[signer]
+                    .behaviour_mut()
+                    .execute(Command::JoinSession { session })
+                    .unwrap();
                 for peer in group.signers[signer].connected_peers().copied().collect::<Vec<_>>() {
                     group.signers[signer].disconnect_peer_id(peer).unwrap();
                 }
@@ -128,7 +133,12 @@ impl NetworkBehaviour for Denier {
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
 
-    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+    fn on_connection_handler_event(
+        &mut self,
+        _: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
         match event {}
     }
 
@@ -158,8 +168,11 @@ async fn a_connection_that_a_sibling_denies_is_not_believed_in() {
     let signing = &mut proposer.behaviour_mut().signing;
     let keys = [signing.core().public_keys().next().unwrap(), signer];
     signing.execute(Command::AddContact { signer, contact }).unwrap();
-    let session = signing.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    signing.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        signing.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    signing
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
 
     let mut denied = 0;
     let signed = group.signatures(session);
@@ -199,7 +212,8 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
         let mut closed = false;
         group
             .until(|group, happened| {
-                closed |= matches!(happened, Happened::Signer(_, SwarmEvent::ConnectionClosed { .. }));
+                closed |=
+                    matches!(happened, Happened::Signer(_, SwarmEvent::ConnectionClosed { .. }));
                 (closed && group.consequences.len() == 2).then_some(())
             })
             .await;
@@ -262,8 +276,11 @@ async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
     let keys = [key(&group.signers[0]), key(&group.signers[1]), absent];
     let proposer = group.signers[0].behaviour_mut();
     proposer.execute(Command::AddContact { signer: absent, contact: at }).unwrap();
-    let session = proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
-    proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+    let session =
+        proposer.create_session(Proposal::new(keys).with_message(Message::new([1; 32]))).unwrap();
+    proposer
+        .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+        .unwrap();
 
     tokio::spawn(stranger.loop_on_next());
     let (mut told, mut discovered) = (false, None::<SessionId>);
@@ -274,7 +291,9 @@ async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
                     assert_eq!(reason, musig2_libp2p::Undelivered::Unsupported);
                     told = true;
                 }
-                Event::Session(Signing::SessionDiscovered { session }) => discovered = Some(session),
+                Event::Session(Signing::SessionDiscovered { session }) => {
+                    discovered = Some(session)
+                }
                 _ => {}
             }
             (told && discovered == Some(session)).then_some(())

@@ -80,13 +80,19 @@ impl fmt::Display for AbortCause {
             Self::BySigner { signer, reason } => write!(f, "signer {signer} ended it: {reason}"),
             Self::Declined => f.write_str("declined by this node's application"),
             Self::MadeRoom => f.write_str("it made room for another session"),
-            Self::SignerDeclined { signer, reason } => write!(f, "signer {signer} declined: {reason}"),
+            Self::SignerDeclined { signer, reason } => {
+                write!(f, "signer {signer} declined: {reason}")
+            }
             Self::TimedOut { phase, awaiting } => {
                 write!(f, "timed out in phase {phase}, waiting for {}", Places(awaiting))
             }
             Self::Expired { awaiting } => write!(f, "expired, waiting for {}", Places(awaiting)),
-            Self::Convicted { signer, fault, .. } => write!(f, "signer {signer} broke the protocol: {fault}"),
-            Self::RivalInstance => f.write_str("this node's key signs in this session elsewhere as well"),
+            Self::Convicted { signer, fault, .. } => {
+                write!(f, "signer {signer} broke the protocol: {fault}")
+            }
+            Self::RivalInstance => {
+                f.write_str("this node's key signs in this session elsewhere as well")
+            }
         }
     }
 }

@@ -215,7 +215,9 @@ pub enum CommandError {
     #[error("session {0} has not been announced: announce it first")]
     NotAnnounced(SessionId),
     /// This node's key has joined the session under as many lives as one signer may have.
-    #[error("this key has joined session {0} as often as one signer may: it has restarted too often")]
+    #[error(
+        "this key has joined session {0} as often as one signer may: it has restarted too often"
+    )]
     RestartLimit(SessionId),
     /// The step needs what others have not sent yet.
     #[error("still waiting for signers {}", list(.0))]
@@ -246,7 +248,9 @@ pub enum CommandError {
     )]
     FalseSignatures(SessionId),
     /// The announcement would be larger than `max_frame_size`.
-    #[error("the announcement would have {size} bytes, and at most {max} are allowed: split the batch")]
+    #[error(
+        "the announcement would have {size} bytes, and at most {max} are allowed: split the batch"
+    )]
     TooLarge {
         /// Its size in bytes.
         size: usize,

@@ -194,10 +194,16 @@ mod tests {
             "5 elements; at most 4 are allowed"
         );
         assert!(Bytes::<4>::new(vec![7; 4]).is_ok_and(|bytes| bytes.as_slice() == [7; 4]));
-        assert_eq!(Bytes::<4>::new(vec![7; 5]).unwrap_err().to_string(), "5 bytes; at most 4 are allowed");
+        assert_eq!(
+            Bytes::<4>::new(vec![7; 5]).unwrap_err().to_string(),
+            "5 bytes; at most 4 are allowed"
+        );
         for length in 0..10 {
             let list = postcard::from_bytes::<List<u8, 4>>(&encoded(length));
-            assert_eq!(list.map(|list| list.len()).ok(), (length <= 4).then_some(usize::from(length)));
+            assert_eq!(
+                list.map(|list| list.len()).ok(),
+                (length <= 4).then_some(usize::from(length))
+            );
             let bytes = postcard::from_bytes::<Bytes<4>>(&encoded(length));
             assert_eq!(
                 bytes.map(|bytes| bytes.as_slice().len()).ok(),

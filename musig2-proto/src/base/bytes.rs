@@ -27,8 +27,10 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexE
     }
     let mut bytes = [0; N];
     for (position, character) in text.chars().enumerate() {
-        let digit =
-            character.to_digit(16).ok_or_else(|| problem(HexProblem::Digit(position + 1)))?.to_be_bytes()[3];
+        let digit = character
+            .to_digit(16)
+            .ok_or_else(|| problem(HexProblem::Digit(position + 1)))?
+            .to_be_bytes()[3];
         if let Some(byte) = bytes.get_mut(position / 2) {
             *byte = *byte << 4 | digit;
         }
@@ -74,7 +76,9 @@ pub(crate) mod array {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; N], A::Error> {
                 let mut bytes = [0; N];
                 for (position, byte) in bytes.iter_mut().enumerate() {
-                    *byte = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(position, &self))?;
+                    *byte = seq
+                        .next_element()?
+                        .ok_or_else(|| A::Error::invalid_length(position, &self))?;
                 }
                 Ok(bytes)
             }
@@ -176,8 +180,9 @@ byte_string!(
 impl ChainCode {
     /// The chain code that BIP328 gives to every MuSig2 aggregate key: SHA256 of `MuSig2MuSig2MuSig2`.
     pub const BIP328: Self = Self([
-        0x86, 0x80, 0x87, 0xca, 0x02, 0xa6, 0xf9, 0x74, 0xc4, 0x59, 0x89, 0x24, 0xc3, 0x6b, 0x57, 0x76, 0x2d,
-        0x32, 0xcb, 0x45, 0x71, 0x71, 0x67, 0xe3, 0x00, 0x62, 0x2c, 0x71, 0x67, 0xe3, 0x89, 0x65,
+        0x86, 0x80, 0x87, 0xca, 0x02, 0xa6, 0xf9, 0x74, 0xc4, 0x59, 0x89, 0x24, 0xc3, 0x6b, 0x57,
+        0x76, 0x2d, 0x32, 0xcb, 0x45, 0x71, 0x71, 0x67, 0xe3, 0x00, 0x62, 0x2c, 0x71, 0x67, 0xe3,
+        0x89, 0x65,
     ]);
 }
 

@@ -61,7 +61,10 @@ pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
 ///
 /// # Errors
 /// Says what is wrong with the bytes.
-pub fn decode_message<T: Serialize + DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, DecodeError> {
+pub fn decode_message<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    max: usize,
+) -> Result<T, DecodeError> {
     if bytes.len() > max {
         return Err(DecodeError::TooLarge { size: bytes.len(), max });
     }

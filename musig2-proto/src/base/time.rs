@@ -5,7 +5,9 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since the Unix epoch. The core has no clock; every call is told the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Timestamp(u64);
 

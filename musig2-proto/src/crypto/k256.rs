@@ -68,7 +68,10 @@ impl Crypto for K256 {
         KeyAggContext::new(points).map(Arc::new).map_err(|_| KeyAggregationError::NoAggregate)
     }
 
-    fn tweak(keys: &Arc<KeyAggContext>, tweak: &PlainTweak) -> Result<Arc<KeyAggContext>, InvalidTweak> {
+    fn tweak(
+        keys: &Arc<KeyAggContext>,
+        tweak: &PlainTweak,
+    ) -> Result<Arc<KeyAggContext>, InvalidTweak> {
         let scalar = MaybeScalar::from_slice(tweak.scalar.as_bytes()).map_err(|_| InvalidTweak)?;
         let tweaked = keys.as_ref().clone().with_tweak(scalar, tweak.kind == TweakKind::XOnly);
         tweaked.map(Arc::new).map_err(|_| InvalidTweak)
@@ -106,7 +109,11 @@ impl Crypto for K256 {
         (!parsed.is_empty()).then(|| AggregateNonce::new(AggNonce::sum(&parsed).to_bytes()))
     }
 
-    fn round(keys: &Arc<KeyAggContext>, nonce: &AggregateNonce, message: &Message) -> Option<Round> {
+    fn round(
+        keys: &Arc<KeyAggContext>,
+        nonce: &AggregateNonce,
+        message: &Message,
+    ) -> Option<Round> {
         let nonce = parse_aggregate(nonce)?;
         Some(Round { keys: Arc::clone(keys), nonce, message: *message })
     }
@@ -135,19 +142,34 @@ impl Crypto for K256 {
         else {
             return false;
         };
-        musig2::verify_partial(&round.keys, partial, &round.nonce, signer, &nonce, round.message.as_bytes())
-            .is_ok()
+        musig2::verify_partial(
+            &round.keys,
+            partial,
+            &round.nonce,
+            signer,
+            &nonce,
+            round.message.as_bytes(),
+        )
+        .is_ok()
     }
 
     fn aggregate_signatures(round: &Round, partials: &[PartialSignature]) -> Option<Signature> {
         let parsed = partials.iter().map(parse_partial).collect::<Option<Vec<_>>>()?;
-        let signature: CompactSignature =
-            musig2::aggregate_partial_signatures(&round.keys, &round.nonce, parsed, round.message.as_bytes())
-                .ok()?;
+        let signature: CompactSignature = musig2::aggregate_partial_signatures(
+            &round.keys,
+            &round.nonce,
+            parsed,
+            round.message.as_bytes(),
+        )
+        .ok()?;
         Some(Signature::new(signature.to_bytes()))
     }
 
-    fn sign_statement(keypair: &Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature> {
+    fn sign_statement(
+        keypair: &Keypair,
+        message: &[u8; 64],
+        auxiliary: &[u8; 32],
+    ) -> Option<Signature> {
         let signature: CompactSignature = musig2::sign_solo(keypair.scalar()?, message, *auxiliary);
         Some(Signature::new(signature.to_bytes()))
     }
@@ -170,8 +192,8 @@ fn parse_nonce(nonce: &PublicNonce) -> Option<PubNonce> {
 
 /// Where a half is infinity, it is 33 zeros (BIP327 cpoint_ext).
 fn parse_aggregate(nonce: &AggregateNonce) -> Option<AggNonce> {
-    let encoded =
-        halves(nonce.as_bytes()).all(|half| is_compressed(half) || half.iter().all(|&byte| byte == 0));
+    let encoded = halves(nonce.as_bytes())
+        .all(|half| is_compressed(half) || half.iter().all(|&byte| byte == 0));
     AggNonce::from_bytes(nonce.as_bytes()).ok().filter(|_| encoded)
 }
 

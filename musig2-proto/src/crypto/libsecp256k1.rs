@@ -51,8 +51,8 @@ impl Crypto for Libsecp256k1 {
     type Round = Round;
 
     fn keypair(secret: &SecretKey) -> Result<Keypair, InvalidSecretKey> {
-        let pair =
-            secp256k1::Keypair::from_secret_bytes(*secret.expose_secret()).map_err(|_| InvalidSecretKey)?;
+        let pair = secp256k1::Keypair::from_secret_bytes(*secret.expose_secret())
+            .map_err(|_| InvalidSecretKey)?;
         Ok(Keypair { pair, public: PublicKey::new(pair.public_key().serialize()) })
     }
 
@@ -107,7 +107,10 @@ impl Crypto for Libsecp256k1 {
             Some(extra),
         );
         let bytes = Box::new(Zeroizing::new(secret.dangerous_into_bytes()));
-        Some((SecretNonce { bytes, public_key: keypair.public }, PublicNonce::new(public.serialize())))
+        Some((
+            SecretNonce { bytes, public_key: keypair.public },
+            PublicNonce::new(public.serialize()),
+        ))
     }
 
     fn is_valid_nonce(nonce: &PublicNonce) -> bool {
@@ -125,7 +128,11 @@ impl Crypto for Libsecp256k1 {
 
     fn round(keys: &KeyAggCache, nonce: &AggregateNonce, message: &Message) -> Option<Round> {
         let nonce = musig::AggregatedNonce::from_byte_array(nonce.as_bytes()).ok()?;
-        Some(Round { session: Session::new(keys, nonce, message.as_bytes()), keys: *keys, message: *message })
+        Some(Round {
+            session: Session::new(keys, nonce, message.as_bytes()),
+            keys: *keys,
+            message: *message,
+        })
     }
 
     fn sign(round: &Round, nonce: SecretNonce, keypair: &Keypair) -> Option<PartialSignature> {
@@ -162,13 +169,24 @@ impl Crypto for Libsecp256k1 {
         Some(Signature::new(verified.to_byte_array()))
     }
 
-    fn sign_statement(keypair: &Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature> {
-        Some(Signature::new(schnorr::sign_with_aux_rand(message, &keypair.pair, auxiliary).to_byte_array()))
+    fn sign_statement(
+        keypair: &Keypair,
+        message: &[u8; 64],
+        auxiliary: &[u8; 32],
+    ) -> Option<Signature> {
+        Some(Signature::new(
+            schnorr::sign_with_aux_rand(message, &keypair.pair, auxiliary).to_byte_array(),
+        ))
     }
 
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {
         secp256k1::XOnlyPublicKey::from_byte_array(key.to_bytes()).is_ok_and(|key| {
-            schnorr::verify(&schnorr::Signature::from_byte_array(signature.to_bytes()), message, &key).is_ok()
+            schnorr::verify(
+                &schnorr::Signature::from_byte_array(signature.to_bytes()),
+                message,
+                &key,
+            )
+            .is_ok()
         })
     }
 }

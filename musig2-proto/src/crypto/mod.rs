@@ -11,7 +11,8 @@ pub use k256::K256;
 pub use libsecp256k1::Libsecp256k1;
 
 use crate::base::bytes::{
-    AggregateNonce, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar, XOnlyPublicKey,
+    AggregateNonce, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar,
+    XOnlyPublicKey,
 };
 use crate::base::secret::SecretKey;
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,10 @@ pub trait Crypto: Sized {
     ///
     /// # Errors
     /// Where the scalar is not below the group order, or the tweaked key is infinity.
-    fn tweak(keys: &Self::KeyAggregate, tweak: &PlainTweak) -> Result<Self::KeyAggregate, InvalidTweak>;
+    fn tweak(
+        keys: &Self::KeyAggregate,
+        tweak: &PlainTweak,
+    ) -> Result<Self::KeyAggregate, InvalidTweak>;
 
     /// The aggregate key, tweaks included (33 bytes: BIP32 derivation needs the parity).
     fn aggregate_key(keys: &Self::KeyAggregate) -> PublicKey;
@@ -78,7 +82,11 @@ pub trait Crypto: Sized {
     fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce>;
 
     /// BIP327 GetSessionValues. `None` where the aggregate nonce is not one that [`Crypto::aggregate_nonces`] gives.
-    fn round(keys: &Self::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<Self::Round>;
+    fn round(
+        keys: &Self::KeyAggregate,
+        nonce: &AggregateNonce,
+        message: &Message,
+    ) -> Option<Self::Round>;
 
     /// BIP327 Sign. `None` where the nonce was made for another keypair: it is destroyed all the same.
     fn sign(
@@ -96,11 +104,17 @@ pub trait Crypto: Sized {
     ) -> bool;
 
     /// BIP327 PartialSigAgg, then BIP340 Verify. `None` where the outcome does not verify: some partial signature is invalid.
-    fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature>;
+    fn aggregate_signatures(
+        round: &Self::Round,
+        partials: &[PartialSignature],
+    ) -> Option<Signature>;
 
     /// BIP340 Sign of a statement: 64 bytes, never the 32 of a transaction. `None` where the engine cannot sign.
-    fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], auxiliary: &[u8; 32])
-    -> Option<Signature>;
+    fn sign_statement(
+        keypair: &Self::Keypair,
+        message: &[u8; 64],
+        auxiliary: &[u8; 32],
+    ) -> Option<Signature>;
 
     /// BIP340 Verify.
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool;

@@ -4,8 +4,8 @@ use super::*;
 
 /// The order of the group, which no scalar reaches.
 const ORDER: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xba,
-    0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+    0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
 ];
 
 const MESSAGE: Message = Message::new([9; 32]);
@@ -84,13 +84,18 @@ fn tweaks<C: Crypto>() {
     assert_ne!(tweaked(TweakKind::Plain, [3; 32]), tweaked(TweakKind::XOnly, [3; 32]));
     assert_ne!(tweaked(TweakKind::Plain, [3; 32]), tweaked(TweakKind::Plain, [4; 32]));
     assert_eq!(tweaked(TweakKind::Plain, ORDER), Err(InvalidTweak));
-    assert_eq!(tweaked(TweakKind::Plain, [0; 32]), Ok(C::aggregate_key(&odd::<C>())), "nothing is added");
+    assert_eq!(
+        tweaked(TweakKind::Plain, [0; 32]),
+        Ok(C::aggregate_key(&odd::<C>())),
+        "nothing is added"
+    );
 }
 
 /// An aggregate with odd y: to the x-only key, one adds from the other side.
 fn odd<C: Crypto>() -> C::KeyAggregate {
     let [one, _] = public_keys::<C>();
-    let pairs = (3..).map(|number| C::aggregate_keys(&[one, C::public_key(&keypair::<C>(number))]).unwrap());
+    let pairs = (3..)
+        .map(|number| C::aggregate_keys(&[one, C::public_key(&keypair::<C>(number))]).unwrap());
     pairs.into_iter().find(|keys| C::aggregate_key(keys).as_bytes()[0] == 3).unwrap()
 }
 
@@ -98,7 +103,8 @@ fn nonces<C: Crypto>() {
     let (key, other) = (keypair::<C>(1), keypair::<C>(2));
     let (keys, other_keys, message) = (aggregate::<C>(), odd::<C>(), Message::new([8; 32]));
     let make = |keypair, keys, message, randomness, extra| {
-        C::generate_nonce(keypair, keys, message, [randomness; 32], [extra; 32]).map(|(_, public)| public)
+        C::generate_nonce(keypair, keys, message, [randomness; 32], [extra; 32])
+            .map(|(_, public)| public)
     };
     let made = [
         make(&key, &keys, &MESSAGE, 1, 1),
@@ -158,7 +164,12 @@ fn round<C: Crypto>() -> (C::Round, [PublicNonce; 2], [PartialSignature; 2]) {
 fn rounds<C: Crypto>() {
     let (round, nonces, partials) = round::<C>();
     for place in 0..2 {
-        assert!(C::verify_partial(&round, &public_keys::<C>()[place], &nonces[place], &partials[place]));
+        assert!(C::verify_partial(
+            &round,
+            &public_keys::<C>()[place],
+            &nonces[place],
+            &partials[place]
+        ));
     }
     let signature = C::aggregate_signatures(&round, &partials).unwrap();
     let key = C::aggregate_key(&aggregate::<C>()).x_only();
@@ -193,13 +204,18 @@ fn statements<C: Crypto>() {
     let key = keypair::<C>(1);
     let [public, other] = public_keys::<C>();
     let signature = C::sign_statement(&key, &[7; 64], &[1; 32]).unwrap();
-    let verify =
-        |key: &PublicKey, message: &[u8], signature: &Signature| C::verify(&key.x_only(), message, signature);
+    let verify = |key: &PublicKey, message: &[u8], signature: &Signature| {
+        C::verify(&key.x_only(), message, signature)
+    };
     assert!(verify(&public, &[7; 64], &signature));
     assert!(!verify(&public, &[8; 64], &signature) && !verify(&other, &[7; 64], &signature));
     assert!(!verify(&public, &[7; 64], &Signature::new([0; 64])));
     assert!(!verify(&PublicKey::new([5; 33]), &[7; 64], &signature));
-    assert_ne!(C::sign_statement(&key, &[7; 64], &[2; 32]), Some(signature), "auxiliary randomness goes in");
+    assert_ne!(
+        C::sign_statement(&key, &[7; 64], &[2; 32]),
+        Some(signature),
+        "auxiliary randomness goes in"
+    );
 }
 
 #[cfg(all(feature = "libsecp256k1", feature = "k256"))]

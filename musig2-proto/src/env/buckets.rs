@@ -31,7 +31,8 @@ impl Bucket {
     pub(crate) fn take(&mut self, limit: Limit, now: Timestamp, tokens: usize) -> bool {
         let full = u64::from(limit.burst) * 1000;
         let elapsed = u64::try_from(now.saturating_since(self.at).as_millis()).unwrap_or(u64::MAX);
-        self.level = self.level.saturating_add(elapsed.saturating_mul(u64::from(limit.rate))).min(full);
+        self.level =
+            self.level.saturating_add(elapsed.saturating_mul(u64::from(limit.rate))).min(full);
         self.at = now;
         let price = u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(1000).min(full);
         let rest = self.level.checked_sub(price);
@@ -42,7 +43,8 @@ impl Bucket {
     /// When it is full again, if nobody takes anything.
     fn full_at(&self, limit: Limit) -> Timestamp {
         let missing = (u64::from(limit.burst) * 1000).saturating_sub(self.level);
-        self.at.saturating_add(Duration::from_millis(missing.div_ceil(u64::from(limit.rate.max(1)))))
+        self.at
+            .saturating_add(Duration::from_millis(missing.div_ceil(u64::from(limit.rate.max(1)))))
     }
 
     /// The caller's clock was set back: that neither fills a bucket nor stops it.
@@ -201,11 +203,15 @@ mod tests {
         }
         let now = Timestamp::from_millis(1_000_000);
         assert_eq!(buckets.take(now, &3, 1), Taken::TooMany);
-        assert_eq!([(); 3].map(|()| buckets.take(now, &5000, 1)), [Taken::Yes, Taken::Yes, Taken::Crowded]);
+        assert_eq!(
+            [(); 3].map(|()| buckets.take(now, &5000, 1)),
+            [Taken::Yes, Taken::Yes, Taken::Crowded]
+        );
     }
 
     #[test]
-    fn the_first_bucket_that_is_full_again_makes_room_and_no_other_after_a_clock_was_set_back_either() {
+    fn the_first_bucket_that_is_full_again_makes_room_and_no_other_after_a_clock_was_set_back_either()
+     {
         let mut buckets = buckets(1, 10);
         let at = Timestamp::from_millis;
         for key in 0..1024 {

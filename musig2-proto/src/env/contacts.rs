@@ -60,7 +60,12 @@ impl ContactBook {
     }
 
     /// A signer said where it is and what time it is, and said so for the first time. Nothing is sent there for that: it is there to be looked at.
-    pub(crate) fn hear(&mut self, signer: &PublicKey, contact: Option<&Contact>, clock: ClockReading) {
+    pub(crate) fn hear(
+        &mut self,
+        signer: &PublicKey,
+        contact: Option<&Contact>,
+        clock: ClockReading,
+    ) {
         if !self.knows(signer) {
             return;
         }
@@ -72,7 +77,9 @@ impl ContactBook {
         if let Some(contact) = contact.filter(|contact| !contact.is_empty()) {
             (heard.at, heard.contact) = (clock.arrived, contact.clone());
         }
-        if clock.says_more_than(&heard.clock) || clock.arrived > heard.clock.arrived.saturating_add(READING) {
+        if clock.says_more_than(&heard.clock)
+            || clock.arrived > heard.clock.arrived.saturating_add(READING)
+        {
             heard.clock = clock;
         }
     }
@@ -92,7 +99,8 @@ impl ContactBook {
             (met.since, met.contact) = (created_at, contact.clone());
         }
         if self.met.len() > MAX_MET {
-            let oldest = self.met.iter().min_by_key(|(_, met)| met.meeting).map(|(signer, _)| *signer);
+            let oldest =
+                self.met.iter().min_by_key(|(_, met)| met.meeting).map(|(signer, _)| *signer);
             if let Some(oldest) = oldest {
                 self.met.remove(&oldest);
                 if !self.knows(&oldest) {
@@ -123,7 +131,8 @@ impl ContactBook {
         let told = self.told.get(signer).map(|told| (told.at, &told.contact));
         let heard = self.heard.get(signer);
         let said = heard.map(|heard| (heard.at, &heard.contact));
-        let newest = [told, met, said].into_iter().flatten().filter(|(_, contact)| !contact.is_empty());
+        let newest =
+            [told, met, said].into_iter().flatten().filter(|(_, contact)| !contact.is_empty());
         Some(SignerView {
             signer: *signer,
             contact: newest.max_by_key(|(at, _)| *at).map(|(_, contact)| contact.clone()),

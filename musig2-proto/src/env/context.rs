@@ -101,8 +101,17 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     }
 
     pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings { config, contact, since, contacts, sources, greeted, hellos, repeats, .. } =
-            surroundings;
+        let Surroundings {
+            config,
+            contact,
+            since,
+            contacts,
+            sources,
+            greeted,
+            hellos,
+            repeats,
+            ..
+        } = surroundings;
         Context {
             now: self.now,
             rng: self.rng,
@@ -152,7 +161,10 @@ impl<R: CryptoRng> Context<'_, R> {
             return false;
         }
         let (fresh, announcement) = (self.random(), announcement.clone());
-        self.out.push(Output::Publish(encode_message(&Publication::Announcement { fresh, announcement })));
+        self.out.push(Output::Publish(encode_message(&Publication::Announcement {
+            fresh,
+            announcement,
+        })));
         true
     }
 
@@ -162,7 +174,9 @@ impl<R: CryptoRng> Context<'_, R> {
         let manifest = &announcement.content.manifest;
         let in_time = self.now < join_deadline(manifest, self.config);
         let price = 1 + encoded_size(announcement) / BYTES_PER_CHECK;
-        if in_time && self.charge_greeting(signer, price) && self.repeats.allows(self.now, &manifest.id(), 1)
+        if in_time
+            && self.charge_greeting(signer, price)
+            && self.repeats.allows(self.now, &manifest.id(), 1)
         {
             self.publish(announcement);
         }
@@ -175,7 +189,9 @@ impl<R: CryptoRng> Context<'_, R> {
             return;
         }
         let (since, auxiliary) = (self.since.max(created_at), self.random());
-        if let Some(hello) = Hello::sign::<C>(self.contact.clone(), self.now, since, keypair, &auxiliary) {
+        if let Some(hello) =
+            Hello::sign::<C>(self.contact.clone(), self.now, since, keypair, &auxiliary)
+        {
             let fresh = self.random();
             self.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
         }

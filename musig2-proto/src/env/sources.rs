@@ -90,7 +90,13 @@ impl Sources {
     }
 
     /// Charges a source for work that takes as long as this many signature checks.
-    pub(crate) fn take(&mut self, now: Timestamp, source: &Source, work: Work, checks: usize) -> Taken {
+    pub(crate) fn take(
+        &mut self,
+        now: Timestamp,
+        source: &Source,
+        work: Work,
+        checks: usize,
+    ) -> Taken {
         match self.proven.get_mut(source) {
             Some(account) => match work.of(&mut account.buckets).take(self.limit, now, checks) {
                 true => Taken::Yes,
@@ -224,6 +230,9 @@ mod tests {
         sources.prove(NOW, &source(1), &signer(1));
         sources.prove(NOW, &source(9), &signer(1025));
         assert!(is_of(&sources, 1, 1) && !is_of(&sources, 9, 2) && is_of(&sources, 9, 1025));
-        assert_eq!((sources.signers.len(), sources.by_heard.len(), sources.proven.len()), (1024, 1024, 5));
+        assert_eq!(
+            (sources.signers.len(), sources.by_heard.len(), sources.proven.len()),
+            (1024, 1024, 5)
+        );
     }
 }

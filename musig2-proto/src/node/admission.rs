@@ -161,7 +161,10 @@ impl Admission {
         if was_full {
             // The place that became free is anybody's.
             self.changed.extend(
-                self.coordinators.iter().filter(|(_, share)| !share.waiting.is_empty()).map(|(key, _)| *key),
+                self.coordinators
+                    .iter()
+                    .filter(|(_, share)| !share.waiting.is_empty())
+                    .map(|(key, _)| *key),
             );
         }
     }
@@ -171,7 +174,11 @@ impl Admission {
         let mut next: Option<Turn> = None;
         for key in take(&mut self.changed) {
             let first = self.coordinators.get(&key).and_then(|share| {
-                share.waiting.first().copied().filter(|first| share.admits(first, self.joined, config))
+                share
+                    .waiting
+                    .first()
+                    .copied()
+                    .filter(|first| share.admits(first, self.joined, config))
             });
             if let Some(first) = first {
                 // It is looked at again when another has been joined before it.

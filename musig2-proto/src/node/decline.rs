@@ -29,7 +29,8 @@ impl<C: Crypto> Node<C> {
             && let Some(refusal) = self.refused.get(&id).cloned()
         {
             let (to, expires_at) = (refusal.to.clone(), refusal.expires_at);
-            let statement = reason.and_then(|reason| self.state_refusal(call, &id, &refusal, reason));
+            let statement =
+                reason.and_then(|reason| self.state_refusal(call, &id, &refusal, reason));
             self.tell_declined(call, id, to.zip(statement), expires_at);
             return Ok(());
         }
@@ -38,7 +39,8 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::AlreadyJoined(id));
         }
         let expires_at = session.agreement().manifest.expires_at();
-        let told = self.with_session(call, &id, |session, cx| session.decline(cx, reason)).flatten();
+        let told =
+            self.with_session(call, &id, |session, cx| session.decline(cx, reason)).flatten();
         self.tell_declined(call, id, told, expires_at);
         Ok(())
     }
@@ -53,7 +55,8 @@ impl<C: Crypto> Node<C> {
     ) -> Option<Arc<Filed>> {
         let keypair = self.keys.iter().find(|keypair| C::public_key(keypair) == refusal.key)?;
         let body = Body::Decline(Decline { reason });
-        let (statement, hash) = Statement::sign::<C>(id, refusal.me, body, keypair, &random(call.rng))?;
+        let (statement, hash) =
+            Statement::sign::<C>(id, refusal.me, body, keypair, &random(call.rng))?;
         Some(Arc::new(Filed { statement, hash, arrived: call.now }))
     }
 
@@ -66,8 +69,12 @@ impl<C: Crypto> Node<C> {
         forget_at: Timestamp,
     ) {
         let Some((to, statement)) = told else { return };
-        let decline =
-            OwnDecline { statement: Arc::clone(&statement), to: to.clone(), sent_at: call.now, forget_at };
+        let decline = OwnDecline {
+            statement: Arc::clone(&statement),
+            to: to.clone(),
+            sent_at: call.now,
+            forget_at,
+        };
         self.own_declines.keep(id, decline);
         self.send_decline(call, id, &to, statement);
     }

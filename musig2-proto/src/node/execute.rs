@@ -32,7 +32,9 @@ impl<C: Crypto> Node<C> {
                 self.surroundings.contacts.tell(call.now, signer, contact);
             }
             Command::CreateSession(proposal) => self.create(call, proposal)?,
-            Command::AnnounceSession { session, audience } => self.announce(call, session, audience)?,
+            Command::AnnounceSession { session, audience } => {
+                self.announce(call, session, audience)?
+            }
             Command::JoinSession { session } => self.join(call, session)?,
             Command::ResumeSession { announcement } => self.resume(call, &announcement)?,
             Command::TellSignatures { announcement, signatures } => {
@@ -80,9 +82,15 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Joins a session that the application approved, or lets it wait for its turn.
-    fn approve<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
+    fn approve<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        id: SessionId,
+    ) -> Result<(), CommandError> {
         let config = &self.surroundings.config;
-        let Some(session) = self.sessions.get_mut(&id) else { return Err(CommandError::UnknownSession(id)) };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Err(CommandError::UnknownSession(id));
+        };
         let Some(claim) = Claim::of(session) else { return Err(CommandError::UnknownSession(id)) };
         if self.admission.admits(&claim, config) {
             let joined = self.with_session(call, &id, Session::join).flatten();
@@ -152,7 +160,12 @@ impl<C: Crypto> Node<C> {
         })
     }
 
-    fn manifest(&self, now: Timestamp, proposal: Proposal, salt: Salt) -> Result<Manifest, CommandError> {
+    fn manifest(
+        &self,
+        now: Timestamp,
+        proposal: Proposal,
+        salt: Salt,
+    ) -> Result<Manifest, CommandError> {
         let Proposal { mut signers, items, duration, memo, keep_order } = proposal;
         if !keep_order {
             signers.sort_unstable();
@@ -160,8 +173,10 @@ impl<C: Crypto> Node<C> {
         let duration = duration.unwrap_or(self.surroundings.config.max_session_duration);
         let Config { max_signers, max_items, max_memo, .. } = self.surroundings.config;
         Ok(Manifest {
-            signers: List::new(signers)
-                .map_err(|error| ManifestError::TooManySigners { got: error.got, max: max_signers })?,
+            signers: List::new(signers).map_err(|error| ManifestError::TooManySigners {
+                got: error.got,
+                max: max_signers,
+            })?,
             coordinator: SignerIndex::new(0),
             identities: List::empty(),
             items: List::new(items)
@@ -217,7 +232,11 @@ impl<C: Crypto> Node<C> {
         if size > max { Err(CommandError::TooLarge { size, max }) } else { Ok(announcement) }
     }
 
-    fn join<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: SessionId) -> Result<(), CommandError> {
+    fn join<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        id: SessionId,
+    ) -> Result<(), CommandError> {
         let session = self.live(&id)?;
         if session.is_approved() {
             return Err(CommandError::AlreadyJoined(id));
@@ -230,7 +249,11 @@ impl<C: Crypto> Node<C> {
         self.approve(call, id)
     }
 
-    fn resume<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, bytes: &[u8]) -> Result<(), CommandError> {
+    fn resume<R: CryptoRng>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        bytes: &[u8],
+    ) -> Result<(), CommandError> {
         let announcement = self.read(bytes)?;
         let id = announcement.content.manifest.id();
         let is_new = !self.is_known(&id);
@@ -306,7 +329,8 @@ impl<C: Crypto> Node<C> {
         id: SessionId,
         signatures: &[Signature],
     ) -> Result<(), CommandError> {
-        let tombstone = self.ended.get_mut(&id).filter(|tombstone| tombstone.view().signatures.is_none());
+        let tombstone =
+            self.ended.get_mut(&id).filter(|tombstone| tombstone.view().signatures.is_none());
         let tombstone = tombstone.ok_or(CommandError::Ended(id))?;
         let mut cx = call.within(&mut self.surroundings);
         if !tombstone.complete::<C, R>(&mut cx, signatures) {

@@ -33,14 +33,14 @@ impl<C: Crypto> Node<C> {
     pub(super) fn take<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, input: Input) {
         let (from, taken) = match input {
             Input::Frame { from, bytes } => {
-                let frame =
-                    decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
+                let frame = decode_message(&bytes, self.surroundings.config.max_frame_size)
+                    .map_err(Offence::from);
                 let taken = frame.and_then(|frame| self.take_frame(call, &from, &frame, bytes));
                 (from, taken)
             }
             Input::Announcement { from, bytes } => {
-                let publication =
-                    decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
+                let publication = decode_message(&bytes, self.surroundings.config.max_frame_size)
+                    .map_err(Offence::from);
                 let taken = publication.and_then(|publication| match publication {
                     Publication::Announcement { announcement, .. } => {
                         self.take_announcement(call, &from, announcement)
@@ -96,7 +96,8 @@ impl<C: Crypto> Node<C> {
             let mut cx = call.within(&mut self.surroundings);
             if tombstone.ask(&mut cx)
                 && let Some(key) = tombstone.view().manifest.signer(tombstone.view().me)
-                && let Some(keypair) = self.keys.iter().find(|keypair| C::public_key(keypair) == *key)
+                && let Some(keypair) =
+                    self.keys.iter().find(|keypair| C::public_key(keypair) == *key)
             {
                 cx.say_hello::<C>(keypair, tombstone.view().manifest.created_at());
             }
@@ -110,7 +111,8 @@ impl<C: Crypto> Node<C> {
             return None;
         }
         let first = self.ended.next_to_forget()?;
-        let pause = self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
+        let pause =
+            self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
         Some(pause.map_or(first, |pause| pause.max(first)))
     }
 
@@ -153,7 +155,8 @@ impl<C: Crypto> Node<C> {
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
-                let crowded = self.check_discovered(&origin, || self.has_joined(frame, announcement))?;
+                let crowded =
+                    self.check_discovered(&origin, || self.has_joined(frame, announcement))?;
                 let known = self.discover(call, id, announcement.clone(), origin, crowded)?;
                 // The frame that brought the announcement counts like any other.
                 if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
@@ -196,7 +199,8 @@ impl<C: Crypto> Node<C> {
             Stashed::NoRoom => Err(Offence::NoRoom),
             Stashed::Ask => {
                 let mut cx = call.within(&mut self.surroundings);
-                let parcel = Parcel { request: Request::Announcement, ..Parcel::new(session, None) };
+                let parcel =
+                    Parcel { request: Request::Announcement, ..Parcel::new(session, None) };
                 send(&mut cx, &Destination::Source(from.clone()), parcel);
                 Ok(())
             }
@@ -257,7 +261,8 @@ impl<C: Crypto> Node<C> {
         announcement: &Announcement,
     ) -> Result<(), Offence> {
         let known = self.sessions.get(&id).and_then(Session::announcement);
-        let was_known = || self.ended.get(&id).is_some_and(|ended| ended.was_announced_by(announcement));
+        let was_known =
+            || self.ended.get(&id).is_some_and(|ended| ended.was_announced_by(announcement));
         if known == Some(announcement) || was_known() {
             self.with_session(call, &id, Session::heard_announcement);
             let Surroundings { repeats, echoes, .. } = &mut self.surroundings;
@@ -268,7 +273,12 @@ impl<C: Crypto> Node<C> {
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        call.charge_publication(&mut self.surroundings, from, Work::Announcements { own: true }, 1)?;
+        call.charge_publication(
+            &mut self.surroundings,
+            from,
+            Work::Announcements { own: true },
+            1,
+        )?;
         if announcement.verify::<C>() { Ok(()) } else { Err(Offence::BadSignature) }
     }
 
@@ -311,7 +321,8 @@ impl<C: Crypto> Node<C> {
             let key = manifest.signer(author)?;
             self.public_keys().any(|own| own == *key).then_some(key)
         };
-        let joins = frame.statements.iter().filter(|statement| matches!(statement.body, Body::Join(_)));
+        let joins =
+            frame.statements.iter().filter(|statement| matches!(statement.body, Body::Join(_)));
         // One is looked at: the work is the source's to pay, whatever it sends.
         let first = joins.filter_map(|join| Some((join, own(join.author)?))).next();
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
@@ -323,7 +334,8 @@ impl<C: Crypto> Node<C> {
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        let (size, max) = (announcement.size_in_frame(config.envelope_size()), config.max_frame_size);
+        let (size, max) =
+            (announcement.size_in_frame(config.envelope_size()), config.max_frame_size);
         if size > max {
             return Err(ManifestError::TooLarge { size, max }.into());
         }
@@ -358,8 +370,8 @@ impl<C: Crypto> Node<C> {
     /// What had been stashed for a session that is known now.
     pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, bytes) in self.stash.take(id) {
-            let frame =
-                decode_message(&bytes, self.surroundings.config.max_frame_size).map_err(Offence::from);
+            let frame = decode_message(&bytes, self.surroundings.config.max_frame_size)
+                .map_err(Offence::from);
             if let Err(offence) = frame.and_then(|frame| self.receive(call, &source, &frame)) {
                 call.out.push(Output::Report(Report { source, offence }));
             }

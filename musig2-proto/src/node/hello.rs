@@ -47,14 +47,17 @@ impl<C: Crypto> Node<C> {
     }
 
     pub(super) fn hello_if_due<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
-        let Some(greeting) = self.greeting.filter(|greeting| call.now >= greeting.at) else { return };
+        let Some(greeting) = self.greeting.filter(|greeting| call.now >= greeting.at) else {
+            return;
+        };
         for keypair in &self.keys {
             let contact = self.surroundings.contact.clone();
             let since = self.surroundings.since.unwrap_or(call.now);
             let hello = Hello::sign::<C>(contact, call.now, since, keypair, &random(call.rng));
             if let Some(hello) = hello {
                 let fresh = random(call.rng);
-                call.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
+                call.out
+                    .push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));
             }
         }
         let at = call.now.saturating_add(greeting.pause);
@@ -80,7 +83,8 @@ impl<C: Crypto> Node<C> {
         if self.hellos.is_heard(signer, time) {
             return Err(Offence::Busy);
         }
-        let known = self.sessions.of(signer, None).chain(self.ended.of(signer, None)).next().is_some();
+        let known =
+            self.sessions.of(signer, None).chain(self.ended.of(signer, None)).next().is_some();
         call.charge_publication(&mut self.surroundings, from, Work::Hellos { known }, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
@@ -115,7 +119,9 @@ impl<C: Crypto> Node<C> {
         let Progress { open, mut ended } = progress;
         if let Some(mut after) = open {
             for id in self.sessions.of(&hello.signer, after).take(PORTION).collect::<Vec<_>>() {
-                if self.with_session(call, &id, |session, cx| session.greet(cx, hello)) == Some(false) {
+                if self.with_session(call, &id, |session, cx| session.greet(cx, hello))
+                    == Some(false)
+                {
                     return Progress { open: Some(after), ended };
                 }
                 after = Some(id);
@@ -133,7 +139,9 @@ impl<C: Crypto> Node<C> {
                 let Some(tombstone) = self.ended.get_mut(&id) else { continue };
                 tombstone.relocate(hello);
                 if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
-                    if portion == 0 || !tombstone.greet(&mut call.within(&mut self.surroundings), hello) {
+                    if portion == 0
+                        || !tombstone.greet(&mut call.within(&mut self.surroundings), hello)
+                    {
                         return Progress { open: None, ended: Some(after) };
                     }
                     portion -= 1;

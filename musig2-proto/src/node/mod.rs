@@ -166,7 +166,9 @@ where
         let Self { keys, surroundings, sessions, admission, ended, joined, declined, .. } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
         (surroundings, sessions, admission, ended, joined, declined).hash(state);
-        let Self { own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now, .. } = self;
+        let Self {
+            own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now, ..
+        } = self;
         (own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now).hash(state);
     }
 }
@@ -253,7 +255,12 @@ impl<C: Crypto> Node<C> {
     }
 
     /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
-    pub fn handle(&mut self, now: Timestamp, rng: &mut impl CryptoRng, input: Input) -> Vec<Output> {
+    pub fn handle(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        input: Input,
+    ) -> Vec<Output> {
         self.notice_time(now);
         let mut call = Call::new(now, rng);
         self.take(&mut call, input);
@@ -269,7 +276,10 @@ impl<C: Crypto> Node<C> {
         let hello = self.greeting.map(|greeting| greeting.at);
         let (sessions, visits) = (self.sessions.next_deadline(), self.visits.next_deadline());
         let (asking, cleanup) = (self.ended.next_to_ask(), self.next_cleanup());
-        [sessions, visits, asking, cleanup, hello, self.stash.next_deadline()].into_iter().flatten().min()
+        [sessions, visits, asking, cleanup, hello, self.stash.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A session as it stands.

@@ -78,7 +78,13 @@ impl Refused {
 }
 
 impl Refusals {
-    fn has_room(&mut self, now: Timestamp, proposer: PublicKey, session: SessionId, is_known: bool) -> bool {
+    fn has_room(
+        &mut self,
+        now: Timestamp,
+        proposer: PublicKey,
+        session: SessionId,
+        is_known: bool,
+    ) -> bool {
         self.0.retain(|_, refusal| now < refusal.at.saturating_add(PAUSE));
         let of_proposer = |id| Included((proposer, SessionId::new(id)));
         let of_proposer =
@@ -153,10 +159,12 @@ impl<C: Crypto> Node<C> {
         {
             return;
         }
-        let announced = announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
+        let announced =
+            announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
         let contact = announced.or_else(|| self.surroundings.contacts.contact(&proposer)).cloned();
         // Whoever passed it on must not learn that this node has a key of the session.
-        let is_proposer = matches!(way, Way::InFrame(_)) && self.surroundings.sources.is_of(from, &proposer);
+        let is_proposer =
+            matches!(way, Way::InFrame(_)) && self.surroundings.sources.is_of(from, &proposer);
         let answer = is_proposer.then(|| Destination::Source(from.clone()));
         let refusal = Refusal {
             at: call.now,

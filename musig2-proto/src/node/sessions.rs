@@ -108,7 +108,9 @@ impl<C: Crypto> Sessions<C> {
     }
 
     pub(super) fn remove(&mut self, id: &SessionId) {
-        let Some(Scheduled { session, deadline, located, .. }) = self.open.remove(id) else { return };
+        let Some(Scheduled { session, deadline, located, .. }) = self.open.remove(id) else {
+            return;
+        };
         self.by_signer.remove(id, session.agreement().manifest.signers());
         if let Some(deadline) = deadline {
             self.by_deadline.remove(&(deadline, *id));
@@ -129,7 +131,9 @@ impl<C: Crypto> Sessions<C> {
 
     /// Puts a session that may have changed in its places in the indexes.
     pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
-        let Some(Scheduled { session, deadline, located, origin }) = self.open.get_mut(id) else { return };
+        let Some(Scheduled { session, deadline, located, origin }) = self.open.get_mut(id) else {
+            return;
+        };
         let next = session.next_deadline(config);
         let before = core::mem::replace(deadline, next);
         if before != next {
@@ -189,7 +193,11 @@ impl<C: Crypto> Sessions<C> {
     }
 
     /// Those that this key is to sign, by name, from the one after `after` on.
-    pub(super) fn of(&self, signer: &PublicKey, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
+    pub(super) fn of(
+        &self,
+        signer: &PublicKey,
+        after: Option<SessionId>,
+    ) -> impl Iterator<Item = SessionId> {
         self.by_signer.of(signer, after)
     }
 

@@ -52,8 +52,8 @@ impl<C: Crypto> ItemKey<C> {
         content: &Item,
         untweaked: C::KeyAggregate,
     ) -> Result<Self, ManifestError> {
-        let key =
-            Self::new(untweaked, content.tweaks()).map_err(|error| ManifestError::Tweak { item, error })?;
+        let key = Self::new(untweaked, content.tweaks())
+            .map_err(|error| ManifestError::Tweak { item, error })?;
         let is_own = |own: &PublicKey| own.x_only() == key.output.key;
         let owner = manifest.indices().zip(manifest.signers()).find(|(_, own)| is_own(own));
         match owner {
@@ -93,7 +93,10 @@ impl OutputKey {
     ///
     /// # Errors
     /// Where a key is not on the curve, the keys add up to infinity, or a tweak cannot be applied.
-    pub fn derive<C: Crypto>(signers: &[PublicKey], tweaks: &[Tweak]) -> Result<Self, OutputKeyError> {
+    pub fn derive<C: Crypto>(
+        signers: &[PublicKey],
+        tweaks: &[Tweak],
+    ) -> Result<Self, OutputKeyError> {
         tweaks.iter().try_for_each(|tweak| tweak.check(false))?;
         Ok(ItemKey::<C>::new(C::aggregate_keys(signers)?, tweaks)?.output)
     }
@@ -241,12 +244,18 @@ impl ManifestError {
 
 impl<C: Crypto> Agreement<C> {
     /// Checks everything about the manifest of this name but its time, cheap checks first.
-    pub(crate) fn new(id: SessionId, manifest: Manifest, config: &Config) -> Result<Self, ManifestError> {
+    pub(crate) fn new(
+        id: SessionId,
+        manifest: Manifest,
+        config: &Config,
+    ) -> Result<Self, ManifestError> {
         check_shape(&manifest, config)?;
         let untweaked = C::aggregate_keys(manifest.signers())?;
         let items = (0..).zip(manifest.items());
         let keys = items
-            .map(|(item, content)| ItemKey::in_manifest(&manifest, item, content, untweaked.clone()))
+            .map(|(item, content)| {
+                ItemKey::in_manifest(&manifest, item, content, untweaked.clone())
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { id, manifest: Arc::new(manifest), keys })
     }
@@ -266,10 +275,9 @@ pub(crate) fn verifies<'a, C: Crypto>(
     let items = manifest.items();
     signatures.len() == items.len()
         && keys.len() == items.len()
-        && keys
-            .zip(items)
-            .zip(signatures)
-            .all(|((output, item), signature)| C::verify(&output.key, item.message().as_bytes(), signature))
+        && keys.zip(items).zip(signatures).all(|((output, item), signature)| {
+            C::verify(&output.key, item.message().as_bytes(), signature)
+        })
 }
 
 /// The checks that need no arithmetic on the curve.
@@ -284,7 +292,9 @@ pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), Ma
 fn check_tweaks(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
     for (item, content) in manifest.items().iter().enumerate() {
         for tweak in content.tweaks() {
-            tweak.check(config.allow_raw_tweaks).map_err(|error| ManifestError::Tweak { item, error })?;
+            tweak
+                .check(config.allow_raw_tweaks)
+                .map_err(|error| ManifestError::Tweak { item, error })?;
         }
     }
     let (got, max) = (tweak_steps(manifest), STEPS_PER_ITEM * config.max_items);
@@ -300,7 +310,11 @@ pub(crate) fn tweak_steps(manifest: &Manifest) -> usize {
 }
 
 /// Whether a manifest may be signed now. Costs nothing.
-pub(crate) fn check_time(manifest: &Manifest, now: Timestamp, config: &Config) -> Result<(), ManifestError> {
+pub(crate) fn check_time(
+    manifest: &Manifest,
+    now: Timestamp,
+    config: &Config,
+) -> Result<(), ManifestError> {
     let lead = manifest.created_at.saturating_since(now);
     if lead > config.clock_skew {
         return Err(ManifestError::InFuture(lead));
@@ -377,7 +391,8 @@ mod tests {
 
     fn manifest(signers: u8, items: Vec<Item>) -> Manifest {
         Manifest {
-            signers: List::new((0..signers).map(|number| PublicKey::new([number; 33])).collect()).unwrap(),
+            signers: List::new((0..signers).map(|number| PublicKey::new([number; 33])).collect())
+                .unwrap(),
             coordinator: SignerIndex::new(0),
             identities: List::empty(),
             items: List::new(items).unwrap(),
@@ -423,12 +438,15 @@ mod tests {
         );
         let three = manifest(2, vec![item(), item(), item()]);
         assert_eq!(check(&three), Err(ManifestError::TooManyItems { got: 3, max: 2 }));
-        let memo =
-            |length| Manifest { memo: Bytes::new(vec![0; length]).unwrap(), ..manifest(2, vec![item()]) };
+        let memo = |length| Manifest {
+            memo: Bytes::new(vec![0; length]).unwrap(),
+            ..manifest(2, vec![item()])
+        };
         assert_eq!(check(&memo(1024)), Ok(()));
         assert_eq!(check(&memo(1025)), Err(ManifestError::MemoTooLong { got: 1025, max: 1024 }));
         let raw = PlainTweak { kind: TweakKind::Plain, scalar: TweakScalar::new([1; 32]) };
-        let tweaked = |steps| manifest(2, vec![item().with_tweaks(vec![Tweak::Raw(raw); steps]).unwrap(); 1]);
+        let tweaked =
+            |steps| manifest(2, vec![item().with_tweaks(vec![Tweak::Raw(raw); steps]).unwrap(); 1]);
         assert_eq!(check(&tweaked(8)), Ok(()));
         let path = Tweak::Bip32 {
             chain_code: crate::base::bytes::ChainCode::BIP328,
@@ -442,8 +460,9 @@ mod tests {
 
     #[test]
     fn a_manifest_is_signed_in_its_time_alone() {
-        let check =
-            |manifest: &Manifest, now| check_time(manifest, Timestamp::from_millis(now), &Config::default());
+        let check = |manifest: &Manifest, now| {
+            check_time(manifest, Timestamp::from_millis(now), &Config::default())
+        };
         let good = manifest(2, vec![item()]);
         assert_eq!(check(&good, 1_000_000 - 30_000), Ok(()), "clocks may differ by so much");
         let early = Duration::from_millis(30_001);

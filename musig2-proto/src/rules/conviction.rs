@@ -157,7 +157,9 @@ impl Proof {
             // That there are not so many may be the fault.
             Self::InvalidNonce { .. } => true,
             Self::InvalidPartialSignature { nonces, partials, aggregates, .. } => {
-                one_each(nonces) && partials.content.partials.len() == items && aggregates.len() == items
+                one_each(nonces)
+                    && partials.content.partials.len() == items
+                    && aggregates.len() == items
             }
             Self::ConcurrentInstances { first, second, restarted } => {
                 one_each(first) && one_each(second) && are_restarts(restarted, manifest)
@@ -180,7 +182,10 @@ impl Proof {
         }
     }
 
-    pub(crate) fn verify<C: Crypto>(&self, agreement: &Agreement<C>) -> Result<Conviction, EvidenceError> {
+    pub(crate) fn verify<C: Crypto>(
+        &self,
+        agreement: &Agreement<C>,
+    ) -> Result<Conviction, EvidenceError> {
         let case = Case { session: agreement.id, manifest: &agreement.manifest };
         let conviction = self.check_statements::<C>(&case)?;
         let key = self.item().and_then(|item| agreement.keys.get(item));
@@ -206,8 +211,8 @@ impl Proof {
             Self::InvalidNonce { nonces } => {
                 let conviction = case.convict::<C, _>(Fault::InvalidNonce, true, &[nonces])?;
                 let nonces = nonces.content.source.nonces();
-                let valid =
-                    nonces.len() == case.manifest.items().len() && nonces.iter().all(C::is_valid_nonce);
+                let valid = nonces.len() == case.manifest.items().len()
+                    && nonces.iter().all(C::is_valid_nonce);
                 if valid { Err(EvidenceError::NoFault) } else { Ok(conviction) }
             }
             Self::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, .. } => {
@@ -270,7 +275,8 @@ impl Proof {
         };
         // BIP327 PartialSigVerify, with the aggregate nonce that the signer itself put its name to. Without a round there is nothing that the
         // signer could have answered wrongly.
-        let round = C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
+        let round =
+            C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
         if C::verify_partial(&round, &conviction.key, nonce, partial) {
             return Err(EvidenceError::NoFault);
         }
@@ -308,7 +314,9 @@ impl Case<'_> {
     }
 }
 
-fn lives(restarted: &[Restarted]) -> impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &Boot>)> {
+fn lives(
+    restarted: &[Restarted],
+) -> impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &Boot>)> {
     restarted.iter().map(|one| (one.signer, one.boots.len(), one.boots.iter()))
 }
 

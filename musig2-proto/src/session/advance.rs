@@ -141,13 +141,20 @@ impl<C: Crypto> Session<C> {
             let is_new = |(signer, lives): &(SignerIndex, usize)| {
                 self.milestones.lives.get(signer).is_none_or(|known| lives > known)
             };
-            let signers = self.board.lives_of_restarted().filter(is_new).map(|(signer, _)| signer).collect();
+            let signers =
+                self.board.lives_of_restarted().filter(is_new).map(|(signer, _)| signer).collect();
             cx.emit(Event::AttemptRestarted { session, attempt, signers });
         }
         let lives = self.board.lives_of_restarted().collect();
         let Milestones { joined, declined, ready, .. } = core::mem::take(&mut self.milestones);
-        self.milestones =
-            Milestones { joined, declined, ready, attempt: Some(attempt), lives, ..Milestones::default() };
+        self.milestones = Milestones {
+            joined,
+            declined,
+            ready,
+            attempt: Some(attempt),
+            lives,
+            ..Milestones::default()
+        };
         if let Some(life) = &mut self.life {
             life.forget_nonces_but(attempt);
             life.permits = Default::default();
@@ -157,7 +164,8 @@ impl<C: Crypto> Session<C> {
     }
 
     fn may(&self, stepping: Stepping, permitted: impl Fn(super::life::Permits) -> bool) -> bool {
-        stepping == Stepping::Automatic || self.life.as_ref().is_some_and(|life| permitted(life.permits))
+        stepping == Stepping::Automatic
+            || self.life.as_ref().is_some_and(|life| permitted(life.permits))
     }
 
     fn step_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
@@ -165,7 +173,10 @@ impl<C: Crypto> Session<C> {
         let stated = self.life.as_ref().is_some_and(|life| {
             self.board.nonces(self.me, attempt).is_some_and(|(own, _)| own.boot == life.boot)
         });
-        if stated || self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.nonces) {
+        if stated
+            || self.milestones.faulted
+            || !self.may(cx.config.stepping, |permits| permits.nonces)
+        {
             return;
         }
         if self.make_nonces(cx).is_none() {
@@ -221,7 +232,9 @@ impl<C: Crypto> Session<C> {
         tell(&mut self.milestones.partials, &there, |signer| {
             cx.emit(Event::PartialSigReceived { session: self.agreement.id, signer });
         });
-        if !self.milestones.partials_complete && there.len() == self.agreement.manifest.signer_count() {
+        if !self.milestones.partials_complete
+            && there.len() == self.agreement.manifest.signer_count()
+        {
             self.milestones.partials_complete = true;
             cx.emit(Event::PartialSigsComplete { session: self.id() });
         }
@@ -266,7 +279,11 @@ impl<C: Crypto> Session<C> {
 }
 
 /// Tells of those who are there and have not been told of.
-fn tell(told: &mut BTreeSet<SignerIndex>, there: &[SignerIndex], mut tell: impl FnMut(SignerIndex)) {
+fn tell(
+    told: &mut BTreeSet<SignerIndex>,
+    there: &[SignerIndex],
+    mut tell: impl FnMut(SignerIndex),
+) {
     for &signer in there {
         if told.insert(signer) {
             tell(signer);

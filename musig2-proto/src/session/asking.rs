@@ -92,6 +92,8 @@ impl Asking {
 impl Heap for Asking {
     fn heap(&self) -> usize {
         let contacts = block(Contact::MAX_SIZE) * self.routes.len();
-        self.have.heap() + block(self.routes.capacity() * size_of::<(SignerIndex, Destination)>()) + contacts
+        self.have.heap()
+            + block(self.routes.capacity() * size_of::<(SignerIndex, Destination)>())
+            + contacts
     }
 }

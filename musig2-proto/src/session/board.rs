@@ -11,7 +11,9 @@ use crate::rules::lineage::attempt_of;
 use crate::terms::manifest::MAX_SIGNERS;
 use crate::wire::frame::BoardDigest;
 use crate::wire::proof::{MAX_JOINS, Proof, Restarted, Signed};
-use crate::wire::statement::{Abort, Body, Decline, Join, Nonces, Partials, Statement, StatementHash};
+use crate::wire::statement::{
+    Abort, Body, Decline, Join, Nonces, Partials, Statement, StatementHash,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -88,7 +90,8 @@ impl Board {
         match &statement.body {
             // One life may move, and end its part for more than one reason: the first word stands.
             Body::Join(_) => {
-                let joins = self.column(statement.author).map_or(MAX_JOINS, |column| column.joins.len());
+                let joins =
+                    self.column(statement.author).map_or(MAX_JOINS, |column| column.joins.len());
                 self.standing(statement).is_none() && joins < MAX_JOINS
             }
             // One that waits for its life's join must not keep out one that counts.
@@ -98,8 +101,9 @@ impl Board {
             }),
             // Whoever has joined takes part, whatever it said before.
             Body::Decline(decline) => {
-                let may_change =
-                    |filed: &Arc<Filed>| decline_of(filed).is_some_and(|said| said.reason.may_change());
+                let may_change = |filed: &Arc<Filed>| {
+                    decline_of(filed).is_some_and(|said| said.reason.may_change())
+                };
                 let makes_way = |standing| may_change(standing) && !decline.reason.may_change();
                 !self.has_joined(statement.author) && self.standing(statement).is_none_or(makes_way)
             }
@@ -126,20 +130,29 @@ impl Board {
     }
 
     /// Puts a verified statement on the board.
-    pub(crate) fn file(&mut self, statement: Statement, hash: StatementHash, arrived: Timestamp) -> Filing {
+    pub(crate) fn file(
+        &mut self,
+        statement: Statement,
+        hash: StatementHash,
+        arrived: Timestamp,
+    ) -> Filing {
         if !self.has_place(&statement) {
             return Filing::Full;
         }
         let is_round = matches!(statement.body, Body::Nonces(_) | Body::Partials(_));
-        let standing = self.standing(&statement).filter(|standing| is_round && standing.hash != hash);
+        let standing =
+            self.standing(&statement).filter(|standing| is_round && standing.hash != hash);
         if let Some(standing) = standing {
             return Filing::Conflict(Arc::clone(standing));
         }
         let (current, own) = (self.attempt, statement.author == self.me);
-        let Some(column) = self.columns.get_mut(statement.author.as_usize()) else { return Filing::Full };
+        let Some(column) = self.columns.get_mut(statement.author.as_usize()) else {
+            return Filing::Full;
+        };
         let joins = &column.joins;
         // What this node said itself it must not forget: it would take it for the word of a rival.
-        let is_kept = |(attempt, boot): &Slot| own || (*attempt == current && joins.contains_key(boot));
+        let is_kept =
+            |(attempt, boot): &Slot| own || (*attempt == current && joins.contains_key(boot));
         let filed = Arc::new(Filed { statement, hash, arrived });
         let filed_now = match &filed.statement.body {
             Body::Join(join) => {
@@ -162,7 +175,8 @@ impl Board {
             }
         };
         let restarted = self.twice_joined();
-        let restarted = restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
+        let restarted =
+            restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
         self.attempt = attempt_of(&self.session, restarted);
         if filed_now { Filing::New } else { Filing::Full }
     }
@@ -211,7 +225,8 @@ impl Board {
 
     /// How many restarts the joins show.
     pub(crate) fn restarts(&self) -> u32 {
-        let restarts = self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
+        let restarts =
+            self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
         u32::try_from(restarts).unwrap_or(u32::MAX)
     }
 
@@ -226,7 +241,8 @@ impl Board {
     /// The proof that a signer has restarted more often than allowed.
     pub(crate) fn restart_limit(&self) -> Option<Proof> {
         let column = self.columns.iter().find(|column| column.joins.len() >= MAX_JOINS)?;
-        let joins = column.joins.values().filter_map(|filed| Signed::of(&filed.statement)).collect();
+        let joins =
+            column.joins.values().filter_map(|filed| Signed::of(&filed.statement)).collect();
         Some(Proof::RestartLimit { joins: List::new(joins).ok()? })
     }
 
@@ -254,7 +270,11 @@ impl Board {
     }
 
     /// A signer's nonces for an attempt. Nonces of a boot that does not exist yet wait.
-    pub(crate) fn nonces(&self, signer: SignerIndex, attempt: AttemptId) -> Option<(&Nonces, &Arc<Filed>)> {
+    pub(crate) fn nonces(
+        &self,
+        signer: SignerIndex,
+        attempt: AttemptId,
+    ) -> Option<(&Nonces, &Arc<Filed>)> {
         let column = self.column(signer)?;
         let mut filed =
             of_attempt(&column.nonces, attempt).filter(|(boot, _)| column.joins.contains_key(boot));
@@ -288,8 +308,9 @@ impl Board {
 
     /// A signer's abort, where a life that exists made it.
     pub(crate) fn abort(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
-        let counts =
-            |filed: &&Arc<Filed>| filed.statement.boot().is_some_and(|boot| self.knows(signer, &boot));
+        let counts = |filed: &&Arc<Filed>| {
+            filed.statement.boot().is_some_and(|boot| self.knows(signer, &boot))
+        };
         self.column(signer)?.abort.as_ref().filter(counts)
     }
 
@@ -303,8 +324,9 @@ impl Board {
 
     /// A signer's abort, where it ends the session: by that life's word, or by the proof in it.
     pub(crate) fn ending(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
-        let proves =
-            |filed: &&Arc<Filed>| matches!(&filed.statement.body, Body::Abort(Abort { proof: Some(_), .. }));
+        let proves = |filed: &&Arc<Filed>| {
+            matches!(&filed.statement.body, Body::Abort(Abort { proof: Some(_), .. }))
+        };
         self.abort(signer).or_else(|| self.column(signer)?.abort.as_ref().filter(proves))
     }
 
@@ -314,13 +336,12 @@ impl Board {
         let hash = TaggedHash::new(&BOARD).add(self.session.as_bytes()).add(attempt.as_bytes());
         let hash = self.indexed().fold(hash, |hash, (signer, column)| {
             let nonces = self.nonces(signer, attempt).map(|(_, filed)| filed.hash);
-            let hash = column
-                .joins
-                .keys()
-                .fold(hash, |hash, boot| hash.add([1]).add(signer.get().to_le_bytes()).add(boot.as_bytes()));
-            nonces
-                .into_iter()
-                .fold(hash, |hash, nonces| hash.add([2]).add(signer.get().to_le_bytes()).add(nonces))
+            let hash = column.joins.keys().fold(hash, |hash, boot| {
+                hash.add([1]).add(signer.get().to_le_bytes()).add(boot.as_bytes())
+            });
+            nonces.into_iter().fold(hash, |hash, nonces| {
+                hash.add([2]).add(signer.get().to_le_bytes()).add(nonces)
+            })
         });
         BoardDigest::new(hash.finish())
     }

@@ -73,8 +73,13 @@ impl<C: Crypto> Session<C> {
         let holds_nonces = abreast.is_some_and(|have| have.nonces.contains(author));
         let holds_partials = abreast.is_some_and(|have| have.partials.contains(author));
         // With nonces goes the join through which their boot exists: the bitmap of joins does not say which of several it is.
-        let joins = self.board.joins(author).map(|(_, filed)| filed).filter(|_| !holds_join || !holds_nonces);
-        let nonces = self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
+        let joins = self
+            .board
+            .joins(author)
+            .map(|(_, filed)| filed)
+            .filter(|_| !holds_join || !holds_nonces);
+        let nonces =
+            self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
         let in_time = now < self.agreement.manifest.expires_at();
         let partials = self.rounds.iter().filter(|_| in_time).filter_map(|round| {
             let (_, filed) = round.partials(&self.board, author)?;
@@ -95,13 +100,16 @@ impl<C: Crypto> Session<C> {
         let mut holdings = None;
         for to in self.in_reach(cx.config, cx.contacts) {
             let mut statements = self.pushes(cx, to, &own);
-            let releases = statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
+            let releases =
+                statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
             let relays = match relay_due || releases || self.outcome.is_some() {
                 true => self.relays(cx, to, &needy),
                 false => Vec::new(),
             };
             let signatures = match &self.outcome {
-                Some(Outcome::Complete(signatures)) if !relays.is_empty() => Some(signatures.clone()),
+                Some(Outcome::Complete(signatures)) if !relays.is_empty() => {
+                    Some(signatures.clone())
+                }
                 _ => {
                     statements.extend(relays);
                     None
@@ -111,7 +119,12 @@ impl<C: Crypto> Session<C> {
                 // A coordinator's first word to a signer brings the announcement: gossip may be slower, or not come.
                 let introduce = self.is_coordinator() && !self.is_known(to);
                 let request = Request::Nothing;
-                self.send(cx, to, &mut holdings, Letter { request, introduce, statements, signatures });
+                self.send(
+                    cx,
+                    to,
+                    &mut holdings,
+                    Letter { request, introduce, statements, signatures },
+                );
             }
         }
     }
@@ -133,9 +146,15 @@ impl<C: Crypto> Session<C> {
 
     /// Own statements that have not been pushed to a signer. A hub's coordinator holds its join and nonces back until they can go
     /// with everyone else's.
-    fn pushes<R>(&mut self, cx: &Context<'_, R>, to: SignerIndex, own: &[Arc<Filed>]) -> Vec<Arc<Filed>> {
-        let released =
-            own.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
+    fn pushes<R>(
+        &mut self,
+        cx: &Context<'_, R>,
+        to: SignerIndex,
+        own: &[Arc<Filed>],
+    ) -> Vec<Arc<Filed>> {
+        let released = own
+            .iter()
+            .any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
         let holds_back = cx.config.topology == Topology::Hub && self.is_coordinator() && !released;
         let mut statements = Vec::new();
         for filed in own {
@@ -153,7 +172,12 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Statements of signers who do not reach `to`.
-    fn relays<R>(&self, cx: &Context<'_, R>, to: SignerIndex, needy: &[SignerIndex]) -> Vec<Arc<Filed>> {
+    fn relays<R>(
+        &self,
+        cx: &Context<'_, R>,
+        to: SignerIndex,
+        needy: &[SignerIndex],
+    ) -> Vec<Arc<Filed>> {
         let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
         let cannot_reach = |author: &&SignerIndex| {
             let link = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
@@ -167,14 +191,16 @@ impl<C: Crypto> Session<C> {
     /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold. Who waits for
     /// nobody but itself, its application or its engine, may have missed that the others finished, or gave up.
     pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        let awaited: Vec<_> = self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
+        let awaited: Vec<_> =
+            self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
         let (mut targets, others) =
             if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
                 (vec![self.agreement.manifest.coordinator()], Vec::new())
             } else {
                 (awaited, self.with_contact(cx.contacts))
             };
-        let others: Vec<_> = others.into_iter().filter(|signer| !targets.contains(signer)).collect();
+        let others: Vec<_> =
+            others.into_iter().filter(|signer| !targets.contains(signer)).collect();
         if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
             targets.extend(others.get(index));
         }
@@ -189,8 +215,9 @@ impl<C: Crypto> Session<C> {
     /// Whether a peer may learn that this session is known here. Anyone can make a session that names anyone's key: until this node has joined,
     /// only where a signer of the session has spoken from before, in one that this node had joined.
     fn may_tell<R>(&self, cx: &Context<'_, R>, peer: &Source) -> bool {
-        let is_of =
-            |signer| self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key));
+        let is_of = |signer| {
+            self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key))
+        };
         self.is_joined() || self.others().any(is_of)
     }
 
@@ -214,7 +241,8 @@ impl<C: Crypto> Session<C> {
         holdings: &mut Option<Have>,
         believe: bool,
     ) {
-        let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
+        let have =
+            self.links.get(to.as_usize()).and_then(|link| link.have.as_ref()).filter(|_| believe);
         let statements = self.lacking(cx.now, self.me, have);
         let introduce = have.is_none();
         let request = Request::Statements;
@@ -230,7 +258,11 @@ impl<C: Crypto> Session<C> {
         have: Option<&Have>,
     ) {
         let has_ended = have.is_some_and(|have| have.ended);
-        if request == Request::Nothing || has_ended || !self.may_tell(cx, to) || cx.charge(to).is_err() {
+        if request == Request::Nothing
+            || has_ended
+            || !self.may_tell(cx, to)
+            || cx.charge(to).is_err()
+        {
             return;
         }
         let announcement = match request {
@@ -244,7 +276,8 @@ impl<C: Crypto> Session<C> {
                 && self.others().chain([self.me]).all(|signer| {
                     let holds_join = self.board.joins(signer).next().is_some();
                     let holds_nonces = self.board.nonces(signer, have.attempt).is_some();
-                    have.joins.contains(signer) == holds_join && have.nonces.contains(signer) == holds_nonces
+                    have.joins.contains(signer) == holds_join
+                        && have.nonces.contains(signer) == holds_nonces
                 })
         });
         let known = have.filter(|_| !differs);
@@ -266,16 +299,22 @@ impl<C: Crypto> Session<C> {
     }
 
     /// A signer says where it is and that it may have forgotten: it is sent everything. `false` where it has had enough for now.
-    pub(crate) fn greet<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, hello: &HelloContent) -> bool {
+    pub(crate) fn greet<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        hello: &HelloContent,
+    ) -> bool {
         // What was made here and waits for its turn, nobody has heard of yet.
         if self.is_queued() && self.is_coordinator() {
             return true;
         }
-        let signer = self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
+        let signer =
+            self.agreement.manifest.index_of(&hello.signer).filter(|&signer| signer != self.me);
         let (Some(signer), Some(announcement)) = (signer, &self.announcement) else { return true };
         let Some(link) = self.links.get_mut(signer.as_usize()) else { return true };
         if link.hello.as_ref().is_none_or(|heard| hello.time > heard.said) {
-            link.hello = Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
+            link.hello =
+                Some(Heard { arrived: cx.now, said: hello.time, contact: hello.contact.clone() });
         }
         if !hello.has_contact() {
             cx.publish_to(&hello.signer, announcement);
@@ -286,8 +325,12 @@ impl<C: Crypto> Session<C> {
             return false;
         }
         let announcement = Some(announcement.clone());
-        let mut statements: Vec<_> =
-            self.agreement.manifest.indices().flat_map(|author| self.lacking(cx.now, author, None)).collect();
+        let mut statements: Vec<_> = self
+            .agreement
+            .manifest
+            .indices()
+            .flat_map(|author| self.lacking(cx.now, author, None))
+            .collect();
         // What shows that it had joined goes first: with the announcement, where all does not fit into one frame.
         statements.sort_by_key(|filed| {
             filed.statement.author != signer || !matches!(filed.statement.body, Body::Join(_))
@@ -317,28 +360,44 @@ impl<C: Crypto> Session<C> {
             link.sent.extend(statements.iter().map(|filed| filed.hash));
         }
         let have = self.have(cx, holdings);
-        let parcel = Parcel { request, announcement, statements, signatures, ..Parcel::new(self.id(), have) };
+        let parcel = Parcel {
+            request,
+            announcement,
+            statements,
+            signatures,
+            ..Parcel::new(self.id(), have)
+        };
         send(cx, &destination, parcel);
     }
 
     /// A join of each signer that has joined: of the life that takes part, if one does.
     pub(crate) fn one_join_each(&self) -> Vec<Arc<Filed>> {
         let one = |signer| {
-            let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
-            let mut joins =
-                self.board.joins(signer).filter(|(join, _)| alive.is_none_or(|boot| join.boot == boot));
+            let alive =
+                self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
+            let mut joins = self
+                .board
+                .joins(signer)
+                .filter(|(join, _)| alive.is_none_or(|boot| join.boot == boot));
             joins.next().map(|(_, join)| Arc::clone(join))
         };
         self.agreement.manifest.indices().filter_map(one).collect()
     }
 
     /// How the signatures are asked for where this session ended without them, after this node's partial signatures had left.
-    pub(crate) fn asking(&self, config: &Config, contacts: &ContactBook, now: Timestamp) -> Option<Asking> {
+    pub(crate) fn asking(
+        &self,
+        config: &Config,
+        contacts: &ContactBook,
+        now: Timestamp,
+    ) -> Option<Asking> {
         let is_wanted = matches!(self.outcome, Some(Outcome::Aborted(_))) && self.released();
         let have = self.holdings(config, contacts).filter(|_| is_wanted)?;
         let have = Have { sequence: self.timing.sequence, ..have };
-        let routes =
-            self.others().filter_map(|signer| Some((signer, self.route(contacts, signer)?))).collect();
+        let routes = self
+            .others()
+            .filter_map(|signer| Some((signer, self.route(contacts, signer)?)))
+            .collect();
         let manifest = &self.agreement.manifest;
         let hub = self.is_hub_signer(config).then(|| manifest.coordinator());
         Some(Asking::new(now, manifest.expires_at(), config, have, routes, hub))
@@ -350,8 +409,11 @@ impl<C: Crypto> Session<C> {
         let aborts = self.agreement.manifest.indices().filter_map(|signer| {
             let abort = self.board.ending(signer)?;
             let boot = abort.statement.boot();
-            let join =
-                self.board.joins(signer).find(|(join, _)| Some(join.boot) == boot).map(|(_, join)| join);
+            let join = self
+                .board
+                .joins(signer)
+                .find(|(join, _)| Some(join.boot) == boot)
+                .map(|(_, join)| join);
             Some(join.into_iter().chain([abort]).cloned())
         });
         let words: Vec<_> = aborts.flatten().collect();
@@ -361,5 +423,9 @@ impl<C: Crypto> Session<C> {
 
 /// When a statement that waits for others to go with it has waited long enough. One from the future came before the clock was set back.
 fn relay_time<R>(filed: &Filed, cx: &Context<'_, R>) -> Timestamp {
-    if filed.arrived > cx.now { cx.now } else { filed.arrived.saturating_add(cx.config.relay_delay) }
+    if filed.arrived > cx.now {
+        cx.now
+    } else {
+        filed.arrived.saturating_add(cx.config.relay_delay)
+    }
 }

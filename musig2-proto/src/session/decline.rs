@@ -86,7 +86,8 @@ impl<C: Crypto> Session<C> {
     /// come near the time at which the session was made.
     fn may_join_by(&self, deadline: Timestamp, clock_skew: Duration, decliner: &Decliner) -> bool {
         let DeclineReason::Clock { time } = decliner.reason else { return false };
-        let wait = self.agreement.manifest.created_at().saturating_sub(clock_skew).saturating_since(time);
+        let wait =
+            self.agreement.manifest.created_at().saturating_sub(clock_skew).saturating_since(time);
         !wait.is_zero() && decliner.heard_at.saturating_add(wait) < deadline
     }
 }

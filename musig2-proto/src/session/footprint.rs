@@ -251,7 +251,9 @@ impl Heap for AbortCause {
                 block(size_of_val(awaiting.as_slice()))
             }
             Self::Convicted { evidence, .. } => evidence.heap(),
-            Self::Declined | Self::MadeRoom | Self::SignerDeclined { .. } | Self::RivalInstance => 0,
+            Self::Declined | Self::MadeRoom | Self::SignerDeclined { .. } | Self::RivalInstance => {
+                0
+            }
         }
     }
 }
@@ -264,6 +266,9 @@ impl Heap for Have {
 
 impl Heap for Frame {
     fn heap(&self) -> usize {
-        self.have.heap() + self.announcement.heap() + self.statements.heap() + self.signatures.heap()
+        self.have.heap()
+            + self.announcement.heap()
+            + self.statements.heap()
+            + self.signatures.heap()
     }
 }

@@ -91,7 +91,8 @@ impl<C: Crypto> Session<C> {
         let boot = self.draw_boot(cx);
         let contact = cx.contact.clone();
         self.state(cx, Body::Join(Join { boot, contact }))?;
-        self.life = Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
+        self.life =
+            Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
         self.is_queued = false;
         Some(())
     }
@@ -158,8 +159,13 @@ impl<C: Crypto> Session<C> {
                 // A generator that starts again from the same state does so at another time.
                 .add(cx.now.as_millis().to_le_bytes())
                 .finish();
-            let (secret, public) =
-                C::generate_nonce(&self.keypair, &key.aggregate, item.message(), randomness, extra)?;
+            let (secret, public) = C::generate_nonce(
+                &self.keypair,
+                &key.aggregate,
+                item.message(),
+                randomness,
+                extra,
+            )?;
             secrets.push(secret);
             nonces.push(public);
         }
@@ -172,7 +178,10 @@ impl<C: Crypto> Session<C> {
     /// Whether this life holds the secret nonces that the current attempt needs.
     pub(super) fn can_sign(&self) -> bool {
         let attempt = self.board.attempt();
-        self.life.as_ref().and_then(|life| life.secrets.as_ref()).is_some_and(|(of, _)| *of == attempt)
+        self.life
+            .as_ref()
+            .and_then(|life| life.secrets.as_ref())
+            .is_some_and(|(of, _)| *of == attempt)
     }
 
     /// BIP327 Sign of every item under the current round, each with a nonce that is gone afterwards, and the statement of the

@@ -70,7 +70,11 @@ impl<C: Crypto> Session<C> {
 
     /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
     /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
-    fn contact<'a>(&'a self, contacts: &'a ContactBook, signer: SignerIndex) -> Option<&'a Contact> {
+    fn contact<'a>(
+        &'a self,
+        contacts: &'a ContactBook,
+        signer: SignerIndex,
+    ) -> Option<&'a Contact> {
         // Of several lives, the one that takes part; of those, the one that was heard of last.
         let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
         let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, join));
@@ -78,7 +82,8 @@ impl<C: Crypto> Session<C> {
         let joined = joined.map(|(arrived, join)| (arrived, &join.contact));
         let heard = self.links.get(signer.as_usize()).and_then(|link| link.hello.as_ref());
         let heard = heard.map(|heard| (heard.arrived, &heard.contact));
-        let joined = joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
+        let joined =
+            joined.chain(heard).max_by_key(|(arrived, _)| *arrived).map(|(_, contact)| contact);
         let known = || contacts.contact(self.agreement.manifest.signer(signer)?);
         let announced = || self.announcement.as_ref()?.contact(signer);
         let some = |contact: &&Contact| !contact.is_empty();
@@ -96,7 +101,9 @@ impl<C: Crypto> Session<C> {
         config: &Config,
         contacts: &'a ContactBook,
     ) -> impl Iterator<Item = &'a Contact> + use<'a, C> {
-        self.in_reach(config, contacts).into_iter().filter_map(|signer| self.contact(contacts, signer))
+        self.in_reach(config, contacts)
+            .into_iter()
+            .filter_map(|signer| self.contact(contacts, signer))
     }
 
     pub(super) fn others(&self) -> impl Iterator<Item = SignerIndex> + use<C> {

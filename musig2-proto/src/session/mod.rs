@@ -313,7 +313,11 @@ impl<C: Crypto> Session<C> {
     }
 
     /// It ended with these signatures before this node lost its memory.
-    pub(crate) fn recall<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, signatures: Vec<Signature>) {
+    pub(crate) fn recall<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        signatures: Vec<Signature>,
+    ) {
         self.is_recalled = true;
         self.end(cx, Outcome::Complete(signatures));
     }
@@ -336,7 +340,9 @@ impl<C: Crypto> Session<C> {
             Outcome::Complete(signatures) => {
                 Event::SessionComplete { session, signatures: signatures.clone() }
             }
-            Outcome::Aborted(cause) => Event::SessionAborted { session, cause: cause.clone(), released },
+            Outcome::Aborted(cause) => {
+                Event::SessionAborted { session, cause: cause.clone(), released }
+            }
         });
         self.outcome = Some(outcome);
         self.last_activity = cx.now;

@@ -25,12 +25,20 @@ pub(crate) struct Parcel {
 impl Parcel {
     pub(crate) fn new(session: SessionId, have: Option<Have>) -> Self {
         let (statements, signatures) = (Vec::new(), None);
-        Self { session, request: Request::Nothing, have, announcement: None, statements, signatures }
+        Self {
+            session,
+            request: Request::Nothing,
+            have,
+            announcement: None,
+            statements,
+            signatures,
+        }
     }
 
     /// What sending it costs whoever asked for it beside the asking, in signature checks.
     pub(crate) fn price(&self) -> usize {
-        let statements: usize = self.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
+        let statements: usize =
+            self.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
         let announcement = self.announcement.as_ref().map_or(0, encoded_size);
         let signatures = self.signatures.as_ref().map_or(0, |signatures| 64 * signatures.len());
         (statements + announcement + signatures) / BYTES_PER_CHECK
@@ -41,14 +49,16 @@ impl Parcel {
 pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel) {
     let Parcel { session, request, have, announcement, statements, signatures } = parcel;
     let signatures = signatures.and_then(|signatures| List::new(signatures).ok());
-    let mut frame = Frame { session, request, have, announcement, statements: List::empty(), signatures };
+    let mut frame =
+        Frame { session, request, have, announcement, statements: List::empty(), signatures };
     let mut size = message_size(&frame);
     let mut batch: Vec<Statement> = Vec::new();
     for filed in statements {
         let more = encoded_size(&filed.statement);
         // Three bytes for how many there are.
         let full = size + more + 3 > cx.config.max_frame_size || batch.len() == MAX_STATEMENTS;
-        if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some()) {
+        if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some())
+        {
             let rest = Frame {
                 session,
                 request: Request::Nothing,
@@ -72,7 +82,12 @@ fn message_size(frame: &Frame) -> usize {
     1 + encoded_size(frame)
 }
 
-fn emit<R>(cx: &mut Context<'_, R>, to: &Destination, mut frame: Frame, statements: Vec<Statement>) {
+fn emit<R>(
+    cx: &mut Context<'_, R>,
+    to: &Destination,
+    mut frame: Frame,
+    statements: Vec<Statement>,
+) {
     // Split at the bound above.
     frame.statements = List::new(statements).unwrap_or_else(|_| List::empty());
     cx.out.push(Output::Send { to: to.clone(), bytes: encode_message(&frame) });

@@ -30,9 +30,13 @@ impl<C: Crypto> Session<C> {
         for statement in frame.statements.iter() {
             let sender = frame.have.as_ref().map(|have| have.signer);
             match self.receive_statement(cx, from, statement) {
-                Ok(true) if sender == Some(statement.author) => self.locate(cx, statement.author, from),
+                Ok(true) if sender == Some(statement.author) => {
+                    self.locate(cx, statement.author, from)
+                }
                 Ok(_) => {}
-                Err(offence @ (Offence::TooMany | Offence::Busy)) => return outcome.and(Err(offence)),
+                Err(offence @ (Offence::TooMany | Offence::Busy)) => {
+                    return outcome.and(Err(offence));
+                }
                 // One wrong statement among good ones: the sender may only pass it on.
                 Err(offence) => outcome = outcome.and(Err(offence)),
             }
@@ -55,10 +59,16 @@ impl<C: Crypto> Session<C> {
 
     /// Charges for what is to be verified. A source that has no bucket of its own, because strangers hold them all, may be a co-signer that this
     /// node has not heard before: where this node takes part, what is stated is then the session's to pay.
-    fn charge<R>(&mut self, cx: &mut Context<'_, R>, from: &Source, checks: usize) -> Result<(), Offence> {
+    fn charge<R>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        from: &Source,
+        checks: usize,
+    ) -> Result<(), Offence> {
         match cx.charge_for(from, checks) {
             Err(Offence::Busy)
-                if self.is_joined() && self.spare.take(Limit::of_source(cx.config), cx.now, checks) =>
+                if self.is_joined()
+                    && self.spare.take(Limit::of_source(cx.config), cx.now, checks) =>
             {
                 Ok(())
             }
@@ -125,7 +135,9 @@ impl<C: Crypto> Session<C> {
             return Err(Offence::BadSignature);
         }
         // This life stated nothing that is not on its board: someone else uses its key and knows its boot.
-        if author == self.me && self.life.as_ref().is_some_and(|life| Some(life.boot) == statement.boot()) {
+        if author == self.me
+            && self.life.as_ref().is_some_and(|life| Some(life.boot) == statement.boot())
+        {
             self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
             return Err(Offence::Impersonation);
         }
@@ -133,7 +145,8 @@ impl<C: Crypto> Session<C> {
             return Err(Offence::FalseProof);
         }
         // Signed, so this many is its author's fault.
-        if matches!(&statement.body, Body::Nonces(nonces) if nonces.source.nonces().len() != items) {
+        if matches!(&statement.body, Body::Nonces(nonces) if nonces.source.nonces().len() != items)
+        {
             let nonces = Signed::of(statement);
             self.proof = self.proof.take().or(nonces.map(|nonces| Proof::InvalidNonce { nonces }));
             return Ok(true);
@@ -157,8 +170,10 @@ impl<C: Crypto> Session<C> {
             }
             Filing::Full => {}
             Filing::Conflict(standing) => {
-                self.proof =
-                    self.proof.take().or_else(|| Proof::of_equivocation(&standing.statement, statement));
+                self.proof = self
+                    .proof
+                    .take()
+                    .or_else(|| Proof::of_equivocation(&standing.statement, statement));
             }
         }
         Ok(false)

@@ -40,11 +40,17 @@ impl<C: Crypto> Round<C> {
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
         let mut aggregates = Vec::with_capacity(agreement.keys.len());
         let mut items = Vec::with_capacity(agreement.keys.len());
-        for (place, (key, item)) in agreement.keys.iter().zip(agreement.manifest.items()).enumerate() {
-            let of_item: Vec<_> =
-                nonces.iter().filter_map(|filed| nonces_of(&filed.statement).get(place).copied()).collect();
+        for (place, (key, item)) in
+            agreement.keys.iter().zip(agreement.manifest.items()).enumerate()
+        {
+            let of_item: Vec<_> = nonces
+                .iter()
+                .filter_map(|filed| nonces_of(&filed.statement).get(place).copied())
+                .collect();
             let aggregate = C::aggregate_nonces(&of_item).ok_or_else(|| invalid::<C>(&nonces))?;
-            items.push(C::round(&key.aggregate, &aggregate, item.message()).ok_or(RoundError::Engine)?);
+            items.push(
+                C::round(&key.aggregate, &aggregate, item.message()).ok_or(RoundError::Engine)?,
+            );
             aggregates.push(aggregate);
         }
         let transcript = transcript(&agreement.id, attempt, &nonce_root, &aggregates);
@@ -78,13 +84,19 @@ impl<C: Crypto> Round<C> {
         if secrets.len() != self.items.len() {
             return None;
         }
-        let partials = self.items.iter().zip(secrets).map(|(round, secret)| C::sign(round, secret, keypair));
+        let partials =
+            self.items.iter().zip(secrets).map(|(round, secret)| C::sign(round, secret, keypair));
         let partials = partials.collect::<Option<Vec<_>>>()?;
         self.verifies(me, &C::public_key(keypair), &partials).then_some(partials)
     }
 
     /// Whether these are a signer's partial signatures of every item.
-    fn verifies(&self, signer: SignerIndex, key: &PublicKey, partials: &[PartialSignature]) -> bool {
+    fn verifies(
+        &self,
+        signer: SignerIndex,
+        key: &PublicKey,
+        partials: &[PartialSignature],
+    ) -> bool {
         partials.len() == self.items.len() && self.first_invalid(signer, key, partials).is_none()
     }
 
@@ -104,7 +116,12 @@ impl<C: Crypto> Round<C> {
     }
 
     /// The proof that a signer's partial signatures do not verify, where they do not.
-    pub(crate) fn proof_against(&self, board: &Board, signer: SignerIndex, key: &PublicKey) -> Option<Proof> {
+    pub(crate) fn proof_against(
+        &self,
+        board: &Board,
+        signer: SignerIndex,
+        key: &PublicKey,
+    ) -> Option<Proof> {
         let (partials, filed) = self.partials(board, signer)?;
         let item = self.first_invalid(signer, key, partials.partials.as_slice())?;
         Some(Proof::InvalidPartialSignature {
@@ -118,7 +135,8 @@ impl<C: Crypto> Round<C> {
 
     /// Puts everyone's partial signatures together. `None` where some item's signature does not verify.
     pub(crate) fn aggregate(&self, partials: &[&[PartialSignature]]) -> Option<Vec<Signature>> {
-        let of_item = |place| partials.iter().filter_map(|of| of.get(place).copied()).collect::<Vec<_>>();
+        let of_item =
+            |place| partials.iter().filter_map(|of| of.get(place).copied()).collect::<Vec<_>>();
         let signatures = self.items.iter().enumerate();
         signatures.map(|(place, round)| C::aggregate_signatures(round, &of_item(place))).collect()
     }
@@ -141,7 +159,8 @@ pub(crate) enum RoundError {
 
 /// Why nonces have no aggregate.
 fn invalid<C: Crypto>(nonces: &[Arc<Filed>]) -> RoundError {
-    let invalid = nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
+    let invalid =
+        nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));
     match invalid.and_then(|filed| Signed::of(&filed.statement)) {
         Some(nonces) => RoundError::Invalid(Box::new(Proof::InvalidNonce { nonces })),
         None => RoundError::Engine,

@@ -197,7 +197,11 @@ impl<C: Crypto> Session<C> {
     }
 
     fn say_stalled<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        cx.emit(Event::Stalled { session: self.id(), phase: self.phase(), awaiting: self.awaiting() });
+        cx.emit(Event::Stalled {
+            session: self.id(),
+            phase: self.phase(),
+            awaiting: self.awaiting(),
+        });
     }
 
     fn poll_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
@@ -234,7 +238,11 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Tells the others of a session made here: at once, or when it is joined.
-    pub(crate) fn announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, announcement: Announcement) {
+    pub(crate) fn announce<R: CryptoRng>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        announcement: Announcement,
+    ) {
         self.announcement = Some(announcement);
         if self.is_joined() {
             self.announce_now(cx);
@@ -254,8 +262,11 @@ impl<C: Crypto> Session<C> {
         if !matches!(self.phase(), Phase::Joining) {
             return;
         }
-        let first =
-            if self.is_coordinator() { cx.config.announce_interval } else { cx.config.announce_instead };
+        let first = if self.is_coordinator() {
+            cx.config.announce_interval
+        } else {
+            cx.config.announce_instead
+        };
         let interval = &mut self.timing.announce_interval;
         *interval = if interval.is_zero() { first } else { interval.saturating_mul(2) };
         *interval = (*interval).min(cx.config.max_announce_interval.max(first));
@@ -273,7 +284,9 @@ impl<C: Crypto> Session<C> {
     /// a join, the less often it is done: somebody may come and go all the time.
     pub(crate) fn announce_sooner<R>(&mut self, cx: &Context<'_, R>) {
         if self.seeks_audience() {
-            self.timing.audience.bring_forward(cx.now.saturating_add(cx.config.announce_interval / 4));
+            self.timing
+                .audience
+                .bring_forward(cx.now.saturating_add(cx.config.announce_interval / 4));
         }
     }
 

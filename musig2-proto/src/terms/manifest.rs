@@ -99,6 +99,8 @@ impl Manifest {
 
     /// Where this key stands among the signers.
     pub fn index_of(&self, key: &PublicKey) -> Option<SignerIndex> {
-        self.indices().zip(self.signers()).find_map(|(index, signer)| (signer == key).then_some(index))
+        self.indices()
+            .zip(self.signers())
+            .find_map(|(index, signer)| (signer == key).then_some(index))
     }
 }

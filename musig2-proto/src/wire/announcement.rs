@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn a_signers_contact_is_found_where_there_is_one() {
         let announcement = announcement(&[0, 2]);
-        let contact = |signer| announcement.contact(SignerIndex::new(signer)).map(Contact::as_bytes);
+        let contact =
+            |signer| announcement.contact(SignerIndex::new(signer)).map(Contact::as_bytes);
         assert_eq!([0, 1, 2].map(contact), [Some(&[0][..]), None, Some(&[2][..])]);
     }
 }

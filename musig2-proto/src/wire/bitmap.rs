@@ -32,7 +32,10 @@ impl Bitmap {
 
     /// Whether this signer is one of them.
     pub fn contains(&self, signer: SignerIndex) -> bool {
-        self.0.as_slice().get(signer.as_usize() / 8).is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)
+        self.0
+            .as_slice()
+            .get(signer.as_usize() / 8)
+            .is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)
     }
 
     /// How many they are.
@@ -47,7 +50,8 @@ impl Bitmap {
 
     /// Whether the size is that of a session with `count` signers, and no bit stands for one beyond them.
     pub(crate) fn fits(&self, count: usize) -> bool {
-        self.0.as_slice().len() == count.div_ceil(8) && self.iter().all(|signer| signer.as_usize() < count)
+        self.0.as_slice().len() == count.div_ceil(8)
+            && self.iter().all(|signer| signer.as_usize() < count)
     }
 }
 
@@ -70,9 +74,9 @@ mod tests {
         let set = bitmap(20, &[0, 1, 9, 19]);
         assert_eq!(set.iter().map(SignerIndex::get).collect::<Vec<_>>(), [0, 1, 9, 19]);
         assert_eq!(set.count(), 4);
-        assert!(
-            (0..100).all(|signer| set.contains(SignerIndex::new(signer)) == [0, 1, 9, 19].contains(&signer))
-        );
+        assert!((0..100).all(
+            |signer| set.contains(SignerIndex::new(signer)) == [0, 1, 9, 19].contains(&signer)
+        ));
     }
 
     #[test]

@@ -96,9 +96,21 @@ mod tests {
     fn have(signer: u16, maps: [&[u16]; 4]) -> Have {
         let [joins, nonces, partials, reach] =
             maps.map(|map| Bitmap::new(8, map.iter().map(|&signer| SignerIndex::new(signer))));
-        let (boot, attempt, digest) = (Boot::new([1; 16]), AttemptId::FIRST, BoardDigest::new([0; 32]));
+        let (boot, attempt, digest) =
+            (Boot::new([1; 16]), AttemptId::FIRST, BoardDigest::new([0; 32]));
         let signer = SignerIndex::new(signer);
-        Have { signer, boot, sequence: 5, attempt, joins, nonces, partials, reach, ended: false, digest }
+        Have {
+            signer,
+            boot,
+            sequence: 5,
+            attempt,
+            joins,
+            nonces,
+            partials,
+            reach,
+            ended: false,
+            digest,
+        }
     }
 
     #[test]

@@ -92,7 +92,8 @@ mod tests {
         let keypair = DefaultCrypto::keypair(&SecretKey::new([1; 32])).unwrap();
         let contact = Contact::new(contact.to_vec()).unwrap();
         let time = Timestamp::from_millis(time);
-        Hello::sign::<DefaultCrypto>(contact, time, Timestamp::default(), &keypair, &[0; 32]).unwrap()
+        Hello::sign::<DefaultCrypto>(contact, time, Timestamp::default(), &keypair, &[0; 32])
+            .unwrap()
     }
 
     #[test]
@@ -108,11 +109,15 @@ mod tests {
     #[test]
     fn of_one_signers_hellos_those_a_second_apart_are_answered() {
         let is_after = |time, last| {
-            hello(b"here", time).content.is_after(Option::map(last, Timestamp::from_millis).as_ref())
+            hello(b"here", time)
+                .content
+                .is_after(Option::map(last, Timestamp::from_millis).as_ref())
         };
         assert!(is_after(5_000, None));
         assert!(is_after(5_000, Some(4_000)) && is_after(9_000, Some(4_000)));
         assert!(!is_after(5_000, Some(4_001)) && !is_after(5_000, Some(6_000)));
-        assert!(hello(b"here", 5_000).content.has_contact() && !hello(b"", 5_000).content.has_contact());
+        assert!(
+            hello(b"here", 5_000).content.has_contact() && !hello(b"", 5_000).content.has_contact()
+        );
     }
 }

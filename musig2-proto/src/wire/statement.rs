@@ -305,5 +305,9 @@ impl Statement {
 }
 
 fn hash(session: &SessionId, author: SignerIndex, body: &Body) -> StatementHash {
-    TaggedHash::new(&DOMAIN).add([VERSION]).add(session.as_bytes()).add(encode(&(author, body))).finish()
+    TaggedHash::new(&DOMAIN)
+        .add([VERSION])
+        .add(session.as_bytes())
+        .add(encode(&(author, body)))
+        .finish()
 }

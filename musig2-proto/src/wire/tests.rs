@@ -6,11 +6,13 @@ use super::frame::{BoardDigest, Frame, Have, Request};
 use super::hello::{Hello, HelloContent};
 use super::proof::{Evidence, Proof, Restarted, Signed};
 use super::statement::{
-    Abort, AbortReason, Body, Decline, DeclineReason, Join, NonceSource, Nonces, Note, Partials, Statement,
+    Abort, AbortReason, Body, Decline, DeclineReason, Join, NonceSource, Nonces, Note, Partials,
+    Statement,
 };
 use crate::base::bounded::{Bytes, List};
 use crate::base::bytes::{
-    ChainCode, MerkleRoot, Message, PartialSignature, PublicKey, PublicNonce, Signature, TweakScalar,
+    ChainCode, MerkleRoot, Message, PartialSignature, PublicKey, PublicNonce, Signature,
+    TweakScalar,
 };
 use crate::base::codec::DecodeError;
 use crate::base::codec::{decode_message, encode, encode_message};
@@ -26,7 +28,10 @@ fn manifest() -> Manifest {
     let tweaks = vec![
         Tweak::BIP86,
         Tweak::Taproot { merkle_root: Some(MerkleRoot::new([0x41; 32])) },
-        Tweak::Bip32 { chain_code: ChainCode::new([0x42; 32]), path: List::new(vec![0, 300]).unwrap() },
+        Tweak::Bip32 {
+            chain_code: ChainCode::new([0x42; 32]),
+            path: List::new(vec![0, 300]).unwrap(),
+        },
         Tweak::Raw(PlainTweak { kind: TweakKind::XOnly, scalar: TweakScalar::new([0x43; 32]) }),
     ];
     Manifest {
@@ -65,7 +70,8 @@ fn join() -> Statement {
 }
 
 fn nonces() -> Statement {
-    let nonces = List::new(vec![PublicNonce::new([0x21; 66]), PublicNonce::new([0x22; 66])]).unwrap();
+    let nonces =
+        List::new(vec![PublicNonce::new([0x21; 66]), PublicNonce::new([0x22; 66])]).unwrap();
     statement(Body::Nonces(Nonces {
         boot: Boot::new([0xbb; 16]),
         attempt: AttemptId::FIRST,
@@ -75,7 +81,8 @@ fn nonces() -> Statement {
 
 fn partials() -> Statement {
     let partials =
-        List::new(vec![PartialSignature::new([0x31; 32]), PartialSignature::new([0x32; 32])]).unwrap();
+        List::new(vec![PartialSignature::new([0x31; 32]), PartialSignature::new([0x32; 32])])
+            .unwrap();
     statement(Body::Partials(Partials {
         boot: Boot::new([0xbb; 16]),
         attempt: AttemptId::new([0xcc; 32]),
@@ -90,7 +97,9 @@ fn abort() -> Statement {
 }
 
 fn decline() -> Statement {
-    statement(Body::Decline(Decline { reason: DeclineReason::Clock { time: Timestamp::from_millis(300) } }))
+    statement(Body::Decline(Decline {
+        reason: DeclineReason::Clock { time: Timestamp::from_millis(300) },
+    }))
 }
 
 fn proof() -> Proof {
@@ -101,7 +110,8 @@ fn proof() -> Proof {
 }
 
 fn have() -> Have {
-    let of = |members: &[u16]| Bitmap::new(10, members.iter().map(|&signer| SignerIndex::new(signer)));
+    let of =
+        |members: &[u16]| Bitmap::new(10, members.iter().map(|&signer| SignerIndex::new(signer)));
     Have {
         signer: SignerIndex::new(1),
         boot: Boot::new([0xbb; 16]),
@@ -171,8 +181,16 @@ fn manifest_hex() -> String {
 }
 
 fn announcement_hex() -> String {
-    [manifest_hex(), "00".into(), "01".into(), "01".into(), "04".into(), "70656572".into(), rep("a0", 64)]
-        .concat()
+    [
+        manifest_hex(),
+        "00".into(),
+        "01".into(),
+        "01".into(),
+        "04".into(),
+        "70656572".into(),
+        rep("a0", 64),
+    ]
+    .concat()
 }
 
 #[test]
@@ -188,7 +206,10 @@ fn manifests_are_as_written_down() {
 fn announcements_are_as_written_down() {
     assert_eq!(hex(&encode(&announcement())), announcement_hex());
     let publication = Publication::Announcement { fresh: [9; 8], announcement: announcement() };
-    assert_eq!(hex(&encode_message(&publication)), ["01", "00", &rep("09", 8), &announcement_hex()].concat());
+    assert_eq!(
+        hex(&encode_message(&publication)),
+        ["01", "00", &rep("09", 8), &announcement_hex()].concat()
+    );
 }
 
 #[test]
@@ -206,17 +227,28 @@ fn statements_are_as_written_down() {
         of(&["02", &boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)])
     );
     assert_eq!(hex(&encode(&abort())), of(&["03", &boot, "00", "02", "6e6f", "00"]));
-    let given_up =
-        Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason: AbortReason::TimedOut, proof: None });
+    let given_up = Body::Abort(Abort {
+        boot: Boot::new([0xbb; 16]),
+        reason: AbortReason::TimedOut,
+        proof: None,
+    });
     assert_eq!(hex(&encode(&statement(given_up))), of(&["03", &boot, "03", "00"]));
     assert_eq!(hex(&encode(&decline())), of(&["04", "04", "ac02"]));
-    let reasons =
-        [DeclineReason::Policy, DeclineReason::Person, DeclineReason::Busy, DeclineReason::Unsupported];
+    let reasons = [
+        DeclineReason::Policy,
+        DeclineReason::Person,
+        DeclineReason::Busy,
+        DeclineReason::Unsupported,
+    ];
     for (number, reason) in (0..).zip(reasons) {
         let number = format!("{number:02x}");
-        assert_eq!(hex(&encode(&statement(Body::Decline(Decline { reason })))), of(&["04", &number]));
+        assert_eq!(
+            hex(&encode(&statement(Body::Decline(Decline { reason })))),
+            of(&["04", &number])
+        );
         let reason = AbortReason::Declined { signer: SignerIndex::new(2), reason };
-        let abort = statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }));
+        let abort =
+            statement(Body::Abort(Abort { boot: Boot::new([0xbb; 16]), reason, proof: None }));
         assert_eq!(hex(&encode(&abort)), of(&["03", &boot, "02", "02", &number, "00"]));
     }
     assert_eq!(
@@ -232,9 +264,18 @@ fn hellos_are_as_written_down() {
     let content = HelloContent { signer: PublicKey::new([0x02; 33]), contact, time, since };
     let hello = Hello { content, signature: Signature::new([0xc0; 64]) };
     let publication = Publication::Hello { fresh: [9; 8], hello };
-    let expected =
-        ["01", "01", &rep("09", 8), &rep("02", 33), "04", "68657265", "ac02", "c801", &rep("c0", 64)]
-            .concat();
+    let expected = [
+        "01",
+        "01",
+        &rep("09", 8),
+        &rep("02", 33),
+        "04",
+        "68657265",
+        "ac02",
+        "c801",
+        &rep("c0", 64),
+    ]
+    .concat();
     assert_eq!(hex(&encode_message(&publication)), expected);
 }
 
@@ -243,9 +284,11 @@ fn proofs_are_as_written_down() {
     let signed = |parts: &[&str]| ["01", &parts.concat(), &rep("b0", 64)].concat();
     let boot = rep("bb", 16);
     let nonces_hex = signed(&[&boot, &rep("00", 32), "00", "02", &rep("21", 66), &rep("22", 66)]);
-    let partials_hex = signed(&[&boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)]);
+    let partials_hex =
+        signed(&[&boot, &rep("cc", 32), &rep("dd", 32), "02", &rep("31", 32), &rep("32", 32)]);
     let join_hex = signed(&[&boot, "04", "68657265"]);
-    let (nonces, partials) = (|| Signed::of(&nonces()).unwrap(), || Signed::of(&partials()).unwrap());
+    let (nonces, partials) =
+        (|| Signed::of(&nonces()).unwrap(), || Signed::of(&partials()).unwrap());
     let invalid = Proof::InvalidPartialSignature {
         nonces: nonces(),
         partials: partials(),
@@ -263,10 +306,15 @@ fn proofs_are_as_written_down() {
             ["01", &partials_hex, &partials_hex].concat(),
         ),
         (Proof::InvalidNonce { nonces: nonces() }, ["02", &nonces_hex].concat()),
-        (invalid, ["03", &nonces_hex, &partials_hex, &rep("d1", 32), "01", &rep("51", 66), "ac02"].concat()),
+        (
+            invalid,
+            ["03", &nonces_hex, &partials_hex, &rep("d1", 32), "01", &rep("51", 66), "ac02"]
+                .concat(),
+        ),
         (
             proof(),
-            ["04", &nonces_hex, &nonces_hex, "01", "01", "02", &rep("b1", 16), &rep("b2", 16)].concat(),
+            ["04", &nonces_hex, &nonces_hex, "01", "01", "02", &rep("b1", 16), &rep("b2", 16)]
+                .concat(),
         ),
         (
             Proof::RestartLimit { joins: List::new(vec![Signed::of(&join()).unwrap()]).unwrap() },
@@ -354,7 +402,8 @@ fn a_second_encoding_of_the_same_frame_is_refused() {
 #[test]
 fn a_length_without_its_content_is_refused() {
     // A frame that says it holds 2^60 statements, and one that says it holds as many as are allowed, and both end there.
-    for length in [&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..], &[0x80, 0x80, 0x01]] {
+    for length in [&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..], &[0x80, 0x80, 0x01]]
+    {
         let bytes = [&[1][..], &[0x77; 32], &[0, 0, 0], length].concat();
         assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(DecodeError::Malformed));
     }

@@ -9,8 +9,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Body, Join, Statement};
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
-    AbortCause, Audience, Boot, Command, Config, Contact, DeclineReason, Event, Input, ManifestError,
-    Message, Node, Note, Offence, Proposal, SessionId, SignerIndex, Timestamp,
+    AbortCause, Audience, Boot, Command, Config, Contact, DeclineReason, Event, Input,
+    ManifestError, Message, Node, Note, Offence, Proposal, SessionId, SignerIndex, Timestamp,
 };
 
 const NO: DeclineReason = DeclineReason::Person;
@@ -93,7 +93,9 @@ fn a_decline_ends_a_resumed_session_once_nobody_shows_a_join() {
     room.lost = Box::new(|from, _| from != 0);
     room.handle(0, input(STRANGER, &frame(session, old)));
     room.pass(Duration::from_secs(20));
-    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!("{:?}", room.ends(0)) };
+    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else {
+        panic!("{:?}", room.ends(0))
+    };
     assert_eq!(*cause, AbortCause::SignerDeclined { signer: place(&room, 1, session), reason: NO });
 }
 
@@ -125,7 +127,8 @@ fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
     room.execute(1, Command::DeclineSession { session, reason: Some(NO) });
     room.handle(1, input(STRANGER, &Frame { request: Request::Statements, ..empty(session) }));
     let mut sent = room.frames.iter().filter(|(from, ..)| *from == 1);
-    let states = |bytes: &[u8]| !decode_message::<Frame>(bytes, 1 << 20).unwrap().statements.is_empty();
+    let states =
+        |bytes: &[u8]| !decode_message::<Frame>(bytes, 1 << 20).unwrap().statements.is_empty();
     assert!(!sent.any(|(.., bytes)| states(bytes)), "nobody knows where the proposer is");
 }
 
@@ -158,7 +161,8 @@ fn repeating_sessions_that_are_over_hides_none_that_cannot_be_taken_up() {
     room.settle();
     room.now = end;
     room.handle(0, Input::Tick);
-    old.into_iter().for_each(|bytes| room.handle(1, Input::Announcement { from: source(STRANGER), bytes }));
+    old.into_iter()
+        .for_each(|bytes| room.handle(1, Input::Announcement { from: source(STRANGER), bytes }));
     assert!(!refused(&room, 1).is_empty(), "an application is told of them");
     let session = room.create(0, room.proposal(2));
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
@@ -176,7 +180,8 @@ fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
     room.handle(1, input(0, &frame));
     assert_eq!(refused(&room, 1), []);
     // A join that is not this key's own hides nothing.
-    let forged = sign(session, place(&room, 1, session).get(), frame.statements[0].body.clone(), &secret(9));
+    let forged =
+        sign(session, place(&room, 1, session).get(), frame.statements[0].body.clone(), &secret(9));
     let frame = Frame { statements: List::new(vec![forged]).unwrap(), ..frame };
     room.handle(1, input(0, &frame));
     assert_eq!(refused(&room, 1), [session]);
@@ -210,7 +215,9 @@ fn signed() -> (Room, SessionId, Command) {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
     room.settle();
-    let [Event::SessionComplete { signatures, .. }] = room.ends(1)[..] else { panic!("{:?}", room.ends(1)) };
+    let [Event::SessionComplete { signatures, .. }] = room.ends(1)[..] else {
+        panic!("{:?}", room.ends(1))
+    };
     let signatures = signatures.clone();
     let announcement = room.nodes[1].announcement(&session).unwrap();
     room.join = false;
@@ -286,7 +293,8 @@ fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
         let proposal = Proposal::new([key, room.keys[0]]).with_message(Message::new(message));
         let proposal = proposal.with_duration(Duration::from_secs(lasts));
         stranger.execute(room.now, &mut room.rng, Command::SetContact(contact(STRANGER))).unwrap();
-        let outputs = stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+        let outputs =
+            stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
         let session = outputs.iter().find_map(|output| match output {
             musig2_proto::Output::Event(Event::SessionCreated { session }) => Some(*session),
             _ => None,
@@ -320,8 +328,10 @@ fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
 #[test]
 fn times_and_offences_of_what_is_over_are_the_same_for_a_node_with_a_key_and_without() {
     let (mut room, announcement) = too_large();
-    let bytes =
-        encode_message(&Publication::Announcement { announcement: announcement.clone(), fresh: [0; 8] });
+    let bytes = encode_message(&Publication::Announcement {
+        announcement: announcement.clone(),
+        fresh: [0; 8],
+    });
     let mut outsider = Node::new(Config::default().with_max_items(1)).unwrap();
     outsider.add_key(&secret(77)).unwrap();
     let end: Timestamp = announcement.content.manifest.expires_at();

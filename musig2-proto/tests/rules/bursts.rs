@@ -4,8 +4,8 @@ use crate::common::forge::of_a_stranger;
 use crate::common::{Room, source};
 use core::time::Duration;
 use musig2_proto::{
-    AbortCause, Audience, Command, CommandError, Config, Event, Input, Item, Message, Node, Note, Phase,
-    SecretKey, SessionId,
+    AbortCause, Audience, Command, CommandError, Config, Event, Input, Item, Message, Node, Note,
+    Phase, SecretKey, SessionId,
 };
 
 /// Node `node` makes a session of everyone and announces it.
@@ -157,11 +157,16 @@ fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_
             (0..12).filter(|number| number % 4 != node).map(|number| sessions[number]).collect();
         approve(&mut room, node, &others);
     }
-    let by_coordinator: Vec<_> = (0..4).flat_map(|first| (0..3).map(move |nth| first + 4 * nth)).collect();
+    let by_coordinator: Vec<_> =
+        (0..4).flat_map(|first| (0..3).map(move |nth| first + 4 * nth)).collect();
     let sorted: Vec<_> = by_coordinator.iter().map(|number| sessions[*number]).collect();
     approve(&mut room, 4, &sorted);
-    let decided: Vec<_> =
-        by_coordinator.iter().rev().filter(|number| **number >= 4).map(|number| sessions[*number]).collect();
+    let decided: Vec<_> = by_coordinator
+        .iter()
+        .rev()
+        .filter(|number| **number >= 4)
+        .map(|number| sessions[*number])
+        .collect();
     approve(&mut room, 5, &decided);
     assert_eq!(completed(&room, 5), 8);
 }
@@ -194,7 +199,10 @@ fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
         };
         let oldest = *sessions.iter().find(joined).unwrap();
         let before = waiting(&room).len();
-        room.execute(3, Command::AbortSession { session: oldest, reason: Note::new("not needed any more") });
+        room.execute(
+            3,
+            Command::AbortSession { session: oldest, reason: Note::new("not needed any more") },
+        );
         if waiting(&room).len() < before {
             assert!(!is_queued(&room, 3, &first), "{first} waited longest");
         }
@@ -224,7 +232,8 @@ fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
         for _ in 0..10 {
             // None precedes the one that is joined.
             room.now = room.now.saturating_add(Duration::from_millis(1));
-            let bytes = of_a_stranger(&mut room, [author; 32], vec![Item::new(Message::new([1; 32]))]);
+            let bytes =
+                of_a_stranger(&mut room, [author; 32], vec![Item::new(Message::new([1; 32]))]);
             room.handle(0, Input::Announcement { from: source(9), bytes });
             let session = room.events[0].last().unwrap().session();
             approved += usize::from(room.try_execute(0, Command::JoinSession { session }).is_ok());
@@ -241,7 +250,9 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
     let [_, second, third] = [(); 3].map(|()| propose(&mut room, 0));
     let reason = Note::new("not needed any more");
     room.execute(0, Command::AbortSession { session: second, reason });
-    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { session, .. }] if *session == second));
+    assert!(
+        matches!(room.ends(0)[..], [Event::SessionAborted { session, .. }] if *session == second)
+    );
     let view = room.nodes[0].session(&second).expect("what became of it can be asked");
     assert!(matches!(view.cause, Some(AbortCause::BySigner { .. })), "{view:?}");
     assert!(!view.is_queued);
@@ -302,10 +313,14 @@ fn a_session_that_its_proposer_gave_up_waits_no_longer() {
     }
     room.settle();
     assert!(is_queued(&room, 1, &waiting) && !is_queued(&room, 1, &first));
-    room.execute(0, Command::AbortSession { session: waiting, reason: Note::new("not needed any more") });
+    room.execute(
+        0,
+        Command::AbortSession { session: waiting, reason: Note::new("not needed any more") },
+    );
     room.settle();
     let ends = room.ends(1);
-    let [Event::SessionAborted { session, cause: AbortCause::BySigner { .. }, released: false }] = ends[..]
+    let [Event::SessionAborted { session, cause: AbortCause::BySigner { .. }, released: false }] =
+        ends[..]
     else {
         panic!("{ends:?}")
     };

@@ -10,8 +10,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Statement};
 use musig2_proto::{
-    Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item, Message, Node,
-    Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Source, Tweak,
+    Audience, Boot, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item,
+    Message, Node, Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Source, Tweak,
 };
 
 /// Eight signature checks at once, and one more each second.
@@ -30,7 +30,9 @@ fn announced(room: &mut Room, stranger: u8, others: &[usize], steps: usize) -> V
     let signers = others.iter().map(|&other| room.keys[other]).chain([key]);
     let proposal = Proposal::new(signers).with_item(item);
     let created = node.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
-    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else {
+        panic!("{created:?}")
+    };
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     let outputs = node.execute(room.now, &mut room.rng, announce).unwrap();
     let Some(Output::Publish(bytes)) = outputs.first() else { panic!("{outputs:?}") };
@@ -54,7 +56,8 @@ fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
             offence(room, Input::Announcement { from: source(9), bytes }) != Some(Offence::Busy)
         };
         let by_frame = |room: &mut Room, bytes: Vec<u8>| {
-            let Publication::Announcement { announcement, .. } = postcard::from_bytes(&bytes[1..]).unwrap()
+            let Publication::Announcement { announcement, .. } =
+                postcard::from_bytes(&bytes[1..]).unwrap()
             else {
                 panic!()
             };
@@ -152,7 +155,9 @@ fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
             let hello = hello(&mut room, 2, 20);
             room.handle(0, hello);
         }
-        let told = room.frames[before..].iter().filter(|(_, to, bytes)| *to == 7 && has_announcement(bytes));
+        let told = room.frames[before..]
+            .iter()
+            .filter(|(_, to, bytes)| *to == 7 && has_announcement(bytes));
         assert!((4..=(8 + 20) / 2).contains(&told.count()), "{ends}");
     }
 }
@@ -249,7 +254,8 @@ fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
         let proof = Proof::RestartLimit { joins: List::new(vec![join; joins]).unwrap() };
         let reason = AbortReason::Convicted;
         let abort = Abort { boot: Boot::new([number; 16]), reason, proof: Some(Box::new(proof)) };
-        let statement = Statement { author, body: Body::Abort(abort), signature: Signature::new([0; 64]) };
+        let statement =
+            Statement { author, body: Body::Abort(abort), signature: Signature::new([0; 64]) };
         let statements = List::new(vec![statement]).unwrap();
         input(9, &Frame { statements, ..empty(session) })
     };
@@ -300,13 +306,18 @@ fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
     let late = announced(&mut room, 0, &[0], 10);
     room.now = room.now.saturating_add(Duration::from_secs(601));
     for _ in 0..20 {
-        let Publication::Announcement { announcement, .. } = postcard::from_bytes(&late[1..]).unwrap() else {
+        let Publication::Announcement { announcement, .. } =
+            postcard::from_bytes(&late[1..]).unwrap()
+        else {
             panic!()
         };
-        let frame =
-            Frame { announcement: Some(announcement.clone()), ..empty(announcement.content.manifest.id()) };
+        let frame = Frame {
+            announcement: Some(announcement.clone()),
+            ..empty(announcement.content.manifest.id())
+        };
         assert!(matches!(offence(&mut room, input(9, &frame)), Some(Offence::Manifest(_))));
-        let heard = offence(&mut room, Input::Announcement { from: source(9), bytes: late.clone() });
+        let heard =
+            offence(&mut room, Input::Announcement { from: source(9), bytes: late.clone() });
         assert!(matches!(heard, Some(Offence::Manifest(_))));
     }
 }

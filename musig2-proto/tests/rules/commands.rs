@@ -3,9 +3,9 @@
 use crate::common::Room;
 use core::time::Duration;
 use musig2_proto::{
-    Audience, ChainCode, Command, CommandError, Config, Contact, DeclineReason, DerivationPath, Event, Item,
-    KeyError, ManifestError, Message, Node, Note, Offence, OnDecline, Proposal, PublicKey, SecretKey,
-    SessionId, Stepping, Timestamp, Tweak,
+    Audience, ChainCode, Command, CommandError, Config, Contact, DeclineReason, DerivationPath,
+    Event, Item, KeyError, ManifestError, Message, Node, Note, Offence, OnDecline, Proposal,
+    PublicKey, SecretKey, SessionId, Stepping, Timestamp, Tweak,
 };
 
 fn refused(room: &mut Room, node: usize, command: Command) -> CommandError {
@@ -22,7 +22,8 @@ fn a_proposal_that_breaks_a_rule_is_refused_with_the_rule() {
     let mut room = Room::new(3, &Config::default());
     let keys = room.keys.clone();
     let one = || Item::new(Message::new([1; 32]));
-    let create = |room: &mut Room, proposal: Proposal| refused(room, 0, Command::CreateSession(proposal));
+    let create =
+        |room: &mut Room, proposal: Proposal| refused(room, 0, Command::CreateSession(proposal));
     let manifest = |error| match error {
         CommandError::Manifest(error) => error,
         other => panic!("{other:?}"),
@@ -34,10 +35,16 @@ fn a_proposal_that_breaks_a_rule_is_refused_with_the_rule() {
     assert!(matches!(manifest(error), ManifestError::DuplicateKey(..)));
     let mut mirrored = *keys[1].as_bytes();
     mirrored[0] ^= 1;
+    let error = create(
+        &mut room,
+        Proposal::new([keys[0], keys[1], PublicKey::new(mirrored)]).with_item(one()),
+    );
+    assert!(
+        matches!(manifest(error), ManifestError::DuplicateKey(..)),
+        "one x coordinate, one secret"
+    );
     let error =
-        create(&mut room, Proposal::new([keys[0], keys[1], PublicKey::new(mirrored)]).with_item(one()));
-    assert!(matches!(manifest(error), ManifestError::DuplicateKey(..)), "one x coordinate, one secret");
-    let error = create(&mut room, Proposal::new([keys[0], PublicKey::new([5; 33])]).with_item(one()));
+        create(&mut room, Proposal::new([keys[0], PublicKey::new([5; 33])]).with_item(one()));
     assert_eq!(manifest(error).to_string(), "key 1 is not a point on secp256k1");
     let error = create(&mut room, Proposal::new(keys.clone()));
     assert_eq!(manifest(error), ManifestError::NoItems);
@@ -84,17 +91,30 @@ fn a_command_in_the_wrong_phase_is_refused() {
     room.settle();
     assert_eq!(refused(&mut room, 0, announce.clone()), CommandError::NotToAnnounce(session));
     assert_eq!(refused(&mut room, 1, announce), CommandError::NotToAnnounce(session));
-    assert_eq!(refused(&mut room, 0, Command::JoinSession { session }), CommandError::AlreadyJoined(session));
     assert_eq!(
-        refused(&mut room, 0, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) }),
+        refused(&mut room, 0, Command::JoinSession { session }),
+        CommandError::AlreadyJoined(session)
+    );
+    assert_eq!(
+        refused(
+            &mut room,
+            0,
+            Command::DeclineSession { session, reason: Some(DeclineReason::Policy) }
+        ),
         CommandError::AlreadyJoined(session)
     );
     let abort = Command::AbortSession { session, reason: Note::new("") };
     assert_eq!(refused(&mut room, 1, abort), CommandError::NotJoined(session));
     room.execute(1, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
-    assert_eq!(refused(&mut room, 1, Command::JoinSession { session }), CommandError::Ended(session));
+    assert_eq!(
+        refused(&mut room, 1, Command::JoinSession { session }),
+        CommandError::Ended(session)
+    );
     room.pass(Duration::from_secs(301));
-    assert_eq!(refused(&mut room, 2, Command::JoinSession { session }), CommandError::Ended(session));
+    assert_eq!(
+        refused(&mut room, 2, Command::JoinSession { session }),
+        CommandError::Ended(session)
+    );
 }
 
 #[test]
@@ -110,7 +130,11 @@ fn a_declined_session_is_not_discovered_again() {
     assert_eq!(room.events[1].iter().filter(discovered).count(), 1);
     let announcement = room.nodes[0].announcement(&session).unwrap();
     let resume = Command::ResumeSession { announcement };
-    assert_eq!(refused(&mut room, 1, resume), CommandError::Ended(session), "nothing of it was lost");
+    assert_eq!(
+        refused(&mut room, 1, resume),
+        CommandError::Ended(session),
+        "nothing of it was lost"
+    );
 }
 
 #[test]
@@ -124,9 +148,12 @@ fn a_step_by_hand_that_must_wait_says_for_whom() {
     }
     room.pass(Duration::from_secs(1));
     let awaited = vec![place(&room, 2)];
-    let said = CommandError::NotReady([0, 2].map(musig2_proto::SignerIndex::new).to_vec()).to_string();
+    let said =
+        CommandError::NotReady([0, 2].map(musig2_proto::SignerIndex::new).to_vec()).to_string();
     assert_eq!(said, "still waiting for signers 0, 2");
-    for command in [Command::SharePartialSignatures { session }, Command::FinalizeSession { session }] {
+    for command in
+        [Command::SharePartialSignatures { session }, Command::FinalizeSession { session }]
+    {
         assert_eq!(refused(&mut room, 0, command), CommandError::NotReady(awaited.clone()));
     }
     room.execute(2, Command::ShareNonces { session });
@@ -217,7 +244,11 @@ fn a_generator_that_repeats_itself_makes_no_second_session() {
     room.settle();
     assert!(room.is_complete(0));
     (room.now, room.rng) = (created, seed());
-    assert_eq!(refused(&mut room, 0, again), CommandError::CannotSign, "nor once the first has ended");
+    assert_eq!(
+        refused(&mut room, 0, again),
+        CommandError::CannotSign,
+        "nor once the first has ended"
+    );
 }
 
 #[test]
@@ -240,9 +271,11 @@ fn announce_much(room: &mut Room) -> Result<SessionId, CommandError> {
     let path = DerivationPath::new(vec![u32::MAX / 2]).unwrap();
     let tweaks = vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path }; 4];
     let item = Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
-    let proposal = (0..16).fold(Proposal::new(room.keys.clone()), |all, _| all.with_item(item.clone()));
+    let proposal =
+        (0..16).fold(Proposal::new(room.keys.clone()), |all, _| all.with_item(item.clone()));
     let session = room.create(0, proposal.with_memo(vec![0; 4096]));
-    room.try_execute(0, Command::AnnounceSession { session, audience: Audience::Everyone }).map(|()| session)
+    room.try_execute(0, Command::AnnounceSession { session, audience: Audience::Everyone })
+        .map(|()| session)
 }
 
 fn spacious(max_frame_size: usize) -> Config {

@@ -29,7 +29,10 @@ fn tell(room: &mut Room, known: usize) {
 }
 
 fn bring(room: &mut Room, session: SessionId, join: Statement) {
-    room.handle(0, input(66, &Frame { statements: List::new(vec![join]).unwrap(), ..empty(session) }));
+    room.handle(
+        0,
+        input(66, &Frame { statements: List::new(vec![join]).unwrap(), ..empty(session) }),
+    );
 }
 
 /// Where node 0 sends what it says in its next session.
@@ -100,7 +103,11 @@ fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_
     let mut room = Room::new(3, &Config::default());
     let [known, stranger] = [room.keys[1], room.keys[2]];
     room.execute(0, Command::AddContact { signer: known, contact: Contact::default() });
-    assert!(room.nodes[0].signer(&known).is_some_and(|view| view.contact.is_none() && view.clock.is_none()));
+    assert!(
+        room.nodes[0]
+            .signer(&known)
+            .is_some_and(|view| view.contact.is_none() && view.clock.is_none())
+    );
     for node in [1, 2] {
         room.execute(node, Command::SetContact(contact(node)));
         room.execute(node, Command::SayHello);

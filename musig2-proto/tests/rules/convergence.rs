@@ -8,7 +8,8 @@ use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{
-    Audience, Boot, Command, Config, Contact, Event, Input, Node, SessionId, SignerIndex, Stepping, Topology,
+    Audience, Boot, Command, Config, Contact, Event, Input, Node, SessionId, SignerIndex, Stepping,
+    Topology,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -39,7 +40,9 @@ fn in_a_mesh_each_signer_sends_each_other_two_frames() {
     assert!((0..4).all(|node| room.is_complete(node)));
     assert_eq!((room.frames.len(), room.publications.len()), (2 * 4 * 3, 1));
     for node in 0..4 {
-        let to = |other| room.frames.iter().filter(|(from, to, _)| (*from, *to) == (node, other)).count();
+        let to = |other| {
+            room.frames.iter().filter(|(from, to, _)| (*from, *to) == (node, other)).count()
+        };
         assert!((0..4).all(|other| to(other) == if other == node { 0 } else { 2 }));
     }
 }
@@ -188,7 +191,8 @@ fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
 }
 
 #[test]
-fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_and_changes_nothing_else() {
+fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_and_changes_nothing_else()
+ {
     let (frames, publications) = in_a_minute(None);
     assert_eq!(in_a_minute(Some(66)), (frames, publications), "who only says that it is a signer");
     let (asked, said) = in_a_minute(Some(1));
@@ -230,8 +234,12 @@ fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebo
         let said = room.publications.len() - before;
         // Somebody heard, and joins; who comes now is told soon again.
         room.lost = Box::new(|from, to| from + to != 1);
-        room.until(|room| room.nodes[1].sessions().next().is_some_and(|view| view.joined.len() == 2));
-        room.until(|room| room.nodes[0].sessions().next().is_some_and(|view| view.joined.len() == 2));
+        room.until(|room| {
+            room.nodes[1].sessions().next().is_some_and(|view| view.joined.len() == 2)
+        });
+        room.until(|room| {
+            room.nodes[0].sessions().next().is_some_and(|view| view.joined.len() == 2)
+        });
         let before = room.publications.len();
         flap(&mut room, 20);
         (said, room.publications.len() - before)
@@ -251,7 +259,8 @@ fn others_announce_only_while_the_coordinator_is_not_heard() {
     room.propose();
     // The coordinator announces at once, after one second and after two more; node 1 would after five.
     room.pass(Duration::from_millis(6_900));
-    let announcements = |room: &Room| room.publications.iter().filter(|bytes| bytes[1] == 0).count();
+    let announcements =
+        |room: &Room| room.publications.iter().filter(|bytes| bytes[1] == 0).count();
     assert_eq!(announcements(&room), 3);
     // It is heard no more.
     room.lost = Box::new(|from, to| to == 2 || from == 0);
@@ -275,7 +284,8 @@ fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
     let author = view.manifest.index_of(&room.keys[1]).unwrap();
     let relayed = |room: &Room| {
         let to_2 = room.frames.iter().filter(|(from, to, _)| (*from, *to) == (0, 2));
-        to_2.filter(|(.., bytes)| frame(bytes).statements.iter().any(|one| one.author == author)).count()
+        to_2.filter(|(.., bytes)| frame(bytes).statements.iter().any(|one| one.author == author))
+            .count()
     };
     room.pass(Duration::from_millis(499));
     assert_eq!(relayed(&room), 0);
@@ -344,7 +354,8 @@ fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
         let before = room.frames.len();
         room.execute(node, Command::SayHello);
         room.settle();
-        let answer = room.frames[before..].iter().find(|(from, to, _)| (*from, *to) == (0, node)).unwrap();
+        let answer =
+            room.frames[before..].iter().find(|(from, to, _)| (*from, *to) == (0, node)).unwrap();
         let answer = frame(&answer.2);
         assert!(answer.announcement.is_some() && answer.have.is_some());
         let first = answer.statements[0].clone();
@@ -431,8 +442,11 @@ fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
     room.lost = Box::new(|_, _| true);
     let before = room.frames.len();
     room.pass(seconds(30));
-    let asked: Vec<_> =
-        room.frames[before..].iter().filter(|(from, ..)| *from == 1).map(|(_, to, _)| *to).collect();
+    let asked: Vec<_> = room.frames[before..]
+        .iter()
+        .filter(|(from, ..)| *from == 1)
+        .map(|(_, to, _)| *to)
+        .collect();
     assert_eq!(asked[..2], [0, 0], "{asked:?}");
     assert!(asked[2..].contains(&2), "{asked:?}");
 }
@@ -443,12 +457,15 @@ fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
     let session = room.propose();
     room.pass(seconds(5));
     let ask = |request| input(9, &Frame { request, ..empty(session) });
-    for (request, introduced) in
-        [(Request::Nothing, None), (Request::Statements, Some(false)), (Request::Announcement, Some(true))]
-    {
+    for (request, introduced) in [
+        (Request::Nothing, None),
+        (Request::Statements, Some(false)),
+        (Request::Announcement, Some(true)),
+    ] {
         let before = room.frames.len();
         room.handle(0, ask(request));
-        let answers: Vec<_> = room.frames[before..].iter().map(|(.., bytes)| frame(bytes)).collect();
+        let answers: Vec<_> =
+            room.frames[before..].iter().map(|(.., bytes)| frame(bytes)).collect();
         let answered = answers.iter().map(|answer| {
             // To one that does not know the session, both joins: one of them may be its own.
             let joins = if answer.announcement.is_some() { 2 } else { 0 };

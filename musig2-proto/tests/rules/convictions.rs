@@ -6,8 +6,8 @@ use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, Note, Statement};
 use musig2_proto::{
-    AbortCause, Boot, Config, Contact, DefaultCrypto, Event, Evidence, Fault, PartialSignature, SessionId,
-    SignerIndex,
+    AbortCause, Boot, Config, Contact, DefaultCrypto, Event, Evidence, Fault, PartialSignature,
+    SessionId, SignerIndex,
 };
 
 /// Two signers; node 0 hears nothing of node 1 but what is brought by hand.
@@ -32,8 +32,12 @@ fn convicted(room: &Room) -> Fault {
     else {
         panic!("{:?}", room.ends(0))
     };
-    let conviction = Evidence::from_bytes(&evidence.to_bytes()).unwrap().verify::<DefaultCrypto>().unwrap();
-    assert_eq!((conviction.signer, conviction.key, conviction.fault), (*signer, room.keys[1], *fault));
+    let conviction =
+        Evidence::from_bytes(&evidence.to_bytes()).unwrap().verify::<DefaultCrypto>().unwrap();
+    assert_eq!(
+        (conviction.signer, conviction.key, conviction.fault),
+        (*signer, room.keys[1], *fault)
+    );
     *fault
 }
 
@@ -63,7 +67,8 @@ fn nonces_that_are_no_points_convict_once_all_are_there() {
 #[test]
 fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
     for (count, shown) in [(60, true), (99, false)] {
-        let config = Config::default().with_max_signers(2).with_max_items(1).with_max_frame_size(7168);
+        let config =
+            Config::default().with_max_signers(2).with_max_items(1).with_max_frame_size(7168);
         let mut room = Room::new(2, &config);
         room.lost = Box::new(|from, _| from == 1);
         let session = room.propose();
@@ -74,7 +79,9 @@ fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
         bring(&mut room, session, vec![join]);
         bring(&mut room, session, vec![wrong]);
         assert_eq!(convicted(&room), Fault::InvalidNonce);
-        let Body::Abort(abort) = said(&room, 0, |body| matches!(body, Body::Abort(_))).body else { panic!() };
+        let Body::Abort(abort) = said(&room, 0, |body| matches!(body, Body::Abort(_))).body else {
+            panic!()
+        };
         assert_eq!(abort.proof.is_some(), shown, "{count}");
     }
 }

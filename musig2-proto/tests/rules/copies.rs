@@ -4,8 +4,8 @@
 use crate::common::engine::Copyable;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    Audience, Command, Config, Contact, Event, Input, Message, Node, Output, Proposal, SecretKey, SessionId,
-    Source, Stepping, Timestamp,
+    Audience, Command, Config, Contact, Event, Input, Message, Node, Output, Proposal, SecretKey,
+    SessionId, Source, Stepping, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -24,13 +24,16 @@ fn rng(seed: u8) -> ChaCha20Rng {
 fn pair() -> ([Node<Copyable>; 2], SessionId) {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut nodes = [1, 2].map(|_| Node::with_engine(config.clone()).unwrap());
-    let keys = [0, 1].map(|place| nodes[place].add_key(&SecretKey::new([place as u8 + 1; 32])).unwrap());
+    let keys =
+        [0, 1].map(|place| nodes[place].add_key(&SecretKey::new([place as u8 + 1; 32])).unwrap());
     for (number, node) in (0..).zip(&mut nodes) {
         execute(node, 1, Command::SetContact(Contact::new(vec![number]).unwrap()));
     }
     let proposal = Proposal::new(keys).with_message(Message::new([9; 32]));
     let created = execute(&mut nodes[0], 1, Command::CreateSession(proposal));
-    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else {
+        panic!("{created:?}")
+    };
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     let announced = execute(&mut nodes[0], 1, announce);
     deliver(&mut nodes, 0, announced);

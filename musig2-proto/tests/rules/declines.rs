@@ -7,8 +7,8 @@ use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Body, Decline, Statement};
 use musig2_proto::{
-    AbortCause, AbortReason, Command, Config, DeclineReason, Event, Input, ManifestError, Offence, OnDecline,
-    Output, Phase, SessionId, SignerIndex,
+    AbortCause, AbortReason, Command, Config, DeclineReason, Event, Input, ManifestError, Offence,
+    OnDecline, Output, Phase, SessionId, SignerIndex,
 };
 
 const NO: DeclineReason = DeclineReason::Person;
@@ -24,7 +24,9 @@ fn proposed(nodes: usize, config: &Config) -> (Room, SessionId) {
 
 /// The nodes have met before.
 fn meet(room: &mut Room) {
-    for (node, other) in (0..room.nodes.len()).flat_map(|node| (0..3).map(move |other| (node, other))) {
+    for (node, other) in
+        (0..room.nodes.len()).flat_map(|node| (0..3).map(move |other| (node, other)))
+    {
         if let Some(&signer) = room.keys.get(other).filter(|_| node != other) {
             room.execute(node, Command::AddContact { signer, contact: contact(other) });
         }
@@ -56,7 +58,9 @@ fn decliners(room: &Room, node: usize, session: SessionId) -> Vec<(SignerIndex, 
 }
 
 fn cause(room: &Room, node: usize) -> AbortCause {
-    let [Event::SessionAborted { cause, .. }] = room.ends(node)[..] else { panic!("{:?}", room.ends(node)) };
+    let [Event::SessionAborted { cause, .. }] = room.ends(node)[..] else {
+        panic!("{:?}", room.ends(node))
+    };
     cause.clone()
 }
 
@@ -99,7 +103,9 @@ fn a_proposer_that_waits_is_told_and_goes_on() {
     room.execute(1, Command::JoinSession { session });
     room.pass(Duration::from_secs(360));
     assert_eq!(declined(&room, 0).len(), 1, "once");
-    assert!(matches!(cause(&room, 0), AbortCause::TimedOut { awaiting, .. } if awaiting == [signer]));
+    assert!(
+        matches!(cause(&room, 0), AbortCause::TimedOut { awaiting, .. } if awaiting == [signer])
+    );
     assert_eq!(decliners(&room, 0, session), [(signer, NO)]);
     // Nobody but the proposer is told.
     assert_eq!(declined(&room, 1), []);
@@ -143,8 +149,10 @@ fn a_join_stands_whatever_its_author_declined_before() {
     // It lost its memory, was asked again, and joined.
     room.lost = Box::new(|_, _| false);
     let (signer, contact) = (old.author, musig2_proto::Contact::new(vec![1]).unwrap());
-    let join =
-        Body::Join(musig2_proto::wire::statement::Join { boot: musig2_proto::Boot::new([7; 16]), contact });
+    let join = Body::Join(musig2_proto::wire::statement::Join {
+        boot: musig2_proto::Boot::new([7; 16]),
+        contact,
+    });
     let join = sign(session, signer.get(), join, &secret(2));
     room.handle(0, input(1, &frame(session, join)));
     for node in 0..3 {
@@ -161,8 +169,10 @@ fn a_later_join_drops_a_decline() {
     decline(&mut room, 1, session);
     assert_eq!(decliners(&room, 0, session), [(signer, NO)]);
     let contact = musig2_proto::Contact::new(vec![1]).unwrap();
-    let join =
-        Body::Join(musig2_proto::wire::statement::Join { boot: musig2_proto::Boot::new([7; 16]), contact });
+    let join = Body::Join(musig2_proto::wire::statement::Join {
+        boot: musig2_proto::Boot::new([7; 16]),
+        contact,
+    });
     room.handle(0, input(1, &frame(session, sign(session, signer.get(), join, &secret(2)))));
     let view = room.nodes[0].session(&session).unwrap();
     assert_eq!((view.declined, view.joined.len()), (vec![], 2));
@@ -175,8 +185,12 @@ fn nobody_declines_in_anothers_name() {
     let forged = sign(session, signer.get(), Body::Decline(Decline { reason: NO }), &secret(3));
     room.handle(0, input(2, &frame(session, forged)));
     // Nor in that of the node itself.
-    let own =
-        sign(session, place(&room, 0, session).get(), Body::Decline(Decline { reason: NO }), &secret(1));
+    let own = sign(
+        session,
+        place(&room, 0, session).get(),
+        Body::Decline(Decline { reason: NO }),
+        &secret(1),
+    );
     room.handle(0, input(2, &frame(session, own)));
     assert!(declined(&room, 0).is_empty() && room.ends(0).is_empty());
     assert_eq!(
@@ -190,13 +204,21 @@ fn a_decline_is_one_check_and_its_repetition_none() {
     let (mut room, session) = proposed(2, &Config::default().with_on_decline(OnDecline::Wait));
     decline(&mut room, 1, session);
     let real = said(&room, 1, |body| matches!(body, Body::Decline(_)));
-    let other =
-        sign(session, real.author.get(), Body::Decline(Decline { reason: DeclineReason::Busy }), &secret(2));
+    let other = sign(
+        session,
+        real.author.get(),
+        Body::Decline(Decline { reason: DeclineReason::Busy }),
+        &secret(2),
+    );
     for statement in [real, other] {
         (0..2000).for_each(|_| room.handle(0, input(9, &frame(session, statement.clone()))));
     }
     assert!(room.reports[0].is_empty(), "{:?}", room.reports[0]);
-    assert_eq!(decliners(&room, 0, session), [(place(&room, 1, session), NO)], "the first word stands");
+    assert_eq!(
+        decliners(&room, 0, session),
+        [(place(&room, 1, session), NO)],
+        "the first word stands"
+    );
 }
 
 /// What node 1 refused.
@@ -260,9 +282,12 @@ fn a_clock_that_is_ahead_ends_the_session_and_one_that_will_show_its_time_does_n
         let (room, _) = with_clock_off_by(seconds);
         assert!(declined(&room, 0).is_empty(), "{seconds} s are no reason");
     }
-    for (seconds, ends) in [(-41, false), (-320, false), (-331, true), (301, true), (86_400, true)] {
+    for (seconds, ends) in [(-41, false), (-320, false), (-331, true), (301, true), (86_400, true)]
+    {
         let (room, session) = with_clock_off_by(seconds);
-        let [(signer, DeclineReason::Clock { time })] = declined(&room, 0)[..] else { panic!("{seconds}") };
+        let [(signer, DeclineReason::Clock { time })] = declined(&room, 0)[..] else {
+            panic!("{seconds}")
+        };
         assert_eq!(signer, place(&room, 1, session));
         assert_eq!(time.as_millis() as i64 - room.now.as_millis() as i64, seconds * 1000);
         assert_eq!(!room.ends(0).is_empty(), ends, "{seconds} s");
@@ -277,7 +302,9 @@ fn a_session_that_was_declined_because_of_the_clock_is_signed_when_its_time_has_
     room.handle(1, publication);
     room.settle();
     room.pass(Duration::from_secs(10));
-    assert!(matches!(room.ends(0)[..], [Event::SessionComplete { session: of, .. }] if *of == session));
+    assert!(
+        matches!(room.ends(0)[..], [Event::SessionComplete { session: of, .. }] if *of == session)
+    );
 }
 
 #[test]
@@ -297,7 +324,8 @@ fn another_reason_replaces_that_of_a_clock_and_no_other() {
 #[test]
 fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
     let mut room = Room::new(2, &Config::default().with_on_decline(OnDecline::Wait));
-    room.nodes[1] = musig2_proto::Node::new(Config::default().with_max_concurrent_sessions(1)).unwrap();
+    room.nodes[1] =
+        musig2_proto::Node::new(Config::default().with_max_concurrent_sessions(1)).unwrap();
     room.nodes[1].add_key(&secret(2)).unwrap();
     meet(&mut room);
     room.join = false;
@@ -323,7 +351,10 @@ fn whoever_gives_up_names_those_it_waited_for_and_the_others_are_told_that_it_wa
     let (awaited, proposer) = (place(&room, 2, session), place(&room, 0, session));
     room.execute(0, Command::GiveUp { session });
     room.settle();
-    assert_eq!(cause(&room, 0), AbortCause::TimedOut { phase: Phase::Joining, awaiting: vec![awaited] });
+    assert_eq!(
+        cause(&room, 0),
+        AbortCause::TimedOut { phase: Phase::Joining, awaiting: vec![awaited] }
+    );
     let told = AbortCause::BySigner { signer: proposer, reason: AbortReason::TimedOut };
     assert_eq!(cause(&room, 1), told);
     assert!(room.events[2].contains(&Event::SessionWithdrawn { session, cause: told }));

@@ -18,7 +18,10 @@ fn seconds(seconds: u64) -> Duration {
 fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
     let before = room.frames.len();
     room.handle(0, input);
-    room.frames[before..].iter().map(|(.., bytes)| postcard::from_bytes(&bytes[1..]).unwrap()).collect()
+    room.frames[before..]
+        .iter()
+        .map(|(.., bytes)| postcard::from_bytes(&bytes[1..]).unwrap())
+        .collect()
 }
 
 /// The last frame from one node that says what its sender holds.
@@ -81,7 +84,8 @@ fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
                 assert!(told.iter().all(|told| told.signatures.is_some() == finished));
                 if ended {
                     assert!(
-                        told.iter().all(|told| told.announcement.is_none() && told.statements.is_empty())
+                        told.iter()
+                            .all(|told| told.announcement.is_none() && told.statements.is_empty())
                     );
                 }
             }
@@ -90,7 +94,8 @@ fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
 }
 
 #[test]
-fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_learns_its_signatures() {
+fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_learns_its_signatures()
+ {
     let mut room = Room::new(3, &Config::default());
     room.execute(2, Command::SetContact(Contact::default()));
     let session = room.propose();
@@ -129,7 +134,11 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
         let [Output::Publish(hello)] = &outputs[..] else { panic!("{outputs:?}") };
         let before = room.publications.len();
         room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
-        assert_eq!(room.publications.len() - before, usize::from(!aborted && !late), "{aborted} {late}");
+        assert_eq!(
+            room.publications.len() - before,
+            usize::from(!aborted && !late),
+            "{aborted} {late}"
+        );
         // Said again at once it brings nothing more.
         room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
         assert!(room.publications.len() - before < 2);
@@ -148,9 +157,12 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
     let abort = last(&room, 0);
     // Two joins, two nonces, and the abort.
     assert_eq!(room.nodes[0].session(&session).unwrap().statements, 5);
-    assert!(!abort.statements.is_empty() && room.nodes[0].session(&session).unwrap().cause.is_some());
+    assert!(
+        !abort.statements.is_empty() && room.nodes[0].session(&session).unwrap().cause.is_some()
+    );
     assert_eq!(answers(&mut room, input(9, &Frame { have: None, ..abort.clone() })), []);
-    let ask = Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
+    let ask =
+        Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
     let [told] = &answers(&mut room, input(9, &ask))[..] else { panic!() };
     // The join that the abort's life exists through, and the abort.
     assert!(told.statements.len() == 2 && told.announcement.is_none() && told.signatures.is_none());
@@ -163,7 +175,9 @@ fn a_first_word_counts_and_an_application_is_told_of_one_end() {
     let session = room.propose();
     room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
     room.pass(seconds(700));
-    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!("{:?}", room.ends(0)) };
+    let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else {
+        panic!("{:?}", room.ends(0))
+    };
     let AbortCause::BySigner { reason: AbortReason::Requested(note), .. } = cause else { panic!() };
     assert_eq!(note.as_str(), "no");
 }
@@ -213,7 +227,8 @@ fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
 fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_says_where_it_is() {
     for audience in [Audience::Everyone, Audience::KnownContacts] {
         let (mut room, session) = one_without_signatures(audience);
-        let (start, end) = (room.now, room.nodes[2].session(&session).unwrap().manifest.expires_at());
+        let (start, end) =
+            (room.now, room.nodes[2].session(&session).unwrap().manifest.expires_at());
         let (frames, said) = (room.frames.len(), room.publications.len());
         let mut asked = Vec::new();
         while room.now < end.saturating_add(seconds(120)) {
@@ -223,11 +238,16 @@ fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_sa
                 asked.push(room.now.saturating_since(start).as_millis() as u64 / 100);
             }
         }
-        let pauses: Vec<_> = [0].iter().chain(&asked).zip(&asked).map(|(one, next)| next - one).collect();
+        let pauses: Vec<_> =
+            [0].iter().chain(&asked).zip(&asked).map(|(one, next)| next - one).collect();
         for (pause, least) in pauses.iter().zip([10, 20, 40, 80, 160, 300, 300]) {
             assert!((least..=least + least / 4 + 1).contains(pause), "{pauses:?}");
         }
-        assert_eq!(*asked.last().unwrap(), end.saturating_since(start).as_millis() as u64 / 100, "at expiry");
+        assert_eq!(
+            *asked.last().unwrap(),
+            end.saturating_since(start).as_millis() as u64 / 100,
+            "at expiry"
+        );
         let asks = &room.frames[frames..];
         assert!(
             asks.iter().all(|(from, ..)| *from == 2) && asks.len() == 2 * asked.len(),
@@ -258,7 +278,8 @@ fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_runni
 
 #[test]
 fn what_expires_after_the_release_is_asked_for_once() {
-    let config = Config::default().with_phase_timeout(PhaseTimeout::Report).with_stepping(Stepping::Manual);
+    let config =
+        Config::default().with_phase_timeout(PhaseTimeout::Report).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
     let session = room.propose();
     room.settle();

@@ -4,7 +4,8 @@ use crate::common::RoomOf;
 use crate::common::engine::{Copyable, Failing, fail_at};
 use core::time::Duration;
 use musig2_proto::{
-    AbortCause, Command, CommandError, Config, Event, Note, Phase, SessionError, SessionId, Stepping,
+    AbortCause, Command, CommandError, Config, Event, Note, Phase, SessionError, SessionId,
+    Stepping,
 };
 
 type Room = RoomOf<Copyable>;
@@ -63,8 +64,11 @@ fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_
         let broken = room.nodes[0].session(&session).unwrap().me;
         room.pass(Duration::from_secs(3600));
         for node in [0, 1] {
-            let [Event::SessionAborted { cause: AbortCause::TimedOut { phase: over, awaiting }, .. }] =
-                room.ends(node)[..]
+            let [
+                Event::SessionAborted {
+                    cause: AbortCause::TimedOut { phase: over, awaiting }, ..
+                },
+            ] = room.ends(node)[..]
             else {
                 panic!("{failing:?}: {:?}", room.ends(node))
             };
@@ -142,7 +146,10 @@ fn an_abort_that_cannot_be_signed_ends_the_session_here_and_is_told_of() {
     room.execute(0, Command::AbortSession { session, reason: Note::new("enough") });
     fail_at(None);
     assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
-    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]));
+    assert!(matches!(
+        room.ends(0)[..],
+        [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]
+    ));
     room.settle();
     assert!(room.ends(1).is_empty(), "nobody was told");
 }

@@ -58,7 +58,8 @@ fn a_frame_whose_summary_does_not_fit_its_session_is_dropped_whole() {
     let longer = Have { reach: Bitmap::new(9, []), ..have };
     for have in [nobody, third, longer] {
         let statements = List::new(vec![join.clone()]).unwrap();
-        let frame = Frame { request: Request::Statements, have: Some(have), statements, ..empty(session) };
+        let frame =
+            Frame { request: Request::Statements, have: Some(have), statements, ..empty(session) };
         assert_eq!(bring(&mut room, &frame), (known, Some(Offence::Misfit), false));
     }
 }
@@ -72,9 +73,12 @@ fn an_announcement_whose_contacts_are_not_strictly_ascending_is_dropped() {
     let announcement: Announcement = decode_message(&bytes, bytes.len()).unwrap();
     let coordinator = announcement.content.manifest.coordinator();
     assert_eq!(announcement.content.manifest.signers()[coordinator.as_usize()], room.keys[0]);
-    let contact =
-        |signer| KnownContact { signer: SignerIndex::new(signer), contact: Contact::new(vec![7]).unwrap() };
-    for (signers, good) in [(vec![1, 0], false), (vec![0, 0], false), (vec![0, 2], false), (vec![0, 1], true)]
+    let contact = |signer| KnownContact {
+        signer: SignerIndex::new(signer),
+        contact: Contact::new(vec![7]).unwrap(),
+    };
+    for (signers, good) in
+        [(vec![1, 0], false), (vec![0, 0], false), (vec![0, 2], false), (vec![0, 1], true)]
     {
         let mut other = announcement.clone();
         other.content.contacts = List::new(signers.into_iter().map(contact).collect()).unwrap();

@@ -7,8 +7,8 @@ use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Abort, Body, Join, NonceSource, Statement};
 use musig2_proto::{
-    AbortCause, AbortReason, Boot, Command, Config, Contact, Event, Fault, Input, Note, Offence, PublicNonce,
-    SessionId, SignerIndex,
+    AbortCause, AbortReason, Boot, Command, Config, Contact, Event, Fault, Input, Note, Offence,
+    PublicNonce, SessionId, SignerIndex,
 };
 
 /// Node 0 lacks nothing but what is given back: the join and the nonces of node 1.
@@ -102,8 +102,11 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
     };
     assert_eq!((session, signer), (first, by));
     // Whoever repeats what was said withdraws nothing again.
-    let repeated =
-        room.frames.iter().filter(|(from, to, _)| (*from, *to) == (0, 1)).map(|(.., bytes)| bytes.clone());
+    let repeated = room
+        .frames
+        .iter()
+        .filter(|(from, to, _)| (*from, *to) == (0, 1))
+        .map(|(.., bytes)| bytes.clone());
     for bytes in repeated.collect::<Vec<_>>() {
         room.handle(1, Input::Frame { from: source(0), bytes });
     }
@@ -133,21 +136,35 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
     let (proposer, other) = (view.manifest.coordinator(), place(&room, 2, session));
     let join = || Body::Join(Join { boot: Boot::new([9; 16]), contact: Contact::default() });
     let reason = AbortReason::Requested(Note::new("mine"));
-    let abort = || Body::Abort(Abort { boot: Boot::new([9; 16]), reason: reason.clone(), proof: None });
+    let abort =
+        || Body::Abort(Abort { boot: Boot::new([9; 16]), reason: reason.clone(), proof: None });
     // Signer 2's key in the proposer's name, and a stranger's key.
     for key in [secret(3), secret(9)] {
         let statements = [join(), abort()].map(|body| sign(session, proposer.get(), body, &key));
         room.handle(
             1,
-            input(7, &Frame { statements: List::new(statements.to_vec()).unwrap(), ..empty(session) }),
+            input(
+                7,
+                &Frame { statements: List::new(statements.to_vec()).unwrap(), ..empty(session) },
+            ),
         );
     }
     // An abort of a boot that no join made exist.
     let statements = vec![sign(session, other.get(), abort(), &secret(3))];
-    room.handle(1, input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }));
-    assert!(matches!(room.events[1][..], [Event::SessionDiscovered { .. }]), "{:?}", room.events[1]);
+    room.handle(
+        1,
+        input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }),
+    );
+    assert!(
+        matches!(room.events[1][..], [Event::SessionDiscovered { .. }]),
+        "{:?}",
+        room.events[1]
+    );
     let statements = vec![sign(session, other.get(), join(), &secret(3))];
-    room.handle(1, input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }));
+    room.handle(
+        1,
+        input(7, &Frame { statements: List::new(statements).unwrap(), ..empty(session) }),
+    );
     let Some(Event::SessionWithdrawn { cause: AbortCause::BySigner { signer, .. }, .. }) =
         room.events[1].last()
     else {

@@ -7,8 +7,8 @@ use core::time::Duration;
 use musig2_proto::wire::frame::{Frame, Have};
 use musig2_proto::{
     AbortCause, Audience, ChainCode, Command, Config, Contact, DerivationPath, Event, Input, Item,
-    ManifestError, Message, Node, Offence, Phase, PlainTweak, SecretKey, Stepping, Tweak, TweakError,
-    TweakKind, TweakScalar,
+    ManifestError, Message, Node, Offence, Phase, PlainTweak, SecretKey, Stepping, Tweak,
+    TweakError, TweakKind, TweakScalar,
 };
 use std::rc::Rc;
 
@@ -40,13 +40,18 @@ fn hear(room: &mut Room, bytes: Vec<u8>) -> Option<Offence> {
 #[test]
 fn tweaks_that_take_long_are_refused_before_any_is_applied() {
     let mut room = Room::new(1, &Config::default());
-    let long =
-        || Tweak::Bip32 { chain_code: ChainCode::BIP328, path: DerivationPath::new(vec![1; 16]).unwrap() };
+    let long = || Tweak::Bip32 {
+        chain_code: ChainCode::BIP328,
+        path: DerivationPath::new(vec![1; 16]).unwrap(),
+    };
     let item = |tweaks| Item::new(Message::new([1; 32])).with_tweaks(tweaks).unwrap();
     let items = vec![item((0..8).map(|_| long()).collect()); 9];
     let bytes = of_a_stranger(&mut room, [40; 32], items);
     let refused = hear(&mut room, bytes);
-    assert_eq!(refused, Some(Offence::Manifest(ManifestError::TooManyTweaks { got: 1152, max: 1024 })));
+    assert_eq!(
+        refused,
+        Some(Offence::Manifest(ManifestError::TooManyTweaks { got: 1152, max: 1024 }))
+    );
     let raw = Tweak::Raw(PlainTweak { kind: TweakKind::Plain, scalar: TweakScalar::new([1; 32]) });
     let bytes = of_a_stranger(&mut room, [40; 32], vec![item(vec![long()]), item(vec![raw])]);
     let refused = hear(&mut room, bytes);
@@ -61,7 +66,8 @@ fn strangers_leave_room_for_those_this_node_knows() {
     room.settle();
     room.join = false;
     for number in 0..40 {
-        let bytes = of_a_stranger(&mut room, [100 + number; 32], vec![Item::new(Message::new([1; 32]))]);
+        let bytes =
+            of_a_stranger(&mut room, [100 + number; 32], vec![Item::new(Message::new([1; 32]))]);
         assert_eq!(hear(&mut room, bytes), (number >= 32).then_some(Offence::NoRoom));
     }
     let session = room.create(1, room.proposal(1));
@@ -75,9 +81,12 @@ fn declined_sessions_leave_nothing_but_their_names() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     for number in 0..200 {
-        let bytes = of_a_stranger(&mut room, [number + 50; 32], vec![Item::new(Message::new([1; 32]))]);
+        let bytes =
+            of_a_stranger(&mut room, [number + 50; 32], vec![Item::new(Message::new([1; 32]))]);
         hear(&mut room, bytes.clone());
-        let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
+        let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else {
+            panic!()
+        };
         room.execute(0, Command::DeclineSession { session, reason: None });
         hear(&mut room, bytes);
         assert_eq!(room.nodes[0].sessions().count(), 0);
@@ -94,7 +103,9 @@ fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(hear(&mut room, genuine.clone()), None);
     assert_eq!(hear(&mut room, forged.clone()), Some(Offence::BadSignature));
-    let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else { panic!() };
+    let Some(Event::SessionDiscovered { session }) = room.events[0].last().cloned() else {
+        panic!()
+    };
     room.execute(0, Command::DeclineSession { session, reason: None });
     assert_eq!(hear(&mut room, genuine), None);
     assert_eq!(hear(&mut room, forged), Some(Offence::BadSignature));
@@ -114,7 +125,8 @@ fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
         frame.have
     });
     let real = real.unwrap();
-    let all = musig2_proto::wire::bitmap::Bitmap::new(3, (0..3).map(musig2_proto::SignerIndex::new));
+    let all =
+        musig2_proto::wire::bitmap::Bitmap::new(3, (0..3).map(musig2_proto::SignerIndex::new));
     for signer in 0..3 {
         let boots: Vec<_> = room
             .frames

@@ -10,8 +10,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
 use musig2_proto::{
-    Audience, Boot, Command, Config, Contact, Event, Input, ManifestError, Message, Offence, Output,
-    Proposal, SessionId, Severity, Signature, SignerIndex, Timestamp,
+    Audience, Boot, Command, Config, Contact, Event, Input, ManifestError, Message, Offence,
+    Output, Proposal, SessionId, Severity, Signature, SignerIndex, Timestamp,
 };
 
 #[test]
@@ -27,7 +27,8 @@ fn the_eleventh_session_after_ten_finished_runs() {
 
 #[test]
 fn one_author_has_so_many_sessions_waiting_and_no_more() {
-    let config = Config::default().with_max_concurrent_sessions(100).with_max_discovered_per_author(3);
+    let config =
+        Config::default().with_max_concurrent_sessions(100).with_max_discovered_per_author(3);
     let mut room = Room::new(3, &config);
     room.join = false;
     for author in [0, 0, 0, 0, 1] {
@@ -88,7 +89,10 @@ fn of_one_proposer_eight_refused_sessions_are_told_a_minute_and_of_strangers_hal
         for _ in 0..9 {
             let proposal = Proposal::new([room.keys[proposer], room.keys[PROPOSERS]]);
             let session = room.create(proposer, proposal.with_message(Message::new([1; 32])));
-            room.execute(proposer, Command::AnnounceSession { session, audience: Audience::Everyone });
+            room.execute(
+                proposer,
+                Command::AnnounceSession { session, audience: Audience::Everyone },
+            );
             let bytes = room.publications.last().unwrap().clone();
             let input = Input::Announcement { from: source(proposer), bytes };
             let outputs = room.nodes[PROPOSERS].handle(early, &mut room.rng, input);
@@ -120,7 +124,10 @@ fn an_announcement_is_taken_only_in_its_time() {
     let late = start.saturating_add(Duration::from_secs(300));
     assert!(matches!(offence(&mut room, late), Some(Offence::Manifest(ManifestError::Over(_)))));
     let early = start.saturating_sub(Duration::from_secs(31));
-    assert!(matches!(offence(&mut room, early), Some(Offence::Manifest(ManifestError::InFuture(_)))));
+    assert!(matches!(
+        offence(&mut room, early),
+        Some(Offence::Manifest(ManifestError::InFuture(_)))
+    ));
     let skewed = start.saturating_sub(Duration::from_secs(30));
     assert_eq!(offence(&mut room, skewed), None);
     assert_eq!(room.nodes[1].sessions().count(), 1);
@@ -189,14 +196,17 @@ fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
         id[..2].copy_from_slice(&session.to_le_bytes());
         empty(SessionId::new(id))
     };
-    let mut deliver =
-        |from: usize, frame: Frame| room.nodes[0].handle(room.now, &mut room.rng, input(from, &frame));
+    let mut deliver = |from: usize, frame: Frame| {
+        room.nodes[0].handle(room.now, &mut room.rng, input(from, &frame))
+    };
     // Of one session: the first two senders are asked, each once.
-    let asked = [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
+    let asked =
+        [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
     assert_eq!(asked, [true, false, true, false]);
     // Of many sessions from one sender: no more than eight.
-    let reported =
-        (1..200).filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)])).count();
+    let reported = (1..200)
+        .filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)]))
+        .count();
     assert_eq!(reported, 199 - 8);
 }
 
@@ -220,7 +230,9 @@ fn a_source_has_so_many_signatures_checked_and_no_more() {
     for number in 0..1010 {
         room.handle(0, statements(session, vec![unsigned(number)]));
     }
-    let of = |room: &Room, offence| room.reports[0].iter().filter(|report| report.offence == offence).count();
+    let of = |room: &Room, offence| {
+        room.reports[0].iter().filter(|report| report.offence == offence).count()
+    };
     assert_eq!((of(&room, Offence::BadSignature), of(&room, Offence::TooMany)), (1000, 10));
     // Two hundred more in a second: one frame's worth, which is given up at the first too many.
     room.now = room.now.saturating_add(Duration::from_secs(1));
@@ -259,7 +271,10 @@ fn false_signatures_finish_nothing() {
     assert!(room.ends(0).is_empty());
     // Of a session of two items.
     let reported: Vec<_> = room.reports[0].iter().map(|report| report.offence.clone()).collect();
-    assert_eq!(reported, [Offence::Misfit, Offence::Misfit, Offence::FalseSignatures, Offence::Misfit]);
+    assert_eq!(
+        reported,
+        [Offence::Misfit, Offence::Misfit, Offence::FalseSignatures, Offence::Misfit]
+    );
 }
 
 #[test]
@@ -297,7 +312,10 @@ fn a_frame_that_brings_another_sessions_announcement_is_refused() {
     let announcement = Some(postcard::from_bytes(&announcement[1..]).unwrap());
     for session in [known, SessionId::new([7; 32])] {
         let reported = room.reports[1].len();
-        room.handle(1, input(9, &Frame { announcement: Option::clone(&announcement), ..empty(session) }));
+        room.handle(
+            1,
+            input(9, &Frame { announcement: Option::clone(&announcement), ..empty(session) }),
+        );
         assert_eq!(room.reports[1][reported..].len(), 1);
         assert_eq!(room.reports[1][reported].offence, Offence::Misfit);
     }

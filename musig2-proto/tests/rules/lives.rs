@@ -5,8 +5,8 @@ use core::time::Duration;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{
-    AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input, MAX_RESTARTS,
-    Message, Node, Output, Proposal, SecretKey, Stepping,
+    AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input,
+    MAX_RESTARTS, Message, Node, Output, Proposal, SecretKey, Stepping,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -37,7 +37,10 @@ fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() 
         let joined = room.try_execute(1, Command::JoinSession { session });
         assert_eq!(joined, if joins { Ok(()) } else { Err(CommandError::RestartLimit(session)) });
         room.settle();
-        assert_eq!(room.nodes[0].session(&session).unwrap().attempt as usize, restarts.min(MAX_RESTARTS));
+        assert_eq!(
+            room.nodes[0].session(&session).unwrap().attempt as usize,
+            restarts.min(MAX_RESTARTS)
+        );
         replace(&mut room, 1, 1, &config);
     }
     assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
@@ -55,9 +58,14 @@ fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
     assert_eq!(nonces(&room), 1);
     replace(&mut room, 1, 1, &config);
     room.pass(seconds(5));
-    assert!(room.events[0].iter().any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. })));
+    assert!(
+        room.events[0]
+            .iter()
+            .any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. }))
+    );
     assert_eq!(nonces(&room), 0);
-    let told = |room: &Room, of: fn(&Event) -> bool| room.events[0].iter().filter(|one| of(one)).count();
+    let told =
+        |room: &Room, of: fn(&Event) -> bool| room.events[0].iter().filter(|one| of(one)).count();
     assert_eq!(told(&room, |event| matches!(event, Event::SessionReady { .. })), 1);
     assert_eq!(told(&room, |event| matches!(event, Event::SignerJoined { .. })), 2);
     for command in [Command::ShareNonces { session }, Command::SharePartialSignatures { session }] {

@@ -9,8 +9,8 @@ use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::{decode_message, encode_message};
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Event, Input, Message, Node, Output, Proposal, PublicKey,
-    SessionId,
+    Audience, Command, CommandError, Config, Event, Input, Message, Node, Output, Proposal,
+    PublicKey, SessionId,
 };
 
 /// A node of a signer who is not in the room.
@@ -21,11 +21,19 @@ fn stranger(number: u8) -> Node {
 }
 
 /// A session with this other signer over this message, as its proposer announces it.
-fn announce(room: &mut Room, proposer: &mut Node, other: PublicKey, message: u8) -> (SessionId, Input) {
+fn announce(
+    room: &mut Room,
+    proposer: &mut Node,
+    other: PublicKey,
+    message: u8,
+) -> (SessionId, Input) {
     let keys = proposer.public_keys().chain([other]).collect::<Vec<_>>();
     let proposal = Proposal::new(keys).with_message(Message::new([message; 32]));
-    let created = proposer.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
-    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let created =
+        proposer.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else {
+        panic!("{created:?}")
+    };
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     let outputs = proposer.execute(room.now, &mut room.rng, announce).unwrap();
     let published = outputs.into_iter().find_map(|output| match output {
@@ -43,7 +51,10 @@ fn published(kept: &[u8]) -> Input {
 }
 
 fn discovered(room: &Room, node: usize) -> usize {
-    room.events[node].iter().filter(|event| matches!(event, Event::SessionDiscovered { .. })).count()
+    room.events[node]
+        .iter()
+        .filter(|event| matches!(event, Event::SessionDiscovered { .. }))
+        .count()
 }
 
 #[test]
@@ -75,13 +86,18 @@ fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remem
         room.handle(0, heard);
         room.execute(0, Command::DeclineSession { session, reason: None });
         author
-            .execute(room.now, &mut room.rng, Command::AbortSession { session, reason: Default::default() })
+            .execute(
+                room.now,
+                &mut room.rng,
+                Command::AbortSession { session, reason: Default::default() },
+            )
             .unwrap();
     }
     assert_eq!(discovered(&room, 0), 5_003);
     room.handle(0, published(&kept));
     assert_eq!(discovered(&room, 0), 5_003);
-    for command in [Command::ResumeSession { announcement: kept }, Command::JoinSession { session }] {
+    for command in [Command::ResumeSession { announcement: kept }, Command::JoinSession { session }]
+    {
         assert_eq!(room.try_execute(0, command), Err(CommandError::Ended(session)));
     }
 }
@@ -125,7 +141,10 @@ fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() 
     room.join = false;
     let session = room.propose();
     room.settle();
-    assert_eq!(room.try_execute(1, Command::JoinSession { session }), Err(CommandError::TooManyJoined(3)));
+    assert_eq!(
+        room.try_execute(1, Command::JoinSession { session }),
+        Err(CommandError::TooManyJoined(3))
+    );
     room.pass(Duration::from_secs(660));
     room.execute(1, create);
 }
@@ -213,7 +232,8 @@ fn with_ended(count: usize) -> (Room, SessionId) {
 fn hello(room: &mut Room, after: Duration) -> Input {
     let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&secret(2)).unwrap();
-    node.execute(room.now.saturating_sub(after), &mut room.rng, Command::SetContact(contact(1))).unwrap();
+    node.execute(room.now.saturating_sub(after), &mut room.rng, Command::SetContact(contact(1)))
+        .unwrap();
     // A node that is not called for longer than anyone sleeps may have been given another clock.
     (0..after.as_secs().div_ceil(30)).rev().for_each(|half_minutes| {
         let at = room.now.saturating_sub(Duration::from_secs(30) * half_minutes as u32);

@@ -5,7 +5,9 @@ use crate::common::{Room, source};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::proof::{Content, Restarted, Signed};
-use musig2_proto::wire::statement::{Abort, AbortReason, Body, Join, NonceSource, Nonces, Partials};
+use musig2_proto::wire::statement::{
+    Abort, AbortReason, Body, Join, NonceSource, Nonces, Partials,
+};
 use musig2_proto::{
     AbortCause, AggregateNonce, AttemptId, Boot, Config, Contact, DefaultCrypto, Event, Evidence,
     EvidenceError, Manifest, Offence, PartialSignature, Proof, PublicNonce, SessionId, SignerIndex,
@@ -61,7 +63,12 @@ impl Court {
     }
 
     /// The proof that the first item's partial signature is wrong, under this transcript of the accused's.
-    fn invalid_partial(&self, nonces: usize, partials: usize, aggregates: Vec<AggregateNonce>) -> Proof {
+    fn invalid_partial(
+        &self,
+        nonces: usize,
+        partials: usize,
+        aggregates: Vec<AggregateNonce>,
+    ) -> Proof {
         let all: Vec<u8> = aggregates.iter().flat_map(|one| one.to_bytes()).collect();
         let all = hash("musig2-proto/aggregate-nonces", &all);
         let (session, attempt) = (self.session.to_bytes(), AttemptId::FIRST.to_bytes());
@@ -90,7 +97,11 @@ impl Court {
             boots: List::new(boots.iter().map(|boot| Boot::new([*boot; 16])).collect()).unwrap(),
         });
         let [first, second] = [1, 2].map(|boot| self.nonces(boot, attempt, 0, count));
-        Proof::ConcurrentInstances { first, second, restarted: List::new(restarted.collect()).unwrap() }
+        Proof::ConcurrentInstances {
+            first,
+            second,
+            restarted: List::new(restarted.collect()).unwrap(),
+        }
     }
 
     /// What the proof comes to as evidence, and in an abort, which is the same.
@@ -117,7 +128,10 @@ impl Court {
                 let [report] = &self.room.reports[0][..] else { panic!("{error}") };
                 let misfits = *error == EvidenceError::Misfit;
                 assert_eq!(report.source, source(1));
-                assert_eq!(report.offence, if misfits { Offence::Misfit } else { Offence::FalseProof });
+                assert_eq!(
+                    report.offence,
+                    if misfits { Offence::Misfit } else { Offence::FalseProof }
+                );
                 assert!(self.room.ends(0).is_empty());
             }
         }
@@ -133,14 +147,16 @@ fn hash(tag: &str, content: &[u8]) -> [u8; 32] {
 const MISFIT: Result<(), EvidenceError> = Err(EvidenceError::Misfit);
 
 #[test]
-fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_the_session_has_items() {
+fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_the_session_has_items()
+ {
     for count in [1, 2, 3] {
         let fits = if count == 2 { Ok(()) } else { MISFIT };
         let court = Court::new();
         let [first, second] = [0, 1].map(|signer| court.nonces(1, AttemptId::FIRST, signer, count));
         assert_eq!(court.judge(Proof::EquivocatingNonces { first, second }), fits);
         let court = Court::new();
-        let [first, second] = [1, 2].map(|fill| court.partials(Transcript::new([1; 32]), fill, count));
+        let [first, second] =
+            [1, 2].map(|fill| court.partials(Transcript::new([1; 32]), fill, count));
         assert_eq!(court.judge(Proof::EquivocatingPartials { first, second }), fits);
         let court = Court::new();
         let proof = court.concurrent(&[(court.accused.get(), &[1, 2])], count);
@@ -181,11 +197,19 @@ fn restarts_that_prove_are_of_the_sessions_signers_in_order_and_one_entry_has_bo
     assert_eq!(judge(&[(accused, &[2, 1])]), MISFIT, "descending boots");
     assert_eq!(judge(&[(accused, &[1, 1, 2])]), MISFIT, "a boot twice");
     assert_eq!(judge(&[(accused, &[1, 3]), (accused, &[2, 3])]), MISFIT, "a signer twice");
-    assert_eq!(judge(&[(accused, &[1, 2]), (2, &[1, 2])]), MISFIT, "a signer that the session does not have");
+    assert_eq!(
+        judge(&[(accused, &[1, 2]), (2, &[1, 2])]),
+        MISFIT,
+        "a signer that the session does not have"
+    );
     let mut once: [(u16, &[u8]); 2] = [(accused, &[1, 2]), (other, &[4])];
     once.sort();
     assert_eq!(judge(&once), MISFIT, "one join is no restart");
-    assert_eq!(judge(&[(accused, &[1, 3])]), Err(EvidenceError::NoFault), "the second life had not joined");
+    assert_eq!(
+        judge(&[(accused, &[1, 3])]),
+        Err(EvidenceError::NoFault),
+        "the second life had not joined"
+    );
     assert_eq!(judge(&[(other, &[1, 2])]), Err(EvidenceError::NoFault), "another signer had");
 }
 
@@ -209,7 +233,8 @@ fn an_aggregate_that_is_no_point_proves_nothing_of_its_item_and_nothing_against_
 fn ten_joins_of_different_lives_convict_and_nine_are_nobodys_fault() {
     for (count, verdict) in [(9, Err(EvidenceError::NoFault)), (10, Ok(()))] {
         let court = Court::new();
-        let join = |boot| court.signed(&Join { boot: Boot::new([boot; 16]), contact: Contact::default() });
+        let join =
+            |boot| court.signed(&Join { boot: Boot::new([boot; 16]), contact: Contact::default() });
         let joins = List::new((0..count).map(join).collect()).unwrap();
         assert_eq!(court.judge(Proof::RestartLimit { joins }), verdict);
     }

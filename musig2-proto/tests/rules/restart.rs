@@ -3,8 +3,8 @@
 use crate::common::{Room, contact, source};
 use core::time::Duration;
 use musig2_proto::{
-    Command, CommandError, Config, Contact, Event, Input, ManifestError, Node, Offence, SecretKey, SessionId,
-    Signature, Stepping,
+    Command, CommandError, Config, Contact, Event, Input, ManifestError, Node, Offence, SecretKey,
+    SessionId, Signature, Stepping,
 };
 
 /// The same key, and nothing else of what the node was.
@@ -33,7 +33,8 @@ fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
                 done = !room.step();
             }
             // If nobody else knows of the session yet, it is gone with its coordinator.
-            let known = (0..3).any(|other| other != node && room.nodes[other].session(&session).is_some());
+            let known =
+                (0..3).any(|other| other != node && room.nodes[other].session(&session).is_some());
             come_back(&mut room, node);
             room.pass(Duration::from_secs(120));
             if known {
@@ -84,7 +85,8 @@ fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
             }
             _ => None,
         };
-        let [(1, signers, back)] = &room.events[node].iter().filter_map(restarted).collect::<Vec<_>>()[..]
+        let [(1, signers, back)] =
+            &room.events[node].iter().filter_map(restarted).collect::<Vec<_>>()[..]
         else {
             panic!("{:?}", room.events[node])
         };
@@ -109,14 +111,16 @@ fn hellos(room: &mut Room, duration: Duration) -> Vec<u64> {
 
 #[test]
 fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_open() {
-    let mut room = Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
+    let mut room =
+        Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
     assert_eq!(hellos(&mut room, Duration::from_secs(200)), [0, 1, 3, 7, 15, 31, 61]);
     assert_eq!(room.nodes[0].next_deadline(), None);
 }
 
 #[test]
-fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_came_from_elsewhere() {
+fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_came_from_elsewhere()
+{
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(Contact::default()));
     // Someone else delivers its first frame, so what it is to get goes there.
@@ -137,7 +141,8 @@ fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_ca
 
 #[test]
 fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
-    let mut room = Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
+    let mut room =
+        Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
     room.pass(Duration::from_secs(20));
     room.handle(0, musig2_proto::Input::Tick);
@@ -155,7 +160,8 @@ fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
             let mut room = Room::new(2, &Config::default());
             room.execute(0, Command::SayHello);
             let (apart, from) = (Duration::from_millis(apart), crate::common::source(0));
-            let now = if early { room.now.saturating_sub(apart) } else { room.now.saturating_add(apart) };
+            let now =
+                if early { room.now.saturating_sub(apart) } else { room.now.saturating_add(apart) };
             let bytes = room.publications[0].clone();
             let input = musig2_proto::Input::Announcement { from, bytes };
             let outputs = room.nodes[1].handle(now, &mut room.rng, input);
@@ -171,7 +177,9 @@ fn finished_by_one() -> (Room, SessionId, Vec<u8>, Vec<Signature>) {
     room.settle();
     (0..3).for_each(|node| room.execute(node, Command::ShareNonces { session }));
     room.until(|room| (0..3).all(|node| room.has_all_nonces(node)));
-    [1, 2].into_iter().for_each(|node| room.execute(node, Command::SharePartialSignatures { session }));
+    [1, 2]
+        .into_iter()
+        .for_each(|node| room.execute(node, Command::SharePartialSignatures { session }));
     room.until(|room| room.nodes[0].session(&session).is_some_and(|view| view.partials.len() == 2));
     room.lost = Box::new(|from, _| from == 0);
     room.execute(0, Command::SharePartialSignatures { session });
@@ -189,7 +197,10 @@ fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
     room.lost = Box::new(|_, _| false);
     forget(&mut room, 0);
     room.execute(0, Command::SetContact(contact(0)));
-    let tell = Command::TellSignatures { announcement: announcement.clone(), signatures: signatures.clone() };
+    let tell = Command::TellSignatures {
+        announcement: announcement.clone(),
+        signatures: signatures.clone(),
+    };
     room.execute(0, tell.clone());
     assert_eq!(
         room.events[0],
@@ -240,7 +251,10 @@ fn told_signatures_are_believed_no_more_than_others_and_leave_nothing_if_they_ar
     assert_eq!((room.nodes[0].sessions().count(), room.events[0].len()), (0, 0));
     room.now = end;
     let refused = room.try_execute(0, tell(&signatures));
-    assert!(matches!(refused, Err(CommandError::Announcement(Offence::Manifest(ManifestError::Over(_))))));
+    assert!(matches!(
+        refused,
+        Err(CommandError::Announcement(Offence::Manifest(ManifestError::Over(_))))
+    ));
     // What was open here ends by them, whoever is still awaited.
     room.now = end.saturating_sub(Duration::from_secs(1));
     room.execute(1, tell(&signatures));

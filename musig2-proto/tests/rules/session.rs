@@ -3,8 +3,8 @@
 use crate::common::{Room, contact};
 use core::time::Duration;
 use musig2_proto::{
-    AbortCause, AbortReason, Audience, Command, Config, Event, Input, Note, Phase, PhaseTimeout, Proposal,
-    Stepping,
+    AbortCause, AbortReason, Audience, Command, Config, Event, Input, Note, Phase, PhaseTimeout,
+    Proposal, Stepping,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -76,7 +76,8 @@ fn a_thousand_signers_are_a_session_where_the_configuration_allows() {
         node.add_key(&musig2_proto::SecretKey::new(secret)).unwrap()
     });
     let keys: Vec<_> = room.keys.iter().copied().chain(others).collect();
-    let session = room.create(0, Proposal::new(keys).with_message(musig2_proto::Message::new([1; 32])));
+    let session =
+        room.create(0, Proposal::new(keys).with_message(musig2_proto::Message::new([1; 32])));
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
     assert_eq!(room.nodes[0].session(&session).unwrap().awaiting.len(), 999);
 }
@@ -95,8 +96,9 @@ fn a_session_says_how_far_it_is() {
     assert!(view(&room, 0).is_coordinator() && !view(&room, 1).is_coordinator());
     assert_eq!(view(&room, 1).phase, Phase::Proposed);
     assert_eq!(view(&room, 1).manifest.memo(), b"rent");
-    let co_signers =
-        |room: &Room, node: usize| room.nodes[node].co_signers(&session).cloned().collect::<Vec<_>>();
+    let co_signers = |room: &Room, node: usize| {
+        room.nodes[node].co_signers(&session).cloned().collect::<Vec<_>>()
+    };
     assert_eq!(co_signers(&room, 1), [contact(0)], "from the announcement");
     for node in [1, 2] {
         room.execute(node, Command::JoinSession { session });
@@ -120,14 +122,21 @@ fn an_abort_ends_the_session_everywhere_and_says_who_and_why() {
     room.settle();
     let me = room.nodes[1].session(&session).unwrap().me;
     for node in [0, 1] {
-        let [Event::SessionAborted { cause, released: false, .. }] = room.ends(node)[..] else { panic!() };
-        let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = cause else { panic!() };
+        let [Event::SessionAborted { cause, released: false, .. }] = room.ends(node)[..] else {
+            panic!()
+        };
+        let AbortCause::BySigner { signer, reason: AbortReason::Requested(note) } = cause else {
+            panic!()
+        };
         assert_eq!((*signer, note.as_str()), (me, "wrong amount"));
     }
     // Who comes later learns it from those who were there.
     room.execute(2, Command::JoinSession { session });
     room.pass(seconds(3));
-    assert!(matches!(room.ends(2)[..], [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]));
+    assert!(matches!(
+        room.ends(2)[..],
+        [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]
+    ));
 }
 
 #[test]
@@ -207,7 +216,9 @@ fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
     let silent = room.nodes[2].sessions().next().unwrap().me;
     let stalls: Vec<_> =
         room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).collect();
-    let [Event::Stalled { phase: Phase::Joining, awaiting, .. }] = stalls[..] else { panic!("{stalls:?}") };
+    let [Event::Stalled { phase: Phase::Joining, awaiting, .. }] = stalls[..] else {
+        panic!("{stalls:?}")
+    };
     assert_eq!(*awaiting, [silent]);
     room.pass(seconds(200));
     let [Event::SessionAborted { cause, .. }] = room.ends(0)[..] else { panic!() };
@@ -222,10 +233,14 @@ fn a_phase_timeout_that_is_only_reported_leaves_the_session_to_its_expiry() {
     room.propose();
     room.pass(seconds(400));
     assert!(room.ends(0).is_empty());
-    let stalls = room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).count();
+    let stalls =
+        room.events[0].iter().filter(|event| matches!(event, Event::Stalled { .. })).count();
     assert_eq!(stalls, 2);
     room.pass(seconds(300));
-    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::Expired { .. }, .. }]));
+    assert!(matches!(
+        room.ends(0)[..],
+        [Event::SessionAborted { cause: AbortCause::Expired { .. }, .. }]
+    ));
 }
 
 #[test]
@@ -263,7 +278,10 @@ fn who_waits_for_its_own_application_alone_hears_that_others_gave_up() {
     room.settle();
     room.lost = Box::new(|_, _| false);
     room.pass(seconds(10));
-    assert!(matches!(room.ends(0)[..], [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]));
+    assert!(matches!(
+        room.ends(0)[..],
+        [Event::SessionAborted { cause: AbortCause::BySigner { .. }, .. }]
+    ));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
 use musig2_proto::wire::frame::{Frame, Request};
-use musig2_proto::{Audience, Command, Config, Input, Message, Node, Output, Proposal, SecretKey, SessionId};
+use musig2_proto::{
+    Audience, Command, Config, Input, Message, Node, Output, Proposal, SecretKey, SessionId,
+};
 
 /// A session of a stranger with node 0, which node 0 has heard of.
 fn probed(room: &mut Room) -> SessionId {
@@ -22,7 +24,8 @@ fn probed(room: &mut Room) -> SessionId {
 }
 
 #[test]
-fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_the_session_is_joined() {
+fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_the_session_is_joined()
+ {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let session = probed(&mut room);

@@ -3,7 +3,8 @@
 use crate::common::forge::{of_a_stranger, secret};
 use crate::common::{Room, contact, source};
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, Event, Input, Item, Message, Node, Offence, SessionId, Stepping,
+    AbortCause, Audience, Command, Config, Event, Input, Item, Message, Node, Offence, SessionId,
+    Stepping,
 };
 
 /// Node 0 hears of a session that the stranger with this key made, from that source.
@@ -43,7 +44,8 @@ fn undecided() -> Room {
 #[test]
 fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
     let mut room = undecided();
-    let theirs: Vec<_> = (0..32).map(|number| hear(&mut room, 40 + number % 4, 9).unwrap()).collect();
+    let theirs: Vec<_> =
+        (0..32).map(|number| hear(&mut room, 40 + number % 4, 9).unwrap()).collect();
     let first = hear(&mut room, 50, 9).unwrap();
     let [gone] = made_room(&room)[..] else { panic!() };
     assert!(theirs.contains(&gone) && room.nodes[0].session(&gone).is_none());
@@ -71,7 +73,8 @@ fn many_keys_behind_one_connection_make_room_for_one_that_comes_from_elsewhere()
 #[test]
 fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
     let mut room = undecided();
-    let announcements: Vec<_> = (0..32).map(|number| announcement(&mut room, 40 + number % 4)).collect();
+    let announcements: Vec<_> =
+        (0..32).map(|number| announcement(&mut room, 40 + number % 4)).collect();
     let theirs: Vec<_> =
         announcements.iter().map(|bytes| bring(&mut room, 9, bytes.clone()).unwrap()).collect();
     let newcomer = hear(&mut room, 50, 9).unwrap();
@@ -83,7 +86,8 @@ fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
 
 #[test]
 fn replayed_announcements_keep_no_restarted_signer_out_of_a_session_that_it_had_joined() {
-    let config = Config::default().with_max_discovered_per_author(3).with_stepping(Stepping::Manual);
+    let config =
+        Config::default().with_max_discovered_per_author(3).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
     let joined = room.propose();
     room.until(|room| room.nodes[1].session(&joined).is_some_and(|view| view.joined.len() == 2));

@@ -6,7 +6,9 @@ use crate::oracle::Engine;
 use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Proof, Restarted, Signed};
-use musig2_proto::wire::statement::{Abort as Words, AbortReason, Body, Nonces, Partials, Statement};
+use musig2_proto::wire::statement::{
+    Abort as Words, AbortReason, Body, Nonces, Partials, Statement,
+};
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Input, MAX_JOINS, Output, SessionId};
 use std::collections::BTreeSet;
 
@@ -41,7 +43,11 @@ impl<C: Engine> Adversary<C> for Abort {
             let abort = match means.below(2) {
                 0 => rogue.abort(),
                 // As if it had a proof.
-                _ => rogue.state(Body::Abort(Words { boot, reason: AbortReason::Convicted, proof: None })),
+                _ => rogue.state(Body::Abort(Words {
+                    boot,
+                    reason: AbortReason::Convicted,
+                    proof: None,
+                })),
             };
             let frame = protocol::frame(session, [abort]);
             let side = means.others().filter(|&to| means.is_on_other_side(to));
@@ -77,7 +83,8 @@ impl<C: Engine> Adversary<C> for ForgeEvidence {
             let Some(mut rogue) = rogue(means, &session) else { continue };
             for proof in forge(means, &rogue, self.heard.of(&session)) {
                 let proof = Some(Box::new(proof));
-                let abort = rogue.state(Body::Abort(Words { boot, reason: AbortReason::Convicted, proof }));
+                let abort =
+                    rogue.state(Body::Abort(Words { boot, reason: AbortReason::Convicted, proof }));
                 let frame = protocol::frame(session, [abort]);
                 outputs.extend(means.others().map(|to| send(to, &frame)));
             }
@@ -91,9 +98,14 @@ fn rogue<C: Engine>(means: &Means<'_, C>, session: &SessionId) -> Option<RogueSi
 }
 
 /// One of each kind, of what one other signer truly stated.
-fn forge<C: Engine>(means: &mut Means<'_, C>, rogue: &RogueSigner<C>, heard: &[Statement]) -> Vec<Proof> {
+fn forge<C: Engine>(
+    means: &mut Means<'_, C>,
+    rogue: &RogueSigner<C>,
+    heard: &[Statement],
+) -> Vec<Proof> {
     let others: Vec<_> = heard.iter().filter(|statement| statement.author != rogue.index).collect();
-    let Some(victim) = others.get(means.below(others.len())).map(|statement| statement.author) else {
+    let Some(victim) = others.get(means.below(others.len())).map(|statement| statement.author)
+    else {
         return Vec::new();
     };
     let of_victim = || others.iter().copied().filter(|statement| statement.author == victim);
@@ -110,7 +122,8 @@ fn forge<C: Engine>(means: &mut Means<'_, C>, rogue: &RogueSigner<C>, heard: &[S
     if let ([first, ..], [.., second]) = (nonces.as_slice(), nonces.as_slice()) {
         let (first, second) = (first.clone(), second.clone());
         let boots = List::new(vec![first.content.boot, Boot::new(means.random())]);
-        let restarted = boots.map(|boots| vec![Restarted { signer: victim, boots }]).unwrap_or_default();
+        let restarted =
+            boots.map(|boots| vec![Restarted { signer: victim, boots }]).unwrap_or_default();
         if let Ok(restarted) = List::new(restarted) {
             let (first, second) = (first.clone(), second.clone());
             proofs.push(Proof::ConcurrentInstances { first, second, restarted });

@@ -57,13 +57,18 @@ impl<C: Engine> Adversary<C> for BadPartials<C> {
             let other = match &statement.body {
                 // Its own nonces, whose secrets it knows.
                 Body::Nonces(_) if self.flaw == Flaw::OtherMessage => {
-                    self.substitutes.instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
+                    self.substitutes
+                        .instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
                 }
                 Body::Partials(partials) => match self.flaw {
-                    Flaw::OtherMessage => self.of_another_message(means, &session, &statement, partials),
-                    Flaw::Random => self.substitutes.instead_of(means, &session, &statement, |rogue| {
-                        Some(rogue.partials_with(rogue.garbage(), partials.transcript))
-                    }),
+                    Flaw::OtherMessage => {
+                        self.of_another_message(means, &session, &statement, partials)
+                    }
+                    Flaw::Random => {
+                        self.substitutes.instead_of(means, &session, &statement, |rogue| {
+                            Some(rogue.partials_with(rogue.garbage(), partials.transcript))
+                        })
+                    }
                     Flaw::RogueTranscript => {
                         let rogue = Transcript::new(means.random());
                         let signed = partials.partials.to_vec();

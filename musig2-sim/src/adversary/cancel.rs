@@ -36,11 +36,17 @@ impl<C: Engine> Cancel<C> {
     /// Whether it is this one who cancels.
     fn cancels(&self, means: &Means<'_, C>, session: &SessionId) -> bool {
         let Some(view) = means.node.session(session).filter(|_| self.colludes) else { return true };
-        let mut partners = view.manifest.signers().iter().filter(|key| means.pot.colluders.contains(key));
+        let mut partners =
+            view.manifest.signers().iter().filter(|key| means.pot.colluders.contains(key));
         partners.all(|key| *key <= means.key())
     }
 
-    fn others(&self, means: &Means<'_, C>, session: &SessionId, attempt: AttemptId) -> Vec<Statement> {
+    fn others(
+        &self,
+        means: &Means<'_, C>,
+        session: &SessionId,
+        attempt: AttemptId,
+    ) -> Vec<Statement> {
         let heard = if self.colludes { &means.pot.heard } else { &self.heard };
         heard.nonces(session, attempt)
     }
@@ -55,16 +61,23 @@ impl<C: Engine> Cancel<C> {
         let Body::Nonces(Nonces { attempt, .. }) = own.body else { return None };
         let others = self.others(means, session, attempt);
         self.substitutes.instead_of(means, session, own, |rogue| {
-            let others: Vec<_> = others.iter().filter(|other| other.author != rogue.index).collect();
+            let others: Vec<_> =
+                others.iter().filter(|other| other.author != rogue.index).collect();
             (others.len() + 1 == rogue.view.manifest.signer_count()).then_some(())?;
             let items = 0..rogue.view.manifest.items().len();
-            let nonces = items.map(|item| negative_sum::<C>(&others, item)).collect::<Option<Vec<_>>>()?;
+            let nonces =
+                items.map(|item| negative_sum::<C>(&others, item)).collect::<Option<Vec<_>>>()?;
             Some(rogue.nonces_with(nonces))
         })
     }
 
     /// Random ones, under the transcript that everyone else comes to.
-    fn garbage(&mut self, means: &Means<'_, C>, session: &SessionId, own: &Statement) -> Option<Statement> {
+    fn garbage(
+        &mut self,
+        means: &Means<'_, C>,
+        session: &SessionId,
+        own: &Statement,
+    ) -> Option<Statement> {
         let Body::Partials(partials) = &own.body else { return None };
         let nonces = self.substitutes.nonces(session, partials.attempt, partials.boot)?;
         let others = self.others(means, session, partials.attempt);
@@ -128,8 +141,10 @@ impl<C: Engine> Adversary<C> for Cancel<C> {
 
 /// Of each half of the nonces of an item: compressed points are negated by the parity of their y coordinate.
 fn negative_sum<C: Engine>(nonces: &[&Statement], item: usize) -> Option<PublicNonce> {
-    let of_item =
-        nonces.iter().map(|nonces| nonces_of(nonces).get(item).copied()).collect::<Option<Vec<_>>>();
+    let of_item = nonces
+        .iter()
+        .map(|nonces| nonces_of(nonces).get(item).copied())
+        .collect::<Option<Vec<_>>>();
     let mut bytes = C::aggregate_nonces(&of_item?)?.to_bytes();
     bytes[0] ^= 1;
     bytes[33] ^= 1;

@@ -39,7 +39,8 @@ impl<C: Engine> Adversary<C> for Equivocate<C> {
             let other = match &statement.body {
                 // Good ones, as far as anyone can tell from them alone.
                 Body::Nonces(_) if of == Kind::Nonces => {
-                    substitutes.instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
+                    substitutes
+                        .instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
                 }
                 Body::Partials(partials) if of == Kind::Partials => {
                     let transcript = partials.transcript;

@@ -72,7 +72,11 @@ impl<C: Engine> Adversary<C> for Flood {
 }
 
 impl Flood {
-    fn publication<C: Engine>(&mut self, means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<u8>> {
+    fn publication<C: Engine>(
+        &mut self,
+        means: &mut Means<'_, C>,
+        view: &SessionView,
+    ) -> Option<Vec<u8>> {
         match means.below(4) {
             0 => Some(garbage(means)),
             1 => hello(means),
@@ -108,7 +112,10 @@ fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<
     let frame = match means.below(6) {
         0 => return Some(garbage(means)),
         // Of a session that there is not.
-        1 => Frame { session: SessionId::new(means.random()), ..protocol::frame(view.id, [rogue.join()]) },
+        1 => Frame {
+            session: SessionId::new(means.random()),
+            ..protocol::frame(view.id, [rogue.join()])
+        },
         // In anyone's name, and of a signer that there is not.
         2 => {
             let author = if anyone == view.me { SignerIndex::new(u16::MAX) } else { anyone };
@@ -144,25 +151,37 @@ fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Outpu
     }
     let others: Vec<_> = means.others().collect();
     for _ in 0..config.source_burst / 8 {
-        let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view.clone()) else {
+        let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view.clone())
+        else {
             return outputs;
         };
         let Body::Join(join) = rogue.join().body else { return outputs };
         // New ones each time: what was checked is not checked again.
         let joins = (0..10).map(|_| {
             let join = Join { boot: Boot::new(means.random()), ..join.clone() };
-            Statement { author: view.me, body: Body::Join(join), signature: Signature::new([7; 64]) }
+            Statement {
+                author: view.me,
+                body: Body::Join(join),
+                signature: Signature::new([7; 64]),
+            }
         });
         let bytes = protocol::encode(&protocol::frame(view.id, joins.collect::<Vec<_>>()));
         if bytes.len() <= config.max_frame_size {
             outputs.extend(others.iter().map(|&other| to(other, bytes.clone())));
         }
     }
-    let content =
-        HelloContent { signer: means.key(), contact: means.me.contact(), time: means.now, since: means.now };
+    let content = HelloContent {
+        signer: means.key(),
+        contact: means.me.contact(),
+        time: means.now,
+        since: means.now,
+    };
     for _ in 0..config.source_burst + LITTLE / 4 {
         let hello = Hello { content: content.clone(), signature: Signature::new(means.random()) };
-        outputs.push(Output::Publish(protocol::encode(&Publication::Hello { fresh: means.random(), hello })));
+        outputs.push(Output::Publish(protocol::encode(&Publication::Hello {
+            fresh: means.random(),
+            hello,
+        })));
     }
     outputs
 }
@@ -179,8 +198,12 @@ fn garbage<C: Engine>(means: &mut Means<'_, C>) -> Vec<u8> {
 /// Its own, that says it is where somebody else is: those who remember it write to that node.
 fn hello<C: Engine>(means: &mut Means<'_, C>) -> Option<Vec<u8>> {
     let elsewhere = NodeId::new(means.below(usize::from(means.nodes)) as u16);
-    let content =
-        HelloContent { signer: means.key(), contact: elsewhere.contact(), time: means.now, since: means.now };
+    let content = HelloContent {
+        signer: means.key(),
+        contact: elsewhere.contact(),
+        time: means.now,
+        since: means.now,
+    };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
     let signature = C::sign_statement(&means.keypair(), &message, &means.random())?;
     let hello = Hello { content, signature };

@@ -35,7 +35,8 @@ impl<C: Engine> Adversary<C> for InvalidNonces<C> {
                 NonceFlaw::TooFew => drop(nonces.pop()),
                 NonceFlaw::TooMany => nonces.extend(nonces.first().copied()),
             }
-            self.substitutes.instead_of(means, &session, &statement, |rogue| Some(rogue.nonces_with(nonces)))
+            self.substitutes
+                .instead_of(means, &session, &statement, |rogue| Some(rogue.nonces_with(nonces)))
         })
     }
 }

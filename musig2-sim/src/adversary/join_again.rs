@@ -42,7 +42,8 @@ impl<C: Engine> Adversary<C> for JoinAgain {
             }
             (*left, *next) = (*left - 1, now.saturating_add(PAUSE));
             let Some(view) = means.node.session(session) else { continue };
-            let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view) else {
+            let Ok(mut rogue) = RogueSigner::<C>::new(means.secret, means.me.contact(), view)
+            else {
                 continue;
             };
             rogue.boot = Boot::new(means.random());

@@ -25,7 +25,9 @@ pub(super) fn edit_frames(
 ) -> Vec<Output> {
     let edited = outputs.into_iter().filter_map(|output| {
         let Output::Send { to, bytes } = output else { return Some(output) };
-        let Some(mut frame) = protocol::decode(&bytes) else { return Some(Output::Send { to, bytes }) };
+        let Some(mut frame) = protocol::decode(&bytes) else {
+            return Some(Output::Send { to, bytes });
+        };
         edit(NodeId::of_destination(&to), &mut frame)
             .then(|| Output::Send { to, bytes: protocol::encode(&frame) })
     });
@@ -59,7 +61,9 @@ pub(super) fn edit_own<C: Engine>(
 /// Keeps from the node what is said under its own key: it would notice that it is not alone with it.
 pub(super) fn hide_own<C: Engine>(means: &Means<'_, C>, input: Input) -> Input {
     let Input::Frame { from, bytes } = input else { return input };
-    let Some(mut frame) = protocol::decode::<Frame>(&bytes) else { return Input::Frame { from, bytes } };
+    let Some(mut frame) = protocol::decode::<Frame>(&bytes) else {
+        return Input::Frame { from, bytes };
+    };
     let Some(me) = means.place(&frame.session) else { return Input::Frame { from, bytes } };
     if frame.statements.iter().all(|statement| statement.author != me) {
         return Input::Frame { from, bytes };
@@ -139,10 +143,15 @@ impl<C: Engine> Default for Substitutes<C> {
 
 impl<C: Engine> Substitutes<C> {
     /// The rogue signer of a session that the node knows.
-    pub(super) fn rogue(&mut self, means: &Means<'_, C>, session: &SessionId) -> Option<&mut RogueSigner<C>> {
+    pub(super) fn rogue(
+        &mut self,
+        means: &Means<'_, C>,
+        session: &SessionId,
+    ) -> Option<&mut RogueSigner<C>> {
         if !self.rogues.contains_key(session) {
             let rogue =
-                RogueSigner::new(means.secret, means.me.contact(), means.node.session(session)?).ok()?;
+                RogueSigner::new(means.secret, means.me.contact(), means.node.session(session)?)
+                    .ok()?;
             self.rogues.insert(*session, rogue);
         }
         self.rogues.get_mut(session)
@@ -161,7 +170,8 @@ impl<C: Engine> Substitutes<C> {
             let rogue = self.rogue(means, session)?;
             rogue.boot = statement.boot().unwrap_or(rogue.boot);
             if let Body::Nonces(musig2_proto::wire::statement::Nonces { attempt, .. })
-            | Body::Partials(musig2_proto::wire::statement::Partials { attempt, .. }) = &statement.body
+            | Body::Partials(musig2_proto::wire::statement::Partials { attempt, .. }) =
+                &statement.body
             {
                 rogue.attempt = *attempt;
             }
@@ -172,10 +182,15 @@ impl<C: Engine> Substitutes<C> {
     }
 
     /// What was said in the place of the nonces of one life in an attempt.
-    pub(super) fn nonces(&self, session: &SessionId, attempt: AttemptId, boot: Boot) -> Option<Statement> {
-        let mut of_session = self.said.iter().filter(|((of, _), _)| of == session).map(|(_, said)| said);
-        let asked =
-            |body: &Body| matches!(body, Body::Nonces(of) if (of.attempt, of.boot) == (attempt, boot));
+    pub(super) fn nonces(
+        &self,
+        session: &SessionId,
+        attempt: AttemptId,
+        boot: Boot,
+    ) -> Option<Statement> {
+        let mut of_session =
+            self.said.iter().filter(|((of, _), _)| of == session).map(|(_, said)| said);
+        let asked = |body: &Body| matches!(body, Body::Nonces(of) if (of.attempt, of.boot) == (attempt, boot));
         of_session.find(|said| asked(&said.body)).cloned()
     }
 }

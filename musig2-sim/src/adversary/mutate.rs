@@ -5,8 +5,8 @@ use super::{Adversary, Means, nonces_of};
 use crate::oracle::Engine;
 use musig2_proto::wire::statement::{Abort, Body, Decline, Join, Nonces, Partials};
 use musig2_proto::{
-    AbortReason, AttemptId, Boot, Contact, DeclineReason, Input, Output, PartialSignature, PublicNonce,
-    Transcript,
+    AbortReason, AttemptId, Boot, Contact, DeclineReason, Input, Output, PartialSignature,
+    PublicNonce, Transcript,
 };
 
 /// Flips bits of every fourth message that leaves.
@@ -50,7 +50,8 @@ impl<C: Engine> Adversary<C> for Restate<C> {
                 _ => statement.body.clone(),
             };
             // What was said in its place before is said again.
-            let changed = self.0.instead_of(means, &session, &statement, |rogue| Some(rogue.state(body)));
+            let changed =
+                self.0.instead_of(means, &session, &statement, |rogue| Some(rogue.state(body)));
             Some(changed.unwrap_or(statement))
         })
     }
@@ -87,10 +88,15 @@ fn change<C: Engine>(means: &mut Means<'_, C>, body: Body, nonces: &[PublicNonce
                     *partial = PartialSignature::new(bytes);
                 }
                 let partials = musig2_proto::wire::bounded::List::new(partials);
-                Body::Partials(Partials { partials: partials.unwrap_or(stated.partials.clone()), ..stated })
+                Body::Partials(Partials {
+                    partials: partials.unwrap_or(stated.partials.clone()),
+                    ..stated
+                })
             }
         },
-        Body::Abort(abort) => Body::Abort(Abort { reason: AbortReason::Convicted, proof: None, ..abort }),
+        Body::Abort(abort) => {
+            Body::Abort(Abort { reason: AbortReason::Convicted, proof: None, ..abort })
+        }
         Body::Decline(_) => Body::Decline(Decline { reason: DeclineReason::Busy }),
     }
 }

@@ -54,7 +54,8 @@ impl Round {
             let of_item = nonces.iter().map(|nonces| nonces_of(nonces).get(item).copied());
             C::aggregate_nonces(&of_item.collect::<Option<Vec<_>>>()?)
         };
-        let aggregates = (0..view.manifest.items().len()).map(aggregate).collect::<Option<Vec<_>>>()?;
+        let aggregates =
+            (0..view.manifest.items().len()).map(aggregate).collect::<Option<Vec<_>>>()?;
         Some(Self::of(view, attempt, protocol::nonce_root(&view.id, &nonces), aggregates))
     }
 
@@ -83,7 +84,11 @@ impl<C: Crypto> RogueSigner<C> {
     ///
     /// # Errors
     /// Where the secret key is none.
-    pub fn new(secret: &SecretKey, contact: Contact, view: SessionView) -> Result<Self, InvalidSecretKey> {
+    pub fn new(
+        secret: &SecretKey,
+        contact: Contact,
+        view: SessionView,
+    ) -> Result<Self, InvalidSecretKey> {
         let keypair = C::keypair(secret)?;
         let key = C::public_key(&keypair);
         let index = view.manifest.index_of(&key).unwrap_or(SignerIndex::new(0));
@@ -124,7 +129,8 @@ impl<C: Crypto> RogueSigner<C> {
         let hash = protocol::statement_hash(&session, author, &body);
         let message = protocol::signed_message(protocol::STATEMENT, &hash);
         let auxiliary = self.draw();
-        let signature = C::sign_statement(&self.keypair, &message, &auxiliary).expect("an engine that signs");
+        let signature =
+            C::sign_statement(&self.keypair, &message, &auxiliary).expect("an engine that signs");
         Statement { author, body, signature }
     }
 
@@ -178,7 +184,8 @@ impl<C: Crypto> RogueSigner<C> {
 
     /// BIP327 Sign of every item. `None` where the nonces were not made here, or are used up.
     pub fn sign(&mut self, own: &Statement, round: &Round) -> Option<Vec<PartialSignature>> {
-        let messages: Vec<_> = self.view.manifest.items().iter().map(|item| *item.message()).collect();
+        let messages: Vec<_> =
+            self.view.manifest.items().iter().map(|item| *item.message()).collect();
         self.sign_messages(own, round, &messages)
     }
 
@@ -200,9 +207,18 @@ impl<C: Crypto> RogueSigner<C> {
     }
 
     /// These bytes for partial signatures, whatever they are; the first [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.
-    pub fn partials_with(&mut self, partials: Vec<PartialSignature>, transcript: Transcript) -> Statement {
+    pub fn partials_with(
+        &mut self,
+        partials: Vec<PartialSignature>,
+        transcript: Transcript,
+    ) -> Statement {
         let (boot, attempt) = (self.boot, self.attempt);
-        self.state(Body::Partials(Partials { boot, attempt, transcript, partials: bounded(partials) }))
+        self.state(Body::Partials(Partials {
+            boot,
+            attempt,
+            transcript,
+            partials: bounded(partials),
+        }))
     }
 
     /// One for each item, each a scalar and none a signature.

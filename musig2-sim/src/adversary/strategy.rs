@@ -141,9 +141,10 @@ impl Strategy {
             Self::EquivocateNonces => &[Fault::Equivocation],
             // Who hears the bad ones alone, and never of the good ones, has the proof of another fault.
             Self::EquivocatePartials => &[Fault::Equivocation, Fault::InvalidPartialSignature],
-            Self::RandomPartials | Self::PartialsOfAnotherMessage | Self::CancelNonces | Self::Collude => {
-                &[Fault::InvalidPartialSignature]
-            }
+            Self::RandomPartials
+            | Self::PartialsOfAnotherMessage
+            | Self::CancelNonces
+            | Self::Collude => &[Fault::InvalidPartialSignature],
             Self::InvalidNonces(_) => &[Fault::InvalidNonce],
             Self::Restate => &[
                 Fault::RestartLimit,
@@ -187,13 +188,20 @@ impl Strategy {
     pub const fn is_harmless(self) -> bool {
         matches!(
             self,
-            Self::Replay | Self::Flood | Self::FalseSummaries | Self::LyingHub | Self::ForgeEvidence
+            Self::Replay
+                | Self::Flood
+                | Self::FalseSummaries
+                | Self::LyingHub
+                | Self::ForgeEvidence
         )
     }
 
     /// Whether it makes two attempts at one session possible, each with good signatures.
     pub const fn restarts(self) -> bool {
-        matches!(self, Self::JoinAgain { .. } | Self::Twin { .. } | Self::Clone { .. } | Self::Restate)
+        matches!(
+            self,
+            Self::JoinAgain { .. } | Self::Twin { .. } | Self::Clone { .. } | Self::Restate
+        )
     }
 
     /// Whose key it has beside its own node.

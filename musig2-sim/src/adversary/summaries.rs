@@ -27,7 +27,9 @@ impl<C: Engine> Adversary<C> for FalseSummaries {
                 let everything = means.below(2) == 0;
                 let lie = protocol::summary(signers, have.signer, have.boot, everything);
                 *have = match means.below(4) {
-                    0 => Have { ended: false, attempt: have.attempt, sequence: have.sequence, ..lie },
+                    0 => {
+                        Have { ended: false, attempt: have.attempt, sequence: have.sequence, ..lie }
+                    }
                     1 => Have { ended: !everything, reach: have.reach.clone(), ..lie },
                     2 => Have { digest: have.digest, ..lie },
                     _ => have.clone(),
@@ -36,9 +38,13 @@ impl<C: Engine> Adversary<C> for FalseSummaries {
             if let Some(to) = to.filter(|_| self.sent < EXTRA) {
                 let signer = SignerIndex::new(means.below(signers) as u16);
                 let everything = means.below(2) == 0;
-                let have = protocol::summary(signers, signer, Boot::new(means.random()), everything);
+                let have =
+                    protocol::summary(signers, signer, Boot::new(means.random()), everything);
                 let frame = protocol::frame(frame.session, []);
-                lies.push(send(to, &Frame { have: Some(have), request: Request::Statements, ..frame }));
+                lies.push(send(
+                    to,
+                    &Frame { have: Some(have), request: Request::Statements, ..frame },
+                ));
                 self.sent += 1;
             }
             true
@@ -60,7 +66,8 @@ impl<C: Engine> Adversary<C> for LyingHub {
         edit_frames(outputs.collect(), |_, frame| {
             let Some(view) = means.node.session(&frame.session) else { return true };
             if let Some(have) = &mut frame.have {
-                let lie = protocol::summary(view.manifest.signer_count(), have.signer, have.boot, true);
+                let lie =
+                    protocol::summary(view.manifest.signer_count(), have.signer, have.boot, true);
                 *have = Have { ended: false, attempt: have.attempt, digest: have.digest, ..lie };
             }
             edit_statements(frame, |statement| (statement.author == view.me).then_some(statement));

@@ -8,7 +8,8 @@ use crate::protocol;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{
-    Audience, Command, Event, Input, Manifest, Message, Node, Output, Proposal, SessionId, Timestamp,
+    Audience, Command, Event, Input, Manifest, Message, Node, Output, Proposal, SessionId,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -89,7 +90,10 @@ fn is_own<C: Engine>(means: &Means<'_, C>, announcement: &Announcement) -> bool 
 }
 
 /// A session of the same signers that signs something else, and its publication.
-fn another<C: Engine>(means: &mut Means<'_, C>, manifest: &Manifest) -> Option<(Announcement, Vec<u8>)> {
+fn another<C: Engine>(
+    means: &mut Means<'_, C>,
+    manifest: &Manifest,
+) -> Option<(Announcement, Vec<u8>)> {
     let messages: Vec<_> = manifest.items().iter().map(|_| Message::new(means.random())).collect();
     let proposal = Proposal::new(manifest.signers().iter().copied()).keep_order();
     announce(means, messages.into_iter().fold(proposal, Proposal::with_message))

@@ -43,7 +43,9 @@ where
         }
         let mut sent = 0;
         for output in outputs {
-            if crash_after == Some(sent) && matches!(output, Output::Publish(_) | Output::Send { .. }) {
+            if crash_after == Some(sent)
+                && matches!(output, Output::Publish(_) | Output::Send { .. })
+            {
                 break;
             }
             sent += self.carry_out(state, node, &mut signer, output);
@@ -67,11 +69,12 @@ where
     /// A new node with its key, told where it is.
     pub(super) fn start(&self, id: NodeId, signer: &mut Signer<C>) {
         let explorer = &self.explorer;
-        let mut node =
-            Node::<C>::with_engine(explorer.config.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let mut node = Node::<C>::with_engine(explorer.config.clone())
+            .unwrap_or_else(|error| panic!("{error}"));
         let key = node.add_key(&keypair::<C>(&self.chance, id).0);
         assert!(key.is_ok(), "a new node takes its key");
-        let others = NodeId::first(explorer.signers).filter(|&other| explorer.known_contacts && other != id);
+        let others =
+            NodeId::first(explorer.signers).filter(|&other| explorer.known_contacts && other != id);
         let others = others.map(|other| Command::AddContact {
             signer: self.public_keys[other.as_usize()],
             contact: other.contact(),
@@ -126,7 +129,8 @@ where
 
     fn restart(&self, state: &mut State<C>, node: NodeId, signer: &mut Signer<C>) -> Vec<Output> {
         self.start(node, signer);
-        let resume = signer.kept.clone().map(|kept| Command::ResumeSession { announcement: kept.to_vec() });
+        let resume =
+            signer.kept.clone().map(|kept| Command::ResumeSession { announcement: kept.to_vec() });
         let orders = resume.into_iter().chain([Command::SayHello]);
         orders.flat_map(|order| self.order(state, node, signer, order)).collect()
     }
@@ -145,8 +149,15 @@ where
     }
 
     /// Carries out one output. Says how many messages that were.
-    fn carry_out(&self, state: &mut State<C>, from: NodeId, signer: &mut Signer<C>, output: Output) -> usize {
-        let mut add = |to, channel, bytes| state.add(Pending::Letter(Letter { to, from, channel, bytes }));
+    fn carry_out(
+        &self,
+        state: &mut State<C>,
+        from: NodeId,
+        signer: &mut Signer<C>,
+        output: Output,
+    ) -> usize {
+        let mut add =
+            |to, channel, bytes| state.add(Pending::Letter(Letter { to, from, channel, bytes }));
         match output {
             Output::Publish(bytes) => {
                 let others = NodeId::first(self.explorer.signers).filter(|&to| to != from);
@@ -154,7 +165,9 @@ where
                 1
             }
             Output::Send { to, bytes } => {
-                NodeId::of_destination(&to).into_iter().for_each(|to| add(to, Channel::Frame, bytes.clone()));
+                NodeId::of_destination(&to)
+                    .into_iter()
+                    .for_each(|to| add(to, Channel::Frame, bytes.clone()));
                 1
             }
             Output::Event(Event::SessionDiscovered { .. }) => {

@@ -101,7 +101,9 @@ where
             }
         }
         let may_tick = state.is_quiet() || state.faults.early_ticks > 0;
-        if let Some(at) = self.next_deadline(state).filter(|&at| may_tick && at <= self.explorer.horizon) {
+        if let Some(at) =
+            self.next_deadline(state).filter(|&at| may_tick && at <= self.explorer.horizon)
+        {
             let mut before = state.clone();
             before.faults.early_ticks -= u8::from(!state.is_quiet());
             before.now = at;
@@ -116,12 +118,23 @@ where
     }
 
     /// What can become of one thing on its way.
-    fn happens(&self, state: &State<C>, place: usize, nexts: &mut Vec<Next<C>>) -> Result<(), Box<Fault>> {
+    fn happens(
+        &self,
+        state: &State<C>,
+        place: usize,
+        nexts: &mut Vec<Next<C>>,
+    ) -> Result<(), Box<Fault>> {
         let mut without = state.clone();
         let pending = without.pending.remove(place);
         let node = pending.node();
         let Pending::Letter(letter) = &*pending else {
-            return self.branch(&without, choice(&pending), node, || self.call_for(&pending), nexts);
+            return self.branch(
+                &without,
+                choice(&pending),
+                node,
+                || self.call_for(&pending),
+                nexts,
+            );
         };
         let lost = Move { choice: Choice::Lost(letter.clone()), crash_after: None };
         if state.signer(node).node.is_none() {
@@ -172,9 +185,10 @@ where
     /// What a node is called with when something on its way happens.
     pub(super) fn call_for(&self, pending: &Pending) -> Call {
         match pending {
-            Pending::Announce => {
-                Call::Order(Command::AnnounceSession { session: self.session, audience: Audience::Everyone })
-            }
+            Pending::Announce => Call::Order(Command::AnnounceSession {
+                session: self.session,
+                audience: Audience::Everyone,
+            }),
             Pending::Join(_) => Call::Order(Command::JoinSession { session: self.session }),
             Pending::Letter(letter) => {
                 let (from, bytes) = (letter.from.source(), letter.bytes.clone());
@@ -215,23 +229,36 @@ impl fmt::Display for Move {
             Choice::Announce => write!(f, "{} announces the session", NodeId::new(0)),
             Choice::Join(node) => write!(f, "{node} consents"),
             Choice::Arrives { letter, again } => {
-                write!(f, "{} gets {letter}{}", letter.to, if *again { ", for the first time" } else { "" })
+                write!(
+                    f,
+                    "{} gets {letter}{}",
+                    letter.to,
+                    if *again { ", for the first time" } else { "" }
+                )
             }
             Choice::Lost(letter) => write!(f, "{} does not get {letter}", letter.to),
             Choice::Crash(node) => write!(f, "{node} crashes"),
             Choice::Restart(node) => write!(f, "{node} is back"),
             Choice::Tick { node, at } => write!(f, "{node} ticks at {at}"),
         }?;
-        self.crash_after.map_or(Ok(()), |sent| write!(f, ", and crashes after sending {sent} messages"))
+        self.crash_after
+            .map_or(Ok(()), |sent| write!(f, ", and crashes after sending {sent} messages"))
     }
 }
 
 impl fmt::Display for Letter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.channel {
-            Channel::Frame => write!(f, "a frame from {} ({})", self.from, trace::words(&self.bytes)),
+            Channel::Frame => {
+                write!(f, "a frame from {} ({})", self.from, trace::words(&self.bytes))
+            }
             Channel::Gossip => {
-                write!(f, "a publication of {} ({})", self.from, trace::publication_words(&self.bytes))
+                write!(
+                    f,
+                    "a publication of {} ({})",
+                    self.from,
+                    trace::publication_words(&self.bytes)
+                )
             }
         }
     }

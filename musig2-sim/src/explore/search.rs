@@ -33,7 +33,8 @@ where
     let first = model.first_state();
     let mut seen = BTreeSet::from([first.fingerprint()]);
     let mut frontier = VecDeque::from([(first, Trail::default())]);
-    let mut explored = Exploration { states: 1, transitions: 0, settled: 0, depth: 0, exhausted: true };
+    let mut explored =
+        Exploration { states: 1, transitions: 0, settled: 0, depth: 0, exhausted: true };
     while let Some((state, trail)) = frontier.pop_front() {
         explored.depth = trail.len();
         if state.is_quiet() {

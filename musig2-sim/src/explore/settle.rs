@@ -51,7 +51,8 @@ where
     let due = |node: &NodeId| model.deadline(state, *node) == Some(at);
     let due: Vec<_> = NodeId::first(model.explorer.signers).filter(due).collect();
     state.now = at;
-    due.into_iter().try_for_each(|node| model.call(state, node, Call::Take(Input::Tick), None).map(|_| ()))
+    due.into_iter()
+        .try_for_each(|node| model.call(state, node, Call::Take(Input::Tick), None).map(|_| ()))
 }
 
 fn remembers<C: Engine>(model: &Model<C>, signer: &Signer<C>) -> bool {

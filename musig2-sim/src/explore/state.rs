@@ -9,7 +9,9 @@ use crate::oracle::{Engine, NonceRecord, Watch};
 use crate::time::Micros;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
-use musig2_proto::{Command, Event, Message, Node, Output, Proposal, PublicKey, SecretKey, SessionId};
+use musig2_proto::{
+    Command, Event, Message, Node, Output, Proposal, PublicKey, SecretKey, SessionId,
+};
 use std::hash::DefaultHasher;
 use std::sync::Arc;
 
@@ -110,7 +112,8 @@ where
         };
         let node = NodeId::new(0);
         let mut signer = state.signer(node).clone();
-        let proposal = Proposal::new(self.public_keys.iter().copied()).with_message(Message::new([7; 32]));
+        let proposal =
+            Proposal::new(self.public_keys.iter().copied()).with_message(Message::new([7; 32]));
         let made = self.order(&mut state, node, &mut signer, Command::CreateSession(proposal));
         let [Output::Event(Event::SessionCreated { session })] = made[..] else {
             panic!("a session of {} signers cannot be made", self.explorer.signers)
@@ -214,7 +217,8 @@ impl Lanes {
 pub(super) fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
     (0..)
         .find_map(|tries| {
-            let secret = SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));
+            let secret =
+                SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));
             let keypair = C::keypair(&secret).ok()?;
             Some((secret, C::public_key(&keypair)))
         })

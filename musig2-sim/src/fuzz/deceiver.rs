@@ -62,7 +62,12 @@ impl<C: Engine> Deceiver<C> {
     }
 
     /// Signs something.
-    pub(super) fn state(&mut self, view: &SessionView, pool: &[Statement], what: &What) -> Statement {
+    pub(super) fn state(
+        &mut self,
+        view: &SessionView,
+        pool: &[Statement],
+        what: &What,
+    ) -> Statement {
         let me = view.manifest.index_of(&self.seat.key).unwrap_or(SignerIndex::new(0));
         match what {
             What::Join { life, reachable } => {
@@ -82,7 +87,11 @@ impl<C: Engine> Deceiver<C> {
                 let (own, partials) = self.partials(view, pool, kind, (me, boot, attempt));
                 let transcript = own.filter(|_| !rogue).unwrap_or(Transcript::new([5; 32]));
                 let partials = list(partials);
-                self.pen.state(&view.id, me, Body::Partials(Partials { boot, attempt, transcript, partials }))
+                self.pen.state(
+                    &view.id,
+                    me,
+                    Body::Partials(Partials { boot, attempt, transcript, partials }),
+                )
             }
             What::Abort { life, proof } => {
                 let proof = proof.and_then(|[one, other]| accuse(pool, one, other)).map(Box::new);
@@ -106,7 +115,8 @@ impl<C: Engine> Deceiver<C> {
         let mut nonces = Vec::new();
         for (item, key) in view.manifest.items().iter().zip(item_keys::<C>(view)) {
             let randomness = self.pen.draw();
-            let nonce = C::generate_nonce(self.pen.keypair(), &key, item.message(), randomness, [0; 32]);
+            let nonce =
+                C::generate_nonce(self.pen.keypair(), &key, item.message(), randomness, [0; 32]);
             let (secret, public) = nonce.unwrap_or_else(|| panic!("no nonce"));
             secrets.push(secret);
             nonces.push(public);
@@ -138,7 +148,8 @@ impl<C: Engine> Deceiver<C> {
             let items = view.manifest.items().iter().zip(item_keys::<C>(view));
             for (((item, key), aggregate), secret) in items.zip(&gathered.aggregates).zip(secrets) {
                 let round = C::round(&key, aggregate, item.message());
-                partials.extend(round.and_then(|round| C::sign(&round, secret, self.pen.keypair())));
+                partials
+                    .extend(round.and_then(|round| C::sign(&round, secret, self.pen.keypair())));
             }
         }
         partials.resize(view.manifest.items().len(), PartialSignature::new([7; 32]));
@@ -146,7 +157,8 @@ impl<C: Engine> Deceiver<C> {
             Body::Partials(partials) => Some(partials.partials.to_vec()),
             _ => None,
         };
-        let partials = alter(partials, kind, PartialSignature::to_bytes, PartialSignature::new, copied);
+        let partials =
+            alter(partials, kind, PartialSignature::to_bytes, PartialSignature::new, copied);
         (gathered.map(|gathered| gathered.transcript), partials)
     }
 }
@@ -185,9 +197,9 @@ fn accuse(pool: &[Statement], one: u8, other: u8) -> Option<Proof> {
             Proof::InvalidNonce { nonces: Signed::of(one)? }
         }
         (Body::Nonces(_), Body::Nonces(_)) if one.boot() != other.boot() => {
-            let lives = restarted(pool)
-                .into_iter()
-                .map(|(signer, boots)| musig2_proto::wire::proof::Restarted { signer, boots: list(boots) });
+            let lives = restarted(pool).into_iter().map(|(signer, boots)| {
+                musig2_proto::wire::proof::Restarted { signer, boots: list(boots) }
+            });
             Proof::ConcurrentInstances {
                 first: Signed::of(one)?,
                 second: Signed::of(other)?,
@@ -210,7 +222,8 @@ fn accuse(pool: &[Statement], one: u8, other: u8) -> Option<Proof> {
 
 /// The key of each item, with its tweaks.
 fn item_keys<C: Engine>(view: &SessionView) -> impl Iterator<Item = C::KeyAggregate> {
-    let untweaked = C::aggregate_keys(view.manifest.signers()).unwrap_or_else(|error| panic!("{error}"));
+    let untweaked =
+        C::aggregate_keys(view.manifest.signers()).unwrap_or_else(|error| panic!("{error}"));
     view.output_keys.iter().map(move |output| {
         output.tweaks.iter().fold(untweaked.clone(), |keys, tweak| {
             C::tweak(&keys, tweak).unwrap_or_else(|error| panic!("{error}"))

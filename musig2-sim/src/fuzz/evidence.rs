@@ -30,7 +30,11 @@ pub fn evidence(data: &[u8]) {
     assert_eq!(verdict, evidence.verify::<K256>(), "the engines differ about {evidence:#?}");
     if let Ok(conviction) = verdict {
         let honest = loot.honest.contains(&conviction.key);
-        assert!(!honest, "an honest signer is convicted of {:?} by {evidence:#?}", conviction.fault);
+        assert!(
+            !honest,
+            "an honest signer is convicted of {:?} by {evidence:#?}",
+            conviction.fault
+        );
     }
 }
 
@@ -65,10 +69,14 @@ fn manifest(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Manifest> {
 fn proof(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Proof> {
     Ok(match from.int_in_range(0..=5)? {
         0 => Proof::EquivocatingNonces { first: nonces(loot, from)?, second: nonces(loot, from)? },
-        1 => Proof::EquivocatingPartials { first: partials(loot, from)?, second: partials(loot, from)? },
+        1 => Proof::EquivocatingPartials {
+            first: partials(loot, from)?,
+            second: partials(loot, from)?,
+        },
         2 => Proof::InvalidNonce { nonces: nonces(loot, from)? },
         3 => {
-            let Round { nonce_root, aggregates, .. } = pick(&loot.rounds, from.arbitrary()?).clone();
+            let Round { nonce_root, aggregates, .. } =
+                pick(&loot.rounds, from.arbitrary()?).clone();
             let aggregates =
                 aggregates.iter().map(|one| Ok(AggregateNonce::new(spoil(one.to_bytes(), from)?)));
             Proof::InvalidPartialSignature {

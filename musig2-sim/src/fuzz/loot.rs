@@ -93,9 +93,12 @@ fn seat(number: u8) -> Seat<Libsecp256k1> {
 /// Every fault there is, committed and proven.
 fn true_evidence() -> Vec<Evidence> {
     let mut accuser = seat(0);
-    let proposal = Proposal::new([accuser.key, seat(GUILTY).key]).with_message(Message::new([1; 32]));
+    let proposal =
+        Proposal::new([accuser.key, seat(GUILTY).key]).with_message(Message::new([1; 32]));
     let outputs = accuser.order(BEGINNING, Command::CreateSession(proposal));
-    let [Output::Event(Event::SessionCreated { session }), ..] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Event(Event::SessionCreated { session }), ..] = &outputs[..] else {
+        panic!("{outputs:?}")
+    };
     let view = accuser.node.session(session).unwrap_or_else(|| panic!("made"));
     let manifest = Manifest::clone(&view.manifest);
     let guilty = manifest.index_of(&seat(GUILTY).key).unwrap_or_else(|| panic!("a signer"));
@@ -115,7 +118,8 @@ fn true_evidence() -> Vec<Evidence> {
     let attempt = attempt(session, &[(guilty, boots.to_vec())]);
     let instances = boots.map(|boot| nonces(boot, attempt, points));
 
-    let aggregate = [points.concat().try_into().unwrap_or([0; 66])].map(musig2_proto::AggregateNonce::new);
+    let aggregate =
+        [points.concat().try_into().unwrap_or([0; 66])].map(musig2_proto::AggregateNonce::new);
     let round = Round::of(&view, AttemptId::FIRST, [7; 32], aggregate.to_vec());
     let mut partials = |byte: u8| {
         let partials = list([PartialSignature::new([byte; 32])]);

@@ -99,8 +99,11 @@ impl Move {
     /// What six bytes say. Every six say something.
     pub(super) fn read([code, flags, a, b, c, d]: [u8; 6]) -> Self {
         let who = usize::from(flags & 1);
-        let around =
-            Around { asks: flags >> 1 & 3, announcement: flags & 8 != 0, signatures: flags >> 4 & 3 };
+        let around = Around {
+            asks: flags >> 1 & 3,
+            announcement: flags & 8 != 0,
+            signatures: flags >> 4 & 3,
+        };
         match code % 20 {
             0 => Self::Propose { items: a },
             1 => Self::Announce { who, items: a, in_frame: b & 1 != 0 },
@@ -108,10 +111,14 @@ impl Move {
             3 => Self::State { who, what: What::Join { life: a, reachable: b & 1 == 0 } },
             4..=6 => {
                 let attempt = Attempt::read(flags);
-                Self::State { who, what: What::Nonces { life: a, attempt, kind: Numbers::read([b, c, d]) } }
+                Self::State {
+                    who,
+                    what: What::Nonces { life: a, attempt, kind: Numbers::read([b, c, d]) },
+                }
             }
             7..=9 => {
-                let (attempt, kind, rogue) = (Attempt::read(flags), Numbers::read([b, c, d]), flags & 8 != 0);
+                let (attempt, kind, rogue) =
+                    (Attempt::read(flags), Numbers::read([b, c, d]), flags & 8 != 0);
                 Self::State { who, what: What::Partials { life: a, attempt, kind, rogue } }
             }
             10 => {

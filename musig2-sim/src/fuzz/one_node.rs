@@ -9,8 +9,8 @@ use musig2_proto::wire::encode_message;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::Note;
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Output, Proposal, PublicKey,
-    SessionId, Stepping, Timestamp, Topology,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Output, Proposal,
+    PublicKey, SessionId, Stepping, Timestamp, Topology,
 };
 
 /// The most operations of one run.
@@ -113,7 +113,8 @@ impl<C: Engine> Bench<C> {
                 self.give(input);
             }
             9 => {
-                self.now = self.now.saturating_add(Duration::from_millis(from.arbitrary::<u32>()?.into()));
+                self.now =
+                    self.now.saturating_add(Duration::from_millis(from.arbitrary::<u32>()?.into()));
                 self.give(Input::Tick);
             }
             10 => {
@@ -131,7 +132,9 @@ impl<C: Engine> Bench<C> {
         let session = self.session(from)?;
         Ok(match from.int_in_range(0..=13)? {
             0 => Command::SetContact(from.arbitrary()?),
-            1 => Command::AddContact { signer: self.key(from)?, contact: contact(from.arbitrary()?) },
+            1 => {
+                Command::AddContact { signer: self.key(from)?, contact: contact(from.arbitrary()?) }
+            }
             2 | 3 => Command::CreateSession(self.proposal(from)?),
             4 => {
                 let everyone = from.arbitrary()?;
@@ -158,13 +161,15 @@ impl<C: Engine> Bench<C> {
     }
 
     fn proposal(&self, from: &mut Unstructured<'_>) -> Result<Proposal> {
-        let others = (0..from.int_in_range(0..=2)?).map(|_| self.key(from)).collect::<Result<Vec<_>>>()?;
+        let others =
+            (0..from.int_in_range(0..=2)?).map(|_| self.key(from)).collect::<Result<Vec<_>>>()?;
         let keys = [self.node.key, self.proposer.key].into_iter().chain(others);
         let items = (0..from.int_in_range(0..=3)?).map(|_| from.arbitrary());
         let items = items.collect::<Result<Vec<Item>>>()?;
         let mut proposal = items.into_iter().fold(Proposal::new(keys), Proposal::with_item);
         if from.ratio(1, 4)? {
-            proposal = proposal.with_duration(Duration::from_millis(from.arbitrary::<u32>()?.into()));
+            proposal =
+                proposal.with_duration(Duration::from_millis(from.arbitrary::<u32>()?.into()));
         }
         if from.ratio(1, 4)? {
             proposal = proposal.with_memo(from.arbitrary::<Vec<u8>>()?);
@@ -245,7 +250,8 @@ impl<C: Engine> Bench<C> {
             }
             self.announcements.extend(self.node.node.announcement(&session));
             if let Event::SessionAborted { cause, .. } = event {
-                let convicts = matches!(cause, AbortCause::Convicted { .. } | AbortCause::RivalInstance);
+                let convicts =
+                    matches!(cause, AbortCause::Convicted { .. } | AbortCause::RivalInstance);
                 assert!(!convicts, "nobody else stated anything, and {cause:?}");
             }
         }
@@ -254,8 +260,12 @@ impl<C: Engine> Bench<C> {
     fn overhear(&mut self, outputs: &[Output], who: u8) {
         for output in outputs {
             match output.clone() {
-                Output::Publish(bytes) => self.heard.push(Input::Announcement { from: source(who), bytes }),
-                Output::Send { bytes, .. } => self.heard.push(Input::Frame { from: source(who), bytes }),
+                Output::Publish(bytes) => {
+                    self.heard.push(Input::Announcement { from: source(who), bytes })
+                }
+                Output::Send { bytes, .. } => {
+                    self.heard.push(Input::Frame { from: source(who), bytes })
+                }
                 _ => {}
             }
         }

@@ -32,7 +32,12 @@ impl<C: Crypto> Pen<C> {
     }
 
     /// A statement in anyone's name. Never twice the same signature.
-    pub(super) fn state(&mut self, session: &SessionId, author: SignerIndex, body: Body) -> Statement {
+    pub(super) fn state(
+        &mut self,
+        session: &SessionId,
+        author: SignerIndex,
+        body: Body,
+    ) -> Statement {
         let message = signed_message(STATEMENT, &statement_hash(session, author, &body));
         let auxiliary = self.draw();
         let signature = C::sign_statement(&self.keypair, &message, &auxiliary);

@@ -7,8 +7,8 @@ use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::decode_message;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{
-    Command, CommandError, Config, Contact, Event, Input, Node, Output, PublicKey, SecretKey, SessionId,
-    SessionView, Signature, SignerIndex, Source, Timestamp,
+    Command, CommandError, Config, Contact, Event, Input, Node, Output, PublicKey, SecretKey,
+    SessionId, SessionView, Signature, SignerIndex, Source, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -82,7 +82,11 @@ impl<C: Engine> Seat<C> {
     }
 
     /// Gives the node an order. Where it refuses, nothing changed.
-    pub(super) fn execute(&mut self, now: Timestamp, command: Command) -> Result<Vec<Output>, CommandError> {
+    pub(super) fn execute(
+        &mut self,
+        now: Timestamp,
+        command: Command,
+    ) -> Result<Vec<Output>, CommandError> {
         // Where time stood still: a node notices the time before it looks at the order.
         let before = (now == self.now).then(|| self.state());
         self.notice(now);
@@ -129,7 +133,11 @@ impl<C: Engine> Seat<C> {
             panic!("{fault}");
         }
         let sessions = self.node.sessions().count();
-        assert!(outputs.len() <= 64 * (1 + sessions), "{} outputs of {sessions} sessions", outputs.len());
+        assert!(
+            outputs.len() <= 64 * (1 + sessions),
+            "{} outputs of {sessions} sessions",
+            outputs.len()
+        );
         outputs.iter().for_each(|output| self.check_output(output));
         for view in self.node.sessions() {
             check_view(&view);
@@ -148,7 +156,11 @@ impl<C: Engine> Seat<C> {
             }
             Output::Publish(bytes) => {
                 let publication = decode_message::<Publication>(bytes, max);
-                assert!(publication.is_ok(), "publishes what nobody takes: {:?}", publication.err());
+                assert!(
+                    publication.is_ok(),
+                    "publishes what nobody takes: {:?}",
+                    publication.err()
+                );
             }
             Output::Event(event) => self.check_event(event),
             _ => {}
@@ -189,7 +201,8 @@ fn check_signatures<C: Engine>(view: &SessionView, signatures: &[Signature]) {
     assert_eq!(signatures.len(), items.len());
     for (item, signature) in items.iter().zip(signatures) {
         let key = C::Judge::output_key(view.manifest.signers(), item);
-        let key = key.unwrap_or_else(|error| panic!("a session that has no key was signed: {error}"));
+        let key =
+            key.unwrap_or_else(|error| panic!("a session that has no key was signed: {error}"));
         assert!(C::Judge::is_valid(&key, item.message(), signature), "a signature is not good");
     }
 }
@@ -201,7 +214,8 @@ fn check_view(view: &SessionView) {
         assert!(list.is_sorted_by(|one, next| one < next), "not a set: {list:?}");
         assert!(list.iter().all(|signer| signer.as_usize() < signers), "no such signer: {list:?}");
     }
-    let holds = |of: &[SignerIndex], list: &[SignerIndex]| list.iter().all(|signer| of.contains(signer));
+    let holds =
+        |of: &[SignerIndex], list: &[SignerIndex]| list.iter().all(|signer| of.contains(signer));
     assert!(holds(&view.joined, &view.nonces) && holds(&view.joined, &view.partials), "{view:?}");
 }
 

@@ -12,7 +12,11 @@ pub(super) const SCRIPTS: [(&str, u8, &[u8]); 8] = [
     ("calm", 0, &[0, 0, 1, 0, 12, 1, 12, 2, 1, 0, 1, 0, 1, 0, 1, 0]),
     ("hub", 1, &[0, 4, 1, 0, 12, 0, 12, 2, 1, 0, 1, 0, 1, 0, 10, 100, 1, 0, 1, 0]),
     ("known-contacts-and-skew", 6, &[0, 2, 1, 0, 12, 0, 12, 1, 1, 0, 1, 0, 10, 60, 1, 0]),
-    ("crash-after-nonces", 0, &[0, 0, 1, 0, 12, 1, 12, 2, 1, 0, 8, 1, 1, 0, 9, 1, 1, 0, 12, 1, 1, 0, 1, 0]),
+    (
+        "crash-after-nonces",
+        0,
+        &[0, 0, 1, 0, 12, 1, 12, 2, 1, 0, 8, 1, 1, 0, 9, 1, 1, 0, 12, 1, 1, 0, 1, 0],
+    ),
     (
         "coordinator-crashes",
         2,
@@ -22,14 +26,17 @@ pub(super) const SCRIPTS: [(&str, u8, &[u8]); 8] = [
         "everyone-crashes-in-turn",
         0,
         &[
-            0, 1, 1, 0, 12, 0, 12, 2, 1, 0, 2, 3, 8, 0, 9, 0, 1, 0, 8, 1, 9, 1, 1, 0, 8, 2, 9, 2, 1, 0, 12,
-            0, 12, 1, 12, 2, 1, 0, 8, 0, 9, 0,
+            0, 1, 1, 0, 12, 0, 12, 2, 1, 0, 2, 3, 8, 0, 9, 0, 1, 0, 8, 1, 9, 1, 1, 0, 8, 2, 9, 2,
+            1, 0, 12, 0, 12, 1, 12, 2, 1, 0, 8, 0, 9, 0,
         ],
     ),
     (
         "lossy",
         0,
-        &[0, 0, 4, 0, 10, 100, 5, 0, 12, 2, 4, 1, 5, 1, 6, 0, 3, 9, 10, 200, 7, 1, 10, 250, 12, 1, 1, 0],
+        &[
+            0, 0, 4, 0, 10, 100, 5, 0, 12, 2, 4, 1, 5, 1, 6, 0, 3, 9, 10, 200, 7, 1, 10, 250, 12,
+            1, 1, 0,
+        ],
     ),
     (
         "clocks-and-aborts",
@@ -52,7 +59,8 @@ pub(super) fn encounters() -> Vec<(String, Vec<u8>)> {
     let other_nonces = [[4, 0, 0, 0, 0, 0], [12, 1, 0, 0, 0, 0]];
     let bad_partials = [[7, 0, 0, 5, 7, 0], [7, 1, 0, 0, 0, 0], [12, 0, 1, 0, 0, 0]];
     let invalid_nonces = [[4, 0, 0, 5, 0, 0], [12, 0, 0, 0, 0, 0]];
-    let restart = [[19, 0, 0, 0, 0, 0], [12, 0, 7, 0, 0, 0], [17, 0, 8, 0, 0, 0], [18, 0, 0, 0, 0, 0]];
+    let restart =
+        [[19, 0, 0, 0, 0, 0], [12, 0, 7, 0, 0, 0], [17, 0, 8, 0, 0, 0], [18, 0, 0, 0, 0, 0]];
     let two_lives = [
         [3, 0, 1, 0, 0, 0],
         [12, 0, 0, 0, 0, 0],
@@ -62,8 +70,10 @@ pub(super) fn encounters() -> Vec<(String, Vec<u8>)> {
     ];
     let accuse = [[10, 2, 0, 1, 2, 0], [10, 3, 0, 4, 5, 0], [12, 0, 1, 0, 0, 0]];
     let claim = [[14, 2, 0, 9, 0x3f, 0x3f], [14, 3, 0, 9, 0, 0x28], [18, 0, 0, 0, 0, 0]];
-    let many_joins: Vec<_> = (0..12).flat_map(|life| [[3, 0, life, 0, 0, 0], [12, 0, 0, 0, 0, 0]]).collect();
-    let again = [[15, 0, 1, 0, 0, 0], [15, 0, 3, 0, 40, 1], [16, 0, 0, 0, 0, 0], [11, 8, 0, 2, 4, 0]];
+    let many_joins: Vec<_> =
+        (0..12).flat_map(|life| [[3, 0, life, 0, 0, 0], [12, 0, 0, 0, 0, 0]]).collect();
+    let again =
+        [[15, 0, 1, 0, 0, 0], [15, 0, 3, 0, 40, 1], [16, 0, 0, 0, 0, 0], [11, 8, 0, 2, 4, 0]];
     let late = [[17, 0, 0xff, 0xff, 0, 0]; 6];
     let story = |name: &str, moves: &[&[[u8; 6]]]| (name.to_owned(), moves.concat().concat());
     vec![
@@ -90,20 +100,24 @@ pub(super) fn encounters() -> Vec<(String, Vec<u8>)> {
 /// Where three honest nodes do not do as they should.
 pub fn seeds() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
     let scripts = || {
-        SCRIPTS
-            .iter()
-            .map(|(name, configuration, script)| (String::from(*name), [&[*configuration], *script].concat()))
+        SCRIPTS.iter().map(|(name, configuration, script)| {
+            (String::from(*name), [&[*configuration], *script].concat())
+        })
     };
     let loot = Loot::new();
     let messages = messages();
     let evidence = loot.evidence.iter().map(Evidence::to_bytes).enumerate();
-    let evidence: Vec<_> = evidence.map(|(number, bytes)| (format!("evidence-{number}"), bytes)).collect();
+    let evidence: Vec<_> =
+        evidence.map(|(number, bytes)| (format!("evidence-{number}"), bytes)).collect();
     let prefixed = |prefix: u8, all: &[(String, Vec<u8>)]| -> Vec<_> {
         all.iter().map(|(name, bytes)| (name.clone(), [&[prefix], &bytes[..]].concat())).collect()
     };
     BTreeMap::from([
         ("decode", [messages.clone(), evidence.clone()].concat()),
-        ("round_trip", [prefixed(0, &messages), prefixed(1, &messages), prefixed(3, &evidence)].concat()),
+        (
+            "round_trip",
+            [prefixed(0, &messages), prefixed(1, &messages), prefixed(3, &evidence)].concat(),
+        ),
         ("engines", drawn("engines")),
         ("one_node", drawn("one_node")),
         ("three_nodes", scripts().collect()),

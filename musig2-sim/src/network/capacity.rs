@@ -64,8 +64,9 @@ mod tests {
     fn a_link_carries_one_message_after_another_and_loses_what_finds_no_room() {
         let capacity = Capacity::bytes_per_second(1_000).with_queue(250);
         let mut pipes = Pipes::default();
-        let mut take =
-            |millis, size| Some(pipes.take(Micros::from_millis(millis), LINK, capacity, size)?.get() / 1_000);
+        let mut take = |millis, size| {
+            Some(pipes.take(Micros::from_millis(millis), LINK, capacity, size)?.get() / 1_000)
+        };
         assert_eq!(take(0, 100), Some(100));
         assert_eq!(take(0, 100), Some(200));
         assert_eq!(take(0, 100), None, "200 bytes wait, and 100 more are too many");

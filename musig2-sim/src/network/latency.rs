@@ -46,7 +46,9 @@ impl Latency {
         let word = || chance.within(0, u64::MAX, decision);
         match self {
             Self::Constant(latency) => latency,
-            Self::Uniform { least, most } => Micros::new(chance.within(least.get(), most.get(), decision)),
+            Self::Uniform { least, most } => {
+                Micros::new(chance.within(least.get(), most.get(), decision))
+            }
             Self::Exponential { mean } => Micros::new(exponential(mean.get(), word())),
             Self::Bimodal { usual, other, share } => {
                 if chance.happens(share, decision) {
@@ -57,7 +59,9 @@ impl Latency {
             }
             Self::HeavyTailed { least, most } => {
                 let stretched = (u128::from(least.get()) << 64) / (u128::from(word()) + 1);
-                Micros::new(u64::try_from(stretched).unwrap_or(u64::MAX).min(most.get()).max(least.get()))
+                Micros::new(
+                    u64::try_from(stretched).unwrap_or(u64::MAX).min(most.get()).max(least.get()),
+                )
             }
         }
     }
@@ -150,7 +154,8 @@ mod tests {
         let [least, most] = [10_000, 10_000_000].map(Micros::new);
         let drawn = draws(Latency::HeavyTailed { least, most });
         for doublings in 1..7 {
-            let longer = drawn.iter().filter(|&&latency| latency > least.get() << doublings).count() as u64;
+            let longer =
+                drawn.iter().filter(|&&latency| latency > least.get() << doublings).count() as u64;
             let expected = DRAWS >> doublings;
             assert!(longer.abs_diff(expected) < expected / 5 + 20, "{longer}, not some {expected}");
         }

@@ -56,7 +56,8 @@ impl NodeId {
     /// # Panics
     /// Never: a contact has room for a number.
     pub fn contact(self) -> Contact {
-        Contact::new(self.address().to_vec()).unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
+        Contact::new(self.address().to_vec())
+            .unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
     }
 
     /// Whom other nodes are told that something of this node's comes from.
@@ -144,8 +145,8 @@ impl Network {
         let mut reached = BTreeSet::from([from]);
         let mut border = vec![from];
         while let Some(node) = border.pop() {
-            let next =
-                NodeId::first(nodes).filter(|&next| !reached.contains(&next) && !self.cuts(at, node, next));
+            let next = NodeId::first(nodes)
+                .filter(|&next| !reached.contains(&next) && !self.cuts(at, node, next));
             border.extend(next);
             reached.extend(&border);
         }

@@ -28,7 +28,10 @@ pub struct Partition {
 
 impl Partition {
     /// Between these groups, from the beginning of the world until [`Network::heals_at`](super::Network::heals_at).
-    pub fn new(one: impl IntoIterator<Item = NodeId>, other: impl IntoIterator<Item = NodeId>) -> Self {
+    pub fn new(
+        one: impl IntoIterator<Item = NodeId>,
+        other: impl IntoIterator<Item = NodeId>,
+    ) -> Self {
         Self {
             one: one.into_iter().collect(),
             other: other.into_iter().collect(),
@@ -58,7 +61,8 @@ impl Partition {
     }
 
     fn separates(&self, from: NodeId, to: NodeId) -> bool {
-        let across = |one: &BTreeSet<_>, other: &BTreeSet<_>| one.contains(&from) && other.contains(&to);
+        let across =
+            |one: &BTreeSet<_>, other: &BTreeSet<_>| one.contains(&from) && other.contains(&to);
         across(&self.one, &self.other) || (!self.one_way && across(&self.other, &self.one))
     }
 
@@ -68,7 +72,8 @@ impl Partition {
 
     /// Each ordered pair that it separates.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        let pairs = self.one.iter().flat_map(|&one| self.other.iter().map(move |&other| (one, other)));
+        let pairs =
+            self.one.iter().flat_map(|&one| self.other.iter().map(move |&other| (one, other)));
         pairs.flat_map(|(one, other)| [(one, other), (other, one)])
     }
 }

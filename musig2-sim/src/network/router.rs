@@ -65,7 +65,8 @@ pub(crate) struct Router {
 impl Router {
     /// For this many nodes.
     pub(crate) fn new(network: Network, nodes: u16, chance: Chance) -> Self {
-        let (sent, pipes, targets) = (BTreeMap::new(), Pipes::default(), Targets::new(&network.targets));
+        let (sent, pipes, targets) =
+            (BTreeMap::new(), Pipes::default(), Targets::new(&network.targets));
         Self { network, model: None, nodes, chance, sent, pipes, targets }
     }
 
@@ -93,14 +94,22 @@ impl Router {
         let mut bytes = Arc::clone(sent);
         if let Some(model) = &mut self.model {
             let rng = &mut self.chance.generator(decision(domains.model));
-            let delivery =
-                model.carry(&mut Passage { now, channel, from, to, bytes: sent, number: counter, rng });
+            let delivery = model.carry(&mut Passage {
+                now,
+                channel,
+                from,
+                to,
+                bytes: sent,
+                number: counter,
+                rng,
+            });
             return Routed { fate: fate_of(now, delivery), bytes };
         }
         let link = self.network.link(channel, from, to);
         let latency = link.latency.draw(&self.chance, decision(domains.latency));
         if self.network.heals_at.is_some_and(|heal| now >= heal) {
-            let fate = Fate::Arrives { at: now + latency, again: None, reversed: false, altered: None };
+            let fate =
+                Fate::Arrives { at: now + latency, again: None, reversed: false, altered: None };
             return Routed { fate, bytes };
         }
         let happens = |probability, domain| self.chance.happens(probability, decision(domain));
@@ -135,7 +144,8 @@ impl Router {
             }
             let altered = altered.then(|| {
                 let mut other = sent.to_vec();
-                let alteration = Alteration::of(&mut other, &self.chance, decision(domains.alteration));
+                let alteration =
+                    Alteration::of(&mut other, &self.chance, decision(domains.alteration));
                 bytes = other.into();
                 alteration
             });

@@ -124,7 +124,13 @@ impl Targets {
     }
 
     /// What happens to a message that is being sent.
-    pub(super) fn strike(&mut self, channel: Channel, from: NodeId, to: NodeId, bytes: &[u8]) -> Vec<Blow> {
+    pub(super) fn strike(
+        &mut self,
+        channel: Channel,
+        from: NodeId,
+        to: NodeId,
+        bytes: &[u8],
+    ) -> Vec<Blow> {
         let mut blows = Vec::new();
         for (Target { pick, blow }, seen) in &mut self.0 {
             if pick.fits(channel, from, to, bytes) {
@@ -155,7 +161,9 @@ impl Kind {
     fn is_in(self, channel: Channel, bytes: &[u8]) -> bool {
         let Some((&VERSION, content)) = bytes.split_first() else { return false };
         match channel {
-            Channel::Frame => postcard::from_bytes(content).is_ok_and(|frame| self.is_in_frame(&frame)),
+            Channel::Frame => {
+                postcard::from_bytes(content).is_ok_and(|frame| self.is_in_frame(&frame))
+            }
             Channel::Gossip => match postcard::from_bytes(content) {
                 Ok(Publication::Announcement { .. }) => self == Self::Announcement,
                 Ok(Publication::Hello { .. }) => self == Self::Hello,
@@ -165,7 +173,8 @@ impl Kind {
     }
 
     fn is_in_frame(self, frame: &Frame) -> bool {
-        let says = |is: fn(&Body) -> bool| frame.statements.iter().any(|statement| is(&statement.body));
+        let says =
+            |is: fn(&Body) -> bool| frame.statements.iter().any(|statement| is(&statement.body));
         match self {
             Self::Announcement => frame.announcement.is_some(),
             Self::Join => says(|body| matches!(body, Body::Join(_))),

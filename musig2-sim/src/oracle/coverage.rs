@@ -210,7 +210,9 @@ impl Coverage {
             Event::SessionReady { .. } => (Point::SessionReady, Point::Nonces),
             Event::NonceReceived { .. } => (Point::NonceReceived, Point::NonceReceived),
             Event::NoncesComplete { .. } => (Point::NoncesComplete, Point::PartialSignatures),
-            Event::PartialSigReceived { .. } => (Point::PartialSigReceived, Point::PartialSigReceived),
+            Event::PartialSigReceived { .. } => {
+                (Point::PartialSigReceived, Point::PartialSigReceived)
+            }
             Event::PartialSigsComplete { .. } => (Point::PartialSigsComplete, Point::Finalizing),
             Event::SessionComplete { .. } => (Point::SessionComplete, Point::Complete),
             Event::SessionAborted { cause, released, .. } => {
@@ -320,7 +322,8 @@ mod tests {
         Point::ALL.iter().for_each(|point| all.reach(*point));
         assert_eq!(all.0.count_ones() as usize, Point::ALL.len());
         assert_eq!(all.unreached().count(), 0);
-        let names: std::collections::BTreeSet<_> = Point::ALL.iter().map(ToString::to_string).collect();
+        let names: std::collections::BTreeSet<_> =
+            Point::ALL.iter().map(ToString::to_string).collect();
         assert_eq!(names.len(), Point::ALL.len());
     }
 

@@ -6,8 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use musig2::secp::{MaybeScalar, Point};
 use musig2::{CompactSignature, KeyAggContext};
 use musig2_proto::{
-    ChainCode, Crypto, Item, K256, Libsecp256k1, Message, Node, PublicKey, Signature, Tweak, TweakKind,
-    XOnlyPublicKey,
+    ChainCode, Crypto, Item, K256, Libsecp256k1, Message, Node, PublicKey, Signature, Tweak,
+    TweakKind, XOnlyPublicKey,
 };
 use sha2::Sha512;
 use std::error::Error;
@@ -143,7 +143,8 @@ fn derive(
 ) -> Result<KeyAggContext, Box<dyn Error>> {
     let mut chain_code = *chain_code;
     for child in path {
-        let (scalar, next) = child_tweak(&keys.aggregated_pubkey::<Point>().serialize(), &chain_code, *child);
+        let (scalar, next) =
+            child_tweak(&keys.aggregated_pubkey::<Point>().serialize(), &chain_code, *child);
         keys = keys.with_plain_tweak(MaybeScalar::from_slice(&scalar)?)?;
         chain_code = next;
     }
@@ -152,7 +153,11 @@ fn derive(
 
 /// BIP32: what a child number adds is the left half of `HMAC-SHA512(chain code, compressed key || child number)`, and the right half
 /// is the child's chain code.
-pub(crate) fn child_tweak(key: &[u8; 33], chain_code: &ChainCode, child: u32) -> ([u8; 32], ChainCode) {
+pub(crate) fn child_tweak(
+    key: &[u8; 33],
+    chain_code: &ChainCode,
+    child: u32,
+) -> ([u8; 32], ChainCode) {
     let output = Hmac::<Sha512>::new_from_slice(chain_code.as_bytes())
         .expect("HMAC takes keys of any length")
         .chain_update(key)

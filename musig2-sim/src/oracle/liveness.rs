@@ -19,7 +19,11 @@ pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     Ok(())
 }
 
-fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
+fn check_complete<C: Engine>(
+    world: &World<C>,
+    session: usize,
+    plan: &SessionPlan,
+) -> Result<(), Violation> {
     if !world.plan().must_complete(session) {
         return Ok(());
     }
@@ -29,7 +33,8 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
             return Ok(());
         }
         let refusal = world.application(plan.coordinator).refusals.last();
-        let refusal = refusal.map_or("its time has not come".into(), |(_, _, error)| error.to_string());
+        let refusal =
+            refusal.map_or("its time has not come".into(), |(_, _, error)| error.to_string());
         return Err(Violation::NotCreated { session, refusal });
     };
     if !is_known(world, plan, id) {
@@ -45,8 +50,12 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
     }
     // It may have taken with it what others still needed, and its application has no reason to take part again.
     let is_through = |node: NodeId| {
-        let wants = world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());
-        let has = matches!(world.application(node).terminal(&id), Some((_, Event::SessionComplete { .. })));
+        let wants =
+            world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());
+        let has = matches!(
+            world.application(node).terminal(&id),
+            Some((_, Event::SessionComplete { .. }))
+        );
         !wants && !has && completed(node)
     };
     if plan.signers.iter().any(|&node| is_through(node)) {
@@ -67,9 +76,12 @@ fn check_complete<C: Engine>(world: &World<C>, session: usize, plan: &SessionPla
 /// it forget: the others may wait until they expire. Or whether somebody Byzantine had the queue filled.
 fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
     let all = world.plan().sessions.iter().enumerate();
-    let same: Vec<_> =
-        all.filter(|(_, other)| other.coordinator == plan.coordinator).map(|(other, _)| other).collect();
-    let places = plan.signers.iter().map(|&node| world.plan().config_of(node).max_concurrent_sessions).min();
+    let same: Vec<_> = all
+        .filter(|(_, other)| other.coordinator == plan.coordinator)
+        .map(|(other, _)| other)
+        .collect();
+    let places =
+        plan.signers.iter().map(|&node| world.plan().config_of(node).max_concurrent_sessions).min();
     let waits = places.is_none_or(|places| same.len() > places);
     let is_stuck = same.iter().any(|&other| !world.plan().must_complete(other));
     let crashed = world.plan().node_ids().any(|node| has_crashed(world, node));
@@ -84,7 +96,11 @@ fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
 
 /// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed,
 /// sessions without enough time, clocks that do not agree, or an application that gave up by itself, nothing follows.
-fn check_suspected<C: Engine>(world: &World<C>, session: usize, plan: &SessionPlan) -> Result<(), Violation> {
+fn check_suspected<C: Engine>(
+    world: &World<C>,
+    session: usize,
+    plan: &SessionPlan,
+) -> Result<(), Violation> {
     let Some(id) = world.session_id(session) else { return Ok(()) };
     let honest = || plan.signers.iter().copied().filter(|&node| world.is_honest(node));
     // Where its turn never came nobody of it was awaited: whoever is at fault is named in the sessions that kept the places.
@@ -102,11 +118,13 @@ fn check_suspected<C: Engine>(world: &World<C>, session: usize, plan: &SessionPl
     let keys = world.sorted_keys(session);
     let is_byzantine = |signer: &SignerIndex| {
         let key = keys.get(signer.as_usize());
-        let mut owners = world.plan().node_ids().filter(|&node| Some(&world.public_key(node)) == key);
+        let mut owners =
+            world.plan().node_ids().filter(|&node| Some(&world.public_key(node)) == key);
         owners.any(|node| !world.is_honest(node))
     };
     let mut said = honest().flat_map(|node| &world.application(node).events);
-    let suspected = said.any(|(_, event)| event.session() == id && suspects(event).iter().any(is_byzantine));
+    let suspected =
+        said.any(|(_, event)| event.session() == id && suspects(event).iter().any(is_byzantine));
     let gave_up = honest().any(|node| {
         let own = keys.binary_search(&world.public_key(node)).ok();
         let end = world.application(node).terminal(&id);
@@ -122,13 +140,18 @@ fn suspects(event: &Event) -> Vec<SignerIndex> {
     match event {
         Event::Stalled { awaiting, .. } => awaiting.clone(),
         Event::SessionAborted { cause, .. } => match cause {
-            AbortCause::BySigner { signer, reason: AbortReason::Declined { signer: other, .. } } => {
+            AbortCause::BySigner {
+                signer,
+                reason: AbortReason::Declined { signer: other, .. },
+            } => {
                 vec![*signer, *other]
             }
             AbortCause::Convicted { signer, .. }
             | AbortCause::BySigner { signer, .. }
             | AbortCause::SignerDeclined { signer, .. } => vec![*signer],
-            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => awaiting.clone(),
+            AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting } => {
+                awaiting.clone()
+            }
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -114,7 +114,11 @@ impl<C: Crypto> Crypto for Recording<C> {
         C::aggregate_nonces(nonces)
     }
 
-    fn round(keys: &C::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<RecordedRound<C>> {
+    fn round(
+        keys: &C::KeyAggregate,
+        nonce: &AggregateNonce,
+        message: &Message,
+    ) -> Option<RecordedRound<C>> {
         let round = C::round(keys, nonce, message)?;
         let challenge = Challenge { nonce: *nonce, key: C::aggregate_key(keys), message: *message };
         Some(RecordedRound { round, challenge })
@@ -141,11 +145,18 @@ impl<C: Crypto> Crypto for Recording<C> {
         C::verify_partial(&round.round, signer, nonce, partial)
     }
 
-    fn aggregate_signatures(round: &RecordedRound<C>, partials: &[PartialSignature]) -> Option<Signature> {
+    fn aggregate_signatures(
+        round: &RecordedRound<C>,
+        partials: &[PartialSignature],
+    ) -> Option<Signature> {
         C::aggregate_signatures(&round.round, partials)
     }
 
-    fn sign_statement(keypair: &C::Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature> {
+    fn sign_statement(
+        keypair: &C::Keypair,
+        message: &[u8; 64],
+        auxiliary: &[u8; 32],
+    ) -> Option<Signature> {
         C::sign_statement(keypair, message, auxiliary)
     }
 
@@ -169,7 +180,13 @@ mod tests {
         let keypair = C::keypair(&SecretKey::new([1; 32])).unwrap();
         let keys = C::aggregate_keys(&[C::public_key(&keypair)]).unwrap();
         for &(randomness, message) in rounds {
-            let nonce = C::generate_nonce(&keypair, &keys, &Message::new([0; 32]), [randomness; 32], [0; 32]);
+            let nonce = C::generate_nonce(
+                &keypair,
+                &keys,
+                &Message::new([0; 32]),
+                [randomness; 32],
+                [0; 32],
+            );
             let (secret, public) = nonce.unwrap();
             let aggregate = C::aggregate_nonces(&[public]).unwrap();
             let round = C::round(&keys, &aggregate, &Message::new([message; 32])).unwrap();

@@ -12,9 +12,9 @@ use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{NonceSource, Nonces};
 use musig2_proto::{
-    AbortCause, AbortReason, AggregateNonce, AttemptId, Boot, Command, Crypto, Destination, Event, Fault,
-    Input, Item, Libsecp256k1, Manifest, Message, Offence, Output, PublicKey, PublicNonce, Report, SessionId,
-    Signature, SignerIndex, Source, XOnlyPublicKey,
+    AbortCause, AbortReason, AggregateNonce, AttemptId, Boot, Command, Crypto, Destination, Event,
+    Fault, Input, Item, Libsecp256k1, Manifest, Message, Offence, Output, PublicKey, PublicNonce,
+    Report, SessionId, Signature, SignerIndex, Source, XOnlyPublicKey,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -86,7 +86,10 @@ fn a_violation_ends_the_run_at_its_step() {
     let session = SessionId::new([9; 32]);
     let before = world.trace().steps();
     world.witness(BOB, IDLY, &[Output::Event(Event::SessionReady { session })]);
-    assert!(matches!(world.step(), Err(RunError::Violated(Violation::OutOfPlace { node: BOB, .. }))));
+    assert!(matches!(
+        world.step(),
+        Err(RunError::Violated(Violation::OutOfPlace { node: BOB, .. }))
+    ));
     assert!(matches!(world.run_until_quiet(), Ok(()) | Err(RunError::Violated(_))));
     assert!(world.trace().steps() <= before + 100);
     assert!(world.check().is_err());
@@ -124,25 +127,40 @@ fn a_second_end_is_found() {
     let session = world.session_id(0).unwrap();
     let cause = AbortCause::Expired { awaiting: vec![SignerIndex::new(0)] };
     let second = Event::SessionAborted { session, cause, released: true };
-    assert_eq!(says(world, second.clone()), Err(Violation::OutOfPlace { node: BOB, event: second }));
+    assert_eq!(
+        says(world, second.clone()),
+        Err(Violation::OutOfPlace { node: BOB, event: second })
+    );
 }
 
 #[test]
 fn progress_in_a_session_that_was_not_joined_or_is_not_known_is_found() {
     let (world, session) = undecided();
-    assert!(matches!(says(world, Event::SessionReady { session }), Err(Violation::OutOfPlace { .. })));
+    assert!(matches!(
+        says(world, Event::SessionReady { session }),
+        Err(Violation::OutOfPlace { .. })
+    ));
     let (world, _) = undecided();
     let session = SessionId::new([9; 32]);
-    assert!(matches!(says(world, Event::SessionReady { session }), Err(Violation::OutOfPlace { .. })));
+    assert!(matches!(
+        says(world, Event::SessionReady { session }),
+        Err(Violation::OutOfPlace { .. })
+    ));
 }
 
 #[test]
 fn a_session_that_is_discovered_again_is_found() {
     let (world, session) = undecided();
-    assert!(matches!(says(world, Event::SessionDiscovered { session }), Err(Violation::OutOfPlace { .. })));
+    assert!(matches!(
+        says(world, Event::SessionDiscovered { session }),
+        Err(Violation::OutOfPlace { .. })
+    ));
     let world = completed::<Libsecp256k1>();
     let session = world.session_id(0).unwrap();
-    assert!(matches!(says(world, Event::SessionDiscovered { session }), Err(Violation::OutOfPlace { .. })));
+    assert!(matches!(
+        says(world, Event::SessionDiscovered { session }),
+        Err(Violation::OutOfPlace { .. })
+    ));
 }
 
 #[test]
@@ -217,7 +235,10 @@ fn a_word_in_a_session_that_was_not_approved_is_found() {
     let (world, session) = undecided();
     assert_eq!(after(world, frame(session, 0)), Ok(()));
     let (world, session) = undecided();
-    assert_eq!(after(world, frame(session, 1)), Err(Violation::SpokeUnapproved { node: BOB, session }));
+    assert_eq!(
+        after(world, frame(session, 1)),
+        Err(Violation::SpokeUnapproved { node: BOB, session })
+    );
     let (world, _) = undecided();
     let short = Output::Send { to: Destination::Source(Source::new([0, 0])), bytes: vec![1, 2, 3] };
     assert_eq!(after(world, short), Err(Violation::NotAMessage { node: BOB }));
@@ -234,7 +255,8 @@ fn a_session_that_goes_on_beyond_its_time_is_found() {
 #[test]
 fn who_gives_a_phase_up_before_its_time_is_found() {
     let stalls = |after: u64, jump: i64| {
-        let mut world: Recorded = World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
+        let mut world: Recorded =
+            World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
         world.run_until(Micros::from_millis(15)).unwrap();
         world.set_clock(ALICE, jump);
         world.witness(ALICE, IDLY, &[]);
@@ -268,11 +290,17 @@ fn blame_of_an_honest_signer_is_found() {
     let (world, session) = undecided();
     let aborts = |cause| Event::SessionAborted { session, cause, released: false };
     let rival = aborts(AbortCause::RivalInstance);
-    assert_eq!(says(world, rival.clone()), Err(Violation::HonestBlamed { node: BOB, event: rival }));
+    assert_eq!(
+        says(world, rival.clone()),
+        Err(Violation::HonestBlamed { node: BOB, event: rival })
+    );
     // Nobody has aborted.
     let signer = SignerIndex::new(0);
     let by = aborts(AbortCause::BySigner { signer, reason: AbortReason::Convicted });
-    assert_eq!(says(undecided().0, by.clone()), Err(Violation::HonestBlamed { node: BOB, event: by }));
+    assert_eq!(
+        says(undecided().0, by.clone()),
+        Err(Violation::HonestBlamed { node: BOB, event: by })
+    );
 }
 
 #[test]
@@ -302,11 +330,19 @@ fn a_report_of_an_honest_peer_is_found() {
 #[test]
 fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
     let mut world: Recorded = completed();
-    world.witness(BOB, Cause::Heard { size: 100, input: None }, &vec![Output::Publish(Vec::new()); 1_000]);
+    world.witness(
+        BOB,
+        Cause::Heard { size: 100, input: None },
+        &vec![Output::Publish(Vec::new()); 1_000],
+    );
     assert!(matches!(world.check_safety(), Err(Violation::TooManyOutputs { outputs: 1_000, .. })));
     let mut world: Recorded = completed();
     for _ in 0..1_000 {
-        Recording::<Libsecp256k1>::verify(&XOnlyPublicKey::new([1; 32]), &[], &Signature::new([0; 64]));
+        Recording::<Libsecp256k1>::verify(
+            &XOnlyPublicKey::new([1; 32]),
+            &[],
+            &Signature::new([0; 64]),
+        );
     }
     world.witness(BOB, Cause::Heard { size: 100, input: None }, &[]);
     assert!(matches!(world.check_safety(), Err(Violation::TooManyChecks { checks: 1_000, .. })));
@@ -325,11 +361,16 @@ fn what_is_not_canonical_is_found() {
     // A frame with a byte too many, and nothing at all.
     let mut frame = vec![1];
     frame.extend([0; 32 + 6]);
-    let send =
-        |bytes: &[u8]| Output::Send { to: Destination::Source(Source::new([0, 0])), bytes: bytes.to_vec() };
+    let send = |bytes: &[u8]| Output::Send {
+        to: Destination::Source(Source::new([0, 0])),
+        bytes: bytes.to_vec(),
+    };
     assert_eq!(after(close(), send(&frame[..38])), Ok(()));
     assert_eq!(after(close(), send(&frame)), Err(Violation::NotAMessage { node: BOB }));
-    assert_eq!(after(close(), Output::Publish(vec![1, 9])), Err(Violation::NotAMessage { node: BOB }));
+    assert_eq!(
+        after(close(), Output::Publish(vec![1, 9])),
+        Err(Violation::NotAMessage { node: BOB })
+    );
 }
 
 #[test]

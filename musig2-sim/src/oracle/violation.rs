@@ -84,7 +84,9 @@ pub enum Violation {
         error: NoOutputKey,
     },
     /// A signature is not good.
-    #[error("{node} completed session {session} with a signature for item {item} that does not verify")]
+    #[error(
+        "{node} completed session {session} with a signature for item {item} that does not verify"
+    )]
     InvalidSignature {
         /// Which session.
         session: SessionId,

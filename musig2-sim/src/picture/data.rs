@@ -148,7 +148,8 @@ impl Data {
         let steps = world.trace().recorded();
         let sessions = lanes::Sessions::of(world);
         let mut turns = turns::of(steps, &sessions);
-        let messages::Messages { messages, contents, trip } = messages::of(steps, &mut turns, &sessions);
+        let messages::Messages { messages, contents, trip } =
+            messages::of(steps, &mut turns, &sessions);
         let nodes = || world.plan().node_ids();
         Self {
             seed: world.plan().seed.to_string(),
@@ -159,7 +160,12 @@ impl Data {
             pin: None,
             lanes: nodes().map(|node| lanes::lane(world, node)).collect(),
             partitions: lanes::partitions(world),
-            heals_at: world.plan().network.heals_at.map(Micros::get).filter(|at| *at <= world.now().get()),
+            heals_at: world
+                .plan()
+                .network
+                .heals_at
+                .map(Micros::get)
+                .filter(|at| *at <= world.now().get()),
             states: nodes().map(|node| states::of(world, node, &sessions)).collect(),
             sessions: sessions.into_shown(),
             turns,

@@ -2,11 +2,15 @@
 
 use super::shown::Shown;
 use crate::trace::{decode_frame, decode_publication};
-use musig2_proto::wire::announcement::{Announcement, AnnouncementContent, KnownContact, Publication};
+use musig2_proto::wire::announcement::{
+    Announcement, AnnouncementContent, KnownContact, Publication,
+};
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::proof::{Proof, Restarted, Signed};
-use musig2_proto::wire::statement::{Abort, AbortReason, Body, Decline, Join, Nonces, Partials, Statement};
+use musig2_proto::wire::statement::{
+    Abort, AbortReason, Body, Decline, Join, Nonces, Partials, Statement,
+};
 use musig2_proto::{Item, Manifest, SessionId, Tweak};
 
 /// A message for the page.
@@ -24,8 +28,10 @@ pub(super) fn frame(bytes: &[u8]) -> Decoded {
     let Frame { session, request, have, announcement, statements, signatures } = &frame;
     let asks = *request != Request::Nothing;
     let kinds = [announcement.as_ref().map(|_| "announcement"), asks.then_some("request")];
-    let kinds = kinds.into_iter().chain(statements.iter().map(|statement| Some(kind(&statement.body))));
-    let mut kinds: Vec<_> = kinds.chain([signatures.as_ref().map(|_| "signatures")]).flatten().collect();
+    let kinds =
+        kinds.into_iter().chain(statements.iter().map(|statement| Some(kind(&statement.body))));
+    let mut kinds: Vec<_> =
+        kinds.chain([signatures.as_ref().map(|_| "signatures")]).flatten().collect();
     if kinds.is_empty() {
         kinds.push("summary");
     }
@@ -53,9 +59,16 @@ pub(super) fn publication(bytes: &[u8]) -> Decoded {
     let (fresh, content, session, kind) = match &publication {
         Publication::Announcement { fresh, announcement } => {
             let session = announcement.content.manifest.id();
-            (fresh, ("announcement", self::announcement(announcement)), Some(session), "announcement")
+            (
+                fresh,
+                ("announcement", self::announcement(announcement)),
+                Some(session),
+                "announcement",
+            )
         }
-        Publication::Hello { fresh, hello } => (fresh, ("hello", self::hello(hello)), None, "hello"),
+        Publication::Hello { fresh, hello } => {
+            (fresh, ("hello", self::hello(hello)), None, "hello")
+        }
     };
     let shown = Shown::Fields(vec![("fresh", Shown::hex(fresh)), content]);
     Decoded { shown, session, kinds: vec![kind] }
@@ -77,7 +90,8 @@ fn kind(body: &Body) -> &'static str {
 }
 
 fn have(have: &Have) -> Shown {
-    let Have { signer, boot, sequence, attempt, joins, nonces, partials, reach, ended, digest } = have;
+    let Have { signer, boot, sequence, attempt, joins, nonces, partials, reach, ended, digest } =
+        have;
     Shown::Fields(vec![
         ("signer", Shown::signer(*signer)),
         ("boot", Shown::hex(boot.as_bytes())),
@@ -130,7 +144,10 @@ fn partials(partials: &Partials) -> Fields {
         ("boot", Shown::hex(boot.as_bytes())),
         ("attempt", Shown::hex(attempt.as_bytes())),
         ("transcript", Shown::hex(transcript.as_bytes())),
-        ("partial signatures", Shown::list(partials.iter(), |partial| Shown::hex(partial.as_bytes()))),
+        (
+            "partial signatures",
+            Shown::list(partials.iter(), |partial| Shown::hex(partial.as_bytes())),
+        ),
     ]
 }
 
@@ -157,12 +174,21 @@ pub(super) fn proof(proof: &Proof) -> Shown {
             vec![("first", signed(first, partials)), ("second", signed(second, partials))]
         }
         Proof::InvalidNonce { nonces: one } => vec![("nonces", signed(one, nonces))],
-        Proof::InvalidPartialSignature { nonces: one, partials: other, nonce_root, aggregates, item } => {
+        Proof::InvalidPartialSignature {
+            nonces: one,
+            partials: other,
+            nonce_root,
+            aggregates,
+            item,
+        } => {
             vec![
                 ("nonces", signed(one, nonces)),
                 ("partials", signed(other, partials)),
                 ("nonce root", Shown::hex(nonce_root)),
-                ("aggregate nonces", Shown::list(aggregates.iter(), |nonce| Shown::hex(nonce.as_bytes()))),
+                (
+                    "aggregate nonces",
+                    Shown::list(aggregates.iter(), |nonce| Shown::hex(nonce.as_bytes())),
+                ),
                 ("item", Shown::text(item)),
             ]
         }
@@ -171,7 +197,9 @@ pub(super) fn proof(proof: &Proof) -> Shown {
             ("second", signed(second, nonces)),
             ("restarted", Shown::list(restarted.iter(), self::restarted)),
         ],
-        Proof::RestartLimit { joins } => vec![("joins", Shown::list(joins.iter(), |one| signed(one, join)))],
+        Proof::RestartLimit { joins } => {
+            vec![("joins", Shown::list(joins.iter(), |one| signed(one, join)))]
+        }
         other => vec![("proof", Shown::debug(other))],
     };
     Shown::Fields(fields)
@@ -196,7 +224,10 @@ fn announcement(announcement: &Announcement) -> Shown {
         announcement;
     let contact = |known: &KnownContact| {
         let KnownContact { signer, contact } = known;
-        Shown::Fields(vec![("signer", Shown::signer(*signer)), ("contact", Shown::hex(contact.as_bytes()))])
+        Shown::Fields(vec![
+            ("signer", Shown::signer(*signer)),
+            ("contact", Shown::hex(contact.as_bytes())),
+        ])
     };
     Shown::Fields(vec![
         ("manifest", self::manifest(manifest)),

@@ -23,9 +23,11 @@ impl Sessions {
         let nodes = world.plan().node_ids();
         let changes = nodes.clone().flat_map(|node| world.trace().changes(node));
         let views = changes.flat_map(|(_, sessions)| sessions);
-        let manifests: BTreeMap<_, _> = views.map(|view| (view.id, Arc::clone(&view.manifest))).collect();
-        let mut ids: Vec<_> =
-            (0..world.plan().sessions.len()).filter_map(|session| world.session_id(session)).collect();
+        let manifests: BTreeMap<_, _> =
+            views.map(|view| (view.id, Arc::clone(&view.manifest))).collect();
+        let mut ids: Vec<_> = (0..world.plan().sessions.len())
+            .filter_map(|session| world.session_id(session))
+            .collect();
         let others: Vec<_> = manifests.keys().filter(|id| !ids.contains(id)).copied().collect();
         ids.extend(others);
         // Of several nodes with one key the first: the others are copies of it.
@@ -87,8 +89,10 @@ fn go_on(paused: &mut [(usize, Option<usize>)], step: usize) {
 
 fn clock(clock: &Clock) -> Option<String> {
     let Clock { ahead, drift, .. } = clock;
-    let words =
-        [(*ahead != 0).then(|| format!("{ahead:+} ms")), (*drift != 0).then(|| format!("{drift:+} ppm"))];
+    let words = [
+        (*ahead != 0).then(|| format!("{ahead:+} ms")),
+        (*drift != 0).then(|| format!("{drift:+} ppm")),
+    ];
     let words: Vec<_> = words.into_iter().flatten().collect();
     (!words.is_empty()).then(|| words.join(", "))
 }
@@ -97,7 +101,8 @@ pub(super) fn partitions<C: Engine>(world: &World<C>) -> Vec<Cut> {
     let (plan, end) = (world.plan(), world.now());
     let healed = plan.network.heals_at.unwrap_or(end).min(end);
     let cuts = plan.network.partitions.iter().filter(|partition| partition.from < healed);
-    let numbers = |group: &std::collections::BTreeSet<NodeId>| group.iter().map(|node| node.get()).collect();
+    let numbers =
+        |group: &std::collections::BTreeSet<NodeId>| group.iter().map(|node| node.get()).collect();
     cuts.map(|partition| Cut {
         one: numbers(&partition.one),
         other: numbers(&partition.other),

@@ -55,8 +55,10 @@ pub(super) fn of(steps: &[Step], turns: &mut [Turn], sessions: &Sessions) -> Mes
                 fate,
             ),
             Action::Published { message, bytes } => {
-                let (words, decoded) = (publication_words(bytes).into(), decode::publication(bytes));
-                published.insert(message, Arc::new(Carried::new(bytes, words, decoded, &mut contents)));
+                let (words, decoded) =
+                    (publication_words(bytes).into(), decode::publication(bytes));
+                published
+                    .insert(message, Arc::new(Carried::new(bytes, words, decoded, &mut contents)));
                 continue;
             }
             Action::Spread { message, to, fate } => {
@@ -65,7 +67,8 @@ pub(super) fn of(steps: &[Step], turns: &mut [Turn], sessions: &Sessions) -> Mes
             }
             _ => continue,
         };
-        let mut came = to.and_then(|to| arrivals.remove(&(*message, to))).unwrap_or_default().into_iter();
+        let mut came =
+            to.and_then(|to| arrivals.remove(&(*message, to))).unwrap_or_default().into_iter();
         let ways = ways(step.at, *fate, trip, &mut came);
         for turn in ways.iter().filter_map(|way| way.turn) {
             if let Ok(place) = turns.binary_search_by_key(&turn, |turn| turn.step) {
@@ -107,7 +110,12 @@ fn arrivals(steps: &[Step]) -> Arrivals {
     arrivals
 }
 
-fn ways(sent: Micros, fate: Fate, trip: u64, came: &mut impl Iterator<Item = (usize, bool)>) -> Vec<Way> {
+fn ways(
+    sent: Micros,
+    fate: Fate,
+    trip: u64,
+    came: &mut impl Iterator<Item = (usize, bool)>,
+) -> Vec<Way> {
     let ends = |fate| vec![Way { fate, at: None, turn: None, again: false }];
     match fate {
         Fate::Lost => ends("lost"),
@@ -139,7 +147,9 @@ fn median_trip(steps: &[Step]) -> u64 {
         .iter()
         .filter_map(|step| match step.action {
             Action::Sent { fate: Fate::Arrives { at, .. }, .. }
-            | Action::Spread { fate: Fate::Arrives { at, .. }, .. } => Some(at.saturating_sub(step.at).get()),
+            | Action::Spread { fate: Fate::Arrives { at, .. }, .. } => {
+                Some(at.saturating_sub(step.at).get())
+            }
             _ => None,
         })
         .collect();

@@ -67,7 +67,8 @@ impl Picture {
             None => turns.next(),
         };
         let turn = turn.map(|turn| turn.step);
-        self.0.pin = Some(Pin { kind: format!("{:?}", failure.kind()), text: failure.to_string(), turn });
+        self.0.pin =
+            Some(Pin { kind: format!("{:?}", failure.kind()), text: failure.to_string(), turn });
         self
     }
 

@@ -61,7 +61,10 @@ impl Shown {
         Self::signers(bitmap.iter())
     }
 
-    pub(super) fn list<T>(values: impl IntoIterator<Item = T>, show: impl FnMut(T) -> Self) -> Self {
+    pub(super) fn list<T>(
+        values: impl IntoIterator<Item = T>,
+        show: impl FnMut(T) -> Self,
+    ) -> Self {
         Self::List(values.into_iter().map(show).collect())
     }
 

@@ -10,8 +10,13 @@ use crate::world::World;
 use musig2_proto::{AbortCause, Evidence, Phase, SessionView};
 
 /// Each change: the step, and all sessions of the node from then on.
-pub(super) fn of<C: Engine>(world: &World<C>, node: NodeId, sessions: &Sessions) -> Vec<(usize, Vec<State>)> {
-    let shown = |views: &[SessionView]| views.iter().filter_map(|view| state(view, sessions)).collect();
+pub(super) fn of<C: Engine>(
+    world: &World<C>,
+    node: NodeId,
+    sessions: &Sessions,
+) -> Vec<(usize, Vec<State>)> {
+    let shown =
+        |views: &[SessionView]| views.iter().filter_map(|view| state(view, sessions)).collect();
     world.trace().changes(node).map(|(step, views)| (step, shown(views))).collect()
 }
 
@@ -60,9 +65,10 @@ fn cause(cause: &AbortCause) -> Shown {
             ("of", Shown::debug(fault)),
             ("by", self::evidence(evidence)),
         ]),
-        AbortCause::BySigner { signer, reason } => {
-            Shown::Fields(vec![("signer", Shown::signer(*signer)), ("reason", Shown::debug(reason))])
-        }
+        AbortCause::BySigner { signer, reason } => Shown::Fields(vec![
+            ("signer", Shown::signer(*signer)),
+            ("reason", Shown::debug(reason)),
+        ]),
         other => Shown::debug(other),
     }
 }

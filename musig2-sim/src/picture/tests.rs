@@ -17,7 +17,10 @@ fn faulty() -> Plan {
     let [from, until] = [60, 2_000].map(Micros::from_millis);
     Plan::one_session(3)
         .with_seed(7)
-        .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(40) })
+        .with_latency(Latency::Uniform {
+            least: Micros::from_millis(5),
+            most: Micros::from_millis(40),
+        })
         .with_loss(Probability::percent(20))
         .with_duplication(Probability::percent(15))
         .with_partition(Partition::new([ALICE], [NodeId::new(2)]).during(from, until))
@@ -38,7 +41,8 @@ fn every_message_is_an_arrow_of_its_fate() {
     let world = run(faulty());
     let data = Data::of(&world);
     let counters = world.counters();
-    let count = |gossip| data.messages.iter().filter(|message| message.gossip == gossip).count() as u64;
+    let count =
+        |gossip| data.messages.iter().filter(|message| message.gossip == gossip).count() as u64;
     assert_eq!(count(false), counters.frames);
     assert_eq!(count(true), 2 * counters.publications);
     let lost = ["lost", "cut", "missed"].map(|fate| ways(&data, fate).count() as u64);
@@ -102,7 +106,9 @@ fn a_pause_is_a_band_and_a_clock_that_is_set_a_mark() {
     let [from, until] = [15, 700].map(Micros::from_millis);
     let plan = Plan::one_session(3).with_pause(BOB, from, until).with_clock_drift(BOB, -40);
     let data = Data::of(&run(plan.with_clock_jump(BOB, until, 2_000)));
-    let [(pauses, Some(goes_on))] = data.lanes[1].paused[..] else { panic!("{:?}", data.lanes[1].paused) };
+    let [(pauses, Some(goes_on))] = data.lanes[1].paused[..] else {
+        panic!("{:?}", data.lanes[1].paused)
+    };
     assert_eq!((turn(&data, pauses).kind, turn(&data, pauses).at), ("paused", from.get()));
     assert_eq!((turn(&data, goes_on).kind, turn(&data, goes_on).at), ("resumed", until.get()));
     assert_eq!(turn(&data, goes_on).cause, Some(pauses));
@@ -114,8 +120,10 @@ fn a_pause_is_a_band_and_a_clock_that_is_set_a_mark() {
 #[test]
 fn a_violation_is_pinned_to_the_last_turn_of_its_node() {
     let world = run(faulty());
-    let violation = Violation::InvalidSignature { session: world.session_id(0).unwrap(), node: BOB, item: 0 };
-    let Data { pin, turns, .. } = Picture::of(&world).with_failure(&Failure::Safety(violation.clone())).0;
+    let violation =
+        Violation::InvalidSignature { session: world.session_id(0).unwrap(), node: BOB, item: 0 };
+    let Data { pin, turns, .. } =
+        Picture::of(&world).with_failure(&Failure::Safety(violation.clone())).0;
     let pin = pin.unwrap();
     assert_eq!((pin.kind.as_str(), pin.text), ("Safety", violation.to_string()));
     assert_eq!(pin.turn, turns.iter().rfind(|turn| turn.node == 1).map(|turn| turn.step));
@@ -140,9 +148,17 @@ fn what_a_peer_wrote_cannot_end_the_data() {
 #[test]
 fn the_page_names_no_other_file() {
     let html = Picture::of(&run(faulty())).to_html();
-    for loader in
-        ["src=", "@import", "url(http", "fetch(", "XMLHttpRequest", "WebSocket", "<link", "<img", "<iframe"]
-    {
+    for loader in [
+        "src=",
+        "@import",
+        "url(http",
+        "fetch(",
+        "XMLHttpRequest",
+        "WebSocket",
+        "<link",
+        "<img",
+        "<iframe",
+    ] {
         assert!(!html.contains(loader), "{loader}");
     }
     assert!(html.contains("default-src 'none'"));

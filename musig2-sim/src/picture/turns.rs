@@ -83,7 +83,10 @@ fn part(action: &Action) -> Part {
 fn is_of_the_start(turn: &Turn, step: &Step) -> bool {
     matches!(turn.kind, "started" | "restarted")
         && turn.at == step.at.get()
-        && matches!(step.action, Action::Ordered(Command::SetContact(_) | Command::AddContact { .. }))
+        && matches!(
+            step.action,
+            Action::Ordered(Command::SetContact(_) | Command::AddContact { .. })
+        )
 }
 
 fn note(step: usize, action: &Action, sessions: &Sessions) -> Note {
@@ -97,7 +100,8 @@ fn note(step: usize, action: &Action, sessions: &Sessions) -> Note {
     // What convicts a signer is shown field by field, not in the text.
     let text = match action {
         Action::Event(Event::SessionAborted {
-            cause: AbortCause::Convicted { signer, fault, .. }, ..
+            cause: AbortCause::Convicted { signer, fault, .. },
+            ..
         }) => {
             format!("session ABORTED: signer {signer} convicted of {fault:?}")
         }
@@ -143,10 +147,13 @@ fn ordered(action: &Action) -> Option<&SessionId> {
 
 /// The step at the same node that led to this one, where it was no message: a start to a crash, an event to an order.
 fn cause(before: &[Step], node: NodeId, action: &Action) -> Option<usize> {
-    let last =
-        |is: &dyn Fn(&Action) -> bool| before.iter().rposition(|step| step.node == node && is(&step.action));
+    let last = |is: &dyn Fn(&Action) -> bool| {
+        before.iter().rposition(|step| step.node == node && is(&step.action))
+    };
     let told = |session: &SessionId, is: fn(&Event) -> bool| {
-        last(&|action| matches!(action, Action::Event(event) if event.session() == *session && is(event)))
+        last(
+            &|action| matches!(action, Action::Event(event) if event.session() == *session && is(event)),
+        )
     };
     match action {
         Action::Restarted => last(&|action| matches!(action, Action::Crashed { .. })),
@@ -157,9 +164,9 @@ fn cause(before: &[Step], node: NodeId, action: &Action) -> Option<usize> {
         Action::Ordered(Command::AnnounceSession { session, .. }) => {
             told(session, |event| matches!(event, Event::SessionCreated { .. }))
         }
-        Action::Ordered(Command::JoinSession { session } | Command::DeclineSession { session, .. }) => {
-            told(session, |event| matches!(event, Event::SessionDiscovered { .. }))
-        }
+        Action::Ordered(
+            Command::JoinSession { session } | Command::DeclineSession { session, .. },
+        ) => told(session, |event| matches!(event, Event::SessionDiscovered { .. })),
         Action::Ordered(Command::ShareNonces { session }) => told(session, |event| {
             matches!(event, Event::SessionReady { .. } | Event::AttemptRestarted { .. })
         }),

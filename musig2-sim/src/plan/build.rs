@@ -4,7 +4,9 @@ use super::{Answer, NodePlan, Plan, SessionPlan};
 use crate::adversary::Strategy;
 use crate::chance::Probability;
 use crate::clock::Jump;
-use crate::network::{Blow, Capacity, Latency, Link, Network, NodeId, PairLink, Partition, Pick, Target};
+use crate::network::{
+    Blow, Capacity, Latency, Link, Network, NodeId, PairLink, Partition, Pick, Target,
+};
 use crate::time::Micros;
 use musig2_proto::Config;
 
@@ -182,7 +184,9 @@ impl Plan {
     /// Sets what every node does when a step waits for it.
     #[must_use]
     pub fn with_stepping(mut self, stepping: Answer) -> Self {
-        self.nodes.iter_mut().for_each(|node| (node.stepping, node.finalizing) = (stepping, stepping));
+        self.nodes
+            .iter_mut()
+            .for_each(|node| (node.stepping, node.finalizing) = (stepping, stepping));
         self
     }
 

@@ -90,8 +90,10 @@ impl Draws<'_, '_> {
             85..96 => self.small(5, 7),
             _ => self.small(8, 15),
         };
-        let mut plan =
-            Plan::new(nodes).with_seed(seed).with_config(self.config()).with_latency(self.latency());
+        let mut plan = Plan::new(nodes)
+            .with_seed(seed)
+            .with_config(self.config())
+            .with_latency(self.latency());
         plan.known_contacts = self.coin();
         let thoughtful = self.one_in(4);
         let manual = plan.config.stepping == Stepping::Manual;
@@ -128,7 +130,8 @@ impl Draws<'_, '_> {
         let thoughtful = self.coin();
         for node in &mut plan.nodes {
             // Each thinks for a time of its own, so that they approve in different orders.
-            node.approval = Answer::After(if thoughtful { self.millis(0, 3_000) } else { Micros::ZERO });
+            node.approval =
+                Answer::After(if thoughtful { self.millis(0, 3_000) } else { Micros::ZERO });
             node.finalizing = Answer::After(self.millis(0, 1_000));
             node.places = self.coin().then(|| self.small(1, 7).into());
         }
@@ -143,7 +146,8 @@ impl Draws<'_, '_> {
                 session.duration = None;
                 // Of several signers, some are in one and not in the other.
                 if session.signers.len() > 2 && self.one_in(3) {
-                    let mut others = session.signers.iter().filter(|signer| **signer != session.coordinator);
+                    let mut others =
+                        session.signers.iter().filter(|signer| **signer != session.coordinator);
                     if let Some(last) = others.next_back().copied() {
                         session.signers.remove(&last);
                     }
@@ -160,15 +164,21 @@ impl Draws<'_, '_> {
 
     /// Now and then after more than half of the time that is left.
     fn last_step(&mut self) -> Answer {
-        Answer::After(if self.one_in(8) { self.millis(300_000, 420_000) } else { self.millis(0, 1_000) })
+        Answer::After(if self.one_in(8) {
+            self.millis(300_000, 420_000)
+        } else {
+            self.millis(0, 1_000)
+        })
     }
 
     fn config(&mut self) -> Config {
         let topology = if self.one_in(4) { Topology::Hub } else { Topology::Mesh };
         let stepping = if self.one_in(6) { Stepping::Manual } else { Stepping::Automatic };
         let timeout = if self.one_in(4) { PhaseTimeout::Report } else { PhaseTimeout::End };
-        let config =
-            Config::default().with_topology(topology).with_stepping(stepping).with_phase_timeout(timeout);
+        let config = Config::default()
+            .with_topology(topology)
+            .with_stepping(stepping)
+            .with_phase_timeout(timeout);
         let config = match self.one_in(10) {
             // A board is sent in pieces: not much more than the least for so many items.
             true => config.with_max_items(16).with_max_frame_size(self.index(4_000) + 12_000),
@@ -209,11 +219,16 @@ impl Draws<'_, '_> {
         let coordinator = signers[0];
         let items = if self.one_in(20) { self.small(4, 12) } else { self.small(1, 3) };
         let items = (0..items).map(|_| self.item()).collect::<Vec<_>>();
-        let session =
-            SessionPlan::new(signers).proposed_by(coordinator).at(self.millis(0, 5_000)).with_items(items);
+        let session = SessionPlan::new(signers)
+            .proposed_by(coordinator)
+            .at(self.millis(0, 5_000))
+            .with_items(items);
         // So short that it may expire at any moment.
-        let session =
-            if self.one_in(10) { session.with_duration(self.millis(2_000, 60_000)) } else { session };
+        let session = if self.one_in(10) {
+            session.with_duration(self.millis(2_000, 60_000))
+        } else {
+            session
+        };
         if plan.known_contacts && self.one_in(4) { session.private() } else { session }
     }
 
@@ -222,6 +237,10 @@ impl Draws<'_, '_> {
         message[..8].copy_from_slice(&self.number(0, u64::MAX).to_be_bytes());
         let item = Item::new(Message::new(message));
         // One tweak is within every limit.
-        if self.coin() { item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item) } else { item }
+        if self.coin() {
+            item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item)
+        } else {
+            item
+        }
     }
 }

@@ -45,7 +45,9 @@ pub enum PlanError {
         nodes: usize,
     },
     /// A clock is too far off or too fast.
-    #[error("the clock of {node}: offset and jumps are a year at most, and the drift half of the true rate")]
+    #[error(
+        "the clock of {node}: offset and jumps are a year at most, and the drift half of the true rate"
+    )]
     Clock {
         /// Whose.
         node: NodeId,

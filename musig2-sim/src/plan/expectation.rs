@@ -28,7 +28,8 @@ impl Plan {
         let wants = |node: NodeId| {
             self.nodes.get(node.as_usize()).is_some_and(|habits| {
                 // Who proposes a session wants it, until a crash makes its application forget that it does.
-                let approves = habits.approval.is_yes() || (node == plan.coordinator && keeps_disk(node));
+                let approves =
+                    habits.approval.is_yes() || (node == plan.coordinator && keeps_disk(node));
                 approves && steps(habits)
             })
         };
@@ -36,40 +37,48 @@ impl Plan {
         let tells = !plan.private || (self.known_contacts && keeps_disk(plan.coordinator));
         tells
             && self.has_time(plan)
-            && plan
-                .signers
-                .iter()
-                .all(|&node| self.is_honest(node) && wants(node) && crashes(node).count() <= MAX_RESTARTS)
+            && plan.signers.iter().all(|&node| {
+                self.is_honest(node) && wants(node) && crashes(node).count() <= MAX_RESTARTS
+            })
     }
 
     /// Whether what is honest, and wants it, comes to an end with a session before its time is over.
     pub(crate) fn has_time(&self, session: &SessionPlan) -> bool {
-        session.duration.is_none_or(|duration| duration >= ENOUGH_TIME) && self.clocks_agree(session)
+        session.duration.is_none_or(|duration| duration >= ENOUGH_TIME)
+            && self.clocks_agree(session)
     }
 
     /// Whether the clocks of a session's signers are, while it can last, never further apart than the configuration allows, and none is
     /// set forward by more than ten seconds in all.
     pub fn clocks_agree(&self, session: &SessionPlan) -> bool {
-        let clocks =
-            || session.signers.iter().filter_map(|node| Some(&self.nodes.get(node.as_usize())?.clock));
+        let clocks = || {
+            session.signers.iter().filter_map(|node| Some(&self.nodes.get(node.as_usize())?.clock))
+        };
         if clocks().all(Clock::is_true) {
             return true;
         }
-        let longest = u64::try_from(self.config.max_session_duration.as_micros()).unwrap_or(u64::MAX);
+        let longest =
+            u64::try_from(self.config.max_session_duration.as_micros()).unwrap_or(u64::MAX);
         let end = session.at + Micros::new(longest);
         // Between jumps they drift evenly: the extremes are at the ends.
-        let jumps = clocks().flat_map(|clock| &clock.jumps).map(|jump| jump.at).filter(|at| *at <= end);
-        let ends = jumps.flat_map(|at| [at.saturating_sub(Micros::new(1)), at]).chain([Micros::ZERO, end]);
+        let jumps =
+            clocks().flat_map(|clock| &clock.jumps).map(|jump| jump.at).filter(|at| *at <= end);
+        let ends =
+            jumps.flat_map(|at| [at.saturating_sub(Micros::new(1)), at]).chain([Micros::ZERO, end]);
         let allowed = self.config.clock_skew.min(self.config.announcement_ttl / 2).as_micros();
         let mut apart = ends.map(|at| {
             let ahead = || clocks().map(|clock| clock.ahead_at(at));
-            ahead().max().zip(ahead().min()).map_or(0, |(most, least)| (most - least).unsigned_abs())
+            ahead()
+                .max()
+                .zip(ahead().min())
+                .map_or(0, |(most, least)| (most - least).unsigned_abs())
         });
         let forward = |clock: &Clock| -> u64 {
             let jumps = clock.jumps.iter().filter(|jump| jump.at <= end);
             jumps.map(|jump| jump.by.max(0).unsigned_abs()).sum()
         };
-        apart.all(|apart| apart <= allowed) && clocks().all(|clock| forward(clock) <= MAX_FORWARD_MS)
+        apart.all(|apart| apart <= allowed)
+            && clocks().all(|clock| forward(clock) <= MAX_FORWARD_MS)
     }
 }
 

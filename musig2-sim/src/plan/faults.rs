@@ -56,7 +56,10 @@ impl Draws<'_, '_> {
         }
         if self.coin() {
             link.delayed = self.probability();
-            link.delay = Latency::Uniform { least: self.millis(100, 1_000), most: self.millis(1_000, 5_000) };
+            link.delay = Latency::Uniform {
+                least: self.millis(100, 1_000),
+                most: self.millis(1_000, 5_000),
+            };
         }
         if self.one_in(3) {
             link.corruption = self.probability();
@@ -66,7 +69,8 @@ impl Draws<'_, '_> {
     /// One of the first messages of a kind, or all of them, from or to some node or any.
     fn target(&mut self, plan: &Plan) -> Target {
         let kind = Kind::ALL[self.index(Kind::ALL.len())];
-        let mut pick = if self.one_in(6) { Pick::every(kind) } else { Pick::nth(kind, self.number(1, 6)) };
+        let mut pick =
+            if self.one_in(6) { Pick::every(kind) } else { Pick::nth(kind, self.number(1, 6)) };
         if self.coin() {
             pick = pick.from(self.node(plan));
         }
@@ -105,7 +109,8 @@ impl Draws<'_, '_> {
             }
         }
         for session in &mut plan.sessions {
-            let starts_at = plan.nodes.get(session.coordinator.as_usize()).map(|node| node.starts_at);
+            let starts_at =
+                plan.nodes.get(session.coordinator.as_usize()).map(|node| node.starts_at);
             session.at = session.at.max(starts_at.unwrap_or_default());
         }
     }
@@ -190,7 +195,9 @@ impl Draws<'_, '_> {
             if matches!(strategy, Strategy::LyingHub | Strategy::TwoManifests) {
                 let starts_at = plan.nodes[node].starts_at;
                 let node = NodeId::new(u16::try_from(node).unwrap_or(0));
-                for session in plan.sessions.iter_mut().filter(|session| session.signers.contains(&node)) {
+                for session in
+                    plan.sessions.iter_mut().filter(|session| session.signers.contains(&node))
+                {
                     (session.coordinator, session.at) = (node, session.at.max(starts_at));
                 }
             }

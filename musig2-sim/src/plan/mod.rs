@@ -130,7 +130,9 @@ impl Plan {
         if let Some(node) = linked.find(|node| node.as_usize() >= nodes) {
             return Err(PlanError::NoSuchNodeToLink { node, nodes });
         }
-        if let Some(node) = self.node_ids().find(|node| !self.nodes[node.as_usize()].clock.is_allowed()) {
+        if let Some(node) =
+            self.node_ids().find(|node| !self.nodes[node.as_usize()].clock.is_allowed())
+        {
             return Err(PlanError::Clock { node });
         }
         for node in self.node_ids() {
@@ -158,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_plan_survives_being_stored() {
-        for (seed, profile) in (0..20).flat_map(|seed| Profile::ALL.map(|profile| (seed, profile))) {
+        for (seed, profile) in (0..20).flat_map(|seed| Profile::ALL.map(|profile| (seed, profile)))
+        {
             let plan = Plan::drawn(seed, profile);
             let stored = serde_json::to_string(&plan).unwrap();
             assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
@@ -170,12 +173,17 @@ mod tests {
     #[test]
     fn a_contradiction_is_named() {
         let [alice, bob, carol] = [0, 1, 2].map(NodeId::new);
-        let error = Plan::new(2).with_session(SessionPlan::new([alice, carol])).check().unwrap_err();
+        let error =
+            Plan::new(2).with_session(SessionPlan::new([alice, carol])).check().unwrap_err();
         assert_eq!(error.to_string(), "session 0 names node 2, and there are only 2");
-        let error = Plan::new(2).with_link(alice, carol, crate::Link::default()).check().unwrap_err();
+        let error =
+            Plan::new(2).with_link(alice, carol, crate::Link::default()).check().unwrap_err();
         assert_eq!(error.to_string(), "a link of node 2, and there are only 2");
         let session = SessionPlan::new([alice, bob]).proposed_by(carol);
         let error = Plan::new(3).with_session(session).check().unwrap_err();
-        assert_eq!(error.to_string(), "session 0: its coordinator, node 2, is not one of its signers");
+        assert_eq!(
+            error.to_string(),
+            "session 0: its coordinator, node 2, is not one of its signers"
+        );
     }
 }

@@ -36,7 +36,8 @@ pub struct UnknownProfile(String);
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Calm, Self::Swarm, Self::Byzantine, Self::Crashy, Self::Skewed];
+    pub const ALL: [Self; 5] =
+        [Self::Calm, Self::Swarm, Self::Byzantine, Self::Crashy, Self::Skewed];
 
     /// The profile of a seed where all profiles take turns.
     pub fn of_seed(seed: u64) -> Self {

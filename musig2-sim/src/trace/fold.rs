@@ -135,7 +135,9 @@ impl Fold<'_> {
     fn command(&mut self, command: &Command) {
         match command {
             Command::JoinSession { session } => self.session(0, session),
-            Command::AnnounceSession { session, audience: Audience::Everyone } => self.session(1, session),
+            Command::AnnounceSession { session, audience: Audience::Everyone } => {
+                self.session(1, session)
+            }
             Command::SetContact(contact) => {
                 self.kind(2);
                 self.bytes(contact.as_bytes());
@@ -163,7 +165,9 @@ impl Fold<'_> {
             Event::NonceReceived { session, signer } => self.signer(5, session, *signer),
             Event::PartialSigReceived { session, signer } => self.signer(6, session, *signer),
             Event::SignerJoined { session, signer } => self.signer(7, session, *signer),
-            Event::SessionComplete { session, signatures } => self.signatures(8, session, signatures),
+            Event::SessionComplete { session, signatures } => {
+                self.signatures(8, session, signatures)
+            }
             Event::LateSignature { session, signatures } => self.signatures(9, session, signatures),
             other => {
                 self.kind(10);

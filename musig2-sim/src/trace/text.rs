@@ -45,7 +45,12 @@ impl fmt::Display for Action {
                 write!(f, " ({content}; {size} bytes): {fate}")
             }
             Self::Published { message, bytes } => {
-                write!(f, "publishes {message} ({}; {} bytes)", publication_words(bytes), bytes.len())
+                write!(
+                    f,
+                    "publishes {message} ({}; {} bytes)",
+                    publication_words(bytes),
+                    bytes.len()
+                )
             }
             Self::Spread { message, to, fate } => write!(f, "spreads {message} to {to}: {fate}"),
             Self::Received { message, from } => write!(f, "receives {message} from {from}"),
@@ -78,7 +83,8 @@ impl fmt::Display for Fate {
 
 /// An order in a few words.
 fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut about = |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
+    let mut about =
+        |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
     match command {
         Command::AnnounceSession { session, .. } => about("is to announce", session),
         Command::ResumeSession { .. } => f.write_str("is to resume a session"),
@@ -94,7 +100,9 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Command::CreateSession(proposal) => {
             write!(f, "is to create a session of {} items", proposal.items().len())
         }
-        Command::AddContact { signer, contact } => write!(f, "is told that {signer} is at {contact:?}"),
+        Command::AddContact { signer, contact } => {
+            write!(f, "is told that {signer} is at {contact:?}")
+        }
         other => write!(f, "is ordered {other:?}"),
     }
 }
@@ -111,18 +119,24 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::SessionCreated { .. } => write!(f, "created session {session}"),
         Event::SessionDiscovered { .. } => write!(f, "discovered session {session}"),
         Event::SessionReady { .. } => write!(f, "session {session} ready"),
-        Event::NonceReceived { signer, .. } => write!(f, "nonces of signer {signer} in session {session}"),
+        Event::NonceReceived { signer, .. } => {
+            write!(f, "nonces of signer {signer} in session {session}")
+        }
         Event::NoncesComplete { .. } => write!(f, "all nonces in session {session}"),
         Event::PartialSigReceived { signer, .. } => {
             write!(f, "partial signatures of signer {signer} in session {session}")
         }
-        Event::PartialSigsComplete { .. } => write!(f, "all partial signatures in session {session}"),
+        Event::PartialSigsComplete { .. } => {
+            write!(f, "all partial signatures in session {session}")
+        }
         Event::SessionComplete { .. } => write!(f, "session {session} COMPLETE"),
         Event::SessionAborted { cause, released, .. } => {
             write!(f, "session {session} ABORTED: {cause:?}, released: {released}")
         }
         Event::SessionRefused { error, .. } => write!(f, "session {session} refused: {error}"),
-        Event::SessionWithdrawn { cause, .. } => write!(f, "session {session} withdrawn: {cause:?}"),
+        Event::SessionWithdrawn { cause, .. } => {
+            write!(f, "session {session} withdrawn: {cause:?}")
+        }
         Event::SessionError { error, .. } => write!(f, "session {session} error: {error}"),
         Event::SignerJoined { signer, .. } => write!(f, "signer {signer} joined session {session}"),
         Event::SignerDeclined { signer, reason, .. } => {
@@ -134,7 +148,9 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::AttemptRestarted { attempt, .. } => {
             write!(f, "session {session} restarted: attempt {attempt}")
         }
-        Event::KeyInUseElsewhere { .. } => write!(f, "session {session}: its key signs elsewhere, too"),
+        Event::KeyInUseElsewhere { .. } => {
+            write!(f, "session {session}: its key signs elsewhere, too")
+        }
         Event::LateSignature { .. } => write!(f, "session {session}: late signatures"),
         other => write!(f, "{other:?}"),
     }

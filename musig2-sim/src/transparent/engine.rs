@@ -6,7 +6,8 @@ use super::judge::TransparentJudge;
 use crate::oracle::{Engine, Recording};
 use musig2_proto::{
     AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, Node,
-    PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, TweakKind, XOnlyPublicKey,
+    PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, TweakKind,
+    XOnlyPublicKey,
 };
 
 /// MuSig2 without secrets: the group is that of the integers modulo 2^61 - 1, where **whoever sees a public key has the secret one**.
@@ -90,7 +91,8 @@ impl Crypto for Transparent {
     type Round = Round;
 
     fn keypair(secret: &SecretKey) -> Result<Keypair, InvalidSecretKey> {
-        let secret = Element::from_foreign(secret.expose_secret()).filter(|secret| *secret != Element::ZERO);
+        let secret =
+            Element::from_foreign(secret.expose_secret()).filter(|secret| *secret != Element::ZERO);
         let secret = secret.ok_or(InvalidSecretKey)?;
         Ok(Keypair { secret, public: PublicKey::new(secret.to_point()) })
     }
@@ -103,10 +105,16 @@ impl Crypto for Transparent {
         let list = keys.iter().fold(Hash::KEY_LIST, |hash, key| hash.add(key.as_bytes()));
         let second = keys.iter().find(|key| Some(*key) != keys.first()).copied();
         let coefficients = Hash::KEY_COEFFICIENT.add(&list.to_bytes());
-        let mut aggregate =
-            Keys { coefficients, second, aggregate: Element::ZERO, sign: Element::ONE, tweak: Element::ZERO };
+        let mut aggregate = Keys {
+            coefficients,
+            second,
+            aggregate: Element::ZERO,
+            sign: Element::ONE,
+            tweak: Element::ZERO,
+        };
         for (place, key) in keys.iter().enumerate() {
-            let point = Element::from_point(key.as_bytes()).ok_or(KeyAggregationError::InvalidKey(place))?;
+            let point = Element::from_point(key.as_bytes())
+                .ok_or(KeyAggregationError::InvalidKey(place))?;
             aggregate.aggregate = aggregate.aggregate + aggregate.coefficient(key) * point;
         }
         if aggregate.aggregate == Element::ZERO {
@@ -125,7 +133,12 @@ impl Crypto for Transparent {
         if aggregate == Element::ZERO {
             return Err(InvalidTweak);
         }
-        Ok(Keys { aggregate, sign: sign * keys.sign, tweak: sign * keys.tweak + scalar, ..keys.clone() })
+        Ok(Keys {
+            aggregate,
+            sign: sign * keys.sign,
+            tweak: sign * keys.tweak + scalar,
+            ..keys.clone()
+        })
     }
 
     fn aggregate_key(keys: &Keys) -> PublicKey {
@@ -142,10 +155,15 @@ impl Crypto for Transparent {
         if randomness == [0; 32] {
             return None;
         }
-        let hash =
-            [&randomness, &keypair.secret.to_scalar(), &keys.aggregate.x(), message.as_bytes(), &extra]
-                .into_iter()
-                .fold(Hash::NONCE, |hash, part| hash.add(part));
+        let hash = [
+            &randomness,
+            &keypair.secret.to_scalar(),
+            &keys.aggregate.x(),
+            message.as_bytes(),
+            &extra,
+        ]
+        .into_iter()
+        .fold(Hash::NONCE, |hash, part| hash.add(part));
         let halves = [1, 2].map(|half| hash.add(&[half]).finish());
         if halves.contains(&Element::ZERO) {
             return None;
@@ -160,7 +178,9 @@ impl Crypto for Transparent {
 
     fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce> {
         let parsed = nonces.iter().map(parse_nonce).collect::<Option<Vec<_>>>()?;
-        let sum = |half: fn(&[Element; 2]) -> Element| parsed.iter().map(half).sum::<Element>().to_point();
+        let sum = |half: fn(&[Element; 2]) -> Element| {
+            parsed.iter().map(half).sum::<Element>().to_point()
+        };
         (!parsed.is_empty())
             .then(|| AggregateNonce::new(join([sum(|nonce| nonce[0]), sum(|nonce| nonce[1])])))
     }
@@ -169,8 +189,11 @@ impl Crypto for Transparent {
         let [first, second] = halves(nonce.as_bytes())?.map(Element::from_point_or_infinity);
         let (first, second) = (first?, second?);
         let key = keys.aggregate.x();
-        let nonce_coefficient =
-            Hash::NONCE_COEFFICIENT.add(nonce.as_bytes()).add(&key).add(message.as_bytes()).finish();
+        let nonce_coefficient = Hash::NONCE_COEFFICIENT
+            .add(nonce.as_bytes())
+            .add(&key)
+            .add(message.as_bytes())
+            .finish();
         let sum = first + nonce_coefficient * second;
         let nonce = if sum == Element::ZERO { Element::ONE } else { sum };
         let challenge = challenge(&nonce.x(), &key, message.as_bytes());
@@ -180,7 +203,9 @@ impl Crypto for Transparent {
     fn sign(round: &Round, nonce: SecretNonce, keypair: &Keypair) -> Option<PartialSignature> {
         let signed = nonce.public_key == keypair.public;
         signed.then(|| {
-            PartialSignature::new(round.response(nonce.halves, keypair.secret, &keypair.public).to_scalar())
+            PartialSignature::new(
+                round.response(nonce.halves, keypair.secret, &keypair.public).to_scalar(),
+            )
         })
     }
 
@@ -205,16 +230,26 @@ impl Crypto for Transparent {
         let parsed = partials.iter().map(|partial| Element::from_scalar(partial.as_bytes()));
         let parsed = parsed.collect::<Option<Vec<_>>>()?;
         let key = round.keys.aggregate;
-        let sum = parsed.into_iter().sum::<Element>() + round.challenge * parity(key) * round.keys.tweak;
+        let sum =
+            parsed.into_iter().sum::<Element>() + round.challenge * parity(key) * round.keys.tweak;
         let signature = Signature::new(join([round.nonce.x(), sum.to_scalar()]));
-        Self::verify(&XOnlyPublicKey::new(key.x()), round.message.as_bytes(), &signature).then_some(signature)
+        Self::verify(&XOnlyPublicKey::new(key.x()), round.message.as_bytes(), &signature)
+            .then_some(signature)
     }
 
-    fn sign_statement(keypair: &Keypair, message: &[u8; 64], auxiliary: &[u8; 32]) -> Option<Signature> {
+    fn sign_statement(
+        keypair: &Keypair,
+        message: &[u8; 64],
+        auxiliary: &[u8; 32],
+    ) -> Option<Signature> {
         let secret = keypair.secret.with_even_y();
         let key = secret.x();
-        let nonce =
-            Hash::STATEMENT_NONCE.add(auxiliary).add(&secret.to_scalar()).add(&key).add(message).finish();
+        let nonce = Hash::STATEMENT_NONCE
+            .add(auxiliary)
+            .add(&secret.to_scalar())
+            .add(&key)
+            .add(message)
+            .finish();
         if nonce == Element::ZERO {
             return None;
         }
@@ -225,7 +260,8 @@ impl Crypto for Transparent {
 
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {
         let Some([nonce, response]) = halves(signature.as_bytes()) else { return false };
-        let (Some(point), Some(response)) = (Element::lift_x(key.as_bytes()), Element::from_scalar(response))
+        let (Some(point), Some(response)) =
+            (Element::lift_x(key.as_bytes()), Element::from_scalar(response))
         else {
             return false;
         };

@@ -55,8 +55,9 @@ fn apply(key: u128, tweak: &Tweak) -> Result<u128, NoOutputKey> {
         Tweak::Taproot { merkle_root } => {
             let root = merkle_root.as_ref().map_or(&[][..], |root| root.as_bytes());
             let tag = Sha256::digest("TapTweak");
-            let hash =
-                [&tag, &tag, x_of(key).as_slice(), root].iter().fold(Sha256::new(), Sha256::chain_update);
+            let hash = [&tag, &tag, x_of(key).as_slice(), root]
+                .iter()
+                .fold(Sha256::new(), Sha256::chain_update);
             add(even(key), &hash.finalize().into())
         }
         Tweak::Bip32 { chain_code, path } => {
@@ -113,7 +114,10 @@ fn x_of(key: u128) -> [u8; 32] {
 /// A number of 32 big-endian bytes, where it is below 2^64.
 fn number(bytes: &[u8]) -> Option<u128> {
     let (zeros, low) = bytes.split_at(24);
-    zeros.iter().all(|&byte| byte == 0).then(|| low.iter().fold(0, |sum, byte| sum * 256 + u128::from(*byte)))
+    zeros
+        .iter()
+        .all(|&byte| byte == 0)
+        .then(|| low.iter().fold(0, |sum, byte| sum * 256 + u128::from(*byte)))
 }
 
 fn hash<'a>(hash: Hash, parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {

@@ -3,9 +3,9 @@
 use super::{Transparent, TransparentJudge};
 use crate::oracle::Judge;
 use musig2_proto::{
-    AggregateNonce, ChainCode, Crypto, DerivationPath, InvalidTweak, Item, KeyAggregationError, MerkleRoot,
-    Message, PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, Tweak, TweakKind,
-    TweakScalar, XOnlyPublicKey,
+    AggregateNonce, ChainCode, Crypto, DerivationPath, InvalidTweak, Item, KeyAggregationError,
+    MerkleRoot, Message, PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey,
+    Signature, Tweak, TweakKind, TweakScalar, XOnlyPublicKey,
 };
 use proptest::prelude::*;
 
@@ -40,7 +40,8 @@ fn sign(secrets: &[[u8; 32]], tweaks: &[PlainTweak], message: &Message) -> Sessi
     let (secret_nonces, nonces): (Vec<_>, Vec<_>) = pairs.iter().map(nonce).unzip();
     let round = C::round(&aggregate, &C::aggregate_nonces(&nonces).unwrap(), message).unwrap();
     let signed = pairs.iter().zip(secret_nonces);
-    let partials: Vec<_> = signed.map(|(pair, nonce)| C::sign(&round, nonce, pair).unwrap()).collect();
+    let partials: Vec<_> =
+        signed.map(|(pair, nonce)| C::sign(&round, nonce, pair).unwrap()).collect();
     let signature = C::aggregate_signatures(&round, &partials).unwrap();
     let output = C::aggregate_key(&aggregate).x_only();
     Session { keys, round, nonces, partials, output, signature }
@@ -68,7 +69,8 @@ fn secrets() -> impl Strategy<Value = Vec<[u8; 32]>> {
 
 fn plain_tweak() -> impl Strategy<Value = PlainTweak> {
     let kind = prop_oneof![Just(TweakKind::Plain), Just(TweakKind::XOnly)];
-    (kind, scalar()).prop_map(|(kind, scalar)| PlainTweak { kind, scalar: TweakScalar::new(scalar) })
+    (kind, scalar())
+        .prop_map(|(kind, scalar)| PlainTweak { kind, scalar: TweakScalar::new(scalar) })
 }
 
 fn message() -> impl Strategy<Value = Message> {
@@ -188,7 +190,10 @@ fn what_is_no_point_and_no_scalar_is_refused() {
     let pair = keypair([1; 32]);
     let key = C::public_key(&pair);
     let off_curve = PublicKey::new([2; 33]);
-    assert_eq!(C::aggregate_keys(&[key, off_curve]).err(), Some(KeyAggregationError::InvalidKey(1)));
+    assert_eq!(
+        C::aggregate_keys(&[key, off_curve]).err(),
+        Some(KeyAggregationError::InvalidKey(1))
+    );
     assert_eq!(C::aggregate_keys(&[]).err(), Some(KeyAggregationError::NoAggregate));
     let keys = C::aggregate_keys(&[key]).unwrap();
     let too_large = PlainTweak { kind: TweakKind::Plain, scalar: TweakScalar::new([0xff; 32]) };

@@ -30,7 +30,8 @@ impl<C: Engine> World<C> {
         let nodes = u16::try_from(self.plan.nodes.len()).unwrap_or(u16::MAX);
         let secret = keypair::<C>(&self.chance, self.plan.key_of(node)).0;
         let chance = self.chance.clone();
-        let corrupted = Corrupted { adversary, secret, chance, me: node, nodes, calls: 0, acted: false };
+        let corrupted =
+            Corrupted { adversary, secret, chance, me: node, nodes, calls: 0, acted: false };
         self.hosts[node.as_usize()].corrupted = Some(corrupted);
         self.watch.corrupted(node);
     }
@@ -38,8 +39,13 @@ impl<C: Engine> World<C> {
     /// The nodes in adversaries' hands that did what the honest code does and nothing else: a strategy may wait for what never came. A run shows nothing
     /// about it then.
     pub fn without_effect(&self) -> impl Iterator<Item = NodeId> {
-        let idle = |host: &Host<C>| host.corrupted.as_ref().is_some_and(|corrupted| !corrupted.acted);
-        self.plan.node_ids().zip(&self.hosts).filter(move |(_, host)| idle(host)).map(|(node, _)| node)
+        let idle =
+            |host: &Host<C>| host.corrupted.as_ref().is_some_and(|corrupted| !corrupted.acted);
+        self.plan
+            .node_ids()
+            .zip(&self.hosts)
+            .filter(move |(_, host)| idle(host))
+            .map(|(node, _)| node)
     }
 
     /// Whether a node follows the protocol, and is alone with its key. What any other does is not judged, and it may be blamed.

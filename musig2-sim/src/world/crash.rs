@@ -79,7 +79,8 @@ impl<C: Engine> World<C> {
         let host = &mut self.hosts[node.as_usize()];
         host.outputs += 1;
         let now = CrashMoment::AfterOutput(host.outputs);
-        let crash = self.plan.crashes.iter().find(|crash| crash.node == node && crash.when == now).copied();
+        let crash =
+            self.plan.crashes.iter().find(|crash| crash.node == node && crash.when == now).copied();
         if let Some(crash) = crash {
             self.crash_as_planned(crash);
         }

@@ -86,5 +86,8 @@ pub enum OrderError {
 }
 
 fn list(open: &[(NodeId, SessionId)]) -> String {
-    open.iter().map(|(node, session)| format!("session {session} on {node}")).collect::<Vec<_>>().join(", ")
+    open.iter()
+        .map(|(node, session)| format!("session {session} on {node}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

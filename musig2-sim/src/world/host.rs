@@ -9,7 +9,9 @@ use crate::network::NodeId;
 use crate::oracle::Engine;
 use crate::queue::Happening;
 use crate::time::Micros;
-use musig2_proto::{Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey, Timestamp};
+use musig2_proto::{
+    Command, CommandError, Config, Input, Node, Output, PublicKey, SecretKey, Timestamp,
+};
 use rand_chacha::ChaCha8Rng;
 
 pub(super) struct Host<C: Engine> {
@@ -103,10 +105,17 @@ impl<C: Engine> Host<C> {
     }
 
     /// `None` where the node has not started.
-    pub(super) fn handle(&mut self, now: Micros, input: Input, pot: &mut Pot) -> Option<Vec<Output>> {
+    pub(super) fn handle(
+        &mut self,
+        now: Micros,
+        input: Input,
+        pot: &mut Pot,
+    ) -> Option<Vec<Output>> {
         let now = self.clock(now);
         let Running { node, rng } = self.running.as_mut()?;
-        let Some(corrupted) = &mut self.corrupted else { return Some(node.handle(now, rng, input)) };
+        let Some(corrupted) = &mut self.corrupted else {
+            return Some(node.handle(now, rng, input));
+        };
         let mut outputs = Vec::new();
         for input in corrupted.before(node, pot, now, input) {
             outputs.extend(node.handle(now, rng, input));
@@ -133,7 +142,8 @@ impl<C: Engine> Host<C> {
 pub(super) fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
     let mut tries = 0;
     loop {
-        let secret = SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));
+        let secret =
+            SecretKey::new(chance.bytes(Decision::of_node(Domain::SecretKey, node, tries)));
         if let Ok(keypair) = C::keypair(&secret) {
             return (secret, C::public_key(&keypair));
         }

@@ -104,7 +104,8 @@ impl<C: Engine> World<C> {
             Host::<C>::new(&chance, plan.key_of(node), rng_of, Dial::new(&habits.clock))
         };
         let hosts: Vec<_> = plan.node_ids().zip(&plan.nodes).map(host).collect();
-        let keys = plan.node_ids().zip(&hosts).map(|(node, host)| (host.public_key, plan.is_honest(node)));
+        let keys =
+            plan.node_ids().zip(&hosts).map(|(node, host)| (host.public_key, plan.is_honest(node)));
         let watch = Watch::new(keys);
         let nodes = u16::try_from(plan.nodes.len()).unwrap_or(u16::MAX);
         let mut queue = Queue::default();

@@ -29,7 +29,9 @@ impl<C: Engine> World<C> {
     /// # Panics
     /// Where the plan has no such node.
     pub fn resume(&mut self, node: NodeId) {
-        let Some(Stillness { waiting, .. }) = self.hosts[node.as_usize()].stillness.take() else { return };
+        let Some(Stillness { waiting, .. }) = self.hosts[node.as_usize()].stillness.take() else {
+            return;
+        };
         self.note(node, Action::Resumed);
         waiting.into_iter().for_each(|happening| self.queue.add(self.now, happening));
         self.read_clock(node);
@@ -54,7 +56,9 @@ impl<C: Engine> World<C> {
     /// Keeps what happens to a node that stands still for later. What its application would do waits in any case.
     pub(super) fn put_off(&mut self, happening: Happening) -> Option<Happening> {
         let Some(node) = self.concerns(&happening) else { return Some(happening) };
-        let Some(stillness) = &mut self.hosts[node.as_usize()].stillness else { return Some(happening) };
+        let Some(stillness) = &mut self.hosts[node.as_usize()].stillness else {
+            return Some(happening);
+        };
         match happening {
             Happening::Arrive(arrival) if stillness.deaf => self.miss(&arrival),
             Happening::PeerLost { .. } | Happening::PeerConnected { .. } if stillness.deaf => {}
@@ -70,7 +74,9 @@ impl<C: Engine> World<C> {
             Happening::Order { node, .. }
             | Happening::PeerLost { node, .. }
             | Happening::PeerConnected { node, .. } => Some(*node),
-            Happening::Propose(session) => self.plan.sessions.get(*session).map(|plan| plan.coordinator),
+            Happening::Propose(session) => {
+                self.plan.sessions.get(*session).map(|plan| plan.coordinator)
+            }
             _ => None,
         }
     }

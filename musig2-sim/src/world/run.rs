@@ -36,7 +36,8 @@ impl<C: Engine> World<C> {
             Happening::Jump(node, by) => self.turn_clock(node, by),
             Happening::Propose(session) => self.propose(session),
             Happening::Arrive(arrival) => self.arrive(arrival),
-            Happening::Order { node, starts, .. } if self.hosts[node.as_usize()].starts != starts => {}
+            Happening::Order { node, starts, .. }
+                if self.hosts[node.as_usize()].starts != starts => {}
             Happening::Order { node, command, .. } => {
                 // A refusal is in the application's notes and the trace, where the oracles find it.
                 let _ = self.order(node, command);
@@ -69,7 +70,9 @@ impl<C: Engine> World<C> {
         if host.stillness.is_some() {
             return Err(OrderError::Paused(node));
         }
-        let answer = host.execute(now, command.clone(), &mut self.pot).ok_or(OrderError::NotStarted(node))?;
+        let answer = host
+            .execute(now, command.clone(), &mut self.pot)
+            .ok_or(OrderError::NotStarted(node))?;
         self.note(node, Action::Ordered(command.clone()));
         let application = &mut self.hosts[node.as_usize()].application;
         match answer {
@@ -108,8 +111,10 @@ impl<C: Engine> World<C> {
         self.hosts[node.as_usize()].start(&self.chance, config).map_err(cannot)?;
         self.note(node, action);
         let known = self.application(node).stored.contacts().into_iter();
-        let known = known.map(|(signer, contact)| Command::AddContact { signer, contact: contact.clone() });
-        let orders: Vec<_> = core::iter::once(Command::SetContact(node.contact())).chain(known).collect();
+        let known =
+            known.map(|(signer, contact)| Command::AddContact { signer, contact: contact.clone() });
+        let orders: Vec<_> =
+            core::iter::once(Command::SetContact(node.contact())).chain(known).collect();
         for order in orders {
             self.order(node, order).map_err(|error| cannot(error.to_string()))?;
         }
@@ -144,7 +149,11 @@ impl<C: Engine> World<C> {
 
     fn arrive(&mut self, arrival: Arrival) {
         let deaf = arrival.channel == Channel::Gossip
-            && self.plan.nodes.get(arrival.to.as_usize()).is_none_or(|plan| self.now < plan.listens_at);
+            && self
+                .plan
+                .nodes
+                .get(arrival.to.as_usize())
+                .is_none_or(|plan| self.now < plan.listens_at);
         if deaf || self.node(arrival.to).is_none() {
             return self.miss(&arrival);
         }
@@ -182,7 +191,9 @@ impl<C: Engine> World<C> {
             _ => 0,
         };
         let kept = self.watch.is_close().then(|| input.clone());
-        let Some(outputs) = self.hosts[node.as_usize()].handle(now, input, &mut self.pot) else { return };
+        let Some(outputs) = self.hosts[node.as_usize()].handle(now, input, &mut self.pot) else {
+            return;
+        };
         self.note(node, action);
         self.witness(node, Cause::Heard { size, input: kept.as_ref() }, &outputs);
         self.absorb(node, outputs);
@@ -190,7 +201,8 @@ impl<C: Engine> World<C> {
 
     /// Whoever wants to resume a session after a crash stores its announcement before anything of it leaves.
     fn store_announcement(&mut self, node: NodeId, command: &Command) {
-        let (Command::AnnounceSession { session, .. } | Command::JoinSession { session }) = command else {
+        let (Command::AnnounceSession { session, .. } | Command::JoinSession { session }) = command
+        else {
             return;
         };
         if let Some(bytes) = self.node(node).and_then(|running| running.announcement(session)) {
@@ -262,7 +274,8 @@ impl<C: Engine> World<C> {
         self.counters.frames += 1;
         self.counters.frame_bytes += bytes.len() as u64;
         let to = NodeId::of_destination(to).filter(|to| to.as_usize() < self.hosts.len());
-        let routed = to.map(|to| (to, self.router.route(self.now, Channel::Frame, from, to, bytes)));
+        let routed =
+            to.map(|to| (to, self.router.route(self.now, Channel::Frame, from, to, bytes)));
         let fate = routed.as_ref().map_or(Fate::Nowhere, |(_, routed)| routed.fate);
         self.note(from, Action::Sent { message, to, bytes: Arc::clone(bytes), fate });
         match routed {
@@ -272,14 +285,22 @@ impl<C: Engine> World<C> {
     }
 
     /// Puts a message on its way.
-    fn carry(&mut self, message: MessageId, channel: Channel, from: NodeId, to: NodeId, routed: Routed) {
+    fn carry(
+        &mut self,
+        message: MessageId,
+        channel: Channel,
+        from: NodeId,
+        to: NodeId,
+        routed: Routed,
+    ) {
         let Routed { fate, bytes } = routed;
         let Fate::Arrives { at, again, reversed, altered } = fate else {
             self.counters.lost += 1;
             return;
         };
         self.counters.altered += u64::from(altered.is_some());
-        let arrival = || Happening::Arrive(Arrival { message, channel, from, to, bytes: Arc::clone(&bytes) });
+        let arrival =
+            || Happening::Arrive(Arrival { message, channel, from, to, bytes: Arc::clone(&bytes) });
         if reversed {
             self.queue.add_reversed(at, arrival());
         } else {
@@ -332,7 +353,8 @@ impl<C: Engine> World<C> {
         self.watch.note(node, &action);
         self.trace.add(Step { at: self.now, node, action });
         if self.trace.is_recorded() {
-            let sessions = self.node(node).map(|node| node.sessions().collect()).unwrap_or_default();
+            let sessions =
+                self.node(node).map(|node| node.sessions().collect()).unwrap_or_default();
             self.trace.remember(node, sessions);
         }
     }

@@ -62,7 +62,8 @@ impl<C: Engine> World<C> {
             + config.cleanup_interval
             + Duration::from_millis(apart) * 2
             + Duration::from_secs(60);
-        let memory = self.hosts.iter().map(|host| host.dial.longest(memory)).max().unwrap_or(memory);
+        let memory =
+            self.hosts.iter().map(|host| host.dial.longest(memory)).max().unwrap_or(memory);
         Micros::new(u64::try_from(memory.as_micros()).unwrap_or(u64::MAX))
     }
 

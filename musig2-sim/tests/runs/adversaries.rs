@@ -1,11 +1,12 @@
 //! Byzantine nodes of every built-in kind, and what honest ones make of them.
 
 use musig2_proto::{
-    AbortCause, Config, DefaultCrypto, Destination, Event, Evidence, Fault, Input, Output, SignerIndex,
-    Stepping, Topology,
+    AbortCause, Config, DefaultCrypto, Destination, Event, Evidence, Fault, Input, Output,
+    SignerIndex, Stepping, Topology,
 };
 use musig2_sim::{
-    Action, Adversary, Latency, Means, Micros, NodeId, Plan, Point, Probability, SessionPlan, Strategy, World,
+    Action, Adversary, Latency, Means, Micros, NodeId, Plan, Point, Probability, SessionPlan,
+    Strategy, World,
 };
 
 const MALLORY: NodeId = NodeId::new(1);
@@ -65,7 +66,9 @@ fn what_can_be_proven_is_and_by_everyone() {
             let (_, ends) = run(calm(strategy, seed));
             assert_eq!(ends.len(), 3, "{strategy}, seed {seed}: {ends:?}");
             for (_, end) in ends {
-                let End::Convicted(MALLORY, fault) = end else { panic!("{strategy}, seed {seed}: {end:?}") };
+                let End::Convicted(MALLORY, fault) = end else {
+                    panic!("{strategy}, seed {seed}: {end:?}")
+                };
                 assert!(strategy.provable().contains(&fault), "{strategy}: {fault:?}");
             }
         }
@@ -103,7 +106,10 @@ fn nobody_is_convicted_of_what_it_did_not_do_on_a_bad_network_either() {
             for (node, end) in run(plan).1 {
                 if let End::Convicted(who, fault) = end {
                     let provable = who == MALLORY && strategy.provable().contains(&fault);
-                    assert!(provable, "{strategy}, seed {seed}: {node} convicts {who} of {fault:?}");
+                    assert!(
+                        provable,
+                        "{strategy}, seed {seed}: {node} convicts {who} of {fault:?}"
+                    );
                 }
             }
         }
@@ -120,7 +126,9 @@ fn colluders_who_cancel_all_nonces_out_are_convicted_in_spite_of_each_other() {
         let (_, ends) = run(plan);
         assert_eq!(ends.len(), 3, "seed {seed}");
         for (_, end) in ends {
-            let End::Convicted(who, Fault::InvalidPartialSignature) = end else { panic!("{end:?}") };
+            let End::Convicted(who, Fault::InvalidPartialSignature) = end else {
+                panic!("{end:?}")
+            };
             assert!(partners.contains(&who));
         }
     }
@@ -134,7 +142,10 @@ fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
         for (node, end) in ends {
             let named = End::Convicted(MALLORY, Fault::ConcurrentInstances);
             let awaited = matches!(&end, End::Other(AbortCause::TimedOut { .. }));
-            assert!(end == End::Complete || end == named || awaited, "seed {seed}: {node}: {end:?}");
+            assert!(
+                end == End::Complete || end == named || awaited,
+                "seed {seed}: {node}: {end:?}"
+            );
         }
     }
 }
@@ -145,13 +156,16 @@ fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
     for seed in 0..20 {
         // By hand and slowly: by the time of their nonces the copies have asked, and so drawn, differently often.
         let config = Config::default().with_stepping(Stepping::Manual);
-        let latency = Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_secs(3) };
+        let latency =
+            Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_secs(3) };
         let plan = Plan::one_session(4).with_seed(seed).with_clone(MALLORY).with_config(config);
         let (world, ends) = run(plan.with_latency(latency));
         noticed += usize::from(world.coverage().contains(Point::AbortedRivalInstance));
         for (node, end) in ends {
             match end {
-                End::Convicted(MALLORY, Fault::Equivocation | Fault::ConcurrentInstances) => convicted += 1,
+                End::Convicted(MALLORY, Fault::Equivocation | Fault::ConcurrentInstances) => {
+                    convicted += 1
+                }
                 End::Complete | End::Other(AbortCause::TimedOut { .. }) => {}
                 end => panic!("seed {seed}: {node}: {end:?}"),
             }
@@ -176,7 +190,8 @@ fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
     for (seed, strategy) in (0..).zip(Strategy::ALL) {
         let others = [1, 2, 3].map(NodeId::new);
         let plan = Plan::one_session(4).with_seed(seed);
-        let (_, ends) = run(others.iter().fold(plan, |plan, &other| plan.with_strategy(other, strategy)));
+        let (_, ends) =
+            run(others.iter().fold(plan, |plan, &other| plan.with_strategy(other, strategy)));
         assert!(ends.iter().all(|(node, _)| *node == NodeId::new(0)));
     }
 }
@@ -199,7 +214,10 @@ impl Adversary<DefaultCrypto> for Picky {
 
     fn after(&mut self, _: &mut Means<'_, DefaultCrypto>, outputs: Vec<Output>) -> Vec<Output> {
         let carol = |to: &Destination| NodeId::of_destination(to) == Some(NodeId::new(2));
-        outputs.into_iter().filter(|output| !matches!(output, Output::Send { to, .. } if carol(to))).collect()
+        outputs
+            .into_iter()
+            .filter(|output| !matches!(output, Output::Send { to, .. } if carol(to)))
+            .collect()
     }
 }
 
@@ -213,7 +231,9 @@ fn an_adversary_can_tell_whose_message_it_has_before_it() {
     let sent = |from: NodeId, to: NodeId| {
         let frames = world.trace().recorded().iter().filter(move |step| step.node == from);
         frames
-            .filter(move |step| matches!(&step.action, Action::Sent { to: at, .. } if *at == Some(to)))
+            .filter(
+                move |step| matches!(&step.action, Action::Sent { to: at, .. } if *at == Some(to)),
+            )
             .count()
     };
     let [alice, carol] = [0, 2].map(NodeId::new);
@@ -228,7 +248,8 @@ fn a_strategy_that_found_nothing_to_do_is_told_of() {
     struct Waits;
     impl Adversary<DefaultCrypto> for Waits {}
     let mut world =
-        World::new(Plan::one_session(3).with_strategy(NodeId::new(0), Strategy::EquivocateNonces)).unwrap();
+        World::new(Plan::one_session(3).with_strategy(NodeId::new(0), Strategy::EquivocateNonces))
+            .unwrap();
     world.corrupt(MALLORY, Box::new(Waits));
     world.run_until_quiet().unwrap();
     assert_eq!(world.without_effect().collect::<Vec<_>>(), [MALLORY]);

@@ -2,7 +2,8 @@
 
 use musig2_proto::{Event, Offence};
 use musig2_sim::{
-    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Point, Profile, Transparent, World, trial,
+    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Point, Profile, Transparent, World,
+    trial,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -52,8 +53,10 @@ fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
         world.run_until_quiet().unwrap();
         world.check_safety().unwrap();
         let application = world.application(BOB);
-        let refused =
-            application.reports.iter().any(|(_, report)| matches!(report.offence, Offence::Manifest(_)));
+        let refused = application
+            .reports
+            .iter()
+            .any(|(_, report)| matches!(report.offence, Offence::Manifest(_)));
         let discovered = |event: &Event| matches!(event, Event::SessionDiscovered { .. });
         let discovered = application.events.iter().find(|(_, event)| discovered(event));
         (discovered.unwrap().0, refused)
@@ -70,9 +73,10 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
     // What Bob is to hear is lost; his clock is set back when he is about to ask for it.
     let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
     let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
-    let mut world: World<Transparent> =
-        World::with_engine(Plan::one_session(3).with_partition(cut).with_clock_jump(BOB, jump, -10 * MINUTE))
-            .unwrap();
+    let mut world: World<Transparent> = World::with_engine(
+        Plan::one_session(3).with_partition(cut).with_clock_jump(BOB, jump, -10 * MINUTE),
+    )
+    .unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();
     assert!(world.completed_at(0).unwrap() < Micros::from_secs(10));
@@ -83,8 +87,11 @@ fn a_node_that_slept_through_a_sessions_time_signs_nothing_when_it_wakes() {
     // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own clock, with everything that came.
     for asleep in 15..35 {
         let [asleep, awake] = [asleep, 1_000].map(Micros::from_millis);
-        let plan =
-            Plan::one_session(3).with_pause(BOB, asleep, awake).with_clock_jump(BOB, asleep, 60 * MINUTE);
+        let plan = Plan::one_session(3).with_pause(BOB, asleep, awake).with_clock_jump(
+            BOB,
+            asleep,
+            60 * MINUTE,
+        );
         let outcome = trial::run::<Transparent>(plan);
         assert_eq!(outcome.verdict, Ok(()), "asleep at {asleep}");
     }
@@ -127,7 +134,10 @@ fn a_clock_that_cannot_be_is_refused() {
         Plan::one_session(2).with_clock_drift(BOB, -600_000),
         Plan::one_session(2).with_clock_jump(BOB, Micros::ZERO, -year),
     ] {
-        assert_eq!(World::<Transparent>::with_engine(plan).err(), Some(PlanError::Clock { node: BOB }));
+        assert_eq!(
+            World::<Transparent>::with_engine(plan).err(),
+            Some(PlanError::Clock { node: BOB })
+        );
     }
 }
 

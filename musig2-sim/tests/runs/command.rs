@@ -34,7 +34,9 @@ fn a_run_tells_its_replay_command_first_and_runs_the_same_again() {
     assert!(first.status.success(), "{told}");
     assert_eq!(
         told.lines().next(),
-        Some("seed 17, profile swarm; replay: musig2-sim run 17 --profile swarm --crypto transparent")
+        Some(
+            "seed 17, profile swarm; replay: musig2-sim run 17 --profile swarm --crypto transparent"
+        )
     );
     let again = sim(&["run", "17", "--profile", "swarm", "--crypto", "transparent", "--trace"]);
     assert_eq!(first.stdout, again.stdout);
@@ -63,7 +65,10 @@ fn a_sweep_ends_its_file_with_a_summary() {
         (&summary["type"], &summary["seeds"], &summary["violations"]),
         (&"summary".into(), &150.into(), &0.into())
     );
-    assert!(summary["sessions"].as_u64().unwrap() >= 150 && summary["real_sessions"].as_u64().unwrap() >= 1);
+    assert!(
+        summary["sessions"].as_u64().unwrap() >= 150
+            && summary["real_sessions"].as_u64().unwrap() >= 1
+    );
     assert!(summary["unreached"].is_array());
 }
 

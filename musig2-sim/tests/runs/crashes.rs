@@ -33,21 +33,32 @@ fn a_crash_after_an_output_loses_the_rest_of_the_call() {
         let is_output = |step: &&Step| {
             matches!(
                 step.action,
-                Action::Sent { .. } | Action::Published { .. } | Action::Event(_) | Action::Reported(_)
+                Action::Sent { .. }
+                    | Action::Published { .. }
+                    | Action::Event(_)
+                    | Action::Reported(_)
             )
         };
-        steps(&world, ALICE).filter(is_output).map(|step| (step.at, step.action.clone())).collect::<Vec<_>>()
+        steps(&world, ALICE)
+            .filter(is_output)
+            .map(|step| (step.at, step.action.clone()))
+            .collect::<Vec<_>>()
     };
     let whole = outputs(Plan::one_session(3));
     for output in 1..whole.len() {
-        let plan = Plan::one_session(3).with_crash_after_output(ALICE, output as u64, Micros::from_secs(1));
+        let plan = Plan::one_session(3).with_crash_after_output(
+            ALICE,
+            output as u64,
+            Micros::from_secs(1),
+        );
         assert_eq!(outputs(plan), whole[..output]);
     }
 }
 
 #[test]
 fn what_reaches_a_node_that_is_down_is_lost() {
-    let plan = Plan::one_session(2).with_crash(BOB, Micros::from_millis(5), Micros::from_millis(15));
+    let plan =
+        Plan::one_session(2).with_crash(BOB, Micros::from_millis(5), Micros::from_millis(15));
     let mut world = World::new(plan).unwrap().recorded();
     world.run_until(Micros::from_millis(20)).unwrap();
     let kinds: Vec<_> = steps(&world, BOB)
@@ -62,7 +73,12 @@ fn what_reaches_a_node_that_is_down_is_lost() {
     let millis = Micros::from_millis;
     assert_eq!(
         kinds,
-        [(millis(0), "starts"), (millis(5), "crashes"), (millis(10), "misses"), (millis(15), "comes back")]
+        [
+            (millis(0), "starts"),
+            (millis(5), "crashes"),
+            (millis(10), "misses"),
+            (millis(15), "comes back")
+        ]
     );
 }
 
@@ -80,7 +96,10 @@ fn an_application_forgets_what_it_was_about_to_do() {
     assert!(world.lives(BOB).all(|life| life.approved.is_empty()));
     world.run_until_quiet().unwrap();
     world.check().unwrap();
-    assert!(world.completed_at(0).unwrap() > Micros::from_secs(3), "asked again, and thought it over again");
+    assert!(
+        world.completed_at(0).unwrap() > Micros::from_secs(3),
+        "asked again, and thought it over again"
+    );
 }
 
 #[test]
@@ -107,7 +126,10 @@ fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_i
     ] {
         let [crash, back] = [5, 1_000].map(Micros::from_millis);
         let alone = Partition::new([ALICE], [BOB]).during(Micros::ZERO, back);
-        let plan = Plan::one_session(2).with_crash(ALICE, crash, back).with_disks(disk).with_partition(alone);
+        let plan = Plan::one_session(2)
+            .with_crash(ALICE, crash, back)
+            .with_disks(disk)
+            .with_partition(alone);
         let mut world = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(1)).unwrap();
         assert_eq!(world.application(ALICE).stored.announcements().len(), 1);
@@ -132,7 +154,8 @@ fn a_rolled_back_disk_signs_nothing_twice() {
     // And wherever he crashes, with whatever of his disk is left.
     for output in 1..30 {
         for age in [1, 5, 11, 25].map(Micros::from_millis) {
-            let plan = Plan::one_session(3).with_crash_after_output(BOB, output, Micros::from_secs(1));
+            let plan =
+                Plan::one_session(3).with_crash_after_output(BOB, output, Micros::from_secs(1));
             let mut world: World<Recording<Libsecp256k1>> =
                 World::with_engine(plan.with_disks(Disk::RolledBack(age))).unwrap();
             world.run_until_quiet().unwrap();
@@ -162,12 +185,17 @@ fn what_was_approved_before_a_crash_is_not_thought_over_again() {
 fn what_an_application_knew_of_the_others_is_on_its_disk() {
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let told = |disk| {
-        let plan = Plan::one_session(3).with_known_contacts().with_crash(BOB, crash, back).with_disks(disk);
+        let plan = Plan::one_session(3)
+            .with_known_contacts()
+            .with_crash(BOB, crash, back)
+            .with_disks(disk);
         let mut world = World::new(plan).unwrap().recorded();
         world.run_until_quiet().unwrap();
         world.check().unwrap();
         let later = steps(&world, BOB).filter(|step| step.at >= back);
-        later.filter(|step| matches!(step.action, Action::Ordered(Command::AddContact { .. }))).count()
+        later
+            .filter(|step| matches!(step.action, Action::Ordered(Command::AddContact { .. })))
+            .count()
     };
     assert_eq!([Disk::Empty, Disk::Kept, Disk::RolledBack(back)].map(told), [0, 2, 0]);
 }

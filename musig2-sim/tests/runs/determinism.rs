@@ -2,7 +2,8 @@
 
 use musig2_proto::{K256, Libsecp256k1};
 use musig2_sim::{
-    Action, Answer, Engine, Micros, NodeId, OrderError, Plan, Profile, RunError, TraceHash, Violation, World,
+    Action, Answer, Engine, Micros, NodeId, OrderError, Plan, Profile, RunError, TraceHash,
+    Violation, World,
 };
 
 fn run<C: Engine>(plan: Plan) -> World<C> {
@@ -50,7 +51,8 @@ fn recording_a_run_does_not_change_it_and_shows_every_step() {
     let text = world.trace().to_string();
     assert_eq!(text.lines().count() as u64, world.trace().steps());
     assert!(text.contains("COMPLETE"));
-    let sent = world.trace().recorded().iter().filter(|step| matches!(step.action, Action::Sent { .. }));
+    let sent =
+        world.trace().recorded().iter().filter(|step| matches!(step.action, Action::Sent { .. }));
     assert_eq!(sent.count() as u64, world.counters().frames);
 }
 
@@ -61,7 +63,10 @@ fn a_run_that_goes_on_for_too_long_is_given_up_and_says_what_is_open() {
     let mut world = World::new(plan.clone().with_time_limit(Micros::from_secs(20))).unwrap();
     let error = world.run_until_quiet().unwrap_err();
     let id = world.session_id(0).unwrap();
-    assert_eq!(error.to_string(), format!("not quiet by 20.000000 s; open: session {id} on node 0"));
+    assert_eq!(
+        error.to_string(),
+        format!("not quiet by 20.000000 s; open: session {id} on node 0")
+    );
 
     let mut world = World::new(plan.with_step_limit(10)).unwrap();
     assert!(matches!(world.run_until_quiet(), Err(RunError::TooManySteps { limit: 10, .. })));

@@ -12,7 +12,8 @@ fn explore(explorer: &Explorer) -> Exploration {
 
 #[test]
 fn two_signers_sign_in_every_order_with_a_duplicate_and_a_crash() {
-    let pair = Explorer::new(2).with_duplicates(1).with_crashes(1).with_horizon(Micros::from_secs(2));
+    let pair =
+        Explorer::new(2).with_duplicates(1).with_crashes(1).with_horizon(Micros::from_secs(2));
     assert!(explore(&pair).states > 10_000);
 }
 
@@ -41,7 +42,8 @@ fn what_must_not_be_is_found_with_a_shortest_way_there() {
     assert!(explore(&pair).states > 5);
     let found = pair.with_losses(1).run::<Transparent>().unwrap_err();
     assert!(matches!(found.violation, Violation::NotComplete { .. }), "{found}");
-    let lost: Vec<_> = found.moves.iter().filter(|step| matches!(step.choice, Choice::Lost(_))).collect();
+    let lost: Vec<_> =
+        found.moves.iter().filter(|step| matches!(step.choice, Choice::Lost(_))).collect();
     assert_eq!(lost.len(), 1, "{found}");
     assert!(found.to_string().contains("partial signatures"), "{found}");
 }

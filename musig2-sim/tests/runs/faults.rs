@@ -2,8 +2,8 @@
 
 use musig2_proto::rand_core::Rng;
 use musig2_sim::{
-    Action, Alteration, Blow, Capacity, Delivery, Fate, Kind, Latency, Link, Micros, NetworkModel, NodeId,
-    Passage, Pick, Plan, Probability, Profile, Step, Transparent, World,
+    Action, Alteration, Blow, Capacity, Delivery, Fate, Kind, Latency, Link, Micros, NetworkModel,
+    NodeId, Passage, Pick, Plan, Probability, Profile, Step, Transparent, World,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -65,11 +65,16 @@ fn a_chosen_message_is_delayed_repeated_or_altered() {
     let pick = Pick::first(Kind::Nonces).from(ALICE).to(BOB);
     let struck = |plan: Plan| {
         let world = signed(plan);
-        let first = fates(&world, ALICE, BOB).into_iter().find(|(text, _)| text.contains("nonces")).unwrap();
+        let first = fates(&world, ALICE, BOB)
+            .into_iter()
+            .find(|(text, _)| text.contains("nonces"))
+            .unwrap();
         first.1
     };
     let calm = struck(Plan::one_session(2));
-    let Fate::Arrives { at: usual, again: None, altered: None, .. } = calm else { panic!("{calm:?}") };
+    let Fate::Arrives { at: usual, again: None, altered: None, .. } = calm else {
+        panic!("{calm:?}")
+    };
     let delayed = struck(Plan::one_session(2).with_delayed(pick, millis(700)));
     assert!(matches!(delayed, Fate::Arrives { at, .. } if at == usual + millis(700)));
     let repeated = struck(Plan::one_session(2).with_repeated(pick, millis(700)));
@@ -85,9 +90,10 @@ fn every_kind_of_message_can_be_chosen() {
     // Alice proposes, Bob crashes and says hello, Carol's frames are often lost, so that there are questions.
     let plan = Plan::one_session(3).with_crash(BOB, millis(15), millis(900));
     for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Abort) {
-        let mut world: World<Transparent> =
-            World::with_engine(plan.clone().with_lost(Pick::every(kind)).with_heal_at(Micros::from_secs(4)))
-                .unwrap();
+        let mut world: World<Transparent> = World::with_engine(
+            plan.clone().with_lost(Pick::every(kind)).with_heal_at(Micros::from_secs(4)),
+        )
+        .unwrap();
         world.run_until(Micros::from_secs(4)).unwrap();
         assert!(world.counters().lost > 0, "{kind:?}");
     }
@@ -103,7 +109,9 @@ fn nobody_is_blamed_for_what_the_network_alters() {
             .with_heal_at(Micros::from_secs(15));
         let world = signed(plan);
         for step in world.trace().recorded() {
-            let (Action::Sent { fate, .. } | Action::Spread { fate, .. }) = step.action else { continue };
+            let (Action::Sent { fate, .. } | Action::Spread { fate, .. }) = step.action else {
+                continue;
+            };
             let Fate::Arrives { altered: Some(alteration), .. } = fate else { continue };
             altered[match alteration {
                 Alteration::Flipped(_) => 0,
@@ -122,8 +130,9 @@ fn nobody_is_blamed_for_what_the_network_alters() {
 fn a_narrow_link_slows_a_session_down_and_a_session_that_overflows_it_gets_through() {
     let usual = signed(Plan::one_session(3)).completed_at(0).unwrap();
     let narrow = Capacity::bytes_per_second(5_000);
-    let slow =
-        signed(Plan::one_session(3).with_capacity(narrow.with_queue(100_000))).completed_at(0).unwrap();
+    let slow = signed(Plan::one_session(3).with_capacity(narrow.with_queue(100_000)))
+        .completed_at(0)
+        .unwrap();
     assert!(slow > usual + millis(200), "{slow} is not much later than {usual}");
     let world = signed(Plan::one_session(5).with_capacity(narrow.with_queue(700)));
     assert!(world.trace().to_string().contains("the link is full"));
@@ -143,9 +152,12 @@ fn without_one_targeted_fault_every_other_message_fares_as_it_did() {
         };
         let (without, with) = (steps(plan), steps(struck));
         let first = without.iter().zip(&with).find(|(without, with)| without != with);
-        let Some((Step { action: before, .. }, Step { action: after, .. })) = first else { continue };
+        let Some((Step { action: before, .. }, Step { action: after, .. })) = first else {
+            continue;
+        };
         assert!(
-            matches!(after, Action::Sent { fate: Fate::Lost, .. }) && matches!(before, Action::Sent { .. }),
+            matches!(after, Action::Sent { fate: Fate::Lost, .. })
+                && matches!(before, Action::Sent { .. }),
             "seed {seed}: {before} and {after}"
         );
     }
@@ -207,7 +219,8 @@ impl NetworkModel for Forgetful {
 #[test]
 fn a_network_of_ones_own_decides_what_becomes_of_each_message_and_the_same_again() {
     let run = || {
-        let world = World::<Transparent>::with_engine(Plan::one_session(3).with_loss(Probability::ALWAYS));
+        let world =
+            World::<Transparent>::with_engine(Plan::one_session(3).with_loss(Probability::ALWAYS));
         let mut world = world.unwrap().with_network(Box::new(Forgetful));
         world.run_until_quiet().unwrap();
         world.check().unwrap();

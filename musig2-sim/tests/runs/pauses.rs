@@ -1,6 +1,8 @@
 //! A node that stands still does nothing, and goes on where it was.
 
-use musig2_sim::{Action, Answer, Disk, Micros, NodeId, OrderError, Plan, Step, Transparent, World};
+use musig2_sim::{
+    Action, Answer, Disk, Micros, NodeId, OrderError, Plan, Step, Transparent, World,
+};
 
 const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
@@ -63,20 +65,33 @@ fn a_coordinator_that_is_paused_proposes_when_it_goes_on() {
 #[test]
 fn the_network_heals_and_with_it_those_who_stand_still() {
     let heal = Micros::from_secs(2);
-    let world =
-        signed(Plan::one_session(3).with_pause(BOB, millis(15), Micros::from_secs(900)).with_heal_at(heal));
+    let world = signed(
+        Plan::one_session(3).with_pause(BOB, millis(15), Micros::from_secs(900)).with_heal_at(heal),
+    );
     assert!(world.completed_at(0).unwrap() < heal + millis(100));
-    let never = signed(Plan::one_session(3).with_pause(BOB, heal, Micros::from_secs(900)).with_heal_at(heal));
-    assert!(!never.trace().recorded().iter().any(|step| matches!(step.action, Action::Paused { .. })));
+    let never = signed(
+        Plan::one_session(3).with_pause(BOB, heal, Micros::from_secs(900)).with_heal_at(heal),
+    );
+    assert!(
+        !never.trace().recorded().iter().any(|step| matches!(step.action, Action::Paused { .. }))
+    );
 }
 
 #[test]
 fn a_crash_ends_a_pause_and_what_waited_is_lost_with_it() {
     let [from, crash, back, until] = [5, 1_500, 2_000, 30_000].map(millis);
-    let world = signed(Plan::one_session(2).with_pause(BOB, from, until).with_crash(BOB, crash, back));
-    let missed = world.trace().recorded().iter().filter(|step| matches!(step.action, Action::Missed { .. }));
-    assert!(missed.filter(|step| step.at == crash).count() >= 2, "the announcement and its repetition");
-    assert!(world.completed_at(0).unwrap() < Micros::from_secs(10), "the next life does not stand still");
+    let world =
+        signed(Plan::one_session(2).with_pause(BOB, from, until).with_crash(BOB, crash, back));
+    let missed =
+        world.trace().recorded().iter().filter(|step| matches!(step.action, Action::Missed { .. }));
+    assert!(
+        missed.filter(|step| step.at == crash).count() >= 2,
+        "the announcement and its repetition"
+    );
+    assert!(
+        world.completed_at(0).unwrap() < Micros::from_secs(10),
+        "the next life does not stand still"
+    );
 }
 
 #[test]

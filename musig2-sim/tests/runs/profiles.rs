@@ -2,8 +2,8 @@
 
 use musig2_proto::Config;
 use musig2_sim::{
-    Answer, Coverage, Disk, Latency, Micros, NodeId, Plan, Point, Profile, SessionPlan, Transparent, World,
-    trial,
+    Answer, Coverage, Disk, Latency, Micros, NodeId, Plan, Point, Profile, SessionPlan,
+    Transparent, World, trial,
 };
 use proptest::prelude::*;
 
@@ -23,7 +23,10 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
     for (profile, points) in [
         (Profile::Calm, [Point::SessionComplete, Point::SessionQueued, Point::NoncesComplete]),
         (Profile::Swarm, [Point::Paused, Point::PausedDeaf, Point::Resumed]),
-        (Profile::Byzantine, [Point::BadSignature, Point::ConvictedEquivocation, Point::AbortedBySigner]),
+        (
+            Profile::Byzantine,
+            [Point::BadSignature, Point::ConvictedEquivocation, Point::AbortedBySigner],
+        ),
         (Profile::Crashy, [Point::CrashedEmpty, Point::CrashedKept, Point::CrashedRolledBack]),
         (Profile::Skewed, [Point::ClockSet, Point::Manifest, Point::AbortedExpired]),
     ] {
@@ -51,7 +54,11 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
         (477_466_440_661_288_904, Profile::Skewed),
         (439_965_616_245_596_263, Profile::Crashy),
     ] {
-        assert_eq!(trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict, Ok(()), "{profile} {seed}");
+        assert_eq!(
+            trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict,
+            Ok(()),
+            "{profile} {seed}"
+        );
     }
 }
 
@@ -60,10 +67,14 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
 fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
     for (seed, places) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 3)]) {
         let config = Config::default().with_max_concurrent_sessions(places);
-        let latency = Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_millis(300) };
+        let latency =
+            Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_millis(300) };
         let mut plan = Plan::new(4).with_seed(seed).with_config(config).with_latency(latency);
         for node in plan.node_ids() {
-            plan = plan.with_approval(node, Answer::After(Micros::from_millis(700 * u64::from(node.get()))));
+            plan = plan.with_approval(
+                node,
+                Answer::After(Micros::from_millis(700 * u64::from(node.get()))),
+            );
             if node.get() % 2 == 1 {
                 plan = plan.with_places(node, 5);
             }
@@ -74,8 +85,13 @@ fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
         }
         let mut world = World::<Transparent>::with_engine(plan).unwrap();
         world.run_until_quiet().unwrap();
-        world.check().unwrap_or_else(|violation| panic!("seed {seed}, {places} places: {violation}"));
-        assert!((0..24).all(|session| world.completed_at(session).is_some()), "seed {seed}, {places} places");
+        world
+            .check()
+            .unwrap_or_else(|violation| panic!("seed {seed}, {places} places: {violation}"));
+        assert!(
+            (0..24).all(|session| world.completed_at(session).is_some()),
+            "seed {seed}, {places} places"
+        );
         assert!(world.coverage().contains(Point::SessionQueued));
     }
 }
@@ -84,7 +100,8 @@ fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
 fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
     for profile in Profile::ALL {
         let bursts = (0..60).map(|seed| Plan::drawn(seed, profile)).filter(|plan| {
-            let of = |node| plan.sessions.iter().filter(|session| session.coordinator == node).count();
+            let of =
+                |node| plan.sessions.iter().filter(|session| session.coordinator == node).count();
             plan.node_ids().any(|node| of(node) > plan.config.max_concurrent_sessions)
         });
         assert!(bursts.count() > 0, "{profile}");
@@ -110,9 +127,12 @@ fn few_bytes_are_a_calm_plan() {
 
 #[test]
 fn each_disk_is_the_same_after_it_was_stored() {
-    for disk in
-        [Disk::Empty, Disk::Kept, Disk::RolledBack(Micros::ZERO), Disk::RolledBack(Micros::from_secs(1))]
-    {
+    for disk in [
+        Disk::Empty,
+        Disk::Kept,
+        Disk::RolledBack(Micros::ZERO),
+        Disk::RolledBack(Micros::from_secs(1)),
+    ] {
         let stored = serde_json::to_string(&disk).unwrap();
         assert_eq!(serde_json::from_str::<Disk>(&stored).unwrap(), disk);
     }

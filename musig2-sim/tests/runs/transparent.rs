@@ -1,8 +1,8 @@
 //! The transparent engine under the protocol itself.
 
 use musig2_proto::{
-    Audience, ChainCode, Command, Config, Crypto, DerivationPath, Input, Item, MerkleRoot, Message, Node,
-    PlainTweak, Proposal, SecretKey, Source, Timestamp, Tweak, TweakKind, TweakScalar,
+    Audience, ChainCode, Command, Config, Crypto, DerivationPath, Input, Item, MerkleRoot, Message,
+    Node, PlainTweak, Proposal, SecretKey, Source, Timestamp, Tweak, TweakKind, TweakScalar,
 };
 use musig2_sim::{NodeId, Plan, Profile, SessionPlan, Transparent, World};
 use rand_chacha::ChaCha20Rng;

@@ -2,8 +2,8 @@
 //! logs to standard error.
 
 use musig2_libp2p::musig2_proto::{
-    AbortCause, Audience, Command, CommandError, Config, Event, Message, Phase, Proposal, PublicKey,
-    SessionId, Stepping,
+    AbortCause, Audience, Command, CommandError, Config, Event, Message, Phase, Proposal,
+    PublicKey, SessionId, Stepping,
 };
 use musig2_libp2p::{Events, Handle, HandleError, Node, NodeConfig, NodeEvent};
 use musig2_tests::signer::{
@@ -19,7 +19,10 @@ type Error = Box<dyn std::error::Error>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(stderr)
+        .init();
     tell(Told::Started);
     let mut orders = BufReader::new(stdin()).lines();
     let Some(settings) = orders.next_line().await? else { return Ok(()) };
@@ -32,13 +35,15 @@ async fn main() -> Result<(), Error> {
 }
 
 fn start(settings: &Settings) -> Result<(Handle, Events), Error> {
-    let stepping = if settings.until == Until::Signed { Stepping::Automatic } else { Stepping::Manual };
+    let stepping =
+        if settings.until == Until::Signed { Stepping::Automatic } else { Stepping::Manual };
     let protocol = Config::default()
         .with_stepping(stepping)
         .with_announcement_ttl(settings.patience)
         .with_nonce_timeout(settings.patience)
         .with_partial_sig_timeout(settings.patience);
-    let bootstrap: Result<Vec<_>, _> = settings.bootstrap.iter().map(|address| address.parse()).collect();
+    let bootstrap: Result<Vec<_>, _> =
+        settings.bootstrap.iter().map(|address| address.parse()).collect();
     let config = NodeConfig::default()
         .with_listen([settings.listen.parse()?])
         .with_bootstrap_peers(bootstrap?)
@@ -121,7 +126,9 @@ impl Signer {
             (Until::Signed, Command::FinalizeSession { session }),
         ];
         let by_hand = if self.automatic { 1 } else { steps.len() };
-        for (step, command) in steps.into_iter().take(by_hand).filter(|(step, _)| *step <= self.until) {
+        for (step, command) in
+            steps.into_iter().take(by_hand).filter(|(step, _)| *step <= self.until)
+        {
             match self.handle.execute(command).await {
                 Ok(())
                 | Err(HandleError::Command(
@@ -160,7 +167,9 @@ impl Signer {
             Event::SessionReady { .. } => Told::Ready { session },
             Event::NonceReceived { signer, .. } => Told::Nonces { session, signer: number(signer) },
             Event::NoncesComplete { .. } => Told::NoncesComplete { session },
-            Event::PartialSigReceived { signer, .. } => Told::Partials { session, signer: number(signer) },
+            Event::PartialSigReceived { signer, .. } => {
+                Told::Partials { session, signer: number(signer) }
+            }
             Event::SessionComplete { signatures, .. } => {
                 Told::Complete { session, signature: hex::encode(signatures[0].as_bytes()) }
             }

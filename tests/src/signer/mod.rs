@@ -192,7 +192,8 @@ pub fn verify(signers: u8, message: u8, signature: &str) {
     let keys = in_order(signers)
         .into_iter()
         .map(|(key, _)| musig2::secp::Point::from_slice(key.as_bytes()).expect("a key"));
-    let key: musig2::secp::Point = musig2::KeyAggContext::new(keys).expect("keys").aggregated_pubkey();
+    let key: musig2::secp::Point =
+        musig2::KeyAggContext::new(keys).expect("keys").aggregated_pubkey();
     let signature = hex::decode(signature).expect("hexadecimal digits");
     let signature = musig2::CompactSignature::from_bytes(&signature).expect("a signature");
     musig2::verify_single(key, signature, [message; 32]).expect("the signature is valid");

@@ -23,8 +23,11 @@ impl Signer {
     /// # Panics
     /// Where it does not start.
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let input = child.stdin.take().expect("piped");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let (sender, lines) = channel();
@@ -77,7 +80,12 @@ impl Signer {
     ///
     /// # Panics
     /// As [`Signer::wait`] does.
-    pub fn find<T>(&mut self, within: Duration, what: &str, wanted: impl Fn(&Told) -> Option<T>) -> (u64, T) {
+    pub fn find<T>(
+        &mut self,
+        within: Duration,
+        what: &str,
+        wanted: impl Fn(&Told) -> Option<T>,
+    ) -> (u64, T) {
         self.nth(within, what, 0, wanted)
     }
 
@@ -94,7 +102,8 @@ impl Signer {
     ) -> (u64, T) {
         let end = Instant::now() + within;
         loop {
-            let mut found = self.told.iter().filter_map(|line| Some((line.at, wanted(&line.told)?)));
+            let mut found =
+                self.told.iter().filter_map(|line| Some((line.at, wanted(&line.told)?)));
             if let Some(found) = found.nth(nth) {
                 return found;
             }
@@ -114,7 +123,10 @@ impl Signer {
     /// Everything it told so far, with milliseconds since its start.
     pub fn story(&self) -> String {
         let start = self.told.first().map_or(0, |line| line.at);
-        let lines = self.told.iter().map(|line| format!("{:6} {:?}\n", (line.at - start) / 1000, line.told));
+        let lines = self
+            .told
+            .iter()
+            .map(|line| format!("{:6} {:?}\n", (line.at - start) / 1000, line.told));
         format!("process {} told\n{}", self.id(), lines.collect::<String>())
     }
 

@@ -20,8 +20,10 @@ fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
     let elsewhere = mallory.partials_with(mallory.garbage(), Transcript::new([1; 32]));
     let invalid = mallory.nonces_with(vec![PublicNonce::new([2; 66])]);
     let other = mallory.nonces_with(vec![PublicNonce::new([2; 66]); 2]);
-    let equivocating_nonces =
-        Proof::EquivocatingNonces { first: Signed::of(&own).unwrap(), second: Signed::of(&other).unwrap() };
+    let equivocating_nonces = Proof::EquivocatingNonces {
+        first: Signed::of(&own).unwrap(),
+        second: Signed::of(&other).unwrap(),
+    };
     let equivocating_partials = Proof::EquivocatingPartials {
         first: Signed::of(&garbage).unwrap(),
         second: Signed::of(&elsewhere).unwrap(),
@@ -80,17 +82,25 @@ fn one_changed_bit_makes_it_worthless_or_leaves_it_as_it_was() {
 #[test]
 fn a_hash_of_restarts_that_nobody_joined_for_proves_nothing() {
     let (mut mallory, _) = proofs();
-    let Proof::ConcurrentInstances { first, second, .. } = concurrent(&mut mallory) else { unreachable!() };
+    let Proof::ConcurrentInstances { first, second, .. } = concurrent(&mut mallory) else {
+        unreachable!()
+    };
     let session = mallory.session;
     assert_eq!(first.content.attempt, second.content.attempt);
     // The list must hash to the attempt that both put their name to.
-    let claims =
-        [vec![first.content.boot], vec![first.content.boot, second.content.boot, Boot::new([3; 16])]];
+    let claims = [
+        vec![first.content.boot],
+        vec![first.content.boot, second.content.boot, Boot::new([3; 16])],
+    ];
     for boots in claims {
-        assert_ne!(protocol::attempt(&session, &[(mallory.index, boots.clone())]), first.content.attempt);
+        assert_ne!(
+            protocol::attempt(&session, &[(mallory.index, boots.clone())]),
+            first.content.attempt
+        );
         let restarted = Restarted { signer: mallory.index, boots: List::new(boots).unwrap() };
         let restarted = List::new(vec![restarted]).unwrap();
-        let proof = Proof::ConcurrentInstances { first: first.clone(), second: second.clone(), restarted };
+        let proof =
+            Proof::ConcurrentInstances { first: first.clone(), second: second.clone(), restarted };
         let evidence = Evidence { manifest: Manifest::clone(&mallory.view.manifest), proof };
         assert!(evidence.verify::<Libsecp256k1>().is_err());
     }

@@ -20,7 +20,8 @@ fn two_partial_signatures_in_one_place_convict_their_author() {
 }
 
 #[test]
-fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures_and_one_of_them_the_name() {
+fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures_and_one_of_them_the_name()
+ {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();

@@ -9,7 +9,9 @@ use core::time::Duration;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Nonces, Partials};
-use musig2_proto::{AggregateNonce, Boot, K256, Libsecp256k1, Manifest, SessionId, Signature, SignerIndex};
+use musig2_proto::{
+    AggregateNonce, Boot, K256, Libsecp256k1, Manifest, SessionId, Signature, SignerIndex,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::sync::OnceLock;
@@ -47,7 +49,11 @@ fn loot() -> &'static Loot {
             }
         }
         let lives = loot.restarted.iter().flatten().map(|(_, boots)| boots.len()).max();
-        assert!(lives >= Some(3) && loot.partials.len() > 100, "{lives:?}, {}", loot.partials.len());
+        assert!(
+            lives >= Some(3) && loot.partials.len() > 100,
+            "{lives:?}, {}",
+            loot.partials.len()
+        );
         loot
     })
 }
@@ -166,11 +172,15 @@ impl Choices {
     fn proof(&mut self, loot: &Loot) -> Proof {
         match self.next(6) {
             0 => Proof::EquivocatingNonces { first: self.nonces(loot), second: self.nonces(loot) },
-            1 => Proof::EquivocatingPartials { first: self.partials(loot), second: self.partials(loot) },
+            1 => Proof::EquivocatingPartials {
+                first: self.partials(loot),
+                second: self.partials(loot),
+            },
             2 => Proof::InvalidNonce { nonces: self.nonces(loot) },
             3 => {
                 let (root, aggregates) = self.of(&loot.rounds).clone();
-                let aggregates: Vec<_> = aggregates.iter().map(|one| self.spoil(one.to_bytes())).collect();
+                let aggregates: Vec<_> =
+                    aggregates.iter().map(|one| self.spoil(one.to_bytes())).collect();
                 let aggregates: Vec<_> = aggregates.into_iter().map(AggregateNonce::new).collect();
                 let (nonces, partials) = (self.nonces(loot), self.partials(loot));
                 let root = self.spoil(root);
@@ -204,7 +214,8 @@ impl Choices {
 fn not_from_any_of_it_across_sessions_however_it_is_altered() {
     // Before the cases, so that what goes wrong here is not tried anew for each of them.
     let loot = loot();
-    let config = ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() };
     let choices = prop::collection::vec(any::<u32>().prop_map(|choice| choice as usize), 64);
     let forged = TestRunner::new(config).run(&choices, |choices| {
         let mut choices = Choices(choices, 0);

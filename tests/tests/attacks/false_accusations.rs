@@ -42,8 +42,11 @@ fn a_true_proof_convicts_whoever_brings_it_and_whatever_it_is_called() {
     let [first, second] = [mallory.nonces(), mallory.nonces()].map(|one| Signed::of(&one).unwrap());
     let proof = Some(Box::new(Proof::EquivocatingNonces { first, second }));
     let join = trent.join();
-    let abort =
-        Abort { boot: trent.boot, reason: AbortReason::Requested(musig2_proto::Note::new("")), proof };
+    let abort = Abort {
+        boot: trent.boot,
+        reason: AbortReason::Requested(musig2_proto::Note::new("")),
+        proof,
+    };
     let abort = trent.state(Body::Abort(abort));
     room.send(0, [join, abort]);
     room.conclude_with_conviction(Fault::Equivocation);
@@ -62,7 +65,8 @@ fn an_abort_of_a_life_that_never_joined_ends_nothing() {
 }
 
 #[test]
-fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_others_have_signed() {
+fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_others_have_signed()
+{
     for after in [false, true] {
         let mut room = Room::new(2, 1);
         let session = room.propose();
@@ -77,7 +81,9 @@ fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_o
         // One signer alone is told.
         room.send(1, [abort]);
         for end in room.conclude_one() {
-            let crate::verdict::End::Aborted(musig2_proto::AbortCause::BySigner { signer, .. }) = end else {
+            let crate::verdict::End::Aborted(musig2_proto::AbortCause::BySigner { signer, .. }) =
+                end
+            else {
                 panic!("{end:?}")
             };
             assert_eq!(signer, mallory.index);

@@ -9,12 +9,14 @@ use musig2_sim::protocol;
 /// To everyone, in everyone's name and life: holds everything, or nothing, and nothing newer will ever come.
 fn forge(room: &mut Room, session: SessionId, everything: bool) {
     let signers = room.view(session).manifest.signer_count();
-    let lives: Vec<_> =
-        (0..room.honest()).map(|seat| (room.index(seat, session), boot(room, session, seat))).collect();
+    let lives: Vec<_> = (0..room.honest())
+        .map(|seat| (room.index(seat, session), boot(room, session, seat)))
+        .collect();
     for seat in 0..room.honest() {
         for &(signer, boot) in &lives {
             let have = Some(protocol::summary(signers, signer, boot, everything));
-            let frame = Frame { have, request: Request::Statements, ..protocol::frame(session, []) };
+            let frame =
+                Frame { have, request: Request::Statements, ..protocol::frame(session, []) };
             room.handle(seat, Input::Frame { from: source(99), bytes: protocol::encode(&frame) });
         }
     }
@@ -22,7 +24,8 @@ fn forge(room: &mut Room, session: SessionId, everything: bool) {
 
 /// The life of an honest node, where a frame showed it.
 fn boot(room: &Room, session: SessionId, seat: usize) -> Boot {
-    let mut frames = room.frames.iter().filter(|(from, _, frame)| *from == seat && frame.session == session);
+    let mut frames =
+        room.frames.iter().filter(|(from, _, frame)| *from == seat && frame.session == session);
     let have = frames.find_map(|(_, _, frame)| frame.have.clone());
     have.map_or(Boot::new([0; 16]), |have| have.boot)
 }
@@ -33,7 +36,8 @@ fn in_every_phase_and_under_every_loss_the_session_finishes() {
         for everything in [true, false] {
             for moment in (0..30).step_by(5) {
                 for lost in 0..4 {
-                    let mut room = Room::with_config(3, 0, Config::default().with_topology(topology));
+                    let mut room =
+                        Room::with_config(3, 0, Config::default().with_topology(topology));
                     // All that is said to one signer before the lies is lost. (None to the fourth.)
                     room.lost = Box::new(move |_, to| to == lost);
                     let session = room.propose();
@@ -57,7 +61,11 @@ fn forged_at_every_step_the_session_finishes() {
     let session = room.propose();
     for step in 0..200 {
         room.step();
-        if room.nodes.iter().any(|node| node.session(&session).is_none_or(|view| view.signatures.is_none())) {
+        if room
+            .nodes
+            .iter()
+            .any(|node| node.session(&session).is_none_or(|view| view.signatures.is_none()))
+        {
             forge(&mut room, session, step % 2 == 0);
         }
     }
@@ -72,8 +80,12 @@ fn a_summary_that_does_not_fit_the_session_is_refused() {
     room.settle();
     let fits = protocol::summary(3, room.index(1, session), Boot::new([1; 16]), true);
     for (signers, signer) in [(3, 3), (3, u16::MAX), (9, 1), (0, 1)] {
-        let other =
-            protocol::summary(signers, musig2_proto::SignerIndex::new(signer), Boot::new([1; 16]), true);
+        let other = protocol::summary(
+            signers,
+            musig2_proto::SignerIndex::new(signer),
+            Boot::new([1; 16]),
+            true,
+        );
         let frame = Frame { have: Some(other), ..protocol::frame(session, []) };
         room.handle(0, Input::Frame { from: source(99), bytes: protocol::encode(&frame) });
     }

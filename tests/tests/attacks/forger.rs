@@ -3,7 +3,9 @@
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Content, Evidence, Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Body, Join, Nonces, Partials, Statement};
-use musig2_proto::{AggregateNonce, AttemptId, Boot, Libsecp256k1, Manifest, SessionView, SignerIndex};
+use musig2_proto::{
+    AggregateNonce, AttemptId, Boot, Libsecp256k1, Manifest, SessionView, SignerIndex,
+};
 use musig2_sim::protocol;
 use musig2_sim::{Round, nonces_of};
 
@@ -35,7 +37,8 @@ impl Loot {
 
 /// The true rounds, and others that the same nonces can be made to give.
 fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<AggregateNonce>)> {
-    let nonces: Vec<_> = stated.iter().filter(|one| matches!(one.body, Body::Nonces(_))).cloned().collect();
+    let nonces: Vec<_> =
+        stated.iter().filter(|one| matches!(one.body, Body::Nonces(_))).cloned().collect();
     let signers = view.manifest.signer_count();
     let mut rounds = Vec::new();
     let of = |attempt: AttemptId| {
@@ -59,8 +62,10 @@ fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<Aggreg
     // One signer's nonces as if they were everyone's.
     for one in &nonces {
         let root = protocol::nonce_root(&view.id, core::slice::from_ref(one));
-        rounds
-            .push((root, nonces_of(one).iter().map(|nonce| AggregateNonce::new(nonce.to_bytes())).collect()));
+        rounds.push((
+            root,
+            nonces_of(one).iter().map(|nonce| AggregateNonce::new(nonce.to_bytes())).collect(),
+        ));
     }
     rounds
 }
@@ -74,9 +79,12 @@ fn restarts(view: &SessionView, stated: &[Statement]) -> Vec<Vec<(SignerIndex, V
         boots.dedup();
         boots
     };
-    let mut claims: Vec<_> = view.manifest.indices().map(|signer| vec![(signer, boots(signer))]).collect();
+    let mut claims: Vec<_> =
+        view.manifest.indices().map(|signer| vec![(signer, boots(signer))]).collect();
     claims.push(view.manifest.indices().map(|signer| (signer, boots(signer))).collect());
-    claims.push(claims[claims.len() - 1].iter().filter(|(_, boots)| boots.len() > 1).cloned().collect());
+    claims.push(
+        claims[claims.len() - 1].iter().filter(|(_, boots)| boots.len() > 1).cloned().collect(),
+    );
     for (signer, boots) in claims[claims.len() - 1].clone() {
         claims.extend(boots.windows(2).map(|pair| vec![(signer, pair.to_vec())]));
     }
@@ -100,7 +108,10 @@ pub fn assert_nothing_convicts(view: &SessionView, stated: &[Statement], everyon
             let (first, second) = (first.clone(), second.clone());
             for restarted in loot.restarted.iter().map(|claim| list(claim)) {
                 let (first, second) = (first.clone(), second.clone());
-                assert_proves_nothing(manifest, Proof::ConcurrentInstances { first, second, restarted });
+                assert_proves_nothing(
+                    manifest,
+                    Proof::ConcurrentInstances { first, second, restarted },
+                );
             }
             assert_proves_nothing(manifest, Proof::EquivocatingNonces { first, second });
         }
@@ -110,11 +121,16 @@ pub fn assert_nothing_convicts(view: &SessionView, stated: &[Statement], everyon
             let (first, second) = (first.clone(), second.clone());
             assert_proves_nothing(manifest, Proof::EquivocatingPartials { first, second });
         }
-        for (nonces, (nonce_root, aggregates)) in
-            loot.nonces.iter().flat_map(|nonces| loot.rounds.iter().map(move |round| (nonces, round)))
+        for (nonces, (nonce_root, aggregates)) in loot
+            .nonces
+            .iter()
+            .flat_map(|nonces| loot.rounds.iter().map(move |round| (nonces, round)))
         {
             for item in 0..=manifest.items().len() as u16 {
-                assert_proves_nothing(manifest, invalid_partial(nonces, first, nonce_root, aggregates, item));
+                assert_proves_nothing(
+                    manifest,
+                    invalid_partial(nonces, first, nonce_root, aggregates, item),
+                );
             }
         }
     }

@@ -5,7 +5,9 @@ use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::hello::{Hello, HelloContent};
-use musig2_proto::{Contact, Crypto, Input, Libsecp256k1, Offence, PublicKey, SecretKey, Timestamp};
+use musig2_proto::{
+    Contact, Crypto, Input, Libsecp256k1, Offence, PublicKey, SecretKey, Timestamp,
+};
 use musig2_sim::protocol;
 
 /// In the name of `signer`, by any key.
@@ -37,7 +39,8 @@ fn nobody_can_say_where_another_signer_is() {
     room.settle();
     let forged = hello(room.keys[1], &SecretKey::new([0x77; 32]), contact(0x70), room.now);
     publish(&mut room, 1, &forged);
-    let refused = room.reports.iter().flatten().filter(|report| report.offence == Offence::BadSignature);
+    let refused =
+        room.reports.iter().flatten().filter(|report| report.offence == Offence::BadSignature);
     assert_eq!(refused.count(), 2);
     room.pass(Duration::from_secs(30));
     assert_eq!(sent_to(&room, 0x70), 0);

@@ -27,7 +27,8 @@ fn cancelled() -> (Room, SessionId, Attacker, Statement) {
 fn cancel(others: &[Statement], item: usize) -> PublicNonce {
     let half = |at: usize| {
         let points = others.iter().map(|nonces| {
-            musig2::secp::Point::from_slice(&nonces_of(nonces)[item].as_bytes()[at..at + 33]).unwrap()
+            musig2::secp::Point::from_slice(&nonces_of(nonces)[item].as_bytes()[at..at + 33])
+                .unwrap()
         });
         let sum = points.map(musig2::secp::MaybePoint::Valid).sum::<musig2::secp::MaybePoint>();
         (-sum.unwrap()).serialize()

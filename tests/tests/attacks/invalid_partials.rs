@@ -3,7 +3,9 @@
 use crate::attacker::Attacker;
 use crate::room::Room;
 use musig2_proto::wire::statement::Statement;
-use musig2_proto::{AggregateNonce, Fault, Item, Message, PartialSignature, Phase, SessionId, Tweak};
+use musig2_proto::{
+    AggregateNonce, Fault, Item, Message, PartialSignature, Phase, SessionId, Tweak,
+};
 use musig2_sim::Round;
 
 /// A room in which everyone has everyone's nonces, and the attacker's partial signatures are awaited.
@@ -32,7 +34,8 @@ fn partial_signatures_that_are_any_numbers_convict() {
     for bytes in [[0; 32], [7; 32], [0xff; 32]] {
         let (mut room, session, mut mallory, _, round) = before_the_partials();
         let items = room.view(session).manifest.items().len();
-        let garbage = mallory.partials_with(vec![PartialSignature::new(bytes); items], round.transcript);
+        let garbage =
+            mallory.partials_with(vec![PartialSignature::new(bytes); items], round.transcript);
         room.send_all(&[garbage]);
         room.conclude_with_conviction(Fault::InvalidPartialSignature);
     }
@@ -104,8 +107,12 @@ fn too_few_or_too_many_partial_signatures_are_refused_and_count_as_silence() {
 /// The same signers, and other messages.
 fn another_manifest(room: &mut Room) -> musig2_proto::Manifest {
     let tweaked = Item::new(Message::new([4; 32])).with_tweaks(vec![Tweak::BIP86]).unwrap();
-    let proposal = musig2_proto::Proposal::new(room.keys.clone()).with_message(Message::new([3; 32]));
-    let announced =
-        room.puppet().announce(room.now, proposal.with_item(tweaked), musig2_proto::Audience::Everyone);
+    let proposal =
+        musig2_proto::Proposal::new(room.keys.clone()).with_message(Message::new([3; 32]));
+    let announced = room.puppet().announce(
+        room.now,
+        proposal.with_item(tweaked),
+        musig2_proto::Audience::Everyone,
+    );
     announced.manifest()
 }

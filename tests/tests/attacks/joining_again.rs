@@ -38,7 +38,8 @@ fn finish(room: &mut Room, session: SessionId, mallory: &mut Attacker) {
 #[test]
 fn one_life_with_two_contacts_is_nobodys_fault() {
     let (mut room, session, mut mallory) = seated();
-    let [one, other] = [&b"one"[..], &[2]].map(|at| mallory.join_at(Contact::new(at.to_vec()).unwrap()));
+    let [one, other] =
+        [&b"one"[..], &[2]].map(|at| mallory.join_at(Contact::new(at.to_vec()).unwrap()));
     room.lost = Box::new(|_, to| to > 2);
     // The first is nowhere; a letter to it is lost.
     room.send(0, [other.clone()]);

@@ -44,7 +44,12 @@ fn own_nonces_made_after_everyone_elses_arrived() {
     assert_eq!(before, 4, "the joins and nonces of two");
     room.execute(2, Command::JoinSession { session });
     room.conclude_with_signatures();
-    assert!(room.events.iter().flatten().all(|(_, event)| !matches!(event, Event::AttemptRestarted { .. })));
+    assert!(
+        room.events
+            .iter()
+            .flatten()
+            .all(|(_, event)| !matches!(event, Event::AttemptRestarted { .. }))
+    );
 }
 
 #[test]

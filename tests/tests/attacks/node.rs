@@ -2,8 +2,8 @@
 
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Contact, Crypto, Input, K256, Libsecp256k1, Manifest, Node,
-    Output, Proposal, PublicKey, SecretKey, SessionId, SessionView, Source, Timestamp,
+    Audience, Command, CommandError, Config, Contact, Crypto, Input, K256, Libsecp256k1, Manifest,
+    Node, Output, Proposal, PublicKey, SecretKey, SessionId, SessionView, Source, Timestamp,
 };
 use musig2_sim::protocol;
 use rand_chacha::ChaCha20Rng;
@@ -82,8 +82,14 @@ impl Puppet {
     }
 
     /// Makes a session, and gives its announcement as it would be published.
-    pub fn announce(&mut self, now: Timestamp, proposal: Proposal, audience: Audience) -> Announced {
-        let outputs = self.node.execute(now, &mut self.rng, Command::CreateSession(proposal)).unwrap();
+    pub fn announce(
+        &mut self,
+        now: Timestamp,
+        proposal: Proposal,
+        audience: Audience,
+    ) -> Announced {
+        let outputs =
+            self.node.execute(now, &mut self.rng, Command::CreateSession(proposal)).unwrap();
         let session = outputs.iter().find_map(|output| match output {
             Output::Event(event) => Some(event.session()),
             _ => None,
@@ -93,7 +99,8 @@ impl Puppet {
         self.node.execute(now, &mut self.rng, announce).unwrap();
         let announcement: Announcement =
             protocol::decode(&self.node.announcement(&session).unwrap()).unwrap();
-        let publication = Publication::Announcement { fresh: [1; 8], announcement: announcement.clone() };
+        let publication =
+            Publication::Announcement { fresh: [1; 8], announcement: announcement.clone() };
         Announced { session, bytes: protocol::encode(&publication), announcement }
     }
 }

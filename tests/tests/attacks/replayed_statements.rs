@@ -24,7 +24,10 @@ fn statements_of_another_session_are_refused_and_their_relayer_reported() {
     room.lost = Box::new(|_, _| false);
     for statement in &old {
         let frame = protocol::frame(second, [statement.clone()]);
-        room.handle(0, Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) });
+        room.handle(
+            0,
+            Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) },
+        );
     }
     assert_eq!(bad_signatures(&room), old.len());
     let ends = room.conclude();
@@ -130,7 +133,10 @@ fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted()
     for statement in &altered {
         let frame = protocol::frame(session, [statement.clone()]);
         for seat in 0..2 {
-            room.handle(seat, Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) });
+            room.handle(
+                seat,
+                Input::Frame { from: crate::node::source(9), bytes: protocol::encode(&frame) },
+            );
         }
     }
     // An altered join is not even looked at: its place is taken, and two of them are no contradiction.
@@ -147,7 +153,8 @@ fn alter(mut statement: Statement) -> Statement {
         Body::Nonces(nonces) => {
             let mut changed = nonces.source.nonces().to_vec();
             changed.reverse();
-            nonces.source = musig2_proto::wire::statement::NonceSource::Inline(List::new(changed).unwrap());
+            nonces.source =
+                musig2_proto::wire::statement::NonceSource::Inline(List::new(changed).unwrap());
         }
         Body::Partials(partials) => {
             let mut changed = partials.partials.to_vec();

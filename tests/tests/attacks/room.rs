@@ -9,8 +9,9 @@ use core::time::Duration;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{
-    AttemptId, Audience, Command, CommandError, Config, Destination, Event, Input, Item, Message, Output,
-    Proposal, PublicKey, Report, SecretKey, SessionId, SessionView, Signature, SignerIndex, Timestamp, Tweak,
+    AttemptId, Audience, Command, CommandError, Config, Destination, Event, Input, Item, Message,
+    Output, Proposal, PublicKey, Report, SecretKey, SessionId, SessionView, Signature, SignerIndex,
+    Timestamp, Tweak,
 };
 use musig2_sim::protocol;
 use rand_chacha::ChaCha20Rng;
@@ -163,7 +164,9 @@ impl Room {
     /// The session that was last proposed.
     pub fn session(&self) -> SessionId {
         let sessions = self.events.iter().flatten().filter_map(|(at, event)| match event {
-            Event::SessionCreated { session } | Event::SessionDiscovered { session } => Some((at, session)),
+            Event::SessionCreated { session } | Event::SessionDiscovered { session } => {
+                Some((at, session))
+            }
             _ => None,
         });
         *sessions.max_by_key(|(at, _)| **at).expect("a session").1
@@ -205,7 +208,8 @@ impl Room {
     pub fn nonces_for(&self, session: SessionId, attempt: AttemptId) -> Vec<Statement> {
         let honest: Vec<_> = (0..self.honest()).map(|seat| self.index(seat, session)).collect();
         let statements = self.statements(session).into_iter();
-        let of_attempt = |body: &Body| matches!(body, Body::Nonces(nonces) if nonces.attempt == attempt);
+        let of_attempt =
+            |body: &Body| matches!(body, Body::Nonces(nonces) if nonces.attempt == attempt);
         statements.filter(|one| of_attempt(&one.body) && honest.contains(&one.author)).collect()
     }
 
@@ -292,7 +296,11 @@ impl Room {
                 Output::Publish(bytes) => {
                     for to in (0..self.honest()).filter(|&to| to != from) {
                         let bytes = bytes.clone();
-                        self.mail.push_back((from, to, Input::Announcement { from: source(from), bytes }));
+                        self.mail.push_back((
+                            from,
+                            to,
+                            Input::Announcement { from: source(from), bytes },
+                        ));
                     }
                 }
                 Output::Send { to, bytes } => {
@@ -330,7 +338,9 @@ impl Room {
 /// By libsecp256k1's BIP340 alone, under the tweaked keys.
 pub fn assert_signatures(view: &SessionView, signatures: &[Signature]) {
     assert_eq!(signatures.len(), view.manifest.items().len());
-    for ((item, output), signature) in view.manifest.items().iter().zip(&view.output_keys).zip(signatures) {
+    for ((item, output), signature) in
+        view.manifest.items().iter().zip(&view.output_keys).zip(signatures)
+    {
         let key = secp256k1::XOnlyPublicKey::from_byte_array(output.key.to_bytes()).unwrap();
         let signature = secp256k1::schnorr::Signature::from_byte_array(signature.to_bytes());
         secp256k1::schnorr::verify(&signature, item.message().as_bytes(), &key).unwrap();

@@ -46,12 +46,14 @@ fn false_signatures_finish_nothing_before_and_after_the_end() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
-    let false_ones = || [vec![], vec![Signature::new([0; 64]); 2], vec![Signature::new([0xff; 64]); 2]];
+    let false_ones =
+        || [vec![], vec![Signature::new([0; 64]); 2], vec![Signature::new([0xff; 64]); 2]];
     for false_one in false_ones() {
         deliver(&mut room, &signatures(session, false_one));
     }
     // None at all for two items is not worth a look.
-    let refused = |room: &Room| [Offence::FalseSignatures, Offence::Misfit].map(|one| offences(room, &one));
+    let refused =
+        |room: &Room| [Offence::FalseSignatures, Offence::Misfit].map(|one| offences(room, &one));
     assert_eq!(refused(&room), [2 * 2, 2]);
     room.pass(Duration::from_secs(301));
     for false_one in false_ones() {

@@ -24,7 +24,8 @@ fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
 }
 
 #[test]
-fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_partial_signatures_of_both() {
+fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_partial_signatures_of_both()
+ {
     for heard_first in [1, 3] {
         let mut room = Room::new(3, 0);
         room.lost = Box::new(|_, _| true);
@@ -41,16 +42,24 @@ fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_
         let doubled = room.index(1, session);
         let named = End::Convicted(doubled, Fault::ConcurrentInstances);
         for seat in [0, 2] {
-            assert!(matches!(ends[seat], End::Complete(_)) || ends[seat] == named, "{:?}", ends[seat]);
+            assert!(
+                matches!(ends[seat], End::Complete(_)) || ends[seat] == named,
+                "{:?}",
+                ends[seat]
+            );
         }
-        let stopped =
-            |seat: usize| ends[seat] == End::Aborted(AbortCause::RivalInstance) || ends[seat] == named;
+        let stopped = |seat: usize| {
+            ends[seat] == End::Aborted(AbortCause::RivalInstance) || ends[seat] == named
+        };
         assert!(stopped(1) || stopped(3), "{ends:?}");
         let mut signed = BTreeMap::new();
         for statement in room.statements(session).iter().filter(|one| one.author == doubled) {
             if let Body::Partials(partials) = &statement.body {
                 let other = signed.insert(partials.attempt, partials.boot);
-                assert!(other.is_none_or(|other| other == partials.boot), "two lives signed in one attempt");
+                assert!(
+                    other.is_none_or(|other| other == partials.boot),
+                    "two lives signed in one attempt"
+                );
             }
         }
     }
@@ -65,9 +74,12 @@ fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
     let honest = room.nonces(session);
     let own = honest.iter().find(|one| one.author == room.index(0, session)).expect("stated");
     let boot = own.boot().expect("nonces are of a life");
-    let mut copy =
-        crate::attacker::Attacker::new(&crate::node::secret(0), crate::node::contact(0), room.view(session))
-            .unwrap();
+    let mut copy = crate::attacker::Attacker::new(
+        &crate::node::secret(0),
+        crate::node::contact(0),
+        room.view(session),
+    )
+    .unwrap();
     copy.boot = boot;
     room.doubled.push(copy.key());
     let other = copy.nonces();

@@ -19,7 +19,10 @@ fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_
     let awaiting = vec![room.index(2, one.session)];
     for ends in room.conclude() {
         assert_eq!(ends.len(), 2);
-        assert!(ends.values().all(|end| *end == End::TimedOut(Phase::Joining, awaiting.clone())), "{ends:?}");
+        assert!(
+            ends.values().all(|end| *end == End::TimedOut(Phase::Joining, awaiting.clone())),
+            "{ends:?}"
+        );
     }
 }
 
@@ -41,7 +44,10 @@ fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
         room.send_frame(seat, &protocol::frame(announced.session, statements));
     }
     for ends in room.conclude() {
-        assert!(ends.values().all(|end| matches!(end, End::TimedOut(Phase::Joining, _))), "{ends:?}");
+        assert!(
+            ends.values().all(|end| matches!(end, End::TimedOut(Phase::Joining, _))),
+            "{ends:?}"
+        );
     }
 }
 
@@ -65,7 +71,10 @@ fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
     }
     assert_eq!(room.reports[1].len(), 2);
     for ends in room.conclude() {
-        assert!(ends.values().all(|end| matches!(end, End::TimedOut(Phase::Joining, _))), "{ends:?}");
+        assert!(
+            ends.values().all(|end| matches!(end, End::TimedOut(Phase::Joining, _))),
+            "{ends:?}"
+        );
     }
 }
 

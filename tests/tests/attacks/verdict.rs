@@ -5,8 +5,8 @@ use crate::room::{Room, assert_signatures};
 use core::time::Duration;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{
-    AbortCause, Event, Evidence, Fault, K256, Libsecp256k1, Phase, SessionId, SessionView, Severity,
-    Signature, SignerIndex,
+    AbortCause, Event, Evidence, Fault, K256, Libsecp256k1, Phase, SessionId, SessionView,
+    Severity, Signature, SignerIndex,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +42,12 @@ impl Room {
     pub fn conclude_with_conviction(&mut self, fault: Fault) {
         let attacker = self.index(self.attacker_seat(), self.session());
         for (seat, end) in self.conclude_one().into_iter().enumerate() {
-            assert_eq!(end, End::Convicted(attacker, fault), "seat {seat}: {:#?}", self.events[seat]);
+            assert_eq!(
+                end,
+                End::Convicted(attacker, fault),
+                "seat {seat}: {:#?}",
+                self.events[seat]
+            );
         }
     }
 
@@ -57,7 +62,12 @@ impl Room {
     pub fn conclude_with_timeout(&mut self, phase: Phase) {
         let awaiting = vec![self.index(self.attacker_seat(), self.session())];
         for (seat, end) in self.conclude_one().into_iter().enumerate() {
-            assert_eq!(end, End::TimedOut(phase, awaiting.clone()), "seat {seat}: {:#?}", self.events[seat]);
+            assert_eq!(
+                end,
+                End::TimedOut(phase, awaiting.clone()),
+                "seat {seat}: {:#?}",
+                self.events[seat]
+            );
         }
     }
 
@@ -94,7 +104,8 @@ impl Room {
         match cause {
             AbortCause::Convicted { signer, fault, evidence } => {
                 let key = *view.manifest.signer(*signer).unwrap();
-                let guilty = self.keys[self.honest()..].contains(&key) || self.doubled.contains(&key);
+                let guilty =
+                    self.keys[self.honest()..].contains(&key) || self.doubled.contains(&key);
                 assert!(guilty, "seat {seat} convicts an honest signer of {fault:?}");
                 assert_convicts(&evidence.to_bytes(), *signer, *fault);
                 assert_eq!(evidence.manifest, *view.manifest);
@@ -102,11 +113,17 @@ impl Room {
             }
             AbortCause::BySigner { signer, .. } => {
                 let key = view.manifest.signer(*signer).unwrap();
-                assert!(!self.keys[..self.honest()].contains(key), "seat {seat}: an honest signer aborted");
+                assert!(
+                    !self.keys[..self.honest()].contains(key),
+                    "seat {seat}: an honest signer aborted"
+                );
                 End::Aborted(cause.clone())
             }
             AbortCause::RivalInstance => {
-                assert!(self.doubled.contains(&self.keys[seat]), "seat {seat} is alone and gave up");
+                assert!(
+                    self.doubled.contains(&self.keys[seat]),
+                    "seat {seat} is alone and gave up"
+                );
                 End::Aborted(cause.clone())
             }
             AbortCause::TimedOut { phase, awaiting } => End::TimedOut(*phase, awaiting.clone()),
@@ -116,8 +133,11 @@ impl Room {
 
     /// An honest node's frames are never an offence, whatever others make it hold.
     fn check_reports(&self) {
-        for (seat, report) in
-            self.reports.iter().enumerate().flat_map(|(seat, all)| all.iter().map(move |r| (seat, r)))
+        for (seat, report) in self
+            .reports
+            .iter()
+            .enumerate()
+            .flat_map(|(seat, all)| all.iter().map(move |r| (seat, r)))
         {
             let honest = usize::from(report.source.as_bytes()[0]) < self.honest();
             let harmless = report.offence.severity() == Severity::Benign;
@@ -129,7 +149,9 @@ impl Room {
     fn check_statements(&self) {
         let mut by_author = BTreeMap::<_, (SessionView, Vec<Statement>)>::new();
         for (_, _, frame) in &self.frames {
-            let Some(view) = self.views.values().find(|view| view.id == frame.session) else { continue };
+            let Some(view) = self.views.values().find(|view| view.id == frame.session) else {
+                continue;
+            };
             for statement in frame.statements.iter() {
                 let key = view.manifest.signer(statement.author).unwrap();
                 if self.keys[..self.honest()].contains(key) && !self.doubled.contains(key) {
@@ -150,7 +172,10 @@ impl Room {
             let mut taken = BTreeMap::new();
             for (slot, statement) in stated.iter().filter_map(|one| Some((slots(one)?, one))) {
                 let other = taken.insert(slot, statement);
-                assert!(other.is_none(), "an honest signer contradicts itself: {other:?} {statement:?}");
+                assert!(
+                    other.is_none(),
+                    "an honest signer contradicts itself: {other:?} {statement:?}"
+                );
             }
             assert_nothing_convicts(view, stated, &self.statements(view.id));
         }

@@ -33,7 +33,8 @@ fn frame(items: &[u8], contacts: &[u8], statements: &[u8]) -> Vec<u8> {
 /// An abort that shows lives of one signer at once, after restarts that are listed in no more than two bytes each.
 fn accusation(restarts: usize) -> Vec<u8> {
     let nonces = [&[0][..], &[7; 16], &[7; 32], &[0, 0], &[7; 64]].concat();
-    [&[0, 3][..], &[7; 16], &[1, 1, 4], &nonces, &nonces, &list(restarts, &[0, 0]), &[7; 64]].concat()
+    [&[0, 3][..], &[7; 16], &[1, 1, 4], &nonces, &nonces, &list(restarts, &[0, 0]), &[7; 64]]
+        .concat()
 }
 
 #[test]
@@ -60,11 +61,16 @@ fn decoding_a_frame_takes_no_more_than_so_many_times_its_size_and_what_a_list_ne
             let before = ALLOCATED.current_usage();
             ALLOCATED.reset_peak_usage();
             let decoded = decode_message::<Frame>(&bytes, bytes.len());
-            let (held, most) = (ALLOCATED.current_usage() - before, ALLOCATED.peak_usage() - before);
+            let (held, most) =
+                (ALLOCATED.current_usage() - before, ALLOCATED.peak_usage() - before);
             assert!(decoded.is_ok(), "{what}: {decoded:?}");
             println!("{count} {what}: {} bytes decode to {held}, at most {most}", bytes.len());
             assert!(held <= TIMES * bytes.len(), "{what}: {} bytes decode to {held}", bytes.len());
-            assert!(most <= TIMES * bytes.len() + GROWTH, "{what}: {} bytes take {most}", bytes.len());
+            assert!(
+                most <= TIMES * bytes.len() + GROWTH,
+                "{what}: {} bytes take {most}",
+                bytes.len()
+            );
         }
     }
 }

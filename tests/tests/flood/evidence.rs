@@ -4,8 +4,8 @@ use crate::{ALLOCATED, alone};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Proof, Signed};
 use musig2_proto::{
-    AggregateNonce, Command, Config, Crypto, Event, Evidence, Fault, Item, K256, Libsecp256k1, Manifest,
-    Message, Node, Output, Proposal, PublicNonce, SecretKey, Timestamp, Tweak,
+    AggregateNonce, Command, Config, Crypto, Event, Evidence, Fault, Item, K256, Libsecp256k1,
+    Manifest, Message, Node, Output, Proposal, PublicNonce, SecretKey, Timestamp, Tweak,
 };
 use musig2_sim::{RogueSigner, Round};
 use rand_chacha::ChaCha20Rng;
@@ -29,16 +29,21 @@ fn evidence() -> Evidence {
     let config = Config::default().with_max_signers(SIGNERS).with_max_items(ITEMS);
     let mut node = Node::<Libsecp256k1>::with_engine(config).unwrap();
     node.add_key(&secret(0)).unwrap();
-    let keys =
-        (0..SIGNERS).map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));
+    let keys = (0..SIGNERS)
+        .map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));
     let item = Item::new(Message::new([1; 32])).with_tweaks(vec![Tweak::BIP86]).unwrap();
-    let proposal = (0..ITEMS).fold(Proposal::new(keys), |proposal, _| proposal.with_item(item.clone()));
-    let (now, mut rng) = (Timestamp::from_millis(1_800_000_000_000), ChaCha20Rng::from_seed([1; 32]));
+    let proposal =
+        (0..ITEMS).fold(Proposal::new(keys), |proposal, _| proposal.with_item(item.clone()));
+    let (now, mut rng) =
+        (Timestamp::from_millis(1_800_000_000_000), ChaCha20Rng::from_seed([1; 32]));
     let created = node.execute(now, &mut rng, Command::CreateSession(proposal)).unwrap();
-    let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+    let [Output::Event(Event::SessionCreated { session })] = created[..] else {
+        panic!("{created:?}")
+    };
     let view = node.session(&session).unwrap();
     let manifest = Manifest::clone(&view.manifest);
-    let mut guilty = RogueSigner::<Libsecp256k1>::new(&secret(1), Default::default(), view.clone()).unwrap();
+    let mut guilty =
+        RogueSigner::<Libsecp256k1>::new(&secret(1), Default::default(), view.clone()).unwrap();
     let point = guilty.key().to_bytes();
     let pair: [u8; 66] = [point, point].concat().try_into().unwrap();
     let nonces = guilty.nonces_with(vec![PublicNonce::new(pair); ITEMS]);
@@ -62,7 +67,9 @@ fn verify<C: Crypto>(bytes: &[u8]) -> Fault {
 fn evidence_takes_memory_for_its_signers_and_for_the_one_item_that_it_names_under_both_engines() {
     let _alone = alone();
     let bytes = evidence().to_bytes();
-    for (engine, verify) in [("C", verify::<Libsecp256k1> as fn(&[u8]) -> Fault), ("Rust", verify::<K256>)] {
+    for (engine, verify) in
+        [("C", verify::<Libsecp256k1> as fn(&[u8]) -> Fault), ("Rust", verify::<K256>)]
+    {
         let before = ALLOCATED.current_usage();
         ALLOCATED.reset_peak_usage();
         assert_eq!(verify(&bytes), Fault::InvalidPartialSignature);

@@ -10,8 +10,9 @@ use musig2_proto::wire::hello::{Hello, HelloContent};
 use musig2_proto::wire::proof::{Proof, Restarted, Signed};
 use musig2_proto::wire::statement::{Abort, Body};
 use musig2_proto::{
-    AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1, Message,
-    Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp, Transcript, Tweak,
+    AbortReason, AttemptId, Audience, Boot, Config, Contact, Crypto, Input, Item, Libsecp256k1,
+    Message, Proposal, PublicKey, SecretKey, SessionId, Signature, SignerIndex, Source, Timestamp,
+    Transcript, Tweak,
 };
 use musig2_sim::protocol;
 
@@ -56,10 +57,13 @@ impl Flood {
             announce(author, SESSIONS, &|number| pair(author, victim).with_message(message(number)))
         });
         let others = authors.clone().take(20).flat_map(|author| {
-            announce(author, 2, &|number| pair(author, public_key(200)).with_message(message(number)))
+            announce(author, 2, &|number| {
+                pair(author, public_key(200)).with_message(message(number))
+            })
         });
-        let large =
-            authors.take(36).flat_map(|author| announce(author, 1, &|_| largest(pair(author, victim))));
+        let large = authors
+            .take(36)
+            .flat_map(|author| announce(author, 1, &|_| largest(pair(author, victim))));
         let mut stranger = room.stranger(spoilt);
         Self {
             small: small.collect(),
@@ -92,12 +96,18 @@ impl Flood {
             5 => ("a true join elsewhere", self.join(number)),
             6 => ("true nonces of no attempt", self.nonces(number)),
             7 => ("true partial signatures of no attempt", self.partials(number)),
-            8 => ("a stranger's session", announcement_of(number, &self.small[round % self.small.len()])),
+            8 => (
+                "a stranger's session",
+                announcement_of(number, &self.small[round % self.small.len()]),
+            ),
             9 => (
                 "a stranger's largest session",
                 announcement_of(number, &self.large[round % self.large.len()]),
             ),
-            10 => ("strangers' session", announcement_of(number, &self.others[round % self.others.len()])),
+            10 => (
+                "strangers' session",
+                announcement_of(number, &self.others[round % self.others.len()]),
+            ),
             11 => ("a stranger's hello", hello(number, 0x77, now)),
             12 => ("a signer's hello from everywhere", hello(number, self.signer_secret(), now)),
             13 => ("a false summary", self.frame(number, self.summary(number))),
@@ -163,7 +173,8 @@ impl Flood {
     fn partials(&mut self, number: usize) -> Input {
         let attempt = self.signer.attempt;
         self.signer.attempt = AttemptId::new(bytes(number));
-        let partials = self.signer.partials_with(self.signer.garbage(), Transcript::new(bytes(number)));
+        let partials =
+            self.signer.partials_with(self.signer.garbage(), Transcript::new(bytes(number)));
         self.signer.attempt = attempt;
         self.frame(number, protocol::frame(self.spoilt, [partials]))
     }
@@ -180,19 +191,24 @@ impl Flood {
     }
 
     fn request(&self, number: usize) -> Frame {
-        let request = if number.is_multiple_of(3) { Request::Announcement } else { Request::Statements };
+        let request =
+            if number.is_multiple_of(3) { Request::Announcement } else { Request::Statements };
         Frame { request, ..protocol::frame(self.target(number), []) }
     }
 
     fn signatures(&self, number: usize) -> Frame {
         let signatures = vec![Signature::new([number as u8; 64]); 1 + number % 2];
-        Frame { signatures: Some(List::new(signatures).unwrap()), ..protocol::frame(self.honest, []) }
+        Frame {
+            signatures: Some(List::new(signatures).unwrap()),
+            ..protocol::frame(self.honest, [])
+        }
     }
 
     /// Under a signature that is none, with the session's own signer for an author.
     fn abort(&mut self, number: usize) -> Input {
         let proof = Some(Box::new(self.dense.clone()));
-        let body = Body::Abort(Abort { boot: Boot::new([9; 16]), reason: AbortReason::Convicted, proof });
+        let body =
+            Body::Abort(Abort { boot: Boot::new([9; 16]), reason: AbortReason::Convicted, proof });
         let session = self.target(number);
         let forged = self.stranger.state_in(session, SignerIndex::new((number % 3) as u16), body);
         self.frame(number, protocol::frame(session, [forged]))
@@ -215,8 +231,11 @@ fn dense(stranger: &mut Attacker) -> Proof {
 /// As many items, and as many tweak steps, as a node takes by default.
 fn largest(proposal: Proposal) -> Proposal {
     let tweaks = vec![Tweak::BIP86; 4];
-    let item = |number: u8| Item::new(Message::new([number; 32])).with_tweaks(tweaks.clone()).unwrap();
-    (0..=255).fold(proposal, |proposal, number| proposal.with_item(item(number))).with_memo(vec![1; 1024])
+    let item =
+        |number: u8| Item::new(Message::new([number; 32])).with_tweaks(tweaks.clone()).unwrap();
+    (0..=255)
+        .fold(proposal, |proposal, number| proposal.with_item(item(number)))
+        .with_memo(vec![1; 1024])
 }
 
 /// Under a key of its own each time it is said, and from a contact of the greatest length.

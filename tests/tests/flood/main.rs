@@ -19,7 +19,9 @@ mod session;
 
 use core::time::Duration;
 use hostile::{Flood, is_hostile};
-use musig2_proto::{Command, DeclineReason, Destination, Event, Input, Message, Output, Proposal, SessionId};
+use musig2_proto::{
+    Command, DeclineReason, Destination, Event, Input, Message, Output, Proposal, SessionId,
+};
 use peak_alloc::PeakAlloc;
 use room::{Room, assert_signatures};
 use std::collections::BTreeMap;
@@ -115,7 +117,10 @@ fn answer(room: &mut Room, outputs: Vec<Output>, decline: bool) -> usize {
             Output::Report(_) => {}
             Output::Event(Event::SessionDiscovered { session }) => {
                 if decline {
-                    room.execute(0, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
+                    room.execute(
+                        0,
+                        Command::DeclineSession { session, reason: Some(DeclineReason::Policy) },
+                    );
                 }
             }
             other => rest.push(other),

@@ -5,9 +5,9 @@ use musig2_proto::wire::encode_message;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::Statement;
 use musig2_proto::{
-    Audience, Boot, ChainCode, Command, Config, Contact, Crypto, DerivationPath, Event, Input, Item, K256,
-    Libsecp256k1, MAX_RESTARTS, Message, Node, Output, Proposal, PublicNonce, SecretKey, SessionId, Source,
-    Timestamp, Transcript, Tweak,
+    Audience, Boot, ChainCode, Command, Config, Contact, Crypto, DerivationPath, Event, Input,
+    Item, K256, Libsecp256k1, MAX_RESTARTS, Message, Node, Output, Proposal, PublicNonce,
+    SecretKey, SessionId, Source, Timestamp, Transcript, Tweak,
 };
 use musig2_sim::{RogueSigner, protocol};
 use rand_chacha::ChaCha20Rng;
@@ -39,8 +39,9 @@ impl<C: Crypto> Scene<C> {
     /// Items under keys of their own, as many steps from the signers' key as there may be.
     fn new() -> Self {
         let mut node = Node::<C>::with_engine(Config::default()).unwrap();
-        let keys = (0..SIGNERS)
-            .map(|number| Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap()));
+        let keys = (0..SIGNERS).map(|number| {
+            Libsecp256k1::public_key(&Libsecp256k1::keypair(&secret(number)).unwrap())
+        });
         node.add_key(&secret(0)).unwrap();
         let proposal = (0..ITEMS as u32).fold(Proposal::new(keys), |proposal, item| {
             let step = |step| Tweak::Bip32 {
@@ -52,7 +53,9 @@ impl<C: Crypto> Scene<C> {
         });
         let mut rng = ChaCha20Rng::from_seed([1; 32]);
         let created = node.execute(NOW, &mut rng, Command::CreateSession(proposal)).unwrap();
-        let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!("{created:?}") };
+        let [Output::Event(Event::SessionCreated { session })] = created[..] else {
+            panic!("{created:?}")
+        };
         let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
         node.execute(NOW, &mut rng, announce).unwrap();
         let view = node.session(&session).unwrap();
@@ -68,7 +71,8 @@ impl<C: Crypto> Scene<C> {
         let from = &self.others[other];
         let have = Some(protocol::summary(SIGNERS, from.index, from.boot, false));
         let frame = Frame { have, ..protocol::frame(self.session, statements) };
-        let input = Input::Frame { from: Source::new([other as u8]), bytes: encode_message(&frame) };
+        let input =
+            Input::Frame { from: Source::new([other as u8]), bytes: encode_message(&frame) };
         let outputs = self.node.handle(NOW, &mut self.rng, input);
         assert!(!outputs.iter().any(|output| matches!(output, Output::Report(_))), "{outputs:?}");
     }
@@ -84,12 +88,15 @@ fn held<C: Crypto>() -> usize {
     let most = 1 + MAX_RESTARTS as u8;
     for round in 0..ATTEMPTS {
         // Everyone has restarted as often as it may but for the last, which does so once more in each attempt.
-        let of = |other: usize| if other + 2 < SIGNERS { most } else { most + 1 + round - ATTEMPTS };
+        let of =
+            |other: usize| if other + 2 < SIGNERS { most } else { most + 1 + round - ATTEMPTS };
         let all = scene.others.iter().enumerate();
-        let mut restarted: Vec<_> = all.map(|(other, signer)| (signer.index, lives(of(other)))).collect();
+        let mut restarted: Vec<_> =
+            all.map(|(other, signer)| (signer.index, lives(of(other)))).collect();
         restarted.sort();
         for other in 0..scene.others.len() {
-            let joins = (1..=of(other)).map(|life| scene.others[other].restart(life, &restarted)).collect();
+            let joins =
+                (1..=of(other)).map(|life| scene.others[other].restart(life, &restarted)).collect();
             scene.say(other, joins);
         }
         for other in 0..scene.others.len() {

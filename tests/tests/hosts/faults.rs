@@ -25,8 +25,9 @@ fn a_cut_in_the_middle(transport: Transport, is_noticed: bool) {
     hosts.go_on(Until::Signed);
     let sessions = 3;
     for (signer, other) in [(0, 2), (1, 1)] {
-        let nonces =
-            |told: &Told| matches!(told, Told::Nonces { signer, .. } if *signer == other).then_some(());
+        let nonces = |told: &Told| {
+            matches!(told, Told::Nonces { signer, .. } if *signer == other).then_some(())
+        };
         hosts.signers[signer].nth(PATIENCE, "nonces", sessions - 1, nonces);
     }
     if is_noticed {
@@ -79,10 +80,16 @@ fn two_that_lose_each_other_finish_through_a_third() {
 fn two_that_never_meet_finish_through_a_third() {
     for transport in [Transport::Tcp, Transport::Quic] {
         let prepare = |link: &Link| link.set_cut(&[1], &[2], true);
-        let Some(mut hosts) = Hosts::prepared(3, transport, PATH, Until::Signed, prepare) else { return };
+        let Some(mut hosts) = Hosts::prepared(3, transport, PATH, Until::Signed, prepare) else {
+            return;
+        };
         hosts.propose();
         println!("{transport:?}, through a third from the start: {:?}", hosts.signed());
-        assert_eq!(hosts.signers[1].count(|told| *told == Told::Connected(3)), 0, "they were to be apart");
+        assert_eq!(
+            hosts.signers[1].count(|told| *told == Told::Connected(3)),
+            0,
+            "they were to be apart"
+        );
     }
 }
 
@@ -94,7 +101,8 @@ fn a_connection_that_is_cut_with_much_under_way_is_given_up_and_its_peer_signs_w
     // More than the system takes for a peer that confirms nothing.
     let proposals = 40;
     (0..proposals).for_each(|_| hosts.propose());
-    hosts.signers[2].wait(PATIENCE, "loss of the connection", |told| *told == Told::Disconnected(1));
+    hosts.signers[2]
+        .wait(PATIENCE, "loss of the connection", |told| *told == Told::Disconnected(1));
     hosts.link.set_cut(&[0], &[1, 2], false);
     let signed = |told: &Told| matches!(told, Told::Complete { .. }).then_some(());
     for signer in &mut hosts.signers {

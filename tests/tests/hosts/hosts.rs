@@ -83,7 +83,9 @@ impl Hosts {
         let (mut hosts, cables): (Vec<_>, Vec<_>) =
             (1..=signers).map(|number| host(place.address(number))).unzip();
         let nats = (1..=signers).map(|number| place.nat(number)).collect();
-        let link = Link::new(cables, nats, path, |address| usize::from(address.octets()[3]).checked_sub(1));
+        let link = Link::new(cables, nats, path, |address| {
+            usize::from(address.octets()[3]).checked_sub(1)
+        });
         prepare(&link);
         let mut bootstrap = Vec::new();
         for (number, signer) in (1..).zip(&mut hosts) {
@@ -120,14 +122,19 @@ impl Hosts {
     /// How long the session took, from before it was created until every signer had the same valid signature.
     pub fn signed(&mut self) -> Duration {
         let nth = usize::from(self.sessions) - 1;
-        let proposed =
-            self.last().nth(PATIENCE, "proposal", nth, |told| (*told == Told::Proposing).then_some(())).0;
+        let proposed = self
+            .last()
+            .nth(PATIENCE, "proposal", nth, |told| (*told == Told::Proposing).then_some(()))
+            .0;
         let complete = |told: &Told| match told {
             Told::Complete { session, signature } => Some((session.clone(), signature.clone())),
             _ => None,
         };
-        let ends: Vec<_> =
-            self.signers.iter_mut().map(|signer| signer.nth(PATIENCE, "signature", nth, complete)).collect();
+        let ends: Vec<_> = self
+            .signers
+            .iter_mut()
+            .map(|signer| signer.nth(PATIENCE, "signature", nth, complete))
+            .collect();
         let (_, (_, signature)) = &ends[0];
         verify(u8::try_from(self.signers.len()).expect("few"), self.sessions, signature);
         assert!(ends.iter().all(|(_, end)| *end == ends[0].1), "one signature");
@@ -227,17 +234,20 @@ fn host(address: Ipv4Addr) -> (Signer, SyncDevice) {
 
 fn run(program: &str, arguments: &[&str], input: &str) {
     let mut command = Command::new(program);
-    let mut child = command.args(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
     child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
     assert!(child.wait().expect("it was started").success(), "{program} {arguments:?} failed");
 }
 
 /// Whether namespaces, and devices in them, can be made here.
 fn check() -> Result<(), String> {
-    for program in [["ip", "-Version"].as_slice(), &["unshare", "--net", "true"], &["nsenter", "--version"]] {
+    for program in
+        [["ip", "-Version"].as_slice(), &["unshare", "--net", "true"], &["nsenter", "--version"]]
+    {
         let output = Command::new(program[0]).args(&program[1..]).output();
-        let output =
-            output.map_err(|error| format!("`{}`: {error} (see iproute2 and util-linux)", program[0]))?;
+        let output = output
+            .map_err(|error| format!("`{}`: {error} (see iproute2 and util-linux)", program[0]))?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
             return Err(format!("`{}`: {} (are you root?)", program.join(" "), reason.trim()));

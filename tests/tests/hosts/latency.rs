@@ -18,9 +18,12 @@ fn one_and_a_half_round_trips(signers: u8, transport: Transport) {
     let median = hosts.median(SESSIONS);
     hosts.link.set_all(none);
     let computing = before.max(hosts.median(SESSIONS / 2));
-    println!("{signers} signers over {transport:?}: {median:?}, and {computing:?} without a network's delay");
+    println!(
+        "{signers} signers over {transport:?}: {median:?}, and {computing:?} without a network's delay"
+    );
     // A fourth trip would take 25 ms.
-    let allowed = ROUND_TRIP * 3 / 2 + Duration::from_millis(30).max(computing + Duration::from_millis(20));
+    let allowed =
+        ROUND_TRIP * 3 / 2 + Duration::from_millis(30).max(computing + Duration::from_millis(20));
     assert!(median <= allowed, "{median:?} is more than {allowed:?}");
 }
 

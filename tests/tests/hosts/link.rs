@@ -196,7 +196,9 @@ fn deliver(state: &(Mutex<State>, Condvar), cables: &[Arc<SyncDevice>]) {
         let wait = match locked.underway.peek() {
             Some(Reverse(packet)) if packet.due <= now => {
                 if let Some(Reverse(mut packet)) = locked.underway.pop()
-                    && locked.nats[packet.to].as_ref().is_none_or(|nat| nat.enters(&mut packet.bytes))
+                    && locked.nats[packet.to]
+                        .as_ref()
+                        .is_none_or(|nat| nat.enters(&mut packet.bytes))
                 {
                     drop(locked);
                     // An error is a host that is gone.

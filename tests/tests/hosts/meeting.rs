@@ -10,10 +10,10 @@ const PATH: Path = Path::of(Duration::from_millis(10));
 
 /// The last two signers are behind NATs, and have a place at the relay, so that they tell it to the others.
 fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
-    let mut hosts = Hosts::at(Place::BehindNats(mapping), 3, transport, PATH, Until::Signed, |_| ())?;
+    let mut hosts =
+        Hosts::at(Place::BehindNats(mapping), 3, transport, PATH, Until::Signed, |_| ())?;
     for signer in &mut hosts.signers[1..] {
-        let relayed =
-            |told: &Told| matches!(told, Told::Listening(address) if address.contains("/p2p-circuit"));
+        let relayed = |told: &Told| matches!(told, Told::Listening(address) if address.contains("/p2p-circuit"));
         signer.wait(PATIENCE, "place at the relay", relayed);
     }
     Some(hosts)
@@ -22,7 +22,9 @@ fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
 /// They meet through the relay, and get through both NATs from there.
 #[test]
 fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
-    let Some(mut hosts) = behind_nats(Transport::Quic, Mapping::EndpointIndependent) else { return };
+    let Some(mut hosts) = behind_nats(Transport::Quic, Mapping::EndpointIndependent) else {
+        return;
+    };
     hosts.propose();
     println!("at first: {:?}", hosts.signed());
     for (signer, peer) in [(1, 3), (2, 2)] {
@@ -30,7 +32,10 @@ fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
         signer.wait(PATIENCE, "direct connection", |told| {
             [Told::Direct(peer), Told::Connected(peer)].contains(told)
         });
-        println!("through the relay before: {}", signer.count(|told| *told == Told::Relayed(peer)) > 0);
+        println!(
+            "through the relay before: {}",
+            signer.count(|told| *told == Told::Relayed(peer)) > 0
+        );
     }
     hosts.propose();
     println!("in the end: {:?}", hosts.signed());
@@ -39,9 +44,10 @@ fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
 /// TCP has no ports to guess, as each connection has its own; of a symmetric NAT nobody can.
 #[test]
 fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
-    for (transport, mapping) in
-        [(Transport::Tcp, Mapping::EndpointIndependent), (Transport::Quic, Mapping::EndpointDependent)]
-    {
+    for (transport, mapping) in [
+        (Transport::Tcp, Mapping::EndpointIndependent),
+        (Transport::Quic, Mapping::EndpointDependent),
+    ] {
         let Some(mut hosts) = behind_nats(transport, mapping) else { return };
         for _ in 0..3 {
             hosts.propose();
@@ -49,7 +55,9 @@ fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
         }
         for (signer, peer) in [(1, 3), (2, 2)] {
             let signer = &mut hosts.signers[signer];
-            signer.wait(PATIENCE, "connection through the relay", |told| *told == Told::Relayed(peer));
+            signer.wait(PATIENCE, "connection through the relay", |told| {
+                *told == Told::Relayed(peer)
+            });
             let direct = |told: &Told| {
                 [Told::Direct(peer), Told::Connected(peer)].contains(told)
                     || matches!(told, Told::Reachable(_))
@@ -61,7 +69,8 @@ fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
 
 #[test]
 fn who_can_be_reached_from_outside_learns_it() {
-    let Some(mut hosts) = Hosts::at(Place::Public, 2, Transport::Quic, PATH, Until::Signed, |_| ()) else {
+    let Some(mut hosts) = Hosts::at(Place::Public, 2, Transport::Quic, PATH, Until::Signed, |_| ())
+    else {
         return;
     };
     hosts.signers[1].wait(PATIENCE, "a test from outside", |told| {
@@ -72,7 +81,9 @@ fn who_can_be_reached_from_outside_learns_it() {
 #[test]
 fn signers_on_one_network_find_each_other_by_themselves() {
     for transport in [Transport::Tcp, Transport::Quic] {
-        let Some(mut hosts) = Hosts::at(Place::Neighbours, 3, transport, PATH, Until::Signed, |_| ()) else {
+        let Some(mut hosts) =
+            Hosts::at(Place::Neighbours, 3, transport, PATH, Until::Signed, |_| ())
+        else {
             return;
         };
         hosts.propose();

@@ -42,7 +42,8 @@ impl Nat {
     pub fn enters(&self, packet: &mut [u8]) -> bool {
         rewrite(packet, |protocol, from, to| {
             let port = self.map(to.port(), from);
-            let is_answer = *to.ip() == self.outside && self.spoken.contains(&(protocol, port, from));
+            let is_answer =
+                *to.ip() == self.outside && self.spoken.contains(&(protocol, port, from));
             is_answer.then_some((from, SocketAddrV4::new(self.inside, port)))
         })
     }
@@ -70,14 +71,16 @@ fn rewrite(
     let address = |ip, port| SocketAddrV4::new(ip, port);
     let changed = match protocol {
         IpProtocol::Udp => UdpPacket::new_checked(ip.payload_mut()).ok().and_then(|mut udp| {
-            let (from, to) = change(protocol, address(from, udp.src_port()), address(to, udp.dst_port()))?;
+            let (from, to) =
+                change(protocol, address(from, udp.src_port()), address(to, udp.dst_port()))?;
             udp.set_src_port(from.port());
             udp.set_dst_port(to.port());
             udp.fill_checksum(&(*from.ip()).into(), &(*to.ip()).into());
             Some((from, to))
         }),
         IpProtocol::Tcp => TcpPacket::new_checked(ip.payload_mut()).ok().and_then(|mut tcp| {
-            let (from, to) = change(protocol, address(from, tcp.src_port()), address(to, tcp.dst_port()))?;
+            let (from, to) =
+                change(protocol, address(from, tcp.src_port()), address(to, tcp.dst_port()))?;
             tcp.set_src_port(from.port());
             tcp.set_dst_port(to.port());
             tcp.fill_checksum(&(*from.ip()).into(), &(*to.ip()).into());

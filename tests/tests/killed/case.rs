@@ -112,13 +112,14 @@ impl Case {
     fn start(self, folder: &Path) -> (Vec<Signer>, String) {
         let spawn = |place, bootstrap: &[String]| {
             // Nobody completes a round of partial signatures before the kill.
-            let until = if place == self.victim() { self.at } else { self.at.min(Until::NoncesOut) };
+            let until =
+                if place == self.victim() { self.at } else { self.at.min(Until::NoncesOut) };
             begin(&self.settings(place, bootstrap, until, folder))
         };
         let mut first = spawn(0, &[]);
         let bootstrap = first.address();
-        let others =
-            (1..usize::from(self.signers)).map(|place| spawn(place, std::slice::from_ref(&bootstrap)));
+        let others = (1..usize::from(self.signers))
+            .map(|place| spawn(place, std::slice::from_ref(&bootstrap)));
         (std::iter::once(first).chain(others.collect::<Vec<_>>()).collect(), bootstrap)
     }
 
@@ -136,7 +137,9 @@ impl Case {
                 },
                 Until::Joined => matches!(told, Told::Ready { .. }),
                 Until::NoncesOut => matches!(told, Told::NoncesComplete { .. }),
-                Until::PartialsOut => matches!(told, Told::Partials { signer, .. } if *signer == number),
+                Until::PartialsOut => {
+                    matches!(told, Told::Partials { signer, .. } if *signer == number)
+                }
                 Until::Signed => unreachable!("nobody is killed after the end"),
             };
             signer.wait(SOON, &format!("{self:?}: the phase to kill in"), here);
@@ -167,7 +170,10 @@ impl Case {
             })
             .collect();
         verify(self.signers, MESSAGE, &signatures[0]);
-        assert!(signatures.iter().all(|signature| *signature == signatures[0]), "{self:?}: one signature");
+        assert!(
+            signatures.iter().all(|signature| *signature == signatures[0]),
+            "{self:?}: one signature"
+        );
     }
 
     fn all_name_the_victim(self, signers: &mut [Signer], killed: Instant) {

@@ -27,7 +27,13 @@ fn three(transport: Transport, at: Until) {
 fn seven(transport: Transport, at: Until) {
     at_once(
         VICTIMS
-            .map(|victim| Case { signers: 7, transport, victim, at, comes_back: Return::WithoutMemory })
+            .map(|victim| Case {
+                signers: 7,
+                transport,
+                victim,
+                at,
+                comes_back: Return::WithoutMemory,
+            })
             .into(),
     );
 }

@@ -1,9 +1,9 @@
 //! Two engines, one protocol: whoever computes, the bytes are the same.
 
 use musig2_proto::{
-    Audience, ChainCode, Command, Config, Crypto, DerivationPath, Destination, Event, Input, Item, K256,
-    Libsecp256k1, MerkleRoot, Message, Node, Output, PlainTweak, Proposal, PublicKey, SecretKey, SessionView,
-    Signature, Source, Timestamp, Tweak, TweakKind, TweakScalar,
+    Audience, ChainCode, Command, Config, Crypto, DerivationPath, Destination, Event, Input, Item,
+    K256, Libsecp256k1, MerkleRoot, Message, Node, Output, PlainTweak, Proposal, PublicKey,
+    SecretKey, SessionView, Signature, Source, Timestamp, Tweak, TweakKind, TweakScalar,
 };
 use musig2_proto::{CommandError, Contact};
 use proptest::prelude::*;
@@ -68,8 +68,10 @@ struct Run {
 /// One session, every message delivered in order; `in_rust` says which signers compute in Rust.
 fn run(in_rust: &[bool], items: &[Item]) -> Run {
     let config = Config::default().with_raw_tweaks_allowed(true);
-    let (mut signers, keys): (Vec<_>, Vec<_>) =
-        (0_u8..).zip(in_rust).map(|(number, &in_rust)| Signer::new(number, in_rust, &config)).unzip();
+    let (mut signers, keys): (Vec<_>, Vec<_>) = (0_u8..)
+        .zip(in_rust)
+        .map(|(number, &in_rust)| Signer::new(number, in_rust, &config))
+        .unzip();
     let mut mail = VecDeque::new();
     let mut sent = Vec::new();
     let mut signatures = vec![Vec::new(); signers.len()];
@@ -79,7 +81,11 @@ fn run(in_rust: &[bool], items: &[Item]) -> Run {
         signer.execute(Command::SetContact(Contact::new(vec![number]).unwrap())).unwrap();
     }
     work.extend(
-        signers[0].execute(Command::CreateSession(proposal)).unwrap().into_iter().map(|output| (0, output)),
+        signers[0]
+            .execute(Command::CreateSession(proposal))
+            .unwrap()
+            .into_iter()
+            .map(|output| (0, output)),
     );
     loop {
         while let Some((from, output)) = work.pop_front() {
@@ -104,15 +110,24 @@ fn run(in_rust: &[bool], items: &[Item]) -> Run {
                     mail.push_back((usize::from(to), Input::Frame { from: source, bytes }));
                 }
                 Output::Event(Event::SessionCreated { session }) => {
-                    let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+                    let announce =
+                        Command::AnnounceSession { session, audience: Audience::Everyone };
                     work.extend(
-                        signers[from].execute(announce).unwrap().into_iter().map(|output| (from, output)),
+                        signers[from]
+                            .execute(announce)
+                            .unwrap()
+                            .into_iter()
+                            .map(|output| (from, output)),
                     );
                 }
                 Output::Event(Event::SessionDiscovered { session }) => {
                     let join = Command::JoinSession { session };
                     work.extend(
-                        signers[from].execute(join).unwrap().into_iter().map(|output| (from, output)),
+                        signers[from]
+                            .execute(join)
+                            .unwrap()
+                            .into_iter()
+                            .map(|output| (from, output)),
                     );
                 }
                 Output::Event(Event::SessionComplete { signatures: complete, .. }) => {
@@ -135,7 +150,9 @@ fn verify(run: &Run) {
     }
     let items = run.view.manifest.items();
     assert_eq!(run.signatures[0].len(), items.len());
-    for ((item, output), signature) in items.iter().zip(&run.view.output_keys).zip(&run.signatures[0]) {
+    for ((item, output), signature) in
+        items.iter().zip(&run.view.output_keys).zip(&run.signatures[0])
+    {
         let message = item.message().as_bytes();
         let key = musig2::secp::Point::lift_x(output.key.to_bytes()).unwrap();
         let parsed = musig2::CompactSignature::from_bytes(signature.as_bytes()).unwrap();

@@ -7,7 +7,8 @@ use std::process::Command;
 fn bugs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("planted");
     let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-    let mut bugs: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "patch")).collect();
+    let mut bugs: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "patch")).collect();
     bugs.sort();
     bugs
 }
@@ -31,13 +32,21 @@ fn every_bug_says_what_is_wrong_and_where_it_is_found() {
 fn every_bug_can_still_be_planted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let git = |arguments: &[&str]| Command::new("git").current_dir(&root).args(arguments).output();
-    let inside = git(&["rev-parse", "--is-inside-work-tree"]).is_ok_and(|answer| answer.status.success());
+    let inside =
+        git(&["rev-parse", "--is-inside-work-tree"]).is_ok_and(|answer| answer.status.success());
     if !inside {
-        eprintln!("SKIPPED: whether the planted bugs can still be planted shows only in a git checkout");
+        eprintln!(
+            "SKIPPED: whether the planted bugs can still be planted shows only in a git checkout"
+        );
         return;
     }
     for bug in bugs() {
         let checked = git(&["apply", "--check", bug.to_str().unwrap()]).unwrap();
-        assert!(checked.status.success(), "{}: {}", bug.display(), String::from_utf8_lossy(&checked.stderr));
+        assert!(
+            checked.status.success(),
+            "{}: {}",
+            bug.display(),
+            String::from_utf8_lossy(&checked.stderr)
+        );
     }
 }

@@ -53,7 +53,8 @@ fn room(path: &Path) -> String {
 fn imports(text: &str) -> impl Iterator<Item = String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let names = lines.flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>());
+    let names =
+        lines.flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>());
     names.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect())
 }
 
@@ -71,10 +72,13 @@ fn no_room_imports_from_one_above_it() {
             if doors.contains(&here.as_str()) {
                 continue;
             }
-            let at =
-                floor(&here).unwrap_or_else(|| panic!("{}: a room that the table lacks", place.display()));
-            for to in imports(&fs::read_to_string(file).expect("a source")).filter(|to| !to.is_empty()) {
-                let other = floor(&to).unwrap_or_else(|| panic!("{}: imports `{to}`", place.display()));
+            let at = floor(&here)
+                .unwrap_or_else(|| panic!("{}: a room that the table lacks", place.display()));
+            for to in
+                imports(&fs::read_to_string(file).expect("a source")).filter(|to| !to.is_empty())
+            {
+                let other =
+                    floor(&to).unwrap_or_else(|| panic!("{}: imports `{to}`", place.display()));
                 assert!(
                     other < at || to == here,
                     "{} imports from `{to}`, which is above it",

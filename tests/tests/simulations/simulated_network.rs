@@ -4,10 +4,12 @@
 use core::time::Duration;
 use musig2_proto::{
     AbortCause, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, Note,
-    PhaseTimeout, PlainTweak, Signature, Stepping, Topology, Tweak, TweakKind, TweakScalar, XOnlyPublicKey,
+    PhaseTimeout, PlainTweak, Signature, Stepping, Topology, Tweak, TweakKind, TweakScalar,
+    XOnlyPublicKey,
 };
 use musig2_sim::{
-    Answer, Bip340, Judge, Latency, Micros, NodeId, Partition, Plan, Probability, Profile, SessionPlan, World,
+    Answer, Bip340, Judge, Latency, Micros, NodeId, Partition, Plan, Probability, Profile,
+    SessionPlan, World,
 };
 use std::collections::BTreeSet;
 
@@ -54,7 +56,10 @@ fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> b
 fn rough(plan: Plan) -> Plan {
     plan.with_loss(Probability::percent(10))
         .with_duplication(Probability::percent(10))
-        .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(150) })
+        .with_latency(Latency::Uniform {
+            least: Micros::from_millis(5),
+            most: Micros::from_millis(150),
+        })
         .with_delays(Probability::percent(5), Latency::Constant(Micros::from_secs(2)))
 }
 
@@ -122,7 +127,10 @@ fn a_late_joiner_is_waited_for() {
     let approved = signed(Plan::one_session(3).with_approval(BOB, Answer::After(late)));
     for world in [started, listened, approved] {
         let completed = world.completed_at(0).unwrap();
-        assert!(completed > late && completed < late + Micros::from_secs(30), "finished at {completed}");
+        assert!(
+            completed > late && completed < late + Micros::from_secs(30),
+            "finished at {completed}"
+        );
     }
 }
 
@@ -131,7 +139,10 @@ fn a_duplicate_of_every_message_changes_nothing() {
     for seed in 0..20 {
         let once = signed(Plan::one_session(3).with_known_contacts().with_seed(seed));
         let twice = signed(
-            Plan::one_session(3).with_known_contacts().with_seed(seed).with_duplication(Probability::ALWAYS),
+            Plan::one_session(3)
+                .with_known_contacts()
+                .with_seed(seed)
+                .with_duplication(Probability::ALWAYS),
         );
         assert_eq!(twice.counters().frames, once.counters().frames, "a duplicate is not answered");
         assert_eq!(twice.completed_at(0), once.completed_at(0));
@@ -189,7 +200,9 @@ fn applications_can_step_through_every_round_by_hand() {
     let session = world.session_id(0).unwrap();
     let everyone = [ALICE, BOB, CAROL];
     let reached = |world: &World, event: &Event| {
-        everyone.iter().all(|&node| world.application(node).events.iter().any(|(_, told)| told == event))
+        everyone
+            .iter()
+            .all(|&node| world.application(node).events.iter().any(|(_, told)| told == event))
     };
     let rounds = [
         (Event::SessionReady { session }, Command::ShareNonces { session }),
@@ -219,8 +232,9 @@ fn applications_that_step_by_themselves_finish_on_a_rough_network() {
 
 #[test]
 fn a_private_session_is_published_to_nobody() {
-    let plan =
-        Plan::new(4).with_known_contacts().with_session(SessionPlan::new([ALICE, BOB, CAROL]).private());
+    let plan = Plan::new(4)
+        .with_known_contacts()
+        .with_session(SessionPlan::new([ALICE, BOB, CAROL]).private());
     let world = signed(plan);
     assert_eq!(world.counters().publications, 0);
     assert!(world.application(NodeId::new(3)).events.is_empty());
@@ -252,7 +266,10 @@ fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
     let [Event::SessionDiscovered { .. }, .., Event::SessionAborted { .. }] = told[..] else {
         panic!("{told:?}")
     };
-    assert_eq!(told.iter().filter(|event| matches!(event, Event::SessionDiscovered { .. })).count(), 1);
+    assert_eq!(
+        told.iter().filter(|event| matches!(event, Event::SessionDiscovered { .. })).count(),
+        1
+    );
 }
 
 /// Nothing heals, clocks are short, and one signer aborts: sessions complete, time out, expire and are aborted.
@@ -268,8 +285,8 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
     for seed in 0..200 {
         // Every other seed goes on after a phase timed out, until the session expires.
         let timeout = if seed % 2 == 0 { PhaseTimeout::End } else { PhaseTimeout::Report };
-        let mut plan =
-            Plan::drawn(seed, Profile::Swarm).with_config(config.clone().with_phase_timeout(timeout));
+        let mut plan = Plan::drawn(seed, Profile::Swarm)
+            .with_config(config.clone().with_phase_timeout(timeout));
         plan.network.heals_at = None;
         let mut world = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(9_000)).unwrap();
@@ -281,7 +298,9 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         world.run_until_quiet().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         world.check_safety().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
         for node in world.plan().node_ids() {
-            ends.extend(world.application(node).events.iter().filter_map(|(_, event)| kind_of_end(event)));
+            ends.extend(
+                world.application(node).events.iter().filter_map(|(_, event)| kind_of_end(event)),
+            );
         }
         let silence = world.now() + Micros::from_secs(60);
         world.run_until(silence).unwrap();
@@ -339,6 +358,7 @@ fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited()
         assert_eq!(*awaiting, [carol]);
     }
     assert!(
-        world.application(CAROL).terminal(&id).is_none() || !world.application(CAROL).approved.contains(&id)
+        world.application(CAROL).terminal(&id).is_none()
+            || !world.application(CAROL).approved.contains(&id)
     );
 }

@@ -4,9 +4,9 @@ use bitcoin::bip32::{ChildNumber, Xpub};
 use bitcoin::key::{TapTweak, UntweakedPublicKey};
 use bitcoin::secp256k1::Secp256k1;
 use musig2_proto::{
-    ChainCode, Command, CommandError, Config, DerivationPath, Item, ManifestError, MerkleRoot, Message, Node,
-    PlainTweak, Proposal, PublicKey, SecretKey, Timestamp, Tweak, TweakError, TweakKind, TweakScalar,
-    XOnlyPublicKey,
+    ChainCode, Command, CommandError, Config, DerivationPath, Item, ManifestError, MerkleRoot,
+    Message, Node, PlainTweak, Proposal, PublicKey, SecretKey, Timestamp, Tweak, TweakError,
+    TweakKind, TweakScalar, XOnlyPublicKey,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -26,11 +26,19 @@ fn keys() -> (Node, Vec<PublicKey>) {
     (node, vec![own, other])
 }
 
-fn create(node: &mut Node, keys: &[PublicKey], tweaks: Vec<Tweak>) -> Result<XOnlyPublicKey, CommandError> {
+fn create(
+    node: &mut Node,
+    keys: &[PublicKey],
+    tweaks: Vec<Tweak>,
+) -> Result<XOnlyPublicKey, CommandError> {
     let item = Item::new(Message::new([3; 32])).with_tweaks(tweaks).unwrap();
     let proposal = Proposal::new(keys.iter().copied()).with_item(item);
     let mut rng = ChaCha20Rng::from_seed([4; 32]);
-    node.execute(Timestamp::from_millis(1_800_000_000_000), &mut rng, Command::CreateSession(proposal))?;
+    node.execute(
+        Timestamp::from_millis(1_800_000_000_000),
+        &mut rng,
+        Command::CreateSession(proposal),
+    )?;
     Ok(node.sessions().next().unwrap().output_keys[0].key)
 }
 
@@ -84,11 +92,15 @@ fn a_path_below_the_aggregate_is_that_of_bip32() {
 #[test]
 fn taproot_output_keys_are_those_of_bip341_also_below_a_path() {
     let secp = Secp256k1::verification_only();
-    let child = synthetic_xpub().derive_pub(&secp, &[ChildNumber::from_normal_idx(9).unwrap()]).unwrap();
-    let below = Tweak::Bip32 { chain_code: ChainCode::BIP328, path: DerivationPath::new(vec![9]).unwrap() };
+    let child =
+        synthetic_xpub().derive_pub(&secp, &[ChildNumber::from_normal_idx(9).unwrap()]).unwrap();
+    let below =
+        Tweak::Bip32 { chain_code: ChainCode::BIP328, path: DerivationPath::new(vec![9]).unwrap() };
     for root in [None, Some([7; 32])] {
         let tap = Tweak::Taproot { merkle_root: root.map(MerkleRoot::new) };
-        for (xpub, tweaks) in [(synthetic_xpub(), vec![tap.clone()]), (child, vec![below.clone(), tap])] {
+        for (xpub, tweaks) in
+            [(synthetic_xpub(), vec![tap.clone()]), (child, vec![below.clone(), tap])]
+        {
             let internal: UntweakedPublicKey = xpub.public_key.x_only_public_key().0;
             let root = root.map(bitcoin::hashes::Hash::from_byte_array);
             let expected = internal.tap_tweak(&secp, root).0.to_x_only_public_key();
@@ -128,7 +140,8 @@ fn a_raw_tweak_that_makes_the_session_sign_for_a_signers_own_key_is_refused_even
     let mut pairs = secrets.map(|secret| (secret.base_point_mul(), secret));
     pairs.sort_by_key(|(point, _)| point.serialize());
     let context = musig2::KeyAggContext::new(pairs.map(|(point, _)| point)).unwrap();
-    let aggregate: musig2::secp::Scalar = context.aggregated_seckey(pairs.map(|(_, secret)| secret)).unwrap();
+    let aggregate: musig2::secp::Scalar =
+        context.aggregated_seckey(pairs.map(|(_, secret)| secret)).unwrap();
     let scalar = (secrets[0] - aggregate).unwrap();
     let keys = pairs.map(|(point, _)| PublicKey::new(point.serialize()));
     let victim = PublicKey::new(secrets[0].base_point_mul().serialize());

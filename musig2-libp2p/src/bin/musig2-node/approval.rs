@@ -94,7 +94,9 @@ impl Approver {
             Approve::File(file) => {
                 let policy = Policy::read(file)?;
                 match policy.missing() {
-                    Some(missing) => Err(ApprovalError::SignsNothing { file: file.clone(), missing }),
+                    Some(missing) => {
+                        Err(ApprovalError::SignsNothing { file: file.clone(), missing })
+                    }
                     None => Self::by(policy),
                 }
             }
@@ -110,7 +112,9 @@ impl Approver {
     /// Whether whoever has this key could ever be allowed to sign.
     pub(crate) fn check_signer(&self, own: &PublicKey) -> Result<(), ApprovalError> {
         match self {
-            Self::Policy(approver) if !approver.policy.has_signer(own) => Err(ApprovalError::NoSigner(*own)),
+            Self::Policy(approver) if !approver.policy.has_signer(own) => {
+                Err(ApprovalError::NoSigner(*own))
+            }
             _ => Ok(()),
         }
     }
@@ -142,10 +146,16 @@ impl Approver {
     }
 
     /// Decides on a session, whose proposer is known here or a stranger.
-    pub(crate) fn decide(&mut self, session: &SessionView, labels: &Labels, is_known: bool) -> Decision {
+    pub(crate) fn decide(
+        &mut self,
+        session: &SessionView,
+        labels: &Labels,
+        is_known: bool,
+    ) -> Decision {
         match self {
             Self::All => Decision::Join(Approval::Everything),
-            Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program) {
+            Self::Policy(approver) => match (approver.policy.check(session), &mut approver.program)
+            {
                 (Err(problem), _) => Decision::Decline(problem),
                 (Ok(rule), None) => Decision::Join(Approval::Policy { rule }),
                 (Ok(rule), Some(program)) => {
@@ -184,7 +194,9 @@ impl Approver {
     pub(crate) fn forget(&mut self, session: SessionId, reason: &str) {
         match self {
             Self::Person(questions) => questions.withdraw(session, reason),
-            Self::Policy(approver) => approver.program.iter_mut().for_each(|program| program.forget(session)),
+            Self::Policy(approver) => {
+                approver.program.iter_mut().for_each(|program| program.forget(session))
+            }
             Self::All => {}
         }
     }

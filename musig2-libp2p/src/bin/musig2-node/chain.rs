@@ -20,7 +20,8 @@ pub(crate) enum Chain {
 impl Chain {
     /// What is paid there can be spent with this taproot output key: pay-to-taproot (BIP341, BIP350).
     pub(crate) fn address(self, key: &XOnlyPublicKey) -> String {
-        segwit::encode_v1(self.hrp(), key.as_bytes()).expect("32 bytes are a witness program of version 1")
+        segwit::encode_v1(self.hrp(), key.as_bytes())
+            .expect("32 bytes are a witness program of version 1")
     }
 
     fn hrp(self) -> Hrp {
@@ -39,7 +40,8 @@ mod tests {
     /// From the test vectors of BIP86 (account 0, first receiving address).
     #[test]
     fn an_output_key_has_an_address_on_each_chain() {
-        let key = "a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c".parse().unwrap();
+        let key =
+            "a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c".parse().unwrap();
         assert_eq!(
             Chain::Main.address(&key),
             "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"

@@ -16,8 +16,8 @@ use futures::stream::{BoxStream, SelectAll};
 use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use musig2_libp2p::musig2_proto::{
-    Audience, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message, Proposal,
-    PublicKey, SecretKey, SessionId, SessionView, Topology, Tweak,
+    Audience, ChainCode, Command, Config, DerivationPath, Event, Item, MerkleRoot, Message,
+    Proposal, PublicKey, SecretKey, SessionId, SessionView, Topology, Tweak,
 };
 use musig2_libp2p::{Handle, Node, NodeConfig, NodeEvent};
 use serde::Serialize;
@@ -81,7 +81,8 @@ pub(crate) async fn run(args: &DemoArgs, console: &Console) -> Result<(), Failur
     console.step(None, &Step::DemoStarted { signers, items, transport: args.transport })?;
     descriptors::allow_demo(signers);
     let mut demo = Demo::new(console);
-    let deadline = DEADLINE + EACH_PAIR * (u32::from(args.signers) * u32::from(args.signers - 1) / 2);
+    let deadline =
+        DEADLINE + EACH_PAIR * (u32::from(args.signers) * u32::from(args.signers - 1) / 2);
     let played = timeout(deadline, demo.play(signers, items, args.transport)).await;
     let outcome = match played {
         Ok(outcome) => outcome,
@@ -157,7 +158,9 @@ impl<'a> Demo<'a> {
                 bootstrap.extend(self.step().await?.address);
             }
         }
-        while (0..signers).any(|place| place != BOOTSTRAP && !self.met.contains(&(BOOTSTRAP, place))) {
+        while (0..signers)
+            .any(|place| place != BOOTSTRAP && !self.met.contains(&(BOOTSTRAP, place)))
+        {
             self.step().await?;
         }
 
@@ -166,7 +169,9 @@ impl<'a> Demo<'a> {
         let proposer = self.nodes[proposer].clone();
         let session = proposer.create_session(proposal).await?;
         self.session = Some(session);
-        proposer.execute(Command::AnnounceSession { session, audience: Audience::Everyone }).await?;
+        proposer
+            .execute(Command::AnnounceSession { session, audience: Audience::Everyone })
+            .await?;
         loop {
             let result = self.step().await?.result;
             if let Some(result) = result.filter(|_| self.complete.len() == signers) {
@@ -208,7 +213,9 @@ impl<'a> Demo<'a> {
         let (place, told) = self.events.next().await.ok_or(Failure::NodeStopped)?;
         let mut progress = Progress::default();
         match told? {
-            Told::Session(event, view) => progress.result = self.session_event(place, &event, &view)?,
+            Told::Session(event, view) => {
+                progress.result = self.session_event(place, &event, &view)?
+            }
             Told::Network(event) => progress.address = self.network_event(place, event)?,
             Told::Nothing => {}
         }
@@ -216,7 +223,11 @@ impl<'a> Demo<'a> {
     }
 
     /// Shows it, and gives the address if a node listens.
-    fn network_event(&mut self, place: usize, event: NodeEvent) -> Result<Option<Multiaddr>, Failure> {
+    fn network_event(
+        &mut self,
+        place: usize,
+        event: NodeEvent,
+    ) -> Result<Option<Multiaddr>, Failure> {
         match event {
             NodeEvent::Listening { address } => {
                 self.console.show(&Line::Listening { address: &address, node: Some(place) })?;
@@ -224,20 +235,28 @@ impl<'a> Demo<'a> {
             }
             NodeEvent::PeerConnected { peer, .. } => {
                 let peer_node = self.peers.get(&peer).copied();
-                let is_new =
-                    peer_node.is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
+                let is_new = peer_node
+                    .is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
                 // A person knows of a pair once one of the two has said so.
                 if is_new || self.console.is_json() {
                     self.console.step(
                         Some(place),
-                        &Step::PeerConnected { peer: peer.to_string(), signers: Vec::new(), peer_node },
+                        &Step::PeerConnected {
+                            peer: peer.to_string(),
+                            signers: Vec::new(),
+                            peer_node,
+                        },
                     )?;
                 }
             }
-            NodeEvent::ListenFailed { address, error, .. } => return Err(Failure::Listen { address, error }),
+            NodeEvent::ListenFailed { address, error, .. } => {
+                return Err(Failure::Listen { address, error });
+            }
             // Its connection is told.
             NodeEvent::BootstrapReached { .. } => {}
-            other => self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?,
+            other => {
+                self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?
+            }
         }
         Ok(None)
     }
@@ -252,7 +271,8 @@ impl<'a> Demo<'a> {
         self.console.step(Some(place), &Step::of(event, view, &Labels::default()))?;
         match event {
             Event::SessionDiscovered { session } => {
-                self.console.step(Some(place), &Step::SessionJoined(Session { session: *session }))?;
+                self.console
+                    .step(Some(place), &Step::SessionJoined(Session { session: *session }))?;
             }
             Event::SessionComplete { signatures, .. } => {
                 self.complete.insert(place);
@@ -344,13 +364,17 @@ fn is_mesh(signers: usize) -> bool {
 
 /// Random messages, under keys of every kind.
 fn propose(signers: impl Iterator<Item = PublicKey>, items: usize) -> Result<Proposal, Failure> {
-    let child = |number| DerivationPath::new(vec![0, number]).unwrap_or_else(|_| DerivationPath::empty());
+    let child =
+        |number| DerivationPath::new(vec![0, number]).unwrap_or_else(|_| DerivationPath::empty());
     (0..).take(items).try_fold(Proposal::new(signers), |proposal, number: u32| {
         let tweaks = match number % 4 {
             0 => vec![],
             1 => vec![Tweak::BIP86],
             2 => vec![Tweak::Taproot { merkle_root: Some(MerkleRoot::new(random()?)) }],
-            _ => vec![Tweak::Bip32 { chain_code: ChainCode::BIP328, path: child(number) }, Tweak::BIP86],
+            _ => vec![
+                Tweak::Bip32 { chain_code: ChainCode::BIP328, path: child(number) },
+                Tweak::BIP86,
+            ],
         };
         let item = Item::new(Message::new(random()?));
         Ok(proposal.with_item(item.clone().with_tweaks(tweaks).unwrap_or(item)))

@@ -13,8 +13,9 @@ const OTHERS: u64 = 128;
 pub(crate) fn fit(config: NodeConfig) -> NodeConfig {
     let limit = allow(u64::from(config.max_sockets()) + OTHERS);
     let wanted = config.max_connections;
-    let fits =
-        |most: &u32| u64::from(config.clone().with_max_connections(*most).max_sockets()) + OTHERS <= limit;
+    let fits = |most: &u32| {
+        u64::from(config.clone().with_max_connections(*most).max_sockets()) + OTHERS <= limit
+    };
     match (NodeConfig::MIN_CONNECTIONS..=wanted).rev().find(fits) {
         Some(most) if most == wanted => config,
         most => {

@@ -4,7 +4,8 @@ use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
-    AbortCause, AbortReason, DeclineReason, Phase, PublicKey, SessionId, SessionView, SignerIndex, Timestamp,
+    AbortCause, AbortReason, DeclineReason, Phase, PublicKey, SessionId, SessionView, SignerIndex,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -66,9 +67,15 @@ pub(crate) struct Ending {
 
 impl Ending {
     /// What the core says, with the signers by name.
-    pub(crate) fn of(view: &SessionView, cause: &AbortCause, released: bool, labels: &Labels) -> Self {
+    pub(crate) fn of(
+        view: &SessionView,
+        cause: &AbortCause,
+        released: bool,
+        labels: &Labels,
+    ) -> Self {
         let name = |indices: &[SignerIndex]| Signer::of(view, indices, labels);
-        let plain = |cause: &'static str, what: &str| Self { released, ..Self::new(view, cause, what) };
+        let plain =
+            |cause: &'static str, what: &str| Self { released, ..Self::new(view, cause, what) };
         match cause {
             AbortCause::BySigner { signer, reason } => {
                 let who = if *signer == view.me { "this node" } else { "a signer" };
@@ -78,18 +85,22 @@ impl Ending {
                         "aborted_by_signer",
                         &format!("{who} ended its part, saying {:?}", note.as_str()),
                     ),
-                    AbortReason::Convicted => {
-                        plain("aborted_by_signer", &format!("{who} convicted another and sent no proof"))
-                    }
+                    AbortReason::Convicted => plain(
+                        "aborted_by_signer",
+                        &format!("{who} convicted another and sent no proof"),
+                    ),
                     AbortReason::TimedOut => {
                         let awaiting = name(&view.missing());
                         Self { awaiting, ..plain("timed_out", &format!("{who} waited no longer")) }
                     }
                     AbortReason::Declined { signer, reason } => {
-                        let declined = Declined::at(view, *signer, *reason, labels).into_iter().collect();
+                        let declined =
+                            Declined::at(view, *signer, *reason, labels).into_iter().collect();
                         Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }
                     }
-                    other => plain("aborted_by_signer", &format!("{who} ended its part: {other:?}")),
+                    other => {
+                        plain("aborted_by_signer", &format!("{who} ended its part: {other:?}"))
+                    }
                 };
                 Self { ended_by: Signer::at(view, *signer, labels), ..ended }
             }
@@ -108,7 +119,11 @@ impl Ending {
             }
             AbortCause::Convicted { signer, fault, evidence } => {
                 let evidence = Some(hex::encode(evidence.to_bytes()));
-                Self { blamed: name(&[*signer]), evidence, ..plain(fault.as_str(), &fault.to_string()) }
+                Self {
+                    blamed: name(&[*signer]),
+                    evidence,
+                    ..plain(fault.as_str(), &fault.to_string())
+                }
             }
             AbortCause::RivalInstance => plain(
                 "rival_instance",
@@ -142,13 +157,18 @@ impl Ending {
 
     /// Who ended it for everyone, unless that was this node: of that it is said in words.
     fn ended_by_other(&self) -> &[Signer] {
-        if self.ended_by.as_ref().is_some_and(|signer| signer.you) { &[] } else { self.ended_by.as_slice() }
+        if self.ended_by.as_ref().is_some_and(|signer| signer.you) {
+            &[]
+        } else {
+            self.ended_by.as_slice()
+        }
     }
 
     /// Who is named, and for what: a line each, with whole keys.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, String)> {
         let of = |title| move |signer: &Signer| (title, signer.in_full());
-        let declined = |one: &Declined| ("declined by", format!("{}: {}", one.signer.in_full(), one.why));
+        let declined =
+            |one: &Declined| ("declined by", format!("{}: {}", one.signer.in_full(), one.why));
         let awaiting = self.awaiting.iter().map(of("waited for"));
         let ended_by = self.ended_by_other().iter().map(of("ended by"));
         let blamed = self.blamed.iter().map(of("because of"));
@@ -180,7 +200,10 @@ impl fmt::Display for Ending {
 impl Declined {
     /// Everyone who has declined and not joined.
     pub(crate) fn of(view: &SessionView, labels: &Labels) -> Vec<Self> {
-        view.declined.iter().filter_map(|one| Self::at(view, one.signer, one.reason, labels)).collect()
+        view.declined
+            .iter()
+            .filter_map(|one| Self::at(view, one.signer, one.reason, labels))
+            .collect()
     }
 
     /// One of them.
@@ -198,9 +221,12 @@ impl Declined {
 
 /// For people. `heard`: by this node's clock.
 fn why(reason: DeclineReason, heard: Option<Timestamp>) -> String {
-    let (DeclineReason::Clock { time }, Some(heard)) = (reason, heard) else { return reason.to_string() };
+    let (DeclineReason::Clock { time }, Some(heard)) = (reason, heard) else {
+        return reason.to_string();
+    };
     let (behind, ahead) = (heard.saturating_since(time), time.saturating_since(heard));
-    let (difference, direction) = if behind > ahead { (behind, "behind") } else { (ahead, "ahead of") };
+    let (difference, direction) =
+        if behind > ahead { (behind, "behind") } else { (ahead, "ahead of") };
     format!("its clock is {} s {direction} this node's: check both clocks", difference.as_secs())
 }
 
@@ -239,7 +265,11 @@ impl fmt::Display for Signer {
 }
 
 /// `alice 02a1b3c4 (you)`; without a label `02a1b3c4 (you)`.
-pub(crate) fn name(key: &impl fmt::Display, label: Option<&impl fmt::Display>, you: bool) -> String {
+pub(crate) fn name(
+    key: &impl fmt::Display,
+    label: Option<&impl fmt::Display>,
+    you: bool,
+) -> String {
     let label = label.map(|label| format!("{label} ")).unwrap_or_default();
     label + &short(key) + if you { " (you)" } else { "" }
 }

@@ -63,11 +63,14 @@ pub(crate) struct Verdict {
 /// Runs the command.
 pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure> {
     let EvidenceCommand::Verify(VerifyArgs { file }) = &args.command;
-    let bytes = read(file).map_err(|error| Failure::Input { name: file.display().to_string(), error })?;
+    let bytes =
+        read(file).map_err(|error| Failure::Input { name: file.display().to_string(), error })?;
     let name = || file.display().to_string();
-    let evidence = decode(bytes).map_err(|problem| Failure::NoEvidence { name: name(), problem })?;
-    let conviction =
-        evidence.verify::<DefaultCrypto>().map_err(|error| Failure::Evidence { name: name(), error })?;
+    let evidence =
+        decode(bytes).map_err(|problem| Failure::NoEvidence { name: name(), problem })?;
+    let conviction = evidence
+        .verify::<DefaultCrypto>()
+        .map_err(|error| Failure::Evidence { name: name(), error })?;
     console.show(&Line::Conviction(Verdict {
         session: Hex(evidence.manifest.id().to_bytes()),
         signer: conviction.signer.get(),
@@ -82,8 +85,11 @@ pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure>
 /// At most what evidence takes as hex, with some white space around it.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let max = 2 * MAX_EVIDENCE_SIZE as u64 + 1024;
-    let input: Box<dyn Read> =
-        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    let input: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(file)?)
+    };
     let mut bytes = Vec::new();
     if input.take(max + 1).read_to_end(&mut bytes)? as u64 > max {
         return Err(io::Error::other(format!("more than {max} bytes")));

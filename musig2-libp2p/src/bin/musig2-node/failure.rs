@@ -110,9 +110,9 @@ impl Failure {
             | Self::Input { .. }
             | Self::ResultFile { .. }
             | Self::Usage(_)
-            | Self::Node(HandleError::Command(CommandError::Manifest(_) | CommandError::TooLarge { .. })) => {
-                2
-            }
+            | Self::Node(HandleError::Command(
+                CommandError::Manifest(_) | CommandError::TooLarge { .. },
+            )) => 2,
             Self::Start(error) if !can_pass(error) => 2,
             #[cfg(unix)]
             Self::SocketFile(_) => 2,

@@ -39,7 +39,8 @@ impl Ignored {
 
     /// When people are to be told. Cancel-safe.
     pub(crate) fn due(&self) -> impl Future<Output = ()> + use<> {
-        let due = (self.count > 0).then(|| self.told.map_or_else(Instant::now, |told| told + PAUSE));
+        let due =
+            (self.count > 0).then(|| self.told.map_or_else(Instant::now, |told| told + PAUSE));
         async move {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -50,7 +51,8 @@ impl Ignored {
 
     /// What to tell them.
     pub(crate) fn take(&mut self) -> String {
-        let (count, peers) = (std::mem::take(&mut self.count), std::mem::take(&mut self.peers).len());
+        let (count, peers) =
+            (std::mem::take(&mut self.count), std::mem::take(&mut self.peers).len());
         self.told = Some(Instant::now());
         let peers = match peers {
             0..=MAX_PEERS => people::count(peers, "peer"),
@@ -72,23 +74,31 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn people_are_told_of_a_hundred_ignored_messages_in_one_line_and_of_more_a_minute_later() {
+    async fn people_are_told_of_a_hundred_ignored_messages_in_one_line_and_of_more_a_minute_later()
+    {
         let mut ignored = Ignored::default();
         assert_eq!(ignored.due().now_or_never(), None);
-        let add =
-            |ignored: &mut Ignored| ignored.add(PeerId::random(), &[], &"too much", &"nothing was done");
+        let add = |ignored: &mut Ignored| {
+            ignored.add(PeerId::random(), &[], &"too much", &"nothing was done")
+        };
         add(&mut ignored);
         // The first one at once.
         ignored.due().await;
         let first = ignored.take();
-        assert!(first.ends_with(": too much (nothing was done)") && !first.contains("messages"), "{first}");
+        assert!(
+            first.ends_with(": too much (nothing was done)") && !first.contains("messages"),
+            "{first}"
+        );
         assert_eq!(ignored.due().now_or_never(), None);
         (0..100).for_each(|_| add(&mut ignored));
         assert_eq!(ignored.due().now_or_never(), None);
         ignored.told = Instant::now().checked_sub(PAUSE);
         ignored.due().await;
         let more = ignored.take();
-        assert!(more.starts_with("ignored 100 messages that came through more than 64 peers. "), "{more}");
+        assert!(
+            more.starts_with("ignored 100 messages that came through more than 64 peers. "),
+            "{more}"
+        );
         assert_eq!(ignored.due().now_or_never(), None);
     }
 }

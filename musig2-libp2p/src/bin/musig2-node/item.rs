@@ -28,13 +28,16 @@ pub(crate) fn content(message: Message, tweaks: &TweakArgs) -> Result<musig2_pro
 }
 
 impl Written for Item {
-    const EXPECTED: &'static str = "a message and its tweaks: HEX32[,bip32=PATH][,bip86 or ,root=HEX32]";
+    const EXPECTED: &'static str =
+        "a message and its tweaks: HEX32[,bip32=PATH][,bip86 or ,root=HEX32]";
 
     fn read(text: &str) -> Result<Self, String> {
         let mut parts = text.split(',').map(str::trim);
         let message = parts.next().unwrap_or_default();
         let message = Message::read(message).map_err(|problem| match message {
-            "" => "it begins with no message: write HEX32[,bip32=PATH][,bip86 or ,root=HEX32]".into(),
+            "" => {
+                "it begins with no message: write HEX32[,bip32=PATH][,bip86 or ,root=HEX32]".into()
+            }
             _ => format!("the message `{message}`: {problem}"),
         })?;
         let mut tweaks = TweakArgs::default();
@@ -79,7 +82,11 @@ mod tests {
             assert_eq!(content.message().to_string(), MESSAGE);
             assert_eq!(content.tweaks(), expected, "{more}");
             let again: Text<Item> = item.to_string().parse().unwrap();
-            assert_eq!(again.0.content().unwrap(), content, "what is written is read again: {item}");
+            assert_eq!(
+                again.0.content().unwrap(),
+                content,
+                "what is written is read again: {item}"
+            );
         }
     }
 

@@ -100,7 +100,8 @@ fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
     let mut seen = BTreeMap::new();
     for key in signers {
         if let Some(first) = seen.insert(key.x_only(), key) {
-            let problem = format!("{first} and {key} are one signer's key: signers have distinct keys");
+            let problem =
+                format!("{first} and {key} are one signer's key: signers have distinct keys");
             return Err(Failure::Usage(problem));
         }
     }

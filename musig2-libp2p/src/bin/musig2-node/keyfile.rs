@@ -71,7 +71,8 @@ pub(crate) fn create(
         Some(passphrase) => {
             let mut recipient = scrypt::Recipient::new(passphrase);
             recipient.set_work_factor(WORK_FACTOR);
-            let encrypted = age::encrypt(&recipient, text.as_slice()).map_err(KeyFileError::Encrypt)?;
+            let encrypted =
+                age::encrypt(&recipient, text.as_slice()).map_err(KeyFileError::Encrypt)?;
             private_file::create(path, &encrypted)
         }
     }
@@ -79,7 +80,10 @@ pub(crate) fn create(
 }
 
 /// Reads a key, with its public key. The passphrase is asked for where it is needed.
-pub(crate) fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<(SecretKey, PublicKey), KeyFileError> {
+pub(crate) fn read(
+    path: &Path,
+    passphrase: &PassphraseArgs,
+) -> Result<(SecretKey, PublicKey), KeyFileError> {
     read_with(path, || passphrase.of(path))
 }
 
@@ -91,15 +95,17 @@ pub(crate) fn replace(
     passphrase: Option<SecretString>,
 ) -> Result<(), KeyFileError> {
     // Of a link, the file that it leads to.
-    let path = path.canonicalize().map_err(|error| KeyFileError::Read { file: path.into(), error })?;
+    let path =
+        path.canonicalize().map_err(|error| KeyFileError::Read { file: path.into(), error })?;
     let unfinished = path.with_added_extension("new");
     create(&unfinished, key, passphrase.clone())?;
     let failed = |error| KeyFileError::Write { file: path.clone(), error };
     let again = read_with(&unfinished, || Ok(passphrase.unwrap_or_default()));
-    let replaced = again.and_then(|(again, _)| match again.expose_secret() == key.expose_secret() {
-        true => private_file::replace(&path, &unfinished).map_err(failed),
-        false => Err(failed(io::Error::other("what is read back is not what was written"))),
-    });
+    let replaced =
+        again.and_then(|(again, _)| match again.expose_secret() == key.expose_secret() {
+            true => private_file::replace(&path, &unfinished).map_err(failed),
+            false => Err(failed(io::Error::other("what is read back is not what was written"))),
+        });
     replaced.inspect_err(|_| {
         // The error told is the first one.
         let _ = std::fs::remove_file(&unfinished);
@@ -120,7 +126,8 @@ fn read_with(
         return Err(malformed("it is empty".into()));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it is not text".into()))?;
-    let key: SecretKey = without_bom(text).trim().parse().map_err(|error| malformed(format!("{error}")))?;
+    let key: SecretKey =
+        without_bom(text).trim().parse().map_err(|error| malformed(format!("{error}")))?;
     let public = public_key(&key).map_err(|error| malformed(error.to_string()))?;
     Ok((key, public))
 }
@@ -130,7 +137,11 @@ pub(crate) fn check(path: &Path) -> Result<(), KeyFileError> {
     private_file::check(path).map_err(|error| KeyFileError::Read { file: path.into(), error })
 }
 
-fn decrypt(path: &Path, bytes: &[u8], passphrase: SecretString) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+fn decrypt(
+    path: &Path,
+    bytes: &[u8],
+    passphrase: SecretString,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let mut identity = scrypt::Identity::new(passphrase);
     identity.set_max_work_factor(MAX_WORK_FACTOR);
     age::decrypt(&identity, bytes).map(Zeroizing::new).map_err(|error| match error {
@@ -146,5 +157,9 @@ fn public_key(key: &SecretKey) -> Result<PublicKey, InvalidSecretKey> {
 }
 
 fn hint(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::NotFound { ". Make one with `musig2-node keygen`" } else { "" }
+    if error.kind() == io::ErrorKind::NotFound {
+        ". Make one with `musig2-node keygen`"
+    } else {
+        ""
+    }
 }

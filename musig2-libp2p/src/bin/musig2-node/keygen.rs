@@ -32,8 +32,11 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
     if args.out.symlink_metadata().is_ok() {
         return Err(KeyFileError::Exists(args.out.clone()).into());
     }
-    let passphrase =
-        if args.plain { None } else { Some(args.passphrase.new_one().map_err(KeyFileError::from)?) };
+    let passphrase = if args.plain {
+        None
+    } else {
+        Some(args.passphrase.new_one().map_err(KeyFileError::from)?)
+    };
     let encrypted = passphrase.is_some();
     let (secret, public_key) = keyfile::generate()?;
     keyfile::create(&args.out, &secret, passphrase)?;

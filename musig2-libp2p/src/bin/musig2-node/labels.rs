@@ -110,14 +110,19 @@ impl Written for Label {
 
     fn read(text: &str) -> Result<Self, String> {
         let refused = |problem: &str| Err(format!("the label {text:?} {problem}"));
-        let is_allowed = |character: char| character.is_alphanumeric() || "-_.' ".contains(character);
+        let is_allowed =
+            |character: char| character.is_alphanumeric() || "-_.' ".contains(character);
         match text.chars().count() {
             0 => return Err("a label is empty".into()),
             1..=MAX_LENGTH => {}
-            length => return refused(&format!("has {length} characters: take at most {MAX_LENGTH}")),
+            length => {
+                return refused(&format!("has {length} characters: take at most {MAX_LENGTH}"));
+            }
         }
         if !text.chars().all(is_allowed) || text.trim() != text {
-            return refused("may have letters, digits, `-`, `_`, `.`, `'`, and spaces between them");
+            return refused(
+                "may have letters, digits, `-`, `_`, `.`, `'`, and spaces between them",
+            );
         }
         if is_hex(text) && text.len() >= KEY_LIKE {
             return refused("could be taken for a key: take one that is not only hex digits");
@@ -185,7 +190,8 @@ mod tests {
         assert_eq!(labels.of(&signer).map(|label| label.to_string()), Some("alice".into()));
         let error = parse(&format!("alice = \"{KEY}\"\nbob = \"{KEY}\"")).unwrap_err();
         assert!(error.contains("`alice` and `bob` have the same key"), "{error}");
-        let given = |label: &str, key: &str| format!("{label}={key}").parse::<Text<Labelled>>().unwrap();
+        let given =
+            |label: &str, key: &str| format!("{label}={key}").parse::<Text<Labelled>>().unwrap();
         let other = format!("03{}", &KEY[2..]);
         let error = Table::of(&[given("alice", KEY), given("alice", &other)]).unwrap_err();
         assert!(error.contains("`alice` is given to two keys"), "{error}");

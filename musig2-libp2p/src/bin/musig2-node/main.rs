@@ -233,7 +233,8 @@ fn end(outcome: Result<(), Failure>, console: &Console, stderr: impl Write) -> E
 /// connection that the other end closes first.
 fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
     let filter = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = if filter.is_empty() { "error,musig2_libp2p=warn,musig2_node=warn" } else { &filter };
+    let filter =
+        if filter.is_empty() { "error,musig2_libp2p=warn,musig2_node=warn" } else { &filter };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())
@@ -268,8 +269,10 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
 
 /// Runs one of those that use the network.
 fn block_on(running: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
     let outcome = runtime.block_on(running);
     // Not for ever: a thread may wait for a disk that does not answer.
     runtime.shutdown_timeout(CLOSING);

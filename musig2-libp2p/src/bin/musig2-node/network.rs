@@ -126,16 +126,19 @@ impl Reach {
             NodeEvent::BootstrapReached { address, .. } => self.unreached.remove(address).is_some(),
             NodeEvent::DialFailed { bootstrap: Some(address), signers, error, .. } => {
                 let beside = beside(&AtPeer::of(signers, labels));
-                let why =
-                    format!("cannot reach the bootstrap peer{beside} {}", at(&address.to_string(), error));
+                let why = format!(
+                    "cannot reach the bootstrap peer{beside} {}",
+                    at(&address.to_string(), error)
+                );
                 self.unreached.insert(address.clone(), why.clone()) != Some(why)
             }
             NodeEvent::BootstrapIsOwn { address, only: true } => {
                 self.unreached.insert(address.clone(), own_bootstrap(address)).is_none()
             }
-            NodeEvent::AcceptFailed { error } => {
-                self.problems.insert(ACCEPT, format!("connections cannot be accepted: {error}")).is_none()
-            }
+            NodeEvent::AcceptFailed { error } => self
+                .problems
+                .insert(ACCEPT, format!("connections cannot be accepted: {error}"))
+                .is_none(),
             NodeEvent::AcceptsAgain => self.problems.remove(ACCEPT).is_some(),
             _ => false,
         }
@@ -182,18 +185,23 @@ impl NetworkArgs {
         if let Some(file) = &self.identity {
             config = config.with_identity_file(file);
         }
-        let labels =
-            Table::of(&self.label).map_err(|problem| Failure::Usage(format!("--label: {problem}")))?;
+        let labels = Table::of(&self.label)
+            .map_err(|problem| Failure::Usage(format!("--label: {problem}")))?;
         Network::start(config, secret, Labels::new(labels, self.chain))
     }
 }
 
 impl Network {
     /// Starts a node.
-    pub(crate) fn start(config: NodeConfig, secret: SecretKey, labels: Labels) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        config: NodeConfig,
+        secret: SecretKey,
+        labels: Labels,
+    ) -> Result<Self, Failure> {
         check_ports(&config)?;
         let names = labels.clone();
-        let config = config.with_signer_names(move |signer| named(signer, names.of(signer).as_ref()));
+        let config =
+            config.with_signer_names(move |signer| named(signer, names.of(signer).as_ref()));
         let (handle, events) = Node::start(descriptors::fit(config), [secret])?;
         Ok(Self {
             handle,
@@ -212,7 +220,8 @@ impl Network {
 
 /// Names whose key has another life, with the label that this node's operator gave it.
 fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
-    let signer = |index| Signer::at(view, index, labels).map(|signer| signer.in_full()).unwrap_or_default();
+    let signer =
+        |index| Signer::at(view, index, labels).map(|signer| signer.in_full()).unwrap_or_default();
     let session = view.id;
     match event {
         Event::KeyInUseElsewhere { .. } => {
@@ -256,7 +265,8 @@ impl Network {
                 return Ok(Some((Event::SessionRefused { session, proposer, error }, None)));
             }
             NodeEvent::Session(event) => {
-                if matches!(event, Event::SessionDiscovered { .. } | Event::SessionComplete { .. }) {
+                if matches!(event, Event::SessionDiscovered { .. } | Event::SessionComplete { .. })
+                {
                     self.works(CLOCK, None);
                 }
                 let view = self.handle.session(event.session()).await?;
@@ -288,7 +298,9 @@ impl Network {
             }
             // Its connection is told.
             NodeEvent::BootstrapReached { .. } => return Ok(None),
-            NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => return Ok(None),
+            NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => {
+                return Ok(None);
+            }
             other => {
                 if let NodeEvent::DialFailed { error, .. } = &other
                     && self.failed_dials.len() < MAX_FAILED_DIALS
@@ -303,7 +315,12 @@ impl Network {
     }
 
     /// A session that this node cannot take up. Nothing is shown of one that is over: anyone can repeat an old announcement.
-    fn refused(&self, session: SessionId, proposer: PublicKey, error: &ManifestError) -> Option<Step> {
+    fn refused(
+        &self,
+        session: SessionId,
+        proposer: PublicKey,
+        error: &ManifestError,
+    ) -> Option<Step> {
         let label = self.labels.of(&proposer).map(Text);
         let signer = named(&proposer, label.as_ref());
         let (reason, error) = match error {
@@ -341,19 +358,29 @@ impl Network {
             );
             self.works(KEY, Some(problem));
         }
-        if let Event::SignerDeclined { signer, reason: reason @ DeclineReason::Clock { .. }, session } = event
-            && let Some(Declined { signer, why, .. }) = Declined::at(view, *signer, *reason, &self.labels)
+        if let Event::SignerDeclined {
+            signer,
+            reason: reason @ DeclineReason::Clock { .. },
+            session,
+        } = event
+            && let Some(Declined { signer, why, .. }) =
+                Declined::at(view, *signer, *reason, &self.labels)
         {
             let signer = signer.in_full();
             warn!(%session, signer, why, "a signer cannot take part because two clocks differ: check both");
-            self.works(CLOCK, Some(format!("{signer} cannot take part in this node's sessions: {why}")));
+            self.works(
+                CLOCK,
+                Some(format!("{signer} cannot take part in this node's sessions: {why}")),
+            );
         }
     }
 
     /// Something works again, or does not, for this reason.
     pub(crate) fn works(&self, what: &'static str, problem: Option<String>) {
         self.reach.send_if_modified(|reach| match problem {
-            Some(problem) => reach.problems.insert(what, problem.clone()).as_ref() != Some(&problem),
+            Some(problem) => {
+                reach.problems.insert(what, problem.clone()).as_ref() != Some(&problem)
+            }
             None => reach.problems.remove(what).is_some(),
         });
     }
@@ -449,7 +476,10 @@ impl StopSignals {
         for signal in [SignalKind::interrupt(), SignalKind::terminate()] {
             terminal::handles(signal.as_raw_value());
         }
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Starts listening for them.

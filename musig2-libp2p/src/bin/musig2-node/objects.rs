@@ -51,7 +51,8 @@ fn one_of_each_object_is_as_the_readme_says_and_none_in_it_is_never_printed() {
     }
     let groups = readme::TABLE.values().flatten().filter_map(|field| field.strip_prefix('+'));
     let groups: BTreeSet<_> = groups.collect();
-    let documented = readme::TABLE.keys().filter(|name| !groups.contains(*name)).map(ToString::to_string);
+    let documented =
+        readme::TABLE.keys().filter(|name| !groups.contains(*name)).map(ToString::to_string);
     assert_eq!(printed, documented.collect());
 }
 

@@ -7,7 +7,9 @@ use crate::text::{Text, Written};
 use crate::tweaks::TweakArgs;
 use clap::Args;
 use musig2_libp2p::libp2p::multiaddr::Protocol;
-use musig2_libp2p::musig2_proto::{self, Audience, Command, Message, Proposal, PublicKey, SessionId};
+use musig2_libp2p::musig2_proto::{
+    self, Audience, Command, Message, Proposal, PublicKey, SessionId,
+};
 use musig2_libp2p::{Handle, PeerContact};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -95,10 +97,13 @@ impl Order {
         made: impl AsyncFnOnce(SessionId),
     ) -> Result<SessionId, Failure> {
         let own = handle.public_keys().first().copied();
-        let proposal = self.proposal(own.ok_or_else(|| Failure::Usage("the node has no key".into()))?)?;
+        let proposal =
+            self.proposal(own.ok_or_else(|| Failure::Usage("the node has no key".into()))?)?;
         for Text(SignerContact { signer, address }) in &self.contact {
             let contact = contact(address)?;
-            handle.execute(Command::AddContact { signer: *signer, contact: contact.encode() }).await?;
+            handle
+                .execute(Command::AddContact { signer: *signer, contact: contact.encode() })
+                .await?;
         }
         let session = handle.create_session(proposal).await?;
         made(session).await;
@@ -121,7 +126,8 @@ impl Order {
         }
         if signers.len() == 1 {
             return Err(Failure::Usage(
-                "your own key is the only signer: give a co-signer's public key with --signer".into(),
+                "your own key is the only signer: give a co-signer's public key with --signer"
+                    .into(),
             ));
         }
         if let Some(Text(other)) =
@@ -139,8 +145,9 @@ impl Order {
             )));
         }
         let items = self.items()?;
-        let mut proposal =
-            Proposal::new(signers).with_duration(self.timeout() + MARGIN).with_memo(self.memo.as_str());
+        let mut proposal = Proposal::new(signers)
+            .with_duration(self.timeout() + MARGIN)
+            .with_memo(self.memo.as_str());
         if self.keep_order {
             proposal = proposal.keep_order();
         }
@@ -151,9 +158,12 @@ impl Order {
     fn items(&self) -> Result<Vec<musig2_proto::Item>, Failure> {
         match (&self.message[..], &self.item[..]) {
             ([], []) => Err(Failure::Usage(
-                "nothing to sign: give `message`, or `item` for messages with tweaks of their own".into(),
+                "nothing to sign: give `message`, or `item` for messages with tweaks of their own"
+                    .into(),
             )),
-            (messages, []) => messages.iter().map(|Text(message)| content(*message, &self.tweaks)).collect(),
+            (messages, []) => {
+                messages.iter().map(|Text(message)| content(*message, &self.tweaks)).collect()
+            }
             ([], _) if !self.tweaks.is_none() => Err(Failure::Usage(
                 "`tweaks` are for `message`: write those of an `item` after its message".into(),
             )),

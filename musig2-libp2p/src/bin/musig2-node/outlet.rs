@@ -183,7 +183,8 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let (go_on, goes_on) = channel();
         let writer = Stopped { goes_on: Some(goes_on), to: writer };
-        let outlet = Outlet::new(writer, LIMIT, |missed| format!("missed {missed}\n").into_bytes(), |_| ());
+        let outlet =
+            Outlet::new(writer, LIMIT, |missed| format!("missed {missed}\n").into_bytes(), |_| ());
         let line = |number: usize| format!("{number:<1023}\n").into_bytes();
         let taken: Vec<_> = (0..4096).map(|number| outlet.take(line(number))).collect();
         let lost = taken.iter().filter(|taken| **taken != Taken::Queued).count();

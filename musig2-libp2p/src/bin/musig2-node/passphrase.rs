@@ -70,7 +70,10 @@ impl PassphraseArgs {
     }
 
     /// One to encrypt this file with from now on, in which the passphrase given is the one until now.
-    pub(crate) fn next_one(file: &Path, next: Option<&Path>) -> Result<SecretString, PassphraseError> {
+    pub(crate) fn next_one(
+        file: &Path,
+        next: Option<&Path>,
+    ) -> Result<SecretString, PassphraseError> {
         match next {
             Some(next) => long_enough(read(next)?),
             None => ask_for_new_one(&format!("A new passphrase for {}: ", file.display()), ask),
@@ -122,7 +125,8 @@ fn ask(prompt: &str) -> Result<SecretString, PassphraseError> {
 fn read(file: &Path) -> Result<SecretString, PassphraseError> {
     let failed = |error| PassphraseError::Read { file: file.into(), error };
     let bytes = private_file::read(file, MAX_SIZE).map_err(failed)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed(io::Error::other("it is not text")))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| failed(io::Error::other("it is not text")))?;
     let line = Zeroizing::new(without_bom(text).lines().next().unwrap_or_default().to_owned());
     if line.is_empty() {
         return Err(PassphraseError::Empty(file.into()));
@@ -144,7 +148,10 @@ mod tests {
             let gone = || PassphraseError::NoTerminal(io::ErrorKind::UnexpectedEof.into());
             lines.pop_front().map(SecretString::from).ok_or_else(gone)
         });
-        (made.map(|made| made.expose_secret().to_owned()).map_err(|error| error.to_string()), prompts)
+        (
+            made.map(|made| made.expose_secret().to_owned()).map_err(|error| error.to_string()),
+            prompts,
+        )
     }
 
     #[test]
@@ -158,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_passphrase_that_was_mistyped_is_asked_for_again_a_few_times() {
-        let (made, _) = type_lines(&["correct horse", "correct hose", "battery staple", "battery staple"]);
+        let (made, _) =
+            type_lines(&["correct horse", "correct hose", "battery staple", "battery staple"]);
         assert_eq!(made.unwrap(), "battery staple");
         let (made, prompts) = type_lines(&[""; 9]);
         assert_eq!(

@@ -21,7 +21,11 @@ pub(crate) async fn give_up(
     if has_ended(&view) || !order(handle, session, Command::GiveUp { session }).await? {
         return Ok(None);
     }
-    Ok(Some(Ending::gave_up(&view, &format!("not finished within {} seconds,", waited.as_secs()), labels)))
+    Ok(Some(Ending::gave_up(
+        &view,
+        &format!("not finished within {} seconds,", waited.as_secs()),
+        labels,
+    )))
 }
 
 /// Of a session that this node proposed before it was started again: the same patience, which its manifest tells.
@@ -30,7 +34,8 @@ pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
     if manifest.coordinator() != view.me {
         return;
     }
-    let waited = manifest.expires_at().saturating_since(manifest.created_at()).saturating_sub(MARGIN);
+    let waited =
+        manifest.expires_at().saturating_since(manifest.created_at()).saturating_sub(MARGIN);
     let left = until(manifest.expires_at()).saturating_sub(MARGIN);
     let (handle, session, labels) = (handle.clone(), view.id, labels.clone());
     tokio::spawn(async move {
@@ -41,7 +46,11 @@ pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
 }
 
 /// Tells the others, who would wait in vain. Says whether it was open until now.
-pub(crate) async fn abort(handle: &Handle, session: SessionId, reason: &str) -> Result<bool, Failure> {
+pub(crate) async fn abort(
+    handle: &Handle,
+    session: SessionId,
+    reason: &str,
+) -> Result<bool, Failure> {
     order(handle, session, Command::AbortSession { session, reason: Note::new(reason) }).await
 }
 

@@ -37,7 +37,9 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
             };
             writeln!(out, "secret key  in {}{whoever} can sign as you", file.display())
         }
-        Line::JointKey { signers, key, address } => joint_key(out, signers, key, address.as_deref()),
+        Line::JointKey { signers, key, address } => {
+            joint_key(out, signers, key, address.as_deref())
+        }
         Line::PublicKey { public_key } => {
             writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")
         }
@@ -65,7 +67,8 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
             writeln!(out, "listening on {address}")
         }
         Line::Event { node, step, .. } => {
-            let is_demo = matches!(step, Step::DemoStarted { .. } | Step::VerifiedIndependently { .. });
+            let is_demo =
+                matches!(step, Step::DemoStarted { .. } | Step::VerifiedIndependently { .. });
             prefix(out, elapsed, *node, node.is_some() || is_demo)?;
             self::step(out, step, node.is_some())
         }
@@ -85,11 +88,18 @@ pub(crate) fn at(address: &str, error: &str) -> String {
 
 /// Of the only bootstrap address.
 pub(crate) fn own_bootstrap(address: &impl fmt::Display) -> String {
-    format!("the bootstrap address {address} is this node's own: give the address of another running node")
+    format!(
+        "the bootstrap address {address} is this node's own: give the address of another running node"
+    )
 }
 
 /// When, and on which of the demonstration's nodes. Only in a demonstration the time since its start says more than the time of day.
-fn prefix(out: &mut Vec<u8>, elapsed: Duration, node: Option<usize>, is_demo: bool) -> io::Result<()> {
+fn prefix(
+    out: &mut Vec<u8>,
+    elapsed: Duration,
+    node: Option<usize>,
+    is_demo: bool,
+) -> io::Result<()> {
     match is_demo {
         true => write!(out, "{DIM}{:>8.3} s{DIM:#}  ", elapsed.as_secs_f64())?,
         false => now(out)?,
@@ -103,14 +113,22 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         if demo { String::new() } else { format!("session {}: ", short(&session.session)) }
     };
     match step {
-        Step::PeerConnected { peer_node: Some(node), .. } => writeln!(out, "connected to signer {node}"),
-        Step::PeerConnected { peer, signers, .. } => writeln!(out, "connected to {peer}{}", beside(signers)),
+        Step::PeerConnected { peer_node: Some(node), .. } => {
+            writeln!(out, "connected to signer {node}")
+        }
+        Step::PeerConnected { peer, signers, .. } => {
+            writeln!(out, "connected to {peer}{}", beside(signers))
+        }
         Step::PeerDisconnected { peer, signers } => {
             writeln!(out, "lost the connection to {peer}{}", beside(signers))
         }
         Step::DialFailed { bootstrap: Some(address), signers, error, .. } => {
             let signers = beside(signers);
-            writeln!(out, "{BAD}cannot reach the bootstrap peer{BAD:#}{signers} {}", at(address, error))
+            writeln!(
+                out,
+                "{BAD}cannot reach the bootstrap peer{BAD:#}{signers} {}",
+                at(address, error)
+            )
         }
         Step::DialFailed { peer: Some(peer), signers, error, .. } => {
             writeln!(out, "{BAD}cannot reach{BAD:#} {peer}{}: {error}", beside(signers))
@@ -125,7 +143,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::ListenFailed { address: Some(address), error } => {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
         }
-        Step::ListenFailed { address: None, error } => writeln!(out, "{BAD}cannot listen{BAD:#}: {error}"),
+        Step::ListenFailed { address: None, error } => {
+            writeln!(out, "{BAD}cannot listen{BAD:#}: {error}")
+        }
         Step::NotListening { address } => writeln!(out, "no longer listening on {address}"),
         Step::ListensNowhere => {
             writeln!(
@@ -144,7 +164,11 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "can be reached from outside at {}", address.escape_debug())
         }
         Step::Offence { peer, signers, offence, consequence } => {
-            writeln!(out, "ignored what came through {peer}{}: {offence} ({consequence})", beside(signers))
+            writeln!(
+                out,
+                "ignored what came through {peer}{}: {offence} ({consequence})",
+                beside(signers)
+            )
         }
         Step::Missed { events } => writeln!(out, "{events} events came too fast to be shown"),
         Step::SessionCreated(terms) if demo => {
@@ -165,11 +189,18 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             self::terms(out, terms)
         }
         Step::SessionResumed(terms) => {
-            writeln!(out, "{STRONG}takes up a session{STRONG:#} that was approved before the restart")?;
+            writeln!(
+                out,
+                "{STRONG}takes up a session{STRONG:#} that was approved before the restart"
+            )?;
             self::terms(out, terms)
         }
         Step::SessionNotResumed { session, error } => {
-            writeln!(out, "{}{BAD}cannot be taken up{BAD:#} after the restart: {error}", of(session))
+            writeln!(
+                out,
+                "{}{BAD}cannot be taken up{BAD:#} after the restart: {error}",
+                of(session)
+            )
         }
         Step::SessionJoined(session) => writeln!(out, "{}approved, joined", of(session)),
         Step::SessionDeclined { session, reason } => {
@@ -179,7 +210,13 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             writeln!(out, "{}signer {signer} joined {}", of(session), how_far(progress, demo))
         }
         Step::SignerDeclined { session, declined } => {
-            writeln!(out, "{}signer {} {BAD}declined{BAD:#}: {}", of(session), declined.signer, declined.why)
+            writeln!(
+                out,
+                "{}signer {} {BAD}declined{BAD:#}: {}",
+                of(session),
+                declined.signer,
+                declined.why
+            )
         }
         Step::SessionQueued(session) => {
             writeln!(out, "{}waits for its turn: others of its proposer are running", of(session))
@@ -190,7 +227,12 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         }
         Step::NoncesComplete(session) => writeln!(out, "{}has everyone's nonces", of(session)),
         Step::PartialSigReceived { session, signer, progress } => {
-            writeln!(out, "{}partial signatures of signer {signer} {}", of(session), how_far(progress, demo))
+            writeln!(
+                out,
+                "{}partial signatures of signer {signer} {}",
+                of(session),
+                how_far(progress, demo)
+            )
         }
         Step::PartialSigsComplete(session) => {
             writeln!(out, "{}has everyone's partial signatures", of(session))
@@ -200,7 +242,9 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
         Step::SessionWithdrawn(ending) => {
             writeln!(out, "session {} {BAD}withdrawn{BAD:#}: {ending}", short(&ending.session))
         }
-        Step::SessionError { session, error } => writeln!(out, "{}{BAD}error{BAD:#}: {error}", of(session)),
+        Step::SessionError { session, error } => {
+            writeln!(out, "{}{BAD}error{BAD:#}: {error}", of(session))
+        }
         Step::Stalled { session, awaiting, .. } => {
             writeln!(out, "{}still waiting for {}", of(session), awaited(awaiting, demo))
         }
@@ -219,13 +263,22 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
             of(session),
             signer.in_full(),
         ),
-        Step::LateSignature(session) => writeln!(out, "{}{GOOD}signatures arrived late{GOOD:#}", of(session)),
+        Step::LateSignature(session) => {
+            writeln!(out, "{}{GOOD}signatures arrived late{GOOD:#}", of(session))
+        }
         Step::EvidenceKept { session, file } => {
-            writeln!(out, "{}the proof is in {file}: `musig2-node evidence verify` checks it", of(session))
+            writeln!(
+                out,
+                "{}the proof is in {file}: `musig2-node evidence verify` checks it",
+                of(session)
+            )
         }
         Step::Reloaded(reloaded) => self::reloaded(out, reloaded),
         Step::NotReloaded { error } => {
-            writeln!(out, "{BAD}the policy was not read again{BAD:#}, and the former one holds: {error}")
+            writeln!(
+                out,
+                "{BAD}the policy was not read again{BAD:#}, and the former one holds: {error}"
+            )
         }
         Step::DemoStarted { signers, items, transport } => writeln!(
             out,
@@ -247,7 +300,11 @@ pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()>
     match &reloaded.needs_restart[..] {
         [] => Ok(()),
         settings => {
-            writeln!(out, "{BAD}note{BAD:#}        changed, and needs a restart: {}", settings.join(", "))
+            writeln!(
+                out,
+                "{BAD}note{BAD:#}        changed, and needs a restart: {}",
+                settings.join(", ")
+            )
         }
     }
 }
@@ -278,7 +335,11 @@ fn how_far(progress: &Progress, demo: bool) -> String {
 
 /// The demonstration has numbers for its signers.
 fn awaited(signers: &[Signer], demo: bool) -> String {
-    if demo { names(&signers.iter().map(|signer| signer.signer).collect::<Vec<_>>()) } else { names(signers) }
+    if demo {
+        names(&signers.iter().map(|signer| signer.signer).collect::<Vec<_>>())
+    } else {
+        names(signers)
+    }
 }
 
 /// `4 min 12 s`, `43 s`.
@@ -327,7 +388,11 @@ fn signer_set(out: &mut Vec<u8>, set: &SignerSet, own: &PublicKey) -> io::Result
 
 fn conviction(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {
     writeln!(out, "{GOOD}proven{GOOD:#}      {}", verdict.what)?;
-    writeln!(out, "culprit     signer {}: {STRONG}{}{STRONG:#}", verdict.signer, verdict.public_key)?;
+    writeln!(
+        out,
+        "culprit     signer {}: {STRONG}{}{STRONG:#}",
+        verdict.signer, verdict.public_key
+    )?;
     writeln!(out, "shown by    {}", verdict.shown_by)?;
     writeln!(out, "session     {} of {}", verdict.session, count(verdict.signers.len(), "signer"))
 }
@@ -372,7 +437,12 @@ pub(crate) fn terms_with(
             writeln!(out, "                 tweak   {}", derivation_words(step))?;
         }
         for step in &item.tweaks {
-            writeln!(out, "                         {DIM}{} {}{DIM:#}", kind(step.kind), step.tweak)?;
+            writeln!(
+                out,
+                "                         {DIM}{} {}{DIM:#}",
+                kind(step.kind),
+                step.tweak
+            )?;
         }
     }
     if terms.items.len() > LONG {
@@ -405,14 +475,21 @@ fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
     )?;
     for (key, (messages, address)) in keys {
         let address = address.map(|address| format!(", {address}")).unwrap_or_default();
-        writeln!(out, "                 {} under {}{address}", count(messages, "message"), Hex(key))?;
+        writeln!(
+            out,
+            "                 {} under {}{address}",
+            count(messages, "message"),
+            Hex(key)
+        )?;
     }
     Ok(())
 }
 
 fn derivation_words(derivation: &Derivation) -> String {
     match derivation {
-        Derivation::Taproot { merkle_root: None } => "taproot output key without scripts (BIP86)".into(),
+        Derivation::Taproot { merkle_root: None } => {
+            "taproot output key without scripts (BIP86)".into()
+        }
         Derivation::Taproot { merkle_root: Some(root) } => {
             format!("taproot output key with script root {root} (BIP341)")
         }
@@ -434,7 +511,12 @@ pub(crate) fn result(out: &mut Vec<u8>, result: &SessionResult) -> io::Result<()
     for (place, item) in result.items.iter().enumerate() {
         writeln!(out, "item {place:<7} message    {}", item.message)?;
         for step in &item.tweaks {
-            writeln!(out, "             tweak      {} {DIM}{}{DIM:#}", step.tweak, kind(step.kind))?;
+            writeln!(
+                out,
+                "             tweak      {} {DIM}{}{DIM:#}",
+                step.tweak,
+                kind(step.kind)
+            )?;
         }
         writeln!(out, "             key        {}", item.aggregate_key)?;
         writeln!(out, "             signature  {GOOD}{}{GOOD:#}", item.signature)?;
@@ -483,7 +565,10 @@ mod tests {
         super::terms(&mut text, &terms).unwrap();
         let text = anstream::adapter::strip_str(&String::from_utf8(text).unwrap()).to_string();
         let (_, summary) = text.split_once("    in all       100 messages under 2 keys\n").unwrap();
-        assert!(summary.contains(&format!("50 messages under {}, tb1p…\n", "00".repeat(32))), "{summary}");
+        assert!(
+            summary.contains(&format!("50 messages under {}, tb1p…\n", "00".repeat(32))),
+            "{summary}"
+        );
         assert!(summary.contains(&format!("50 messages under {}\n", "01".repeat(32))), "{summary}");
     }
 }

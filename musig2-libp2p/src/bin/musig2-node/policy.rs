@@ -96,7 +96,9 @@ impl Policy {
     /// Whether a session of this signer could ever be allowed.
     pub(crate) fn has_signer(&self, own: &PublicKey) -> bool {
         match &self.signer_sets {
-            Allowed::These(sets) => sets.is_empty() || sets.iter().any(|set| set.contains(&Text(*own))),
+            Allowed::These(sets) => {
+                sets.is_empty() || sets.iter().any(|set| set.contains(&Text(*own)))
+            }
             Allowed::Any => true,
         }
     }
@@ -113,7 +115,11 @@ impl Policy {
         let manifest = &session.manifest;
         let items = manifest.items().len();
         if items > self.max_items {
-            return Err(format!("{}, and the policy allows {}", count(items, "item"), self.max_items));
+            return Err(format!(
+                "{}, and the policy allows {}",
+                count(items, "item"),
+                self.max_items
+            ));
         }
         let duration = manifest.expires_at().saturating_since(manifest.created_at());
         if duration > self.max_duration.0 {
@@ -127,9 +133,14 @@ impl Policy {
         let rule = rule.ok_or_else(|| {
             format!("no set of the policy has just the signers {}", join(manifest.signers()))
         })?;
-        for (item, (content, output)) in manifest.items().iter().zip(&session.output_keys).enumerate() {
+        for (item, (content, output)) in
+            manifest.items().iter().zip(&session.output_keys).enumerate()
+        {
             if !self.messages.contains(&Text(*content.message())) {
-                return Err(format!("the message of item {item} is not allowed: {}", content.message()));
+                return Err(format!(
+                    "the message of item {item} is not allowed: {}",
+                    content.message()
+                ));
             }
             if !self.output_keys.contains(&Text(output.key)) {
                 return Err(format!("the key of item {item} is not allowed: {}", output.key));
@@ -146,7 +157,8 @@ impl Policy {
 
     /// What in it decided: a set of `signer_sets` has just the session's signers, a message of `messages` is the session's.
     fn rule(&self) -> String {
-        let of = |key: &str, is_any: bool| if is_any { format!("{key} = \"any\"") } else { key.into() };
+        let of =
+            |key: &str, is_any: bool| if is_any { format!("{key} = \"any\"") } else { key.into() };
         let (sets, messages) = (&self.signer_sets, &self.messages);
         let sets = of("signer_sets", matches!(sets, Allowed::Any));
         format!("{sets}, {}", of("messages", matches!(messages, Allowed::Any)))
@@ -223,7 +235,8 @@ mod tests {
     fn a_list_allows_what_is_in_it_and_any_allows_all() {
         let message = "07".repeat(32);
         let policy =
-            parse(&format!("signer_sets = [[\"{KEY}\"]] # Alice\nmessages = [\"{message}\"]")).unwrap();
+            parse(&format!("signer_sets = [[\"{KEY}\"]] # Alice\nmessages = [\"{message}\"]"))
+                .unwrap();
         assert!(policy.messages.contains(&message.parse().unwrap()));
         assert!(!policy.messages.contains(&Text(Message::new([9; 32]))));
         assert!(policy.output_keys.contains(&Text(XOnlyPublicKey::new([8; 32]))));

@@ -56,7 +56,8 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path)?;
     check_permissions(path, &file)?;
     // Room for all of it: what a vector outgrows, it leaves behind in memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(max + 1).map_err(io::Error::other)?));
+    let mut bytes =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(max + 1).map_err(io::Error::other)?));
     if file.take(max + 1).read_to_end(&mut bytes)? as u64 > max {
         return Err(io::Error::other(format!("it has more than {max} bytes")));
     }

@@ -51,7 +51,10 @@ pub(crate) struct Program {
 
 impl Program {
     /// `None` where there is no command.
-    pub(crate) fn new(command: &[OsString], timeout: Duration) -> Result<Option<Self>, ProgramError> {
+    pub(crate) fn new(
+        command: &[OsString],
+        timeout: Duration,
+    ) -> Result<Option<Self>, ProgramError> {
         let Some(name) = command.first() else { return Ok(None) };
         find(name)?;
         let places = Arc::new(Semaphore::new(MAX_RUNNING));
@@ -66,21 +69,28 @@ impl Program {
 
     /// Asks whether to sign what this rule of the policy allows.
     pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms, rule: String) {
-        let (command, timeout, places) = (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
+        let (command, timeout, places) =
+            (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
         let question = serde_json::to_vec(terms);
         let task = self.asked.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
             let answer = match question {
-                Ok(question) => match tokio::time::timeout(timeout, run(&command, &question, Some(session)))
-                    .await
-                {
-                    Ok(answer) => answer,
-                    Err(_) => Err(format!("gave no answer within {}", humantime::format_duration(timeout))),
-                },
+                Ok(question) => {
+                    match tokio::time::timeout(timeout, run(&command, &question, Some(session)))
+                        .await
+                    {
+                        Ok(answer) => answer,
+                        Err(_) => Err(format!(
+                            "gave no answer within {}",
+                            humantime::format_duration(timeout)
+                        )),
+                    }
+                }
                 Err(error) => Err(format!("cannot be asked: {error}")),
             };
-            let program = command.first().map(|name| name.display().to_string()).unwrap_or_default();
+            let program =
+                command.first().map(|name| name.display().to_string()).unwrap_or_default();
             let answer = match answer {
                 Ok(()) => Ok(Approval::Program { rule, program }),
                 Err(problem) => Err(format!("{program} {problem}")),
@@ -209,13 +219,19 @@ impl Said {
     fn lines(&self) -> impl Iterator<Item = String> {
         let text = String::from_utf8_lossy(&self.kept);
         let mut lines: Vec<_> = text.lines().map(|line| line.escape_debug().to_string()).collect();
-        lines.extend(self.is_cut.then(|| format!("(and more, beyond the {MAX_KEPT} bytes that are kept)")));
+        lines.extend(
+            self.is_cut.then(|| format!("(and more, beyond the {MAX_KEPT} bytes that are kept)")),
+        );
         lines.into_iter()
     }
 }
 
 /// Killed when this is dropped, with everything that it started and that stayed in its process group.
-async fn run(command: &[OsString], question: &[u8], session: Option<SessionId>) -> Result<(), String> {
+async fn run(
+    command: &[OsString],
+    question: &[u8],
+    session: Option<SessionId>,
+) -> Result<(), String> {
     let (name, arguments) = command.split_first().ok_or("is no command")?;
     let mut command = Command::new(name);
     command.args(arguments).kill_on_drop(true);
@@ -277,7 +293,9 @@ mod tests {
 
     async fn ask(script: &str, seconds: u64) -> Result<(), String> {
         let command = ["sh", "-c", script].map(OsString::from);
-        match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}", None)).await {
+        match tokio::time::timeout(Duration::from_secs(seconds), run(&command, b"{\"a\":1}", None))
+            .await
+        {
             Ok(answer) => answer,
             Err(_) => Err("late".into()),
         }
@@ -289,7 +307,12 @@ mod tests {
         assert_eq!(ask("grep -q a", 60).await, Ok(()), "it can read the question");
         assert_eq!(ask("exec 0<&-; exit 3", 60).await, Err("declined (exit status: 3)".into()));
         assert!(ask("kill -9 $$", 60).await.unwrap_err().contains("signal"));
-        assert!(run(&["/nonexistent".into()], b"", None).await.unwrap_err().starts_with("cannot be started"));
+        assert!(
+            run(&["/nonexistent".into()], b"", None)
+                .await
+                .unwrap_err()
+                .starts_with("cannot be started")
+        );
     }
 
     #[tokio::test]
@@ -345,7 +368,10 @@ mod tests {
             });
             is_started.await.unwrap();
             let stopped = stop().await;
-            tokio::time::timeout(Duration::from_secs(60), gone).await.expect("both are gone").unwrap();
+            tokio::time::timeout(Duration::from_secs(60), gone)
+                .await
+                .expect("both are gone")
+                .unwrap();
             stopped
         }
     }
@@ -354,14 +380,18 @@ mod tests {
     async fn a_program_is_stopped_with_what_it_started() {
         let session = SessionId::new([1; 32]);
         let ask = |family: &Family, seconds| {
-            let mut program = Program::new(&family.command, Duration::from_secs(seconds)).unwrap().unwrap();
+            let mut program =
+                Program::new(&family.command, Duration::from_secs(seconds)).unwrap().unwrap();
             program.ask(session, &Terms::of_nothing(session), String::new());
             program
         };
         let family = Family::new();
         let mut late = ask(&family, 2);
         let (_, answer) = family.ends(|| late.answer()).await;
-        assert!(answer.as_ref().is_err_and(|problem| problem.contains("no answer within 2s")), "{answer:?}");
+        assert!(
+            answer.as_ref().is_err_and(|problem| problem.contains("no answer within 2s")),
+            "{answer:?}"
+        );
         let family = Family::new();
         let mut ended = ask(&family, 1000);
         family.ends(async || ended.forget(session)).await;

@@ -66,7 +66,9 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
     };
     if args.order.knows_nobody() {
         if !network.can_meet_anyone() {
-            return Err(Failure::Usage(format!("{UNTOLD}. Without --bootstrap and --listen none can ask")));
+            return Err(Failure::Usage(format!(
+                "{UNTOLD}. Without --bootstrap and --listen none can ask"
+            )));
         }
         tracing::warn!("a private session: {UNTOLD}");
     }
@@ -139,11 +141,15 @@ impl Proposer<'_> {
 
     async fn ended(&self, view: &SessionView) -> Result<(), Failure> {
         match (&view.signatures, &view.cause) {
-            (Some(signatures), _) => self.console.show(&Line::Result(&SessionResult::of(view, signatures))),
+            (Some(signatures), _) => {
+                self.console.show(&Line::Result(&SessionResult::of(view, signatures)))
+            }
             (None, Some(cause)) => {
                 Err(self.failed(Ending::of(view, cause, view.released, &self.network.labels)).await)
             }
-            (None, None) => Err(self.failed(Ending::gave_up(view, "ended", &self.network.labels)).await),
+            (None, None) => {
+                Err(self.failed(Ending::gave_up(view, "ended", &self.network.labels)).await)
+            }
         }
     }
 

@@ -115,7 +115,9 @@ impl Questions {
             self.asked = None;
             self.withdrawn = true;
             let session = short(&session);
-            (self.say)(&format!("Session {session} has ended: no answer is needed. Reason: {reason}\n"));
+            (self.say)(&format!(
+                "Session {session} has ended: no answer is needed. Reason: {reason}\n"
+            ));
         }
     }
 
@@ -137,7 +139,8 @@ impl Questions {
             if self.screen.lines() != asked.lines {
                 asked.again.get_or_insert(Instant::now() + QUIET);
             }
-            let (session, expires, again) = (asked.question.session, asked.question.expires, asked.again);
+            let (session, expires, again) =
+                (asked.question.session, asked.question.expires, asked.again);
             let line = tokio::select! {
                 biased;
                 () = sleep_until(expires) => {
@@ -157,8 +160,12 @@ impl Questions {
                     self.ask_for();
                     continue;
                 }
-                Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => Answer::Yes,
-                Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => Answer::No,
+                Some(line) if ["y", "yes"].iter().any(|yes| line.eq_ignore_ascii_case(yes)) => {
+                    Answer::Yes
+                }
+                Some(line) if ["n", "no"].iter().any(|no| line.eq_ignore_ascii_case(no)) => {
+                    Answer::No
+                }
                 Some(line) if line.eq_ignore_ascii_case("none") => {
                     self.refuse_all();
                     Answer::No
@@ -211,9 +218,11 @@ impl Questions {
         let Some(asked) = &mut self.asked else { return };
         (asked.lines, asked.again) = (self.screen.lines(), None);
         let now = Instant::now();
-        let waiting: Vec<_> = self.waiting.iter().filter(|question| question.expires > now).collect();
+        let waiting: Vec<_> =
+            self.waiting.iter().filter(|question| question.expires > now).collect();
         let known = waiting.iter().filter(|question| question.is_known).count();
-        let same = waiting.iter().filter(|other| other.proposer() == asked.question.proposer()).count();
+        let same =
+            waiting.iter().filter(|other| other.proposer() == asked.question.proposer()).count();
         let wait = match waiting.len() {
             0 => String::new(),
             all => format!(
@@ -343,7 +352,10 @@ mod tests {
         assert!(asked.contains(&format!("session      {ONE}\n")), "{asked}");
         assert!(asked.ends_with("Sign everything in session 01010101? Type y or n:\n"), "{asked}");
         questions.withdraw(ONE, "somebody ended it");
-        assert_eq!(said(), "Session 01010101 has ended: no answer is needed. Reason: somebody ended it\n");
+        assert_eq!(
+            said(),
+            "Session 01010101 has ended: no answer is needed. Reason: somebody ended it\n"
+        );
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(
             said().ends_with("Sign everything in session 02020202? Type y or n:\n"),
@@ -352,7 +364,10 @@ mod tests {
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None);
         let again = said();
-        assert!(again.starts_with("That may have been meant for the session that has ended."), "{again}");
+        assert!(
+            again.starts_with("That may have been meant for the session that has ended."),
+            "{again}"
+        );
         assert!(again.ends_with("Sign everything in session 02020202? Type y or n:\n"), "{again}");
         sender.try_send("n".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::No)));
@@ -378,7 +393,11 @@ mod tests {
         let told = "Session 01010101 has ended: no answer is needed. Reason: its time is over\n";
         assert!(said().starts_with(told));
         sender.try_send("y".into()).unwrap();
-        assert_eq!(questions.answer().now_or_never(), None, "the line was typed for the first session");
+        assert_eq!(
+            questions.answer().now_or_never(),
+            None,
+            "the line was typed for the first session"
+        );
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
     }
@@ -392,7 +411,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn known_proposers_are_asked_about_before_strangers_and_the_question_tells_how_many_wait() {
+    async fn known_proposers_are_asked_about_before_strangers_and_the_question_tells_how_many_wait()
+    {
         let (sender, mut questions) = questions(&[ONE]);
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(said().ends_with("Sign everything in session 01010101? Type y or n:\n"));
@@ -415,7 +435,10 @@ mod tests {
         assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::No)));
         assert_eq!(questions.answer().now_or_never(), None);
         let asked = said();
-        assert!(asked.contains("0 sessions of signers that you know and 30 of strangers"), "{asked}");
+        assert!(
+            asked.contains("0 sessions of signers that you know and 30 of strangers"),
+            "{asked}"
+        );
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
         assert_eq!(questions.answer().now_or_never(), None);
@@ -432,7 +455,9 @@ mod tests {
         assert_eq!(questions.answer().now_or_never(), None);
         let asked = said();
         assert!(
-            asked.ends_with("Type y or n, or none (no to this one and to 2 more of its proposer):\n"),
+            asked.ends_with(
+                "Type y or n, or none (no to this one and to 2 more of its proposer):\n"
+            ),
             "{asked}"
         );
         sender.try_send("none".into()).unwrap();

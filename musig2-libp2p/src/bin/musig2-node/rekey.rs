@@ -38,9 +38,10 @@ pub(crate) fn run(args: &RekeyArgs, console: &Console) -> Result<(), Failure> {
     let (secret, public_key) = keyfile::read(file, passphrase)?;
     let next = match plain {
         true => None,
-        false => {
-            Some(PassphraseArgs::next_one(file, new_passphrase_file.as_deref()).map_err(KeyFileError::from)?)
-        }
+        false => Some(
+            PassphraseArgs::next_one(file, new_passphrase_file.as_deref())
+                .map_err(KeyFileError::from)?,
+        ),
     };
     let encrypted = next.is_some();
     keyfile::replace(file, &secret, next)?;

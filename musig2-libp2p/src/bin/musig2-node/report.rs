@@ -174,8 +174,12 @@ impl Console {
     /// Of a service, whose work is to sign: that nobody reads what it says, or can, is logged, and neither ends nor stops anything.
     pub(crate) fn of_service(self) -> Self {
         let plain = self.clone();
-        let outlet =
-            Outlet::new(anstream::stdout(), MAX_WAITING, move |events| plain.missed(events), log_output);
+        let outlet = Outlet::new(
+            anstream::stdout(),
+            MAX_WAITING,
+            move |events| plain.missed(events),
+            log_output,
+        );
         Self { outlet: Some(outlet), ..self }
     }
 
@@ -254,8 +258,12 @@ impl Console {
 
     /// In place of lines that are lost.
     fn missed(&self, events: u64) -> Vec<u8> {
-        self.written(&Line::Event { at_ms: self.at_ms(), node: None, step: &Step::Missed { events } })
-            .unwrap_or_default()
+        self.written(&Line::Event {
+            at_ms: self.at_ms(),
+            node: None,
+            step: &Step::Missed { events },
+        })
+        .unwrap_or_default()
     }
 
     fn at_ms(&self) -> u64 {
@@ -274,7 +282,9 @@ fn log_output(error: Option<&io::Error>) {
         Some(error) => tracing::error!(
             "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
         ),
-        None => tracing::warn!("standard output can be written again; what was printed meanwhile is lost"),
+        None => tracing::warn!(
+            "standard output can be written again; what was printed meanwhile is lost"
+        ),
     }
 }
 
@@ -294,7 +304,10 @@ pub(crate) fn from_text<'de, T: Written, D: Deserializer<'de>>(from: D) -> Resul
 }
 
 /// The same for a list.
-pub(crate) fn texts<T: Display, S: Serializer>(values: impl AsRef<[T]>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn texts<T: Display, S: Serializer>(
+    values: impl AsRef<[T]>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(values.as_ref().iter().map(ToString::to_string))
 }
 

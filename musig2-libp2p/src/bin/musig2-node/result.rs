@@ -92,7 +92,9 @@ impl SessionResult {
             let value = value?;
             match value.get("type").and_then(Value::as_str) {
                 Some("result") => result = Some(value),
-                Some("failure") => failure = value.get("message").and_then(Value::as_str).map(Into::into),
+                Some("failure") => {
+                    failure = value.get("message").and_then(Value::as_str).map(Into::into)
+                }
                 _ => {}
             }
         }
@@ -125,13 +127,15 @@ impl<const N: usize> Serialize for Hex<N> {
 impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let problem =
-            |problem: String| D::Error::custom(format!("expected {} lowercase hex digits, {problem}", 2 * N));
+        let problem = |problem: String| {
+            D::Error::custom(format!("expected {} lowercase hex digits, {problem}", 2 * N))
+        };
         let length = text.chars().count();
         if length != 2 * N {
             return Err(problem(format!("got {length} characters")));
         }
-        if let Some(place) = text.chars().position(|digit| !matches!(digit, '0'..='9' | 'a'..='f')) {
+        if let Some(place) = text.chars().position(|digit| !matches!(digit, '0'..='9' | 'a'..='f'))
+        {
             return Err(problem(format!("character {} is none", place + 1)));
         }
         let mut bytes = [0; N];

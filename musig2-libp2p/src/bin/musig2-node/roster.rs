@@ -97,7 +97,8 @@ impl Roster {
         signers: impl IntoIterator<Item = PublicKey>,
     ) -> Result<(), HandleError> {
         let own = handle.public_keys();
-        let signers: BTreeSet<_> = signers.into_iter().filter(|signer| !own.contains(signer)).collect();
+        let signers: BTreeSet<_> =
+            signers.into_iter().filter(|signer| !own.contains(signer)).collect();
         for signer in &signers {
             let contact = Contact::default();
             handle.execute(Command::AddContact { signer: *signer, contact }).await?;
@@ -127,16 +128,23 @@ impl Roster {
             }
             NodeEvent::Offence { consequence: Consequence::None, .. } => {}
             NodeEvent::Offence { signers, offence, consequence, .. } => {
-                self.failed(signers, format!("sent what it should not have: {offence} ({consequence})"));
+                self.failed(
+                    signers,
+                    format!("sent what it should not have: {offence} ({consequence})"),
+                );
             }
             // Anybody can propose to this node's key, and is no co-signer for that.
-            NodeEvent::Session(Event::SessionRefused { proposer, error, .. }) if self.has(proposer) => {
+            NodeEvent::Session(Event::SessionRefused { proposer, error, .. })
+                if self.has(proposer) =>
+            {
                 match &**error {
                     // Anyone can repeat an old announcement.
                     ManifestError::Over(_) => {}
                     ManifestError::InFuture(ahead) => {
-                        let error =
-                            format!("its clock is {} s ahead of this node's: check both", ahead.as_secs());
+                        let error = format!(
+                            "its clock is {} s ahead of this node's: check both",
+                            ahead.as_secs()
+                        );
                         self.failed(&[*proposer], error);
                     }
                     error => {
@@ -157,38 +165,62 @@ impl Roster {
             return;
         }
         let keys = |places: &[_]| {
-            places.iter().filter_map(|place| view.manifest.signer(*place).copied()).collect::<Vec<_>>()
+            places
+                .iter()
+                .filter_map(|place| view.manifest.signer(*place).copied())
+                .collect::<Vec<_>>()
         };
         let others: Vec<_> =
             keys(&view.manifest.indices().filter(|place| *place != view.me).collect::<Vec<_>>());
-        let session =
-            LastSession { session: view.id.to_string(), phase: state_name(view).into(), at: date(now_ms()) };
+        let session = LastSession {
+            session: view.id.to_string(),
+            phase: state_name(view).into(),
+            at: date(now_ms()),
+        };
         self.note(&others, |note| note.session = Some(session.clone()));
         let id = short(&view.id);
         match event {
             Event::SessionAborted {
                 cause: AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting },
                 ..
-            } => self.failed(&keys(awaiting), format!("session {id} waited for it until its time was over")),
-            Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. } => {
+            } => self.failed(
+                &keys(awaiting),
+                format!("session {id} waited for it until its time was over"),
+            ),
+            Event::SessionAborted {
+                cause: AbortCause::Convicted { signer, fault, .. }, ..
+            } => {
                 let fault = fault.as_str();
-                self.failed(&keys(&[*signer]), format!("broke the protocol in session {id}: {fault}"));
+                self.failed(
+                    &keys(&[*signer]),
+                    format!("broke the protocol in session {id}: {fault}"),
+                );
             }
             Event::Stalled { awaiting, .. } => {
-                self.failed(&keys(awaiting), format!("session {id} waits for it: half of the time is over"));
+                self.failed(
+                    &keys(awaiting),
+                    format!("session {id} waits for it: half of the time is over"),
+                );
             }
             Event::SignerDeclined { signer, reason, .. } => {
                 self.failed(&keys(&[*signer]), format!("declined session {id}: {reason}"));
             }
             Event::AttemptRestarted { signers, .. } => {
-                self.failed(&keys(signers), format!("lost its memory, or runs twice, in session {id}"));
+                self.failed(
+                    &keys(signers),
+                    format!("lost its memory, or runs twice, in session {id}"),
+                );
             }
             _ => {}
         }
     }
 
     /// How each co-signer is: those that were expected, and those that were met.
-    pub(crate) async fn tell(&self, handle: &Handle, labels: &Labels) -> Result<Vec<CoSigner>, HandleError> {
+    pub(crate) async fn tell(
+        &self,
+        handle: &Handle,
+        labels: &Labels,
+    ) -> Result<Vec<CoSigner>, HandleError> {
         let (signers, notes) = {
             let notes = self.notes();
             let met = notes.signers.keys().filter(|signer| !notes.expected.contains(signer));
@@ -264,7 +296,8 @@ impl Notes {
     fn forget_some(&mut self) {
         while self.signers.len() > self.expected.len() + MAX_MET {
             let met = self.signers.iter().filter(|(signer, _)| !self.expected.contains(signer));
-            let Some(oldest) = met.min_by_key(|(_, note)| note.noted_ms).map(|(signer, _)| *signer) else {
+            let Some(oldest) = met.min_by_key(|(_, note)| note.noted_ms).map(|(signer, _)| *signer)
+            else {
                 return;
             };
             self.signers.remove(&oldest);
@@ -281,7 +314,9 @@ impl CoSigner {
         let peer = contact.as_ref().map(PeerContact::peer);
         let addresses = match &connection {
             Some(connection) => vec![connection.address.clone()],
-            None => contact.as_ref().map(|contact| contact.addresses().to_vec()).unwrap_or_default(),
+            None => {
+                contact.as_ref().map(|contact| contact.addresses().to_vec()).unwrap_or_default()
+            }
         };
         let signed = |ahead: u128, behind: u128| match i64::try_from(ahead.max(behind)) {
             Ok(millis) if ahead >= behind => millis,
@@ -298,7 +333,8 @@ impl CoSigner {
             relayed: connection.as_ref().map(|connection| connection.relayed),
             round_trip_ms: (connection.as_ref())
                 .and_then(|connection| u64::try_from(connection.round_trip?.as_millis()).ok()),
-            clock_ahead_ms: clock.map(|clock| signed(clock.ahead().as_millis(), clock.behind().as_millis())),
+            clock_ahead_ms: clock
+                .map(|clock| signed(clock.ahead().as_millis(), clock.behind().as_millis())),
             last_session: note.session,
             last_error: note.error,
         }
@@ -308,11 +344,14 @@ impl CoSigner {
     pub(crate) fn why_missing(&self) -> Option<String> {
         let who = format!("signer {}", named(&self.public_key, self.label.as_ref()));
         let since = self.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
-        let why = self.last_error.as_ref().map(|last| format!(" ({})", last.error)).unwrap_or_default();
+        let why =
+            self.last_error.as_ref().map(|last| format!(" ({})", last.error)).unwrap_or_default();
         match self.connected {
             Some(true) => None,
             Some(false) => Some(format!("{who} is not connected{since}{why}")),
-            None => Some(format!("{who} has not said where it is since this node was started{why}")),
+            None => {
+                Some(format!("{who} has not said where it is since this node was started{why}"))
+            }
         }
     }
 }
@@ -320,7 +359,8 @@ impl CoSigner {
 impl AtPeer {
     /// With their labels.
     pub(crate) fn of(signers: &[PublicKey], labels: &Labels) -> Vec<Self> {
-        let at_peer = |signer: &PublicKey| Self { public_key: *signer, label: labels.of(signer).map(Text) };
+        let at_peer =
+            |signer: &PublicKey| Self { public_key: *signer, label: labels.of(signer).map(Text) };
         signers.iter().map(at_peer).collect()
     }
 }
@@ -343,7 +383,8 @@ pub(crate) fn named(signer: &PublicKey, label: Option<&impl fmt::Display>) -> St
 }
 
 fn since_epoch_ms(time: SystemTime) -> u64 {
-    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis())
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -377,7 +418,10 @@ mod tests {
         let notes = roster.notes();
         assert_eq!(notes.signers.len(), 1 + MAX_MET);
         assert!(
-            notes.signers[&expected].error.as_ref().is_some_and(|last| last.error.contains("60 s ahead"))
+            notes.signers[&expected]
+                .error
+                .as_ref()
+                .is_some_and(|last| last.error.contains("60 s ahead"))
         );
         assert!(met[100 - MAX_MET..].iter().all(|signer| notes.signers.contains_key(signer)));
     }

@@ -228,7 +228,8 @@ pub(crate) struct Progress {
 impl Progress {
     fn of(view: &SessionView, done: &[SignerIndex], labels: &Labels) -> Self {
         let left = view.deadline.map(until).unwrap_or_default();
-        let missing: Vec<_> = view.manifest.indices().filter(|index| !done.contains(index)).collect();
+        let missing: Vec<_> =
+            view.manifest.indices().filter(|index| !done.contains(index)).collect();
         Self {
             done: done.len(),
             of: view.manifest.signer_count(),
@@ -252,7 +253,9 @@ impl Step {
         };
         Some(match event {
             Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view, labels))),
-            Event::SessionDiscovered { .. } => Self::SessionDiscovered(Box::new(Terms::of(view, labels))),
+            Event::SessionDiscovered { .. } => {
+                Self::SessionDiscovered(Box::new(Terms::of(view, labels)))
+            }
             Event::SessionQueued { .. } => Self::SessionQueued(session),
             Event::SessionReady { .. } => Self::SessionReady(session),
             Event::NonceReceived { signer, .. } => {
@@ -272,17 +275,22 @@ impl Step {
             Event::SessionWithdrawn { cause, .. } => {
                 Self::SessionWithdrawn(Box::new(Ending::of(view, cause, false, labels)))
             }
-            Event::SessionError { error, .. } => Self::SessionError { session, error: error.to_string() },
+            Event::SessionError { error, .. } => {
+                Self::SessionError { session, error: error.to_string() }
+            }
             Event::SignerJoined { signer, .. } => {
                 let (signer, progress) = at(*signer, &view.joined)?;
                 Self::SignerJoined { session, signer, progress }
             }
-            Event::SignerDeclined { signer, reason, .. } => {
-                Self::SignerDeclined { session, declined: Declined::at(view, *signer, *reason, labels)? }
-            }
-            Event::Stalled { phase, awaiting, .. } => {
-                Self::Stalled { session, phase: phase.as_str(), awaiting: Signer::of(view, awaiting, labels) }
-            }
+            Event::SignerDeclined { signer, reason, .. } => Self::SignerDeclined {
+                session,
+                declined: Declined::at(view, *signer, *reason, labels)?,
+            },
+            Event::Stalled { phase, awaiting, .. } => Self::Stalled {
+                session,
+                phase: phase.as_str(),
+                awaiting: Signer::of(view, awaiting, labels),
+            },
             Event::AttemptRestarted { attempt, signers, .. } => Self::AttemptRestarted {
                 session,
                 attempt: *attempt,
@@ -300,9 +308,11 @@ impl Step {
     pub(crate) fn of_network(event: &NodeEvent, labels: &Labels) -> Self {
         let at_peer = |signers: &[PublicKey]| AtPeer::of(signers, labels);
         match event {
-            NodeEvent::PeerConnected { peer, signers, .. } => {
-                Self::PeerConnected { peer: peer.to_string(), signers: at_peer(signers), peer_node: None }
-            }
+            NodeEvent::PeerConnected { peer, signers, .. } => Self::PeerConnected {
+                peer: peer.to_string(),
+                signers: at_peer(signers),
+                peer_node: None,
+            },
             NodeEvent::PeerDisconnected { peer, signers } => {
                 Self::PeerDisconnected { peer: peer.to_string(), signers: at_peer(signers) }
             }
@@ -319,7 +329,9 @@ impl Step {
                 address: address.as_ref().map(ToString::to_string),
                 error: error.clone(),
             },
-            NodeEvent::NotListening { address } => Self::NotListening { address: address.to_string() },
+            NodeEvent::NotListening { address } => {
+                Self::NotListening { address: address.to_string() }
+            }
             NodeEvent::ListensNowhere => Self::ListensNowhere,
             NodeEvent::AcceptFailed { error } => Self::AcceptFailed { error: error.clone() },
             NodeEvent::AcceptsAgain => Self::AcceptsAgain,
@@ -333,9 +345,10 @@ impl Step {
                 offence: offence.to_string(),
                 consequence: consequence.to_string(),
             },
-            NodeEvent::NotResumed { session, error } => {
-                Self::SessionNotResumed { session: Session { session: *session }, error: error.clone() }
-            }
+            NodeEvent::NotResumed { session, error } => Self::SessionNotResumed {
+                session: Session { session: *session },
+                error: error.clone(),
+            },
             NodeEvent::Missed { events } => Self::Missed { events: *events },
             other => Self::Other { description: format!("{other:?}") },
         }

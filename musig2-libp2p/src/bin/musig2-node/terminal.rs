@@ -24,7 +24,8 @@ mod unix {
     const LONGEST: usize = 4096;
 
     /// What both the asking thread and the one that takes signals know.
-    static STATE: Mutex<State> = Mutex::new(State { asked: None, is_watched: false, handled: Vec::new() });
+    static STATE: Mutex<State> =
+        Mutex::new(State { asked: None, is_watched: false, handled: Vec::new() });
 
     struct State {
         asked: Option<Asked>,
@@ -44,8 +45,11 @@ mod unix {
     pub(crate) fn ask(prompt: &str) -> io::Result<String> {
         watch()?;
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-        let asked =
-            Asked { terminal: terminal.try_clone()?, before: tcgetattr(&terminal)?, prompt: prompt.into() };
+        let asked = Asked {
+            terminal: terminal.try_clone()?,
+            before: tcgetattr(&terminal)?,
+            prompt: prompt.into(),
+        };
         // Known before it is shown: from then on there is something to restore.
         let shown = state().asked.insert(asked).show();
         let line = shown.and_then(|()| read_line(&mut terminal));
@@ -110,7 +114,8 @@ mod unix {
     pub(crate) fn is_ignored(signal: i32) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+        let mask =
+            mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
         mask >> (signal - 1) & 1 != 0
     }
 
@@ -130,7 +135,9 @@ mod unix {
         }
         match std::str::from_utf8(&line) {
             Ok(text) => Ok(text.into()),
-            Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "what was typed is not UTF-8")),
+            Err(_) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "what was typed is not UTF-8"))
+            }
         }
     }
 

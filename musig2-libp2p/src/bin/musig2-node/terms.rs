@@ -4,8 +4,8 @@ use crate::labels::{Label, Labels};
 use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{
-    ChainCode, DerivationPath, Item, MerkleRoot, OutputKey, SessionView, Signature, Timestamp, Tweak,
-    TweakKind,
+    ChainCode, DerivationPath, Item, MerkleRoot, OutputKey, SessionView, Signature, Timestamp,
+    Tweak, TweakKind,
 };
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -139,7 +139,9 @@ impl SessionResult {
 
 fn derivation(item: &Item) -> Vec<Derivation> {
     let meaning = |tweak: &Tweak| match tweak {
-        Tweak::Taproot { merkle_root } => Derivation::Taproot { merkle_root: merkle_root.map(Text) },
+        Tweak::Taproot { merkle_root } => {
+            Derivation::Taproot { merkle_root: merkle_root.map(Text) }
+        }
         Tweak::Bip32 { chain_code, path } => {
             Derivation::Bip32 { chain_code: Text(*chain_code), path: Text(path.clone()) }
         }

@@ -2,8 +2,8 @@
 
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
-    ChainCode, Crypto, DefaultCrypto, DerivationPath, MAX_PATH, MerkleRoot, Message, PublicKey, SessionId,
-    XOnlyPublicKey,
+    ChainCode, Crypto, DefaultCrypto, DerivationPath, MAX_PATH, MerkleRoot, Message, PublicKey,
+    SessionId, XOnlyPublicKey,
 };
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -156,10 +156,13 @@ impl Written for DerivationPath {
             _ if child.ends_with(['\'', 'h', 'H']) => {
                 Err(format!("`{child}` is hardened: an aggregate key has unhardened children only"))
             }
-            _ => Err(format!("`{child}` is not a child number: they are 0 to {}", (1_u32 << 31) - 1)),
+            _ => {
+                Err(format!("`{child}` is not a child number: they are 0 to {}", (1_u32 << 31) - 1))
+            }
         };
         let children = children.split('/').map(child).collect::<Result<Vec<_>, _>>()?;
-        Self::new(children).map_err(|error| format!("{} steps; at most {MAX_PATH} are allowed", error.got))
+        Self::new(children)
+            .map_err(|error| format!("{} steps; at most {MAX_PATH} are allowed", error.got))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,7 +244,10 @@ mod tests {
     #[test]
     fn another_kind_of_key_is_named_and_not_repeated() {
         let cases = [
-            ("KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(), "private key (WIF)"),
+            (
+                "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(),
+                "private key (WIF)",
+            ),
             (format!("xpub{}", "6".repeat(107)), "extended key"),
             (format!("[d34db33f/86h/0h/0h]xpub{}", "6".repeat(107)), "extended key"),
             (format!("npub1{}", "q".repeat(58)), "Nostr key"),

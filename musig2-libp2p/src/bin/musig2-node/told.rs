@@ -49,14 +49,22 @@ impl Told {
     }
 
     /// What the proposer of this key is told, if it is told.
-    pub(crate) fn reason(&self, proposer: &PublicKey, reason: DeclineReason) -> Option<DeclineReason> {
+    pub(crate) fn reason(
+        &self,
+        proposer: &PublicKey,
+        reason: DeclineReason,
+    ) -> Option<DeclineReason> {
         let partners = self.partners.read().unwrap_or_else(PoisonError::into_inner);
         let is_known = partners.signers.contains(proposer) || self.labels.of(proposer).is_some();
         (partners.answers && is_known).then_some(reason)
     }
 
     /// What the proposer of a session is told, if it is told.
-    pub(crate) fn reason_in(&self, view: &SessionView, reason: DeclineReason) -> Option<DeclineReason> {
+    pub(crate) fn reason_in(
+        &self,
+        view: &SessionView,
+        reason: DeclineReason,
+    ) -> Option<DeclineReason> {
         let proposer = view.manifest.signer(view.manifest.coordinator())?;
         self.reason(proposer, reason)
     }

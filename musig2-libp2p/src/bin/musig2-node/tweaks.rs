@@ -38,13 +38,19 @@ struct TweakObject {
 }
 
 /// What is there, though it be `null`.
-fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Text<MerkleRoot>>>, D::Error> {
+fn even_null<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<Text<MerkleRoot>>>, D::Error> {
     Deserialize::deserialize(from).map(Some)
 }
 
 impl From<TweakObject> for TweakArgs {
     fn from(TweakObject { bip32, taproot_root, bip86 }: TweakObject) -> Self {
-        Self { bip32, taproot_root: taproot_root.flatten(), bip86: bip86 || taproot_root == Some(None) }
+        Self {
+            bip32,
+            taproot_root: taproot_root.flatten(),
+            bip86: bip86 || taproot_root == Some(None),
+        }
     }
 }
 
@@ -60,12 +66,16 @@ impl TweakArgs {
             ("bip32", Some(path)) => self.bip32.replace(told_with(part, path)?).is_none(),
             ("root", Some(root)) => self.taproot_root.replace(told_with(part, root)?).is_none(),
             ("bip86", Some(_)) => return Err(format!("`{part}`: bip86 takes no value")),
-            ("bip32", None) => return Err(format!("`{part}` lacks its path: write, say, bip32=m/0/5")),
+            ("bip32", None) => {
+                return Err(format!("`{part}` lacks its path: write, say, bip32=m/0/5"));
+            }
             ("root", None) => {
                 return Err(format!("`{part}` lacks its root: write root= and 32 bytes in hex"));
             }
             ("", _) => return Err("there is nothing after a comma: leave the comma out".into()),
-            _ => return Err(format!("`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX")),
+            _ => {
+                return Err(format!("`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX"));
+            }
         };
         match (is_new, self.bip86, self.taproot_root) {
             (false, ..) => Err(format!("`{name}` is given twice")),

@@ -59,17 +59,20 @@ pub(crate) enum Problem {
     Tweak(usize),
     #[error("aggregate_key: signers and tweaks give {computed}, and the file says {stated}")]
     AggregateKey { computed: Hex<32>, stated: Hex<32> },
-    #[error("signature: does not verify for this message under {0}, the key that signers and tweaks give")]
+    #[error(
+        "signature: does not verify for this message under {0}, the key that signers and tweaks give"
+    )]
     Signature(Hex<32>),
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
-    let name =
-        || if is_stdin(&args.file) { "standard input".into() } else { args.file.display().to_string() };
+    let name = || {
+        if is_stdin(&args.file) { "standard input".into() } else { args.file.display().to_string() }
+    };
     let text = read(&args.file).map_err(|error| Failure::Input { name: name(), error })?;
-    let result =
-        SessionResult::last_in(&text).map_err(|error| Failure::ResultFile { name: name(), error })?;
+    let result = SessionResult::last_in(&text)
+        .map_err(|error| Failure::ResultFile { name: name(), error })?;
     let verdicts = check(&result)?;
     let invalid = verdicts.iter().filter(|verdict| !verdict.valid).count();
     let items = verdicts.len();
@@ -93,7 +96,8 @@ pub(crate) fn check(result: &SessionResult) -> Result<Vec<ItemVerdict>, Problem>
         return Err(Problem::NoItems);
     }
     let verdict = |(item, content)| {
-        let problems: Vec<_> = check_item(&aggregate, content).iter().map(ToString::to_string).collect();
+        let problems: Vec<_> =
+            check_item(&aggregate, content).iter().map(ToString::to_string).collect();
         ItemVerdict { item, valid: problems.is_empty(), problems }
     };
     Ok(result.items.iter().enumerate().map(verdict).collect())
@@ -116,8 +120,12 @@ fn check_item(aggregate: &KeyAggContext, item: &ResultItem) -> Vec<Problem> {
     let mut keys = aggregate.clone();
     for (place, step) in item.tweaks.iter().enumerate() {
         let x_only = step.kind == ResultTweakKind::XOnly;
-        let Ok(scalar) = MaybeScalar::from_slice(&step.tweak.0) else { return vec![Problem::Tweak(place)] };
-        let Ok(tweaked) = keys.with_tweak(scalar, x_only) else { return vec![Problem::Tweak(place)] };
+        let Ok(scalar) = MaybeScalar::from_slice(&step.tweak.0) else {
+            return vec![Problem::Tweak(place)];
+        };
+        let Ok(tweaked) = keys.with_tweak(scalar, x_only) else {
+            return vec![Problem::Tweak(place)];
+        };
         keys = tweaked;
     }
     let key: Point = keys.aggregated_pubkey();
@@ -165,7 +173,8 @@ mod tests {
             .find(|(_, _, keys)| keys.aggregated_pubkey::<Point>().has_odd_y() == odd)
             .unwrap();
         let tweak = ResultTweak { kind: ResultTweakKind::XOnly, tweak: Hex([3; 32]) };
-        let tweaked = keys.with_xonly_tweak(MaybeScalar::from_slice(&tweak.tweak.0).unwrap()).unwrap();
+        let tweaked =
+            keys.with_xonly_tweak(MaybeScalar::from_slice(&tweak.tweak.0).unwrap()).unwrap();
         let message = [4; 32];
         let own: Scalar = tweaked.aggregated_seckey([secret]).unwrap();
         let signature: CompactSignature = musig2::sign_solo(own, message, [5; 32]);
@@ -199,15 +208,24 @@ mod tests {
 
         let mut bad = good.clone();
         bad.tweaks[0].tweak.0[31] ^= 1;
-        assert!(matches!(check_item(&keys, &bad)[..], [Problem::AggregateKey { .. }, Problem::Signature(_)]));
+        assert!(matches!(
+            check_item(&keys, &bad)[..],
+            [Problem::AggregateKey { .. }, Problem::Signature(_)]
+        ));
 
         let mut bad = good.clone();
         bad.tweaks[0].kind = ResultTweakKind::Plain;
-        assert!(matches!(check_item(&keys, &bad)[..], [Problem::AggregateKey { .. }, Problem::Signature(_)]));
+        assert!(matches!(
+            check_item(&keys, &bad)[..],
+            [Problem::AggregateKey { .. }, Problem::Signature(_)]
+        ));
 
         let mut bad = good.clone();
         bad.tweaks.clear();
-        assert!(matches!(check_item(&keys, &bad)[..], [Problem::AggregateKey { .. }, Problem::Signature(_)]));
+        assert!(matches!(
+            check_item(&keys, &bad)[..],
+            [Problem::AggregateKey { .. }, Problem::Signature(_)]
+        ));
 
         let mut bad = good;
         bad.tweaks[0].tweak = Hex([0xff; 32]);

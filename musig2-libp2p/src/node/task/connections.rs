@@ -51,8 +51,10 @@ impl Task {
             } => {
                 self.acquaintances.remove(&connection_id);
                 self.metrics.connection_opened(if endpoint.is_dialer() { "out" } else { "in" });
-                let was_direct =
-                    self.connections.values().any(|remote| remote.peer == peer && !remote.is_relayed);
+                let was_direct = self
+                    .connections
+                    .values()
+                    .any(|remote| remote.peer == peer && !remote.is_relayed);
                 self.connections.insert(connection_id, Remote::new(peer, &endpoint));
                 self.count_connections();
                 self.on_bootstrapped(connection_id, peer);
@@ -68,13 +70,21 @@ impl Task {
                     self.events.send(NodeEvent::PeerReachedDirectly { peer, signers });
                 }
             }
-            SwarmEvent::ConnectionClosed { peer_id: peer, connection_id, num_established, cause, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id: peer,
+                connection_id,
+                num_established,
+                cause,
+                ..
+            } => {
                 let closed = self.connections.remove(&connection_id);
                 self.count_connections();
                 self.unheard |= self.connections.is_empty();
                 let has_failed = matches!(cause, Some(ConnectionError::IO(_)));
                 // What was begun while this one was closing was no first connection.
-                if closed.is_some_and(|closed| !closed.is_relayed && (closed.is_closing || has_failed)) {
+                if closed
+                    .is_some_and(|closed| !closed.is_relayed && (closed.is_closing || has_failed))
+                {
                     self.begin_anew(peer);
                 }
                 if num_established == 0 {
@@ -89,7 +99,9 @@ impl Task {
                 self.metrics.connection_failed("out");
                 self.on_dial_failed(connection_id, peer, &error);
             }
-            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address),
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                self.on_listening(listener_id, address)
+            }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(address),
             SwarmEvent::ListenerError { error, .. } => self.on_refused(&error),
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
@@ -114,7 +126,12 @@ impl Task {
     }
 
     /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
-    fn on_dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
+    fn on_dial_failed(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        error: &DialError,
+    ) {
         let event = match self.bootstrap.failed(connection, error, Instant::now()) {
             Some(Failed::Again { address, peer: last }) => {
                 let (bootstrap, error) = (Some(address), dial_error::describe(error));
@@ -147,7 +164,11 @@ impl Task {
         }
     }
 
-    pub(super) fn on_ping(&mut self, connection: ConnectionId, result: &Result<Duration, ping::Failure>) {
+    pub(super) fn on_ping(
+        &mut self,
+        connection: ConnectionId,
+        result: &Result<Duration, ping::Failure>,
+    ) {
         let Some(remote) = self.connections.get_mut(&connection) else { return };
         match result {
             Ok(round_trip) => {
@@ -172,9 +193,11 @@ impl Task {
     /// Without this a cut cable is noticed after a minute.
     pub(super) fn close_silent(&mut self) {
         let now = Instant::now();
-        let is_silent = |remote: &Remote| remote.answered.is_some_and(|answered| now >= answered + SILENCE);
+        let is_silent =
+            |remote: &Remote| remote.answered.is_some_and(|answered| now >= answered + SILENCE);
         let silent = self.connections.iter().filter(|(_, remote)| is_silent(remote));
-        let silent: Vec<_> = silent.map(|(id, remote)| (*id, remote.peer, remote.is_relayed)).collect();
+        let silent: Vec<_> =
+            silent.map(|(id, remote)| (*id, remote.peer, remote.is_relayed)).collect();
         for (connection, peer, is_relayed) in silent {
             tracing::debug!(%peer, %connection, "answers no pings");
             if is_relayed {
@@ -204,7 +227,8 @@ impl Task {
     /// Closes all connections to a peer of which one has failed. What is told on a first connection only, as gossipsub tells its topics, the peer has
     /// not heard, or has forgotten, where it has taken up another one since.
     fn begin_anew(&mut self, peer: PeerId) {
-        let of_peer = self.connections.iter().filter(|(_, remote)| remote.peer == peer && !remote.is_closing);
+        let of_peer =
+            self.connections.iter().filter(|(_, remote)| remote.peer == peer && !remote.is_closing);
         for connection in of_peer.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.close(connection);
         }
@@ -240,7 +264,12 @@ impl Task {
             let contact = known.as_ref().and_then(|known| known.contact.as_ref());
             let contact = contact.and_then(|contact| PeerContact::decode(contact).ok());
             let connection = contact.as_ref().and_then(|contact| self.connection(contact.peer()));
-            SignerState { signer: *signer, contact, connection, clock: known.and_then(|known| known.clock) }
+            SignerState {
+                signer: *signer,
+                contact,
+                connection,
+                clock: known.and_then(|known| known.clock),
+            }
         };
         signers.iter().map(state).collect()
     }

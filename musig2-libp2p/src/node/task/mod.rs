@@ -102,7 +102,8 @@ impl Task {
         // A session announced before this node knows its own addresses would not tell them.
         self.update_contact();
         // What was signed is known before anyone is heard: a session that is announced meanwhile is not asked about again.
-        let (signed, open) = approvals.into_iter().partition(|approval| approval.signatures.is_some());
+        let (signed, open) =
+            approvals.into_iter().partition(|approval| approval.signatures.is_some());
         self.resume(signed);
         self.drive_until(LISTENING, |task| task.listeners.have_spoken()).await;
         self.check_listens();

@@ -19,7 +19,9 @@ use libp2p::swarm::ConnectionId;
 #[cfg(feature = "upnp")]
 use libp2p::upnp;
 use libp2p::{PeerId, gossipsub, identify, kad, ping};
-use musig2_proto::Event::{LateSignature, SessionComplete, SessionCreated, SessionDiscovered, SessionReady};
+use musig2_proto::Event::{
+    LateSignature, SessionComplete, SessionCreated, SessionDiscovered, SessionReady,
+};
 use musig2_proto::{Command, SessionId};
 #[cfg(feature = "mdns")]
 use std::collections::BTreeMap;
@@ -36,7 +38,9 @@ impl Task {
             NetworkEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
                 self.on_identified(connection_id, peer_id, info);
             }
-            NetworkEvent::Ping(ping::Event { connection, result, .. }) => self.on_ping(connection, &result),
+            NetworkEvent::Ping(ping::Event { connection, result, .. }) => {
+                self.on_ping(connection, &result)
+            }
             NetworkEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
             NetworkEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
@@ -74,11 +78,14 @@ impl Task {
             }
             Event::Session(event) => {
                 match &event {
-                    SessionComplete { session, signatures } | LateSignature { session, signatures } => {
+                    SessionComplete { session, signatures }
+                    | LateSignature { session, signatures } => {
                         self.keep_signatures(session, signatures);
                     }
                     event if event.is_terminal() => self.forget_ended(&event.session()),
-                    SessionCreated { session } | SessionDiscovered { session } => self.meet_signers(session),
+                    SessionCreated { session } | SessionDiscovered { session } => {
+                        self.meet_signers(session)
+                    }
                     SessionReady { session } => self.know_signers(session),
                     _ => {}
                 }
@@ -91,7 +98,12 @@ impl Task {
             Event::DialFailed { peer, error } => {
                 self.look_up(peer);
                 let signers = self.signers_at(peer);
-                self.events.send(NodeEvent::DialFailed { peer: Some(peer), signers, bootstrap: None, error });
+                self.events.send(NodeEvent::DialFailed {
+                    peer: Some(peer),
+                    signers,
+                    bootstrap: None,
+                    error,
+                });
             }
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
@@ -104,7 +116,8 @@ impl Task {
 
     /// Connects to them while the application is still making up its mind.
     fn meet_signers(&mut self, session: &SessionId) {
-        let contacts: Vec<_> = self.signing().core().co_signers(session).map(PeerContact::decode).collect();
+        let contacts: Vec<_> =
+            self.signing().core().co_signers(session).map(PeerContact::decode).collect();
         for contact in contacts.into_iter().flatten() {
             self.meet(contact.peer(), contact.addresses().to_vec(), self.nearest());
         }
@@ -112,7 +125,8 @@ impl Task {
 
     /// All have joined what this node approved: their contacts are their own word.
     fn know_signers(&mut self, session: &SessionId) {
-        let contacts: Vec<_> = self.signing().core().co_signers(session).map(PeerContact::decode).collect();
+        let contacts: Vec<_> =
+            self.signing().core().co_signers(session).map(PeerContact::decode).collect();
         for contact in contacts.into_iter().flatten() {
             self.swarm.behaviour_mut().places.know(contact.peer());
         }
@@ -178,13 +192,14 @@ impl Task {
             self.own.add_observed(&info.observed_addr);
             self.update_contact();
             #[cfg(feature = "nat")]
-            if is_quic(&info.observed_addr) && Reach::of(&info.observed_addr) == Some(Reach::World) {
+            if is_quic(&info.observed_addr) && Reach::of(&info.observed_addr) == Some(Reach::World)
+            {
                 self.swarm.behaviour_mut().seen.at(info.observed_addr.clone());
             }
         }
         #[cfg(feature = "nat")]
-        let relay =
-            dialled.filter(|_| is_bootstrap_peer && info.protocols.contains(&relay::HOP_PROTOCOL_NAME));
+        let relay = dialled
+            .filter(|_| is_bootstrap_peer && info.protocols.contains(&relay::HOP_PROTOCOL_NAME));
         self.on_agent(connection, peer, info.agent_version);
         if info.protocols.contains(&network::DHT)
             && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
@@ -204,7 +219,9 @@ impl Task {
 
     #[cfg(feature = "nat")]
     fn listen_through(&mut self, relay: PeerId, address: libp2p::Multiaddr) {
-        let Some(relays) = self.relays.as_mut().filter(|relays| relays.wants(relay)) else { return };
+        let Some(relays) = self.relays.as_mut().filter(|relays| relays.wants(relay)) else {
+            return;
+        };
         if self.own.has_public() {
             return;
         }
@@ -240,9 +257,13 @@ impl Task {
     fn on_upnp_event(&mut self, event: upnp::Event) {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
-            upnp::Event::GatewayNotFound => tracing::warn!("no router here opens ports: going on without"),
+            upnp::Event::GatewayNotFound => {
+                tracing::warn!("no router here opens ports: going on without")
+            }
             upnp::Event::NonRoutableGateway => {
-                tracing::warn!("the router here is behind another one: going on without a port of its");
+                tracing::warn!(
+                    "the router here is behind another one: going on without a port of its"
+                );
             }
             event => tracing::debug!(?event, "of the router"),
         }

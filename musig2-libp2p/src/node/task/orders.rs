@@ -24,13 +24,17 @@ impl Task {
                     // Whoever is told that a session has ended relies on it: a restart must not take it up again.
                     (Some(disk), Some(session)) if done.is_ok() => {
                         let removed = disk.remove(session);
-                        tokio::spawn(async move { drop(reply.send(tell_removal(session, removed.await))) });
+                        tokio::spawn(async move {
+                            drop(reply.send(tell_removal(session, removed.await)))
+                        });
                     }
                     _ => drop(reply.send(done)),
                 }
             }
             Order::Create { proposal, reply } => {
-                drop(reply.send(self.signing().create_session(proposal).map_err(HandleError::from)));
+                drop(
+                    reply.send(self.signing().create_session(proposal).map_err(HandleError::from)),
+                );
             }
             Order::Signers { signers, reply } => drop(reply.send(self.signers(&signers))),
             Order::Stop { reply } => drop(reply),
@@ -55,11 +59,14 @@ impl Task {
         match command {
             Command::JoinSession { session } => {
                 let announcement = self.signing().core().announcement(&session);
-                self.approve(announcement.map(|announcement| (session, announcement)), command).await
+                self.approve(announcement.map(|announcement| (session, announcement)), command)
+                    .await
             }
             Command::ResumeSession { ref announcement } => {
-                let session = store::session_of(announcement, self.signing().core().config().max_frame_size);
-                self.approve(session.ok().map(|session| (session, announcement.clone())), command).await
+                let session =
+                    store::session_of(announcement, self.signing().core().config().max_frame_size);
+                self.approve(session.ok().map(|session| (session, announcement.clone())), command)
+                    .await
             }
             Command::AnnounceSession { session, .. } => {
                 self.signing().execute(command)?;
@@ -75,7 +82,9 @@ impl Task {
         approval: Option<(SessionId, Vec<u8>)>,
         command: Command,
     ) -> Result<(), HandleError> {
-        let Some((session, announcement)) = approval else { return Ok(self.signing().execute(command)?) };
+        let Some((session, announcement)) = approval else {
+            return Ok(self.signing().execute(command)?);
+        };
         let is_new = self.put(session, announcement).await.inspect_err(
             |error| tracing::error!(%session, %error, "not joined: the approval cannot be stored"),
         )?;
@@ -88,7 +97,9 @@ impl Task {
 
     /// A session of this node's own can be stored only when it is announced. Where that fails, it ends before anyone has heard of it.
     async fn keep_announced(&mut self, session: SessionId) -> Result<(), HandleError> {
-        let Some(announcement) = self.signing().core().announcement(&session) else { return Ok(()) };
+        let Some(announcement) = self.signing().core().announcement(&session) else {
+            return Ok(());
+        };
         if let Err(error) = self.put(session, announcement).await {
             tracing::error!(%session, %error, "aborted: the approval cannot be stored");
             let reason = Note::new("this signer's disk failed");
@@ -141,11 +152,14 @@ impl Task {
     /// Ends this node's part in every session that goes on.
     pub(super) fn abort_all(&mut self) {
         let goes_on = |phase| !matches!(phase, Phase::Complete | Phase::Aborted);
-        let views: Vec<_> = self.signing().core().sessions().filter(|view| goes_on(view.phase)).collect();
+        let views: Vec<_> =
+            self.signing().core().sessions().filter(|view| goes_on(view.phase)).collect();
         for SessionView { id: session, .. } in views {
             let reason = Note::new(STOPPED);
             match self.signing().execute(Command::AbortSession { session, reason }) {
-                Ok(()) => self.later(move |store| drop(tell_removal(session, store.remove(&session)))),
+                Ok(()) => {
+                    self.later(move |store| drop(tell_removal(session, store.remove(&session))))
+                }
                 // It was never joined, so there is nothing to end.
                 Err(CommandError::NotJoined(_)) => {}
                 Err(error) => tracing::warn!(%error, %session, "not aborted"),
@@ -164,7 +178,9 @@ impl Task {
         // Of what nobody here had approved there is none.
         let announcement = self.signing().core().announcement(session);
         match (announcement, &self.disk) {
-            (Some(announcement), Some(disk)) => disk.sign(*session, announcement, signatures.to_vec()),
+            (Some(announcement), Some(disk)) => {
+                disk.sign(*session, announcement, signatures.to_vec())
+            }
             _ => self.forget_ended(session),
         }
     }
@@ -192,6 +208,7 @@ fn tell_removal(session: SessionId, removed: Result<(), StoreError>) -> Result<(
 fn is_over(error: &CommandError) -> bool {
     matches!(
         error,
-        CommandError::Ended(_) | CommandError::Announcement(Offence::Manifest(ManifestError::Over(_)))
+        CommandError::Ended(_)
+            | CommandError::Announcement(Offence::Manifest(ManifestError::Over(_)))
     )
 }

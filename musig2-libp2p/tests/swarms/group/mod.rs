@@ -9,8 +9,8 @@ use libp2p_swarm_test::SwarmExt;
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId, Swarm};
 use musig2_libp2p::musig2_proto::{
-    self, Audience, Command, Event as Signing, Message, Node, Offence, Proposal, PublicKey, SecretKey,
-    SessionId, Signature,
+    self, Audience, Command, Event as Signing, Message, Node, Offence, Proposal, PublicKey,
+    SecretKey, SessionId, Signature,
 };
 use musig2_libp2p::{Behaviour, Config, Consequence, Event, PeerContact};
 use std::convert::Infallible;
@@ -57,7 +57,8 @@ impl Group {
             swarm.behaviour_mut().execute(Command::SetContact(contact)).unwrap();
             all.push(swarm);
         }
-        let contacts: Vec<_> = all.iter().map(|swarm| (key(swarm), contact(swarm).encode())).collect();
+        let contacts: Vec<_> =
+            all.iter().map(|swarm| (key(swarm), contact(swarm).encode())).collect();
         for swarm in &mut all {
             for (signer, contact) in contacts.clone() {
                 swarm.behaviour_mut().execute(Command::AddContact { signer, contact }).unwrap();
@@ -86,12 +87,17 @@ impl Group {
         let proposer = self.signers[0].behaviour_mut();
         let proposal = Proposal::new(keys).with_message(Message::new([1; 32]));
         let session = proposer.create_session(proposal).unwrap();
-        proposer.execute(Command::AnnounceSession { session, audience: Audience::KnownContacts }).unwrap();
+        proposer
+            .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
+            .unwrap();
         session
     }
 
     /// Runs everything until what is wanted has happened.
-    pub async fn until<T>(&mut self, mut wanted: impl FnMut(&mut Self, Happened) -> Option<T>) -> T {
+    pub async fn until<T>(
+        &mut self,
+        mut wanted: impl FnMut(&mut Self, Happened) -> Option<T>,
+    ) -> T {
         let found = async {
             loop {
                 let next = select_all(self.signers.iter_mut().map(StreamExt::select_next_some));
@@ -111,7 +117,10 @@ impl Group {
     fn note(&mut self, happened: &Happened) {
         let rogue = *self.rogue.local_peer_id();
         match happened {
-            Happened::Signer(_, SwarmEvent::Behaviour(Event::Offence { peer, offence, consequence })) => {
+            Happened::Signer(
+                _,
+                SwarmEvent::Behaviour(Event::Offence { peer, offence, consequence }),
+            ) => {
                 assert_eq!(*peer, rogue, "an honest peer is reported: {offence}");
                 self.offences.push(offence.clone());
                 self.consequences.push(*consequence);
@@ -146,7 +155,9 @@ impl Group {
                     let join = Command::JoinSession { session };
                     group.signers[signer].behaviour_mut().execute(join).unwrap();
                 }
-                Event::Session(Signing::SessionComplete { session, signatures }) if session == wanted => {
+                Event::Session(Signing::SessionComplete { session, signatures })
+                    if session == wanted =>
+                {
                     done[signer] = Some(signatures);
                 }
                 Event::Session(event @ Signing::SessionAborted { .. }) => panic!("{event:?}"),
@@ -164,7 +175,11 @@ impl Group {
         self.rogue.dial(self.address(signer)).unwrap();
         let peer = self.peer(signer);
         self.until(|_, happened| match happened {
-            Happened::Rogue(SwarmEvent::ConnectionEstablished { peer_id, .. }) if peer_id == peer => Some(()),
+            Happened::Rogue(SwarmEvent::ConnectionEstablished { peer_id, .. })
+                if peer_id == peer =>
+            {
+                Some(())
+            }
             _ => None,
         })
         .await;

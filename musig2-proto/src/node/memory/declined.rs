@@ -53,7 +53,11 @@ mod tests {
         assert!((0..4096).all(|number| declined.contains(&session(number))));
         declined.add(session(4096), Timestamp::from_millis(2));
         assert!(!declined.contains(&session(7)));
-        assert!((0..4097).filter(|number| *number != 7).all(|number| declined.contains(&session(number))));
+        assert!(
+            (0..4097)
+                .filter(|number| *number != 7)
+                .all(|number| declined.contains(&session(number)))
+        );
     }
 
     #[test]

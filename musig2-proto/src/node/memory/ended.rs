@@ -53,7 +53,10 @@ impl Ended {
         let Some(tombstone) = self.tombstones.remove(session) else { return };
         self.bytes -= tombstone.size();
         let rank = Rank::of(&tombstone);
-        self.set_share(rank.coordinator, self.share(&rank.coordinator).saturating_sub(tombstone.size()));
+        self.set_share(
+            rank.coordinator,
+            self.share(&rank.coordinator).saturating_sub(tombstone.size()),
+        );
         self.by_size.remove(&rank);
         self.by_expiry.remove(&(tombstone.forget_at(), *session));
         self.by_signer.remove(session, tombstone.view().manifest.signers());
@@ -130,7 +133,11 @@ impl Ended {
     }
 
     /// Those that this key was to sign, by name, from the one after `after` on.
-    pub(crate) fn of(&self, signer: &PublicKey, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
+    pub(crate) fn of(
+        &self,
+        signer: &PublicKey,
+        after: Option<SessionId>,
+    ) -> impl Iterator<Item = SessionId> {
         self.by_signer.of(signer, after)
     }
 
@@ -164,7 +171,12 @@ impl Rank {
         // A manifest that was checked has its coordinator among its signers.
         let coordinator = view.manifest.signer(view.manifest.coordinator()).copied();
         let first = Self::first(coordinator.unwrap_or(PublicKey::new([0; 33])));
-        Self { size: Reverse(tombstone.size()), ended: view.last_activity, session: view.id, ..first }
+        Self {
+            size: Reverse(tombstone.size()),
+            ended: view.last_activity,
+            session: view.id,
+            ..first
+        }
     }
 
     /// Before all of this coordinator's.

@@ -119,9 +119,11 @@ mod tests {
 
     fn keep(declines: &mut OwnDeclines, number: u16, forget_at: u64) {
         let body = Body::Decline(Decline { reason: DeclineReason::Busy });
-        let statement = Statement { author: SignerIndex::new(0), body, signature: Signature::new([0; 64]) };
+        let statement =
+            Statement { author: SignerIndex::new(0), body, signature: Signature::new([0; 64]) };
         let statement = Arc::new(Filed { statement, hash: [0; 32], arrived: at(0) });
-        let (to, sent_at, forget_at) = (Destination::Source(Source::new([1])), at(10_000), at(forget_at));
+        let (to, sent_at, forget_at) =
+            (Destination::Source(Source::new([1])), at(10_000), at(forget_at));
         declines.keep(session(number), OwnDecline { statement, to, sent_at, forget_at });
     }
 
@@ -134,7 +136,9 @@ mod tests {
         keep(&mut declines, 1024, 2);
         assert!((0..1025).all(|number| declines.contains(&session(number)) == (number != 0)));
         declines.forget(at(2));
-        assert!(declines.told.is_empty() && declines.by_expiry.is_empty() && declines.by_age.is_empty());
+        assert!(
+            declines.told.is_empty() && declines.by_expiry.is_empty() && declines.by_age.is_empty()
+        );
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Stash {
             asked: BTreeSet::new(),
             frames: Vec::new(),
         });
-        if unknown.frames.len() < MAX_FRAMES && self.bytes.saturating_add(frame.len()) <= MAX_BYTES {
+        if unknown.frames.len() < MAX_FRAMES && self.bytes.saturating_add(frame.len()) <= MAX_BYTES
+        {
             self.bytes += frame.len();
             unknown.frames.push((from.clone(), frame.into_boxed_slice()));
         }
@@ -100,7 +101,10 @@ impl Stash {
     }
 
     /// Takes out what was kept for a session.
-    pub(crate) fn take(&mut self, session: &SessionId) -> impl Iterator<Item = (Source, Box<[u8]>)> + use<> {
+    pub(crate) fn take(
+        &mut self,
+        session: &SessionId,
+    ) -> impl Iterator<Item = (Source, Box<[u8]>)> + use<> {
         self.remove(session).into_iter().flat_map(|unknown| unknown.frames)
     }
 
@@ -173,9 +177,14 @@ mod tests {
             assert_eq!(keep(&mut stash, 0, session, 1), Stashed::Ask);
         }
         assert_eq!(keep(&mut stash, 0, 64, 1), Stashed::NoRoom);
-        assert_eq!(keep(&mut stash, 0, 63, 1), Stashed::Wait, "a session that has its place keeps it");
+        assert_eq!(
+            keep(&mut stash, 0, 63, 1),
+            Stashed::Wait,
+            "a session that has its place keeps it"
+        );
         let mut stash = Stash::default();
-        let mut of_one = |session| stash.keep(Timestamp::default(), &source(1), id(session), vec![0]);
+        let mut of_one =
+            |session| stash.keep(Timestamp::default(), &source(1), id(session), vec![0]);
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(&mut of_one), [Stashed::Ask; 8]);
         assert_eq!(of_one(8), Stashed::NoRoom);
     }

@@ -57,7 +57,8 @@ struct Introduction {
 const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 512;
 
 /// What it takes for each signer beside the manifest: whether it joined or declined and had nonces, and a place by which it is found.
-const SIGNER_OVERHEAD: usize = 4 * size_of::<SignerIndex>() + size_of::<Decliner>() + BYTES_PER_SIGNER;
+const SIGNER_OVERHEAD: usize =
+    4 * size_of::<SignerIndex>() + size_of::<Decliner>() + BYTES_PER_SIGNER;
 
 impl Tombstone {
     /// What is left of `session`, which ended with `outcome`.
@@ -82,10 +83,12 @@ impl Tombstone {
             contacts: announcement.content.contacts.clone(),
             signature: announcement.signature,
         });
-        let forget_at = view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2));
+        let forget_at =
+            view.manifest.expires_at().saturating_add(config.clock_skew.saturating_mul(2));
         let last_words = session.last_words(now);
         let asking = session.asking(config, contacts, now);
-        let mut tombstone = Self { view, introduction, last_words, joins, asking, forget_at, size: 0 };
+        let mut tombstone =
+            Self { view, introduction, last_words, joins, asking, forget_at, size: 0 };
         tombstone.size = tombstone.memory();
         tombstone
     }
@@ -122,13 +125,18 @@ impl Tombstone {
     pub(crate) fn announcement(&self) -> Option<Announcement> {
         let Introduction { private, contacts, signature } = self.introduction.clone()?;
         let manifest = Manifest::clone(&self.view.manifest);
-        Some(Announcement { content: AnnouncementContent { manifest, private, contacts }, signature })
+        Some(Announcement {
+            content: AnnouncementContent { manifest, private, contacts },
+            signature,
+        })
     }
 
     /// Whether this is how it was announced.
     pub(crate) fn was_announced_by(&self, announcement: &Announcement) -> bool {
-        let Announcement { content: AnnouncementContent { manifest, private, contacts }, signature } =
-            announcement;
+        let Announcement {
+            content: AnnouncementContent { manifest, private, contacts },
+            signature,
+        } = announcement;
         self.introduction.as_ref().is_some_and(|known| {
             (known.private, &known.contacts, &known.signature) == (*private, contacts, signature)
                 && *self.view.manifest == *manifest
@@ -167,7 +175,11 @@ impl Tombstone {
     }
 
     /// Tells a signer that may have forgotten how it ended. `false` where the signer has had enough for now.
-    pub(crate) fn greet<R: CryptoRng>(&self, cx: &mut Context<'_, R>, hello: &HelloContent) -> bool {
+    pub(crate) fn greet<R: CryptoRng>(
+        &self,
+        cx: &mut Context<'_, R>,
+        hello: &HelloContent,
+    ) -> bool {
         let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return true };
         // Who forgot it can no longer take it up.
         if cx.now >= self.view.manifest.expires_at() || !self.has_answer(cx.now) {
@@ -184,7 +196,9 @@ impl Tombstone {
             return false;
         }
         let Some(mut parcel) = self.answer(cx.now, true) else { return true };
-        parcel.statements.extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
+        parcel
+            .statements
+            .extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
         // What costs more than is left comes with a later hello: to wait for it would keep the signer from all else.
         if cx.charge_greeting(&hello.signer, parcel.price()) {
             send(cx, &Destination::Contact(hello.contact.clone()), parcel);
@@ -204,8 +218,10 @@ impl Tombstone {
         }
         // Who takes no further part has no use for anything but the signatures.
         let has_ended = frame.have.as_ref().is_some_and(|have| have.ended);
-        let asks = frame.request != Request::Nothing && (!has_ended || self.view.signatures.is_some());
-        let aborts = || frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
+        let asks =
+            frame.request != Request::Nothing && (!has_ended || self.view.signatures.is_some());
+        let aborts =
+            || frame.statements.iter().any(|statement| matches!(statement.body, Body::Abort(_)));
         if !self.has_answer(cx.now) || !(asks || (self.view.signatures.is_some() && aborts())) {
             return Ok(());
         }
@@ -225,7 +241,8 @@ impl Tombstone {
     /// The signatures, or who ended it and why; nothing where it ended in silence.
     fn answer(&self, now: Timestamp, introduce: bool) -> Option<Parcel> {
         let signatures = self.view.signatures.clone();
-        let statements = if signatures.is_none() { self.words(now).cloned().collect() } else { Vec::new() };
+        let statements =
+            if signatures.is_none() { self.words(now).cloned().collect() } else { Vec::new() };
         (signatures.is_some() || !statements.is_empty()).then(|| {
             let announcement = introduce.then(|| self.announcement()).flatten();
             Parcel { announcement, statements, signatures, ..Parcel::new(self.view.id, None) }

@@ -26,7 +26,8 @@ const ACCUSED: SignerIndex = SignerIndex::new(1);
 
 impl Court {
     fn new() -> Self {
-        let keypairs = [1, 2].map(|number| DefaultCrypto::keypair(&SecretKey::new([number; 32])).unwrap());
+        let keypairs =
+            [1, 2].map(|number| DefaultCrypto::keypair(&SecretKey::new([number; 32])).unwrap());
         let manifest = manifest(keypairs.iter().map(DefaultCrypto::public_key).collect());
         Self { keypairs, manifest }
     }
@@ -34,7 +35,8 @@ impl Court {
     fn signed<T: Content>(&self, author: SignerIndex, content: T) -> Signed<T> {
         let keypair = &self.keypairs[author.as_usize()];
         let id = self.manifest.id();
-        let statement = Statement::sign::<DefaultCrypto>(&id, author, content.to_body(), keypair, &[0; 32]);
+        let statement =
+            Statement::sign::<DefaultCrypto>(&id, author, content.to_body(), keypair, &[0; 32]);
         Signed::of(&statement.unwrap().0).unwrap()
     }
 
@@ -80,20 +82,30 @@ fn nonce(number: u8) -> PublicNonce {
 }
 
 fn nonces(boot: u8, attempt: AttemptId, nonces: Vec<PublicNonce>) -> Nonces {
-    Nonces { boot: Boot::new([boot; 16]), attempt, source: NonceSource::Inline(List::new(nonces).unwrap()) }
+    Nonces {
+        boot: Boot::new([boot; 16]),
+        attempt,
+        source: NonceSource::Inline(List::new(nonces).unwrap()),
+    }
 }
 
 fn partials(boot: u8, attempt: AttemptId, transcript: Transcript, partials: [u8; 2]) -> Partials {
     let partials = partials.map(|byte| PartialSignature::new([byte; 32])).to_vec();
-    Partials { boot: Boot::new([boot; 16]), attempt, transcript, partials: List::new(partials).unwrap() }
+    Partials {
+        boot: Boot::new([boot; 16]),
+        attempt,
+        transcript,
+        partials: List::new(partials).unwrap(),
+    }
 }
 
 #[test]
 fn two_contents_in_one_slot_are_equivocation_and_anything_less_is_not() {
     let court = Court::new();
     let other = AttemptId::new([1; 32]);
-    let of_nonces =
-        |second| court.verify(Proof::EquivocatingNonces { first: court.nonces(1, FIRST, [1, 2]), second });
+    let of_nonces = |second| {
+        court.verify(Proof::EquivocatingNonces { first: court.nonces(1, FIRST, [1, 2]), second })
+    };
     assert_eq!(of_nonces(court.nonces(1, FIRST, [1, 3])), Ok(Fault::Equivocation));
     assert_eq!(of_nonces(court.nonces(1, FIRST, [1, 2])), NO_FAULT);
     assert_eq!(of_nonces(court.nonces(2, FIRST, [1, 3])), NO_FAULT);
@@ -104,8 +116,9 @@ fn two_contents_in_one_slot_are_equivocation_and_anything_less_is_not() {
     let proof = Proof::EquivocatingNonces { first: nobodys.clone(), second: nobodys };
     assert_eq!(court.verify(proof), NO_FAULT);
 
-    let of_partials =
-        |second| court.verify(Proof::EquivocatingPartials { first: court.partials(1, FIRST, 1), second });
+    let of_partials = |second| {
+        court.verify(Proof::EquivocatingPartials { first: court.partials(1, FIRST, 1), second })
+    };
     assert_eq!(of_partials(court.partials(1, FIRST, 2)), Ok(Fault::Equivocation));
     assert_eq!(of_partials(court.partials(1, FIRST, 1)), NO_FAULT);
     assert_eq!(of_partials(court.partials(2, FIRST, 2)), NO_FAULT);
@@ -133,8 +146,9 @@ fn statements_in_one_slot_make_the_proof_of_their_kind() {
 #[test]
 fn nonces_that_are_no_points_or_not_one_for_each_item_are_invalid() {
     let court = Court::new();
-    let verify =
-        |of| court.verify(Proof::InvalidNonce { nonces: court.signed(ACCUSED, nonces(1, FIRST, of)) });
+    let verify = |of| {
+        court.verify(Proof::InvalidNonce { nonces: court.signed(ACCUSED, nonces(1, FIRST, of)) })
+    };
     assert_eq!(verify(vec![nonce(1), PublicNonce::new([5; 66])]), Ok(Fault::InvalidNonce));
     assert_eq!(verify(vec![nonce(1)]), Ok(Fault::InvalidNonce));
     assert_eq!(verify(vec![nonce(1); 3]), Ok(Fault::InvalidNonce));
@@ -163,7 +177,10 @@ fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
     let fits = |proof: Proof| proof.fits(&court.manifest);
     for (first, second) in [(1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (1, 1), (3, 3)] {
         let good = (first, second) == (2, 2);
-        assert_eq!(fits(Proof::EquivocatingNonces { first: nonces(first), second: nonces(second) }), good);
+        assert_eq!(
+            fits(Proof::EquivocatingNonces { first: nonces(first), second: nonces(second) }),
+            good
+        );
         assert_eq!(
             fits(Proof::EquivocatingPartials { first: partials(first), second: partials(second) }),
             good
@@ -181,7 +198,10 @@ fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
             let proof = Proof::ConcurrentInstances { first, second, restarted: restarted(third) };
             assert_eq!(fits(proof), good && third <= 2);
         }
-        assert!(fits(Proof::InvalidNonce { nonces: nonces(first) }), "their number may be the fault");
+        assert!(
+            fits(Proof::InvalidNonce { nonces: nonces(first) }),
+            "their number may be the fault"
+        );
     }
 }
 
@@ -194,7 +214,11 @@ fn two_lives_in_the_attempt_that_follows_from_both_are_concurrent() {
     };
     let attempt = |lives: &[Restarted]| attempt_of(&court.manifest.id(), super::lives(lives));
     let verify = |first, second, restarted| {
-        court.verify(Proof::ConcurrentInstances { first, second, restarted: List::new(restarted).unwrap() })
+        court.verify(Proof::ConcurrentInstances {
+            first,
+            second,
+            restarted: List::new(restarted).unwrap(),
+        })
     };
     let (both, more) = (lives(&[1, 2]), lives(&[1, 2, 3]));
     let (at, later) = (attempt(&both), attempt(&more));
@@ -241,12 +265,17 @@ impl Trial {
         let mut made = Vec::new();
         for (place, item) in (1..).zip(court.manifest.items()) {
             let make = |keypair| {
-                DefaultCrypto::generate_nonce(keypair, &keys, item.message(), [place; 32], [0; 32]).unwrap()
+                DefaultCrypto::generate_nonce(keypair, &keys, item.message(), [place; 32], [0; 32])
+                    .unwrap()
             };
             let [(_, honest), (secret, own)] = [make(&court.keypairs[0]), make(&court.keypairs[1])];
             let aggregate = DefaultCrypto::aggregate_nonces(&[honest, own]).unwrap();
             let round = DefaultCrypto::round(&keys, &aggregate, item.message()).unwrap();
-            made.push((own, aggregate, DefaultCrypto::sign(&round, secret, &court.keypairs[1]).unwrap()));
+            made.push((
+                own,
+                aggregate,
+                DefaultCrypto::sign(&round, secret, &court.keypairs[1]).unwrap(),
+            ));
         }
         let (nonce_root, boot) = ([7; 32], Boot::new([1; 16]));
         let aggregates: Vec<_> = made.iter().map(|(_, aggregate, _)| *aggregate).collect();
@@ -305,7 +334,10 @@ fn a_partial_signature_is_judged_by_its_authors_own_nonces() {
     let spoilt = trial.court.signed(ACCUSED, trial.spoilt());
     assert_eq!(trial.court.verify(proof(anothers, spoilt.clone())), NO_FAULT);
     let unsigned = Signed { signature: Signature::new([0; 64]), ..own.clone() };
-    assert_eq!(trial.court.verify(proof(unsigned, spoilt.clone())), Err(EvidenceError::BadSignature));
+    assert_eq!(
+        trial.court.verify(proof(unsigned, spoilt.clone())),
+        Err(EvidenceError::BadSignature)
+    );
     let unsigned = Signed { signature: Signature::new([0; 64]), ..spoilt.clone() };
     assert_eq!(trial.court.verify(proof(own.clone(), unsigned)), Err(EvidenceError::BadSignature));
     assert_eq!(trial.court.verify(proof(own, spoilt)), Ok(Fault::InvalidPartialSignature));
@@ -316,12 +348,17 @@ fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_ag
     let Trial { mut court, nonces, partials, nonce_root, aggregates } = Trial::new();
     // The other signer's key is no point: whoever aggregates the keys finds out.
     court.manifest = manifest(vec![PublicKey::new([5; 33]), court.manifest.signers()[1]]);
-    let unsigned = |nonces| Signed { signature: Signature::new([0; 64]), ..court.nonces(1, FIRST, nonces) };
+    let unsigned =
+        |nonces| Signed { signature: Signature::new([0; 64]), ..court.nonces(1, FIRST, nonces) };
     let verify = |first, second| court.verify(Proof::EquivocatingNonces { first, second });
     assert_eq!(verify(unsigned([1, 1]), unsigned([1, 1])), NO_FAULT);
     assert_eq!(verify(unsigned([1, 1]), unsigned([2, 2])), Err(EvidenceError::BadSignature));
     let [first, second] = [[1, 1], [2, 2]].map(|of| court.nonces(1, FIRST, of));
-    assert_eq!(verify(first, second), Ok(Fault::Equivocation), "it is about no key but the author's");
+    assert_eq!(
+        verify(first, second),
+        Ok(Fault::Equivocation),
+        "it is about no key but the author's"
+    );
 
     let transcript = transcript(&court.manifest.id(), FIRST, &nonce_root, &aggregates);
     let own = court.signed(ACCUSED, nonces);
@@ -330,7 +367,13 @@ fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_ag
     let unsigned = Signed { signature: Signature::new([0; 64]), ..answered.clone() };
     let verify = |partials| {
         let (nonces, aggregates) = (own.clone(), List::new(aggregates.clone()).unwrap());
-        court.verify(Proof::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, item: 0 })
+        court.verify(Proof::InvalidPartialSignature {
+            nonces,
+            partials,
+            nonce_root,
+            aggregates,
+            item: 0,
+        })
     };
     assert_eq!(verify(elsewhere), NO_FAULT);
     assert_eq!(verify(unsigned), Err(EvidenceError::BadSignature));
@@ -349,7 +392,12 @@ fn a_proof_costs_what_its_signatures_partial_signatures_and_points_take_to_check
     let proofs = [
         (1, Proof::InvalidNonce { nonces: first.clone() }),
         // Where they are nonces after all, all of them were looked at.
-        (3, Proof::InvalidNonce { nonces: court.signed(ACCUSED, self::nonces(1, FIRST, vec![nonce(1); 6])) }),
+        (
+            3,
+            Proof::InvalidNonce {
+                nonces: court.signed(ACCUSED, self::nonces(1, FIRST, vec![nonce(1); 6])),
+            },
+        ),
         (2, Proof::EquivocatingNonces { first: first.clone(), second: second.clone() }),
         (2, Proof::EquivocatingPartials { first: one, second: other }),
         (2, Proof::ConcurrentInstances { first, second, restarted }),

@@ -38,7 +38,10 @@ fn partials(author: SignerIndex, life: u8, attempt: AttemptId) -> Statement {
 }
 
 fn abort(author: SignerIndex, life: u8) -> Statement {
-    statement(author, Body::Abort(Abort { boot: boot(life), reason: AbortReason::Convicted, proof: None }))
+    statement(
+        author,
+        Body::Abort(Abort { boot: boot(life), reason: AbortReason::Convicted, proof: None }),
+    )
 }
 
 fn elsewhere(number: u8) -> AttemptId {
@@ -100,7 +103,9 @@ fn nonces_that_wait_for_their_joins_do_not_keep_out_a_life_that_has_joined() {
     let of = |life| nonces(OTHER, life, AttemptId::FIRST);
     board.take([of(1), of(2), join(OTHER, 3)]);
     assert!(matches!(board.take_at(4, of(3)), Filing::New));
-    assert!(board.nonces(OTHER, AttemptId::FIRST).is_some_and(|(nonces, _)| nonces.boot == boot(3)));
+    assert!(
+        board.nonces(OTHER, AttemptId::FIRST).is_some_and(|(nonces, _)| nonces.boot == boot(3))
+    );
 }
 
 #[test]
@@ -209,7 +214,11 @@ fn the_digest_tells_boards_apart_by_their_joins_and_the_attempts_nonces() {
     let digests: std::collections::BTreeSet<_> = boards.iter().map(Board::digest).collect();
     assert_eq!(digests.len(), 4);
     let before = boards[2].digest();
-    boards[2].take([partials(OTHER, 1, AttemptId::FIRST), nonces(OTHER, 1, elsewhere(1)), abort(OTHER, 1)]);
+    boards[2].take([
+        partials(OTHER, 1, AttemptId::FIRST),
+        nonces(OTHER, 1, elsewhere(1)),
+        abort(OTHER, 1),
+    ]);
     assert_eq!(boards[2].digest(), before, "nothing else counts");
 }
 
@@ -220,7 +229,9 @@ fn two_lives_in_the_current_attempt_are_proof_and_in_two_attempts_are_not() {
     board.take([nonces(OTHER, 2, board.attempt())]);
     assert_eq!(board.concurrent_instances(), None);
     board.take([nonces(OTHER, 1, board.attempt())]);
-    let Some(Proof::ConcurrentInstances { first, second, restarted }) = board.concurrent_instances() else {
+    let Some(Proof::ConcurrentInstances { first, second, restarted }) =
+        board.concurrent_instances()
+    else {
         panic!("no proof");
     };
     assert_eq!([first.content.boot, second.content.boot], [boot(1), boot(2)]);

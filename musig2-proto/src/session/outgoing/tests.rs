@@ -21,9 +21,21 @@ fn statement(number: u16) -> Arc<Filed> {
 
 fn have() -> Have {
     let [joins, nonces, partials, reach] = [(); 4].map(|()| Bitmap::new(3, []));
-    let (signer, boot, digest) = (SignerIndex::new(0), Boot::new([0; 16]), BoardDigest::new([0; 32]));
+    let (signer, boot, digest) =
+        (SignerIndex::new(0), Boot::new([0; 16]), BoardDigest::new([0; 32]));
     let attempt = AttemptId::FIRST;
-    Have { signer, boot, sequence: 1, attempt, joins, nonces, partials, reach, ended: false, digest }
+    Have {
+        signer,
+        boot,
+        sequence: 1,
+        attempt,
+        joins,
+        nonces,
+        partials,
+        reach,
+        ended: false,
+        digest,
+    }
 }
 
 fn parcel(statements: u16) -> Parcel {
@@ -33,10 +45,14 @@ fn parcel(statements: u16) -> Parcel {
 
 /// What goes out where a frame may have so many bytes, each with its size.
 fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
-    let (config, contact, mut contacts) =
-        (Config::default().with_max_frame_size(max_frame_size), Contact::default(), ContactBook::default());
+    let (config, contact, mut contacts) = (
+        Config::default().with_max_frame_size(max_frame_size),
+        Contact::default(),
+        ContactBook::default(),
+    );
     let limit = Limit { rate: 1, burst: 1 };
-    let (mut out, mut sources, mut greeted) = (Vec::new(), Sources::new(limit), Buckets::new(limit));
+    let (mut out, mut sources, mut greeted) =
+        (Vec::new(), Sources::new(limit), Buckets::new(limit));
     let (mut hellos, mut repeats) = (Buckets::new(limit), Buckets::new(limit));
     let mut cx = Context {
         now: Timestamp::default(),
@@ -54,7 +70,9 @@ fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
     send(&mut cx, &Destination::Source(Source::new([1])), parcel);
     out.into_iter()
         .map(|output| match output {
-            Output::Send { bytes, .. } => (bytes.len(), decode_message(&bytes, usize::MAX).unwrap()),
+            Output::Send { bytes, .. } => {
+                (bytes.len(), decode_message(&bytes, usize::MAX).unwrap())
+            }
             other => panic!("{other:?}"),
         })
         .collect()
@@ -66,7 +84,8 @@ fn numbers(frames: &[(usize, Frame)]) -> Vec<usize> {
 
 /// The size of a frame with this much in it, by the rule: three bytes are set aside for how many statements there are.
 fn size_of(parcel: Parcel) -> usize {
-    let statements: usize = parcel.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
+    let statements: usize =
+        parcel.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
     frames(usize::MAX, Parcel { statements: Vec::new(), ..parcel })[0].0 + statements + 3
 }
 
@@ -90,7 +109,9 @@ fn what_goes_once_goes_with_the_first_frame() {
     // Two signatures are the room of a statement and more.
     assert_eq!(numbers(&sent), [2, 3, 3, 1]);
     assert!(sent[0].1.signatures.is_some() && sent[0].1.request == Request::Statements);
-    let rest = |(_, frame): &(usize, Frame)| frame.signatures.is_none() && frame.request == Request::Nothing;
+    let rest = |(_, frame): &(usize, Frame)| {
+        frame.signatures.is_none() && frame.request == Request::Nothing
+    };
     assert!(sent[1..].iter().all(rest));
     let alone = size_of(Parcel { statements: Vec::new(), ..full() });
     assert_eq!(numbers(&frames(alone, full()))[..2], [0, 1], "signatures that fill it go alone");
@@ -99,7 +120,11 @@ fn what_goes_once_goes_with_the_first_frame() {
 #[test]
 fn a_statement_larger_than_a_frame_may_be_goes_alone_and_no_frame_is_empty() {
     assert_eq!(numbers(&frames(10, parcel(3))), [1, 1, 1]);
-    assert_eq!(numbers(&frames(10, parcel(0))), [0], "a frame may be for what it says of its sender");
+    assert_eq!(
+        numbers(&frames(10, parcel(0))),
+        [0],
+        "a frame may be for what it says of its sender"
+    );
 }
 
 #[test]

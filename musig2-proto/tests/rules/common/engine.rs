@@ -3,8 +3,9 @@
 use core::cell::Cell;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    AggregateNonce, Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message,
-    PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, XOnlyPublicKey,
+    AggregateNonce, Crypto, DefaultCrypto, InvalidSecretKey, InvalidTweak, KeyAggregationError,
+    Message, PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature,
+    XOnlyPublicKey,
 };
 
 /// The default engine with the same nonces each time, which breaks where it is told to: for tests alone, where nothing is worth a key.
@@ -68,7 +69,10 @@ impl Crypto for Copyable {
     fn aggregate_keys(keys: &[PublicKey]) -> Result<Self::KeyAggregate, KeyAggregationError> {
         Of::aggregate_keys(keys)
     }
-    fn tweak(keys: &Self::KeyAggregate, tweak: &PlainTweak) -> Result<Self::KeyAggregate, InvalidTweak> {
+    fn tweak(
+        keys: &Self::KeyAggregate,
+        tweak: &PlainTweak,
+    ) -> Result<Self::KeyAggregate, InvalidTweak> {
         Of::tweak(keys, tweak)
     }
     fn aggregate_key(keys: &Self::KeyAggregate) -> PublicKey {
@@ -91,10 +95,18 @@ impl Crypto for Copyable {
     fn aggregate_nonces(nonces: &[PublicNonce]) -> Option<AggregateNonce> {
         Of::aggregate_nonces(nonces)
     }
-    fn round(keys: &Self::KeyAggregate, nonce: &AggregateNonce, message: &Message) -> Option<Self::Round> {
+    fn round(
+        keys: &Self::KeyAggregate,
+        nonce: &AggregateNonce,
+        message: &Message,
+    ) -> Option<Self::Round> {
         unless(Failing::Rounds, Of::round(keys, nonce, message))
     }
-    fn sign(round: &Self::Round, nonce: Nonce, keypair: &Self::Keypair) -> Option<PartialSignature> {
+    fn sign(
+        round: &Self::Round,
+        nonce: Nonce,
+        keypair: &Self::Keypair,
+    ) -> Option<PartialSignature> {
         let Nonce { keys, message, extra, .. } = nonce;
         let (secret, _) = Of::generate_nonce(keypair, &keys, &message, [1; 32], extra)?;
         let partial = unless(Failing::Signing, Of::sign(round, secret, keypair))?;
@@ -108,10 +120,17 @@ impl Crypto for Copyable {
     ) -> bool {
         Of::verify_partial(round, signer, nonce, partial)
     }
-    fn aggregate_signatures(round: &Self::Round, partials: &[PartialSignature]) -> Option<Signature> {
+    fn aggregate_signatures(
+        round: &Self::Round,
+        partials: &[PartialSignature],
+    ) -> Option<Signature> {
         unless(Failing::Aggregating, Of::aggregate_signatures(round, partials))
     }
-    fn sign_statement(keypair: &Self::Keypair, message: &[u8; 64], _: &[u8; 32]) -> Option<Signature> {
+    fn sign_statement(
+        keypair: &Self::Keypair,
+        message: &[u8; 64],
+        _: &[u8; 32],
+    ) -> Option<Signature> {
         unless(Failing::Statements, Of::sign_statement(keypair, message, &[0; 32]))
     }
     fn verify(key: &XOnlyPublicKey, message: &[u8], signature: &Signature) -> bool {

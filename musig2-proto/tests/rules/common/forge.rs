@@ -7,8 +7,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::proof::Signed;
 use musig2_proto::wire::statement::{Body, NonceSource, Nonces, Statement};
 use musig2_proto::{
-    AttemptId, Audience, Boot, Command, Config, Crypto, Event, Input, Item, Libsecp256k1, Node, Output,
-    Proposal, PublicNonce, SecretKey, SessionId, SignerIndex,
+    AttemptId, Audience, Boot, Command, Config, Crypto, Event, Input, Item, Libsecp256k1, Node,
+    Output, Proposal, PublicNonce, SecretKey, SessionId, SignerIndex,
 };
 use sha2::{Digest, Sha256};
 
@@ -31,15 +31,26 @@ pub fn secret(number: u8) -> SecretKey {
 pub fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Statement {
     let author = SignerIndex::new(author);
     let domain = Sha256::digest("musig2-proto/statement");
-    let content = [&[1], &session.as_bytes()[..], &postcard::to_allocvec(&(author, &body)).unwrap()].concat();
+    let content =
+        [&[1], &session.as_bytes()[..], &postcard::to_allocvec(&(author, &body)).unwrap()].concat();
     let hash = Sha256::digest([&domain[..], &domain[..], &content].concat());
     let message: [u8; 64] = [domain, hash].concat().try_into().unwrap();
     let keypair = Libsecp256k1::keypair(key).unwrap();
-    Statement { author, body, signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap() }
+    Statement {
+        author,
+        body,
+        signature: Libsecp256k1::sign_statement(&keypair, &message, &[3; 32]).unwrap(),
+    }
 }
 
 /// Of the first attempt and a boot of ones.
-pub fn nonces(session: SessionId, author: u16, fill: u8, count: usize, key: &SecretKey) -> Signed<Nonces> {
+pub fn nonces(
+    session: SessionId,
+    author: u16,
+    fill: u8,
+    count: usize,
+    key: &SecretKey,
+) -> Signed<Nonces> {
     let source = NonceSource::Inline(List::new(vec![PublicNonce::new([fill; 66]); count]).unwrap());
     let nonces = Nonces { boot: Boot::new([1; 16]), attempt: AttemptId::FIRST, source };
     Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
@@ -57,12 +68,15 @@ pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Stat
 
 /// The announcement of a session of `items` by a stranger, with the room's first node as a co-signer.
 pub fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
-    let config =
-        Config::default().with_raw_tweaks_allowed(true).with_max_items(4096).with_max_frame_size(1 << 21);
+    let config = Config::default()
+        .with_raw_tweaks_allowed(true)
+        .with_max_items(4096)
+        .with_max_frame_size(1 << 21);
     let mut stranger: Node = Node::new(config).unwrap();
     let key = stranger.add_key(&SecretKey::new(secret)).unwrap();
     let proposal = items.into_iter().fold(Proposal::new([key, room.keys[0]]), Proposal::with_item);
-    let created = stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
+    let created =
+        stranger.execute(room.now, &mut room.rng, Command::CreateSession(proposal)).unwrap();
     let [Output::Event(Event::SessionCreated { session })] = created[..] else { panic!() };
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     let announced = stranger.execute(room.now, &mut room.rng, announce).unwrap();

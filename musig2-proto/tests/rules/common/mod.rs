@@ -6,8 +6,9 @@ pub mod forge;
 use core::time::Duration;
 use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{
-    Audience, Command, CommandError, Config, Contact, Crypto, DefaultCrypto, Destination, Event, Input,
-    Message, Node, Output, Proposal, PublicKey, Report, SecretKey, SessionId, Source, Timestamp,
+    Audience, Command, CommandError, Config, Contact, Crypto, DefaultCrypto, Destination, Event,
+    Input, Message, Node, Output, Proposal, PublicKey, Report, SecretKey, SessionId, Source,
+    Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -84,7 +85,9 @@ impl<C: Crypto> RoomOf<C> {
 
     pub fn create(&mut self, node: usize, proposal: Proposal) -> SessionId {
         self.execute(node, Command::CreateSession(proposal));
-        let Some(Event::SessionCreated { session }) = self.events[node].last() else { panic!("not created") };
+        let Some(Event::SessionCreated { session }) = self.events[node].last() else {
+            panic!("not created")
+        };
         *session
     }
 
@@ -160,7 +163,11 @@ impl<C: Crypto> RoomOf<C> {
                 Output::Publish(bytes) => {
                     for to in (0..self.nodes.len()).filter(|&to| to != from) {
                         let bytes = bytes.clone();
-                        self.mail.push_back((from, to, Input::Announcement { from: source(from), bytes }));
+                        self.mail.push_back((
+                            from,
+                            to,
+                            Input::Announcement { from: source(from), bytes },
+                        ));
                     }
                     self.publications.push(bytes);
                 }

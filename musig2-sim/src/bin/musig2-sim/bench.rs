@@ -57,7 +57,8 @@ struct Floor {
 pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
     let mut report = Report::default();
     for round in 0..args.rounds {
-        let speeds = worlds::<Transparent>(round).and_then(|fast| Ok((fast, worlds::<Libsecp256k1>(round)?)));
+        let speeds = worlds::<Transparent>(round)
+            .and_then(|fast| Ok((fast, worlds::<Libsecp256k1>(round)?)));
         let (transparent, real) = match speeds {
             Ok(speeds) => speeds,
             Err(failure) => {
@@ -86,7 +87,11 @@ pub fn run(args: &BenchArgs) -> Result<Finding, Error> {
             (floor, "without a protocol"),
             (floor_with_statements, "with what the protocol signs and verifies, and nothing else"),
         ] {
-            writeln!(output, "{:<12} {:>7} sessions/s, {what}", "libsecp256k1", floor.sessions_per_s)?;
+            writeln!(
+                output,
+                "{:<12} {:>7} sessions/s, {what}",
+                "libsecp256k1", floor.sessions_per_s
+            )?;
         }
     }
     Ok(Finding::Nothing)
@@ -98,13 +103,17 @@ fn worlds<C: Engine>(round: u64) -> Result<Speed, Box<Failure>> {
     let started = ThreadTime::now();
     while started.elapsed() < SLICE {
         let seed = round << 32 | sessions;
-        let Outcome { verdict, steps, .. } = trial::run::<C>(Plan::one_session(SIGNERS).with_seed(seed));
+        let Outcome { verdict, steps, .. } =
+            trial::run::<C>(Plan::one_session(SIGNERS).with_seed(seed));
         verdict?;
         sessions += 1;
         events += steps;
     }
     let elapsed = started.elapsed();
-    Ok(Speed { sessions_per_s: per_second(sessions, elapsed), events_per_s: per_second(events, elapsed) })
+    Ok(Speed {
+        sessions_per_s: per_second(sessions, elapsed),
+        events_per_s: per_second(events, elapsed),
+    })
 }
 
 /// Signs for a while, without a protocol, and with or without what it signs and verifies.
@@ -119,7 +128,8 @@ fn floor(with_statements: bool) -> Floor {
         let mut message = [7; 32];
         message[..8].copy_from_slice(&sessions.to_be_bytes());
         let message = Message::new(message);
-        bare_session::<Libsecp256k1>(&pairs, &message, with_statements).expect("honest signers sign");
+        bare_session::<Libsecp256k1>(&pairs, &message, with_statements)
+            .expect("honest signers sign");
         if with_statements {
             statements::<Libsecp256k1>(&pairs, &message).expect("honest signers sign");
         }
@@ -130,13 +140,18 @@ fn floor(with_statements: bool) -> Floor {
 
 /// One signature as BIP327 makes it: each signer aggregates the keys, makes a nonce, aggregates the nonces, signs, aggregates the partial
 /// signatures and verifies the outcome. The protocol has it also verify its own partial signature before that leaves.
-fn bare_session<C: Crypto>(pairs: &[C::Keypair], message: &Message, verify_own: bool) -> Option<()> {
+fn bare_session<C: Crypto>(
+    pairs: &[C::Keypair],
+    message: &Message,
+    verify_own: bool,
+) -> Option<()> {
     let keys: Vec<_> = pairs.iter().map(C::public_key).collect();
     let mut signers = Vec::new();
     let mut nonces = Vec::new();
     for pair in pairs {
         let aggregate = C::aggregate_keys(&keys).ok()?;
-        let (secret, public) = C::generate_nonce(pair, &aggregate, message, message.to_bytes(), [0; 32])?;
+        let (secret, public) =
+            C::generate_nonce(pair, &aggregate, message, message.to_bytes(), [0; 32])?;
         signers.push((pair, aggregate, secret));
         nonces.push(public);
     }

@@ -73,7 +73,10 @@ pub fn check(args: &CheckArgs) -> Result<Finding, Error> {
         }
     }
     if seen != args.seeds.0.end - args.seeds.0.start {
-        return Err(Error::OtherProcess(format!("only {seen} of the seeds {} were run", args.seeds)));
+        return Err(Error::OtherProcess(format!(
+            "only {seen} of the seeds {} were run",
+            args.seeds
+        )));
     }
     writeln!(io::stdout(), "{seen} seeds ran the same in two processes")?;
     Ok(Finding::Nothing)
@@ -89,6 +92,7 @@ fn start(args: &DigestArgs) -> Result<Child, Error> {
 }
 
 fn lines(process: &mut Child) -> Result<io::Lines<BufReader<std::process::ChildStdout>>, Error> {
-    let output = process.stdout.take().ok_or_else(|| Error::OtherProcess("it has no output".into()))?;
+    let output =
+        process.stdout.take().ok_or_else(|| Error::OtherProcess("it has no output".into()))?;
     Ok(BufReader::new(output).lines())
 }

@@ -65,7 +65,8 @@ fn tell_on<C: Engine>(plan: Plan, replay: &str, show: &Show) -> Result<Finding, 
     )?;
     drop(output);
     for node in world.without_effect() {
-        let strategy = world.plan().nodes.get(usize::from(node.get())).and_then(|plan| plan.strategy);
+        let strategy =
+            world.plan().nodes.get(usize::from(node.get())).and_then(|plan| plan.strategy);
         let Some(strategy) = strategy else { continue };
         writeln!(
             io::stderr(),

@@ -23,14 +23,21 @@ pub fn run(args: &ReplayArgs) -> Result<Finding, Error> {
     let case = if args.bytes { from_bytes(&args.case)? } else { read(&args.case)? };
     let bytes = if args.bytes { " --bytes" } else { "" };
     let replay = format!("musig2-sim replay {}{bytes}", args.case.display());
-    writeln!(io::stderr(), "{}, expected: {}; replay: {replay}", args.case.display(), case.expected)?;
+    writeln!(
+        io::stderr(),
+        "{}, expected: {}; replay: {replay}",
+        args.case.display(),
+        case.expected
+    )?;
     tell(case.plan, case.engine.into(), &replay, &args.show)
 }
 
 pub(super) fn read(path: &Path) -> Result<Case, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-    Case::from_json(&text)
-        .map_err(|error| Error::Case { path: path.display().to_string(), reason: error.to_string() })
+    Case::from_json(&text).map_err(|error| Error::Case {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 fn from_bytes(path: &Path) -> Result<Case, Error> {

@@ -65,7 +65,12 @@ fn start(args: &ShrinkArgs) -> Result<(Plan, Crypto, String), Error> {
         From::Case(path) => {
             let case = read(path)?;
             let again = format!("musig2-sim replay {}", path.display());
-            writeln!(io::stderr(), "{}, expected: {}; replay: {again}", path.display(), case.expected)?;
+            writeln!(
+                io::stderr(),
+                "{}, expected: {}; replay: {again}",
+                path.display(),
+                case.expected
+            )?;
             Ok((case.plan, args.crypto.unwrap_or_else(|| case.engine.into()), again))
         }
     }

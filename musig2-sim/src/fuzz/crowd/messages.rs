@@ -60,8 +60,9 @@ impl<C: Engine> Crowd<C> {
 
     pub(super) fn have(&self, view: &SessionView, claim: &Claim) -> Have {
         let signers = view.manifest.signer_count();
-        let map =
-            |bits: u8| Bitmap::new(signers, view.manifest.indices().filter(|one| bits >> one.get() & 1 == 1));
+        let map = |bits: u8| {
+            Bitmap::new(signers, view.manifest.indices().filter(|one| bits >> one.get() & 1 == 1))
+        };
         Have {
             signer: SignerIndex::new(claim.signer.into()),
             boot: boot(claim.life, &self.pool),
@@ -135,5 +136,12 @@ impl<C: Engine> Crowd<C> {
 /// A frame with nothing in it.
 fn empty(session: SessionId) -> Frame {
     let (have, announcement, signatures) = (None, None, None);
-    Frame { session, request: Request::Nothing, have, announcement, statements: list([]), signatures }
+    Frame {
+        session,
+        request: Request::Nothing,
+        have,
+        announcement,
+        statements: list([]),
+        signatures,
+    }
 }

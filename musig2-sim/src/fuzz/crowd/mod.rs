@@ -13,8 +13,8 @@ use musig2_proto::wire::decode_message;
 use musig2_proto::wire::proof::{Evidence, Proof, Signed};
 use musig2_proto::wire::statement::{Body, Note, Partials, Statement};
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal, SessionId,
-    SessionView, Signature, Timestamp, Tweak,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal,
+    SessionId, SessionView, Signature, Timestamp, Tweak,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,9 @@ impl<C: Engine> Crowd<C> {
                 self.hear(statement);
             }
             Move::Send { who, which, around } => {
-                let one = |place: &u8| self.pool.get(usize::from(*place) % self.pool.len().max(1)).cloned();
+                let one = |place: &u8| {
+                    self.pool.get(usize::from(*place) % self.pool.len().max(1)).cloned()
+                };
                 let statements = which.iter().filter_map(one).collect();
                 self.send(*who, statements, None, around);
             }
@@ -119,7 +121,10 @@ impl<C: Engine> Crowd<C> {
             Move::Restart => self.restart(),
             Move::Abort => {
                 if let Some((view, _)) = &self.session {
-                    self.order(Command::AbortSession { session: view.id, reason: Note::new("enough") });
+                    self.order(Command::AbortSession {
+                        session: view.id,
+                        reason: Note::new("enough"),
+                    });
                 }
             }
             Move::Reach { who, lost } => {
@@ -146,11 +151,14 @@ impl<C: Engine> Crowd<C> {
         for partials in self.pool.iter().filter(own).filter_map(Signed::<Partials>::of) {
             let (boot, attempt) = (partials.content.boot, partials.content.attempt);
             let nonces = self.pool.iter().filter(own).find(|one| {
-                let same = |body: &Body| matches!(body, Body::Nonces(nonces) if nonces.attempt == attempt);
+                let same =
+                    |body: &Body| matches!(body, Body::Nonces(nonces) if nonces.attempt == attempt);
                 one.boot() == Some(boot) && same(&one.body)
             });
             let gathered = gather::<C>(view, attempt, (me, boot), &self.pool);
-            let (Some(nonces), Some(gathered)) = (nonces.and_then(Signed::of), gathered) else { continue };
+            let (Some(nonces), Some(gathered)) = (nonces.and_then(Signed::of), gathered) else {
+                continue;
+            };
             for item in 0..view.manifest.items().len() {
                 let proof = Proof::InvalidPartialSignature {
                     nonces: nonces.clone(),
@@ -161,7 +169,10 @@ impl<C: Engine> Crowd<C> {
                 };
                 let evidence = Evidence { manifest: view.manifest.as_ref().clone(), proof };
                 let verdict = evidence.verify::<C>();
-                assert!(verdict.is_err(), "the honest signer is convicted: {verdict:?} by {evidence:?}");
+                assert!(
+                    verdict.is_err(),
+                    "the honest signer is convicted: {verdict:?} by {evidence:?}"
+                );
             }
         }
     }
@@ -174,7 +185,11 @@ impl<C: Engine> Crowd<C> {
         });
         let item = |number: u8| {
             let item = Item::new(Message::new([number; 32]));
-            if number == 0 { item } else { item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item) }
+            if number == 0 {
+                item
+            } else {
+                item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item)
+            }
         };
         let proposal = Proposal::new(keys).with_duration(SESSION);
         (0..1 + items % 2).map(item).fold(proposal, Proposal::with_item)
@@ -211,19 +226,28 @@ impl<C: Engine> Crowd<C> {
             Event::SessionCreated { .. } => {
                 self.order(Command::AnnounceSession { session, audience: Audience::Everyone });
                 let announcement = self.honest.node.announcement(&session);
-                let announcement = announcement.and_then(|bytes| decode_message(&bytes, bytes.len()).ok());
+                let announcement =
+                    announcement.and_then(|bytes| decode_message(&bytes, bytes.len()).ok());
                 self.session = self.honest.node.session(&session).zip(announcement);
             }
             Event::SessionDiscovered { .. } => {
                 self.asked.insert(session);
             }
-            Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. } => {
+            Event::SessionAborted {
+                cause: AbortCause::Convicted { signer, fault, evidence },
+                ..
+            } => {
                 let evidence = Evidence::from_bytes(&evidence.to_bytes());
-                let evidence = evidence.unwrap_or_else(|error| panic!("evidence that is none: {error}"));
+                let evidence =
+                    evidence.unwrap_or_else(|error| panic!("evidence that is none: {error}"));
                 let conviction = evidence.verify::<C>();
-                let proven =
-                    conviction.as_ref().is_ok_and(|one| (one.signer, one.fault) == (*signer, *fault));
-                assert!(proven && evidence.manifest.id() == session, "{conviction:?} by {evidence:?}");
+                let proven = conviction
+                    .as_ref()
+                    .is_ok_and(|one| (one.signer, one.fault) == (*signer, *fault));
+                assert!(
+                    proven && evidence.manifest.id() == session,
+                    "{conviction:?} by {evidence:?}"
+                );
                 let key = evidence.manifest.signer(*signer);
                 assert!(key != Some(&self.honest.key), "it convicts itself of {fault:?}");
             }

@@ -8,8 +8,8 @@ use crate::oracle::{Engine, Recording};
 use mail::Letter;
 use musig2_proto::wire::statement::Note;
 use musig2_proto::{
-    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal, SessionId,
-    SessionView, Timestamp, Topology, Tweak,
+    AbortCause, Audience, Command, Config, DeclineReason, Event, Input, Item, Message, Proposal,
+    SessionId, SessionView, Timestamp, Topology, Tweak,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,9 @@ impl<C: Engine> Room<C> {
         let config = Config::default().with_topology(topology);
         let mut room = Self {
             seats: (0..3).map(|number| Seat::new(number, config.clone())).collect(),
-            applications: (0..3).map(|_| Application { up: true, ..Application::default() }).collect(),
+            applications: (0..3)
+                .map(|_| Application { up: true, ..Application::default() })
+                .collect(),
             mail: Vec::new(),
             now: BEGINNING,
             known_contacts: configuration & 2 != 0,
@@ -74,7 +76,8 @@ impl<C: Engine> Room<C> {
         };
         // Clocks that differ as far as they may.
         for (number, application) in room.applications.iter_mut().enumerate() {
-            application.clock_ahead = [0, 12_000, -12_000][(usize::from(configuration >> 2) * number) % 3];
+            application.clock_ahead =
+                [0, 12_000, -12_000][(usize::from(configuration >> 2) * number) % 3];
         }
         (0..3).for_each(|seat| room.introduce(seat));
         room
@@ -100,10 +103,15 @@ impl<C: Engine> Room<C> {
         }
         let tweaked = |number| {
             let item = Item::new(Message::new([number; 32]));
-            if number % 2 == 0 { item } else { item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item) }
+            if number % 2 == 0 {
+                item
+            } else {
+                item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item)
+            }
         };
         let keys = self.seats.iter().map(|seat| seat.key);
-        let proposal = (0..1 + items % 3).map(tweaked).fold(Proposal::new(keys), Proposal::with_item);
+        let proposal =
+            (0..1 + items % 3).map(tweaked).fold(Proposal::new(keys), Proposal::with_item);
         self.order(seat, Command::CreateSession(proposal));
     }
 
@@ -126,7 +134,9 @@ impl<C: Engine> Room<C> {
         self.order(seat, Command::SayHello);
         let Application { kept, complete, .. } = &self.applications[seat];
         let unfinished = kept.iter().filter(|(session, _)| !complete.contains(session));
-        for announcement in unfinished.map(|(_, announcement)| announcement.clone()).collect::<Vec<_>>() {
+        for announcement in
+            unfinished.map(|(_, announcement)| announcement.clone()).collect::<Vec<_>>()
+        {
             self.order(seat, Command::ResumeSession { announcement });
         }
     }
@@ -156,7 +166,10 @@ impl<C: Engine> Room<C> {
     pub(super) fn decline(&mut self, seat: usize) {
         if let Some(session) = self.applications[seat].asked.pop_first() {
             self.given_up.insert(session);
-            self.order(seat, Command::DeclineSession { session, reason: Some(DeclineReason::Policy) });
+            self.order(
+                seat,
+                Command::DeclineSession { session, reason: Some(DeclineReason::Policy) },
+            );
         }
     }
 
@@ -193,7 +206,10 @@ impl<C: Engine> Room<C> {
             Event::SessionCreated { .. } => {
                 self.sessions.insert(session, self.now);
                 self.views.extend(self.seats[seat].node.session(&session));
-                self.order(seat, Command::AnnounceSession { session, audience: Audience::Everyone });
+                self.order(
+                    seat,
+                    Command::AnnounceSession { session, audience: Audience::Everyone },
+                );
             }
             Event::SessionDiscovered { .. } if self.healed => {
                 self.order(seat, Command::JoinSession { session });

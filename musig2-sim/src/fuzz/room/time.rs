@@ -63,9 +63,14 @@ impl<C: Engine> Room<C> {
             let open = seat.node.sessions().find(|view| view.deadline.is_some());
             assert!(open.is_none(), "node {} never ends {open:?}", seat.number);
             let deadline = seat.node.next_deadline();
-            assert!(self.untimely || deadline.is_none(), "node {} never rests: {deadline:?}", seat.number);
+            assert!(
+                self.untimely || deadline.is_none(),
+                "node {} never rests: {deadline:?}",
+                seat.number
+            );
             for session in self.sessions.keys().filter(|_| !self.untimely) {
-                let done = application.complete.contains(session) || self.given_up.contains(session);
+                let done =
+                    application.complete.contains(session) || self.given_up.contains(session);
                 let view = seat.node.session(session);
                 assert!(done, "node {} never completes {session}: {view:?}", seat.number);
             }
@@ -78,7 +83,8 @@ impl<C: Engine> Room<C> {
 
     /// By the true time.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        let up = self.seats.iter().zip(&self.applications).filter(|(_, application)| application.up);
+        let up =
+            self.seats.iter().zip(&self.applications).filter(|(_, application)| application.up);
         let deadlines = up.filter_map(|(seat, application)| {
             Some(shift(seat.node.next_deadline()?, -application.clock_ahead))
         });

@@ -81,7 +81,9 @@ fn whether_a_message_is_lost_behind_a_narrow_link_changes_nothing_for_the_next()
     let lossless = Link { loss: Probability::NEVER, ..narrow.frames.clone() };
     let with = fates(narrow.clone(), 40);
     let without = fates(Network { frames: lossless, ..narrow }, 40);
-    assert!(with.iter().zip(&without).all(|(with, without)| *with == Fate::Lost || with == without));
+    assert!(
+        with.iter().zip(&without).all(|(with, without)| *with == Fate::Lost || with == without)
+    );
     let crowded = without.iter().filter(|fate| **fate == Fate::Crowded).count();
     assert_eq!(crowded, 20, "of 40 messages of 100 bytes at one moment, 20 find room");
 }
@@ -97,7 +99,10 @@ fn a_healed_link_carries_everything_as_it_is() {
     };
     let network = Network { frames, heals_at: Some(Micros::ZERO), ..Network::default() };
     let at = Micros::from_millis(10);
-    assert_eq!(fates(network, 3), [Fate::Arrives { at, again: None, reversed: false, altered: None }; 3]);
+    assert_eq!(
+        fates(network, 3),
+        [Fate::Arrives { at, again: None, reversed: false, altered: None }; 3]
+    );
 }
 
 #[test]
@@ -141,12 +146,15 @@ fn a_partition_cuts_both_ways_while_it_lasts_and_healing_ends_it() {
     assert!(cut(&network, from, ALICE, BOB) && cut(&network, from, BOB, ALICE));
     assert!(!cut(&network, from, ALICE, NodeId::new(2)));
     assert!(!cut(&network, until, ALICE, BOB));
-    let gossip = |network: &Network| send(&mut router(network.clone()), from, Channel::Gossip, ALICE, BOB);
+    let gossip =
+        |network: &Network| send(&mut router(network.clone()), from, Channel::Gossip, ALICE, BOB);
     assert_ne!(gossip(&network), Fate::Cut, "the third node carries it");
     let all = Partition::new([ALICE], [BOB, NodeId::new(2)]);
     assert_eq!(gossip(&Network { partitions: vec![all], ..Network::default() }), Fate::Cut);
-    let one_way =
-        Network { partitions: vec![Partition::new([ALICE], [BOB]).one_way()], ..Network::default() };
+    let one_way = Network {
+        partitions: vec![Partition::new([ALICE], [BOB]).one_way()],
+        ..Network::default()
+    };
     assert!(cut(&one_way, from, ALICE, BOB) && !cut(&one_way, from, BOB, ALICE));
     let healed = Network { heals_at: Some(Micros::from_secs(2)), ..network };
     assert!(cut(&healed, Micros::from_millis(1_999), ALICE, BOB));

@@ -16,7 +16,11 @@ impl Watch {
         let unjust = match cause {
             AbortCause::Convicted { signer, fault, evidence } => {
                 let proven = convicts::<C>(evidence, *signer, *fault);
-                proven.map_err(|reason| Violation::BadEvidence { node, event: event.clone(), reason })?;
+                proven.map_err(|reason| Violation::BadEvidence {
+                    node,
+                    event: event.clone(),
+                    reason,
+                })?;
                 self.is_innocent(session, *signer, *fault)
             }
             // Whoever is honest runs once.
@@ -28,7 +32,9 @@ impl Watch {
             }
             // That it did decline was looked at when that was told.
             AbortCause::SignerDeclined { .. } => false,
-            AbortCause::Declined | AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => false,
+            AbortCause::Declined | AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
+                false
+            }
             other => unreachable!("the watch does not know the cause {other:?}"),
         };
         if unjust { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
@@ -44,7 +50,8 @@ impl Watch {
     ) -> Result<(), Violation> {
         let key = self.sessions[session].manifest.signer(signer);
         let owner = key.and_then(|key| self.honest_owner(key));
-        let forged = owner.is_some_and(|host| !host.parts.get(session).is_some_and(|part| part.declined));
+        let forged =
+            owner.is_some_and(|host| !host.parts.get(session).is_some_and(|part| part.declined));
         if forged { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
     }
 
@@ -69,7 +76,11 @@ impl Watch {
 }
 
 /// Whether evidence, from its bytes alone and by another engine, convicts this signer of this. Says why not.
-fn convicts<C: Engine>(evidence: &Evidence, signer: SignerIndex, fault: Fault) -> Result<(), String> {
+fn convicts<C: Engine>(
+    evidence: &Evidence,
+    signer: SignerIndex,
+    fault: Fault,
+) -> Result<(), String> {
     let read = Evidence::from_bytes(&evidence.to_bytes()).map_err(|error| error.to_string())?;
     let conviction = read.verify::<C::Other>().map_err(|error| error.to_string())?;
     if Some(&conviction.key) != evidence.manifest.signer(conviction.signer) {

@@ -11,7 +11,11 @@ const SIGNATURE: usize = 64;
 const STASHED: usize = 16;
 
 impl Watch {
-    pub(super) fn check_bounds<C: Engine>(&self, call: &Call<'_, C>, checks: u64) -> Result<(), Violation> {
+    pub(super) fn check_bounds<C: Engine>(
+        &self,
+        call: &Call<'_, C>,
+        checks: u64,
+    ) -> Result<(), Violation> {
         let node = call.node;
         let host = &self.hosts[node.as_usize()];
         let facts = self.sessions.iter().zip(&host.parts);
@@ -29,7 +33,8 @@ impl Watch {
         if call.outputs.len() > most {
             return Err(Violation::TooManyOutputs { node, outputs: call.outputs.len(), most });
         }
-        let opens = |output: &Output| matches!(output, Output::Event(Event::SessionDiscovered { .. }));
+        let opens =
+            |output: &Output| matches!(output, Output::Event(Event::SessionDiscovered { .. }));
         let heard = match call.cause {
             // What was kept of a session that was not known is looked at now.
             Cause::Ordered(Command::ResumeSession { .. }) => (STASHED + 1) * host.largest,

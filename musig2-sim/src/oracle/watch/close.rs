@@ -54,7 +54,8 @@ impl Watch {
         }
         let config = call.state.config();
         let parts = &self.hosts[node.as_usize()].parts;
-        let joined = parts.iter().filter(|part| part.approvals > 0 || part.state != State::Unknown).count();
+        let joined =
+            parts.iter().filter(|part| part.approvals > 0 || part.state != State::Unknown).count();
         let most = config.max_discovered_sessions + joined;
         if views.len() > most {
             return Err(Violation::TooManySessions { node, sessions: views.len(), most });
@@ -64,7 +65,11 @@ impl Watch {
 
     fn check_view<C: Engine>(&mut self, node: NodeId, view: &SessionView) -> Result<(), Violation> {
         let Some(&number) = self.names.get(&view.id) else {
-            return Err(Violation::Inconsistent { node, session: view.id, what: "what it never told of" });
+            return Err(Violation::Inconsistent {
+                node,
+                session: view.id,
+                what: "what it never told of",
+            });
         };
         let session = &mut self.sessions[number];
         let id = session.id;
@@ -73,34 +78,38 @@ impl Watch {
         }
         let manifest = Arc::clone(&session.manifest);
         let keys = session.keys::<C>()?;
-        if let Some(item) = keys.iter().zip(&view.output_keys).position(|(key, shown)| *key != shown.key) {
+        if let Some(item) =
+            keys.iter().zip(&view.output_keys).position(|(key, shown)| *key != shown.key)
+        {
             return Err(Violation::WrongKey { session: id, node, item });
         }
         let items = keys.len();
         let signers = manifest.signer_count();
         let is_set = |of: &[SignerIndex]| {
-            of.is_sorted_by(|one, next| one < next) && of.iter().all(|signer| signer.as_usize() < signers)
+            of.is_sorted_by(|one, next| one < next)
+                && of.iter().all(|signer| signer.as_usize() < signers)
         };
         let own = manifest.index_of(&self.hosts[node.as_usize()].key);
         let ended = matches!(self.hosts[node.as_usize()].parts.get(number), Some(part) if matches!(part.state, State::Ended { .. }));
         let over = matches!(view.phase, Phase::Complete | Phase::Aborted);
-        let what =
-            if ![&view.joined, &view.nonces, &view.partials, &view.awaiting].into_iter().all(|of| is_set(of))
-            {
-                "signers that it does not have, or twice"
-            } else if view.output_keys.len() != items {
-                "not a key for each item"
-            } else if Some(view.me) != own {
-                "another's place as its own"
-            } else if over != ended {
-                "another end than it told of"
-            } else if view.phase == Phase::Complete && view.signatures.is_none() {
-                "that it is complete without signatures"
-            } else if view.statements > STATEMENTS * signers + own_statements(signers) {
-                "more statements than a board has room for"
-            } else {
-                return Ok(());
-            };
+        let what = if ![&view.joined, &view.nonces, &view.partials, &view.awaiting]
+            .into_iter()
+            .all(|of| is_set(of))
+        {
+            "signers that it does not have, or twice"
+        } else if view.output_keys.len() != items {
+            "not a key for each item"
+        } else if Some(view.me) != own {
+            "another's place as its own"
+        } else if over != ended {
+            "another end than it told of"
+        } else if view.phase == Phase::Complete && view.signatures.is_none() {
+            "that it is complete without signatures"
+        } else if view.statements > STATEMENTS * signers + own_statements(signers) {
+            "more statements than a board has room for"
+        } else {
+            return Ok(());
+        };
         Err(Violation::Inconsistent { node, session: id, what })
     }
 
@@ -122,7 +131,8 @@ impl Watch {
             }
         }
         let _ = write!(shown, "{views:?}");
-        let mut secrets: BTreeSet<_> = self.close.iter().flat_map(|close| &close.secrets).copied().collect();
+        let mut secrets: BTreeSet<_> =
+            self.close.iter().flat_map(|close| &close.secrets).copied().collect();
         if self.close.as_ref().is_some_and(|close| close.generators_differ) {
             C::each_secret(|secret| {
                 secrets.insert(*secret);

@@ -23,7 +23,9 @@ impl Watch {
             | Command::DeclineSession { session, .. }
             | Command::AbortSession { session, .. } => *session,
             Command::ResumeSession { announcement } => {
-                let Some(announcement) = protocol::decode::<Announcement>(announcement) else { return };
+                let Some(announcement) = protocol::decode::<Announcement>(announcement) else {
+                    return;
+                };
                 announcement.content.manifest.id()
             }
             _ => return,
@@ -59,10 +61,15 @@ impl Watch {
                 continue;
             }
             let Some(item) = session.item::<C>(&challenge, &key)? else { continue };
-            let met = session.met.iter_mut().find(|met| met.item == item && met.nonce == challenge.nonce);
+            let met =
+                session.met.iter_mut().find(|met| met.item == item && met.nonce == challenge.nonce);
             match met {
                 Some(met) => _ = met.by.insert(node),
-                None => session.met.push(Met { item, nonce: challenge.nonce, by: BTreeSet::from([node]) }),
+                None => session.met.push(Met {
+                    item,
+                    nonce: challenge.nonce,
+                    by: BTreeSet::from([node]),
+                }),
             }
             is_approved = true;
         }
@@ -75,7 +82,8 @@ impl Watch {
 
     /// A node that has not consented says nothing of its own about a session; but that it declines it, if its application had that told.
     pub(super) fn check_frame(&self, node: NodeId, bytes: &[u8]) -> Result<(), Violation> {
-        let id = bytes.get(1..=SessionId::SIZE).and_then(|id| id.try_into().ok()).map(SessionId::new);
+        let id =
+            bytes.get(1..=SessionId::SIZE).and_then(|id| id.try_into().ok()).map(SessionId::new);
         let Some(id) = id else { return Err(Violation::NotAMessage { node }) };
         let host = &self.hosts[node.as_usize()];
         let session = self.names.get(&id).copied();
@@ -85,8 +93,9 @@ impl Watch {
         }
         let may_decline = part.is_some_and(|part| part.declined);
         let spoke = bytes.get(HAVE) != Some(&0)
-            || session
-                .is_some_and(|session| has_own_statement(host, &self.sessions[session], may_decline, bytes));
+            || session.is_some_and(|session| {
+                has_own_statement(host, &self.sessions[session], may_decline, bytes)
+            });
         if spoke { Err(Violation::SpokeUnapproved { node, session: id }) } else { Ok(()) }
     }
 
@@ -104,7 +113,8 @@ impl Watch {
 
 /// Whether a frame has a statement of its sender's own. Only asked of the few frames of those who have not joined.
 fn has_own_statement(host: &Host, session: &Session, may_decline: bool, bytes: &[u8]) -> bool {
-    let (Some((&VERSION, content)), Some(own)) = (bytes.split_first(), session.manifest.index_of(&host.key))
+    let (Some((&VERSION, content)), Some(own)) =
+        (bytes.split_first(), session.manifest.index_of(&host.key))
     else {
         return false;
     };
@@ -124,31 +134,33 @@ impl Session {
     ) -> Result<Option<usize>, Violation> {
         let manifest = std::sync::Arc::clone(&self.manifest);
         let mut messages = manifest.items().iter().enumerate();
-        let Some((first, _)) = messages.find(|(_, item)| *item.message() == challenge.message) else {
+        let Some((first, _)) = messages.find(|(_, item)| *item.message() == challenge.message)
+        else {
             return Ok(None);
         };
         let keys = self.keys::<C>()?;
         let items = manifest.items().iter().zip(keys).enumerate().skip(first);
-        let mut same = items.filter(|(_, (item, own))| *item.message() == challenge.message && *own == key);
+        let mut same =
+            items.filter(|(_, (item, own))| *item.message() == challenge.message && *own == key);
         Ok(same.next().map(|(place, _)| place))
     }
 
     /// The key of each item, computed independently.
     pub(super) fn keys<C: Engine>(&mut self) -> Result<&[XOnlyPublicKey], Violation> {
-        let keys = match self.keys.take() {
-            Some(keys) => keys,
-            None => {
-                let (signers, items) = (self.manifest.signers(), self.manifest.items().iter().enumerate());
-                let keys = items.map(|(item, content)| {
-                    C::Judge::output_key(signers, content).map_err(|error| Violation::NoKey {
-                        session: self.id,
-                        item,
-                        error,
-                    })
-                });
-                keys.collect::<Result<_, _>>()?
-            }
-        };
+        let keys =
+            match self.keys.take() {
+                Some(keys) => keys,
+                None => {
+                    let (signers, items) =
+                        (self.manifest.signers(), self.manifest.items().iter().enumerate());
+                    let keys =
+                        items.map(|(item, content)| {
+                            C::Judge::output_key(signers, content)
+                                .map_err(|error| Violation::NoKey { session: self.id, item, error })
+                        });
+                    keys.collect::<Result<_, _>>()?
+                }
+            };
         Ok(self.keys.insert(keys))
     }
 }

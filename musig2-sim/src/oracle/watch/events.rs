@@ -62,13 +62,19 @@ impl Watch {
             Event::SessionAborted { cause, .. } | Event::SessionWithdrawn { cause, .. } => {
                 self.check_blame::<C>(node, session, event, cause)
             }
-            Event::SignerDeclined { signer, .. } => self.check_decline(node, session, event, *signer),
+            Event::SignerDeclined { signer, .. } => {
+                self.check_decline(node, session, event, *signer)
+            }
             _ => Ok(()),
         }
     }
 
     /// The session that a node made is the one that its application proposed.
-    fn check_proposed<C: Engine>(&self, call: &Call<'_, C>, session: usize) -> Result<(), Violation> {
+    fn check_proposed<C: Engine>(
+        &self,
+        call: &Call<'_, C>,
+        session: usize,
+    ) -> Result<(), Violation> {
         let Cause::Ordered(Command::CreateSession(proposal)) = call.cause else { return Ok(()) };
         let Session { id, manifest, .. } = &self.sessions[session];
         let mut signers = proposal.signers().to_vec();
@@ -79,7 +85,11 @@ impl Watch {
     }
 
     /// A session that was discovered was made before now, as far as clocks may differ.
-    fn check_present<C: Engine>(&self, call: &Call<'_, C>, session: usize) -> Result<(), Violation> {
+    fn check_present<C: Engine>(
+        &self,
+        call: &Call<'_, C>,
+        session: usize,
+    ) -> Result<(), Violation> {
         let Session { id, manifest, .. } = &self.sessions[session];
         let ahead = manifest.created_at().saturating_since(call.clock);
         let is_present = ahead <= call.state.config().clock_skew;
@@ -96,7 +106,8 @@ impl Watch {
             State::Ended { joined } => {
                 let over = self.sessions[session].manifest.expires_at();
                 // Those that were never joined are remembered by their names alone, and no longer than they last.
-                let pause = if joined { call.state.config().clock_skew * 2 } else { Duration::ZERO };
+                let pause =
+                    if joined { call.state.config().clock_skew * 2 } else { Duration::ZERO };
                 host.latest >= over.saturating_add(pause)
             }
         }

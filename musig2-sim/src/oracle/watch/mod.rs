@@ -33,8 +33,8 @@ use crate::trace::Action;
 use close::Close;
 use core::hash::{Hash, Hasher};
 use musig2_proto::{
-    AggregateNonce, Command, Input, Manifest, Node, Output, PublicKey, SessionId, Signature, Timestamp,
-    XOnlyPublicKey,
+    AggregateNonce, Command, Input, Manifest, Node, Output, PublicKey, SessionId, Signature,
+    Timestamp, XOnlyPublicKey,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -314,7 +314,13 @@ impl Watch {
         }
         let manifest = call.state.session(id)?.manifest;
         let session = self.sessions.len();
-        self.sessions.push(Session { id: *id, manifest, keys: None, valid: Vec::new(), met: Vec::new() });
+        self.sessions.push(Session {
+            id: *id,
+            manifest,
+            keys: None,
+            valid: Vec::new(),
+            met: Vec::new(),
+        });
         self.names.insert(*id, session);
         Some(session)
     }

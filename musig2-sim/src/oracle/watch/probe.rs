@@ -15,24 +15,30 @@ impl Watch {
         let Cause::Heard { input: Some(input), .. } = call.cause else { return Ok(()) };
         // What was put off for want of time counts when it comes again.
         let put_off = |output: &Output| matches!(output, Output::Report(report) if matches!(report.offence, Offence::TooMany | Offence::Busy | Offence::NoRoom));
-        let Some(mut copy) = C::copy(call.state).filter(|_| !call.outputs.iter().any(put_off)) else {
+        let Some(mut copy) = C::copy(call.state).filter(|_| !call.outputs.iter().any(put_off))
+        else {
             return Ok(());
         };
         let views: Vec<_> = copy.sessions().collect();
         self.hear_again(call, &mut copy, input, |_| true, &views)?;
         let over: Vec<_> = call.outputs.iter().filter_map(ended).collect();
         for id in over {
-            let part =
-                self.names.get(id).and_then(|&session| self.hosts[call.node.as_usize()].parts.get(session));
+            let part = self
+                .names
+                .get(id)
+                .and_then(|&session| self.hosts[call.node.as_usize()].parts.get(session));
             if part.is_some_and(|part| part.state == State::Ended { joined: true }) {
                 let view: Vec<_> = call.state.session(id).into_iter().collect();
-                let heard = self.close.iter().filter_map(|close| close.heard.get(&call.node)).flatten();
+                let heard =
+                    self.close.iter().filter_map(|close| close.heard.get(&call.node)).flatten();
                 for input in heard {
                     self.hear_again(call, &mut copy, input, |session| session == *id, &view)?;
                 }
             }
         }
-        if let (Some(close), Input::Frame { .. } | Input::Announcement { .. }) = (&mut self.close, input) {
+        if let (Some(close), Input::Frame { .. } | Input::Announcement { .. }) =
+            (&mut self.close, input)
+        {
             let heard = close.heard.entry(call.node).or_default();
             if heard.len() == KEPT {
                 heard.pop_front();
@@ -77,9 +83,9 @@ impl Watch {
 /// The session that this ends.
 fn ended(output: &Output) -> Option<&SessionId> {
     match output {
-        Output::Event(Event::SessionComplete { session, .. } | Event::SessionAborted { session, .. }) => {
-            Some(session)
-        }
+        Output::Event(
+            Event::SessionComplete { session, .. } | Event::SessionAborted { session, .. },
+        ) => Some(session),
         _ => None,
     }
 }

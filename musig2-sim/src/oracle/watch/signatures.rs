@@ -49,7 +49,8 @@ impl Watch {
         let facts = &self.sessions[session];
         if facts.met.is_empty() {
             let rejoined = |part: &super::Part| part.approvals > 1;
-            let several = self.hosts.iter().any(|host| host.parts.get(session).is_some_and(rejoined));
+            let several =
+                self.hosts.iter().any(|host| host.parts.get(session).is_some_and(rejoined));
             return if several { usize::MAX } else { 1 };
         }
         let signers = || {
@@ -64,7 +65,11 @@ impl Watch {
 }
 
 impl Session {
-    fn verify<C: Engine>(&mut self, node: NodeId, signatures: &[Signature]) -> Result<(), Violation> {
+    fn verify<C: Engine>(
+        &mut self,
+        node: NodeId,
+        signatures: &[Signature],
+    ) -> Result<(), Violation> {
         let (session, manifest) = (self.id, std::sync::Arc::clone(&self.manifest));
         let (got, items) = (signatures.len(), manifest.items().len());
         if got != items {
@@ -72,8 +77,9 @@ impl Session {
         }
         let keys = self.keys::<C>()?;
         let mut pairs = manifest.items().iter().zip(keys).zip(signatures);
-        let invalid =
-            pairs.position(|((item, key), signature)| !C::Judge::is_valid(key, item.message(), signature));
+        let invalid = pairs.position(|((item, key), signature)| {
+            !C::Judge::is_valid(key, item.message(), signature)
+        });
         invalid.map_or(Ok(()), |item| Err(Violation::InvalidSignature { session, node, item }))
     }
 }

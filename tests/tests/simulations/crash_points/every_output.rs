@@ -12,7 +12,8 @@ const CREATED: u64 = 1;
 fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros, disk: Disk) -> (u64, bool) {
     let mut signed_again = false;
     for output in first.. {
-        let world = signed(plan.clone().with_crash_after_output(node, output, down_for).with_disks(disk));
+        let world =
+            signed(plan.clone().with_crash_after_output(node, output, down_for).with_disks(disk));
         if crashes(&world, node) == 0 {
             return (output - first, signed_again);
         }

@@ -1,7 +1,9 @@
 //! A signer may restart [`MAX_RESTARTS`] times in one session.
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish};
-use musig2_proto::{AbortCause, CommandError, Event, Fault, K256, Libsecp256k1, MAX_RESTARTS, SignerIndex};
+use musig2_proto::{
+    AbortCause, CommandError, Event, Fault, K256, Libsecp256k1, MAX_RESTARTS, SignerIndex,
+};
 use musig2_sim::{Answer, Disk, Micros, NodeId, Partition, Plan, World};
 
 const LIMIT: u64 = MAX_RESTARTS as u64;
@@ -9,7 +11,8 @@ const LIMIT: u64 = MAX_RESTARTS as u64;
 /// Bob joins and crashes again and again while Carol thinks it over.
 fn restarts(times: u64) -> Plan {
     let thinks = Micros::from_secs(60);
-    let plan = Plan::one_session(3).with_known_contacts().with_approval(CAROL, Answer::After(thinks));
+    let plan =
+        Plan::one_session(3).with_known_contacts().with_approval(CAROL, Answer::After(thinks));
     (1..=times).fold(plan, |plan, number| plan.with_crash(BOB, down(number), up(number)))
 }
 
@@ -45,7 +48,8 @@ fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
     for node in [ALICE, CAROL] {
         let ends = world.application(node).events.iter();
         let ends: Vec<_> = ends.filter(|(_, event)| event.is_terminal()).collect();
-        let [(_, Event::SessionAborted { cause: AbortCause::TimedOut { awaiting, .. }, .. })] = ends[..]
+        let [(_, Event::SessionAborted { cause: AbortCause::TimedOut { awaiting, .. }, .. })] =
+            ends[..]
         else {
             panic!("{ends:?}")
         };
@@ -64,7 +68,8 @@ fn the_tenth_life_of_one_signer_convicts_it_and_nobody_else() {
     world.check_safety().unwrap();
     let session = world.session_id(0).unwrap();
     for node in [ALICE, BOB, CAROL] {
-        let Some((at, Event::SessionAborted { cause, .. })) = world.application(node).terminal(&session)
+        let Some((at, Event::SessionAborted { cause, .. })) =
+            world.application(node).terminal(&session)
         else {
             panic!("{node}: {:?}", world.application(node).events)
         };

@@ -12,8 +12,9 @@ fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
     for plan in networks() {
         for output in 1.. {
             let plan = plan.clone().with_known_contacts();
-            let plan =
-                plan.with_crash_after_output(BOB, output, Micros::from_millis(500)).with_disks(Disk::Kept);
+            let plan = plan
+                .with_crash_after_output(BOB, output, Micros::from_millis(500))
+                .with_disks(Disk::Kept);
             let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
             let deaf = deaf.during(Micros::from_millis(400), Micros::from_secs(8));
             let mut world: Recorded = World::with_engine(plan.with_partition(deaf)).unwrap();

@@ -27,7 +27,11 @@ type Recorded = World<Recording<Libsecp256k1>>;
 /// Three signers, of whom Alice proposes, in each way they can be connected.
 fn networks() -> [Plan; 3] {
     let hub = Config::default().with_topology(Topology::Hub);
-    [Plan::one_session(3), Plan::one_session(3).with_known_contacts(), Plan::one_session(3).with_config(hub)]
+    [
+        Plan::one_session(3),
+        Plan::one_session(3).with_known_contacts(),
+        Plan::one_session(3).with_config(hub),
+    ]
 }
 
 /// Runs to the end; every signer must have every signature, in its present life.
@@ -51,6 +55,9 @@ fn crashes(world: &Recorded, node: NodeId) -> usize {
 fn rough(plan: Plan) -> Plan {
     plan.with_loss(Probability::percent(10))
         .with_duplication(Probability::percent(10))
-        .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(150) })
+        .with_latency(Latency::Uniform {
+            least: Micros::from_millis(5),
+            most: Micros::from_millis(150),
+        })
         .with_delays(Probability::percent(5), Latency::Constant(Micros::from_secs(2)))
 }

@@ -16,7 +16,8 @@ fn two_crashes(plan: Plan, seed: u64) -> Plan {
     let spared = u16::try_from(below(&mut rng, 3)).unwrap();
     let crashing = NodeId::first(3).filter(|node| node.get() != spared);
     crashing.fold(plan.with_seed(seed), |plan, node| {
-        let (output, down_for) = (2 + below(&mut rng, 39), Micros::from_millis(below(&mut rng, 10_000)));
+        let (output, down_for) =
+            (2 + below(&mut rng, 39), Micros::from_millis(below(&mut rng, 10_000)));
         plan.with_crash_after_output(node, output, down_for)
     })
 }
@@ -28,7 +29,8 @@ fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
     let networks = networks().map(rough);
     for (seed, plan) in (0..500).zip(networks.iter().cycle()) {
         let world = signed(two_crashes(plan.clone(), seed).with_disks(Disk::Kept));
-        both += usize::from(NodeId::first(3).filter(|&node| crashes(&world, node) > 0).count() == 2);
+        both +=
+            usize::from(NodeId::first(3).filter(|&node| crashes(&world, node) > 0).count() == 2);
     }
     assert!(both > 200, "in {both} of 500 runs only did both crash before the end");
 }
@@ -55,9 +57,14 @@ fn all_signers_crash_one_after_another() {
             for down_for in [50, 1_000, 5_000] {
                 // Each is back, and has had its hello answered, when the next one crashes.
                 let turn = |number| Micros::from_millis(first + number * (down_for + 30));
-                let plan = (0..).zip([CAROL, ALICE, BOB]).fold(plan.clone(), |plan, (number, node)| {
-                    plan.with_crash(node, turn(number), turn(number) + Micros::from_millis(down_for))
-                });
+                let plan =
+                    (0..).zip([CAROL, ALICE, BOB]).fold(plan.clone(), |plan, (number, node)| {
+                        plan.with_crash(
+                            node,
+                            turn(number),
+                            turn(number) + Micros::from_millis(down_for),
+                        )
+                    });
                 let world = signed(plan);
                 assert!([ALICE, BOB, CAROL].iter().all(|&node| crashes(&world, node) == 1));
             }

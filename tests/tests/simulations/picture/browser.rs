@@ -46,8 +46,10 @@ impl Browser {
     pub fn start() -> Option<Self> {
         let Some(program) = find() else {
             // Past the test harness, which would swallow what is printed.
-            let _ =
-                writeln!(std::io::stderr(), "\nSKIPPED: no Chromium found, the picture is not looked at\n");
+            let _ = writeln!(
+                std::io::stderr(),
+                "\nSKIPPED: no Chromium found, the picture is not looked at\n"
+            );
             return None;
         };
         let directory = TempDir::new().unwrap();
@@ -61,7 +63,8 @@ impl Browser {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (to, from) =
+            (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let (sender, receiver) = channel();
         thread::spawn(move || {
             for message in from.split(0).map_while(Result::ok) {
@@ -71,10 +74,14 @@ impl Browser {
             }
         });
         let events = VecDeque::new();
-        let mut browser = Self { child, to, from: receiver, events, session: None, calls: 0, directory };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
+        let mut browser =
+            Self { child, to, from: receiver, events, session: None, calls: 0, directory };
+        let target =
+            browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"]
+                .clone();
         let attach = json!({ "targetId": target, "flatten": true });
-        let session = browser.call("Target.attachToTarget", attach)["sessionId"].as_str().unwrap().to_owned();
+        let session =
+            browser.call("Target.attachToTarget", attach)["sessionId"].as_str().unwrap().to_owned();
         browser.session = Some(session);
         for domain in ["Page", "Runtime", "Network", "Log"] {
             browser.call(&format!("{domain}.enable"), json!({}));
@@ -88,7 +95,8 @@ impl Browser {
         std::fs::write(&path, html).unwrap();
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", size);
-        let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
+        let scheme =
+            json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
         self.call("Emulation.setEmulatedMedia", json!({ "features": [scheme] }));
         self.events.clear();
         self.call("Page.navigate", json!({ "url": url(&path) }));
@@ -101,7 +109,8 @@ impl Browser {
 
     /// The value of a JavaScript expression.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let asked =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let answer = self.call("Runtime.evaluate", asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
@@ -125,8 +134,7 @@ impl Browser {
                 return [box.left + box.width / 2, box.top + box.height / 2]; }})()"
         ));
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
-            let button =
-                json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
+            let button = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", button);
         }
         self.settle();
@@ -142,12 +150,16 @@ impl Browser {
     /// What the page complained of since it was opened: exceptions, and whatever it wrote to the console.
     pub fn complaints(&self) -> Vec<&Value> {
         let loud = ["Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"];
-        self.events.iter().filter(|event| loud.iter().any(|method| event["method"] == *method)).collect()
+        self.events
+            .iter()
+            .filter(|event| loud.iter().any(|method| event["method"] == *method))
+            .collect()
     }
 
     /// What was loaded since the page was opened, the page aside.
     pub fn requests(&self) -> Vec<&Value> {
-        let sent = self.events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
+        let sent =
+            self.events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
         sent.filter(|event| event["params"]["type"] != "Document").collect()
     }
 

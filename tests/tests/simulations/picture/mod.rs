@@ -5,8 +5,8 @@ mod browser;
 use self::browser::Browser;
 use musig2_sim::trial::Failure;
 use musig2_sim::{
-    Action, Fate, Latency, Micros, NodeId, Partition, Picture, Plan, Probability, SessionPlan, Step,
-    Violation, World,
+    Action, Fate, Latency, Micros, NodeId, Partition, Picture, Plan, Probability, SessionPlan,
+    Step, Violation, World,
 };
 
 const DESK: (u32, u32) = (1440, 900);
@@ -28,7 +28,10 @@ fn faulty() -> World {
     let [from, until] = [60, 1_200].map(Micros::from_millis);
     run(Plan::one_session(3)
         .with_seed(7)
-        .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(40) })
+        .with_latency(Latency::Uniform {
+            least: Micros::from_millis(5),
+            most: Micros::from_millis(40),
+        })
         .with_loss(Probability::percent(20))
         .with_duplication(Probability::percent(15))
         .with_delays(Probability::percent(10), Latency::Constant(Micros::from_millis(400)))
@@ -79,7 +82,8 @@ fn a_run_is_drawn_whole_and_nothing_is_loaded() {
         assert_eq!(browser.count("#picture .glyph.mark-crashed"), 1);
         assert_eq!(browser.count("#picture .glyph.mark-complete"), 3);
         assert!(
-            browser.count("#picture .partition.one") == 2 && browser.count("#picture .partition.other") == 1
+            browser.count("#picture .partition.one") == 2
+                && browser.count("#picture .partition.other") == 1
         );
         for phase in ["joining", "partials", "complete"] {
             assert!(browser.count(&format!("#picture .band.phase-{phase}")) >= 3, "{phase}");
@@ -109,9 +113,11 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
     browser.open(&spoilt(&world), TALL, false);
     // The first message that completed a round of nonces.
     let steps = world.trace().recorded();
-    let told = steps.iter().position(|step| step.action.to_string().contains("all nonces")).unwrap();
-    let is_receipt =
-        |step: &Step| step.node == steps[told].node && matches!(step.action, Action::Received { .. });
+    let told =
+        steps.iter().position(|step| step.action.to_string().contains("all nonces")).unwrap();
+    let is_receipt = |step: &Step| {
+        step.node == steps[told].node && matches!(step.action, Action::Received { .. })
+    };
     let receipt = steps[..told].iter().rposition(is_receipt).unwrap();
     browser.click(&format!("#picture .turn[data-step='{receipt}'] .glyph"));
     assert_eq!(browser.text("#details h2"), format!("Node {}", steps[receipt].node.get()));
@@ -129,9 +135,14 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
     ] {
         assert!(details.contains(part), "{part} in {details}");
     }
-    assert!(browser.text("#details .notes").contains("(node "), "signers are named by their nodes as well");
+    assert!(
+        browser.text("#details .notes").contains("(node "),
+        "signers are named by their nodes as well"
+    );
     assert_eq!(browser.text("#details tr.changed"), "phasejoiningpartials");
-    assert!(browser.count("#picture .arrow.cause") >= 1 && browser.count("#picture .turn.cause") >= 1);
+    assert!(
+        browser.count("#picture .arrow.cause") >= 1 && browser.count("#picture .turn.cause") >= 1
+    );
     // From the turn to the message that led to it, and along the lane with the keys.
     browser.evaluate("document.getElementById('scroll').focus()");
     browser.press("c");
@@ -150,7 +161,8 @@ fn filters_and_the_search_leave_what_was_asked_for() {
     let Some(mut browser) = Browser::start() else { return };
     let sessions = [0..3, 1..4].map(|nodes| SessionPlan::new(nodes.map(NodeId::new)));
     let [one, other] = sessions;
-    let world = run(Plan::new(4).with_session(one).with_session(other).with_loss(Probability::percent(20)));
+    let world =
+        run(Plan::new(4).with_session(one).with_session(other).with_loss(Probability::percent(20)));
     browser.open(&Picture::of(&world).to_html(), TALL, false);
     let [arrows, lost] =
         ["#picture .arrow", "#picture .arrow.fate-lost"].map(|selector| browser.count(selector));
@@ -185,7 +197,8 @@ fn fifteen_signers_fit_a_phone() {
     let html = Picture::of(&world).to_html();
     for (size, dark) in [(DESK, false), (PHONE, false), (PHONE, true)] {
         browser.open(&html, size, dark);
-        let wide = browser.evaluate("document.getElementById('scroll').scrollWidth").as_u64().unwrap();
+        let wide =
+            browser.evaluate("document.getElementById('scroll').scrollWidth").as_u64().unwrap();
         assert!(wide <= u64::from(size.0), "{wide} pixels");
         let overlap = "(() => { const heads = [...document.querySelectorAll('.head')].map((head) => head.getBoundingClientRect());
             return heads.some((head, place) => place > 0 && heads[place - 1].right > head.left); })()";
@@ -195,10 +208,14 @@ fn fifteen_signers_fit_a_phone() {
         assert_eq!(browser.count("#picture .arrow"), 14 + 420);
         assert_eq!(browser.complaints().len(), 0);
     }
-    assert_eq!(browser.evaluate("getComputedStyle(document.getElementById('details')).display"), "none");
+    assert_eq!(
+        browser.evaluate("getComputedStyle(document.getElementById('details')).display"),
+        "none"
+    );
     browser.click("#picture .turn .glyph.mark-complete");
-    let sheet =
-        browser.evaluate("document.getElementById('details').getBoundingClientRect().height / innerHeight");
+    let sheet = browser.evaluate(
+        "document.getElementById('details').getBoundingClientRect().height / innerHeight",
+    );
     assert!((0.2..0.6).contains(&sheet.as_f64().unwrap()), "{sheet}");
     assert!(browser.text("#details").contains("COMPLETE"));
 }

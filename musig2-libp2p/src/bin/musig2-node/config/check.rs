@@ -11,7 +11,9 @@ impl Settings {
     /// Looks for the files with the key and the passphrase. No secret is read.
     pub(crate) fn check_files(&self) -> Result<(), Failure> {
         keyfile::check(&self.key)?;
-        PassphraseArgs::in_file(self.passphrase_file.clone()).check().map_err(KeyFileError::from)?;
+        PassphraseArgs::in_file(self.passphrase_file.clone())
+            .check()
+            .map_err(KeyFileError::from)?;
         Ok(())
     }
 

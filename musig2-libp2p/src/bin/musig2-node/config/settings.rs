@@ -135,9 +135,19 @@ impl Settings {
         let folder = path.parent().unwrap_or(Path::new(""));
         let in_folder = |path: &mut PathBuf| *path = folder.join(&*path);
         let Self {
-            key, identity, store, socket, evidence_dir, passphrase_file, policy_file, results, ..
+            key,
+            identity,
+            store,
+            socket,
+            evidence_dir,
+            passphrase_file,
+            policy_file,
+            results,
+            ..
         } = &mut settings;
-        [key, identity, store, socket, evidence_dir, &mut results.folder].into_iter().for_each(in_folder);
+        [key, identity, store, socket, evidence_dir, &mut results.folder]
+            .into_iter()
+            .for_each(in_folder);
         [passphrase_file, policy_file].into_iter().flatten().for_each(in_folder);
         settings.policy.complete(path);
         settings.check(path)?;
@@ -228,8 +238,12 @@ impl Settings {
         let network = &self.network;
         NodeConfig::default()
             .with_listen(network.listen.iter().map(|Text(address)| address.clone()))
-            .with_external_addresses(network.external.iter().map(|Text(Peer(address))| address.clone()))
-            .with_bootstrap_peers(network.bootstrap.iter().map(|Text(Peer(address))| address.clone()))
+            .with_external_addresses(
+                network.external.iter().map(|Text(Peer(address))| address.clone()),
+            )
+            .with_bootstrap_peers(
+                network.bootstrap.iter().map(|Text(Peer(address))| address.clone()),
+            )
             .with_dht(network.dht)
             .with_gossipsub(network.gossipsub)
             .with_dial_private(network.dial_private)

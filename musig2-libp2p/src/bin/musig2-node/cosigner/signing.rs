@@ -12,8 +12,8 @@ use crate::results::record::{Approval, now_ms};
 use crate::results::trail::Trail;
 use crate::steps::{Session, Step};
 use musig2_libp2p::musig2_proto::{
-    AbortCause, Command, CommandError, DeclineReason, Event, ManifestError, Phase, PublicKey, SessionId,
-    SessionView, Timestamp,
+    AbortCause, Command, CommandError, DeclineReason, Event, ManifestError, Phase, PublicKey,
+    SessionId, SessionView, Timestamp,
 };
 use musig2_libp2p::{HandleError, NodeEvent};
 use std::collections::BTreeMap;
@@ -107,14 +107,17 @@ impl<'a> Cosigner<'a> {
         if is_signed(event) && self.was_signed(&view.id) {
             return Ok(());
         }
-        let is_shown_later = matches!(event, Event::SessionDiscovered { .. }) && self.approver.shows_terms();
+        let is_shown_later =
+            matches!(event, Event::SessionDiscovered { .. }) && self.approver.shows_terms();
         if !is_shown_later || self.console.is_json() {
             self.console.step(None, &Step::of(event, view, &self.network.labels))?;
         }
         self.withdraw(event, Some(view));
         match event {
             // At once, or some time after it was approved: see `SessionQueued`.
-            Event::SignerJoined { session, signer } if *signer == view.me && !view.is_coordinator() => {
+            Event::SignerJoined { session, signer }
+                if *signer == view.me && !view.is_coordinator() =>
+            {
                 self.console.step(None, &Step::SessionJoined(Session { session: *session }))?;
             }
             Event::SessionDiscovered { .. } => self.consider(view).await?,
@@ -190,7 +193,9 @@ impl<'a> Cosigner<'a> {
         let is_known = proposer.is_some_and(|proposer| self.network.roster.knows(proposer));
         match self.approver.decide(view, &self.network.labels, is_known) {
             Decision::Join(approval) => self.join(view.id, Some(view), approval).await,
-            Decision::Decline(why) => self.decline(view.id, Some(view), DeclineReason::Policy, why).await,
+            Decision::Decline(why) => {
+                self.decline(view.id, Some(view), DeclineReason::Policy, why).await
+            }
             Decision::Asked => {
                 self.asked.insert(view.id, Box::new(view.clone()));
                 Ok(())
@@ -211,7 +216,8 @@ impl<'a> Cosigner<'a> {
     pub(super) fn take_of_forgotten(&mut self, event: &Event) {
         if let (
             Some(trail),
-            Event::SessionComplete { session, signatures } | Event::LateSignature { session, signatures },
+            Event::SessionComplete { session, signatures }
+            | Event::LateSignature { session, signatures },
         ) = (&self.trail, event)
         {
             trail.signed(session, signatures);
@@ -250,7 +256,10 @@ impl<'a> Cosigner<'a> {
                 error @ (CommandError::AlreadyJoined(_) | CommandError::UnknownSession(_)),
             )) => {
                 self.over(session).await?;
-                Step::SessionError { session: Session { session }, error: format!("cannot join: {error}") }
+                Step::SessionError {
+                    session: Session { session },
+                    error: format!("cannot join: {error}"),
+                }
             }
             // Left undecided, it would keep others from being discovered until it expires.
             Err(HandleError::Command(error)) => {
@@ -285,7 +294,8 @@ impl<'a> Cosigner<'a> {
             }
         };
         self.order_decline(session, told).await?;
-        self.console.step(None, &Step::SessionDeclined { session: Session { session }, reason: why })
+        self.console
+            .step(None, &Step::SessionDeclined { session: Session { session }, reason: why })
     }
 
     /// The node cannot take a session up; its proposer may be told so.
@@ -307,7 +317,11 @@ impl<'a> Cosigner<'a> {
         }
     }
 
-    async fn order_decline(&self, session: SessionId, reason: Option<DeclineReason>) -> Result<(), Failure> {
+    async fn order_decline(
+        &self,
+        session: SessionId,
+        reason: Option<DeclineReason>,
+    ) -> Result<(), Failure> {
         match self.network.handle.execute(Command::DeclineSession { session, reason }).await {
             // One that the core forgot by itself meanwhile is declined as well. That an approval cannot be deleted is in the log.
             Ok(()) | Err(HandleError::Command(_) | HandleError::Store(_)) => Ok(()),
@@ -458,10 +472,14 @@ mod tests {
         let ends = [
             (Event::SessionAborted { session, cause, released: false }, "the session expired"),
             (Event::SessionComplete { session, signatures: Vec::new() }, "it is signed"),
-            (Event::SessionAborted { session, cause: by_signer.clone(), released: false }, &by_signer_told),
+            (
+                Event::SessionAborted { session, cause: by_signer.clone(), released: false },
+                &by_signer_told,
+            ),
             (Event::SessionWithdrawn { session, cause: by_signer }, &by_signer_told),
         ];
-        for ((end, reason), is_forgotten) in ends.iter().flat_map(|end| [(end, false), (end, true)]) {
+        for ((end, reason), is_forgotten) in ends.iter().flat_map(|end| [(end, false), (end, true)])
+        {
             if is_forgotten && !end.is_terminal() {
                 continue;
             }
@@ -473,7 +491,8 @@ mod tests {
             }
             let short = crate::report::short(&session);
             let told = SAID.take();
-            let expected = format!("Session {short} has ended: no answer is needed. Reason: {reason}");
+            let expected =
+                format!("Session {short} has ended: no answer is needed. Reason: {reason}");
             assert!(told.starts_with(&expected), "{told}");
             assert!(cosigner.asked.is_empty(), "{end:?}");
         }
@@ -485,7 +504,8 @@ mod tests {
         let handle = network.handle.clone();
         let view = handle.session(session).await.unwrap().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let settings = ResultsSettings { folder: folder.path().into(), ..ResultsSettings::default() };
+        let settings =
+            ResultsSettings { folder: folder.path().into(), ..ResultsSettings::default() };
         let trail = Trail::open(&settings, Labels::default()).unwrap();
         let console = Console::new(true);
         let mut cosigner = Cosigner::new(network, Approver::All, &console);

@@ -85,7 +85,10 @@ impl Cosigner<'_> {
     pub(super) fn keep(&mut self, session: SessionId, evidence: &Evidence) -> Result<(), Failure> {
         let Some(folder) = &self.evidence_dir else { return Ok(()) };
         let step = match keep(folder, evidence) {
-            Ok(file) => Step::EvidenceKept { session: Session { session }, file: file.display().to_string() },
+            Ok(file) => Step::EvidenceKept {
+                session: Session { session },
+                file: file.display().to_string(),
+            },
             Err(error) => {
                 let error = format!("cannot keep the evidence in {}: {error}", folder.display());
                 self.network.works(EVIDENCE, Some(error.clone()));

@@ -26,7 +26,11 @@ pub(crate) struct SocketArgs {
 }
 
 /// Asks a daemon something that needs nobody else, and shows what it answers.
-pub(crate) fn ask(socket: &SocketArgs, request: &Request, console: &Console) -> Result<(), Failure> {
+pub(crate) fn ask(
+    socket: &SocketArgs,
+    request: &Request,
+    console: &Console,
+) -> Result<(), Failure> {
     talk(&socket.socket, request, Some(PATIENCE), console, |_| {})
 }
 
@@ -105,7 +109,11 @@ pub(crate) fn abort(args: &AbortArgs, console: &Console) -> Result<(), Failure> 
 
 /// Runs `propose --daemon`: as long as the session takes.
 #[cfg(unix)]
-pub(crate) async fn propose(socket: &Path, order: &Order, console: &Console) -> Result<(), Failure> {
+pub(crate) async fn propose(
+    socket: &Path,
+    order: &Order,
+    console: &Console,
+) -> Result<(), Failure> {
     let mut signals = StopSignals::new().map_err(Failure::Runtime)?;
     let (ended, end) = tokio::sync::oneshot::channel();
     let (told, session) = watch::channel(None);
@@ -163,7 +171,9 @@ fn talk(
     let mut last = None;
     for line in BufReader::new(stream).lines() {
         let reply = line.and_then(|line| Ok(serde_json::from_str(&line)?));
-        match reply.map_err(|error| cut_off(last.as_ref(), socket).unwrap_or_else(|| failed(error)))? {
+        match reply
+            .map_err(|error| cut_off(last.as_ref(), socket).unwrap_or_else(|| failed(error)))?
+        {
             Reply::Failure(answer) => {
                 return Err(Failure::Answer(Box::new(with_hint(answer, request, socket))));
             }
@@ -186,7 +196,9 @@ fn talk(
 /// Whoever named a session wrongly is told where the names are. The daemon does not know how this command reached it.
 #[cfg(unix)]
 fn with_hint(mut answer: FailureObject, request: &Request, socket: &Path) -> FailureObject {
-    if let (Request::Sessions { session: Some(_) } | Request::Abort { .. }, 2) = (request, answer.code) {
+    if let (Request::Sessions { session: Some(_) } | Request::Abort { .. }, 2) =
+        (request, answer.code)
+    {
         let list = hint::command("sessions", socket);
         answer.message = format!("{}. `{list}` lists them", answer.message);
     }

@@ -143,7 +143,8 @@ impl Control {
             Request::Abort { session, reason } => {
                 let session = self.find(&session).await?;
                 self.abort(&session, &reason).await?;
-                let view = self.handle.session(session.id).await?.ok_or(Failure::Forgotten(session.id))?;
+                let view =
+                    self.handle.session(session.id).await?.ok_or(Failure::Forgotten(session.id))?;
                 client.send(&Reply::Session(Summary::of(&view, &self.labels))).await
             }
         }
@@ -205,7 +206,12 @@ impl Control {
         let co_signers = self.roster.tell(&self.handle, &self.labels).await?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
-            public_key: self.handle.public_keys().first().map(ToString::to_string).unwrap_or_default(),
+            public_key: self
+                .handle
+                .public_keys()
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             peer_id: self.handle.peer_id().to_string(),
             uptime_seconds: self.started.elapsed().as_secs(),
             listening: reach.listening.iter().map(ToString::to_string).collect(),
@@ -244,8 +250,9 @@ impl Control {
             Err(unknown) => match self.trail.named(&name.to_ascii_lowercase())[..] {
                 [session] if !name.is_empty() => self.trail.find(session).await,
                 [_, _] if !name.is_empty() => {
-                    let problem =
-                        format!("more than one session begins with `{name}`: give more of the name");
+                    let problem = format!(
+                        "more than one session begins with `{name}`: give more of the name"
+                    );
                     return Err(Failure::Usage(problem));
                 }
                 _ => return Err(unknown),
@@ -263,9 +270,9 @@ impl Control {
         match sessions.len() {
             1 => Ok(sessions.remove(0)),
             0 => Err(Failure::Usage(format!("no session begins with `{name}`"))),
-            many => {
-                Err(Failure::Usage(format!("{many} sessions begin with `{name}`: give more of the name")))
-            }
+            many => Err(Failure::Usage(format!(
+                "{many} sessions begin with `{name}`: give more of the name"
+            ))),
         }
     }
 
@@ -286,7 +293,8 @@ impl Control {
 fn connected(peer: &PeerId, co_signers: &[CoSigner]) -> ConnectedPeer {
     let peer_id = peer.to_string();
     let at_peer = co_signers.iter().filter(|signer| signer.peer_id.as_ref() == Some(&peer_id));
-    let signers = at_peer.map(|signer| AtPeer { public_key: signer.public_key, label: signer.label.clone() });
+    let signers =
+        at_peer.map(|signer| AtPeer { public_key: signer.public_key, label: signer.label.clone() });
     ConnectedPeer { signers: signers.collect(), peer_id }
 }
 
@@ -329,7 +337,9 @@ impl Client {
         if self.is_unread {
             let mut rest = (&mut self.from).take(MAX_UNREAD);
             // Whoever sends more than that, or for longer, may go without.
-            let _ = tokio::time::timeout(PATIENCE, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+            let _ =
+                tokio::time::timeout(PATIENCE, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
+                    .await;
         }
     }
 
@@ -340,7 +350,8 @@ impl Client {
 
 /// Says one thing to a client.
 pub(super) async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(&Timed::now(reply)).map_err(|error| Failure::Socket(error.into()))?;
+    let mut line =
+        serde_json::to_vec(&Timed::now(reply)).map_err(|error| Failure::Socket(error.into()))?;
     line.push(b'\n');
     match tokio::time::timeout(PATIENCE, to.write_all(&line)).await {
         Ok(written) => written.map_err(Failure::Socket),

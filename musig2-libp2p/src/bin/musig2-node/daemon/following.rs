@@ -49,7 +49,9 @@ impl Following {
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
             }
             if let Some(cause) = &view.cause {
-                return Err(self.failed(Ending::of(&view, cause, view.released, &self.labels)).await);
+                return Err(self
+                    .failed(Ending::of(&view, cause, view.released, &self.labels))
+                    .await);
             }
             if let Some(ending) = self.change().await? {
                 return Err(self.failed(ending).await);

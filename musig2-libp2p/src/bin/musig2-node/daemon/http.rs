@@ -46,10 +46,15 @@ pub(crate) async fn serve(
         metrics.set_problems(problems());
         ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode())
     };
-    let router =
-        Router::new().route("/healthz", get(healthz)).with_state(handle).route("/metrics", get(encoded));
+    let router = Router::new()
+        .route("/healthz", get(healthz))
+        .with_state(handle)
+        .route("/metrics", get(encoded));
     let accept = async || Ok(listener.accept().await?.0);
-    clients::serve("the HTTP address", accept, |stream, place| answer(stream, router.clone(), place)).await;
+    clients::serve("the HTTP address", accept, |stream, place| {
+        answer(stream, router.clone(), place)
+    })
+    .await;
 }
 
 /// `axum::serve` would keep as many connections as come, for as long as they like.

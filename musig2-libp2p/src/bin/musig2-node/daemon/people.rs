@@ -57,7 +57,10 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
         writeln!(out, "listening   {address}")?;
     }
     if status.listening.is_empty() {
-        writeln!(out, "{BAD}listening   nowhere{BAD:#}: nobody can dial this node, so it must dial others")?;
+        writeln!(
+            out,
+            "{BAD}listening   nowhere{BAD:#}: nobody can dial this node, so it must dial others"
+        )?;
     }
     let is_stranger = |peer: &&ConnectedPeer| peer.signers.is_empty();
     let strangers = status.connected_peers.iter().filter(is_stranger).count();
@@ -69,7 +72,10 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     writeln!(out, "policy      read {}", results::seconds(&status.policy_read_at))?;
     writeln!(out, "sessions    {} open", status.open_sessions)?;
     let Standing { signed, unsigned, declined, waiting, problem } = &status.results;
-    writeln!(out, "results     {signed} signed, {unsigned} ended without signatures, {declined} declined")?;
+    writeln!(
+        out,
+        "results     {signed} signed, {unsigned} ended without signatures, {declined} declined"
+    )?;
     if let Some(problem) = problem {
         writeln!(out, "{BAD}note{BAD:#}        {waiting} results cannot be written: {problem}")?;
     }
@@ -77,7 +83,10 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
         writeln!(out, "{BAD}problem{BAD:#}     {problem}")?;
     }
     if let Some(missing) = &status.signs_nothing_without {
-        writeln!(out, "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`")?;
+        writeln!(
+            out,
+            "{BAD}note{BAD:#}        nothing will be signed: [policy] has no `{missing}`"
+        )?;
     }
     co_signers(out, &status.co_signers)
 }
@@ -88,7 +97,8 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
         return Ok(());
     }
     let named = |signer: &CoSigner| name(&signer.public_key, signer.label.as_ref(), false);
-    let width = signers.iter().map(|signer| named(signer).chars().count()).max().unwrap_or(0).max(9);
+    let width =
+        signers.iter().map(|signer| named(signer).chars().count()).max().unwrap_or(0).max(9);
     writeln!(
         out,
         "\n{DIM}{:<width$}  {:<9}  {:<20}  {:<10}  {:<15}  LAST SESSION{DIM:#}",
@@ -120,7 +130,10 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
             None => "-".into(),
         };
         let (name, clock) = (named(signer), clock(signer.clock_ahead_ms));
-        writeln!(out, "{name:<width$}  {connected}  {since:<20}  {round_trip:<10}  {clock:<15}  {last}")?;
+        writeln!(
+            out,
+            "{name:<width$}  {connected}  {since:<20}  {round_trip:<10}  {clock:<15}  {last}"
+        )?;
         // They are others' words.
         for address in &signer.addresses {
             writeln!(out, "    {DIM}at {}{DIM:#}", address.escape_debug())?;
@@ -157,7 +170,15 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     writeln!(
         out,
         "{DIM}{:<10}{:<21}{:<20}{:>8}  {:>7}{:>10}{:>8}{:>10}  {:<12}WAITING FOR, OR WHY IT ENDED{DIM:#}",
-        "SESSION", "CHANGED", "PHASE", "MESSAGES", "JOINED", "DECLINED", "NONCES", "PARTIALS", "LEFT"
+        "SESSION",
+        "CHANGED",
+        "PHASE",
+        "MESSAGES",
+        "JOINED",
+        "DECLINED",
+        "NONCES",
+        "PARTIALS",
+        "LEFT"
     )?;
     for one in sessions {
         // Padded before it is coloured: what colours nothing takes no place.
@@ -173,7 +194,8 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
             "aborted" => format!("{BAD}{phase}{BAD:#}"),
             _ => phase,
         };
-        let left = state.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
+        let left =
+            state.left_seconds.map(|left| time(Duration::from_secs(left))).unwrap_or_default();
         writeln!(
             out,
             "{:<10}{:<21}{phase}{:>8}  {:>7}{:>10}{:>8}{:>10}  {left:<12}{}",
@@ -191,7 +213,12 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
 }
 
 /// One line, as it changes.
-fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &Signers<'_>, state: &State) -> io::Result<()> {
+fn line(
+    out: &mut Vec<u8>,
+    session: &Hex<32>,
+    signers: &Signers<'_>,
+    state: &State,
+) -> io::Result<()> {
     let all = signers.keys.len();
     let progress = match state.phase.as_str() {
         "proposed" => "proposed".into(),
@@ -208,7 +235,11 @@ fn line(out: &mut Vec<u8>, session: &Hex<32>, signers: &Signers<'_>, state: &Sta
     match (why(signers, state), state.left_seconds) {
         (why, _) if why.is_empty() => writeln!(out),
         (why, Some(left)) => {
-            writeln!(out, "; waiting for {why} {DIM}({} left){DIM:#}", time(Duration::from_secs(left)))
+            writeln!(
+                out,
+                "; waiting for {why} {DIM}({} left){DIM:#}",
+                time(Duration::from_secs(left))
+            )
         }
         (why, None) => writeln!(out, ": {why}"),
     }
@@ -239,7 +270,11 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     if state.released {
         writeln!(out, "    released     this node's partial signatures are out")?;
     }
-    writeln!(out, "    proposed     {} {DIM}(by the proposer's clock){DIM:#}", date(terms.created_at_ms))?;
+    writeln!(
+        out,
+        "    proposed     {} {DIM}(by the proposer's clock){DIM:#}",
+        date(terms.created_at_ms)
+    )?;
     writeln!(out, "    expires      {}", date(terms.expires_at_ms))?;
     results::approval(out, record)
 }

@@ -31,7 +31,10 @@ pub(crate) struct Places {
 }
 
 /// The configuration, and who decides by its policy. `program` stands for the policy's `approve_command`.
-pub(crate) fn read_settings(file: &Path, program: Option<&OsStr>) -> Result<(Settings, Approver), Failure> {
+pub(crate) fn read_settings(
+    file: &Path,
+    program: Option<&OsStr>,
+) -> Result<(Settings, Approver), Failure> {
     let mut settings = Settings::read(file)?;
     if let Some(program) = program {
         settings.policy.approve_command = vec![program.into()];

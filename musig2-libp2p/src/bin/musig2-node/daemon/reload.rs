@@ -122,7 +122,8 @@ impl Reloader {
     pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
         let approvers = self.approvers.lock().await;
         let (file, program) = (self.file.clone(), self.program.clone());
-        let read = tokio::task::spawn_blocking(move || ready::read_settings(&file, program.as_deref()));
+        let read =
+            tokio::task::spawn_blocking(move || ready::read_settings(&file, program.as_deref()));
         let (settings, approver) =
             read.await.map_err(|error| Failure::Runtime(io::Error::other(error)))??;
         self.handle.public_keys().iter().try_for_each(|own| approver.check_signer(own))?;

@@ -48,7 +48,8 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let Ready { settings, approver, secret, public_key } = ready;
     let metrics = Metrics::new();
     let labels = settings.labels();
-    let network = Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
+    let network =
+        Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
     network.roster.expect(&handle, settings.co_signers()).await?;
     network.told.replace(approver.partners());
@@ -61,11 +62,17 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     })?;
 
     let trail = Trail::open(&settings.results, labels.clone()).map_err(Failure::Runtime)?;
-    let (reloader, approvers) =
-        Reloader::new(args.config.clone(), args.approve_command.clone(), &settings, &network, console);
+    let (reloader, approvers) = Reloader::new(
+        args.config.clone(),
+        args.approve_command.clone(),
+        &settings,
+        &network,
+        console,
+    );
     let control = Control::of(&network, reloader.clone(), trail.clone()).serve(socket);
     let (reach, kept) = (network.reach.subscribe(), trail.clone());
-    let problems = move || reach.borrow().problems().len() + usize::from(kept.standing().problem.is_some());
+    let problems =
+        move || reach.borrow().problems().len() + usize::from(kept.standing().problem.is_some());
     let monitoring = async {
         match http {
             Some((listener, _)) => http::serve(listener, handle.clone(), metrics, problems).await,

@@ -101,7 +101,9 @@ impl Socket {
                     }
                 }
                 // Nothing in it panics, and the runtime ends after this.
-                Err(error) => tracing::debug!(%error, "nobody looked whether the socket is still there"),
+                Err(error) => {
+                    tracing::debug!(%error, "nobody looked whether the socket is still there")
+                }
             }
         }
     }

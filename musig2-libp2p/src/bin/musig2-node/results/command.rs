@@ -45,21 +45,27 @@ pub(crate) struct Since(pub(crate) u64);
 /// Runs the command.
 pub(crate) fn run(args: &ResultsArgs, console: &Console) -> Result<(), Failure> {
     let ResultsArgs { since, limit, signer, status, socket } = args;
-    let request = Request::Results { since: *since, limit: *limit, signer: *signer, status: *status };
+    let request =
+        Request::Results { since: *since, limit: *limit, signer: *signer, status: *status };
     ask(socket, &request, console)
 }
 
 impl Written for Since {
-    const EXPECTED: &'static str = "a time, such as \"24h\", \"2026-11-29\" or \"2026-11-29T10:00:00Z\"";
+    const EXPECTED: &'static str =
+        "a time, such as \"24h\", \"2026-11-29\" or \"2026-11-29T10:00:00Z\"";
 
     fn read(text: &str) -> Result<Self, String> {
         if let Ok(ago) = humantime::parse_duration(text) {
-            return Ok(Self(now_ms().saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))));
+            return Ok(Self(
+                now_ms().saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
+            ));
         }
         let time = humantime::parse_rfc3339_weak(text)
             .or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")))
             .map_err(|_| {
-                format!("`{text}` is not a time: write, say, 24h, 2026-11-29 or 2026-11-29T10:00:00Z")
+                format!(
+                    "`{text}` is not a time: write, say, 24h, 2026-11-29 or 2026-11-29T10:00:00Z"
+                )
             })?;
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))

@@ -93,14 +93,18 @@ impl Folder {
         let unfinished = path.with_extension(UNFINISHED);
         let folder = self.path.join(kind.name());
         make(&folder)?;
-        let written =
-            write(&unfinished, &text, kind != Kind::Declined).and_then(|()| fs::rename(&unfinished, &path));
+        let written = write(&unfinished, &text, kind != Kind::Declined)
+            .and_then(|()| fs::rename(&unfinished, &path));
         if let Err(error) = written {
             // On a full disk half a record would take room that a whole one needs.
             let _ = fs::remove_file(&unfinished);
             return Err(error);
         }
-        if kind == Kind::Declined || cfg!(not(unix)) { Ok(()) } else { File::open(&folder)?.sync_all() }
+        if kind == Kind::Declined || cfg!(not(unix)) {
+            Ok(())
+        } else {
+            File::open(&folder)?.sync_all()
+        }
     }
 
     /// # Errors
@@ -111,7 +115,8 @@ impl Folder {
             io::Error::other(format!("the record {} is damaged: {problem}", path.display()))
         };
         let text = fs::read_to_string(&path)?;
-        let (checksum, record) = text.split_once('\n').ok_or_else(|| failed("it ends too early".into()))?;
+        let (checksum, record) =
+            text.split_once('\n').ok_or_else(|| failed("it ends too early".into()))?;
         if checksum != hex::encode(Sha256::digest(record.trim_end_matches('\n'))) {
             return Err(failed("its checksum is wrong".into()));
         }

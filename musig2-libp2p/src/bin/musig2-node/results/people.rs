@@ -14,7 +14,8 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         Status::Aborted => format!("{BAD}{:<10}{BAD:#}", "aborted"),
         Status::Declined => format!("{BAD}{:<10}{BAD:#}", "declined"),
     };
-    let when = record.ended_at.as_ref().or(record.approved_at.as_ref()).unwrap_or(&record.proposed_at);
+    let when =
+        record.ended_at.as_ref().or(record.approved_at.as_ref()).unwrap_or(&record.proposed_at);
     let place = usize::from(record.terms.coordinator);
     let label = record.terms.labels.get(place).and_then(Option::as_ref);
     let coordinator = match (label, record.terms.signers.get(place)) {
@@ -35,7 +36,11 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         short(&record.terms.session),
         seconds(when),
         count(record.terms.items.len(), "item"),
-        record.approval.as_ref().map(|approval| format!("for {}", by(approval))).unwrap_or_default(),
+        record
+            .approval
+            .as_ref()
+            .map(|approval| format!("for {}", by(approval)))
+            .unwrap_or_default(),
         record.state.ending.clone().unwrap_or_else(memo)
     )
 }

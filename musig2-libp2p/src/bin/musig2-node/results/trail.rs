@@ -214,7 +214,9 @@ impl Shared {
         at_most: Option<Duration>,
     ) -> MutexGuard<'a, Index> {
         match at_most {
-            Some(pause) => self.changed.wait_timeout(index, pause).unwrap_or_else(PoisonError::into_inner).0,
+            Some(pause) => {
+                self.changed.wait_timeout(index, pause).unwrap_or_else(PoisonError::into_inner).0
+            }
             None => self.changed.wait(index).unwrap_or_else(PoisonError::into_inner),
         }
     }

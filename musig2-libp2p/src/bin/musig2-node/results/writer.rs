@@ -95,7 +95,8 @@ impl Index {
     pub(super) fn tell(&mut self, note: Note, folder: &Folder) {
         self.notice_stall(folder);
         if self.notes.len() >= MAX_WAITING {
-            let least = self.notes.iter().enumerate().min_by_key(|(at, note)| (note.worth().rank(), *at));
+            let least =
+                self.notes.iter().enumerate().min_by_key(|(at, note)| (note.worth().rank(), *at));
             if let Some(at) = least.map(|(at, _)| at) {
                 self.notes.remove(at);
             }
@@ -121,7 +122,8 @@ impl Index {
 
     /// Where the records that are not older than this are, the newest first.
     pub(super) fn since(&self, millis: u64) -> Vec<Place> {
-        let waiting = self.waiting.values().map(|record| (record.recorded_at_ms, record.terms.session.0));
+        let waiting =
+            self.waiting.values().map(|record| (record.recorded_at_ms, record.terms.session.0));
         let written = self.by_session.iter().map(|(session, (_, millis))| (*millis, *session));
         let written = written.filter(|(_, session)| !self.waiting.contains_key(session));
         let mut keys: Vec<_> = waiting.chain(written).filter(|(at, _)| *at >= millis).collect();
@@ -131,7 +133,8 @@ impl Index {
 
     pub(super) fn standing(&mut self, folder: &Folder) -> Standing {
         self.notice_stall(folder);
-        let count = |kind| self.sets.as_ref().and_then(|sets| sets.get(&kind)).map_or(0, BTreeSet::len);
+        let count =
+            |kind| self.sets.as_ref().and_then(|sets| sets.get(&kind)).map_or(0, BTreeSet::len);
         Standing {
             signed: count(Kind::Signed),
             unsigned: count(Kind::Unsigned),
@@ -149,7 +152,8 @@ impl Index {
     }
 
     fn is_signed(&self, session: &[u8; 32]) -> bool {
-        let waits = self.waiting.get(session).is_some_and(|record| Kind::of(record) == Kind::Signed);
+        let waits =
+            self.waiting.get(session).is_some_and(|record| Kind::of(record) == Kind::Signed);
         waits || self.by_session.get(session).is_some_and(|(kind, _)| *kind == Kind::Signed)
     }
 
@@ -316,7 +320,8 @@ impl Writer {
 
     fn try_write_waiting(&mut self) -> io::Result<()> {
         loop {
-            let first = self.shared.lock().waiting.first_key_value().map(|(_, record)| record.clone());
+            let first =
+                self.shared.lock().waiting.first_key_value().map(|(_, record)| record.clone());
             let Some(record) = first else { return Ok(()) };
             let (session, kind) = (record.terms.session.0, Kind::of(&record));
             let key = (record.recorded_at_ms, session);
@@ -458,7 +463,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_approved_after_it_was_declined_before_a_restart_is_recorded_as_approved_and_signed() {
+    fn what_is_approved_after_it_was_declined_before_a_restart_is_recorded_as_approved_and_signed()
+    {
         let folder = tempfile::tempdir().unwrap();
         let mut before = writer(folder.path());
         before.take(Note::Declined(record(1, Status::Declined, &[]), "you said no".into()));
@@ -496,6 +502,8 @@ mod tests {
         let index = writer.shared.lock();
         assert_eq!((index.waiting.len(), index.notes.len()), (MAX_WAITING, MAX_WAITING));
         assert!(index.is_signed(&[0; 32]));
-        assert!(matches!(index.notes.front(), Some(Note::Ended(record)) if record.status == Status::Signed));
+        assert!(
+            matches!(index.notes.front(), Some(Note::Ended(record)) if record.status == Status::Signed)
+        );
     }
 }

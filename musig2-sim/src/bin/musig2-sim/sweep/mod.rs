@@ -46,9 +46,13 @@ pub struct SweepArgs {
 }
 
 pub fn run(args: &SweepArgs) -> Result<Finding, Error> {
-    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let profiles =
-        args.profile.map_or_else(|| "all profiles in turn".into(), |profile| format!("profile {profile}"));
+    let jobs = args
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get);
+    let profiles = args
+        .profile
+        .map_or_else(|| "all profiles in turn".into(), |profile| format!("profile {profile}"));
     writeln!(
         io::stderr(),
         "seeds {}, {profiles}, {} engine, {jobs} at once; a failing seed is told with the command that replays it",

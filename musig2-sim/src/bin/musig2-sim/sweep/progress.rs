@@ -18,7 +18,8 @@ pub struct Progress {
 impl Progress {
     pub fn new(seeds: u64) -> Self {
         let terminal = io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(
             "{elapsed_precise} {wide_bar} {human_pos}/{human_len} seeds, {per_sec}, {msg}, {eta} left",
         );
@@ -32,7 +33,11 @@ impl Progress {
     pub fn add(&self, seeds: u64, sessions: u64, violations: u64) {
         self.bar.inc(seeds);
         let second = self.begun.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         let speed = HumanCount((sessions as f64 / second) as u64);
         self.bar.set_message(format!("{speed} sessions/s, {violations} violations"));
         let Some(line) = &self.line else { return };
@@ -40,7 +45,8 @@ impl Progress {
             line.set(Instant::now());
             let done = HumanCount(self.bar.position());
             // Nobody is left to tell where this cannot be written.
-            let _ = writeln!(io::stderr(), "{done} seeds, {speed} sessions/s, {violations} violations");
+            let _ =
+                writeln!(io::stderr(), "{done} seeds, {speed} sessions/s, {violations} violations");
         }
     }
 

@@ -76,7 +76,9 @@ impl Results {
         let &Found { seed, profile, crypto, ref what } = found;
         let (finding, name, message) = match what {
             What::Failure(failure) => (failure.kind().into(), failure.name(), failure.to_string()),
-            What::Difference => (Finding::Difference, "Difference".into(), "two runs of it differ".into()),
+            What::Difference => {
+                (Finding::Difference, "Difference".into(), "two runs of it differ".into())
+            }
         };
         let kind = match what {
             What::Difference => "determinism",
@@ -105,7 +107,8 @@ impl Results {
     /// Ends the file and says what there was.
     pub fn summary(mut self, took: Duration, asked: u64) -> Result<Finding, Error> {
         let Batch { seeds, sessions, steps, real_sessions, .. } = self.total;
-        let unreached: Vec<_> = self.total.coverage.unreached().map(|point| point.to_string()).collect();
+        let unreached: Vec<_> =
+            self.total.coverage.unreached().map(|point| point.to_string()).collect();
         let seconds = took.as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let speed = sessions as f64 / seconds;
@@ -139,8 +142,9 @@ impl Results {
 
     fn write(&mut self, line: &Line<'_>) -> Result<(), Error> {
         let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let written =
-            serde_json::to_writer(&mut *file, line).map_err(io::Error::from).and_then(|()| writeln!(file));
+        let written = serde_json::to_writer(&mut *file, line)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(file));
         written.map_err(Error::file(path))
     }
 }

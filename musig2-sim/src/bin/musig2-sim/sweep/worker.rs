@@ -51,7 +51,12 @@ pub enum What {
 }
 
 impl Work {
-    pub fn new(seeds: Range<u64>, profile: Option<Profile>, crypto: Crypto, until: Option<Instant>) -> Self {
+    pub fn new(
+        seeds: Range<u64>,
+        profile: Option<Profile>,
+        crypto: Crypto,
+        until: Option<Instant>,
+    ) -> Self {
         let taken = AtomicU64::new(seeds.start);
         Self { seeds, profile, crypto, until, taken, stopped: AtomicBool::new(false) }
     }
@@ -84,7 +89,8 @@ impl Work {
     }
 
     fn is_over(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until)
+        self.stopped.load(Ordering::Relaxed)
+            || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn run_seed(&self, seed: u64, batch: &mut Batch) {
@@ -96,7 +102,12 @@ impl Work {
         }
         let mut again = Batch::default();
         if trial(seed, profile, self.crypto, &mut again) != hash {
-            batch.violations.push(Found { seed, profile, crypto: self.crypto, what: What::Difference });
+            batch.violations.push(Found {
+                seed,
+                profile,
+                crypto: self.crypto,
+                what: What::Difference,
+            });
         }
         if self.crypto == Crypto::Transparent {
             let mut real = Batch::default();
