@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::tempdir;
 
-const PAGE: &str = include_str!("../../OPERATING.md");
-const UNIT: &str = include_str!("../../contrib/musig2-node.service");
+const PAGE: &str = include_str!("../../../OPERATING.md");
+const UNIT: &str = include_str!("../../../contrib/musig2-node.service");
 
 fn contrib(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib").join(file)
 }
 
 /// What a tool says, if it is there.
@@ -28,7 +28,8 @@ fn ask(tool: &str, arguments: &[&str], folder: &Path) -> Option<Output> {
 /// Every message that is logged at WARN or ERROR, with its level; `…` stands for what is different each time.
 fn messages() -> BTreeSet<(&'static str, String)> {
     let mut messages = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![here.join("src"), here.join("../src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();

@@ -1,7 +1,7 @@
 //! One of each object that `--json` and the socket can print, compared with the README's table of objects: also of those that no process
 //! test brings about.
 
-#[path = "../../../tests/processes/objects.rs"]
+#[path = "../tests/processes/objects.rs"]
 mod readme;
 
 use crate::daemon::words::Reply;

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_proof_is_kept_whole_and_once() {
-        let hex = include_str!("../../../../tests/processes/equivocation.hex").trim();
+        let hex = include_str!("../../tests/processes/equivocation.hex").trim();
         let evidence = Evidence::from_bytes(&hex::decode(hex).unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("evidence");

@@ -74,7 +74,9 @@ impl TweakArgs {
             }
             ("", _) => return Err("there is nothing after a comma: leave the comma out".into()),
             _ => {
-                return Err(format!("`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX"));
+                return Err(format!(
+                    "`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX"
+                ));
             }
         };
         match (is_new, self.bip86, self.taproot_root) {
