@@ -79,7 +79,7 @@ impl fmt::Display for AbortCause {
         match self {
             Self::BySigner { signer, reason } => write!(f, "signer {signer} ended it: {reason}"),
             Self::Declined => f.write_str("declined by this node's application"),
-            Self::MadeRoom => f.write_str("it made room for another session"),
+            Self::MadeRoom => f.write_str("removed to make room for another session"),
             Self::SignerDeclined { signer, reason } => {
                 write!(f, "signer {signer} declined: {reason}")
             }

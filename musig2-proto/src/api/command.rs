@@ -227,29 +227,32 @@ pub enum CommandError {
     NotASigner,
     /// As many approved sessions as `max_queued_sessions` allows wait for their turn, or this one's coordinator has as many of them as are left for all others.
     #[error(
-        "{0} approved sessions wait for their turn, and no more of this coordinator's may: wait for one to end, or raise `max_queued_sessions`"
+        "{0} approved sessions are waiting, and this coordinator may have no more of them: \
+         wait for one to end, or raise `max_queued_sessions`"
     )]
     QueueFull(usize),
     /// As many sessions as [`max_joined_names`](crate::Config::max_joined_names) allows were joined here and have not expired. A node that forgot
     /// one could be made to join it again, and so to convict itself of having restarted too often.
     #[error(
-        "{0} sessions that this node joined have not expired, as many as it remembers: wait for one to expire, or raise `max_joined_names`"
+        "this node joined {0} sessions that have not expired, and remembers no more: \
+         wait for one to expire, or raise `max_joined_names`"
     )]
     TooManyJoined(usize),
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// What was given is not an announcement, or not one that may still be signed.
-    #[error("the announcement: {0}")]
+    #[error("announcement refused: {0}")]
     Announcement(Offence),
     /// The signatures are not those of the session's items.
     #[error(
-        "these are not the signatures of session {0}: give one for each item, in the order of its manifest"
+        "these are not the signatures of session {0}: \
+         give one for each item, in the order of its manifest"
     )]
     FalseSignatures(SessionId),
     /// The announcement would be larger than `max_frame_size`.
     #[error(
-        "the announcement would have {size} bytes, and at most {max} are allowed: split the batch"
+        "the announcement needs a frame of {size} bytes; at most {max} are allowed: split the batch"
     )]
     TooLarge {
         /// Its size in bytes.
@@ -269,7 +272,7 @@ pub enum KeyError {
     #[error(transparent)]
     Invalid(#[from] InvalidSecretKey),
     /// The node has it.
-    #[error("the node has this key")]
+    #[error("the node already has this key")]
     Duplicate,
 }
 

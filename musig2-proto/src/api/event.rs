@@ -226,6 +226,6 @@ pub enum SessionError {
     #[error("the engine computed something that does not verify: suspect the machine")]
     ComputingFault,
     /// All partial signatures verify, and the final signature does not.
-    #[error("all partial signatures verify, and their sum does not: suspect the machine")]
+    #[error("all partial signatures verify, but their sum does not: suspect the machine")]
     AggregationFault,
 }

@@ -20,7 +20,7 @@ pub struct Report {
 #[non_exhaustive]
 pub enum Offence {
     /// Larger than `max_frame_size`.
-    #[error("{size} bytes, and at most {max} are allowed")]
+    #[error("{size} bytes; at most {max} are allowed")]
     TooLarge {
         /// Its size in bytes.
         size: usize,
@@ -28,7 +28,7 @@ pub enum Offence {
         max: usize,
     },
     /// Another version of the protocol.
-    #[error("version {0} of the protocol")]
+    #[error("protocol version {0}; this node speaks {own}", own = crate::base::codec::VERSION)]
     Version(u8),
     /// Not a message, or not in its one canonical encoding.
     #[error("malformed")]
@@ -46,10 +46,10 @@ pub enum Offence {
     #[error("final signatures that do not verify")]
     FalseSignatures,
     /// A hello from another time than now: clocks differ, or someone repeats it.
-    #[error("said {0:?} from now")]
+    #[error("its timestamp is {0:?} off this node's clock")]
     Stale(Duration),
     /// A statement under this node's own key and life that this node never made.
-    #[error("a statement of this node's own life that it did not make")]
+    #[error("a statement in the name of this node's own life that this node did not make")]
     Impersonation,
     /// An abort with a proof that proves nothing.
     #[error("a proof that proves nothing")]

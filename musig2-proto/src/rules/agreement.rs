@@ -119,7 +119,7 @@ pub enum OutputKeyError {
 #[non_exhaustive]
 pub enum ManifestError {
     /// Fewer signers than `min_signers`.
-    #[error("{got} signers, and at least {min} are needed")]
+    #[error("{got} signers; at least {min} are needed")]
     TooFewSigners {
         /// How many there are.
         got: usize,
@@ -127,7 +127,7 @@ pub enum ManifestError {
         min: usize,
     },
     /// More signers than `max_signers`.
-    #[error("{got} signers, and at most {max} are allowed")]
+    #[error("{got} signers; at most {max} are allowed")]
     TooManySigners {
         /// How many there are.
         got: usize,
@@ -147,7 +147,7 @@ pub enum ManifestError {
     #[error("there is nothing to sign")]
     NoItems,
     /// More items than `max_items`.
-    #[error("{got} items, and at most {max} are allowed")]
+    #[error("{got} items; at most {max} are allowed")]
     TooManyItems {
         /// How many there are.
         got: usize,
@@ -155,7 +155,7 @@ pub enum ManifestError {
         max: usize,
     },
     /// The items' tweaks take more steps than four for each of `max_items`, a step of a path being one.
-    #[error("tweaks of {got} steps, and at most {max} are allowed")]
+    #[error("the tweaks take {got} steps; at most {max} are allowed")]
     TooManyTweaks {
         /// How many there are.
         got: usize,
@@ -171,7 +171,7 @@ pub enum ManifestError {
         error: TweakError,
     },
     /// An item's tweaked key is a signer's own key: its signature would be one of that signer alone.
-    #[error("item {item}: the tweaked key is the own key of signer {signer}")]
+    #[error("item {item}: the tweaked key is signer {signer}'s own key")]
     TweakedToSigner {
         /// Which item, from 0.
         item: usize,
@@ -179,7 +179,7 @@ pub enum ManifestError {
         signer: SignerIndex,
     },
     /// The memo is longer than `max_memo`.
-    #[error("a memo of {got} bytes, and at most {max} are allowed")]
+    #[error("the memo has {got} bytes; at most {max} are allowed")]
     MemoTooLong {
         /// Its length in bytes.
         got: usize,
@@ -187,7 +187,7 @@ pub enum ManifestError {
         max: usize,
     },
     /// Expires before it was created, or lasts longer than `max_session_duration`.
-    #[error("a session of {got:?}, and at most {max:?} is allowed")]
+    #[error("the session lasts {got:?}; it must last longer than zero and at most {max:?}")]
     TooLong {
         /// From creation to expiry.
         got: Duration,
@@ -198,7 +198,7 @@ pub enum ManifestError {
     #[error("created {0:?} in the future")]
     InFuture(Duration),
     /// A frame has no room for it.
-    #[error("with what goes with it the announcement takes {size} bytes, and a frame holds {max}")]
+    #[error("the announcement needs a frame of {size} bytes; at most {max} are allowed")]
     TooLarge {
         /// Its size in bytes, with final signatures and envelope.
         size: usize,
@@ -206,13 +206,13 @@ pub enum ManifestError {
         max: usize,
     },
     /// Its time, or the time to join it, is over.
-    #[error("over since {0:?}")]
+    #[error("expired {0:?} ago")]
     Over(Duration),
     /// Several of this node's keys are among the signers.
     #[error("several of this node's keys are among the signers: run a node for each")]
     SeveralOwnKeys,
     /// Uses a field that is reserved for a later version.
-    #[error("uses {0}, which this version does not know")]
+    #[error("uses {0}, which this version does not support")]
     Reserved(&'static str),
 }
 

@@ -81,7 +81,7 @@ pub enum EvidenceError {
     #[error("not evidence: {0}")]
     Encoding(DecodeError),
     /// Its manifest breaks a rule, so no session of it can have been.
-    #[error("the manifest is none: {0}")]
+    #[error("not a valid manifest: {0}")]
     Manifest(#[from] ManifestError),
     /// A list in it is longer or shorter than its session has items, or its restarts are not of the session's signers, in order.
     #[error("its lists do not fit its session")]
@@ -90,7 +90,7 @@ pub enum EvidenceError {
     #[error("a statement in it is not signed by its author")]
     BadSignature,
     /// The statements are in order.
-    #[error("what it shows is no fault")]
+    #[error("what it shows is not a fault")]
     NoFault,
 }
 

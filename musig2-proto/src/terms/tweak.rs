@@ -54,7 +54,7 @@ const HARDENED: u32 = 1 << 31;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TweakError {
     /// The tweak is raw, and the configuration does not allow raw tweaks.
-    #[error("a raw tweak: refused unless `allow_raw_tweaks` is set")]
+    #[error("raw tweaks are refused unless `allow_raw_tweaks` is set")]
     Raw,
     /// The child number is hardened. Deriving it would need a secret key that nobody has.
     #[error("child number {0} is hardened: an aggregate key has unhardened children only")]
