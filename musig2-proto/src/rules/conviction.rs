@@ -144,8 +144,8 @@ impl Evidence {
 }
 
 impl Proof {
-    /// Makes a proof of two different statements in one slot: of one author, one life and one
-    /// attempt.
+    /// Makes a proof of two statements that claim the same slot of a board: the nonces, or the
+    /// partial signatures, of one life in one attempt. Returns `None` for other statements.
     pub(crate) fn of_equivocation(first: &Statement, second: &Statement) -> Option<Self> {
         if let (Some(first), Some(second)) = (Signed::of(first), Signed::of(second)) {
             return Some(Self::EquivocatingNonces { first, second });

@@ -1,6 +1,6 @@
 //! What statements answer to: the attempt, which follows from who joined, and the transcript, which
-//! follows from whose nonces are used. Everybody computes both from statements; nobody states them
-//! on their own authority.
+//! follows from whose nonces are used. Everybody computes both from statements; nobody's word is
+//! taken for them.
 
 use crate::base::bytes::AggregateNonce;
 use crate::base::hash::{Tag, TaggedHash};
