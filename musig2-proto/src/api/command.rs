@@ -60,7 +60,8 @@ pub enum Command {
     },
     /// Restore the signatures of a session that this node had approved and signed before it lost
     /// its memory. The node does not join that session again. Until it expires, the node tells the
-    /// signatures to signers of the session that ask for them, or that it hears have forgotten.
+    /// signatures to signers of the session that ask for them, or that say hello because they may
+    /// have forgotten.
     ///
     /// The node trusts nothing here: it checks the signatures like those of a frame. It reports
     /// them again with [`Event::SessionComplete`](crate::Event::SessionComplete). An application

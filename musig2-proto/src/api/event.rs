@@ -108,8 +108,8 @@ pub enum Event {
     ///   long ago. Only the proposer can tell which.
     /// - Any other error says which limit of this node's configuration the session exceeds.
     ///
-    /// For a minute from now, [`Command::DeclineSession`](crate::Command::DeclineSession) can tell the
-    /// proposer. Within a minute, this event is reported once for each session, for up to eight
+    /// For a minute from now, [`Command::DeclineSession`](crate::Command::DeclineSession) can tell
+    /// the proposer. Within a minute, this event is reported once for each session, for up to eight
     /// sessions of one proposer, and for up to 256 sessions in total.
     SessionRefused {
         /// The session.
