@@ -52,8 +52,8 @@ impl Bucket {
             .saturating_add(Duration::from_millis(missing.div_ceil(u64::from(limit.rate.max(1)))))
     }
 
-    /// Adjusts to a caller's clock that was set back: this neither fills the bucket nor stops it from
-    /// refilling.
+    /// Adjusts to a caller's clock that was set back: this neither fills the bucket nor stops it
+    /// from refilling.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.at = self.at.saturating_sub(by);
     }
