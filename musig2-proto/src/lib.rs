@@ -22,16 +22,17 @@
 //! 4. Round 2: when a signer has everyone's nonces, it sends its partial signatures.
 //! 5. Whoever has all partial signatures aggregates and verifies the final signatures.
 //!
-//! Every statement is signed by its author, so it does not matter who delivers it. Nodes keep asking
-//! each other for what they lack. A signer that restarts with an empty memory says hello, learns of
-//! its open sessions from the others, and joins again; all signers then make fresh nonces.
+//! Every statement is signed by its author, so it does not matter who delivers it. Nodes keep
+//! asking each other for what they lack. A signer that restarts with an empty memory says hello,
+//! learns of its open sessions from the others, and joins again if its application approves again;
+//! all signers then make fresh nonces.
 //!
 //! # Terms
 //!
 //! | term | meaning |
 //! | --- | --- |
 //! | signer | a holder of one of the session's keys, named by its position in the manifest: [`SignerIndex`] |
-//! | coordinator | the signer that proposed the session. It has no other power over the session than any signer. |
+//! | coordinator | the signer that proposed the session |
 //! | manifest | everything the signers agree on: keys, items, times, memo. Its hash is the [`SessionId`]. |
 //! | item | one message to sign, and the tweaks from the aggregate key to the key that signs it: [`Item`] |
 //! | statement | what a signer states about a session, under its signature: join, nonces, partial signatures, abort or decline ([`wire::statement`]) |
@@ -54,8 +55,8 @@
 //!   hello ([`Command::SayHello`]), so that others can tell it what it has forgotten.
 //! - Pass every received frame to [`Node::handle`] as [`Input::Frame`], with a [`Source`] by which
 //!   the node can answer, and every publication on the topic as [`Input::Announcement`].
-//! - Carry out the outputs in order: [`Output::Publish`] to everybody on the topic, [`Output::Send`]
-//!   to one peer, [`Output::Event`] to the application.
+//! - Carry out the outputs in order: [`Output::Publish`] to everybody on the topic,
+//!   [`Output::Send`] to one peer, [`Output::Event`] to the application.
 //! - Pass the current time with every call, and call [`Node::handle`] with [`Input::Tick`] when
 //!   [`Node::next_deadline`] comes, and every few seconds, because the clock may be set meanwhile.
 //! - Pass the operating system's random generator with every call.
@@ -78,12 +79,13 @@
 //!
 //! # What must never be done
 //!
-//! - **Never copy a running node's state.** Do not snapshot, fork, migrate or restore its process or
-//!   its virtual machine: a copy made between nonce and signature can sign twice with one nonce, and
-//!   that reveals the secret key. No code can prevent it. A secret nonce exists only in memory, in a
-//!   type that can be neither copied nor read, and signing consumes it; a node is not `Clone`.
-//! - **Never pass a generator that repeats itself**: no fixed seed, no seed in a file, no image that
-//!   boots twice from the same state.
+//! - **Never copy a running node's state.** Do not snapshot, fork, migrate or restore its process
+//!   or its virtual machine: a copy made between nonce and signature can sign twice with one nonce,
+//!   and that reveals the secret key. No code can prevent it. A secret nonce exists only in memory,
+//!   in a type that can be neither copied nor read, and signing consumes it; a node is not `Clone`,
+//!   except on the simulator's engine.
+//! - **Never pass a generator that repeats itself**: no fixed seed, no seed in a file, no image
+//!   that boots twice from the same state.
 //! - **Never run one key in two nodes at once.** They end each other's sessions
 //!   ([`AbortCause::RivalInstance`]), or are convicted ([`Fault::ConcurrentInstances`]).
 //! - **Never allow raw tweaks** ([`Config::allow_raw_tweaks`]) unless all signers trust every
@@ -139,8 +141,9 @@ mod session;
 mod terms;
 pub mod wire;
 
-/// The traits of the random generator that every call takes, in the version that this crate is built
-/// with. The operating system's generator is `rand_core::UnwrapErr(getrandom::SysRng)`: see [`Node`].
+/// The traits of the random generator that every call takes, in the version that this crate is
+/// built with. The operating system's generator is `rand_core::UnwrapErr(getrandom::SysRng)`: see
+/// [`Node`].
 pub use rand_core;
 
 pub use api::abort::AbortCause;
