@@ -69,6 +69,7 @@ pub fn decode_message<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
     max: usize,
 ) -> Result<T, DecodeError> {
+    // The size is checked before anything is decoded or allocated.
     if bytes.len() > max {
         return Err(DecodeError::TooLarge { size: bytes.len(), max });
     }

@@ -103,6 +103,8 @@ impl ContactBook {
             since: Timestamp::default(),
             contact: Contact::default(),
         });
+        // Counts even if the contact is not taken: a signer met again is not the next to be
+        // forgotten.
         met.meeting = self.meetings;
         if !contact.is_empty() && !is_told_since && created_at >= met.since {
             (met.since, met.contact) = (created_at, contact.clone());

@@ -115,12 +115,15 @@ impl Sources {
     /// Marks a source as proven. Call this when a statement of this signer came from there in its
     /// author's own frame, was new here and verified, in a session that this node has joined.
     pub(crate) fn prove(&mut self, now: Timestamp, source: &Source, signer: &PublicKey) {
+        // A counter, not the time: it orders signers strictly, and a clock that is set back cannot
+        // disturb it.
         self.heard += 1;
         let voice = self.signers.entry(*signer).or_default();
         self.by_heard.remove(&voice.heard);
         voice.heard = self.heard;
         self.by_heard.insert(self.heard, *signer);
         let known = voice.sources.iter().position(|known| known == source);
+        // A source heard again moves to the end, so that the first one is the one to forget.
         let moved = known.map(|place| voice.sources.remove(place));
         voice.sources.push(source.clone());
         let forgotten = (voice.sources.len() > MAX_SOURCES).then(|| voice.sources.remove(0));

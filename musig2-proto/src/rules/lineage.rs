@@ -22,6 +22,7 @@ pub(crate) fn attempt_of<'a>(
     }
     let hash = TaggedHash::new(&ATTEMPT).add(session.as_bytes());
     let hash = restarted.fold(hash, |hash, (signer, count, boots)| {
+        // The count precedes the boots, so that no two sets of restarts hash the same bytes.
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());
         boots.fold(hash, |hash, boot| hash.add(boot.as_bytes()))

@@ -104,13 +104,13 @@ impl Announcement {
     /// Returns where the coordinator thinks this signer can be reached.
     pub(crate) fn contact(&self, signer: SignerIndex) -> Option<&Contact> {
         let contacts = &self.content.contacts;
+        // The contacts are in order: a node drops an announcement in which they are not.
         let place = contacts.binary_search_by_key(&signer, |known| known.signer).ok()?;
         contacts.get(place).map(|known| &known.contact)
     }
 }
 
-/// Returns the bytes to sign: the domain's hash, then `SHA256_tagged("musig2-proto/announcement",
-/// version || content)`.
+/// Returns the bytes to sign: the domain's hash, then the tagged hash of version and content.
 fn message(content: &AnnouncementContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }

@@ -80,8 +80,7 @@ impl Hello {
     }
 }
 
-/// Returns the bytes to sign: the domain's hash, then `SHA256_tagged("musig2-proto/hello", version
-/// || content)`.
+/// Returns the bytes to sign: the domain's hash, then the tagged hash of version and content.
 fn message(content: &HelloContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }
