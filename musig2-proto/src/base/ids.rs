@@ -17,9 +17,10 @@ byte_string!(
     Boot, 16
 );
 byte_string!(
-    /// Which attempt at signing a nonce or partial signature belongs to (32 bytes). It is zero until
-    /// some signer has joined twice. From then on it is the hash of who joined more than once, and
-    /// under which boots. Everyone computes it from the joins; nobody's word is taken for it.
+    /// Which attempt at signing a nonce or partial signature belongs to (32 bytes). It is zero
+    /// until some signer has joined twice. From then on it is the hash of who joined more than
+    /// once, and under which boots. Everyone computes it from the joins; nobody's word is taken for
+    /// it.
     AttemptId, 32
 );
 byte_string!(
