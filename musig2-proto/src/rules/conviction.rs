@@ -241,6 +241,8 @@ impl Proof {
             }
             Self::ConcurrentInstances { first, second, restarted } => {
                 let (one, other) = (&first.content, &second.content);
+                // An honest earlier life cannot know the later join that this attempt's hash
+                // contains.
                 let both_joined = restarted.iter().any(|lives| {
                     lives.signer == first.author
                         && lives.boots.contains(&one.boot)
@@ -249,8 +251,6 @@ impl Proof {
                 let guilty = both_joined
                     && one.boot != other.boot
                     && one.attempt == other.attempt
-                    // An honest earlier life cannot know the later join that this attempt's hash
-                    // contains.
                     && attempt_of(&case.session, lives(restarted)) == one.attempt;
                 case.convict::<C, _>(Fault::ConcurrentInstances, guilty, &[first, second])
             }

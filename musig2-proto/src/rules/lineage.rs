@@ -11,7 +11,8 @@ static ATTEMPT: Tag = Tag::new("musig2-proto/attempt");
 static AGGREGATE_NONCES: Tag = Tag::new("musig2-proto/aggregate-nonces");
 static TRANSCRIPT: Tag = Tag::new("musig2-proto/transcript");
 
-/// Returns zero if nobody has joined twice, otherwise the hash of all who did, with their boots.
+/// Returns zero if nobody has joined twice, otherwise the hash of all who did, with their boots. The
+/// number of each signer's boots precedes them, so that no two sets of restarts hash the same bytes.
 pub(crate) fn attempt_of<'a>(
     session: &SessionId,
     restarted: impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &'a Boot>)>,
@@ -22,7 +23,6 @@ pub(crate) fn attempt_of<'a>(
     }
     let hash = TaggedHash::new(&ATTEMPT).add(session.as_bytes());
     let hash = restarted.fold(hash, |hash, (signer, count, boots)| {
-        // The count precedes the boots, so that no two sets of restarts hash the same bytes.
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let hash = hash.add(signer.get().to_le_bytes()).add(count.to_le_bytes());
         boots.fold(hash, |hash, boot| hash.add(boot.as_bytes()))
