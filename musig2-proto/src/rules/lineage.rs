@@ -11,8 +11,9 @@ static ATTEMPT: Tag = Tag::new("musig2-proto/attempt");
 static AGGREGATE_NONCES: Tag = Tag::new("musig2-proto/aggregate-nonces");
 static TRANSCRIPT: Tag = Tag::new("musig2-proto/transcript");
 
-/// Returns zero if nobody has joined twice, otherwise the hash of all who did, with their boots. The
-/// number of each signer's boots precedes them, so that no two sets of restarts hash the same bytes.
+/// Returns zero if nobody has joined twice, otherwise the hash of all who did, with their boots.
+/// The number of each signer's boots precedes them, so that no two sets of restarts hash the same
+/// bytes.
 pub(crate) fn attempt_of<'a>(
     session: &SessionId,
     restarted: impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &'a Boot>)>,
