@@ -1,17 +1,19 @@
-//! Everything that can be set.
+//! The configuration of a node.
 
 use crate::terms::manifest::{MAX_ITEMS, MAX_MEMO, MAX_SIGNERS};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// How a [`Node`](crate::Node) behaves. [`Default`] is the reference system's; change it with the `with_*` functions.
-/// [`Node::new`](crate::Node::new) checks it.
+/// How a [`Node`](crate::Node) behaves. Start from [`Default`] and change it with the `with_*`
+/// functions. [`Node::new`](crate::Node::new) checks it.
 ///
 /// ```
 /// use core::time::Duration;
 /// use musig2_proto::{Config, Node, Stepping};
 ///
-/// let config = Config::default().with_nonce_timeout(Duration::from_secs(10)).with_stepping(Stepping::Manual);
+/// let config = Config::default()
+///     .with_nonce_timeout(Duration::from_secs(10))
+///     .with_stepping(Stepping::Manual);
 /// let node = Node::new(config)?;
 /// # Ok::<(), musig2_proto::ConfigError>(())
 /// ```
@@ -19,106 +21,127 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
-    /// The gossip topic for announcements. The core does not use it; adapters do.
+    /// The gossip topic for announcements. Only adapters use it, not the core.
     pub announcement_topic: String,
-    /// How long after its creation a published session is taken up; and how long a node that has joined waits for the others to join, from its
-    /// own join and anew where a restart makes another attempt. Only the session's expiry bounds the sum.
+    /// How long after its creation a published session is accepted. It is also how long a node that
+    /// has joined waits for the others to join, counted from its own join, and counted again from
+    /// the start whenever a restart makes another attempt. Only the session's expiry bounds the
+    /// sum.
     pub announcement_ttl: Duration,
-    /// How long an attempt waits for everyone's nonces, from the moment all have joined.
+    /// How long an attempt waits for everyone's nonces, counted from when all have joined.
     pub nonce_timeout: Duration,
-    /// How long an attempt waits for everyone's partial signatures, from the moment all nonces are there.
+    /// How long an attempt waits for everyone's partial signatures, counted from when all nonces
+    /// are there.
     pub partial_sig_timeout: Duration,
-    /// The longest session this node creates or joins, from creation to expiry.
+    /// The longest session that this node creates or joins, from creation to expiry.
     pub max_session_duration: Duration,
-    /// The longest that a session goes on without anything new in it, whatever `phase_timeout` says.
+    /// Ends the session after this long without progress, whatever `phase_timeout` says.
     pub inactivity_timeout: Duration,
-    /// How many sessions of one coordinator this node takes part in at once, its own proposals among them. A finished one does not count. What the
-    /// application approves beyond that waits for its turn: the one created first comes first.
+    /// How many sessions of one coordinator this node takes part in at once, its own proposals
+    /// included. Finished sessions do not count. What the application approves beyond this waits
+    /// for its turn, in the order of creation.
     pub max_concurrent_sessions: usize,
-    /// How many names of sessions that this node joined and that have ended are remembered, each until nobody can sign the session any more. Where
-    /// there are as many, the node joins no other session until one has expired: it never joins a session that it has joined before.
+    /// The number of ended sessions whose ids this node remembers, if it joined them. It keeps each
+    /// id until nobody can sign the session any more. When this many are remembered, the node joins
+    /// no other session until one has expired: it must not forget a session that it joined, because
+    /// it never joins one again.
     pub max_joined_names: usize,
-    /// How many sessions this node takes part in at once, over all coordinators. Beyond that most wait; up to twice as many are
-    /// joined so that the earliest of each coordinator need not wait: otherwise nodes could wait for one another for ever.
+    /// How many sessions this node takes part in at once, over all coordinators. Most sessions
+    /// beyond this wait. But the earliest session of each coordinator need not wait, so up to twice
+    /// this many may be joined: otherwise nodes could wait for one another forever.
     pub max_joined_sessions: usize,
-    /// How many approved sessions wait for their turn at once. One coordinator's are at most as many as it leaves for all others, so half of it.
+    /// How many approved sessions wait for their turn at once. One coordinator may have at most as
+    /// many of these places as remain for all the others, so at most half.
     pub max_queued_sessions: usize,
-    /// Forget ended sessions by themselves. Without it, [`Command::Cleanup`](crate::Command::Cleanup) does.
+    /// Forget ended sessions automatically. If this is off, call
+    /// [`Command::Cleanup`](crate::Command::Cleanup).
     pub enable_auto_cleanup: bool,
-    /// How often ended sessions are forgotten.
+    /// How often the node forgets ended sessions.
     pub cleanup_interval: Duration,
     /// The fewest signers a session can have.
     pub min_signers: usize,
-    /// The most signers a session can have; at most [`MAX_SIGNERS`].
+    /// The most signers a session can have. It may be at most [`MAX_SIGNERS`].
     pub max_signers: usize,
-    /// Refuse sessions with a key that is not on the curve. Must be `true`: there is no signing with such a key.
+    /// Refuse sessions with a key that is not on the curve. This must be `true`, because nobody can
+    /// sign with such a key.
     pub require_valid_public_keys: bool,
-    /// Whether the protocol runs by itself once a session is joined, or waits for a command at each step.
+    /// Whether a joined session signs automatically, or waits for a command at each step.
     pub stepping: Stepping,
-    /// Who sends to whom.
+    /// Which signers a node sends to.
     pub topology: Topology,
-    /// Allow [`Tweak::Raw`](crate::Tweak::Raw). Read there what it risks.
+    /// Allow [`Tweak::Raw`](crate::Tweak::Raw). Its documentation says what you risk.
     pub allow_raw_tweaks: bool,
-    /// How far two signers' clocks may differ.
+    /// The largest difference between two signers' clocks that a node tolerates.
     pub clock_skew: Duration,
-    /// The most items a session can have; at most [`MAX_ITEMS`].
+    /// The most items a session can have. It may be at most [`MAX_ITEMS`].
     pub max_items: usize,
-    /// The longest memo, in bytes; at most [`MAX_MEMO`].
+    /// The longest memo, in bytes. It may be at most [`MAX_MEMO`].
     pub max_memo: usize,
-    /// The largest frame or announcement taken or sent, in bytes.
+    /// The largest frame or announcement that this node accepts or sends, in bytes.
     pub max_frame_size: usize,
-    /// How many sessions that are neither approved nor declined are kept, over all authors; half of them for authors whose contact this node
-    /// did not know before. When they are taken, those with most here make room for who has fewer ([`AbortCause::MadeRoom`](crate::AbortCause::MadeRoom)).
-    /// Sessions that a key of this node joined in an earlier life are not among them: of these as many as `max_joined_sessions`.
+    /// How many sessions a node keeps that its application has neither approved nor declined, over
+    /// all authors. At most half of these places, rounded up, go to authors that this node did not
+    /// know when the session arrived. When all places are taken, the author with the most sessions
+    /// here makes room for one with fewer ([`AbortCause::MadeRoom`](crate::AbortCause::MadeRoom)).
+    /// Sessions that a key of this node joined in an earlier life are counted separately: up to
+    /// `max_joined_sessions` of them.
     pub max_discovered_sessions: usize,
-    /// The same for one author.
+    /// The same limit for one author.
     pub max_discovered_per_author: usize,
-    /// How many sessions of one author are discovered each second, and ten times as many at once before that counts. Only sessions that their
-    /// author signed count against it.
+    /// How many sessions of one author the node tells its application about each second. Ten times
+    /// as many may come at once before this limit applies. Only sessions that their author signed
+    /// count against it.
     pub discoveries_per_author: u32,
-    /// How many signatures of one source are checked each second.
+    /// How many signatures a node checks each second for one source.
     pub checks_per_source: u32,
-    /// How many of one source are checked at once before that counts, and four for each of `max_signers` in any case.
+    /// How many signatures a node checks at once for one source before that limit applies. It is
+    /// never less than four times `max_signers`.
     pub source_burst: u32,
-    /// Whether a phase that ran out of time ends this node's part in the session, or is only reported again.
+    /// Whether a phase that runs out of time ends this node's part in the session, or is only
+    /// reported again.
     pub phase_timeout: PhaseTimeout,
-    /// What this node does about a session of its own that a signer declines.
+    /// What this node does when another signer declines a session that this node proposed.
     pub on_decline: OnDecline,
-    /// The first pause before asking for what is missing; doubles from there.
+    /// The first pause before a node asks for what is missing. Each pause is twice the last.
     pub poll_interval: Duration,
     /// The longest such pause while nonces or partial signatures are missing.
     pub max_poll_interval: Duration,
     /// The longest such pause while joins are missing.
     pub max_join_poll_interval: Duration,
-    /// How long a statement that its author cannot deliver itself waits for others to go with it.
+    /// How long a statement that its author cannot deliver itself is held, so that several are
+    /// relayed in one frame.
     pub relay_delay: Duration,
-    /// How soon the coordinator announces an open session again; doubles from there.
+    /// The first pause before the coordinator announces an open session again. Each pause is
+    /// twice the last.
     pub announce_interval: Duration,
     /// The longest pause between two announcements.
     pub max_announce_interval: Duration,
-    /// How long a joined signer waits before it repeats the coordinator's announcement in its stead.
+    /// How long a joined signer waits before it repeats the coordinator's announcement on the
+    /// coordinator's behalf.
     pub announce_instead: Duration,
 }
 
-/// Whether the protocol runs by itself.
+/// Whether a joined session signs automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Stepping {
-    /// A joined session runs to its signature with no further call.
+    /// A joined session runs to its signatures without further calls.
     #[default]
     Automatic,
-    /// Nonces, partial signatures and the final signature each wait for a [`Command`](crate::Command).
+    /// Sharing nonces, sharing partial signatures and making the final signatures each wait for a
+    /// [`Command`](crate::Command).
     Manual,
 }
 
-/// Who sends to whom.
+/// Which signers a node sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Topology {
-    /// Everyone to everyone: the fewest trips.
+    /// Everyone sends to everyone. This takes the fewest trips.
     #[default]
     Mesh,
-    /// Everyone through the coordinator: the fewest frames. A coordinator that does not pass things on is gone round.
+    /// Everyone sends through the coordinator. This takes the fewest frames. A coordinator that
+    /// does not relay is bypassed.
     Hub,
 }
 
@@ -126,10 +149,11 @@ pub enum Topology {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PhaseTimeout {
-    /// This node's part in the session ends, with the names of those it waited for.
+    /// This node's part in the session ends, and the event names the signers it was waiting for.
     #[default]
     End,
-    /// [`Event::Stalled`](crate::Event::Stalled) says so again, and the session goes on until it expires.
+    /// The node reports [`Event::Stalled`](crate::Event::Stalled) again, and the session goes on
+    /// until it expires.
     Report,
 }
 
@@ -137,10 +161,10 @@ pub enum PhaseTimeout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OnDecline {
-    /// The session ends at once, for everyone: it cannot be signed without that signer.
+    /// The session ends at once for everyone, because it cannot be signed without that signer.
     #[default]
     End,
-    /// The session goes on until its time is over. The signer may join after all.
+    /// The session goes on until its time is over. The signer may still join.
     Wait,
 }
 
@@ -171,7 +195,8 @@ impl Default for Config {
             max_memo: 1024,
             max_frame_size: 1 << 20,
             max_discovered_sessions: 64,
-            // More than a coordinator runs at once, so that none of them is lost while its signers think.
+            // More than `max_concurrent_sessions`, so that none of the sessions that one
+            // coordinator runs at once is lost while its signers think.
             max_discovered_per_author: 16,
             discoveries_per_author: 50,
             checks_per_source: 200,
@@ -189,7 +214,7 @@ impl Default for Config {
     }
 }
 
-/// No pause or timeout is longer, so that their sums do not overflow.
+/// The longest pause or timeout that is allowed. It keeps their sums from overflowing.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A configuration that contradicts itself.
@@ -205,7 +230,9 @@ macro_rules! setters {
     ($($name:ident: $type:ty => $setter:ident,)*) => {
         impl Config {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Config::", stringify!($name), ").")]
+                #[doc = concat!(
+                    "Sets [`", stringify!($name), "`](Config::", stringify!($name), ")."
+                )]
                 #[must_use]
                 pub fn $setter(mut self, $name: $type) -> Self {
                     self.$name = $name;
@@ -256,27 +283,33 @@ setters! {
 }
 
 impl Config {
-    /// The most that a frame of this configuration has around its statements, in bytes: four bitmaps and the rest.
+    /// Returns the most bytes that a frame has around its statements: four bitmaps and the rest.
     pub(crate) fn envelope_size(&self) -> usize {
         4 * self.max_signers.div_ceil(8) + 512
     }
 
-    /// A relayed board has joins, nonces and partial signatures of everyone.
+    /// Returns how many signatures one source may have checked at once. A relay may bring a whole
+    /// board at once: the joins, nonces and partial signatures of everyone. So this grows with the
+    /// number of signers.
     pub(crate) fn burst(&self) -> u32 {
         self.source_burst.max(u32::try_from(4 * self.max_signers).unwrap_or(u32::MAX))
     }
 
-    /// The smallest `max_frame_size`: room for the largest statement, which is an abort with a proof: of an invalid partial signature two
-    /// nonces and a partial signature for each item, of concurrent instances two nonces an item and every signer's lives, of too many
-    /// restarts ten joins.
+    /// Returns the smallest `max_frame_size`: room for the largest statement, which is an abort
+    /// with a proof. A proof of an invalid partial signature has two nonces and a partial signature
+    /// for each item. A proof of concurrent instances has two nonces for each item and every
+    /// signer's boots. A proof of too many restarts has ten joins.
     fn least_frame_size(&self) -> usize {
         let (items, signers) =
             (self.max_items.saturating_mul(66 + 66 + 32), self.max_signers.saturating_mul(164));
         items.saturating_add(signers).saturating_add(self.envelope_size() + 6144)
     }
 
+    /// Checks that the configuration does not contradict itself. [`Node::new`](crate::Node::new)
+    /// calls this.
+    ///
     /// # Errors
-    /// Names the key that contradicts the others, what it must be, and what it is.
+    /// The error names the key that contradicts the others, what it must be, and what it is.
     pub fn check(&self) -> Result<(), ConfigError> {
         let within = |key, is: usize, least: usize, most: usize| {
             if (least..=most).contains(&is) {
@@ -353,8 +386,9 @@ mod tests {
 
     #[test]
     fn a_frame_has_room_for_the_largest_statement_and_four_bitmaps() {
-        // Two nonces of 66 bytes and a partial signature of 32 for each of 256 items, ten boots of 16 bytes and their signer's number for each
-        // of 15 signers, ten joins of up to 614; four bitmaps of two bytes, 512 around them.
+        // Two nonces of 66 bytes and a partial signature of 32 for each of 256 items; ten boots of
+        // 16 bytes and a signer index for each of 15 signers; ten joins of up to 614 bytes; four
+        // bitmaps of two bytes, and 512 bytes around them.
         let config =
             Config::default().with_max_frame_size(256 * 164 + 15 * 164 + 6144 + 4 * 2 + 512);
         assert!(config.check().is_ok());

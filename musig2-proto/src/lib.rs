@@ -1,31 +1,128 @@
 //! Sans-IO coordination of MuSig2 (BIP327) signing sessions: bytes in, bytes out.
 //!
-//! A set of signers who hold one MuSig2 key together agree on messages, exchange nonces and partial signatures over whatever network there is, and each ends
-//! with BIP340 signatures. This crate is the whole protocol and nothing else: no sockets, no clock, no threads, no randomness of its own, no `unsafe`. The same
-//! calls with the same random bytes give the same outputs.
+//! Several signers hold one Bitcoin key together, by MuSig2 ([BIP327]). To sign, they must agree on
+//! the messages, exchange nonces and then partial signatures, over a network that loses messages,
+//! while machines restart and some signers lie. In the end each signer has ordinary Schnorr
+//! signatures ([BIP340]). This crate is the protocol between them, and nothing else: it has no
+//! sockets, no clock, no threads, no randomness of its own and no `unsafe`. The same calls with the
+//! same random bytes give the same outputs.
 //!
-//! Start at [`Node`]: it takes [`Command`]s from the application and [`Input`]s from the network, and gives [`Output`]s: bytes to send, and [`Event`]s.
-//! What is asked of a signer is a [`Manifest`]; what it sees of a session is a [`SessionView`]. Everything that can be set is in [`Config`].
+//! Start at [`Node`]. It takes [`Command`]s from the application and [`Input`]s from the network,
+//! and returns [`Output`]s: bytes to send, and [`Event`]s for the application. A [`Manifest`] says
+//! what a signer is asked to sign, a [`SessionView`] shows the state of a session, and [`Config`]
+//! has all settings.
+//!
+//! # How a session runs
+//!
+//! 1. One signer, the coordinator, proposes a session: it makes a manifest (signers, messages,
+//!    tweaks, times), signs it, and announces it.
+//! 2. The application of every other signer looks at the manifest and joins or declines. A join is
+//!    consent to exactly this manifest, whose hash is the session's id.
+//! 3. Round 1: each signer sends its public nonces, one for each item.
+//! 4. Round 2: when a signer has everyone's nonces, it sends its partial signatures.
+//! 5. Whoever has all partial signatures aggregates and verifies the final signatures.
+//!
+//! Every statement is signed by its author, so it does not matter who delivers it. Nodes keep
+//! asking each other for what they lack. A signer that restarts with an empty memory says hello,
+//! learns of its open sessions from the others, and joins again if its application approves again;
+//! all signers then make fresh nonces.
+//!
+//! # Terms
+//!
+//! | term | meaning |
+//! | --- | --- |
+//! | signer | a holder of one of the session's keys, named by its position in the manifest: [`SignerIndex`] |
+//! | coordinator | the signer that proposed the session |
+//! | manifest | everything the signers agree on: keys, items, times, memo. Its hash is the [`SessionId`]. |
+//! | item | one message to sign, and the tweaks from the aggregate key to the key that signs it: [`Item`] |
+//! | statement | what a signer states about a session, under its signature: join, nonces, partial signatures, abort or decline ([`wire::statement`]) |
+//! | board | the set of verified, signed statements that a node holds of a session. The session's [`Phase`] follows from it. |
+//! | life | one run of a signer's signing state in a session, from joining to losing its memory or the end |
+//! | boot | the random name of a life, 16 bytes: [`Boot`] |
+//! | attempt | one try at signing, named by the hash of who restarted: [`AttemptId`]. A restart makes another attempt, with fresh nonces from everyone. |
+//! | transcript | the hash of what partial signatures answer to: session, attempt, all nonces, aggregate nonces ([`Transcript`]) |
+//! | released | a signer's partial signatures have left its node. Nothing takes them back. |
+//! | contact | where a signer can be reached, in bytes that only the transport understands: [`Contact`] |
+//! | reach | which signers a node can send to |
+//! | source | the peer that a message came from, as the transport says. It proves nothing: [`Source`] |
+//! | frame | one message from one node to another ([`wire::frame`]) |
+//! | announcement, hello | what is published to everybody on a topic: a session can be joined, or a signer may have forgotten sessions ([`wire::announcement`], [`wire::hello`]) |
+//! | evidence | a proof, checkable by anyone from bytes alone, that a signer broke the protocol: [`Evidence`] |
+//!
+//! # What a transport must do
+//!
+//! - Tell the node where it can be reached ([`Command::SetContact`]), and then, at every start, say
+//!   hello ([`Command::SayHello`]), so that others can tell it what it has forgotten.
+//! - Pass every received frame to [`Node::handle`] as [`Input::Frame`], with a [`Source`] by which
+//!   the node can answer, and every publication on the topic as [`Input::Announcement`].
+//! - Carry out the outputs in order: [`Output::Publish`] to everybody on the topic,
+//!   [`Output::Send`] to one peer, [`Output::Event`] to the application.
+//! - Pass the current time with every call, and call [`Node::handle`] with [`Input::Tick`] when
+//!   [`Node::next_deadline`] comes, and every few seconds, because the clock may be set meanwhile.
+//! - Pass the operating system's random generator with every call.
+//! - Treat every contact as untrusted input: a peer may have made it up.
+//!
+//! Better still, it also reports [`Input::PeerConnected`], [`Input::PeerLost`] and
+//! [`Input::AudienceGrew`], keeps connections to [`Node::co_signers`], slows down or disconnects
+//! peers by the [`Severity`] of [`Output::Report`]s, and passes on gossip only if the node did not
+//! report it. It need not be reliable, ordered, authenticated or fast: the protocol only asks that
+//! bytes sometimes arrive. `examples/channels.rs` is a complete transport.
+//!
+//! # What an application must do
+//!
+//! - Decide. Only [`Command::CreateSession`], [`Command::JoinSession`] and
+//!   [`Command::ResumeSession`] consent. Before joining, look at [`SessionView::manifest`] and
+//!   [`SessionView::output_keys`].
+//! - To survive its own crash, a proposer stores [`Node::announcement`] before it sends anything,
+//!   and gives it to [`Command::ResumeSession`] afterwards. An application that stores final
+//!   signatures gives them back to a new node with [`Command::TellSignatures`].
+//!
+//! # What must never be done
+//!
+//! - **Never copy a running node's state.** Do not snapshot, fork, migrate or restore its process
+//!   or its virtual machine: a copy made between nonce and signature can sign twice with one nonce,
+//!   and that reveals the secret key. No code can prevent it. A secret nonce exists only in memory,
+//!   in a type that can be neither copied nor read, and signing consumes it; a node is not `Clone`,
+//!   except on the simulator's engine.
+//! - **Never pass a generator that repeats itself**: no fixed seed, no seed in a file, no image
+//!   that boots twice from the same state.
+//! - **Never run one key in two nodes at once.** They end each other's sessions
+//!   ([`AbortCause::RivalInstance`]), or are convicted ([`Fault::ConcurrentInstances`]).
+//! - **Never allow raw tweaks** ([`Config::allow_raw_tweaks`]) unless all signers trust every
+//!   proposer.
+//! - **Never take an abort for a revocation.** After `SessionAborted` with `released: true` the
+//!   others may still finish. Final signatures stay valid.
+//! - **Never blame a signer without [`Evidence`].** Silence, a decline, or a report about a peer
+//!   proves nothing.
+//!
+//! # Where to read on
+//!
+//! - `PROTOCOL.md`, beside this crate's `Cargo.toml`: every byte and every rule.
+//! - `SECURITY.md`, in the same place: who the attackers are, and what each can and cannot do.
+//! - [BIP327] (MuSig2), [BIP340] (Schnorr signatures), [BIP341] (taproot), [BIP328] (keys derived
+//!   from an aggregate key).
+//!
+//! # Map of the source
 //!
 //! | module or file | subject |
 //! | --- | --- |
-//! | `base/` | bytes, hashes, times, names, bounded lists, the codec |
-//! | `crypto/` | the seam to a MuSig2 engine: [`Crypto`] |
-//! | `terms/` | what is agreed on: manifest, items, tweaks |
+//! | `base/` | bytes, hashes, times, ids, bounded lists, the codec |
+//! | `crypto/` | the boundary to a MuSig2 engine: [`Crypto`] |
+//! | `terms/` | what signers agree on: manifest, items, tweaks |
 //! | `config.rs` | [`Config`] |
-//! | [`wire`] | the messages, as `PROTOCOL.md` writes them down |
+//! | [`wire`] | the messages, as `PROTOCOL.md` specifies them |
 //! | `rules/` | what may be signed, and what proves a fault |
 //! | `api/` | commands, inputs, outputs, events, views |
 //! | `env/` | what a call carries: time, randomness, contacts, budgets |
 //! | `session/` | one session: its board of signed statements, signing state, rounds, convergence, deadlines |
-//! | `node/` | the face: orders, inputs, time; and what is remembered of sessions that are not open |
+//! | `node/` | the public [`Node`]: commands, inputs, time; and what it remembers of sessions that are not open |
 //!
-//! Each room imports only from those above it in this table.
+//! Each of these imports only from those above it in this table.
 //!
-//! # Nonces
-//!
-//! A secret nonce exists in memory alone, in a type that can be neither copied nor read, and signing consumes it. What no code can prevent is a copy of the whole process or virtual
-//! machine between nonce and signature: do not snapshot, fork or migrate a running signer.
+//! [BIP327]: https://github.com/bitcoin/bips/blob/master/bip-0327.mediawiki
+//! [BIP328]: https://github.com/bitcoin/bips/blob/master/bip-0328.mediawiki
+//! [BIP340]: https://github.com/bitcoin/bips/blob/master/bip-0340.mediawiki
+//! [BIP341]: https://github.com/bitcoin/bips/blob/master/bip-0341.mediawiki
 
 #![cfg_attr(
     not(test),
@@ -44,8 +141,9 @@ mod session;
 mod terms;
 pub mod wire;
 
-/// The traits of the generator that every call takes, in the version that this crate is built with. The operating system's is
-/// `rand_core::UnwrapErr(getrandom::SysRng)`: see [`Node`].
+/// The traits of the random generator that every call takes, in the version that this crate is
+/// built with. The operating system's generator is `rand_core::UnwrapErr(getrandom::SysRng)`: see
+/// [`Node`].
 pub use rand_core;
 
 pub use api::abort::AbortCause;

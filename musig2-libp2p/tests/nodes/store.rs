@@ -241,7 +241,7 @@ async fn what_has_expired_is_deleted_and_told() {
         _ => None,
     });
     let (told, error) = told.await;
-    assert!(told == session && error.contains("over"), "{error}");
+    assert!(told == session && error.contains("expired"), "{error}");
     again.handle.stop().await;
     assert_eq!(stored(&folder), [""; 0]);
 }

@@ -11,54 +11,58 @@ use core::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AbortCause {
-    /// A signer, or this node itself, ended its part.
+    /// A signer ended its part. That signer may be this node itself.
     BySigner {
-        /// Who.
+        /// The signer.
         signer: SignerIndex,
-        /// Why.
+        /// Its reason.
         reason: AbortReason,
     },
-    /// This node's application declined it.
+    /// This node's application declined the session.
     Declined,
-    /// This node's application had not decided, and there was no place left
-    /// ([`max_discovered_sessions`](crate::Config::max_discovered_sessions)): it made room for a session of somebody who had fewer waiting here.
-    /// It can be discovered again.
+    /// This node's application had not decided, and all places were taken
+    /// ([`max_discovered_sessions`](crate::Config::max_discovered_sessions)). The session made room
+    /// for one whose author has fewer sessions waiting here. It can be discovered again.
     MadeRoom,
-    /// Another signer declined this session of the node's own: see [`Config::on_decline`](crate::Config::on_decline). That is no fault.
+    /// Another signer declined this session, which this node proposed: see
+    /// [`Config::on_decline`](crate::Config::on_decline). Nobody is at fault.
     SignerDeclined {
-        /// Who.
+        /// The signer that declined.
         signer: SignerIndex,
-        /// Why, by its own word.
+        /// The reason that it stated.
         reason: DeclineReason,
     },
     /// A phase ran out of time.
     TimedOut {
-        /// Which.
+        /// The phase.
         phase: Phase,
-        /// Who was awaited. Silence proves nothing: they may be honest.
+        /// The signers that were awaited. Silence proves nothing: they may be honest.
         awaiting: Vec<SignerIndex>,
     },
-    /// The session's own time is over.
+    /// The session expired.
     Expired {
-        /// Who was awaited.
+        /// The signers that were awaited.
         awaiting: Vec<SignerIndex>,
     },
     /// A signer broke the protocol, and this proves it.
     Convicted {
-        /// Who.
+        /// The signer.
         signer: SignerIndex,
         /// What it did.
         fault: Fault,
-        /// For anyone to check with [`Evidence::verify`]. No signer that follows the protocol can be named by it, but for
-        /// [`Fault::RestartLimit`]: one that loses its memory nine times, and is told each time of none before, has restarted too often.
+        /// The proof, which anyone can check with [`Evidence::verify`]. It can never name a signer
+        /// that follows the protocol, with one exception: [`Fault::RestartLimit`] can name a signer
+        /// that lost its memory nine times, and each time was told of none of its earlier joins.
+        /// That signer has restarted too often.
         evidence: Box<Evidence>,
     },
-    /// This node's key signs in this session elsewhere as well: another process, another machine, a copy of this one.
+    /// This node's key also signs this session elsewhere: in another process, on another machine,
+    /// or in a copy of this one.
     RivalInstance,
 }
 
 impl AbortCause {
-    /// A word for programs.
+    /// Returns the cause as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::BySigner { .. } => "by_signer",
@@ -73,13 +77,14 @@ impl AbortCause {
     }
 }
 
-/// A sentence for people. Signers are named by their places in the manifest: an application that knows their names says more.
+/// The cause as a sentence for people. It names signers by their positions in the manifest. An
+/// application that knows their names can say more.
 impl fmt::Display for AbortCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BySigner { signer, reason } => write!(f, "signer {signer} ended it: {reason}"),
             Self::Declined => f.write_str("declined by this node's application"),
-            Self::MadeRoom => f.write_str("it made room for another session"),
+            Self::MadeRoom => f.write_str("removed to make room for another session"),
             Self::SignerDeclined { signer, reason } => {
                 write!(f, "signer {signer} declined: {reason}")
             }

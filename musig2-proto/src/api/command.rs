@@ -1,4 +1,4 @@
-//! What the application orders.
+//! Commands: what an application tells a node to do.
 
 use crate::api::offence::Offence;
 use crate::base::bytes::{Message, PublicKey, Signature};
@@ -9,113 +9,139 @@ use crate::terms::item::Item;
 use crate::wire::statement::{DeclineReason, Note};
 use core::time::Duration;
 
-/// An order to a [`Node`](crate::Node). Each says what it answers with; all can fail with a [`CommandError`], and then changed nothing.
+/// A command to a [`Node`](crate::Node). Each says what it answers with. Each can fail with a
+/// [`CommandError`], and then it changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Where this node can be reached, for the joins it signs from now on; sessions that are joined keep what they said.
+    /// Set where this node can be reached. Joins that it signs from now on say so. Joins of earlier
+    /// sessions keep what they said.
     SetContact(Contact),
-    /// Where another signer can be reached, by what the application knows. An empty contact says only that it is no stranger to this application:
-    /// what it proposes finds room before strangers' proposals, and [`Node::signer`](crate::Node::signer) tells of it.
+    /// Tell the node where the application thinks another signer can be reached. An empty contact
+    /// only says that the application knows this signer: its proposals then find room before
+    /// strangers' proposals, and [`Node::signer`](crate::Node::signer) returns what is known of it.
     AddContact {
-        /// Whose contact it is.
+        /// The signer's key.
         signer: PublicKey,
-        /// Where.
+        /// Its contact.
         contact: Contact,
     },
-    /// Make a session. This is consent to sign it; nothing is sent until it is announced.
-    /// Answers with [`Event::SessionCreated`](crate::Event::SessionCreated), and with [`Event::SessionQueued`](crate::Event::SessionQueued) if
-    /// `max_concurrent_sessions` of this node's own sessions are running: it is announced when one of them ends.
+    /// Create a session. This is consent to sign it. Nothing is sent before the session is
+    /// announced.
+    ///
+    /// The node answers with [`Event::SessionCreated`](crate::Event::SessionCreated). If
+    /// `max_concurrent_sessions` of its own sessions are running, it also answers with
+    /// [`Event::SessionQueued`](crate::Event::SessionQueued), and announces the session when one of
+    /// them ends.
     CreateSession(Proposal),
-    /// Tell the other signers of a session made here.
+    /// Tell the other signers about a session that was created here.
     AnnounceSession {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Who is told.
+        /// Who is told about it.
         audience: Audience,
     },
-    /// Consent to sign everything in a discovered session's manifest. Nothing else ever does. If `max_concurrent_sessions` of its coordinator are
-    /// running, it is joined when its turn comes: see [`Event::SessionQueued`](crate::Event::SessionQueued).
+    /// Consent to sign everything in a discovered session's manifest. If `max_concurrent_sessions`
+    /// of its coordinator are running, the node joins this one when its turn comes: see
+    /// [`Event::SessionQueued`](crate::Event::SessionQueued).
+    ///
+    /// Apart from [`Command::CreateSession`] and [`Command::ResumeSession`], no other command and
+    /// no input ever consents.
     JoinSession {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// Take up a session again after this node lost its memory: discover it by the announcement that the application kept
-    /// (see [`Node::announcement`](crate::Node::announcement)), and consent to it.
+    /// Resume a session after this node lost its memory. The node discovers the session from the
+    /// announcement that the application stored (see
+    /// [`Node::announcement`](crate::Node::announcement)), and consents to it.
     ResumeSession {
-        /// As [`Node::announcement`](crate::Node::announcement) gave it.
+        /// The announcement as [`Node::announcement`](crate::Node::announcement) returned it.
         announcement: Vec<u8>,
     },
-    /// Know again how a session ended that this node had approved and signed before it lost its memory: it is not joined again, and its signers who
-    /// ask, or whom this node hears to have forgotten, are told the signatures until it expires. Whatever proves itself is taken: the signatures are
-    /// checked like those of a frame, and [`Event::SessionComplete`](crate::Event::SessionComplete) tells them again. An application that keeps what it signed gives it to
-    /// a new node before anything else: perhaps nobody else has these signatures.
+    /// Restore the signatures of a session that this node had approved and signed before it lost
+    /// its memory. The node does not join that session again. Until it expires, the node tells the
+    /// signatures to signers of the session that ask for them, or that say hello because they may
+    /// have forgotten.
+    ///
+    /// The node trusts nothing here: it checks the signatures like those of a frame. It reports
+    /// them again with [`Event::SessionComplete`](crate::Event::SessionComplete). An application
+    /// that stores what it signed should give it to a new node before anything else, because
+    /// perhaps nobody else has these signatures.
     TellSignatures {
-        /// As [`Node::announcement`](crate::Node::announcement) gave it.
+        /// The announcement as [`Node::announcement`](crate::Node::announcement) returned it.
         announcement: Vec<u8>,
-        /// One for each item, in the order of the manifest.
+        /// The signatures, one for each item, in the order of the manifest.
         signatures: Vec<Signature>,
     },
-    /// Publish that this node is here and may have forgotten sessions, now and with growing pauses until none from before can be open
-    /// any more. Those who remember it answer, and its application is asked again. For the start of a node; set its contact first.
+    /// Publish that this node is here and may have forgotten sessions. The node repeats this with
+    /// growing pauses until no earlier session can be open any more. Nodes that remember such a
+    /// session answer, and this node's application is asked again. Use this when a node starts,
+    /// after setting its contact.
     SayHello,
-    /// End this node's part in a session, because it has waited long enough: as if a phase had run out of time, and the others are told so. It does not take
-    /// back what this node released.
+    /// End this node's part in a session because the application has waited long enough. The effect
+    /// is that of a phase that runs out of time, except that the others are told. This does not
+    /// take back what the node released.
     GiveUp {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// Forget a discovered session, or one that was refused ([`Event::SessionRefused`](crate::Event::SessionRefused)). With a reason, its
-    /// proposer is told why, under this node's signature, and can end the session at once; without one it learns nothing, and waits for this signer
-    /// until the session's time is over.
+    /// Forget a discovered session, or one that was refused
+    /// ([`Event::SessionRefused`](crate::Event::SessionRefused)). With a reason, the proposer is
+    /// told why, under this node's signature, and can end the session at once. Without a reason,
+    /// the proposer learns nothing, and waits for this signer until the session's time is over.
     ///
-    /// A decline shows the proposer that this node has one of the session's keys, and where it is. Anyone can propose a session that names anyone's
-    /// keys: give a reason only to proposers that you sign with.
+    /// A decline shows the proposer that this node has one of the session's keys, and where the
+    /// node is. Anyone can propose a session that names anyone's keys. So give a reason only to
+    /// proposers that you sign with.
     DeclineSession {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// What the proposer is told, if it is told.
+        /// The reason that the proposer is told, if it is to be told.
         reason: Option<DeclineReason>,
     },
-    /// Round 1, where stepping is manual: make and send this attempt's nonces. Permission is for one attempt: after
-    /// [`Event::AttemptRestarted`](crate::Event::AttemptRestarted) all three steps are to be taken again.
+    /// With manual stepping, start round 1: make and send this attempt's nonces. The permission is
+    /// for one attempt. After [`Event::AttemptRestarted`](crate::Event::AttemptRestarted) all three
+    /// steps must be taken again.
     ShareNonces {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// Round 2, where stepping is manual: make and send this attempt's partial signatures.
+    /// With manual stepping, start round 2: make and send this attempt's partial signatures.
     SharePartialSignatures {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// The end, where stepping is manual: put the partial signatures together.
+    /// With manual stepping, finish: aggregate the partial signatures.
     FinalizeSession {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
     /// End this node's part in a session and tell the other signers.
     AbortSession {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// For people.
+        /// The reason, for people.
         reason: Note,
     },
-    /// Forget the ended sessions that no laggard can ask for any more. Runs by itself with `enable_auto_cleanup`.
+    /// Forget the ended sessions that no late signer can ask for any more. With
+    /// `enable_auto_cleanup` this happens automatically.
     Cleanup,
 }
 
-/// Who is told of a session.
+/// Who is told about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Audience {
-    /// Everybody, by publishing the announcement; known contacts also directly.
+    /// Everybody: the announcement is published, and also sent to the signers whose contacts are
+    /// known.
     #[default]
     Everyone,
-    /// The signers whose contacts are known, directly, and nobody else.
+    /// Only the signers whose contacts are known. The announcement is sent to them, never
+    /// published.
     KnownContacts,
 }
 
-/// What a new session is to sign, and with whom.
+/// What a new session is to sign, and who signs it.
 ///
 /// ```
 /// use musig2_proto::{Item, Message, Proposal, PublicKey, Tweak};
@@ -123,7 +149,9 @@ pub enum Audience {
 /// let signers = [[2; 33], [3; 33]].map(PublicKey::new);
 /// let proposal = Proposal::new(signers)
 ///     .with_message(Message::new([7; 32]))
-///     .with_item(Item::new(Message::new([8; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"));
+///     .with_item(
+///         Item::new(Message::new([8; 32])).with_tweaks(vec![Tweak::BIP86]).expect("one tweak"),
+///     );
 /// assert_eq!(proposal.items().len(), 2);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +164,8 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// For these signers, this node's own key among them. They are sorted (BIP327 KeySort) unless [`Proposal::keep_order`] says otherwise.
+    /// Makes a proposal to these signers, which must include a key of this node. The keys are
+    /// sorted (BIP327 KeySort), unless [`Proposal::keep_order`] is called.
     pub fn new(signers: impl IntoIterator<Item = PublicKey>) -> Self {
         Self {
             signers: signers.into_iter().collect(),
@@ -147,114 +176,120 @@ impl Proposal {
         }
     }
 
-    /// And this message, under the aggregate key as it is.
+    /// Adds a message, to be signed by the untweaked aggregate key.
     #[must_use]
     pub fn with_message(self, message: Message) -> Self {
         self.with_item(Item::new(message))
     }
 
-    /// And this item.
+    /// Adds an item.
     #[must_use]
     pub fn with_item(mut self, item: Item) -> Self {
         self.items.push(item);
         self
     }
 
-    /// To be signed within this time; `max_session_duration` unless set.
+    /// Sets how long the session lasts. The default is `max_session_duration`.
     #[must_use]
     pub fn with_duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
     }
 
-    /// With bytes for the other signers' applications.
+    /// Adds bytes for the other signers' applications.
     #[must_use]
     pub fn with_memo(mut self, memo: impl Into<Vec<u8>>) -> Self {
         self.memo = memo.into();
         self
     }
 
-    /// Aggregate the keys in the order given. Another order is another aggregate key.
+    /// Aggregates the keys in the order given. Another order gives another aggregate key.
     #[must_use]
     pub fn keep_order(mut self) -> Self {
         self.keep_order = true;
         self
     }
 
-    /// Who signs, in the order given.
+    /// Returns the signers in the order given.
     pub fn signers(&self) -> &[PublicKey] {
         &self.signers
     }
 
-    /// What is to be signed.
+    /// Returns what is to be signed.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
 }
 
-/// Why an order was not carried out. Nothing changed.
+/// Why a command failed. Nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// No session of this id is known here.
+    /// This node knows no session of this id.
     #[error("no session {0} is known here")]
     UnknownSession(SessionId),
     /// The session has ended.
     #[error("session {0} has ended")]
     Ended(SessionId),
-    /// The session was not made here, or has been announced already.
+    /// The session was not created here, or has already been announced.
     #[error("session {0} was not created here, or has been announced already")]
     NotToAnnounce(SessionId),
-    /// The session has been joined already.
+    /// The session has already been joined.
     #[error("session {0} has been joined already")]
     AlreadyJoined(SessionId),
     /// The session has not been joined.
     #[error("session {0} has not been joined: join it first")]
     NotJoined(SessionId),
-    /// The session was made here and has not been announced.
+    /// The session was created here and has not been announced.
     #[error("session {0} has not been announced: announce it first")]
     NotAnnounced(SessionId),
-    /// This node's key has joined the session under as many lives as one signer may have.
+    /// This node's key has already joined the session under as many lives as one signer may have.
     #[error(
         "this key has joined session {0} as often as one signer may: it has restarted too often"
     )]
     RestartLimit(SessionId),
-    /// The step needs what others have not sent yet.
+    /// The step needs statements that these signers have not sent yet.
     #[error("still waiting for signers {}", list(.0))]
     NotReady(Vec<SignerIndex>),
     /// None of this node's keys is among the signers.
     #[error("none of this node's keys is among the signers")]
     NotASigner,
-    /// As many approved sessions as `max_queued_sessions` allows wait for their turn, or this one's coordinator has as many of them as are left for all others.
+    /// As many approved sessions as `max_queued_sessions` allows are waiting, or this one's
+    /// coordinator has as many of these places as remain for all the others.
     #[error(
-        "{0} approved sessions wait for their turn, and no more of this coordinator's may: wait for one to end, or raise `max_queued_sessions`"
+        "{0} approved sessions are waiting, and this coordinator may have no more of them: \
+         wait for one to end, or raise `max_queued_sessions`"
     )]
     QueueFull(usize),
-    /// As many sessions as [`max_joined_names`](crate::Config::max_joined_names) allows were joined here and have not expired. A node that forgot
-    /// one could be made to join it again, and so to convict itself of having restarted too often.
+    /// This node has joined as many unexpired sessions as
+    /// [`max_joined_names`](crate::Config::max_joined_names) allows. If a node forgot one, others
+    /// could make it join that session again, until it convicted itself of having restarted too
+    /// often.
     #[error(
-        "{0} sessions that this node joined have not expired, as many as it remembers: wait for one to expire, or raise `max_joined_names`"
+        "this node joined {0} sessions that have not expired, and remembers no more: \
+         wait for one to expire, or raise `max_joined_names`"
     )]
     TooManyJoined(usize),
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// What was given is not an announcement, or not one that may still be signed.
-    #[error("the announcement: {0}")]
+    /// The bytes are not an announcement, or not one that may still be signed.
+    #[error("announcement refused: {0}")]
     Announcement(Offence),
-    /// The signatures are not those of the session's items.
+    /// The signatures do not verify for the session's items.
     #[error(
-        "these are not the signatures of session {0}: give one for each item, in the order of its manifest"
+        "these are not the signatures of session {0}: \
+         give one for each item, in the order of its manifest"
     )]
     FalseSignatures(SessionId),
-    /// The announcement would be larger than `max_frame_size`.
+    /// The announcement does not fit into `max_frame_size`.
     #[error(
-        "the announcement would have {size} bytes, and at most {max} are allowed: split the batch"
+        "the announcement needs a frame of {size} bytes; at most {max} are allowed: split the batch"
     )]
     TooLarge {
         /// Its size in bytes.
         size: usize,
-        /// The largest.
+        /// The largest that is allowed.
         max: usize,
     },
     /// The engine could not sign, or the random generator is broken.
@@ -262,14 +297,14 @@ pub enum CommandError {
     CannotSign,
 }
 
-/// Why a key was not taken.
+/// Why a node did not accept a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// It is not a valid secret key.
     #[error(transparent)]
     Invalid(#[from] InvalidSecretKey),
-    /// The node has it.
-    #[error("the node has this key")]
+    /// The node already has it.
+    #[error("the node already has this key")]
     Duplicate,
 }
 

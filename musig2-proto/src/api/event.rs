@@ -1,4 +1,4 @@
-//! What a node tells its application.
+//! Events: what a node tells its application.
 
 use crate::api::abort::AbortCause;
 use crate::api::view::Phase;
@@ -7,162 +7,185 @@ use crate::base::ids::{SessionId, SignerIndex};
 use crate::rules::agreement::ManifestError;
 use crate::wire::statement::DeclineReason;
 
-/// What happens in a session. The first ten are the reference system's.
+/// What happens in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A session was made here.
+    /// A session was created here.
     SessionCreated {
-        /// Its name.
+        /// The session.
         session: SessionId,
     },
-    /// A session with a key of this node was announced. Look at it with [`Node::session`](crate::Node::session), then join or decline.
+    /// A session with a key of this node was announced. Look at it with
+    /// [`Node::session`](crate::Node::session), then join or decline it.
     SessionDiscovered {
-        /// Its name.
+        /// The session.
         session: SessionId,
     },
-    /// The application approved a session, or made one, and it waits for others of its coordinator to end. It is joined by itself when its turn comes, and
-    /// one made here is announced then.
+    /// The application approved or created a session, and it must wait for others of its
+    /// coordinator to end. The node joins it when its turn comes, and then also announces it if it
+    /// was created here.
     SessionQueued {
-        /// Its name.
+        /// The session.
         session: SessionId,
     },
     /// All signers have joined.
     SessionReady {
-        /// Where.
+        /// The session.
         session: SessionId,
     },
-    /// A signer's nonces for the current attempt came (this node's own included).
+    /// A signer's nonces for the current attempt arrived. This includes this node's own nonces.
     NonceReceived {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// Whose.
+        /// The signer.
         signer: SignerIndex,
     },
-    /// All nonces of the current attempt are there.
+    /// All nonces of the current attempt have arrived.
     NoncesComplete {
-        /// Where.
+        /// The session.
         session: SessionId,
     },
-    /// A signer's partial signatures for the current attempt came. They have not been verified: the final signature is.
+    /// A signer's partial signatures for the current attempt arrived. They have not been verified;
+    /// the final signature will be.
     PartialSigReceived {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// Whose.
+        /// The signer.
         signer: SignerIndex,
     },
-    /// All partial signatures of the current attempt are there.
+    /// All partial signatures of the current attempt have arrived.
     PartialSigsComplete {
-        /// Where.
+        /// The session.
         session: SessionId,
     },
-    /// The end: every item is signed, and every signature verified under its tweaked aggregate key.
+    /// The session has ended with signatures: every item is signed, and every signature was
+    /// verified under its tweaked aggregate key.
     ///
-    /// It says nothing about consent to this session. It is also told of a session that was discovered here and not joined in this life: a signer that
-    /// lost its memory learns in this way what it had signed. And the signatures of one session end every other session of the same signers over the
-    /// same messages, of which only the name is kept if nobody here joined it. Who needs to know what it consented to keeps
-    /// what it joined.
+    /// This event does not mean that the application consented to this session. It is also reported
+    /// for a session that was discovered here and not joined in this life: in this way a signer
+    /// that lost its memory learns what it had signed. Moreover, the signatures of one session end
+    /// every other session of the same signers over the same messages. If nobody here joined such a
+    /// session, only its id is kept. An application that needs to know what it consented to must
+    /// store what it joined.
     SessionComplete {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// A signature for each item, in the manifest's order.
+        /// The signatures, one for each item, in the manifest's order.
         signatures: Vec<Signature>,
     },
-    /// The end: this node takes no further part.
+    /// The session has ended without signatures: this node takes no further part.
     SessionAborted {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// Why.
+        /// Why it ended.
         cause: AbortCause,
-        /// Whether this node's partial signatures are out, so that the others may still finish.
+        /// Whether this node released its partial signatures, so that the others may still finish.
         released: bool,
     },
-    /// A session that was discovered here, and that the application has not approved, is over: a signer, its proposer or another, has ended its part, so
-    /// nobody can finish it. No answer is needed. Told once.
+    /// A session that was discovered here, and that the application has not approved, is over: a
+    /// signer (its proposer or another one) has ended its part, so nobody can finish it. The
+    /// application need not answer. This is reported once.
     ///
-    /// The session keeps its place among those that wait for the application until it is declined here or its time is over: who takes back what it asked
-    /// may ask no more than others. A person's question is best closed without declining; [`Event::SessionAborted`] follows.
+    /// The session keeps its place among those that wait for the application until it is declined
+    /// here or its time is over. Otherwise a proposer that takes its proposals back could ask more
+    /// than others. If a person is being asked, close the question without declining.
+    /// [`Event::SessionAborted`] follows.
     SessionWithdrawn {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Who ended it, and why.
+        /// Which signer ended it, and why.
         cause: AbortCause,
     },
-    /// A session that a key of this node is to sign, and that its proposer signed, cannot be taken up here. With
-    /// [`ManifestError::InFuture`] it was created later than now: the proposer's clock is ahead of this node's, by that much at least, or this node's is
-    /// behind; the session is taken up when this node's clock has come near. With [`ManifestError::Over`] its time is over by this node's clock,
-    /// which is ahead of the proposer's, or somebody repeats what the proposer announced long ago: only the proposer can tell which. Any other error
-    /// says which limit of this node's configuration the session exceeds.
+    /// This node cannot take part in a session, although one of its keys is to sign it and its
+    /// proposer signed it. The error tells why:
     ///
-    /// [`Command::DeclineSession`](crate::Command::DeclineSession) tells the proposer within a minute from now. Told once a minute of each session, of
-    /// eight sessions of one proposer, and of 256 together.
+    /// - [`ManifestError::InFuture`]: the session was created later than now. The proposer's clock
+    ///   is ahead of this node's clock by at least the given time, or this node's clock is behind.
+    ///   The node takes the session up when its own clock has come close enough.
+    /// - [`ManifestError::Over`]: by this node's clock the session's time is over. Either this
+    ///   clock is ahead of the proposer's, or somebody is repeating what the proposer announced
+    ///   long ago. Only the proposer can tell which.
+    /// - Any other error says which limit of this node's configuration the session exceeds.
+    ///
+    /// For a minute from now, [`Command::DeclineSession`](crate::Command::DeclineSession) can tell
+    /// the proposer. Within a minute, this event is reported once for each session, for up to eight
+    /// sessions of one proposer, and for up to 256 sessions in total.
     SessionRefused {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Who proposed it.
+        /// The proposer's key.
         proposer: PublicKey,
-        /// Why.
+        /// Why the session was refused.
         error: Box<ManifestError>,
     },
-    /// Something failed that should not have. The session goes on.
+    /// Something failed that should never fail. The session goes on.
     SessionError {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// What.
+        /// What failed.
         error: SessionError,
     },
     /// A signer joined.
     SignerJoined {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// Who.
+        /// The signer.
         signer: SignerIndex,
     },
-    /// A signer does not take part. Nobody is to blame for that. Unless it joins after all, the session cannot be signed.
+    /// A signer does not take part. Nobody is to blame for that. Unless that signer joins after
+    /// all, the session cannot be signed.
     SignerDeclined {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// Who.
+        /// The signer.
         signer: SignerIndex,
-        /// Why, by its own word.
+        /// The reason that it stated.
         reason: DeclineReason,
     },
     /// Half of a phase's time is over. Nobody is to blame for being slow.
     Stalled {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// In which phase.
+        /// The phase.
         phase: Phase,
-        /// Who is awaited.
+        /// The signers that are awaited.
         awaiting: Vec<SignerIndex>,
     },
-    /// Signers lost their memory and joined again, or run twice; everyone starts anew with fresh nonces.
+    /// Signers lost their memory and joined again, or run twice. Everyone starts again with fresh
+    /// nonces.
     AttemptRestarted {
-        /// Where.
+        /// The session.
         session: SessionId,
         /// How many restarts there have been.
         attempt: u32,
-        /// Whose, since this was last told.
+        /// The signers that restarted since the last such event.
         signers: Vec<SignerIndex>,
     },
-    /// A join of this node's own key came that this node did not make, in a session created after this node was started (by more than `clock_skew`, so
-    /// that no earlier life can have made it): another process, or a copy of this one, signs with the same key. Nobody but who has the key can bring this
-    /// about. (If this node's clock was set back, before its start or since, the join may be its own after all, of an earlier life or of a session that it has forgotten.) Two nodes with one key end each other's sessions, and restarts of both count as those of one signer.
+    /// A join of this node's own key arrived that this node did not make. Another process, or a
+    /// copy of this one, signs with the same key: only someone who has the key can cause this. The
+    /// session was created after this node started (by more than `clock_skew`), so no earlier life
+    /// of this node can have made the join. There is one exception: if this node's clock was set
+    /// back, before its start or since, the join may be its own after all, made by an earlier life
+    /// or in a session that it has forgotten.
+    ///
+    /// Two nodes with one key end each other's sessions, and the restarts of both count as those of
+    /// one signer.
     KeyInUseElsewhere {
-        /// Where.
+        /// The session.
         session: SessionId,
     },
     /// The signatures arrived after this node's part had ended. They are valid.
     LateSignature {
-        /// Where.
+        /// The session.
         session: SessionId,
-        /// A signature for each item, in the manifest's order.
+        /// The signatures, one for each item, in the manifest's order.
         signatures: Vec<Signature>,
     },
 }
 
 impl Event {
-    /// What kind of event it is: a word for programs.
+    /// Returns the kind of event as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::SessionCreated { .. } => "session_created",
@@ -187,7 +210,7 @@ impl Event {
         }
     }
 
-    /// Which session this is about.
+    /// Returns the session that the event is about.
     pub const fn session(&self) -> SessionId {
         match self {
             Self::SessionCreated { session }
@@ -212,20 +235,22 @@ impl Event {
         }
     }
 
-    /// Whether nothing but a [`Event::LateSignature`] follows for this session on this node.
+    /// Returns whether this is the last event for this session on this node, except for a possible
+    /// [`Event::LateSignature`].
     pub const fn is_terminal(&self) -> bool {
         matches!(self, Self::SessionComplete { .. } | Self::SessionAborted { .. })
     }
 }
 
-/// What failed. Codes for programs; [`Display`](core::fmt::Display) for people.
+/// What failed in a session. Programs match on the variants; [`Display`](core::fmt::Display) is for
+/// people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The engine made nonces or a signature that do not verify. Nothing of it left this node.
+    /// The engine made nonces or a signature that do not verify. None of them left this node.
     #[error("the engine computed something that does not verify: suspect the machine")]
     ComputingFault,
-    /// All partial signatures verify, and the final signature does not.
-    #[error("all partial signatures verify, and their sum does not: suspect the machine")]
+    /// All partial signatures verify, but the final signature does not.
+    #[error("all partial signatures verify, but their sum does not: suspect the machine")]
     AggregationFault,
 }

@@ -1,4 +1,4 @@
-//! What an application and its adapter tell a node, and what they are told.
+//! What an application and its adapter tell a node, and what the node tells them.
 
 pub(crate) mod abort;
 pub(crate) mod command;

@@ -1,4 +1,4 @@
-//! What a peer should not have sent.
+//! Offences: what a peer should not have sent.
 
 use crate::base::codec::DecodeError;
 use crate::base::ids::Source;
@@ -9,7 +9,7 @@ use core::time::Duration;
 /// A peer sent something it should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Whom the transport says it came from. It may be only a relay.
+    /// The peer that it came from, as the transport says. It may only have relayed it.
     pub source: Source,
     /// What was wrong.
     pub offence: Offence,
@@ -19,21 +19,22 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Offence {
-    /// Larger than `max_frame_size`.
-    #[error("{size} bytes, and at most {max} are allowed")]
+    /// It is larger than `max_frame_size`.
+    #[error("{size} bytes; at most {max} are allowed")]
     TooLarge {
         /// Its size in bytes.
         size: usize,
-        /// The largest.
+        /// The largest that is allowed.
         max: usize,
     },
-    /// Another version of the protocol.
-    #[error("version {0} of the protocol")]
+    /// It is in another version of the protocol.
+    #[error("protocol version {0}; this node speaks {own}", own = crate::base::codec::VERSION)]
     Version(u8),
-    /// Not a message, or not in its one canonical encoding.
+    /// It is not a message, or not in its one canonical encoding.
     #[error("malformed")]
     Malformed,
-    /// Names a signer that the session does not have, or has lists of a length that does not fit it.
+    /// It names a signer that the session does not have, or has lists of the wrong length for the
+    /// session.
     #[error("does not fit the session's manifest")]
     Misfit,
     /// A signature on a statement or announcement does not verify.
@@ -42,28 +43,29 @@ pub enum Offence {
     /// An announcement's manifest breaks a rule.
     #[error("manifest refused: {0}")]
     Manifest(#[from] ManifestError),
-    /// Final signatures that do not verify.
+    /// The final signatures do not verify.
     #[error("final signatures that do not verify")]
     FalseSignatures,
-    /// A hello from another time than now: clocks differ, or someone repeats it.
-    #[error("said {0:?} from now")]
+    /// A hello's time is too far from this node's clock: the clocks differ, or someone is repeating
+    /// it.
+    #[error("its timestamp is {0:?} off this node's clock")]
     Stale(Duration),
-    /// A statement under this node's own key and life that this node never made.
-    #[error("a statement of this node's own life that it did not make")]
+    /// A statement bears this node's own key and boot, but this node never made it.
+    #[error("a statement in the name of this node's own life that this node did not make")]
     Impersonation,
-    /// An abort with a proof that proves nothing.
+    /// An abort contains a proof that proves nothing.
     #[error("a proof that proves nothing")]
     FalseProof,
-    /// More signatures to check than the source is allowed.
+    /// The source asks for more signature checks than one source is allowed.
     #[error("more signatures to check than one source is allowed")]
     TooMany,
-    /// More publications to check than there is time for. The source only passed them on.
+    /// There are more publications to check than there is time for. The source only passed them on.
     #[error("more publications to check than one relay is allowed")]
     Busy,
-    /// More discovered sessions than there is room for.
+    /// There is no room for more discovered sessions.
     #[error("no room for more sessions")]
     NoRoom,
-    /// For a session that is not known here.
+    /// It is about a session that this node does not know.
     #[error("unknown session")]
     UnknownSession,
 }
@@ -72,16 +74,16 @@ pub enum Offence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Honest peers do this now and then: a late message, another configuration.
+    /// Honest peers do this occasionally: a late message, a different configuration.
     Benign,
-    /// An honest relay may pass this on, seldom.
+    /// An honest relay may pass this on, but rarely.
     Suspicious,
     /// No correct implementation sends this.
     Malicious,
 }
 
 impl Severity {
-    /// A word for programs.
+    /// Returns the severity as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Benign => "benign",
@@ -98,7 +100,7 @@ impl fmt::Display for Severity {
 }
 
 impl Offence {
-    /// A word for programs.
+    /// Returns the offence as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "too_large",
@@ -118,7 +120,8 @@ impl Offence {
         }
     }
 
-    /// How bad it is, for an adapter to score, slow down or disconnect by.
+    /// Returns how bad the offence is. An adapter can use this to score, slow down or disconnect a
+    /// peer.
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Version(_)

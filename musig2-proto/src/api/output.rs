@@ -1,23 +1,23 @@
-//! What a node gives its adapter.
+//! Outputs: what a node tells its adapter to do.
 
 use crate::api::event::Event;
 use crate::api::offence::Report;
 use crate::base::ids::{Contact, Source};
 
-/// Something for the adapter to do, or the application to know, in order.
+/// Something that the adapter must do, or that the application should know. Outputs are in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
     /// Publish this to everybody on the announcement topic.
     Publish(Vec<u8>),
-    /// Send this frame. Losing it costs time and nothing else.
+    /// Send this frame. If it is lost, that only costs time.
     Send {
-        /// To whom.
+        /// Where to send it.
         to: Destination,
-        /// The frame.
+        /// The bytes of the frame.
         bytes: Vec<u8>,
     },
-    /// For the application.
+    /// Pass this event to the application.
     Event(Event),
     /// A peer sent something it should not have.
     Report(Report),
@@ -26,8 +26,8 @@ pub enum Output {
 /// Where a frame goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Destination {
-    /// To a signer, by the contact it or the application gave.
+    /// To a signer, at the contact that the signer or the application gave.
     Contact(Contact),
-    /// Back to where something came from.
+    /// Back to the peer that something came from.
     Source(Source),
 }

@@ -1,4 +1,4 @@
-//! What an application can see of a session.
+//! Views: what an application can see of a session.
 
 use crate::api::abort::AbortCause;
 use crate::base::bytes::{PublicKey, Signature};
@@ -11,65 +11,69 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-/// A session as it stands: what is asked, who has done what, how it ended.
+/// The current state of a session: what is to be signed, who has done what, and how it ended.
 ///
-/// Show a person [`manifest`](Self::manifest) and [`output_keys`](Self::output_keys) before joining: they are everything that a join consents to.
+/// Before joining, show a person [`manifest`](Self::manifest) and
+/// [`output_keys`](Self::output_keys). A join consents to them, and to nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SessionView {
-    /// Its name.
+    /// The session's id.
     pub id: SessionId,
-    /// What is signed, by whom, until when.
+    /// What is signed, by whom, and until when.
     pub manifest: Arc<Manifest>,
     /// The key of each item, with the tweaks that lead to it.
     pub output_keys: Vec<OutputKey>,
-    /// This node's place among the signers.
+    /// This node's position among the signers.
     pub me: SignerIndex,
-    /// How far it is.
+    /// How far the session has come.
     pub phase: Phase,
-    /// Whether it is approved and waits for others of its coordinator to end: see `max_concurrent_sessions`.
+    /// Whether the session is approved and waits for others of its coordinator to end: see
+    /// `max_concurrent_sessions`.
     pub is_queued: bool,
     /// How many restarts of signers there have been.
     pub attempt: u32,
-    /// Who has joined.
+    /// The signers that have joined.
     pub joined: Vec<SignerIndex>,
-    /// Who has declined, and has not joined.
+    /// The signers that have declined and have not joined.
     pub declined: Vec<Decliner>,
-    /// Whose nonces for the current attempt are there.
+    /// The signers whose nonces for the current attempt have arrived.
     pub nonces: Vec<SignerIndex>,
-    /// Whose partial signatures for the current attempt are there.
+    /// The signers whose partial signatures for the current attempt have arrived.
     pub partials: Vec<SignerIndex>,
-    /// Whom the phase waits for.
+    /// The signers that the phase waits for.
     pub awaiting: Vec<SignerIndex>,
-    /// When this session's state last changed.
+    /// When the session's state last changed.
     pub last_activity: Timestamp,
-    /// When the phase runs out of time; `None` once it has ended.
+    /// When the phase runs out of time. `None` once the session has ended.
     pub deadline: Option<Timestamp>,
-    /// How many signed statements are kept of it. `SECURITY.md` says how many there can be.
+    /// How many signed statements this node keeps of the session. `SECURITY.md` gives the bound.
     pub statements: usize,
-    /// Whether this node's partial signatures are out.
+    /// Whether this node has released its partial signatures.
     pub released: bool,
-    /// The signatures, one for each item, where there are any.
+    /// The signatures, one for each item, if there are any.
     pub signatures: Option<Vec<Signature>>,
-    /// Why it ended without signatures, where it did.
+    /// Why the session ended, if it ended without signatures.
     pub cause: Option<AbortCause>,
 }
 
-/// A signer that does not take part in a session, by its own word. Nobody is to blame for that.
+/// A signer that says it does not take part in a session. Nobody is to blame for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Decliner {
-    /// Who.
+    /// The signer.
     pub signer: SignerIndex,
-    /// Why.
+    /// Its reason.
     pub reason: DeclineReason,
-    /// When this node heard of it, by its own clock.
+    /// When this node learnt of it, by its own clock.
     pub heard_at: Timestamp,
 }
 
 impl SessionView {
-    /// Who has not done its part in the first phase that is not complete, as far as this node has heard, also after the session's end: those who have not
-    /// joined; else those whose nonces, or else whose partial signatures, are not there.
+    /// Returns the signers that, as far as this node knows, have not done their part in the first
+    /// incomplete phase: those that have not joined; if all have, those whose nonces are missing;
+    /// if none are, those whose partial signatures are missing. This also works after the session's
+    /// end.
     pub fn missing(&self) -> Vec<SignerIndex> {
         let missing = |done: &Vec<SignerIndex>| {
             self.manifest.indices().filter(|signer| !done.contains(signer)).collect::<Vec<_>>()
@@ -78,47 +82,54 @@ impl SessionView {
         phases.into_iter().map(missing).find(|missing| !missing.is_empty()).unwrap_or_default()
     }
 
-    /// Whether this node proposed it.
+    /// Returns whether this node proposed the session.
     pub fn is_coordinator(&self) -> bool {
         self.manifest.coordinator() == self.me
     }
 }
 
-/// A signer that a node knows: its application told of it ([`Command::AddContact`](crate::Command::AddContact)), or it joined a session that
-/// the node took part in.
+/// A signer that a node knows, because the application named it
+/// ([`Command::AddContact`](crate::Command::AddContact)), or because it joined a session in which
+/// the node took part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SignerView {
-    /// Its key.
+    /// The signer's key.
     pub signer: PublicKey,
-    /// Where it can be reached, by what came last: its own signed word in a join, a hello or an announcement of its own, or the application's.
-    /// Being signed does not make it true: a signer can name another one's place.
+    /// Where the signer can be reached, by the latest information: what the signer itself signed in
+    /// a join, a hello or an announcement, or what the application said. A signature does not make
+    /// a contact true: a signer can give somebody else's.
     pub contact: Option<Contact>,
-    /// What is known of its clock; `None` until it has said a hello or proposed a session.
+    /// What is known of the signer's clock. `None` until the signer says hello or proposes a
+    /// session.
     pub clock: Option<ClockReading>,
 }
 
-/// A time that a signer signed, and when that came here.
+/// A time that a signer signed, and when it arrived here.
 ///
-/// It was on its way for a while that nobody here knows, so it says how far the signer's clock is ahead of this node's **at least**, or how far it is
-/// behind **at most**. A hello counts only once and an announcement only if its session was unknown, so that repeating them says nothing; but whoever
-/// passes one on can hold it back. Of the readings of ten minutes the one is kept that says most. A time that is more than
-/// [`clock_skew`](crate::Config::clock_skew) off is no reading: [`Event::SessionRefused`](crate::Event::SessionRefused) tells of some.
+/// The message travelled for an unknown time. So a reading shows by how much **at least** the
+/// signer's clock is ahead of this node's, or by how much **at most** it is behind.
+///
+/// Repeating a message adds nothing: a hello counts only once, and an announcement only if its
+/// session was unknown. But whoever passes one on can delay it. Of the readings of ten minutes the
+/// node keeps the most informative one. A time that differs by more than
+/// [`clock_skew`](crate::Config::clock_skew) is not a reading;
+/// [`Event::SessionRefused`](crate::Event::SessionRefused) reports some of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClockReading {
-    /// By the signer's clock.
+    /// The time by the signer's clock.
     pub said: Timestamp,
-    /// By this node's.
+    /// The time of arrival by this node's clock.
     pub arrived: Timestamp,
 }
 
 impl ClockReading {
-    /// How far the signer's clock is ahead of this node's, at least.
+    /// Returns by how much, at least, the signer's clock is ahead of this node's.
     pub fn ahead(&self) -> Duration {
         self.said.saturating_since(self.arrived)
     }
 
-    /// How far it is behind, at most; zero if it is ahead.
+    /// Returns by how much, at most, the signer's clock is behind this node's. Zero if it is ahead.
     pub fn behind(&self) -> Duration {
         self.arrived.saturating_since(self.said)
     }
@@ -128,11 +139,11 @@ impl ClockReading {
     }
 }
 
-/// How far a session is. Derived from what has arrived, not stored.
+/// How far a session has come. This is derived from the statements that have arrived, not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Waiting for this node's application: announce it, or join or decline it.
+    /// Waiting for this node's application to announce the session, or to join or decline it.
     Proposed,
     /// Waiting for signers to join.
     Joining,
@@ -140,16 +151,16 @@ pub enum Phase {
     Nonces,
     /// Waiting for partial signatures.
     PartialSignatures,
-    /// Everything is there; waiting for this node's application to finalise.
+    /// Everything has arrived. Waiting for this node's application to finalise.
     Finalizing,
     /// Ended with signatures.
     Complete,
-    /// Ended without.
+    /// Ended without signatures.
     Aborted,
 }
 
 impl Phase {
-    /// A word for programs.
+    /// Returns the phase as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Proposed => "proposed",

@@ -1,4 +1,5 @@
-//! Lists and byte strings that know their largest length, and refuse to decode more before they allocate for it.
+//! Lists and byte strings with a maximum length. Decoding refuses a longer one before it allocates
+//! memory for it.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,16 +10,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct List<T, const MAX: usize>(Vec<T>);
 
-/// More than there is room for.
+/// More elements than the type has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{got} {of}; at most {max} are allowed")]
 #[non_exhaustive]
 pub struct LengthError {
     /// How many there are.
     pub got: usize,
-    /// How many there may be.
+    /// The most that are allowed.
     pub max: usize,
-    /// Of what, in the plural.
+    /// What is counted, in the plural.
     of: &'static str,
 }
 
@@ -27,14 +28,14 @@ impl LengthError {
         Self { got, max, of }
     }
 
-    /// The same, of what the caller knows them to be.
+    /// Returns the same error with the caller's name for what is counted.
     pub(crate) const fn of(self, of: &'static str) -> Self {
         Self { of, ..self }
     }
 }
 
 impl<T, const MAX: usize> List<T, MAX> {
-    /// A list of these elements.
+    /// Makes a list of these elements.
     ///
     /// # Errors
     /// If there are more than `MAX`.
@@ -43,22 +44,22 @@ impl<T, const MAX: usize> List<T, MAX> {
         if got <= MAX { Ok(Self(elements)) } else { Err(LengthError::new(got, MAX, "elements")) }
     }
 
-    /// An empty list.
+    /// Makes an empty list.
     pub const fn empty() -> Self {
         Self(Vec::new())
     }
 
-    /// The elements.
+    /// Returns the elements.
     pub fn as_slice(&self) -> &[T] {
         &self.0
     }
 
-    /// For how many elements there is memory.
+    /// Returns how many elements the allocated memory holds.
     pub(crate) fn capacity(&self) -> usize {
         self.0.capacity()
     }
 
-    /// The elements, by value.
+    /// Returns the elements by value.
     pub fn into_vec(self) -> Vec<T> {
         self.0
     }
@@ -89,7 +90,8 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
                 if let Some(announced) = seq.size_hint().filter(|&announced| announced > MAX) {
                     return Err(A::Error::invalid_length(announced, &self));
                 }
-                // Grown as elements arrive, so that a length without its elements costs nothing.
+                // Grown element by element, never preallocated from the announced length: a peer
+                // that sends a length without its elements costs this node nothing.
                 let mut elements = Vec::new();
                 while let Some(element) = seq.next_element()? {
                     if elements.len() == MAX {
@@ -97,7 +99,8 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
                     }
                     elements.push(element);
                 }
-                // What grew by doubling would stay twice as large as what is in it.
+                // A vector that grew by doubling can take twice the memory of its content, and what
+                // is decoded here may be kept for a whole session.
                 elements.shrink_to_fit();
                 Ok(elements)
             }
@@ -111,7 +114,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
 pub struct Bytes<const MAX: usize>(Vec<u8>);
 
 impl<const MAX: usize> Bytes<MAX> {
-    /// A string of these bytes.
+    /// Makes a string of these bytes.
     ///
     /// # Errors
     /// If there are more than `MAX`.
@@ -120,12 +123,12 @@ impl<const MAX: usize> Bytes<MAX> {
         if got <= MAX { Ok(Self(bytes)) } else { Err(LengthError::new(got, MAX, "bytes")) }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
 
-    /// For how many bytes there is memory.
+    /// Returns how many bytes the allocated memory holds.
     pub(crate) fn capacity(&self) -> usize {
         self.0.capacity()
     }
@@ -145,7 +148,8 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "at most {MAX} bytes")
             }
-            // Borrowed from the input: no allocation before the length is known to be within bounds.
+            // The bytes are borrowed from the input, so nothing is allocated before the length is
+            // checked.
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
                 if bytes.len() > MAX {
                     Err(E::invalid_length(bytes.len(), &self))
@@ -181,7 +185,7 @@ mod arbitrary {
 mod tests {
     use super::*;
 
-    /// What encodes a length and so many bytes.
+    /// The encoding of a length followed by that many bytes.
     fn encoded(length: u8) -> Vec<u8> {
         [vec![length], vec![7; usize::from(length)]].concat()
     }

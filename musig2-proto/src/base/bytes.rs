@@ -1,9 +1,10 @@
-//! Fixed-size byte strings: one newtype for each meaning, so that a session id is never passed where a salt is
-//! meant. All encode as their bytes with no length prefix, print as lowercase hex, and parse from it.
+//! Fixed-size byte strings. Each meaning has its own type, so that nobody passes a session id where
+//! a salt is meant. All of them encode as their bytes without a length prefix, print as lowercase
+//! hex, and parse from hex.
 
 use core::fmt::{self, Write};
 
-/// The text given is not the hex of a value of this type.
+/// A text that is not the hex encoding of the wanted type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} hex digits, {problem}")]
 pub struct ParseHexError {
@@ -46,7 +47,7 @@ pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result
     })
 }
 
-/// Serde for `[u8; N]` of any `N` as a tuple of bytes: `postcard` writes it without a length.
+/// Serde for `[u8; N]` of any `N`, as a tuple of bytes, which `postcard` writes without a length.
 pub(crate) mod array {
     use core::fmt;
     use serde::de::{Error, SeqAccess, Visitor};
@@ -90,7 +91,9 @@ pub(crate) mod array {
 macro_rules! byte_string {
     ($(#[$meta:meta])* $name:ident, $size:literal) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize
+        )]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         pub struct $name(#[serde(with = "crate::base::bytes::array")] [u8; $size]);
 
@@ -103,12 +106,12 @@ macro_rules! byte_string {
                 Self(bytes)
             }
 
-            /// The bytes.
+            /// Returns the bytes.
             pub const fn as_bytes(&self) -> &[u8; $size] {
                 &self.0
             }
 
-            /// The bytes, by value.
+            /// Returns the bytes by value.
             pub const fn to_bytes(self) -> [u8; $size] {
                 self.0
             }
@@ -136,8 +139,9 @@ macro_rules! byte_string {
 }
 
 byte_string!(
-    /// A compressed public key (33 bytes, SEC 1: 0x02 or 0x03, then x). Whether it is a point on the curve is
-    /// checked where a key enters: in a [`Manifest`](crate::Manifest).
+    /// A compressed public key (33 bytes, SEC 1: 0x02 or 0x03, then x). The bytes are not checked
+    /// here. Whether they are a point on the curve is checked when a [`Manifest`](crate::Manifest)
+    /// is.
     PublicKey, 33
 );
 byte_string!(
@@ -149,11 +153,13 @@ byte_string!(
     Signature, 64
 );
 byte_string!(
-    /// A public nonce: two compressed points (66 bytes, BIP327). Raw: it may turn out not to be on the curve.
+    /// A public nonce: two compressed points (66 bytes, BIP327). These are the raw bytes of a peer:
+    /// they may not be points on the curve.
     PublicNonce, 66
 );
 byte_string!(
-    /// An aggregate public nonce: two compressed points, 33 zero bytes for infinity (66 bytes, BIP327).
+    /// An aggregate public nonce: two compressed points (66 bytes, BIP327). 33 zero bytes stand for
+    /// infinity.
     AggregateNonce, 66
 );
 byte_string!(
@@ -161,7 +167,7 @@ byte_string!(
     PartialSignature, 32
 );
 byte_string!(
-    /// What is signed: 32 bytes, in Bitcoin a signature hash.
+    /// The 32 bytes that are signed: in Bitcoin, a signature hash.
     Message, 32
 );
 byte_string!(
@@ -173,12 +179,12 @@ byte_string!(
     ChainCode, 32
 );
 byte_string!(
-    /// A scalar to be added to a key (32 bytes, big-endian, below the group order).
+    /// A scalar to add to a key (32 bytes, big-endian, below the group order).
     TweakScalar, 32
 );
 
 impl ChainCode {
-    /// The chain code that BIP328 gives to every MuSig2 aggregate key: SHA256 of `MuSig2MuSig2MuSig2`.
+    /// The chain code that BIP328 gives every MuSig2 aggregate key: SHA256 of `MuSig2MuSig2MuSig2`.
     pub const BIP328: Self = Self([
         0x86, 0x80, 0x87, 0xca, 0x02, 0xa6, 0xf9, 0x74, 0xc4, 0x59, 0x89, 0x24, 0xc3, 0x6b, 0x57,
         0x76, 0x2d, 0x32, 0xcb, 0x45, 0x71, 0x71, 0x67, 0xe3, 0x00, 0x62, 0x2c, 0x71, 0x67, 0xe3,
@@ -187,7 +193,7 @@ impl ChainCode {
 }
 
 impl PublicKey {
-    /// The x coordinate: the key as BIP340 knows it.
+    /// Returns the x coordinate: the public key of BIP340.
     pub fn x_only(&self) -> XOnlyPublicKey {
         let [_, x @ ..] = self.0;
         XOnlyPublicKey(x)

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
-/// What a hash is for. Its first block follows from that alone, and is computed once.
+/// The purpose of a hash. The hash's first block depends only on this, and is computed once.
 pub(crate) struct Tag {
     name: &'static str,
     start: OnceLock<Start>,
@@ -27,7 +27,7 @@ impl Tag {
     }
 }
 
-/// A tagged hash in the making.
+/// A tagged hash that is being computed.
 pub(crate) struct TaggedHash(Sha256);
 
 impl TaggedHash {
@@ -45,8 +45,9 @@ impl TaggedHash {
     }
 }
 
-/// The 64 bytes that a statement or announcement signs: the hash of its domain, then the hash of its body. Never 32
-/// bytes, so that no such signature can be taken for one over a transaction.
+/// Returns the 64 bytes that the author of a statement, an announcement or a hello signs: the hash
+/// of the domain, then the hash of the body. It is never 32 bytes, so that nobody can pass such a
+/// signature off as one over a transaction.
 pub(crate) fn signed_message(domain: &Tag, body_hash: &[u8; 32]) -> [u8; 64] {
     let mut message = [0; 64];
     let (tag, body) = message.split_at_mut(32);

@@ -1,4 +1,4 @@
-//! What everything else is made of. Nothing here knows of signing.
+//! The types that everything else is built from. Nothing here knows about signing.
 
 #[macro_use]
 pub(crate) mod bytes;

@@ -5,9 +5,11 @@ use core::fmt;
 use core::str::FromStr;
 use zeroize::Zeroizing;
 
-/// A secret key (32 bytes). Erased from memory when dropped, printed by nothing, never serialised, not `Clone`.
+/// A secret key (32 bytes). It is erased from memory when dropped. It is never printed or
+/// serialised, and it is not `Clone`.
 ///
-/// Whether it is a valid scalar (not zero, below the group order) is checked by [`Node::add_key`](crate::Node::add_key).
+/// [`Node::add_key`](crate::Node::add_key) checks that it is a valid scalar: not zero, and below
+/// the group order.
 pub struct SecretKey(Zeroizing<[u8; 32]>);
 
 impl SecretKey {
@@ -16,7 +18,8 @@ impl SecretKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The secret bytes, for an engine behind the [`Crypto`](crate::Crypto) seam or a key store.
+    /// Returns the secret bytes, for an engine that implements [`Crypto`](crate::Crypto) or for a
+    /// key store.
     pub fn expose_secret(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,10 +1,11 @@
-//! Points in time, told by the caller.
+//! Points in time. The caller supplies them.
 
 use core::fmt;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// A point in time: milliseconds since the Unix epoch. The core has no clock; every call is told the time.
+/// A point in time, in milliseconds since the Unix epoch. The core has no clock: the caller passes
+/// the time with every call.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -12,29 +13,29 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// From milliseconds since the Unix epoch.
+    /// Makes a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This moment and `duration` more; stops at the end of time rather than wrap.
+    /// Returns the time `duration` later. It stops at the largest timestamp instead of wrapping.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// This moment less `duration`; stops at the epoch.
+    /// Returns the time `duration` earlier. It stops at the epoch.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// How long after `earlier` this is; zero where it is not.
+    /// Returns how long after `earlier` this is, or zero if it is not after it.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

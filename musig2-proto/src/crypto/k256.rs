@@ -1,4 +1,5 @@
-//! The `musig2` crate over `k256`: pure Rust, no C compiler. Slower, and an independent check of the other engine.
+//! The engine on the `musig2` crate over `k256`: pure Rust, without a C compiler. It is slower than
+//! the default engine, and an independent check of it.
 
 use super::{Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind};
 use crate::base::bytes::{
@@ -16,17 +17,17 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy)]
 pub enum K256 {}
 
-/// A keypair, its secret kept as bytes that are erased when dropped.
+/// A keypair. The secret is kept as bytes that are erased when dropped.
 pub struct Keypair {
     secret: Zeroizing<[u8; 32]>,
     public: PublicKey,
 }
 
-/// A secret nonce: the 97 bytes of BIP327 in one place on the heap, erased when dropped. The `musig2` crate's own type can be cloned
-/// and printed; this one cannot.
+/// A secret nonce: the 97 bytes of BIP327, in one place on the heap, erased when dropped. The
+/// `musig2` crate's own type can be cloned and printed; this one cannot.
 pub struct SecretNonce(Box<Zeroizing<[u8; 97]>>);
 
-/// A signing round.
+/// A signing round of one item.
 pub struct Round {
     keys: Arc<KeyAggContext>,
     nonce: AggNonce,
@@ -41,7 +42,8 @@ impl Keypair {
 
 impl Crypto for K256 {
     type Keypair = Keypair;
-    /// A context holds some 500 bytes for each signer, so items and rounds of one key share it.
+    /// A context takes about 500 bytes for each signer, so the items and rounds of one key share
+    /// it.
     type KeyAggregate = Arc<KeyAggContext>;
     type SecretNonce = SecretNonce;
     type Round = Round;
@@ -190,14 +192,16 @@ fn parse_nonce(nonce: &PublicNonce) -> Option<PubNonce> {
     PubNonce::from_bytes(nonce.as_bytes()).ok().filter(|_| compressed)
 }
 
-/// Where a half is infinity, it is 33 zeros (BIP327 cpoint_ext).
+/// Parses an aggregate nonce. A half at infinity must be 33 zero bytes (BIP327 cpoint_ext).
 fn parse_aggregate(nonce: &AggregateNonce) -> Option<AggNonce> {
     let encoded = halves(nonce.as_bytes())
         .all(|half| is_compressed(half) || half.iter().all(|&byte| byte == 0));
     AggNonce::from_bytes(nonce.as_bytes()).ok().filter(|_| encoded)
 }
 
-/// BIP327 cpoint. The `k256` crate takes SEC 1's compact form (0x05) as well, which libsecp256k1 refuses.
+/// Returns whether the point has a compressed prefix (BIP327 cpoint). The `k256` crate also accepts
+/// SEC 1's compact form (0x05), which libsecp256k1 refuses. The engines must agree on what is
+/// valid, or honest nodes on different engines would disagree about a proof.
 fn is_compressed(point: &[u8]) -> bool {
     matches!(point.first(), Some(2 | 3))
 }

@@ -1,6 +1,7 @@
-//! libsecp256k1 (constant time), through the `secp256k1` crate's `musig` module.
+//! The engine on libsecp256k1 (constant time), through the `secp256k1` crate's `musig` module.
 //!
-//! The library aborts or panics on some misuse, so every argument is checked before the call.
+//! The library aborts the process or panics on some misuse, so this code checks every argument
+//! before the call.
 
 use super::{Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, PlainTweak, TweakKind};
 use crate::base::bytes::{
@@ -30,14 +31,15 @@ impl Drop for Keypair {
 /// Size of libsecp256k1's opaque secret nonce, in bytes.
 const SECRET_NONCE_SIZE: usize = 132;
 
-/// A secret nonce. The library's own type prints its bytes and leaves them behind in memory; this one does neither: they stand in one
-/// place on the heap, are erased on drop, and go to the library once, by value.
+/// A secret nonce. The library's own type prints its bytes and leaves them behind in memory. This
+/// type does neither: the bytes are in one place on the heap, are erased on drop, and are passed to
+/// the library once, by value.
 pub struct SecretNonce {
     bytes: Box<Zeroizing<[u8; SECRET_NONCE_SIZE]>>,
     public_key: PublicKey,
 }
 
-/// A signing round, with the aggregate key that libsecp256k1 wants beside it.
+/// A signing round of one item, with the aggregate key that libsecp256k1 needs to sign and verify.
 pub struct Round {
     session: Session,
     keys: KeyAggCache,
@@ -94,7 +96,7 @@ impl Crypto for Libsecp256k1 {
         randomness: [u8; 32],
         extra: [u8; 32],
     ) -> Option<(SecretNonce, PublicNonce)> {
-        // The library panics on it.
+        // The library panics on zeros.
         if randomness == [0; 32] {
             return None;
         }
@@ -136,7 +138,7 @@ impl Crypto for Libsecp256k1 {
     }
 
     fn sign(round: &Round, nonce: SecretNonce, keypair: &Keypair) -> Option<PartialSignature> {
-        // libsecp256k1 aborts the process where the nonce belongs to another key.
+        // libsecp256k1 aborts the process if the nonce belongs to another key.
         if nonce.public_key != keypair.public {
             return None;
         }

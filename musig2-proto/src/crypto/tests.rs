@@ -1,8 +1,9 @@
-//! What every engine must do, and refuse. Each test runs on each engine that is built.
+//! What every engine must do, and what it must refuse. Each test runs on every engine that is
+//! built.
 
 use super::*;
 
-/// The order of the group, which no scalar reaches.
+/// The order of the group. Valid scalars are below it.
 const ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
     0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
@@ -10,7 +11,7 @@ const ORDER: [u8; 32] = [
 
 const MESSAGE: Message = Message::new([9; 32]);
 
-/// Writes each test once, and runs it on every engine.
+/// Runs each test body on every engine.
 macro_rules! on_each_engine {
     ($($name:ident => $body:ident;)*) => {
         #[cfg(feature = "libsecp256k1")]
@@ -70,7 +71,7 @@ fn keys<C: Crypto>() {
     let none = PublicKey::new([5; 33]);
     assert_eq!(of(&[one, none]), Err(KeyAggregationError::InvalidKey(1)));
     assert_eq!(of(&[]), Err(KeyAggregationError::NoAggregate));
-    // SEC 1's compact form, which not every decoder refuses.
+    // SEC 1's compact form, which some decoders accept.
     let mut compact = one.to_bytes();
     compact[0] = 5;
     assert_eq!(of(&[PublicKey::new(compact)]), Err(KeyAggregationError::InvalidKey(0)));
@@ -91,7 +92,8 @@ fn tweaks<C: Crypto>() {
     );
 }
 
-/// An aggregate with odd y: to the x-only key, one adds from the other side.
+/// An aggregate key with odd y: an x-only tweak negates it before adding, so the two kinds of tweak
+/// give different keys.
 fn odd<C: Crypto>() -> C::KeyAggregate {
     let [one, _] = public_keys::<C>();
     let pairs = (3..)
@@ -152,7 +154,7 @@ fn encodings<C: Crypto>() {
     assert!(!round([5; 66]) && !round(compact));
 }
 
-/// A round of two signers: it, their public nonces and their partial signatures.
+/// A round of two signers: the round, their public nonces and their partial signatures.
 fn round<C: Crypto>() -> (C::Round, [PublicNonce; 2], [PartialSignature; 2]) {
     let [(one, first), (two, second)] = [nonce::<C>(1, 1), nonce::<C>(2, 2)];
     let both = C::aggregate_nonces(&[first, second]).unwrap();

@@ -1,21 +1,24 @@
-//! How much work one source, or one author, can ask for.
+//! Token buckets: how much work one source, one author or one signer can ask for.
 
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many buckets are kept. Beyond that, one that is full again makes room; while there is none, those without a bucket share one.
+/// How many buckets are kept. Beyond that, a bucket that is full again is evicted, because a new
+/// one would say the same. If none is full, newcomers share one bucket, so that an attacker with
+/// many identities cannot exhaust memory or push out peers that already have a bucket.
 const MAX_BUCKETS: usize = 1024;
 
-/// What a bucket holds: `burst` at once, refilled at `rate` a second.
+/// The size of a bucket: `burst` tokens at once, refilled at `rate` tokens a second.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Limit {
     pub(crate) rate: u32,
     pub(crate) burst: u32,
 }
 
-/// A token bucket. In thousandths of a token, which is what a millisecond brings at a rate of one a second.
+/// A token bucket. It counts thousandths of a token: at a rate of one token a second, each
+/// millisecond brings one thousandth.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Bucket {
     level: u64,
@@ -27,7 +30,9 @@ impl Bucket {
         Self { level: u64::from(limit.burst) * 1000, at: now }
     }
 
-    /// Takes tokens; `false` if there are not as many. What costs more than a bucket holds takes a full one.
+    /// Takes tokens. Returns `false`, and takes nothing, if there are too few. A price above the
+    /// bucket's size counts as a full bucket, so that even the most expensive work is possible at
+    /// times.
     pub(crate) fn take(&mut self, limit: Limit, now: Timestamp, tokens: usize) -> bool {
         let full = u64::from(limit.burst) * 1000;
         let elapsed = u64::try_from(now.saturating_since(self.at).as_millis()).unwrap_or(u64::MAX);
@@ -40,37 +45,40 @@ impl Bucket {
         rest.is_some()
     }
 
-    /// When it is full again, if nobody takes anything.
+    /// Returns when the bucket is full again if nobody takes anything.
     fn full_at(&self, limit: Limit) -> Timestamp {
         let missing = (u64::from(limit.burst) * 1000).saturating_sub(self.level);
         self.at
             .saturating_add(Duration::from_millis(missing.div_ceil(u64::from(limit.rate.max(1)))))
     }
 
-    /// The caller's clock was set back: that neither fills a bucket nor stops it.
+    /// Adjusts to a caller's clock that was set back: this neither fills the bucket nor stops it
+    /// from refilling.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.at = self.at.saturating_sub(by);
     }
 }
 
-/// Whether there were tokens enough.
+/// The outcome of taking tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     Yes,
-    /// No: whoever asks has taken too much.
+    /// No: this key has taken too much.
     TooMany,
-    /// No: there is no bucket for it, and others have drained the one that it shares with them.
+    /// No: this key has no bucket of its own, and others have drained the one that it shares with
+    /// them.
     Crowded,
 }
 
-/// A bucket for each key.
+/// One bucket for each key.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Buckets<K> {
     limit: Limit,
     buckets: BTreeMap<K, Bucket>,
-    /// By when each is full again, and so says nothing that a new one would not.
+    /// The buckets by when each is full again. From then on a bucket says nothing that a new one
+    /// would not, so it can be evicted.
     by_full: BTreeSet<(Timestamp, K)>,
-    /// For those who have no bucket of their own because there is no room for it.
+    /// The bucket that all keys share for which there is no room.
     shared: Bucket,
 }
 
@@ -80,8 +88,9 @@ impl<K: Ord + Clone> Buckets<K> {
         Self { limit, buckets: BTreeMap::new(), by_full: BTreeSet::new(), shared }
     }
 
-    /// Takes tokens out of the bucket of `key`.
+    /// Takes tokens from the bucket of `key`.
     pub(crate) fn take(&mut self, now: Timestamp, key: &K, tokens: usize) -> Taken {
+        // A key that has a bucket keeps it, whatever newcomers do.
         if !self.buckets.contains_key(key) && self.buckets.len() >= MAX_BUCKETS {
             self.make_room(now);
         }
@@ -97,7 +106,7 @@ impl<K: Ord + Clone> Buckets<K> {
         if taken { Taken::Yes } else { Taken::TooMany }
     }
 
-    /// The same, for keys of which nobody needs to know why.
+    /// Takes tokens, for callers that need no reason for a refusal.
     pub(crate) fn allows(&mut self, now: Timestamp, key: &K, tokens: usize) -> bool {
         self.take(now, key, tokens) == Taken::Yes
     }
@@ -126,7 +135,7 @@ impl<K: Ord + Clone> Buckets<K> {
 }
 
 impl Limit {
-    /// How much one source may ask for.
+    /// Returns the limit of one source.
     pub(crate) fn of_source(config: &Config) -> Self {
         Self { rate: config.checks_per_source, burst: config.burst() }
     }
@@ -178,7 +187,7 @@ mod tests {
             assert_eq!(drain(&mut buckets, 1_000_000, key), 2);
         }
         assert_eq!((5000..6000).map(|key| drain(&mut buckets, 1_000_000, key)).sum::<usize>(), 2);
-        // Once the others' buckets are full again there is room.
+        // There is room again once the others' buckets are full.
         assert_eq!(drain(&mut buckets, 1_010_000, 7000), 2);
         assert_eq!(drain(&mut buckets, 1_010_000, 7001), 2);
     }
@@ -189,7 +198,8 @@ mod tests {
         for key in 0..1024 {
             drain(&mut buckets, 1_000_000, key);
         }
-        // Half full: nobody makes room, and who has a bucket is not thrown together with strangers.
+        // The buckets are half full, so none is evicted, and a key with a bucket of its own is not
+        // treated like a stranger.
         assert_eq!(drain(&mut buckets, 1_001_000, 5000), 2);
         assert_eq!(drain(&mut buckets, 1_001_000, 5001), 0);
         assert_eq!(drain(&mut buckets, 1_001_000, 3), 1);

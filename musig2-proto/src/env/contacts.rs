@@ -1,4 +1,4 @@
-//! Where signers can be reached, from one session to the next.
+//! Where signers can be reached, remembered from one session to the next.
 
 use crate::api::view::{ClockReading, SignerView};
 use crate::base::bytes::PublicKey;
@@ -7,19 +7,22 @@ use crate::base::time::Timestamp;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// How many signers met in sessions are remembered; beyond that the one longest unheard of is forgotten.
+/// How many signers met in sessions are remembered. Beyond that, the one met least recently is
+/// forgotten.
 const MAX_MET: usize = 1024;
 
-/// For how long the reading that says most about a signer's clock counts, before the next one does whatever it says.
+/// How long the most informative reading of a signer's clock is kept. After that the next reading
+/// replaces it, whatever it says.
 const READING: Duration = Duration::from_secs(600);
 
-/// Contacts that the application told, and contacts that signers gave in joins of theirs.
+/// Contacts that the application gave, and contacts that signers gave in their own joins.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct ContactBook {
     told: BTreeMap<PublicKey, Told>,
     met: BTreeMap<PublicKey, Met>,
     meetings: u64,
-    /// Of those that are known: nobody else takes any room here.
+    /// What signers said last. There are entries only for signers that are known, so strangers take
+    /// no memory here.
     heard: BTreeMap<PublicKey, Heard>,
 }
 
@@ -32,24 +35,29 @@ struct Told {
 #[derive(Debug, Clone, Hash)]
 struct Met {
     meeting: u64,
-    /// When the session was created in which it gave the contact: a join does not say when it was made, and may have been held back ever since.
+    /// When the session was created in which the signer gave the contact. A join does not say when
+    /// it was made and may have been held back, so its contact counts as only as old as its
+    /// session.
     since: Timestamp,
-    /// Empty if it never gave one.
+    /// Empty if the signer never gave one.
     contact: Contact,
 }
 
-/// What a signer last said of itself and of the time, under its signature: in a hello, or proposing a session.
+/// What a signer last said about itself and about the time, under its signature: in a hello, or by
+/// proposing a session.
 #[derive(Debug, Clone, Hash)]
 struct Heard {
     /// When it gave the contact, by this node's clock.
     at: Timestamp,
-    /// Empty if it never gave one.
+    /// Empty if the signer never gave one.
     contact: Contact,
     clock: ClockReading,
 }
 
 impl ContactBook {
-    /// The application knows better than what was met before; as many as it likes. An empty contact says only that the signer is no stranger.
+    /// Records a contact that the application gave. It replaces what was met before, because the
+    /// application knows better, and there may be any number of such contacts. An empty contact
+    /// only says that the signer is not a stranger.
     pub(crate) fn tell(&mut self, now: Timestamp, signer: PublicKey, contact: Contact) {
         if contact.is_empty() {
             self.told.entry(signer).or_insert(Told { at: Timestamp::default(), contact });
@@ -59,7 +67,8 @@ impl ContactBook {
         self.told.insert(signer, Told { at: now, contact });
     }
 
-    /// A signer said where it is and what time it is, and said so for the first time. Nothing is sent there for that: it is there to be looked at.
+    /// Records a contact and a time that a signer said for the first time. Nothing is sent to that
+    /// contact because of this: it is only for the application to look at.
     pub(crate) fn hear(
         &mut self,
         signer: &PublicKey,
@@ -84,8 +93,8 @@ impl ContactBook {
         }
     }
 
-    /// A signer joined a session that was created at this time, and said under its signature where it can be reached. That counts unless something
-    /// newer is known, and unless it says nothing.
+    /// Records that a signer joined a session created at this time, and where its signed join says
+    /// it can be reached. That contact counts unless it is empty or something newer is known.
     pub(crate) fn meet(&mut self, created_at: Timestamp, signer: PublicKey, contact: &Contact) {
         self.meetings += 1;
         let is_told_since = self.told.get(&signer).is_some_and(|told| told.at > created_at);
@@ -94,6 +103,8 @@ impl ContactBook {
             since: Timestamp::default(),
             contact: Contact::default(),
         });
+        // Counts even if the contact is not taken: a signer met again is not the next to be
+        // forgotten.
         met.meeting = self.meetings;
         if !contact.is_empty() && !is_told_since && created_at >= met.since {
             (met.since, met.contact) = (created_at, contact.clone());
@@ -110,19 +121,21 @@ impl ContactBook {
         }
     }
 
-    /// What the signer said itself, else what the application knows; never an empty one.
+    /// Returns the contact that the signer itself gave, otherwise the one that the application
+    /// gave. Never returns an empty one.
     pub(crate) fn contact(&self, signer: &PublicKey) -> Option<&Contact> {
         let met = self.met.get(signer).map(|met| &met.contact);
         let told = self.told.get(signer).map(|told| &told.contact);
         met.into_iter().chain(told).find(|contact| !contact.is_empty())
     }
 
-    /// Whether the application told of the signer, or it was met in a session, wherever it can be reached.
+    /// Returns whether the application named the signer, or it was met in a session, even if nobody
+    /// knows where it can be reached.
     pub(crate) fn knows(&self, signer: &PublicKey) -> bool {
         self.met.contains_key(signer) || self.told.contains_key(signer)
     }
 
-    /// What is known of a signer, unless it is a stranger.
+    /// Returns what is known of a signer, unless it is a stranger.
     pub(crate) fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
         if !self.knows(signer) {
             return None;
@@ -140,12 +153,13 @@ impl ContactBook {
         })
     }
 
-    /// All that are known.
+    /// Iterates over all known signers.
     pub(crate) fn signers(&self) -> impl Iterator<Item = &PublicKey> {
         self.told.keys().chain(self.met.keys().filter(|signer| !self.told.contains_key(signer)))
     }
 
-    /// The caller's clock was set back: what is told from now on is newer than what was told before.
+    /// Adjusts to a caller's clock that was set back, so that what is said from now on counts as
+    /// newer than what was said before.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.told.values_mut().for_each(|told| told.at = told.at.saturating_sub(by));
         self.met.values_mut().for_each(|met| met.since = met.since.saturating_sub(by));
@@ -162,7 +176,8 @@ mod tests {
 
     fn signer(number: u16) -> PublicKey {
         let mut key = [2; 33];
-        // The later, the lesser: what is forgotten does not follow from the order of keys.
+        // Later signers have lesser keys, so that which one is forgotten does not follow from the
+        // order of keys.
         key[1..3].copy_from_slice(&(u16::MAX - number).to_be_bytes());
         PublicKey::new(key)
     }

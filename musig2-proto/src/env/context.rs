@@ -1,4 +1,4 @@
-//! What every step has at hand: the call it runs in, and what the node knows beside its sessions.
+//! What every step can use: the call that it runs in, and what the node knows besides its sessions.
 
 use crate::api::event::Event;
 use crate::api::offence::Offence;
@@ -18,47 +18,51 @@ use crate::wire::hello::Hello;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
-/// To send this many bytes is as much work as a signature check.
+/// Sending this many bytes is charged like one signature check.
 pub(crate) const BYTES_PER_CHECK: usize = 16 << 10;
 
-/// One call of a node: the caller's time and randomness, and the outputs so far.
+/// One call to a node: the caller's time and randomness, and the outputs produced in it.
 pub(crate) struct Call<'a, R> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut R,
     pub(crate) out: Vec<Output>,
 }
 
-/// What a node knows beside its keys and sessions.
+/// What a node knows besides its keys and sessions.
 #[derive(Clone, Hash)]
 pub(crate) struct Surroundings {
     pub(crate) config: Config,
     /// Where this node can be reached.
     pub(crate) contact: Contact,
-    /// From when on this node remembers: the time of its first call.
+    /// Since when this node remembers: the time of its first call.
     pub(crate) since: Option<Timestamp>,
     pub(crate) contacts: ContactBook,
-    /// Signature checks that each source may still ask for.
+    /// The signature checks that each source may still ask for.
     pub(crate) sources: Sources,
-    /// Sessions that each author may still have this node tell its application of.
+    /// How many more sessions of each author this node may tell its application about.
     pub(crate) authors: Buckets<PublicKey>,
-    /// What each signer's hellos may still bring it, in signature checks: a hello comes from anywhere, and is its signer's to pay.
+    /// What each signer's hellos may still cost this node, in signature checks. The signer is
+    /// charged, not the source, because a hello can come from anywhere.
     pub(crate) greeted: Buckets<PublicKey>,
-    /// Hellos that this node's keys may say for sessions of which they have not heard the end.
+    /// The hellos that this node's keys may still say for sessions whose end they have not heard
+    /// of.
     pub(crate) hellos: Buckets<PublicKey>,
-    /// How often the announcement of an open session may be passed on again: anyone can repeat it.
+    /// How often the announcement of each open session may be passed on again. Anyone can repeat an
+    /// announcement.
     pub(crate) repeats: Buckets<SessionId>,
-    /// The same for sessions that have ended, of which strangers can make many.
+    /// The same for sessions that have ended. They have their own buckets because strangers can
+    /// make many such sessions.
     pub(crate) echoes: Buckets<SessionId>,
 }
 
-/// A call, and what surrounds the session it is about.
+/// A call, with the parts of the node that the step of one session may use.
 pub(crate) struct Context<'a, R> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut R,
     pub(crate) out: &'a mut Vec<Output>,
     pub(crate) config: &'a Config,
     pub(crate) contact: &'a Contact,
-    /// From when on this node remembers.
+    /// Since when this node remembers.
     pub(crate) since: Timestamp,
     pub(crate) contacts: &'a mut ContactBook,
     pub(crate) sources: &'a mut Sources,
@@ -68,7 +72,7 @@ pub(crate) struct Context<'a, R> {
 }
 
 impl Surroundings {
-    /// The caller's clock was set back.
+    /// Adjusts to a caller's clock that was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         let Self { contacts, sources, authors, greeted, hellos, repeats, echoes, .. } = self;
         contacts.set_back(by);
@@ -86,7 +90,8 @@ impl<'a, R: CryptoRng> Call<'a, R> {
         Self { now, rng, out: Vec::new() }
     }
 
-    /// Charges for a publication, of which the source is only the last hop.
+    /// Charges a source for a publication. A refusal is never the source's offence, because it is
+    /// only the last hop: hence [`Offence::Busy`].
     pub(crate) fn charge_publication(
         &self,
         surroundings: &mut Surroundings,
@@ -129,13 +134,13 @@ impl<'a, R: CryptoRng> Call<'a, R> {
 }
 
 impl<R> Context<'_, R> {
-    /// Charges a source for a signature check that it makes this node do.
+    /// Charges a source for one signature check.
     pub(crate) fn charge(&mut self, source: &Source) -> Result<(), Offence> {
         self.charge_for(source, 1)
     }
 
-    /// Charges a source for work that takes as long as this many signature checks. It is no fault of a source that others have drained what it
-    /// shares with them.
+    /// Charges a source for work that takes as long as this many signature checks. If others have
+    /// drained a bucket that the source shares with them, that is not the source's fault.
     pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
         match self.sources.take(self.now, source, Work::Frames, checks) {
             Taken::Yes => Ok(()),
@@ -144,7 +149,8 @@ impl<R> Context<'_, R> {
         }
     }
 
-    /// Charges a signer for what its hello brings. `false` where it has had enough for now: it says hello again.
+    /// Charges a signer for what its hello makes this node do. Returns `false` if the signer has
+    /// used up its share for now. It will say hello again.
     pub(crate) fn charge_greeting(&mut self, signer: &PublicKey, checks: usize) -> bool {
         self.greeted.allows(self.now, signer, checks)
     }
@@ -155,7 +161,7 @@ impl<R: CryptoRng> Context<'_, R> {
         self.out.push(Output::Event(event));
     }
 
-    /// Publishes an announcement, unless it is private. Says whether it did.
+    /// Publishes an announcement, unless it is private. Returns whether it did.
     pub(crate) fn publish(&mut self, announcement: &Announcement) -> bool {
         if announcement.content.private {
             return false;
@@ -168,8 +174,9 @@ impl<R: CryptoRng> Context<'_, R> {
         true
     }
 
-    /// Publishes an announcement for a signer that said hello and gave no contact: it can only listen. At the signer's charge, and no more often
-    /// than others would pass it on; past the time in which they take it, not at all.
+    /// Publishes an announcement for a signer that said hello without a contact, and so can only
+    /// listen. The signer is charged for it. The node does not publish it more often than others
+    /// would pass it on, nor after the time in which they accept it.
     pub(crate) fn publish_to(&mut self, signer: &PublicKey, announcement: &Announcement) {
         let manifest = &announcement.content.manifest;
         let in_time = self.now < join_deadline(manifest, self.config);
@@ -182,8 +189,12 @@ impl<R: CryptoRng> Context<'_, R> {
         }
     }
 
-    /// Says hello for the sake of a session that was made at this time, and of whose end this node has not heard: so it is among what a node may not know.
-    /// Not within a second of the last one for another session: others tell of all of them to either.
+    /// Says hello because this node has not heard how a session created at this time ended. The
+    /// hello's `since` is no earlier than that time, so the session is among those that this node
+    /// may have forgotten.
+    ///
+    /// Says nothing within a second of the last such hello for another session: those who hear one
+    /// hello tell of all sessions anyway.
     pub(crate) fn say_hello<C: Crypto>(&mut self, keypair: &C::Keypair, created_at: Timestamp) {
         if !self.hellos.allows(self.now, &C::public_key(keypair), 1) {
             return;
@@ -202,13 +213,14 @@ impl<R: CryptoRng> Context<'_, R> {
     }
 }
 
-/// Up to a quarter of `pause`, so that nodes that started together do not stay together.
+/// Returns a random pause of up to a quarter of `pause`, so that nodes that started together do not
+/// keep sending at the same moments.
 pub(crate) fn jitter<R: CryptoRng>(cx: &mut Context<'_, R>, pause: Duration) -> Duration {
     let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
     Duration::from_millis(cx.rng.next_u64() % quarter.saturating_add(1))
 }
 
-/// Bytes fresh from the caller's generator.
+/// Draws bytes from the caller's generator.
 pub(crate) fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
     let mut bytes = [0; N];
     rng.fill_bytes(&mut bytes);

@@ -1,4 +1,5 @@
-//! What a call carries, and what a node knows beside its sessions: where signers are, and what each source may still ask for.
+//! What a call carries, and what a node knows besides its sessions: where signers are, and how much
+//! work each source may still ask for.
 
 pub(crate) mod buckets;
 pub(crate) mod contacts;

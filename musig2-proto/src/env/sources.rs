@@ -1,4 +1,4 @@
-//! How much work each source can ask for, and which sources signers speak from.
+//! How much work each source can ask for, and from which sources signers speak.
 
 use crate::base::bytes::PublicKey;
 use crate::base::ids::Source;
@@ -7,25 +7,30 @@ use crate::env::buckets::{Bucket, Buckets, Limit, Taken};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// Of how many signers it is remembered where they speak from. Beyond that the one longest unheard of is forgotten.
+/// For how many signers their sources are remembered. Beyond that, the one heard least recently is
+/// forgotten.
 const MAX_SIGNERS: usize = 1024;
 
-/// How many sources of one signer are remembered, the latest: a signer can move, and whoever passes its statements on before they come from
-/// itself must not take its place.
+/// How many sources of one signer are remembered, the latest ones. There are several because a
+/// signer can move, and because a peer that relays the signer's statements before they come from
+/// the signer must not take its place.
 const MAX_SOURCES: usize = 4;
 
-/// What a source can make this node work for. Each is paid for out of a bucket of its own, so that none takes anything from another.
+/// The kinds of work that a source can cause. Each has its own bucket, so that one kind takes
+/// nothing from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// By its frames.
+    /// Handling its frames.
     Frames,
-    /// By announcements that it passes on: those that name a key of this node, and others.
+    /// Handling announcements that it passes on. Those that name a key of this node (`own`) are
+    /// counted apart from others.
     Announcements { own: bool },
-    /// By hellos that it passes on: those of signers of sessions that are known here, and others.
+    /// Handling hellos that it passes on. Those of signers of sessions that this node knows
+    /// (`known`) are counted apart from others.
     Hellos { known: bool },
 }
 
-/// A thing for each kind of work.
+/// One value for each kind of work.
 type Each<T> = [T; 5];
 
 impl Work {
@@ -49,28 +54,29 @@ impl Work {
     }
 }
 
-/// What sources may still ask for. Sources from which a signer's own statement came, in a session that this node had joined, have buckets that no
-/// other source can take away from them, however many of these there are.
+/// The work that sources may still ask for. A source is proven if a signer's own statement came
+/// from it, in a session that this node had joined. Proven sources have buckets that no number of
+/// other sources can take away, so strangers cannot crowd out co-signers.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Sources {
     limit: Limit,
     strangers: Each<Buckets<Source>>,
     proven: BTreeMap<Source, Account>,
     signers: BTreeMap<PublicKey, Voice>,
-    /// Signers by when they were last heard.
+    /// Signers in the order in which they were last heard.
     by_heard: BTreeMap<u64, PublicKey>,
     heard: u64,
 }
 
-/// Of a proven source.
+/// What is known of a proven source.
 #[derive(Debug, Clone, Hash)]
 struct Account {
     buckets: Each<Bucket>,
-    /// How many signers speak from there.
+    /// How many signers speak from this source.
     signers: usize,
 }
 
-/// Where a signer was last heard, the latest place last.
+/// The sources that a signer was heard from, the latest one last.
 #[derive(Debug, Clone, Hash, Default)]
 struct Voice {
     heard: u64,
@@ -106,15 +112,18 @@ impl Sources {
         }
     }
 
-    /// A statement of this signer that was new here, and verified, came from there by its author's own frame, in a session that this node has
-    /// joined.
+    /// Marks a source as proven. Call this when a statement of this signer came from there in its
+    /// author's own frame, was new here and verified, in a session that this node has joined.
     pub(crate) fn prove(&mut self, now: Timestamp, source: &Source, signer: &PublicKey) {
+        // A counter, not the time: it orders signers strictly, and a clock that is set back cannot
+        // disturb it.
         self.heard += 1;
         let voice = self.signers.entry(*signer).or_default();
         self.by_heard.remove(&voice.heard);
         voice.heard = self.heard;
         self.by_heard.insert(self.heard, *signer);
         let known = voice.sources.iter().position(|known| known == source);
+        // A source heard again moves to the end, so that the first one is the one to forget.
         let moved = known.map(|place| voice.sources.remove(place));
         voice.sources.push(source.clone());
         let forgotten = (voice.sources.len() > MAX_SOURCES).then(|| voice.sources.remove(0));
@@ -130,12 +139,13 @@ impl Sources {
         }
     }
 
-    /// Whether a statement of this signer has come from there.
+    /// Returns whether a statement of this signer has come from this source.
     pub(crate) fn is_of(&self, source: &Source, signer: &PublicKey) -> bool {
         self.signers.get(signer).is_some_and(|voice| voice.sources.contains(source))
     }
 
-    /// One more signer speaks from there. What the source had taken before stays taken.
+    /// Counts one more signer that speaks from this source. The source keeps the buckets it had, so
+    /// that becoming proven does not refill them.
     fn admit(&mut self, now: Timestamp, source: &Source) {
         let Self { limit, strangers, proven, .. } = self;
         let account = proven.entry(source.clone()).or_insert_with(|| {
@@ -155,7 +165,7 @@ impl Sources {
         }
     }
 
-    /// The caller's clock was set back.
+    /// Adjusts to a caller's clock that was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.strangers.iter_mut().for_each(|buckets| buckets.set_back(by));
         let accounts = self.proven.values_mut();

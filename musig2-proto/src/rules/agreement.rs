@@ -1,4 +1,4 @@
-//! A manifest found good: every rule about what may be signed, and the keys that sign it.
+//! A checked manifest: every rule about what may be signed, and the keys that sign it.
 
 use crate::base::bytes::{PublicKey, Signature, XOnlyPublicKey};
 use crate::base::ids::{SessionId, SignerIndex};
@@ -12,7 +12,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many tweak steps a session may have for each item that the configuration allows: BIP328's two, taproot's one, and one more.
+/// How many tweak steps a session may have for each item that the configuration allows: two for
+/// BIP328, one for taproot, and one more.
 const STEPS_PER_ITEM: usize = 4;
 
 /// A manifest that passed every check, with the key of each item.
@@ -22,13 +23,14 @@ pub(crate) struct Agreement<C: Crypto> {
     pub(crate) keys: Vec<ItemKey<C>>,
 }
 
-/// The key that one item's signature is for.
+/// The key that signs one item.
 pub(crate) struct ItemKey<C: Crypto> {
     pub(crate) aggregate: C::KeyAggregate,
     pub(crate) output: OutputKey,
 }
 
-/// The key that an item's signature verifies under, and how it comes from the signers' aggregate key.
+/// The key that an item's signature verifies under, and how it is derived from the signers'
+/// aggregate key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OutputKey {
     /// The tweaks that were applied, in order, as scalars.
@@ -38,14 +40,16 @@ pub struct OutputKey {
 }
 
 impl<C: Crypto> ItemKey<C> {
-    /// The key of one item of a manifest whose shape has been checked; `None` if it has no such item. What it takes does not depend on the
-    /// manifest's other items.
+    /// Returns the key of one item, or `None` if the manifest has no such item. The manifest's
+    /// shape must have been checked. The work does not depend on the manifest's other items.
     pub(crate) fn of(manifest: &Manifest, item: usize) -> Result<Option<Self>, ManifestError> {
         let Some(content) = manifest.items().get(item) else { return Ok(None) };
         Self::in_manifest(manifest, item, content, C::aggregate_keys(manifest.signers())?).map(Some)
     }
 
-    /// From the signers' aggregate key.
+    /// Derives the key of an item from the signers' aggregate key. Refuses it if it is a signer's
+    /// own key: with a raw tweak of its choice, a proposer could make the session's signature one
+    /// under a victim's own key.
     fn in_manifest(
         manifest: &Manifest,
         item: usize,
@@ -73,7 +77,8 @@ impl<C: Crypto> ItemKey<C> {
 }
 
 impl OutputKey {
-    /// The key that the signatures of these signers, aggregated in this order, verify under after these tweaks: before there is a session.
+    /// Returns the key that the signature of these signers verifies under after these tweaks. The
+    /// keys are aggregated in the order given. This needs no session.
     ///
     /// ```
     /// use musig2_proto::{DefaultCrypto, OutputKey, PublicKey, Tweak};
@@ -92,7 +97,8 @@ impl OutputKey {
     /// ```
     ///
     /// # Errors
-    /// Where a key is not on the curve, the keys add up to infinity, or a tweak cannot be applied.
+    /// If a key is not on the curve, the keys add up to infinity, or a tweak cannot be applied. Raw
+    /// tweaks are always refused here.
     pub fn derive<C: Crypto>(
         signers: &[PublicKey],
         tweaks: &[Tweak],
@@ -102,11 +108,11 @@ impl OutputKey {
     }
 }
 
-/// Why there is no [`OutputKey`].
+/// Why an [`OutputKey`] cannot be derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputKeyError {
-    /// A key could not be aggregated.
+    /// The keys could not be aggregated.
     #[error(transparent)]
     Key(#[from] KeyAggregationError),
     /// A tweak cannot be applied.
@@ -119,105 +125,108 @@ pub enum OutputKeyError {
 #[non_exhaustive]
 pub enum ManifestError {
     /// Fewer signers than `min_signers`.
-    #[error("{got} signers, and at least {min} are needed")]
+    #[error("{got} signers; at least {min} are needed")]
     TooFewSigners {
         /// How many there are.
         got: usize,
-        /// The least.
+        /// The fewest that are allowed.
         min: usize,
     },
     /// More signers than `max_signers`.
-    #[error("{got} signers, and at most {max} are allowed")]
+    #[error("{got} signers; at most {max} are allowed")]
     TooManySigners {
         /// How many there are.
         got: usize,
-        /// The most.
+        /// The most that are allowed.
         max: usize,
     },
-    /// Two signers have one x coordinate.
+    /// Two signers have the same x coordinate.
     #[error("signers {0} and {1} have the same key")]
     DuplicateKey(SignerIndex, SignerIndex),
-    /// A key could not be aggregated.
+    /// The keys could not be aggregated.
     #[error(transparent)]
     Key(#[from] KeyAggregationError),
     /// The coordinator is not one of the signers.
     #[error("the coordinator is not one of the signers")]
     NoCoordinator,
-    /// Nothing to sign.
+    /// There is nothing to sign.
     #[error("there is nothing to sign")]
     NoItems,
     /// More items than `max_items`.
-    #[error("{got} items, and at most {max} are allowed")]
+    #[error("{got} items; at most {max} are allowed")]
     TooManyItems {
         /// How many there are.
         got: usize,
-        /// The most.
+        /// The most that are allowed.
         max: usize,
     },
-    /// The items' tweaks take more steps than four for each of `max_items`, a step of a path being one.
-    #[error("tweaks of {got} steps, and at most {max} are allowed")]
+    /// The items' tweaks take more than four steps for each of `max_items`. Each child number of a
+    /// path is a step, and each other tweak is one.
+    #[error("the tweaks take {got} steps; at most {max} are allowed")]
     TooManyTweaks {
         /// How many there are.
         got: usize,
-        /// The most.
+        /// The most that are allowed.
         max: usize,
     },
     /// An item's tweak cannot be applied.
     #[error("item {item}: {error}")]
     Tweak {
-        /// Which item, from 0.
+        /// The item's position, from 0.
         item: usize,
         /// What is wrong.
         error: TweakError,
     },
-    /// An item's tweaked key is a signer's own key: its signature would be one of that signer alone.
-    #[error("item {item}: the tweaked key is the own key of signer {signer}")]
+    /// An item's tweaked key is a signer's own key: the item's signature would be that signer's
+    /// own, not the group's.
+    #[error("item {item}: the tweaked key is signer {signer}'s own key")]
     TweakedToSigner {
-        /// Which item, from 0.
+        /// The item's position, from 0.
         item: usize,
-        /// Whose key.
+        /// The signer whose key it is.
         signer: SignerIndex,
     },
     /// The memo is longer than `max_memo`.
-    #[error("a memo of {got} bytes, and at most {max} are allowed")]
+    #[error("the memo has {got} bytes; at most {max} are allowed")]
     MemoTooLong {
         /// Its length in bytes.
         got: usize,
-        /// The longest.
+        /// The longest that is allowed.
         max: usize,
     },
-    /// Expires before it was created, or lasts longer than `max_session_duration`.
-    #[error("a session of {got:?}, and at most {max:?} is allowed")]
+    /// The session does not expire after its creation, or lasts longer than `max_session_duration`.
+    #[error("the session lasts {got:?}; it must last longer than zero and at most {max:?}")]
     TooLong {
         /// From creation to expiry.
         got: Duration,
-        /// The longest.
+        /// The longest that is allowed.
         max: Duration,
     },
-    /// Created further in the future than clocks may differ.
+    /// The session was created further in the future than clocks may differ.
     #[error("created {0:?} in the future")]
     InFuture(Duration),
-    /// A frame has no room for it.
-    #[error("with what goes with it the announcement takes {size} bytes, and a frame holds {max}")]
+    /// The announcement does not fit into a frame.
+    #[error("the announcement needs a frame of {size} bytes; at most {max} are allowed")]
     TooLarge {
-        /// Its size in bytes, with final signatures and envelope.
+        /// Its size in bytes, with the final signatures and the envelope.
         size: usize,
-        /// The largest frame.
+        /// The size of the largest frame.
         max: usize,
     },
-    /// Its time, or the time to join it, is over.
-    #[error("over since {0:?}")]
+    /// The session's time, or the time to join it, is over.
+    #[error("expired {0:?} ago")]
     Over(Duration),
     /// Several of this node's keys are among the signers.
     #[error("several of this node's keys are among the signers: run a node for each")]
     SeveralOwnKeys,
-    /// Uses a field that is reserved for a later version.
-    #[error("uses {0}, which this version does not know")]
+    /// The manifest uses a field that is reserved for a later version.
+    #[error("uses {0}, which this version does not support")]
     Reserved(&'static str),
 }
 
 impl ManifestError {
-    /// Whether a node with another clock, or with other limits or a later version, could take it up.
+    /// Returns whether a node with another clock, other limits or a later version could take part
+    /// in the session.
     pub(crate) fn is_of_this_node(&self) -> bool {
         match self {
             Self::TooFewSigners { .. }
@@ -243,7 +252,7 @@ impl ManifestError {
 }
 
 impl<C: Crypto> Agreement<C> {
-    /// Checks everything about the manifest of this name but its time, cheap checks first.
+    /// Checks everything about the manifest except its times, cheap checks first.
     pub(crate) fn new(
         id: SessionId,
         manifest: Manifest,
@@ -260,13 +269,13 @@ impl<C: Crypto> Agreement<C> {
         Ok(Self { id, manifest: Arc::new(manifest), keys })
     }
 
-    /// Whether these are the final signatures.
+    /// Returns whether these are the final signatures.
     pub(crate) fn verifies(&self, signatures: &[Signature]) -> bool {
         verifies::<C>(&self.manifest, self.keys.iter().map(|key| &key.output), signatures)
     }
 }
 
-/// Whether there is a valid signature for each item, under its own key.
+/// Returns whether there is a valid signature for each item, under the item's own key.
 pub(crate) fn verifies<'a, C: Crypto>(
     manifest: &Manifest,
     keys: impl ExactSizeIterator<Item = &'a OutputKey>,
@@ -280,7 +289,7 @@ pub(crate) fn verifies<'a, C: Crypto>(
         })
 }
 
-/// The checks that need no arithmetic on the curve.
+/// Makes the checks that need no curve arithmetic.
 pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
     check_counts(manifest, config)?;
     check_reserved(manifest)?;
@@ -288,7 +297,8 @@ pub(crate) fn check_shape(manifest: &Manifest, config: &Config) -> Result<(), Ma
     check_tweaks(manifest, config)
 }
 
-/// What can be said of tweaks without a key: that none is refused anyway, and that together they are not too many.
+/// Makes the key-independent tweak checks: none of the tweaks is one that is always refused, and
+/// there are not too many in total.
 fn check_tweaks(manifest: &Manifest, config: &Config) -> Result<(), ManifestError> {
     for (item, content) in manifest.items().iter().enumerate() {
         for tweak in content.tweaks() {
@@ -304,12 +314,12 @@ fn check_tweaks(manifest: &Manifest, config: &Config) -> Result<(), ManifestErro
     Ok(())
 }
 
-/// How many points have to be computed for a manifest's tweaks.
+/// Returns how many points must be computed for a manifest's tweaks.
 pub(crate) fn tweak_steps(manifest: &Manifest) -> usize {
     manifest.items().iter().flat_map(Item::tweaks).map(Tweak::steps).sum()
 }
 
-/// Whether a manifest may be signed now. Costs nothing.
+/// Checks whether a manifest may be signed now. This is cheap.
 pub(crate) fn check_time(
     manifest: &Manifest,
     now: Timestamp,
@@ -330,7 +340,8 @@ pub(crate) fn check_time(
     Ok(())
 }
 
-/// Until when a published announcement is taken: its time to live, or the session's end.
+/// Returns when a published announcement stops being accepted: at the end of its time to live, or
+/// of the session.
 pub(crate) fn join_deadline(manifest: &Manifest, config: &Config) -> Timestamp {
     manifest.created_at.saturating_add(config.announcement_ttl).min(manifest.expires_at)
 }
@@ -370,7 +381,8 @@ fn check_reserved(manifest: &Manifest) -> Result<(), ManifestError> {
     Ok(())
 }
 
-/// Distinct by x coordinate: two keys that differ in y alone have one secret between them.
+/// Checks that the signers' x coordinates are distinct. Two keys that differ only in y share one
+/// secret, up to its sign.
 fn check_distinct(manifest: &Manifest) -> Result<(), ManifestError> {
     let mut seen = BTreeMap::new();
     for (index, key) in manifest.indices().zip(manifest.signers()) {

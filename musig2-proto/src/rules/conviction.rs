@@ -1,7 +1,8 @@
-//! Checking a proof: who did what, from bytes alone.
+//! Checking a proof: who did what, judged from bytes alone.
 //!
-//! Nothing here can convict a signer that followed the protocol: each proof needs statements under the signer's own signature that the
-//! protocol never lets it make. A board, a relayer or an accuser can hide statements; they cannot add any.
+//! Nothing here can convict a signer that followed the protocol. Each proof needs statements under
+//! the signer's own signature that the protocol never lets it make. A board, a relay or an accuser
+//! can withhold statements, but cannot add any.
 
 use crate::base::bytes::PublicKey;
 use crate::base::codec::{DecodeError, decode_message, encode_message};
@@ -17,18 +18,19 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-/// The largest evidence that [`Evidence::from_bytes`] takes, in bytes.
+/// The largest evidence that [`Evidence::from_bytes`] accepts, in bytes.
 pub const MAX_EVIDENCE_SIZE: usize = 4 << 20;
 
 /// What a signer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It restarted more often than [`MAX_RESTARTS`](crate::MAX_RESTARTS). It may be a broken machine.
+    /// It restarted more often than [`MAX_RESTARTS`](crate::MAX_RESTARTS). Its machine may be
+    /// broken.
     RestartLimit,
-    /// Its key ran in two places at once. It may be a mistake of its operator.
+    /// Its key ran in two places at once. This may be its operator's mistake.
     ConcurrentInstances,
-    /// Its nonces are not nonces.
+    /// Its nonces are not points on the curve, or not one for each item.
     InvalidNonce,
     /// Its partial signature does not verify.
     InvalidPartialSignature,
@@ -37,7 +39,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A word for programs.
+    /// Returns the fault as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::RestartLimit => "restart_limit",
@@ -49,7 +51,7 @@ impl Fault {
     }
 }
 
-/// A sentence for people.
+/// The fault as a sentence for people.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,62 +64,68 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Who is convicted of what.
+/// The signer that a proof convicts, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conviction {
-    /// The signer's place in the evidence's manifest.
+    /// The signer's position in the evidence's manifest.
     pub signer: SignerIndex,
-    /// Its key.
+    /// The signer's key.
     pub key: PublicKey,
-    /// What it did.
+    /// What the signer did.
     pub fault: Fault,
 }
 
-/// Evidence that proves nothing.
+/// Why evidence proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// It is not evidence in its one encoding.
+    /// It is not evidence in its one canonical encoding.
     #[error("not evidence: {0}")]
     Encoding(DecodeError),
-    /// Its manifest breaks a rule, so no session of it can have been.
-    #[error("the manifest is none: {0}")]
+    /// Its manifest breaks a rule, so no session with this manifest can have existed.
+    #[error("not a valid manifest: {0}")]
     Manifest(#[from] ManifestError),
-    /// A list in it is longer or shorter than its session has items, or its restarts are not of the session's signers, in order.
+    /// A list in it does not have one entry for each item of its session, or its restarts are not
+    /// those of signers of the session, in order.
     #[error("its lists do not fit its session")]
     Misfit,
-    /// A statement is not the named signer's.
+    /// A statement in it is not signed by its named author.
     #[error("a statement in it is not signed by its author")]
     BadSignature,
-    /// The statements are in order.
-    #[error("what it shows is no fault")]
+    /// The statements do not show a fault.
+    #[error("what it shows is not a fault")]
     NoFault,
 }
 
 impl Evidence {
-    /// As bytes, to keep or to show.
+    /// Encodes the evidence, to store it or to show it.
     pub fn to_bytes(&self) -> Vec<u8> {
         encode_message(self)
     }
 
-    /// From bytes of at most [`MAX_EVIDENCE_SIZE`]. Proves nothing yet: see [`Evidence::verify`].
+    /// Decodes evidence of at most [`MAX_EVIDENCE_SIZE`] bytes. This proves nothing yet: see
+    /// [`Evidence::verify`].
     ///
     /// # Errors
-    /// Where the bytes are not evidence in its one encoding.
+    /// If the bytes are not evidence in its one canonical encoding.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EvidenceError> {
         decode_message(bytes, MAX_EVIDENCE_SIZE).map_err(EvidenceError::Encoding)
     }
 
-    /// Names the culprit. Needs no node and nobody's word.
+    /// Names the culprit. This needs no node and trusts nobody's word.
     ///
-    /// Cheap checks come first: what the statements say, then their signatures. The session's keys are aggregated only if the proof is about a
-    /// partial signature, and tweaked only for the item that it names: what this takes does not grow with the number of items. So the manifest may break
-    /// a rule about a key that the proof is not about; nobody who follows the protocol states anything in a session of such a manifest.
+    /// Cheap checks come first: what the statements say, then their signatures. The session's keys
+    /// are aggregated only if the proof is about a partial signature, and only the key of the item
+    /// that it names is tweaked, so the work does not grow with the number of items. It follows
+    /// that the manifest may break a rule about a key that the proof is not about. This harms
+    /// nobody, because nobody who follows the protocol states anything in a session with such a
+    /// manifest.
     ///
     /// # Errors
-    /// Where it proves nothing.
+    /// If it proves nothing.
     pub fn verify<C: Crypto>(&self) -> Result<Conviction, EvidenceError> {
-        // What some node's configuration may have allowed: only the rules that hold everywhere.
+        // Allows whatever some node's configuration may have allowed, so only the rules that hold
+        // everywhere are checked. Otherwise two nodes could disagree about the same evidence.
         let permissive = Config::default()
             .with_max_signers(MAX_SIGNERS)
             .with_max_items(MAX_ITEMS)
@@ -136,7 +144,8 @@ impl Evidence {
 }
 
 impl Proof {
-    /// From two statements that stand in one slot.
+    /// Makes a proof of two statements that claim the same slot of a board: the nonces, or the
+    /// partial signatures, of one life in one attempt. Returns `None` for other statements.
     pub(crate) fn of_equivocation(first: &Statement, second: &Statement) -> Option<Self> {
         if let (Some(first), Some(second)) = (Signed::of(first), Signed::of(second)) {
             return Some(Self::EquivocatingNonces { first, second });
@@ -144,8 +153,8 @@ impl Proof {
         Some(Self::EquivocatingPartials { first: Signed::of(first)?, second: Signed::of(second)? })
     }
 
-    /// Whether its lists are those of a proof that a node finds in a session of this manifest: one rule for a board, which keeps no others, and
-    /// for evidence.
+    /// Returns whether its lists have the lengths that a node's own proof in a session of this
+    /// manifest would have. Boards, which keep no other proofs, and evidence use this one rule.
     pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
         let items = manifest.items().len();
         let one_each = |nonces: &Signed<Nonces>| nonces.content.source.nonces().len() == items;
@@ -154,7 +163,7 @@ impl Proof {
             Self::EquivocatingPartials { first, second } => {
                 first.content.partials.len() == items && second.content.partials.len() == items
             }
-            // That there are not so many may be the fault.
+            // A wrong count may itself be the fault.
             Self::InvalidNonce { .. } => true,
             Self::InvalidPartialSignature { nonces, partials, aggregates, .. } => {
                 one_each(nonces)
@@ -168,15 +177,17 @@ impl Proof {
         }
     }
 
-    /// What it takes to check it, in signature checks.
+    /// Returns how much work it is to check the proof, in signature checks.
     pub(crate) fn checks(&self) -> usize {
         match self {
-            // Whether two points are on the curve takes about a third of what a signature does, and where they are it is for nothing.
+            // Checking that two points are on the curve takes about a third of a signature check. A
+            // proof that accuses honest nonces makes a node check all of them in vain, so all are
+            // charged for.
             Self::InvalidNonce { nonces } => 1 + nonces.content.source.nonces().len() / 3,
             Self::EquivocatingNonces { .. }
             | Self::EquivocatingPartials { .. }
             | Self::ConcurrentInstances { .. } => 2,
-            // The partial signature's counts as one.
+            // Two signatures of statements, and one partial signature, which counts as one check.
             Self::InvalidPartialSignature { .. } => 3,
             Self::RestartLimit { joins } => joins.len(),
         }
@@ -192,7 +203,8 @@ impl Proof {
         self.check_partial(&agreement.manifest, key, conviction)
     }
 
-    /// Everything that can be told without the session's keys: all but whether a partial signature verifies.
+    /// Checks everything that can be checked without the session's keys, which is all but whether a
+    /// partial signature verifies.
     fn check_statements<C: Crypto>(&self, case: &Case<'_>) -> Result<Conviction, EvidenceError> {
         if !self.fits(case.manifest) {
             return Err(EvidenceError::Misfit);
@@ -217,6 +229,9 @@ impl Proof {
             }
             Self::InvalidPartialSignature { nonces, partials, nonce_root, aggregates, .. } => {
                 let (made, used) = (&partials.content, &nonces.content);
+                // The signer signed this transcript itself, so no statement of other signers is
+                // needed, and an accuser cannot make up aggregate nonces that the signer never
+                // used.
                 let answers_to = transcript(&case.session, made.attempt, nonce_root, aggregates);
                 let same_round = nonces.author == partials.author
                     && (used.boot, used.attempt) == (made.boot, made.attempt)
@@ -226,6 +241,8 @@ impl Proof {
             }
             Self::ConcurrentInstances { first, second, restarted } => {
                 let (one, other) = (&first.content, &second.content);
+                // An honest earlier life cannot know the later join that this attempt's hash
+                // contains.
                 let both_joined = restarted.iter().any(|lives| {
                     lives.signer == first.author
                         && lives.boots.contains(&one.boot)
@@ -245,7 +262,7 @@ impl Proof {
         }
     }
 
-    /// The item whose key it takes to check it, if it is about a partial signature.
+    /// Returns the item whose key is needed to check the proof, if it is about a partial signature.
     fn item(&self) -> Option<usize> {
         match self {
             Self::InvalidPartialSignature { item, .. } => Some(usize::from(*item)),
@@ -253,7 +270,8 @@ impl Proof {
         }
     }
 
-    /// Whether the partial signature that it is about, if it is about one, is invalid under the `key` of its item.
+    /// Checks that the partial signature which the proof is about, if it is about one, is invalid
+    /// under the `key` of its item.
     fn check_partial<C: Crypto>(
         &self,
         manifest: &Manifest,
@@ -273,8 +291,9 @@ impl Proof {
         ) else {
             return Err(EvidenceError::NoFault);
         };
-        // BIP327 PartialSigVerify, with the aggregate nonce that the signer itself put its name to. Without a round there is nothing that the
-        // signer could have answered wrongly.
+        // BIP327 PartialSigVerify, with the aggregate nonce that the signer committed to in its own
+        // signed transcript. If this nonce makes no round, there is nothing that the signer could
+        // have answered wrongly.
         let round =
             C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
         if C::verify_partial(&round, &conviction.key, nonce, partial) {
@@ -284,14 +303,15 @@ impl Proof {
     }
 }
 
-/// A session that somebody is accused in.
+/// A session in which somebody is accused.
 struct Case<'a> {
     session: SessionId,
     manifest: &'a Manifest,
 }
 
 impl Case<'_> {
-    /// Convicts the one author of all these statements, where they are a fault and its own. Signatures are looked at last.
+    /// Convicts the one author of all these statements, if they show a fault and are its own.
+    /// Signatures are verified last, because that is the most expensive check.
     fn convict<C: Crypto, T: Content>(
         &self,
         fault: Fault,
@@ -320,8 +340,9 @@ fn lives(
     restarted.iter().map(|one| (one.signer, one.boots.len(), one.boots.iter()))
 }
 
-/// Whether these are signers of the session, ascending, each with two boots or more, ascending: then one set of joins has one list, and the
-/// attempt is the hash of it as it stands.
+/// Returns whether these are signers of the session in ascending order, each with two or more boots
+/// in ascending order. Then a set of joins has exactly one list, and the attempt is the hash of
+/// that list as it stands.
 fn are_restarts(restarted: &[Restarted], manifest: &Manifest) -> bool {
     restarted.is_sorted_by(|one, next| one.signer < next.signer)
         && restarted.iter().all(|one| {

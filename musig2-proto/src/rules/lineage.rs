@@ -1,5 +1,6 @@
-//! What statements answer to: the attempt that follows from who joined, and the transcript that follows from whose nonces are used. Everybody
-//! computes both from statements; nobody asserts them.
+//! What statements answer to: the attempt, which follows from who joined, and the transcript, which
+//! follows from whose nonces are used. Everybody computes both from statements; nobody's word is
+//! taken for them.
 
 use crate::base::bytes::AggregateNonce;
 use crate::base::hash::{Tag, TaggedHash};
@@ -10,7 +11,9 @@ static ATTEMPT: Tag = Tag::new("musig2-proto/attempt");
 static AGGREGATE_NONCES: Tag = Tag::new("musig2-proto/aggregate-nonces");
 static TRANSCRIPT: Tag = Tag::new("musig2-proto/transcript");
 
-/// Zero while nobody has joined twice, else the hash of all who did, with their boots.
+/// Returns zero if nobody has joined twice, otherwise the hash of all who did, with their boots.
+/// The number of each signer's boots precedes them, so that no two sets of restarts hash the same
+/// bytes.
 pub(crate) fn attempt_of<'a>(
     session: &SessionId,
     restarted: impl Iterator<Item = (SignerIndex, usize, impl Iterator<Item = &'a Boot>)>,
@@ -28,7 +31,7 @@ pub(crate) fn attempt_of<'a>(
     AttemptId::new(hash.finish())
 }
 
-/// What partial signatures answer to.
+/// Returns the hash of what partial signatures answer to.
 pub(crate) fn transcript(
     session: &SessionId,
     attempt: AttemptId,

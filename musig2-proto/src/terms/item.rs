@@ -16,12 +16,12 @@ pub struct Item {
 }
 
 impl Item {
-    /// A message to be signed by the aggregate key as it is.
+    /// Makes an item for the untweaked aggregate key.
     pub const fn new(message: Message) -> Self {
         Self { message, tweaks: List::empty(), adaptor: None }
     }
 
-    /// With these tweaks, applied in order; at most [`MAX_TWEAKS`].
+    /// Sets the tweaks, which apply in order. There can be at most [`MAX_TWEAKS`].
     ///
     /// # Errors
     /// If there are more.
@@ -30,12 +30,12 @@ impl Item {
         Ok(Self { tweaks, ..self })
     }
 
-    /// The 32 bytes to be signed.
+    /// Returns the 32 bytes to be signed.
     pub const fn message(&self) -> &Message {
         &self.message
     }
 
-    /// From the aggregate key to the key that signs.
+    /// Returns the tweaks that lead from the aggregate key to the key that signs.
     pub fn tweaks(&self) -> &[Tweak] {
         self.tweaks.as_slice()
     }

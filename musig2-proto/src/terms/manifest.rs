@@ -1,4 +1,4 @@
-//! What a session commits to: the manifest, whose hash is the session's name.
+//! What a session commits to: the manifest, whose hash is the session's id.
 
 use crate::base::bounded::{Bytes, List};
 use crate::base::bytes::{PublicKey, XOnlyPublicKey};
@@ -19,17 +19,19 @@ pub const MAX_ITEMS: usize = 4096;
 pub const MAX_MEMO: usize = 4096;
 
 byte_string!(
-    /// Random bytes (32) that tell one manifest from another with the same content.
+    /// Random bytes (32) that tell apart two manifests with otherwise equal content.
     Salt, 32
 );
 
-/// Everything that signers of one session agree on. Made by [`Node::execute`](crate::Node::execute) from a [`Proposal`](crate::Proposal).
+/// Everything that the signers of one session agree on. [`Node::execute`](crate::Node::execute)
+/// makes it from a [`Proposal`](crate::Proposal).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Manifest {
     pub(crate) signers: List<PublicKey, MAX_SIGNERS>,
     pub(crate) coordinator: SignerIndex,
-    /// Reserved for keys that sign statements in the signers' stead: always empty in this version, and the signers' keys do.
+    /// Reserved for keys that would sign statements in place of the signers' keys. In this version
+    /// the list is always empty, and the signers' own keys sign.
     pub(crate) identities: List<XOnlyPublicKey, MAX_SIGNERS>,
     pub(crate) items: List<Item, MAX_ITEMS>,
     /// Reserved for adaptor signatures: always `None` in this version.
@@ -41,63 +43,63 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The proposer's key; `None` if the coordinator is none of the signers.
+    /// Returns the proposer's key, or `None` if the coordinator is not one of the signers.
     pub(crate) fn coordinator_key(&self) -> Option<&PublicKey> {
         self.signer(self.coordinator)
     }
 
-    /// The session's name: `SHA256_tagged("musig2-proto/manifest", version || manifest)`.
+    /// Returns the session's id: `SHA256_tagged("musig2-proto/manifest", version || manifest)`.
     pub fn id(&self) -> SessionId {
         let hash = TaggedHash::new(&MANIFEST).add([VERSION]).add(encode(self));
         SessionId::new(hash.finish())
     }
 
-    /// The signers' keys, in the order in which they are aggregated (BIP327 KeyAgg).
+    /// Returns the signers' keys, in the order in which they are aggregated (BIP327 KeyAgg).
     pub fn signers(&self) -> &[PublicKey] {
         self.signers.as_slice()
     }
 
-    /// How many signers there are.
+    /// Returns the number of signers.
     pub fn signer_count(&self) -> usize {
         self.signers.len()
     }
 
-    /// All places in [`Manifest::signers`].
+    /// Iterates over all positions in [`Manifest::signers`].
     pub fn indices(&self) -> impl Iterator<Item = SignerIndex> + Clone + use<> {
         SignerIndex::all(self.signer_count())
     }
 
-    /// The key of a signer, where there is one of that index.
+    /// Returns the key of a signer, if there is one with that index.
     pub fn signer(&self, index: SignerIndex) -> Option<&PublicKey> {
         self.signers.get(index.as_usize())
     }
 
-    /// The signer who proposed the session.
+    /// Returns the signer that proposed the session.
     pub const fn coordinator(&self) -> SignerIndex {
         self.coordinator
     }
 
-    /// What is signed.
+    /// Returns what is signed.
     pub fn items(&self) -> &[Item] {
         self.items.as_slice()
     }
 
-    /// When the session was proposed, by the coordinator's clock.
+    /// Returns when the session was proposed, by the coordinator's clock.
     pub const fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// From when on nobody signs any more.
+    /// Returns when the session expires. From then on nobody signs.
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// The application's own bytes, at most [`MAX_MEMO`].
+    /// Returns the application's own bytes, at most [`MAX_MEMO`].
     pub fn memo(&self) -> &[u8] {
         self.memo.as_slice()
     }
 
-    /// Where this key stands among the signers.
+    /// Returns the position of this key among the signers.
     pub fn index_of(&self, key: &PublicKey) -> Option<SignerIndex> {
         self.indices()
             .zip(self.signers())

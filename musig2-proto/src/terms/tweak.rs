@@ -1,4 +1,5 @@
-//! Key tweaks by what they mean (BIP341, BIP86, BIP32 with BIP328), and how each comes down to scalars.
+//! Key tweaks by their meaning (BIP341, BIP86, BIP32 with BIP328), and the scalars each of them
+//! applies.
 
 use crate::base::bounded::List;
 use crate::base::bytes::{ChainCode, MerkleRoot, PublicKey, TweakScalar};
@@ -15,22 +16,25 @@ static TAP_TWEAK: Tag = Tag::new("TapTweak");
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Tweak {
-    /// The taproot output key (BIP341) committing to a script tree, or to none (BIP86).
+    /// The taproot output key (BIP341). It commits to a script tree, or to no scripts (BIP86).
     Taproot {
-        /// The root of the script tree, where there is one.
+        /// The root of the script tree, if there is one.
         merkle_root: Option<MerkleRoot>,
     },
-    /// The child key at an unhardened BIP32 path below the key so far, with this chain code;
-    /// [`ChainCode::BIP328`] for a MuSig2 aggregate.
+    /// The child key at an unhardened BIP32 path below the key tweaked up to here, with this chain
+    /// code. For a MuSig2 aggregate key the chain code is [`ChainCode::BIP328`].
     Bip32 {
-        /// The chain code of the key so far.
+        /// The chain code of the key that the path starts from.
         chain_code: ChainCode,
         /// Child numbers, each below 2^31.
         path: DerivationPath,
     },
-    /// A bare scalar. Refused unless [`Config::allow_raw_tweaks`](crate::Config::allow_raw_tweaks): whoever chooses it can make the
-    /// session's signature one under a key of his choice. A signer's own key is refused always, keys derived from it (BIP32 children, BIP86 outputs)
-    /// are not: allow it only where all signers trust whoever proposes.
+    /// A raw scalar. A node refuses it unless
+    /// [`Config::allow_raw_tweaks`](crate::Config::allow_raw_tweaks) is set, because whoever
+    /// chooses the scalar can turn the session's signature into one under a key of their choice. A
+    /// tweaked key that is a signer's own key is always refused. Keys derived from a signer's own
+    /// key (BIP32 children, BIP86 outputs) are not detected. So allow raw tweaks only if all
+    /// signers trust every proposer.
     Raw(PlainTweak),
 }
 
@@ -49,19 +53,19 @@ const HARDENED: u32 = 1 << 31;
 /// A tweak cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TweakError {
-    /// A raw tweak, and the configuration does not allow them.
-    #[error("a raw tweak: refused unless `allow_raw_tweaks` is set")]
+    /// The tweak is raw, and the configuration does not allow raw tweaks.
+    #[error("raw tweaks are refused unless `allow_raw_tweaks` is set")]
     Raw,
-    /// A hardened child number: deriving it needs a secret key that nobody has.
+    /// The child number is hardened. Deriving it would need a secret key that nobody has.
     #[error("child number {0} is hardened: an aggregate key has unhardened children only")]
     Hardened(u32),
-    /// A scalar not below the group order, or one that leads to infinity.
+    /// The scalar is not below the group order, or leads to infinity.
     #[error(transparent)]
     Invalid(#[from] InvalidTweak),
 }
 
 impl Tweak {
-    /// What kind of tweak it is: a word for programs.
+    /// Returns the kind of tweak as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Taproot { merkle_root: None } => "bip86",
@@ -74,7 +78,7 @@ impl Tweak {
     /// The output key of BIP86: taproot without scripts.
     pub const BIP86: Self = Self::Taproot { merkle_root: None };
 
-    /// What can be said of it without a key.
+    /// Makes the checks that do not depend on the key.
     pub(crate) fn check(&self, allow_raw: bool) -> Result<(), TweakError> {
         match self {
             Self::Taproot { .. } => Ok(()),
@@ -87,7 +91,7 @@ impl Tweak {
         }
     }
 
-    /// How many points have to be computed to apply it.
+    /// Returns how many points must be computed to apply the tweak.
     pub(crate) fn steps(&self) -> usize {
         match self {
             Self::Taproot { .. } | Self::Raw(_) => 1,
@@ -95,7 +99,7 @@ impl Tweak {
         }
     }
 
-    /// Applies this tweak to `keys`, and adds what was applied to `applied`.
+    /// Applies this tweak to `keys`, and appends the scalars applied to `applied`.
     pub(crate) fn apply<C: Crypto>(
         &self,
         mut keys: C::KeyAggregate,
@@ -126,7 +130,7 @@ impl Tweak {
     }
 }
 
-/// BIP341 `hash_TapTweak(bytes(P) || root)`.
+/// Computes BIP341's `hash_TapTweak(bytes(P) || root)`.
 fn taproot_tweak(key: &PublicKey, merkle_root: Option<&MerkleRoot>) -> TweakScalar {
     let hash = TaggedHash::new(&TAP_TWEAK).add(key.x_only().as_bytes());
     TweakScalar::new(match merkle_root {
@@ -135,7 +139,8 @@ fn taproot_tweak(key: &PublicKey, merkle_root: Option<&MerkleRoot>) -> TweakScal
     })
 }
 
-/// BIP32 CKDpub's `I = HMAC-SHA512(chain code, serP(key) || ser32(child))`: the scalar to add, and the child's chain code.
+/// Computes BIP32 CKDpub's `I = HMAC-SHA512(chain code, serP(key) || ser32(child))`: the scalar to
+/// add, and the child's chain code.
 fn child_tweak(key: &PublicKey, chain_code: &ChainCode, child: u32) -> (TweakScalar, ChainCode) {
     let mut mac = Hmac::<Sha512>::new(&hmac_key(chain_code));
     mac.update(key.as_bytes());

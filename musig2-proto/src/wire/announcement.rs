@@ -1,4 +1,4 @@
-//! How signers learn of a session.
+//! Announcements: how signers learn of a session.
 
 use super::hello::Hello;
 use crate::base::bounded::List;
@@ -12,26 +12,27 @@ use serde::{Deserialize, Serialize};
 
 static DOMAIN: Tag = Tag::new("musig2-proto/announcement");
 
-/// A manifest under its coordinator's signature, which is BIP340's over 64 bytes: the hash of the domain, then the
-/// tagged hash of version and content.
+/// A manifest signed by its coordinator. The signature is BIP340's over 64 bytes: the hash of the
+/// domain, then the tagged hash of version and content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Announcement {
     /// What is announced.
     pub content: AnnouncementContent,
-    /// By the coordinator's key.
+    /// The signature of the coordinator's key.
     pub signature: Signature,
 }
 
-/// What an announcement says.
+/// The content of an announcement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct AnnouncementContent {
     /// What is to be signed, and by whom.
     pub manifest: Manifest,
-    /// Nobody may publish it.
+    /// Whether nobody may publish it. A private announcement is only sent to signers.
     pub private: bool,
-    /// Where the coordinator thinks signers can be reached, itself among them; ascending by signer, one each.
+    /// Where the coordinator thinks signers can be reached, itself included. There is at most one
+    /// contact for each signer, in ascending order of signers.
     pub contacts: List<KnownContact, MAX_SIGNERS>,
 }
 
@@ -39,9 +40,9 @@ pub struct AnnouncementContent {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct KnownContact {
-    /// Who.
+    /// The signer.
     pub signer: SignerIndex,
-    /// Where.
+    /// Its contact.
     pub contact: Contact,
 }
 
@@ -49,16 +50,17 @@ pub struct KnownContact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Publication {
-    /// A session can be joined.
+    /// Announces a session that signers can join.
     Announcement {
-        /// Random, so that gossip that drops what it has seen carries an announcement again.
+        /// Random bytes, so that a gossip network that drops duplicates carries the same
+        /// announcement again.
         fresh: [u8; 8],
         /// The session.
         announcement: Announcement,
     },
-    /// A signer may have forgotten sessions.
+    /// Says that a signer is here and may have forgotten sessions.
     Hello {
-        /// Random, as above.
+        /// Random bytes, for the same reason.
         fresh: [u8; 8],
         /// The signer.
         hello: Hello,
@@ -66,7 +68,7 @@ pub enum Publication {
 }
 
 impl Announcement {
-    /// Signs it. `None` where the engine cannot.
+    /// Signs an announcement. Returns `None` if the engine cannot sign.
     pub(crate) fn sign<C: Crypto>(
         content: AnnouncementContent,
         keypair: &C::Keypair,
@@ -76,7 +78,7 @@ impl Announcement {
         Some(Self { content, signature })
     }
 
-    /// Whether the coordinator signed it.
+    /// Returns whether the coordinator signed it.
     pub(crate) fn verify<C: Crypto>(&self) -> bool {
         let manifest = &self.content.manifest;
         manifest
@@ -84,27 +86,31 @@ impl Announcement {
             .is_some_and(|key| C::verify(&key.x_only(), &message(&self.content), &self.signature))
     }
 
-    /// What a frame that carries it takes at most beside statements, in bytes: with the final signatures, and an envelope of that many bytes (see [`Config::envelope_size`](crate::Config)).
+    /// Returns the most bytes that a frame with this announcement takes, not counting statements:
+    /// the announcement, the final signatures, and an envelope of `envelope` bytes (see
+    /// [`Config::envelope_size`](crate::Config)).
     pub(crate) fn size_in_frame(&self, envelope: usize) -> usize {
         1 + encoded_size(self) + 64 * self.content.manifest.items().len() + envelope
     }
 
-    /// Whether every contact is some signer's, and in order.
+    /// Returns whether every contact is a signer's, each signer has at most one, and they are in
+    /// order.
     pub(crate) fn fits(&self) -> bool {
         let signers = self.content.contacts.iter().map(|known| known.signer);
         signers.clone().is_sorted_by(|one, next| one < next)
             && signers.clone().all(|signer| self.content.manifest.signer(signer).is_some())
     }
 
-    /// Where the coordinator thinks this signer can be reached.
+    /// Returns where the coordinator thinks this signer can be reached.
     pub(crate) fn contact(&self, signer: SignerIndex) -> Option<&Contact> {
         let contacts = &self.content.contacts;
+        // The contacts are in order: a node drops an announcement in which they are not.
         let place = contacts.binary_search_by_key(&signer, |known| known.signer).ok()?;
         contacts.get(place).map(|known| &known.contact)
     }
 }
 
-/// `SHA256_tagged("musig2-proto/announcement", version || content)` behind its domain.
+/// Returns the bytes to sign: the domain's hash, then the tagged hash of version and content.
 fn message(content: &AnnouncementContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }
@@ -117,7 +123,7 @@ mod tests {
     use crate::base::time::Timestamp;
     use crate::terms::manifest::Salt;
 
-    /// Of three signers, with contacts for these.
+    /// An announcement of a session of three signers, with contacts for the signers given.
     fn announcement(contacts: &[u16]) -> Announcement {
         let manifest = Manifest {
             signers: List::new([1, 2, 3].map(|byte| PublicKey::new([byte; 33])).to_vec()).unwrap(),

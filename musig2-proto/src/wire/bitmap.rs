@@ -6,14 +6,15 @@ use crate::terms::manifest::MAX_SIGNERS;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A set of a session's signers: one bit each, the lowest bit of the first byte for signer 0, no bit beyond the last signer.
+/// A set of a session's signers, with one bit for each. The lowest bit of the first byte stands for
+/// signer 0. No bit is set beyond the last signer.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Bitmap(Bytes<{ MAX_SIGNERS / 8 }>);
 
 impl Bitmap {
-    /// These signers, of `count` in all.
+    /// Makes a set of these signers, in a session of `count` signers.
     pub fn new(count: usize, members: impl IntoIterator<Item = SignerIndex>) -> Self {
         let mut bytes = vec![0_u8; count.min(MAX_SIGNERS).div_ceil(8)];
         for member in members {
@@ -21,16 +22,16 @@ impl Bitmap {
                 *byte |= 1 << (member.get() % 8);
             }
         }
-        // Never more than the bound: the count was cut to it.
+        // Cannot be longer than the bound, because the count was cut to it.
         Self(Bytes::new(bytes).unwrap_or_else(|_| unreachable!("cut to the bound above")))
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0.as_slice().len()
     }
 
-    /// Whether this signer is one of them.
+    /// Returns whether this signer is in the set.
     pub fn contains(&self, signer: SignerIndex) -> bool {
         self.0
             .as_slice()
@@ -38,17 +39,18 @@ impl Bitmap {
             .is_some_and(|byte| byte >> (signer.get() % 8) & 1 == 1)
     }
 
-    /// How many they are.
+    /// Returns how many signers are in the set.
     pub fn count(&self) -> usize {
         self.0.as_slice().iter().map(|byte| byte.count_ones() as usize).sum()
     }
 
-    /// The members, ascending.
+    /// Iterates over the members in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = SignerIndex> + '_ {
         SignerIndex::all(self.0.as_slice().len() * 8).filter(|&signer| self.contains(signer))
     }
 
-    /// Whether the size is that of a session with `count` signers, and no bit stands for one beyond them.
+    /// Returns whether the size is right for a session of `count` signers, and no bit is set for a
+    /// signer beyond them.
     pub(crate) fn fits(&self, count: usize) -> bool {
         self.0.as_slice().len() == count.div_ceil(8)
             && self.iter().all(|signer| signer.as_usize() < count)

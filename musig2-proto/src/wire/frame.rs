@@ -1,4 +1,4 @@
-//! What nodes send one another.
+//! Frames: what nodes send each other.
 
 use super::announcement::Announcement;
 use super::bitmap::Bitmap;
@@ -13,24 +13,24 @@ use serde::{Deserialize, Serialize};
 pub const MAX_STATEMENTS: usize = 4 * MAX_SIGNERS;
 
 byte_string!(
-    /// The hash (32 bytes) of the joins a node holds and the nonces of its attempt. Not short: an equivocator would
-    /// grind a collision.
+    /// The hash (32 bytes) of the joins that a node holds and of the nonces of its attempt. It has
+    /// full length because an equivocator would search for a collision in a shorter one.
     BoardDigest, 32
 );
 
-/// One message between two nodes. It is not signed; what it carries is.
+/// One message from one node to another. The frame itself is not signed; the statements in it are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Frame {
-    /// Which session it is about.
+    /// The session that the frame is about.
     pub session: SessionId,
     /// What the sender asks for.
     pub request: Request,
-    /// What the sender holds; `None` where it has not joined.
+    /// What the sender holds, or `None` if it has not joined.
     pub have: Option<Have>,
-    /// The session's announcement, for one who may lack it.
+    /// The session's announcement, for a receiver that may lack it.
     pub announcement: Option<Announcement>,
-    /// Statements, each under its author's signature.
+    /// Statements, each signed by its author.
     pub statements: List<Statement, MAX_STATEMENTS>,
     /// The final signatures, one for each item.
     pub signatures: Option<List<Signature, MAX_ITEMS>>,
@@ -42,40 +42,40 @@ pub struct Frame {
 pub enum Request {
     /// Nothing.
     Nothing,
-    /// What `have` lacks.
+    /// The sender asks for what its `have` lacks.
     Statements,
-    /// The announcement: the sender does not know the session.
+    /// The sender asks for the announcement, because it does not know the session.
     Announcement,
 }
 
-/// What a node holds. A hint: nothing proves it, and nothing but timing depends on it.
+/// What a node holds. It is only a hint: nothing proves it, and only timing depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Have {
-    /// Who the sender says it is.
+    /// The signer that the sender says it is.
     pub signer: SignerIndex,
-    /// Its life.
+    /// The boot of the sender's life.
     pub boot: Boot,
-    /// Counts the sender's frames in this session; the greater one is newer.
+    /// A counter of the sender's frames in this session. A greater number is newer.
     pub sequence: u64,
-    /// The attempt that follows from its joins.
+    /// The attempt that follows from the joins that the sender holds.
     pub attempt: AttemptId,
-    /// Whose joins it holds.
+    /// Whose joins the sender holds.
     pub joins: Bitmap,
     /// Whose nonces for that attempt it holds.
     pub nonces: Bitmap,
     /// Whose partial signatures under its transcript it holds.
     pub partials: Bitmap,
-    /// Whom it can send to by itself.
+    /// Which signers it can send to directly, itself included.
     pub reach: Bitmap,
-    /// It takes no further part, and has no use for anything but the final signatures.
+    /// Whether the sender takes no further part. Then only the final signatures are of use to it.
     pub ended: bool,
-    /// Tells equal bitmaps over different statements apart.
+    /// A digest that tells equal bitmaps over different statements apart.
     pub digest: BoardDigest,
 }
 
 impl Have {
-    /// Whether the bitmaps are those of a session with `signers` signers.
+    /// Returns whether the signer and the bitmaps fit a session of `signers` signers.
     pub(crate) fn fits(&self, signers: usize) -> bool {
         self.signer.as_usize() < signers
             && [&self.joins, &self.nonces, &self.partials, &self.reach]
@@ -83,7 +83,7 @@ impl Have {
                 .all(|map| map.fits(signers))
     }
 
-    /// Whether this one replaces `other` as what is known of the sender.
+    /// Returns whether this summary replaces `other` as the latest from its sender.
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
         self.boot != other.boot || self.sequence > other.sequence
     }

@@ -1,4 +1,4 @@
-//! How a signer that remembers nothing is found by those who remember it.
+//! Hellos: how a signer that lost its memory is found by those who remember its sessions.
 
 use crate::base::bytes::{PublicKey, Signature};
 use crate::base::codec::{VERSION, encode};
@@ -11,54 +11,57 @@ use serde::{Deserialize, Serialize};
 
 static DOMAIN: Tag = Tag::new("musig2-proto/hello");
 
-/// Hellos of one signer are answered so far apart, by the time that they tell.
+/// A signer's hellos are answered only if their times are at least this far apart.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// "I am here, and may have forgotten": under the signer's signature, which is BIP340's over 64 bytes: the hash of the
-/// domain, then the tagged hash of version and content.
+/// A signer's signed message "I am here, and I may have forgotten sessions". The signature is
+/// BIP340's over 64 bytes: the hash of the domain, then the tagged hash of version and content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
-    /// What is said.
+    /// The content of the hello.
     pub content: HelloContent,
-    /// By the signer's key.
+    /// The signature of the signer's key.
     pub signature: Signature,
 }
 
-/// What a hello says.
+/// The content of a hello.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HelloContent {
-    /// Who.
+    /// The signer's key.
     pub signer: PublicKey,
-    /// Where it can be reached now.
+    /// Where the signer can be reached now.
     pub contact: Contact,
-    /// When, by its own clock.
+    /// The current time, by the signer's clock.
     pub time: Timestamp,
-    /// From when on it remembers, by its own clock: how every session that it joined since then ended, or that it is open. Later if it says hello for
-    /// a session of whose end it has not heard: when that one was created.
+    /// Since when the signer remembers, by its own clock. Of every session that it joined since
+    /// then, it knows how it ended, or that it is open. If the signer says hello because it has not
+    /// heard how one session ended, this is the creation time of that session, if that is later.
     pub since: Timestamp,
 }
 
 impl HelloContent {
-    /// Whether it is to be answered after one that told this time: an answer may be lost, so each is, but a second apart.
+    /// Returns whether to answer this hello after one with the time `last`. Answers may be lost, so
+    /// every hello is answered, but only if a second has passed between their times.
     pub(crate) fn is_after(&self, last: Option<&Timestamp>) -> bool {
         last.is_none_or(|last| self.time >= last.saturating_add(PAUSE))
     }
 
-    /// Whether its signer may have forgotten a session that was made at this time: by a clock that differs from its own by no more than `skew`.
+    /// Returns whether the signer may have forgotten a session that was created at this time, by a
+    /// clock that differs from the signer's by at most `skew`.
     pub(crate) fn may_have_forgotten(&self, created_at: Timestamp, skew: Duration) -> bool {
         created_at <= self.since.saturating_add(skew)
     }
 
-    /// Whether an answer can be sent to its signer alone.
+    /// Returns whether an answer can be sent directly to the signer.
     pub(crate) fn has_contact(&self) -> bool {
         !self.contact.is_empty()
     }
 }
 
 impl Hello {
-    /// Signs it. `None` where the engine cannot.
+    /// Signs a hello. Returns `None` if the engine cannot sign.
     pub(crate) fn sign<C: Crypto>(
         contact: Contact,
         time: Timestamp,
@@ -71,13 +74,13 @@ impl Hello {
         Some(Self { content, signature })
     }
 
-    /// Whether the signer signed it.
+    /// Returns whether the signer signed it.
     pub(crate) fn verify<C: Crypto>(&self) -> bool {
         C::verify(&self.content.signer.x_only(), &message(&self.content), &self.signature)
     }
 }
 
-/// `SHA256_tagged("musig2-proto/hello", version || content)` behind its domain.
+/// Returns the bytes to sign: the domain's hash, then the tagged hash of version and content.
 fn message(content: &HelloContent) -> [u8; 64] {
     signed_message(&DOMAIN, &TaggedHash::new(&DOMAIN).add([VERSION]).add(encode(content)).finish())
 }

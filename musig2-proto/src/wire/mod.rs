@@ -1,5 +1,8 @@
-//! The messages, as `PROTOCOL.md` writes them down: one version byte, then `postcard`. Every value has exactly one encoding; anything else is
-//! refused.
+//! The messages as `PROTOCOL.md` specifies them: one version byte, then `postcard`. Every value has
+//! exactly one encoding, and decoding refuses any other.
+//!
+//! A node sends [`Frame`](frame::Frame)s to other nodes, and publishes
+//! [`Publication`](announcement::Publication)s on the announcement topic.
 
 pub mod announcement;
 pub mod bitmap;

@@ -1,4 +1,4 @@
-//! Proof of a signer's fault, from statements that it signed.
+//! Proofs of a signer's fault, made of statements that the signer signed.
 
 use super::statement::{Body, Join, Nonces, Partials, Statement};
 use crate::base::bounded::List;
@@ -8,22 +8,26 @@ use crate::terms::manifest::{MAX_ITEMS, MAX_SIGNERS, Manifest};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// How often one signer may restart in one session. A constant of the protocol: proof of one time too many must mean the same to everyone.
+/// How often one signer may restart in one session. This is a constant of the protocol, because a
+/// proof of one restart too many must mean the same to everyone.
 pub const MAX_RESTARTS: usize = 8;
-/// The most joins that a board holds of a signer: one more than it may have, to show that it was too many.
+/// The most joins that a board holds of one signer. It is one more than a signer may have, so that
+/// the board can prove that there were too many.
 pub const MAX_JOINS: usize = MAX_RESTARTS + 2;
 
-/// A proof, with everything that is needed to check it: no node, no board, no one else's word.
+/// A proof, with everything that is needed to check it. The check needs no node and no board, and
+/// trusts nobody's word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Evidence {
-    /// The session it happened in.
+    /// The manifest of the session in which it happened.
     pub manifest: Manifest,
-    /// What happened.
+    /// The proof of what happened.
     pub proof: Proof,
 }
 
-/// What a signer did, in its own signed statements. None of them is an abort, so a proof never holds another.
+/// What a signer did, shown by its own signed statements. None of these statements is an abort, so
+/// a proof never contains another proof.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -42,7 +46,7 @@ pub enum Proof {
         /// The other.
         second: Signed<Partials>,
     },
-    /// `Nonces` that are not points on the curve, or not one for each item.
+    /// `Nonces` that are not points on the curve, or that are not one for each item.
     InvalidNonce {
         /// The `Nonces`.
         nonces: Signed<Nonces>,
@@ -53,7 +57,7 @@ pub enum Proof {
         nonces: Signed<Nonces>,
         /// Its `Partials` of the same life and attempt.
         partials: Signed<Partials>,
-        /// The hash of all nonce statements that went into the transcript.
+        /// The hash of all the nonce statements that went into the transcript.
         #[serde(with = "crate::base::bytes::array")]
         nonce_root: NonceRoot,
         /// The aggregate nonces that went into the transcript.
@@ -61,13 +65,15 @@ pub enum Proof {
         /// The item whose partial signature does not verify.
         item: u16,
     },
-    /// `Nonces` of two lives in one attempt that follows from the joins of both.
+    /// `Nonces` of two lives in one attempt, although that attempt follows from the joins of both.
+    /// A restarted signer cannot do this: its earlier life, which lost its memory, knew nothing of
+    /// the later join.
     ConcurrentInstances {
-        /// One life's.
+        /// The `Nonces` of one life.
         first: Signed<Nonces>,
-        /// The other's.
+        /// The `Nonces` of the other.
         second: Signed<Nonces>,
-        /// Who had joined more than once in that attempt.
+        /// The signers that had joined more than once in that attempt.
         restarted: List<Restarted, MAX_SIGNERS>,
     },
     /// More joins than [`MAX_RESTARTS`] allows.
@@ -77,23 +83,23 @@ pub enum Proof {
     },
 }
 
-/// A statement of a known kind, as its author signed it.
+/// A statement of one kind, as its author signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Signed<T> {
-    /// Who stated it.
+    /// The author.
     pub author: SignerIndex,
-    /// What was stated.
+    /// What the author stated.
     pub content: T,
-    /// By the author's key, as over the whole statement.
+    /// The signature of the author's key, over the whole statement.
     pub signature: Signature,
 }
 
-/// A kind of statement that proofs are made of.
+/// A kind of statement that a proof can contain.
 pub trait Content: Clone {
-    /// As the body of a statement.
+    /// Returns the body of the statement.
     fn to_body(&self) -> Body;
-    /// From the body of a statement of this kind.
+    /// Returns the content, if the statement is of this kind.
     fn of_body(body: &Body) -> Option<&Self>;
 }
 
@@ -119,45 +125,51 @@ macro_rules! contents {
 contents!(Join Nonces Partials);
 
 impl<T: Content> Signed<T> {
-    /// The whole statement, as on a board.
+    /// Returns the whole statement, as it is on a board.
     pub fn statement(&self) -> Statement {
         Statement { author: self.author, body: self.content.to_body(), signature: self.signature }
     }
 
-    /// From a statement of this kind.
+    /// Takes the content and signature of a statement of this kind. Returns `None` for another
+    /// kind.
     pub fn of(statement: &Statement) -> Option<Self> {
         let content = T::of_body(&statement.body)?.clone();
         Some(Self { author: statement.author, content, signature: statement.signature })
     }
 }
 
-/// A signer that has joined more than once, and its boots, ascending.
+/// A signer that joined more than once, with its boots in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Restarted {
-    /// Who.
+    /// The signer.
     pub signer: SignerIndex,
-    /// Its lives.
+    /// The boots of its lives.
     pub boots: List<Boot, MAX_JOINS>,
 }
 
 /// The hash (32 bytes) of all signers' nonce statements.
 pub(crate) type NonceRoot = [u8; 32];
 
-/// What it shows, for people.
+/// Says in words, for people, what the proof shows.
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-        Self::EquivocatingNonces { .. } => "two different sets of nonces that it signed for one attempt",
-        Self::EquivocatingPartials { .. } => {
-            "two different sets of partial signatures that it signed for one attempt"
-        }
-        Self::InvalidNonce { .. } => "the nonces that it signed",
-        Self::InvalidPartialSignature { .. } => {
-            "the nonces and the partial signatures that it signed, and the aggregate nonces they answer to"
-        }
-        Self::ConcurrentInstances { .. } => "nonces that two lives of its key signed for one attempt",
-        Self::RestartLimit { .. } => "the joins that it signed, each under another life",
+            Self::EquivocatingNonces { .. } => {
+                "two different sets of nonces that it signed for one attempt"
+            }
+            Self::EquivocatingPartials { .. } => {
+                "two different sets of partial signatures that it signed for one attempt"
+            }
+            Self::InvalidNonce { .. } => "the nonces that it signed",
+            Self::InvalidPartialSignature { .. } => {
+                "the nonces and the partial signatures that it signed, \
+                 and the aggregate nonces they answer to"
+            }
+            Self::ConcurrentInstances { .. } => {
+                "nonces that two lives of its key signed for one attempt"
+            }
+            Self::RestartLimit { .. } => "the joins that it signed, each under another life",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a signer states about a session, under its signature.
+//! Statements: what a signer states about a session, under its signature.
 
 use super::proof::Proof;
 use crate::base::bounded::{Bytes, List};
@@ -14,19 +14,20 @@ use serde::{Deserialize, Serialize};
 
 static DOMAIN: Tag = Tag::new("musig2-proto/statement");
 
-/// The hash of a statement (32 bytes) without its signature: what is signed, and what tells statements apart.
+/// The hash (32 bytes) of a statement without its signature. It is what the author signs, and
+/// statements are compared by it.
 pub(crate) type StatementHash = [u8; 32];
 
-/// A signer's statement. Its signature is BIP340's, by the author's key, over 64 bytes: the hash of the domain, then
+/// A statement of a signer. The author's key signs 64 bytes (BIP340): the hash of the domain, then
 /// the tagged hash of version, session, author and body.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Statement {
-    /// Who states it.
+    /// The author.
     pub author: SignerIndex,
-    /// What is stated.
+    /// What the author states.
     pub body: Body,
-    /// By the author's key.
+    /// The signature of the author's key.
     pub signature: Signature,
 }
 
@@ -50,63 +51,64 @@ pub enum Body {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Join {
-    /// Which life of the signer this is. A boot exists only through its join.
+    /// The boot of the signer's life. A boot exists only through its join.
     pub boot: Boot,
-    /// Where to reach it; empty where it can only be answered.
+    /// Where the signer can be reached. It is empty if others can only answer the signer.
     pub contact: Contact,
 }
 
-/// Round 1.
+/// The signer's nonces: round 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Nonces {
-    /// The life that holds the secret nonces.
+    /// The boot of the life that holds the secret nonces.
     pub boot: Boot,
-    /// The attempt they are for.
+    /// The attempt that the nonces are for.
     pub attempt: AttemptId,
     /// The nonces.
     pub source: NonceSource,
 }
 
-/// Where nonces come from. One way in this version; room for nonces from a pre-shared pool.
+/// Where nonces come from. This version has one way; the encoding has room for nonces from a
+/// pre-shared pool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum NonceSource {
-    /// From the statement itself: one for each item, raw.
+    /// They are in the statement: one for each item, as raw bytes.
     Inline(List<PublicNonce, MAX_ITEMS>),
 }
 
 impl NonceSource {
-    /// One for each item.
+    /// Returns the nonces, one for each item.
     pub fn nonces(&self) -> &[PublicNonce] {
         let Self::Inline(nonces) = self;
         nonces
     }
 }
 
-/// Round 2.
+/// The signer's partial signatures: round 2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Partials {
-    /// The life that held the secret nonces.
+    /// The boot of the life that held the secret nonces.
     pub boot: Boot,
-    /// The attempt they are for.
+    /// The attempt that the partial signatures are for.
     pub attempt: AttemptId,
-    /// All nonces that went into them.
+    /// The hash of what the partial signatures answer to.
     pub transcript: Transcript,
-    /// One for each item.
+    /// The partial signatures, one for each item.
     pub partials: List<PartialSignature, MAX_ITEMS>,
 }
 
-/// The end of a signer's part. Not a revocation: what it released stays released.
+/// The end of a signer's part. It revokes nothing: what the signer released stays released.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Abort {
-    /// The life that ends its part.
+    /// The boot of the life that ends its part.
     pub boot: Boot,
-    /// Why.
+    /// Why it ends.
     pub reason: AbortReason,
-    /// The proof of a signer's fault, where that is the reason. The session is its manifest.
+    /// The proof of a signer's fault, if that is the reason. Its manifest is the session's.
     pub proof: Option<Box<Proof>>,
 }
 
@@ -115,23 +117,23 @@ pub struct Abort {
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AbortReason {
-    /// Its application said so.
+    /// Its application told it to.
     Requested(Note),
-    /// The proof beside it convicts a signer.
+    /// The proof in the abort convicts a signer.
     Convicted,
-    /// A signer declined the session, which cannot be signed without it.
+    /// A signer declined the session, and the session cannot be signed without that signer.
     Declined {
-        /// Who.
+        /// The signer that declined.
         signer: SignerIndex,
-        /// Why.
+        /// Its reason.
         reason: DeclineReason,
     },
-    /// I have waited long enough.
+    /// It has waited long enough.
     TimedOut,
 }
 
 impl AbortReason {
-    /// A word for programs.
+    /// Returns the reason as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Requested(_) => "requested",
@@ -142,7 +144,8 @@ impl AbortReason {
     }
 }
 
-/// For people. A note is its author's text: escaped, as [`Note`]'s `Display` does.
+/// The reason in words, for people. A note is its author's text, so it is escaped as [`Note`]'s
+/// `Display` does.
 impl fmt::Display for AbortReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,11 +157,12 @@ impl fmt::Display for AbortReason {
     }
 }
 
-/// A signer does not consent. It counts only while its author has no join on the board, proves nothing and blames nobody.
+/// A statement that a signer does not consent. It counts only while its author has no join on the
+/// board. It proves nothing and blames nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Decline {
-    /// Why.
+    /// Why the signer does not consent.
     pub reason: DeclineReason,
 }
 
@@ -167,23 +171,24 @@ pub struct Decline {
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum DeclineReason {
-    /// Its rules do not allow it.
+    /// Its policy does not allow it.
     Policy,
-    /// A person said no.
+    /// A person refused.
     Person,
     /// It has more sessions to sign than it has room for.
     Busy,
-    /// Its configuration, or its version of the protocol, cannot sign such a session.
+    /// Its configuration, or its version of the protocol, cannot sign this session.
     Unsupported,
-    /// By its clock, the session is not to be signed now: the session was created in its future, or its time is over.
+    /// By its clock, the session cannot be signed now: it was created in the future, or its time is
+    /// over.
     Clock {
-        /// What its clock showed.
+        /// The time that its clock showed.
         time: Timestamp,
     },
 }
 
 impl DeclineReason {
-    /// A word for programs.
+    /// Returns the reason as a word for programs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Policy => "policy",
@@ -194,7 +199,8 @@ impl DeclineReason {
         }
     }
 
-    /// Whether the same signer may state another reason later: a clock is set, or the time comes.
+    /// Returns whether the signer may state another reason later: someone may set its clock, or the
+    /// time may come.
     pub(crate) const fn may_change(self) -> bool {
         matches!(self, Self::Clock { .. })
     }
@@ -212,7 +218,7 @@ impl fmt::Display for DeclineReason {
     }
 }
 
-/// A few words for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
+/// A short text for people: at most [`Note::MAX_SIZE`] bytes of UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Note(String);
 
@@ -220,19 +226,19 @@ impl Note {
     /// The longest note, in bytes.
     pub const MAX_SIZE: usize = 200;
 
-    /// These words, cut at the last whole character that fits.
+    /// Makes a note of this text, cut after the last whole character that fits.
     pub fn new(text: &str) -> Self {
         Self(text[..text.floor_char_boundary(Self::MAX_SIZE)].into())
     }
 
-    /// The words.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl fmt::Display for Note {
-    /// Control characters are escaped: the words may come from a stranger and go to a terminal.
+    /// Escapes control characters, because the text may come from a stranger and go to a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|character| match character.is_control() {
             true => write!(f, "{}", character.escape_default()),
@@ -269,7 +275,8 @@ impl<'a> arbitrary::Arbitrary<'a> for Note {
 }
 
 impl Statement {
-    /// States `body` under the author's key; with the hash that is signed. `None` where the engine cannot sign.
+    /// Signs `body` with the author's key. Returns the statement and the hash that was signed, or
+    /// `None` if the engine cannot sign.
     pub(crate) fn sign<C: Crypto>(
         session: &SessionId,
         author: SignerIndex,
@@ -282,17 +289,17 @@ impl Statement {
         Some((Self { author, body, signature }, hash))
     }
 
-    /// `SHA256_tagged("musig2-proto/statement", version || session || author || body)`.
+    /// Returns `SHA256_tagged("musig2-proto/statement", version || session || author || body)`.
     pub(crate) fn hash(&self, session: &SessionId) -> StatementHash {
         hash(session, self.author, &self.body)
     }
 
-    /// Whether `author_key` signed the statement of this hash.
+    /// Returns whether `author_key` signed the statement with this hash.
     pub(crate) fn verify<C: Crypto>(&self, hash: &StatementHash, author_key: &PublicKey) -> bool {
         C::verify(&author_key.x_only(), &signed_message(&DOMAIN, hash), &self.signature)
     }
 
-    /// Which life of its author made it; `None` for a decline, which none needs to.
+    /// Returns the boot of the author's life, or `None` for a decline, which has no boot.
     pub fn boot(&self) -> Option<Boot> {
         match &self.body {
             Body::Join(join) => Some(join.boot),

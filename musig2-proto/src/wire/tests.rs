@@ -401,7 +401,8 @@ fn a_second_encoding_of_the_same_frame_is_refused() {
 
 #[test]
 fn a_length_without_its_content_is_refused() {
-    // A frame that says it holds 2^60 statements, and one that says it holds as many as are allowed, and both end there.
+    // One frame says that it holds 2^60 statements, the other that it holds as many as are allowed.
+    // Both end there.
     for length in [&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..], &[0x80, 0x80, 0x01]]
     {
         let bytes = [&[1][..], &[0x77; 32], &[0, 0, 0], length].concat();
@@ -417,7 +418,9 @@ fn words_of_strangers_are_escaped() {
 
 proptest! {
     #[test]
-    fn any_bytes_decode_to_what_encodes_to_them_or_not_at_all(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn any_bytes_decode_to_what_encodes_to_them_or_not_at_all(
+        bytes in prop::collection::vec(any::<u8>(), 0..400)
+    ) {
         let bytes = [&[1][..], &bytes].concat();
         if let Ok(frame) = decode_message::<Frame>(&bytes, 1 << 20) {
             prop_assert_eq!(encode_message(&frame), bytes.clone());
@@ -428,7 +431,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_frame_decodes_to_what_encodes_to_it_or_not_at_all(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<prop::sample::Index>()) {
+    fn a_changed_frame_decodes_to_what_encodes_to_it_or_not_at_all(
+        at in any::<prop::sample::Index>(),
+        to in any::<u8>(),
+        cut in any::<prop::sample::Index>()
+    ) {
         let mut bytes = encode_message(&frame());
         let at = at.index(bytes.len());
         bytes[at] = to;

@@ -64,7 +64,7 @@ fn a_proposal_that_breaks_a_rule_is_refused_with_the_rule() {
         node.add_key(&SecretKey::new([100 + number; 32])).unwrap()
     });
     let error = create(&mut room, Proposal::new(strangers.chain([keys[0]])).with_item(one()));
-    assert_eq!(error.to_string(), "17 signers, and at most 15 are allowed");
+    assert_eq!(error.to_string(), "17 signers; at most 15 are allowed");
 }
 
 fn room_proposal(keys: &[PublicKey]) -> Proposal {

@@ -440,6 +440,6 @@ fn a_session_that_no_node_made_is_found() {
     let mut world = World::new(Plan::one_session(3).with_config(config)).unwrap();
     world.run_until_quiet().unwrap();
     let error = world.check().unwrap_err();
-    let refusal = "3 signers, and at most 2 are allowed";
+    let refusal = "3 signers; at most 2 are allowed";
     assert_eq!(error.to_string(), format!("session 0 was never made: {refusal}"));
 }

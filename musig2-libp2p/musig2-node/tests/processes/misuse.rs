@@ -127,7 +127,7 @@ fn every_mistake_is_told_in_a_sentence() {
         ),
         (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
-        (too_many, "16 signers, and at most 15 are allowed"),
+        (too_many, "16 signers; at most 15 are allowed"),
         (
             vec![
                 "cosign".into(),

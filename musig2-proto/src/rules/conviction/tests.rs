@@ -1,4 +1,4 @@
-//! What convicts, and what is only nearly a fault.
+//! Which proofs convict, and which fall just short of a fault.
 
 use super::*;
 use crate::base::bounded::{Bytes, List};
@@ -16,7 +16,7 @@ type Keypair = <DefaultCrypto as Crypto>::Keypair;
 const FIRST: AttemptId = AttemptId::FIRST;
 const NO_FAULT: Result<Fault, EvidenceError> = Err(EvidenceError::NoFault);
 
-/// A session of two, with two items, in which the second signer is accused.
+/// A session of two signers and two items, in which the second signer is accused.
 struct Court {
     keypairs: [Keypair; 2],
     manifest: Manifest,
@@ -74,7 +74,7 @@ fn manifest(signers: Vec<PublicKey>) -> Manifest {
     }
 }
 
-/// A pair of points on the curve, another one for each number.
+/// A pair of points on the curve, a different one for each number.
 fn nonce(number: u8) -> PublicNonce {
     let keypair = DefaultCrypto::keypair(&SecretKey::new([number; 32])).unwrap();
     let point = DefaultCrypto::public_key(&keypair).to_bytes();
@@ -249,7 +249,7 @@ fn ten_lives_are_one_too_many() {
     assert_eq!(verify(&[]), NO_FAULT);
 }
 
-/// A round as the accused sees it: its nonces, and partial signatures that are good.
+/// A round as the accused signer sees it: its nonces, and valid partial signatures.
 struct Trial {
     court: Court,
     nonces: Nonces,
@@ -296,7 +296,7 @@ impl Trial {
         })
     }
 
-    /// As it made them, but for the second item's.
+    /// Its partial signatures, with the second item's replaced by an invalid one.
     fn spoilt(&self) -> Partials {
         let partials = vec![self.partials.partials[0], self.partials.partials[0]];
         Partials { partials: List::new(partials).unwrap(), ..self.partials.clone() }
@@ -346,7 +346,7 @@ fn a_partial_signature_is_judged_by_its_authors_own_nonces() {
 #[test]
 fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_aggregation() {
     let Trial { mut court, nonces, partials, nonce_root, aggregates } = Trial::new();
-    // The other signer's key is no point: whoever aggregates the keys finds out.
+    // The other signer's key is not a point, so aggregating the keys would fail.
     court.manifest = manifest(vec![PublicKey::new([5; 33]), court.manifest.signers()[1]]);
     let unsigned =
         |nonces| Signed { signature: Signature::new([0; 64]), ..court.nonces(1, FIRST, nonces) };
@@ -391,7 +391,7 @@ fn a_proof_costs_what_its_signatures_partial_signatures_and_points_take_to_check
     let (nonces, partials) = (first.clone(), one.clone());
     let proofs = [
         (1, Proof::InvalidNonce { nonces: first.clone() }),
-        // Where they are nonces after all, all of them were looked at.
+        // If the nonces turn out valid, all of them had to be checked.
         (
             3,
             Proof::InvalidNonce {
