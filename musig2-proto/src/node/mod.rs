@@ -66,9 +66,9 @@ use visits::Visits;
 ///
 /// | call | what it is for | what it gives |
 /// | --- | --- | --- |
-/// | [`execute`](Node::execute) | a command of the application | outputs, or a typed error and no change |
-/// | [`handle`](Node::handle) | a frame, an announcement, a peer event, or only time | outputs; a bad input becomes a report |
-/// | [`next_deadline`](Node::next_deadline) | when to call `handle` with [`Input::Tick`] at the latest | a time |
+/// | [`execute`](Node::execute) | a command of the application | outputs, or an error and no change |
+/// | [`handle`](Node::handle) | a frame, an announcement, a peer, time | outputs; a report for bad input |
+/// | [`next_deadline`](Node::next_deadline) | when [`Input::Tick`] is due | a time |
 /// | [`session`](Node::session), [`sessions`](Node::sessions) | the state of sessions | views |
 /// | [`signer`](Node::signer), [`signers`](Node::signers) | what is known of signers | views |
 ///
