@@ -1,11 +1,11 @@
 //! Discovered sessions about which the application has not decided: which have places, and which
 //! make room.
 //!
-//! There are `max_discovered_sessions` places, of which strangers may take half. When all places that a
-//! newcomer may have are taken, the author with the most sessions here makes room; if that leaves a
-//! choice, with a session whose source brought the most. If the newcomer's author and source would
-//! not have fewer than that, compared in the same order, the newcomer is refused. So neither many
-//! sessions of a few keys nor many keys behind one connection keep out somebody new.
+//! There are `max_discovered_sessions` places, of which strangers may take half. When all places
+//! that a newcomer may have are taken, the author with the most sessions here makes room; if that
+//! leaves a choice, with a session whose source brought the most. If the newcomer's author and
+//! source would not have fewer than that, compared in the same order, the newcomer is refused. So
+//! neither many sessions of a few keys nor many keys behind one connection keep out somebody new.
 //!
 //! A session that a key of this node joined in an earlier life takes none of these places: nobody
 //! else can make such a session. There are `max_joined_sessions` places for them.

@@ -1,4 +1,5 @@
-//! What a board holds of each author, and what follows from it. Statements come to a board verified: here their signatures are none.
+//! What a board holds of each author, and what follows from it. Statements reach a board verified,
+//! so here their signatures are only zeros.
 
 use super::*;
 use crate::base::bytes::{PublicNonce, Signature};
