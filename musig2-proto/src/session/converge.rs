@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// withholding: it asks the signers that it awaits directly, and one other.
 const FRUITLESS_POLLS: u32 = 2;
 
-/// Every third poll resends all own statements, in case what the peer is said to hold is a lie.
+/// Every third poll resends all of this node's statements, in case the peer's `have` is a lie.
 const POLLS_PER_DOUBT: u32 = 3;
 
 /// The contents of one frame to a signer.
@@ -73,8 +73,7 @@ impl<C: Crypto> Session<C> {
     /// have left before, and nobody may release any then.
     fn lacking(&self, now: Timestamp, author: SignerIndex, have: Option<&Have>) -> Vec<Arc<Filed>> {
         let attempt = self.board.attempt();
-        // A summary from another attempt says nothing about this one, so the peer is sent
-        // everything.
+        // A `have` for another attempt says nothing about this one, so the peer is sent everything.
         let abreast = have.filter(|have| have.attempt == attempt);
         let holds_join = abreast.is_some_and(|have| have.joins.contains(author));
         let holds_nonces = abreast.is_some_and(|have| have.nonces.contains(author));
@@ -98,9 +97,9 @@ impl<C: Crypto> Session<C> {
         joins.chain(nonces).chain(partials).chain(self.board.abort(author)).cloned().collect()
     }
 
-    /// Pushes own statements that were not pushed, and relays what authors cannot deliver
-    /// themselves. Relays are searched for only when one may be due: in large sessions this search
-    /// dominates the cost.
+    /// Pushes this node's statements that have not been pushed, and relays those that their authors
+    /// cannot deliver. Relays are searched for only when one may be due: in large sessions this
+    /// search dominates the cost.
     pub(crate) fn flush<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if !self.is_active() {
             return;
@@ -144,7 +143,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether a signer says in its `have` that it does not reach everybody.
+    /// Whether a signer's last `have` says that it does not reach everybody.
     pub(super) fn is_needy(&self, author: SignerIndex) -> bool {
         let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
         have.is_some_and(|have| have.reach.count() < self.agreement.manifest.signer_count())
@@ -159,9 +158,9 @@ impl<C: Crypto> Session<C> {
         self.links.get(to.as_usize()).is_some_and(|link| link.sent.contains(&filed.hash))
     }
 
-    /// Returns own statements that were not pushed to a signer yet. A hub's coordinator holds its
-    /// join and nonces back so that everyone else's can go along: until it releases or aborts, and
-    /// each for at most `relay_delay`.
+    /// Returns this node's statements that have not been pushed to a signer. A hub's coordinator
+    /// holds its join and nonces back so that everyone else's can go along: until it releases or
+    /// aborts, and each for at most `relay_delay`.
     fn pushes<R>(
         &mut self,
         cx: &Context<'_, R>,
@@ -204,7 +203,7 @@ impl<C: Crypto> Session<C> {
         lacking.filter(|filed| !self.was_sent(to, filed)).collect()
     }
 
-    /// Asks the awaited signers, and one other at random, for what is missing. Brings own
+    /// Asks the awaited signers, and one other at random, for what is missing. Brings this node's
     /// statements that they are not known to hold. A node polls even if it awaits only itself, its
     /// application or its engine: the others may have finished or aborted unnoticed.
     pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
@@ -253,8 +252,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Asks a signer for what is missing, and brings own statements that it is not known to hold.
-    /// `believe` says whether its own `have` is used for that; otherwise it is sent all of them.
+    /// Asks a signer for what is missing, and brings this node's statements that it is not known to
+    /// hold. If `believe` is false, its last `have` is ignored and it is sent all of them.
     fn ask<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
