@@ -89,7 +89,10 @@ impl Share {
     /// ones. If an earlier session may not, a later one never may.
     fn admits(&self, turn: &Turn, joined: usize, config: &Config) -> bool {
         let places = config.max_concurrent_sessions;
+        // With `places` earlier ones the session is not admitted, so counting can stop there.
         let earlier = self.joined.range(..turn).take(places).count();
+        // Own sessions need no reserve: nobody hears of one before it is joined here, so none is
+        // overtaken on its way.
         let reserve = if self.is_own { 0 } else { RESERVE };
         earlier < places
             && has_room(self.joined.len(), places, reserve, earlier)

@@ -1,5 +1,5 @@
-//! Declining a session. The application decides, and may have the proposer told why. A decline
-//! shows that this node has one of the session's keys, and where it is. So only the proposer is
+//! Declining a session. The application decides, and may have the coordinator told why. A decline
+//! shows that this node has one of the session's keys, and where it is. So only the coordinator is
 //! told, and nothing that others send makes this node state one.
 
 use super::Node;
@@ -61,7 +61,7 @@ impl<C: Crypto> Node<C> {
         Some(Arc::new(Filed { statement, hash, arrived: call.now }))
     }
 
-    /// Tells a proposer that its session is declined, now and again when somebody asks.
+    /// Tells a coordinator that its session is declined, now and again when somebody asks.
     fn tell_declined<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -80,8 +80,8 @@ impl<C: Crypto> Node<C> {
         self.send_decline(call, id, &to, statement);
     }
 
-    /// Sends a decline to its proposer again when somebody asks about the session, whoever it is:
-    /// the proposer may not have heard. Whoever asks pays for one check.
+    /// Sends a decline to the coordinator again when somebody asks about the session, whoever it
+    /// is: the coordinator may not have heard. The peer that asks pays for one check.
     pub(super) fn repeat_decline<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,

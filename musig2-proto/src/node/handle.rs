@@ -135,6 +135,8 @@ impl<C: Crypto> Node<C> {
         bytes: Vec<u8>,
     ) -> Result<(), Offence> {
         let id = frame.session;
+        // An announcement must be of its frame's session. The known one is, so only another one is
+        // hashed.
         let known = self.sessions.get(&id).and_then(Session::announcement);
         let new = frame.announcement.as_ref().filter(|announcement| known != Some(*announcement));
         if new.is_some_and(|announcement| announcement.content.manifest.id() != id) {
@@ -143,6 +145,7 @@ impl<C: Crypto> Node<C> {
         if self.sessions.contains_key(&id) {
             return self.receive(call, from, frame);
         }
+        // This node may have declined the session, and its coordinator may not have heard that.
         self.repeat_decline(call, from, frame)?;
         if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
@@ -151,9 +154,11 @@ impl<C: Crypto> Node<C> {
             return received;
         }
         match &frame.announcement {
+            // Only the session's name is left here, and nothing to answer with.
             _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
                 self.vet_new(call, from, Way::InFrame(frame), announcement)?;
+                // Charged before `has_joined`, which may verify a join.
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
@@ -165,6 +170,8 @@ impl<C: Crypto> Node<C> {
                 if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
             }
             None if self.own_declines.contains(&id) => Ok(()),
+            // The sender asks for the announcement, so it does not have it: asking back is
+            // pointless.
             None if frame.request == Request::Announcement => Err(Offence::UnknownSession),
             None => self.stash(call, from, id, bytes),
         }
@@ -374,8 +381,8 @@ impl<C: Crypto> Node<C> {
         let config = &self.surroundings.config;
         let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
         self.sessions.insert(id, session, origin, config);
-        // A session that was refused here, with its proposer told so, may be opened once its time
-        // has come. Then the decline no longer holds.
+        // A session that was refused here, with its coordinator told so, may be opened once its
+        // time has come. Then the decline no longer holds.
         self.own_declines.remove(&id);
         Ok(Some(()))
     }

@@ -143,6 +143,8 @@ impl<C: Crypto> Node<C> {
             let all_seen = seen.len() < LOOKED_AT;
             for id in seen {
                 let Some(tombstone) = self.ended.get_mut(&id) else { continue };
+                // Even if the signer remembers this session, it may have signatures that this node
+                // asks for.
                 tombstone.relocate(hello);
                 if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
                     if portion == 0

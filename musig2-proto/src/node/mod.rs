@@ -5,7 +5,7 @@
 //! | `mod.rs` | the public interface |
 //! | `execute.rs` | the application's commands |
 //! | `admission.rs` | which approved sessions are joined now, and which wait |
-//! | `decline.rs` | telling a proposer that its session is declined |
+//! | `decline.rs` | declining a session, and telling its coordinator |
 //! | `refused.rs` | sessions that this node's clock or configuration rules out |
 //! | `undecided.rs` | places for sessions that wait for the application |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |

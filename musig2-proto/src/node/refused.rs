@@ -1,6 +1,6 @@
 //! Sessions that this node cannot take up although one of its keys is to sign them: its clock or
-//! its configuration rules them out. The application is told, and may have the proposer told (see
-//! `decline.rs`).
+//! its configuration rules them out. The application is told, and may have the proposer (the
+//! coordinator) told, see `decline.rs`.
 //!
 //! If a session is from the future, two clocks differ, whoever passed it on: the time that its
 //! proposer signed is still to come. If a session is over, that does not follow, since anyone can

@@ -55,12 +55,15 @@ impl Visits {
     pub(super) fn welcome(&mut self, now: Timestamp, hello: &HelloContent) {
         let signer = hello.signer;
         if !self.signers.contains_key(&signer) && self.signers.len() >= MAX_SIGNERS {
+            // Signers that are still being told keep their places. If there are only such signers,
+            // the newcomer has to say hello again.
             self.signers.retain(|_, visit| visit.due.is_some());
             if self.signers.len() >= MAX_SIGNERS {
                 return;
             }
         }
         let known = self.signers.get(&signer);
+        // A hello less than a second after the last one is not answered.
         if known.is_some_and(|known| !hello.is_after(Some(&known.hello.time))) {
             return;
         }

@@ -73,8 +73,8 @@ impl<C: Crypto> Session<C> {
 
     /// Notices that a signer has ended its part before this node joined: nobody can finish the
     /// session any more. If it waits for its turn, it ends. If it waits for the application, the
-    /// application is told, but the session keeps its place. Otherwise a stranger could propose
-    /// one, take it back, and propose the next for ever.
+    /// application is told, but the session keeps its place. Otherwise a stranger could propose a
+    /// session, take it back, and propose the next for ever.
     fn notice_withdrawal<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.outcome.is_some() || self.is_joined() || self.milestones.withdrawn {
             return;

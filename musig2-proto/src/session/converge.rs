@@ -53,6 +53,7 @@ impl<C: Crypto> Session<C> {
 
     fn holdings(&self, config: &Config, contacts: &ContactBook) -> Option<Have> {
         let count = self.agreement.manifest.signer_count();
+        // A node is in its own reach, so a full bitmap means that it reaches everybody.
         let reach = self.in_reach(config, contacts).into_iter().chain([self.me]);
         Some(Have {
             signer: self.me,

@@ -24,8 +24,8 @@ use std::sync::Arc;
 const POLLS_BEFORE_DECLINE: u32 = POLLS_PER_HELLO + 1;
 
 impl<C: Crypto> Session<C> {
-    /// Ends the session here by the application's order. Returns what the proposer is to be told
-    /// and where to send it, if there is a reason to tell.
+    /// Ends the session here because the application says so. Returns what the coordinator is to be
+    /// told and where to send it, if there is a reason to tell.
     pub(crate) fn decline<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,

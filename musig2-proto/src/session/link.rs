@@ -46,6 +46,7 @@ impl Link {
 
     pub(super) fn locate(&mut self, from: &Source, now: Timestamp) {
         self.located = Some(from.clone());
+        // Asking after a connection came back was worth it, so it may soon be done again.
         self.back.reward(now);
     }
 

@@ -37,6 +37,8 @@ impl<C: Crypto> Round<C> {
         attempt: AttemptId,
         nonces: Vec<Arc<Filed>>,
     ) -> Result<Self, RoundError> {
+        // The transcript covers everyone's nonces only through this hash. So a proof against one
+        // signer's partial signature contains the hash, and needs nobody else's statements.
         let root = TaggedHash::new(&NONCE_BODIES);
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
         let mut aggregates = Vec::with_capacity(agreement.keys.len());

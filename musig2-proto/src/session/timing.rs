@@ -209,6 +209,7 @@ impl<C: Crypto> Session<C> {
         if self.timing.fruitless % POLLS_PER_HELLO == POLLS_PER_HELLO - 1 {
             self.say_hello(cx);
         }
+        // Joins may have to wait for people, so these polls may become rarer than others.
         let longest = match self.phase() {
             Phase::Joining => cx.config.max_join_poll_interval,
             _ => cx.config.max_poll_interval,

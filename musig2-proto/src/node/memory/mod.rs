@@ -6,7 +6,7 @@
 //! | `stash.rs` | frames of unknown sessions, for a moment |
 //! | `joined.rs` | names of ended sessions that this node joined |
 //! | `declined.rs` | ids of sessions that ended before this node joined them |
-//! | `own_declines.rs` | what proposers were told of sessions that this node declined |
+//! | `own_declines.rs` | what coordinators were told of sessions that this node declined |
 //! | `ended.rs`, `tombstone.rs` | ended sessions, to answer those who ask about them |
 //! | `hellos.rs` | when each signer last said hello |
 

@@ -1,4 +1,4 @@
-//! Declines that this node stated, kept for proposers that did not hear them.
+//! Declines that this node stated, kept for coordinators that did not hear them.
 
 use crate::api::output::Destination;
 use crate::base::ids::SessionId;
@@ -8,12 +8,12 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many are kept. Beyond that, the oldest makes room, and its proposer is not told again: it
+/// How many are kept. Beyond that, the oldest makes room, and its coordinator is not told again: it
 /// has had the most time to hear. (If the one that expires first made room instead, a stranger's
 /// long sessions would push out everybody else's.)
 const MAX_DECLINES: usize = 1024;
 
-/// A proposer is told again at most once in this time, however often it asks.
+/// A coordinator is told again at most once in this time, however often anyone asks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// This node's declines, each kept until its session expires.
@@ -27,11 +27,11 @@ pub(crate) struct OwnDeclines {
     count: u64,
 }
 
-/// What a proposer was told.
+/// What a coordinator was told.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct OwnDecline {
     pub(crate) statement: Arc<Filed>,
-    /// Where the proposer is.
+    /// Where the coordinator is.
     pub(crate) to: Destination,
     /// When it was last sent.
     pub(crate) sent_at: Timestamp,
@@ -65,8 +65,8 @@ impl OwnDeclines {
         self.told.contains_key(session)
     }
 
-    /// Returns what to send to a proposer again, and where to. Nothing if it was sent just now, or
-    /// if the session is over.
+    /// Returns what to send to a coordinator again, and where to; `None` if it was sent just now,
+    /// or if the session is over.
     pub(crate) fn repeat(
         &mut self,
         now: Timestamp,
