@@ -65,8 +65,8 @@ impl<C: Crypto> Round<C> {
         self.nonces.get(signer.as_usize()).and_then(|filed| filed.statement.boot())
     }
 
-    /// Returns a signer's partial signatures in this round. Those under another transcript are not:
-    /// they count as silence, which convicts nobody.
+    /// Returns a signer's partial signatures in this round. Those under another transcript do not
+    /// belong to it: they count as silence, which convicts nobody.
     pub(crate) fn partials<'a>(
         &self,
         board: &'a Board,

@@ -10,13 +10,13 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much memory they may take, in bytes. Beyond that, the coordinator whose sessions take the
-/// most makes room: its largest session goes first, and of equal ones the first to end. So one
-/// coordinator cannot push out another's sessions, however many it has others sign, and however
-/// large they are.
+/// most makes room: its largest session goes first, and of equal ones the first to end. So a
+/// coordinator pushes out nobody whose sessions take less than its own, however many it has others
+/// sign, and however large they are.
 const MAX_BYTES: usize = 64 << 20;
 
-/// What is left of the sessions that the application approved. `Joined` keeps the ids of those that
-/// this node joined even if their tombstones had to make room.
+/// What is left of the sessions that the application approved. `Joined` and `Declined` keep their
+/// ids even if their tombstones had to make room.
 #[derive(Clone, Hash, Default)]
 pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,

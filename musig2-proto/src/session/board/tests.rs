@@ -141,7 +141,7 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
         board.take([join(OTHER, 1)]);
         let current = kind(OTHER, 1, AttemptId::FIRST);
         board.take_at(1, current.clone());
-        // Of other attempts. They arrive in the opposite order of their numbers.
+        // Statements of other attempts, which arrive in descending order of their numbers.
         for (at, number) in [(2, 9), (3, 8), (4, 7), (5, 6)] {
             assert!(matches!(board.take_at(at, kind(OTHER, 1, elsewhere(number))), Filing::New));
         }
