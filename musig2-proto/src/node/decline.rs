@@ -1,5 +1,6 @@
-//! The application declines a session, and may have its proposer told why. Nobody else is told, and nothing that others send makes this node say
-//! it by itself: it shows that this node has one of the session's keys, and that it is here.
+//! Declining a session. The application decides, and may have the coordinator told why. A decline
+//! shows that this node has one of the session's keys, and where it is. So only the coordinator is
+//! told, and nothing that others send makes this node state one.
 
 use super::Node;
 use super::refused::Refusal;
@@ -45,7 +46,7 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// The decline of a session that was never opened here.
+    /// Signs the decline of a session that was never opened here.
     fn state_refusal<R: CryptoRng>(
         &self,
         call: &mut Call<'_, R>,
@@ -60,7 +61,7 @@ impl<C: Crypto> Node<C> {
         Some(Arc::new(Filed { statement, hash, arrived: call.now }))
     }
 
-    /// Tells a proposer that its session is declined, now and whenever it asks.
+    /// Tells a coordinator that its session is declined, now and again when somebody asks.
     fn tell_declined<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -79,7 +80,8 @@ impl<C: Crypto> Node<C> {
         self.send_decline(call, id, &to, statement);
     }
 
-    /// Somebody asks about a session that this node declined: if its proposer was told, it may not have heard. It is told again, whoever asks.
+    /// Sends a decline to the coordinator again when somebody asks about the session, whoever it
+    /// is: the coordinator may not have heard. The peer that asks pays for one check.
     pub(super) fn repeat_decline<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,

@@ -1,4 +1,4 @@
-//! The application's orders.
+//! The application's commands.
 
 use super::admission::Claim;
 use super::{Node, Place};
@@ -71,7 +71,9 @@ impl<C: Crypto> Node<C> {
         })
     }
 
-    /// Whether there is room for the name of another session that is joined, now or when its turn comes.
+    /// Checks that there is room for the name of one more joined session, which this one will be
+    /// now or when its turn comes. Names are kept until they expire, so that no session is joined
+    /// twice.
     fn check_room(&mut self, now: Timestamp) -> Result<(), CommandError> {
         self.joined.forget(now);
         let joined = self.joined.len().saturating_add(self.admission.approved());
@@ -81,7 +83,7 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// Joins a session that the application approved, or lets it wait for its turn.
+    /// Joins a session that the application approved, or queues it until its turn comes.
     fn approve<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -106,18 +108,21 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// What came with the join may have ended the session already.
+    /// Takes a place for a session that was joined, unless the join ended it at once: the board may
+    /// already hold what ends it.
     fn note_joined(&mut self, claim: &Claim, id: SessionId) {
         if self.sessions.contains_key(&id) {
             self.admission.join(claim);
         }
     }
 
-    /// Joins those whose turn has come.
+    /// Joins the sessions whose turn has come.
     pub(super) fn admit<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         while let Some(id) = self.admission.next(&self.surroundings.config) {
             let Some(claim) = self.sessions.get(&id).and_then(Claim::of) else { return };
             let joined = self.with_session(call, &id, |session, cx| {
+                // Joins by earlier lives of this key may have arrived while the session waited. One
+                // too many would convict it.
                 let joined = session.may_join().then(|| session.join(cx)).flatten();
                 match joined {
                     Some(()) if session.is_coordinator() => session.announce_now(cx),
@@ -146,7 +151,7 @@ impl<C: Crypto> Node<C> {
         check_time(&manifest, call.now, &self.surroundings.config)?;
         let id = manifest.id();
         let agreement = Agreement::new(id, manifest, &self.surroundings.config)?;
-        // Two sessions of one salt: the generator repeats itself.
+        // The same id means the same salt: the random generator repeats itself.
         if self.is_known(&id) {
             return Err(CommandError::CannotSign);
         }
@@ -155,7 +160,8 @@ impl<C: Crypto> Node<C> {
         self.sessions.insert(id, session, None, config);
         call.out.push(Output::Event(Event::SessionCreated { session: id }));
         self.approve(call, id).inspect_err(|_| {
-            // A session that could be neither joined nor queued never was. (An order that fails gives no outputs.)
+            // A session that can neither be joined nor queued leaves no trace. (A command that
+            // fails gives no outputs, so the application never hears of it.)
             self.sessions.remove(&id);
         })
     }
@@ -273,7 +279,7 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// An announcement that the application kept.
+    /// Decodes an announcement that the application kept.
     fn read(&self, bytes: &[u8]) -> Result<Announcement, CommandError> {
         decode_message(bytes, self.surroundings.config.max_frame_size)
             .map_err(|error| CommandError::Announcement(error.into()))
@@ -291,7 +297,8 @@ impl<C: Crypto> Node<C> {
         opened.ok_or(CommandError::NotASigner)
     }
 
-    /// Ends a session as it had ended before this node lost its memory, whatever became of it here meanwhile: others may have spoken of it first.
+    /// Ends a session with the signatures that it had before this node lost its memory. Others may
+    /// have spoken of it since, so it may be open here already, or have ended otherwise.
     fn recall<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -317,7 +324,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::FalseSignatures(id));
         }
         self.declined.remove(&id);
-        // Whoever sent something meanwhile asks again.
+        // Stashed frames are dropped: their senders will ask again.
         drop(self.stash.take(&id));
         self.with_session(call, &id, |session, cx| session.recall(cx, signatures));
         Ok(())
@@ -340,7 +347,8 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// A step by hand. In automatic stepping it has been taken already, or is waiting for others.
+    /// Permits a step by the application's command. With automatic stepping there is nothing to
+    /// permit: the step was taken already, or waits for others.
     fn step<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,

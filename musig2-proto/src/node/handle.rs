@@ -1,4 +1,4 @@
-//! What comes from outside. Checks go from cheap to dear, and nothing is kept that was not checked.
+//! What comes from outside. Cheap checks come first, and nothing is kept that was not checked.
 
 use super::admission::Claim;
 use super::refused::Way;
@@ -61,7 +61,8 @@ impl<C: Crypto> Node<C> {
                 }
                 return;
             }
-            // Nothing to do: what is missing is asked for by time, and the peer is told when it is back.
+            // Nothing to do. Timers ask for what is missing, and a peer is asked when it comes
+            // back.
             Input::PeerLost(_) | Input::Tick => return,
         };
         if let Err(offence) = taken {
@@ -69,7 +70,7 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Does whatever time has made due.
+    /// Does everything that is due by now.
     pub(super) fn tick<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         let now = call.now;
         for id in self.sessions.due(now, &self.surroundings.config) {
@@ -89,7 +90,8 @@ impl<C: Crypto> Node<C> {
         })));
     }
 
-    /// Asks for the signatures of sessions that ended without them, after this node's partial signatures had left.
+    /// Asks for the signatures of sessions that ended without them after this node's partial
+    /// signatures had left.
     fn ask_for_signatures<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         for id in self.ended.to_ask(call.now) {
             let Some(tombstone) = self.ended.get_mut(&id) else { continue };
@@ -105,7 +107,7 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// When ended sessions are to be looked through, where that happens by itself.
+    /// Returns when to clean up ended sessions; `None` if there are none or auto-cleanup is off.
     pub(super) fn next_cleanup(&self) -> Option<Timestamp> {
         if !self.surroundings.config.enable_auto_cleanup {
             return None;
@@ -133,6 +135,8 @@ impl<C: Crypto> Node<C> {
         bytes: Vec<u8>,
     ) -> Result<(), Offence> {
         let id = frame.session;
+        // An announcement must be of its frame's session. The known one is, so only another one is
+        // hashed.
         let known = self.sessions.get(&id).and_then(Session::announcement);
         let new = frame.announcement.as_ref().filter(|announcement| known != Some(*announcement));
         if new.is_some_and(|announcement| announcement.content.manifest.id() != id) {
@@ -141,6 +145,7 @@ impl<C: Crypto> Node<C> {
         if self.sessions.contains_key(&id) {
             return self.receive(call, from, frame);
         }
+        // This node may have declined the session, and its coordinator may not have heard that.
         self.repeat_decline(call, from, frame)?;
         if let Some(tombstone) = self.ended.get_mut(&id) {
             let mut cx = call.within(&mut self.surroundings);
@@ -149,25 +154,30 @@ impl<C: Crypto> Node<C> {
             return received;
         }
         match &frame.announcement {
+            // Only the session's name is left here, and nothing to answer with.
             _ if self.has_ended(&id) => Ok(()),
             Some(announcement) => {
                 self.vet_new(call, from, Way::InFrame(frame), announcement)?;
+                // Charged before `has_joined`, which may verify a join.
                 let checks = opening(&announcement.content.manifest);
                 call.within(&mut self.surroundings).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
                 let crowded =
                     self.check_discovered(&origin, || self.has_joined(frame, announcement))?;
                 let known = self.discover(call, id, announcement.clone(), origin, crowded)?;
-                // The frame that brought the announcement counts like any other.
+                // The rest of the frame that brought the announcement is received like any other
+                // frame.
                 if known { self.receive(call, from, frame) } else { Err(Offence::UnknownSession) }
             }
             None if self.own_declines.contains(&id) => Ok(()),
+            // The sender asks for the announcement, so it does not have it: asking back is
+            // pointless.
             None if frame.request == Request::Announcement => Err(Offence::UnknownSession),
             None => self.stash(call, from, id, bytes),
         }
     }
 
-    /// A frame of a session that is known here.
+    /// Receives a frame of an open session, and answers it.
     fn receive<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -179,7 +189,7 @@ impl<C: Crypto> Node<C> {
         let received = session.receive(&mut cx, from, frame);
         session.advance(&mut cx);
         if received.is_ok() {
-            // What followed from the frame belongs into the answer to it.
+            // The answer comes after `advance`, so that it holds what followed from the frame.
             session.answer(&mut cx, from, frame.request, frame.have.as_ref());
         }
         self.conclude(call, &frame.session);
@@ -234,7 +244,8 @@ impl<C: Crypto> Node<C> {
         self.vet_new(call, from, Way::Published, &announcement)?;
         let own = self.own_place(&announcement.content.manifest)?.is_some();
         let origin = self.origin(&announcement, from)?;
-        // Before the charge: what there is no room for must not cost those who announce something else.
+        // Before the charge: a session that has no room here must not use up what its source may
+        // spend on other announcements.
         let crowded = if own { self.check_discovered(&origin, || false)? } else { None };
         let checks = if own { opening(&announcement.content.manifest) } else { 1 };
         call.charge_publication(&mut self.surroundings, from, Work::Announcements { own }, checks)?;
@@ -246,13 +257,15 @@ impl<C: Crypto> Node<C> {
         self.sessions.contains_key(id) || self.has_ended(id)
     }
 
-    /// Whether a session has ended here: whatever is left of it, it is not opened again.
+    /// Whether a session has ended here. Whatever is left of it, it is not opened again.
     pub(super) fn has_ended(&self, id: &SessionId) -> bool {
         self.ended.contains(id) || self.joined.contains(id) || self.declined.contains(id)
     }
 
-    /// Nothing new, but it is passed on by whoever does not complain of it: so rarely that nobody floods the topic with it; and what differs
-    /// from what is known here is checked like any other, or this node would be taken for the author of somebody's forgery.
+    /// Takes an announcement of a known session. Accepting it means that the transport relays it,
+    /// so identical copies are rate-limited, or anybody could flood the topic with them. One that
+    /// differs from the known one is verified, or peers would blame this node for relaying a
+    /// forgery.
     fn take_known_announcement<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -282,8 +295,9 @@ impl<C: Crypto> Node<C> {
         if announcement.verify::<C>() { Ok(()) } else { Err(Offence::BadSignature) }
     }
 
-    /// Tells the application of a session that was announced, where it is good and one of this node's keys is to sign. Says whether
-    /// it did. The session `crowded` makes room for it.
+    /// Opens an announced session and tells the application of it, if the announcement is valid and
+    /// one of this node's keys is to sign. Returns whether it did. The session `crowded` ends to
+    /// make room.
     fn discover<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -299,7 +313,8 @@ impl<C: Crypto> Node<C> {
         if self.open(call.now, id, announcement, Some(origin))?.is_none() {
             return Ok(false);
         }
-        // Now that it is known to be the author's.
+        // Only a verified signature counts against its author: otherwise anyone could use up an
+        // author's allowance by forging announcements.
         if !self.surroundings.authors.allows(call.now, &author, 1) {
             self.sessions.remove(&id);
             return Err(Offence::Busy);
@@ -314,7 +329,8 @@ impl<C: Crypto> Node<C> {
         Ok(true)
     }
 
-    /// Whether one of this node's keys had joined the session before: its signed join came back with the announcement.
+    /// Whether one of this node's keys had joined the session in an earlier life: its signed join
+    /// came back in the same frame as the announcement.
     pub(super) fn has_joined(&self, frame: &Frame, announcement: &Announcement) -> bool {
         let manifest = &announcement.content.manifest;
         let own = |author| {
@@ -323,12 +339,14 @@ impl<C: Crypto> Node<C> {
         };
         let joins =
             frame.statements.iter().filter(|statement| matches!(statement.body, Body::Join(_)));
-        // One is looked at: the work is the source's to pay, whatever it sends.
+        // Only the first one is verified: the source was charged for one check, however many it
+        // sends.
         let first = joins.filter_map(|join| Some((join, own(join.author)?))).next();
         first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
-    /// What costs next to nothing to find wrong with an announcement, and so is nobody's to pay: its shape, its size, its time.
+    /// Checks an announcement's shape, size and time. That costs next to nothing, so no source is
+    /// charged.
     pub(super) fn vet(&self, now: Timestamp, announcement: &Announcement) -> Result<(), Offence> {
         let config = &self.surroundings.config;
         if !announcement.fits() {
@@ -344,7 +362,8 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// Opens the session of this name that was announced, where it is good. `None` where no key of this node is to sign.
+    /// Opens an announced session if its announcement is valid; `None` if no key of this node is to
+    /// sign.
     pub(super) fn open(
         &mut self,
         now: Timestamp,
@@ -362,12 +381,13 @@ impl<C: Crypto> Node<C> {
         let config = &self.surroundings.config;
         let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
         self.sessions.insert(id, session, origin, config);
-        // One that was refused, and told so, may be taken up when its time has come.
+        // A session that was refused here, with its coordinator told so, may be opened once its
+        // time has come. Then the decline no longer holds.
         self.own_declines.remove(&id);
         Ok(Some(()))
     }
 
-    /// What had been stashed for a session that is known now.
+    /// Receives the frames that were stashed for a session that is open now.
     pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, bytes) in self.stash.take(id) {
             let frame = decode_message(&bytes, self.surroundings.config.max_frame_size)
@@ -378,8 +398,8 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Which session makes room for this one, if one has to; an offence if there is no place for it. `has_joined`: whether a key of this node had joined it in
-    /// an earlier life.
+    /// Returns which session must make room for this one, if one must; an offence if there is no
+    /// place for it. `has_joined` says whether a key of this node had joined it in an earlier life.
     fn check_discovered(
         &self,
         origin: &Origin,
@@ -400,14 +420,16 @@ impl<C: Crypto> Node<C> {
         Ok(Origin { author, is_known: self.knows(&author), source: source.clone() })
     }
 
-    /// Whether a signer is no stranger: its key is this node's, the application told of it, or it was met in a session.
+    /// Whether a signer is not a stranger: its key is this node's, the application named it, or
+    /// this node met it in a session.
     pub(super) fn knows(&self, signer: &PublicKey) -> bool {
         self.public_keys().any(|own| own == *signer) || self.surroundings.contacts.knows(signer)
     }
 }
 
-/// What opening a session takes, in signature checks: the announcement's, that of a join of this node's own key, and aggregating a key or
-/// applying a tweak is about half of one.
+/// What opening a session costs, in signature checks: one for the announcement, one for a join of
+/// this node's own key, and about half of one for each key to aggregate and each tweak step to
+/// apply.
 fn opening(manifest: &Manifest) -> usize {
     2 + (manifest.signer_count() + tweak_steps(manifest)) / 2
 }

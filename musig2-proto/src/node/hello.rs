@@ -1,4 +1,5 @@
-//! A signer that lost its memory says hello; who remembers it answers with what it has forgotten.
+//! A signer that lost its memory says hello; nodes that remember it answer with what it has
+//! forgotten.
 
 use super::Node;
 use super::visits::Progress;
@@ -19,13 +20,14 @@ use rand_core::CryptoRng;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How many sessions one signer is told of at once, and again after a second.
+/// How many sessions one signer is told of in one portion. The next portion follows a second later.
 const PORTION: usize = 16;
 
-/// How many ended sessions are looked at for that.
+/// How many ended sessions are looked at for one portion.
 const LOOKED_AT: usize = 256;
 
-/// When to say hello again, and until when: a session from before cannot be open longer than `max_session_duration`.
+/// When to say hello again, and until when: no session from before the restart can stay open for
+/// longer than `max_session_duration`.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct Greeting {
     pub(super) at: Timestamp,
@@ -65,7 +67,8 @@ impl<C: Crypto> Node<C> {
         self.greeting = (at < greeting.until).then_some(Greeting { at, pause, ..greeting });
     }
 
-    /// Answers a signer of sessions that are known here: with board, or signatures, or how it ended.
+    /// Takes a hello. If its signer has sessions here, tells it of them: their boards, their
+    /// signatures, or how they ended.
     pub(super) fn take_hello<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -79,10 +82,12 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::Stale(apart));
         }
         let signer = &hello.content.signer;
-        // Anyone can repeat it: that costs nobody anything, and is passed on by nobody.
+        // Anyone can repeat a hello. So nobody is charged for a repeated one, and nobody relays it.
         if self.hellos.is_heard(signer, time) {
             return Err(Offence::Busy);
         }
+        // Hellos for which this node has no session use a bucket of their own: strangers' hellos
+        // must not use up what a co-signer's need.
         let known =
             self.sessions.of(signer, None).chain(self.ended.of(signer, None)).next().is_some();
         call.charge_publication(&mut self.surroundings, from, Work::Hellos { known }, 1)?;
@@ -99,7 +104,7 @@ impl<C: Crypto> Node<C> {
         Ok(())
     }
 
-    /// Tells signers that said hello what they may have forgotten, each a portion.
+    /// Tells each signer that said hello the next portion of what it may have forgotten.
     pub(super) fn tell_signers<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         for (hello, progress) in self.visits.due(call.now) {
             let rest = self.tell(call, &hello, progress);
@@ -107,8 +112,9 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Tells one signer the next portion, and says what is left: open sessions first, and then those that have ended and that it may have
-    /// forgotten. What its signer cannot pay for now waits for the next portion.
+    /// Tells one signer the next portion: open sessions first, then ended ones that it may have
+    /// forgotten. Returns what is left. What exceeds the signer's allowance waits for the next
+    /// portion.
     fn tell<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -137,6 +143,8 @@ impl<C: Crypto> Node<C> {
             let all_seen = seen.len() < LOOKED_AT;
             for id in seen {
                 let Some(tombstone) = self.ended.get_mut(&id) else { continue };
+                // Even if the signer remembers this session, it may have signatures that this node
+                // asks for.
                 tombstone.relocate(hello);
                 if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
                     if portion == 0

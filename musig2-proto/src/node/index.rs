@@ -1,13 +1,15 @@
-//! Which sessions something is about: what is about one signer, or one peer, must not look at the sessions of others.
+//! Finds sessions by signer or by peer, so that an input about one of these never makes the node
+//! look at the sessions of others.
 
 use crate::base::ids::SessionId;
 use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one session takes here for each signer, in bytes: a name in a tree, and its share of a tree with few names.
+/// Bytes that one session takes here for each signer: its id in a tree, and its share of a tree
+/// with few ids.
 pub(crate) const BYTES_PER_SIGNER: usize = 96;
 
-/// The names of some sessions, by signer or by whatever else they are found by.
+/// The ids of some sessions, by signer or by whatever else they are found by.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct SessionsBy<K>(BTreeMap<K, BTreeSet<SessionId>>);
 
@@ -35,7 +37,7 @@ impl<K: Ord + Clone> SessionsBy<K> {
         }
     }
 
-    /// The sessions of this key, by name, from the one after `after` on.
+    /// Returns the sessions of this key in order of their ids, from the one after `after` on.
     pub(crate) fn of(&self, key: &K, after: Option<SessionId>) -> impl Iterator<Item = SessionId> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let sessions = self.0.get(key).into_iter();

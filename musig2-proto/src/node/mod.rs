@@ -1,15 +1,18 @@
-//! The node: many sessions, one face.
+//! The node: one value that owns the keys and runs all sessions.
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `mod.rs` | the face |
-//! | `execute.rs` | the application's orders |
+//! | `mod.rs` | the public interface |
+//! | `execute.rs` | the application's commands |
 //! | `admission.rs` | which approved sessions are joined now, and which wait |
-//! | `clocks.rs` | whose clock is wrong |
+//! | `decline.rs` | declining a session, and telling its coordinator |
+//! | `refused.rs` | sessions that this node's clock or configuration rules out |
+//! | `undecided.rs` | places for sessions that wait for the application |
 //! | `handle.rs` | what comes from outside: frames, announcements, time |
 //! | `hello.rs` | how a signer without memory is found |
-//! | `sessions.rs` | open sessions, by name, by signer, by deadline |
-//! | `visits.rs` | which signers are told what they may have forgotten, and how far they have been |
+//! | `visits.rs` | which signers are told what they may have forgotten, and how far that got |
+//! | `sessions.rs`, `index.rs` | open sessions, by id, signer, source and deadline |
+//! | `memory/` | what is kept of sessions that are not open |
 
 mod admission;
 mod decline;
@@ -59,27 +62,32 @@ use sessions::Sessions;
 use std::sync::Arc;
 use visits::Visits;
 
-/// A signer's node: it owns the keys and all sessions, and everything that happens is a call.
+/// A signer's node. It owns the keys and all sessions; everything that happens to it is a call.
 ///
 /// | call | what it is for | what it gives |
 /// | --- | --- | --- |
-/// | [`execute`](Node::execute) | an order of the application | outputs, or a typed error and no change |
-/// | [`handle`](Node::handle) | a frame, an announcement, a peer, or only time | outputs; a bad input is one of them, a report |
-/// | [`next_deadline`](Node::next_deadline) | when to call `handle` with [`Input::Tick`] at the latest | a time |
-/// | [`session`](Node::session), [`sessions`](Node::sessions), [`signer`](Node::signer), [`signers`](Node::signers) | what there is to see | views |
+/// | [`execute`](Node::execute) | a command of the application | outputs, or an error and no change |
+/// | [`handle`](Node::handle) | a frame, an announcement, a peer, time | outputs; a report for bad input |
+/// | [`next_deadline`](Node::next_deadline) | when [`Input::Tick`] is due | a time |
+/// | [`session`](Node::session), [`sessions`](Node::sessions) | the state of sessions | views |
+/// | [`signer`](Node::signer), [`signers`](Node::signers) | what is known of signers | views |
 ///
-/// Outputs are in order, and nothing is left to be fetched. Time comes from the caller, in every call, and so does the
-/// randomness: it must be the operating system's generator (`getrandom` 0.4 with its feature `sys_rng`, as below), or one seeded from it. Two calls must never see the same random
-/// bytes, so a node must not be copied, and neither must the process or machine it runs in: it is not `Clone`. (On an engine whose
-/// secret nonces are, which is the simulator's alone, it is, to explore where a state may lead.)
+/// Outputs are in order, and a call returns all of them: there is nothing to poll for. The caller
+/// supplies time and randomness with every call. The randomness must come from the operating
+/// system's generator (`getrandom` 0.4 with its feature `sys_rng`, as below), or from one seeded
+/// from it. Two calls must never see the same random bytes, so neither a node nor the process or
+/// machine that it runs in may be copied. That is why `Node` is not `Clone`. (The exception is an
+/// engine whose secret nonces are `Clone`. Only the simulator has one, to explore where a state may
+/// lead.)
 ///
 /// ```
 /// use musig2_proto::{Audience, Command, Config, Event, Message, Node, Output, Proposal, SecretKey, Timestamp};
 ///
-/// let mut rng = musig2_proto::rand_core::UnwrapErr(getrandom::SysRng); // panics if the system has no randomness: there is no safe way on
+/// // Panics if the system has no randomness: then there is no safe way to go on.
+/// let mut rng = musig2_proto::rand_core::UnwrapErr(getrandom::SysRng);
 /// let mut alice = Node::new(Config::default())?;
 /// let key = alice.add_key(&SecretKey::new([7; 32]))?;
-/// let bob = SecretKey::new([8; 32]).public_key()?; // its owner tells it
+/// let bob = SecretKey::new([8; 32]).public_key()?; // Bob sends it to Alice
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 /// let proposal = Proposal::new([key, bob]).with_message(Message::new([9; 32]));
 /// let outputs = alice.execute(now, &mut rng, Command::CreateSession(proposal))?;
@@ -110,28 +118,31 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     greeting: Option<Greeting>,
     visits: Visits,
     refused: Refused,
-    /// When tombstones were last looked through.
+    /// When ended sessions were last cleaned up.
     cleaned_at: Option<Timestamp>,
     /// The time of the last call.
     now: Timestamp,
 }
 
-/// How often a second the announcement of a known session may be passed on; four times as often at once. Signers repeat it every second at most.
+/// How often the announcement of a known session may be passed on: twice a second, and eight times
+/// at once. Signers repeat it once a second at most.
 const REPEATS: Limit = Limit { rate: 2, burst: 8 };
 
-/// How often each key may say hello for sessions of which it has not heard the end.
+/// How often each key may say hello for sessions whose end this node has not heard of: once a
+/// second.
 const HELLOS: Limit = Limit { rate: 1, burst: 1 };
 
-/// A pause between two calls that is longer is none that a caller made.
+/// The longest pause that a caller may leave between two calls. A longer one means that the clock
+/// was set ahead or the machine slept.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// This node's place in a manifest, and the key that signs there.
+/// This node's index in a manifest, and the key that signs there.
 struct Place<C: Crypto> {
     me: SignerIndex,
     keypair: Arc<C::Keypair>,
 }
 
-/// Where the engine's secret nonce can be cloned: the simulator's alone.
+/// Only for engines whose secret nonces can be cloned, which only the simulator's can.
 impl<C: Crypto> Clone for Node<C>
 where
     C::SecretNonce: Clone,
@@ -157,7 +168,8 @@ where
     }
 }
 
-/// What tells its state from any other it can be in. Where the engine's secret nonce can be hashed: the simulator's alone.
+/// Hashes everything that distinguishes two states. Only for engines whose secret nonces can be
+/// hashed, which only the simulator's can.
 impl<C: Crypto> Hash for Node<C>
 where
     C::SecretNonce: Hash,
@@ -174,7 +186,7 @@ where
 }
 
 impl Node {
-    /// A node without keys, on the default engine.
+    /// Creates a node without keys, on the default engine.
     ///
     /// # Errors
     /// If the configuration contradicts itself.
@@ -184,7 +196,8 @@ impl Node {
 }
 
 impl<C: Crypto> Node<C> {
-    /// A node without keys, on an engine of the caller's choice: `Node::<K256>::with_engine(config)`.
+    /// Creates a node without keys, on an engine of the caller's choice:
+    /// `Node::<K256>::with_engine(config)`.
     ///
     /// # Errors
     /// If the configuration contradicts itself.
@@ -223,10 +236,11 @@ impl<C: Crypto> Node<C> {
         })
     }
 
-    /// Lets the node sign with this key. A node may have several, and in any one session be the signer of one of them.
+    /// Lets the node sign with this key. A node may have several keys, but signs any one session
+    /// with only one of them.
     ///
     /// # Errors
-    /// Where the key is invalid, or the node has it.
+    /// If the key is invalid, or the node has it already.
     pub fn add_key(&mut self, key: &SecretKey) -> Result<PublicKey, KeyError> {
         let keypair = C::keypair(key)?;
         let public = C::public_key(&keypair);
@@ -237,7 +251,7 @@ impl<C: Crypto> Node<C> {
         Ok(public)
     }
 
-    /// Carries out an order.
+    /// Carries out a command.
     ///
     /// # Errors
     /// A misuse is a typed error and changes nothing.
@@ -254,7 +268,7 @@ impl<C: Crypto> Node<C> {
         Ok(call.out)
     }
 
-    /// Takes something from outside. Never fails and never panics: a bad input comes back as a report.
+    /// Takes an input from outside. It never fails and never panics: a bad input becomes a report.
     pub fn handle(
         &mut self,
         now: Timestamp,
@@ -268,10 +282,12 @@ impl<C: Crypto> Node<C> {
         call.out
     }
 
-    /// When to call [`Node::handle`] with [`Input::Tick`] at the latest. Asking changes nothing.
+    /// Returns when to call [`Node::handle`] with [`Input::Tick`] at the latest. Asking changes
+    /// nothing.
     ///
-    /// Sleep for a few seconds at most, and then call it as well: where the clock was set back meanwhile, the deadline would come too late, and the
-    /// node keeps its pauses as long as they were only once it is told the time.
+    /// Never sleep for more than a few seconds before you call it again. If the clock is set back
+    /// while you sleep, the deadline comes too late. The node can keep its pauses as long as they
+    /// were, but only once a call tells it the time.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let hello = self.greeting.map(|greeting| greeting.at);
         let (sessions, visits) = (self.sessions.next_deadline(), self.visits.next_deadline());
@@ -282,60 +298,67 @@ impl<C: Crypto> Node<C> {
             .min()
     }
 
-    /// A session as it stands.
+    /// Returns a session's current state.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
         let live = self.sessions.get(id).map(|session| session.view(&self.surroundings.config));
         live.or_else(|| self.ended.get(id).map(|tombstone| tombstone.view().clone()))
     }
 
-    /// All sessions known here, ended ones included until they are forgotten.
+    /// Returns all sessions known here, ended ones included until they are forgotten.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
         let live = self.sessions.values().map(|session| session.view(&self.surroundings.config));
         live.chain(self.ended.iter().map(|tombstone| tombstone.view().clone()))
     }
 
-    /// The announcement of a session, for [`Command::ResumeSession`] after a restart.
+    /// Returns the announcement of a session, for [`Command::ResumeSession`] after a restart.
     ///
-    /// A proposer that wants to survive its own crash stores it before it carries out the outputs of [`Command::AnnounceSession`]: until
-    /// someone else has heard of the session, nobody else can remember it.
+    /// A proposer that wants to survive its own crash stores the announcement before it carries out
+    /// the outputs of [`Command::AnnounceSession`]: until another signer has heard of the session,
+    /// nobody else can remember it.
     pub fn announcement(&self, id: &SessionId) -> Option<Vec<u8>> {
         let live = self.sessions.get(id).and_then(Session::announcement);
         let announcement = live.cloned().or_else(|| self.ended.get(id)?.announcement())?;
         Some(encode_message(&announcement))
     }
 
-    /// Where the other signers of a session are that has not ended, as far as that is known, and as far as this node sends to them by itself: to whom a
-    /// transport does well to be connected.
+    /// Returns the contacts of a session's other signers, for a transport to keep connections to.
+    /// It has only those that are known and that this node sends to without being asked, and none
+    /// once the session has ended.
     pub fn co_signers(&self, id: &SessionId) -> impl Iterator<Item = &Contact> {
         let Surroundings { config, contacts, .. } = &self.surroundings;
         self.sessions.get(id).into_iter().flat_map(|session| session.co_signers(config, contacts))
     }
 
-    /// What this node knows of a signer; `None` of a stranger.
+    /// Returns what this node knows of a signer; `None` for a stranger.
     pub fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
         self.surroundings.contacts.signer(signer)
     }
 
-    /// All signers that this node knows: those that the application told of, and the last 1024 that it met in sessions.
+    /// Returns all signers that this node knows: those that the application named, and the last
+    /// 1024 that it met in sessions.
     pub fn signers(&self) -> impl Iterator<Item = SignerView> {
         let contacts = &self.surroundings.contacts;
         contacts.signers().filter_map(|signer| contacts.signer(signer))
     }
 
-    /// How it was configured.
+    /// Returns this node's configuration.
     pub fn config(&self) -> &Config {
         &self.surroundings.config
     }
 
-    /// This node's public keys.
+    /// Returns this node's public keys.
     pub fn public_keys(&self) -> impl Iterator<Item = PublicKey> {
         self.keys.iter().map(|keypair| C::public_key(keypair))
     }
 
-    /// Where the caller's clock was set back, what was to come after a pause still does. (Expiry is by the clock, whatever it says.)
+    /// Compares the caller's time with that of the last call. If the clock was set back, moves all
+    /// pauses back with it, so that they stay as long as they were. (Sessions still expire by the
+    /// clock, whatever it says.)
     fn notice_time(&mut self, now: Timestamp) {
         let back = self.now.saturating_since(now);
-        // Nobody sleeps that long: the clock was set ahead, or the machine slept. What is remembered is no older than before.
+        // No caller pauses that long: the clock was set ahead, or the machine slept. `since` moves
+        // along. Too late a `since` is safe: others tell this node of more sessions than it forgot.
+        // Too early a one claims to remember sessions that an earlier life may have joined.
         let ahead = now.saturating_since(self.now);
         let since = &mut self.surroundings.since;
         *since = match *since {
@@ -357,7 +380,7 @@ impl<C: Crypto> Node<C> {
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }
 
-    /// Which of this node's keys signs a manifest; `None` where none does.
+    /// Finds which of this node's keys signs a manifest; `None` if none does.
     fn own_place(&self, manifest: &Manifest) -> Result<Option<Place<C>>, ManifestError> {
         let mut places = self.keys.iter().filter_map(|keypair| {
             let me = manifest.index_of(&C::public_key(keypair))?;
@@ -369,7 +392,7 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    /// Runs one step of one session, and what follows from it.
+    /// Runs one step of a session, advances it, sends what follows, and buries it if it ended.
     fn with_session<R: CryptoRng, T>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -384,7 +407,8 @@ impl<C: Crypto> Node<C> {
         Some(result)
     }
 
-    /// Sends what a session has to say by itself, and buries it where it ended.
+    /// Sends what a session pushes and relays, updates the indexes, and buries the session if it
+    /// ended.
     fn conclude<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.flush(&mut call.within(&mut self.surroundings));
@@ -393,17 +417,20 @@ impl<C: Crypto> Node<C> {
         let Some(outcome) = session.outcome() else { return };
         let Surroundings { config, contacts, .. } = &self.surroundings;
         let expiry = session.agreement().manifest.expires_at();
-        // What earlier lives of its keys joined is learnt from others: no more of it than there is room for. For its own there was room.
+        // Others tell this node what earlier lives of its keys joined, so these names need a bound.
+        // For what this life joined, `check_room` has made sure of a place.
         let is_regained = matches!(outcome, Outcome::Complete(_))
             && session.was_joined()
             && self.joined.len() < config.max_joined_names;
         if session.is_joined() || is_regained {
             self.joined.add(*id, expiry.saturating_add(config.clock_skew.saturating_mul(2)));
         } else if !matches!(outcome, Outcome::Aborted(AbortCause::MadeRoom)) {
-            // The application was told of its end, and is not to hear of it again.
+            // The application was told of the end and must not be told of the session again. A
+            // session that made room leaves no name: it may be discovered again.
             self.declined.add(*id, expiry);
         }
-        // The application may ask what became of what it approved, whether or not its turn came.
+        // The application may ask what became of a session that it approved, even if its turn never
+        // came.
         if session.is_approved() || is_regained {
             self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
         }

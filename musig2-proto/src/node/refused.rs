@@ -1,11 +1,15 @@
-//! Sessions that this node cannot take up although one of its keys is to sign them: its clock, or its configuration, does not allow it. The
-//! application is told, and may have the proposer told (see `decline.rs`).
+//! Sessions that this node cannot take up although one of its keys is to sign them: its clock or
+//! its configuration rules them out. The application is told, and may have the proposer (the
+//! coordinator) told, see `decline.rs`.
 //!
-//! If a session is from the future, two clocks differ, whoever passed it on: the time that its proposer signed is still to come. If a session is over,
-//! that is not said: anyone can repeat what a proposer signed long ago. Only the proposer knows whether the session is still open. For the same reason
-//! sessions that are over are counted apart: repeating them hides none that this node should be asked about.
+//! If a session is from the future, two clocks differ, whoever passed it on: the time that its
+//! proposer signed is still to come. If a session is over, that does not follow, since anyone can
+//! repeat what a proposer signed long ago. Only the proposer knows whether the session is still
+//! open. For the same reason, sessions that are over are counted separately: repeating them must
+//! not hide sessions that the application should be asked about.
 //!
-//! Nobody learns by what is refused whether this node has a key of the session: a source is reported for the same offence either way.
+//! A source cannot learn from a refusal whether this node has a key of the session: it is reported
+//! for the same offence either way.
 
 use super::{Node, Place};
 use crate::api::event::Event;
@@ -27,28 +31,29 @@ use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::ops::Bound::Included;
 
-/// Of how many sessions the application is told within a [`PAUSE`]; strangers' sessions take half of them at most.
+/// How many sessions the application is told of within a [`PAUSE`]. At most half of them are
+/// strangers'.
 const MAX_REFUSED: usize = 256;
 
-/// The same for sessions of one proposer.
+/// How many sessions of one proposer the application is told of within a [`PAUSE`].
 const MAX_OF_PROPOSER: usize = 8;
 
-/// After which it is told of the same session again.
+/// How long until the application may be told of the same session again.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// What was refused.
+/// The sessions that were refused lately.
 #[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Refused {
     others: Refusals,
-    /// Those of sessions that were over.
+    /// Sessions that were over.
     over: Refusals,
 }
 
-/// By proposer and session.
+/// Refused sessions, by proposer and session.
 #[derive(Debug, Clone, Hash, Default)]
 struct Refusals(BTreeMap<(PublicKey, SessionId), Refusal>);
 
-/// What it takes to tell the proposer.
+/// What it takes to tell the proposer that its session was refused.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Refusal {
     /// When the application was told.
@@ -65,7 +70,7 @@ impl Refused {
         if matches!(error, ManifestError::Over(_)) { &mut self.over } else { &mut self.others }
     }
 
-    /// What there is to tell the proposer of a session.
+    /// Returns what it takes to tell the proposer of a refused session.
     pub(super) fn get(&self, session: &SessionId) -> Option<&Refusal> {
         let refusals = self.others.0.iter().chain(&self.over.0);
         refusals.filter(|((_, refused), _)| refused == session).map(|(_, refusal)| refusal).next()
@@ -96,7 +101,7 @@ impl Refusals {
     }
 }
 
-/// How an announcement came, which says who pays for looking at it.
+/// How an announcement came, which decides from which bucket its checks are paid.
 #[derive(Clone, Copy)]
 pub(super) enum Way<'f> {
     Published,
@@ -104,8 +109,8 @@ pub(super) enum Way<'f> {
 }
 
 impl<C: Crypto> Node<C> {
-    /// Looks at an announcement that is new here, and tells the application if it cannot be taken up although a key of this node is to sign and
-    /// its proposer did sign it.
+    /// Checks an announcement that is new here. If this node's clock or configuration rules it out,
+    /// has [`Node::refuse`] tell the application.
     pub(super) fn vet_new<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -122,7 +127,9 @@ impl<C: Crypto> Node<C> {
         vetted
     }
 
-    /// Tells the application of a session that cannot be taken up, if it is one to be asked about.
+    /// Tells the application of a session that cannot be taken up. It does so only if another
+    /// signer proposed the session, one of this node's keys is to sign it, the limits allow one
+    /// more, and the proposer's signature is valid.
     pub(super) fn refuse<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
@@ -147,13 +154,14 @@ impl<C: Crypto> Node<C> {
                 let work = Work::Announcements { own: true };
                 call.charge_publication(&mut self.surroundings, from, work, 1)
             }
-            // A join that came with it is looked at, too.
+            // The second check is for a join that may have come with it.
             Way::InFrame(_) => call.within(&mut self.surroundings).charge_for(from, 2),
         };
         if charged.is_err() || !announcement.verify::<C>() {
             return;
         }
-        // What this key joined in an earlier life is not declined in this one: others may hold both statements, in any order.
+        // A key that joined this session in an earlier life must not decline it in this one: others
+        // may hold both statements, in any order.
         if let Way::InFrame(frame) = way
             && self.has_joined(frame, announcement)
         {
@@ -162,7 +170,8 @@ impl<C: Crypto> Node<C> {
         let announced =
             announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
         let contact = announced.or_else(|| self.surroundings.contacts.contact(&proposer)).cloned();
-        // Whoever passed it on must not learn that this node has a key of the session.
+        // A peer that only passed the session on must not learn that this node has a key of it, so
+        // a decline goes back to the source only if the proposer has spoken from there.
         let is_proposer =
             matches!(way, Way::InFrame(_)) && self.surroundings.sources.is_of(from, &proposer);
         let answer = is_proposer.then(|| Destination::Source(from.clone()));
@@ -181,7 +190,8 @@ impl<C: Crypto> Node<C> {
         }));
     }
 
-    /// When a session is over for this node, whatever its manifest says: a refused one may say that it lasts for months.
+    /// Returns when a refused session is over for this node, whatever its manifest says: it may
+    /// claim to last for months, and its decline is kept until then.
     fn last_expiry(&self, now: Timestamp, manifest: &Manifest) -> Timestamp {
         let Config { max_session_duration, clock_skew, .. } = &self.surroundings.config;
         let longest = max_session_duration.saturating_add(clock_skew.saturating_mul(2));

@@ -1,4 +1,5 @@
-//! The sessions that have not ended, and what they are found by: no call looks at sessions that it is not about.
+//! The sessions that have not ended, and indexes to find them by. No call looks at sessions that it
+//! is not about.
 
 use super::undecided::{Origin, Standing, Undecided};
 use crate::base::bytes::PublicKey;
@@ -11,29 +12,30 @@ use crate::session::Session;
 use core::hash::{Hash, Hasher};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// With no more sessions than this, builds with debug assertions compare the order of deadlines with what it follows from.
+/// Up to this many sessions, builds with debug assertions check the order of deadlines against the
+/// sessions themselves.
 const COMPARED: usize = 32;
 
 pub(super) struct Sessions<C: Crypto> {
     open: BTreeMap<SessionId, Scheduled<C>>,
-    /// Follows from the deadlines of the sessions.
+    /// Follows from the sessions' deadlines.
     by_deadline: BTreeSet<(Timestamp, SessionId)>,
     /// Follows from their manifests.
     by_signer: SessionsBy<PublicKey>,
     /// Follows from where their signers' statements came from.
     by_source: SessionsBy<Source>,
-    /// Those that are announced to whoever begins to listen. Follows from them.
+    /// Sessions to announce to new listeners. Follows from the sessions.
     announced: BTreeSet<SessionId>,
-    /// Those that wait for the application. Follows from them.
+    /// Sessions that wait for the application. Follows from the sessions.
     undecided: Undecided,
 }
 
-/// A session, and under what it stands in the indexes.
+/// A session, and the entries under which the indexes hold it.
 struct Scheduled<C: Crypto> {
     session: Session<C>,
     deadline: Option<Timestamp>,
     located: Vec<Source>,
-    /// Of those that were announced to this node.
+    /// Who announced the session to this node; `None` if the application opened it.
     origin: Option<Origin>,
 }
 
@@ -50,7 +52,7 @@ impl<C: Crypto> Default for Sessions<C> {
     }
 }
 
-/// Where the engine's secret nonce can be cloned: the simulator's alone.
+/// Only for engines whose secret nonces can be cloned, which only the simulator's can.
 impl<C: Crypto> Clone for Sessions<C>
 where
     C::SecretNonce: Clone,
@@ -94,7 +96,7 @@ where
 }
 
 impl<C: Crypto> Sessions<C> {
-    /// A session that is this node's own has no origin.
+    /// Adds a session. One that the application opened here has no origin.
     pub(super) fn insert(
         &mut self,
         id: SessionId,
@@ -124,12 +126,12 @@ impl<C: Crypto> Sessions<C> {
         self.open.get(id).map(|scheduled| &scheduled.session)
     }
 
-    /// Whoever changes the session has it [scheduled](Self::schedule) afterwards.
+    /// A caller that changes the session must [schedule](Self::schedule) it afterwards.
     pub(super) fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session<C>> {
         self.open.get_mut(id).map(|scheduled| &mut scheduled.session)
     }
 
-    /// Puts a session that may have changed in its places in the indexes.
+    /// Updates a session's entries in the indexes. Must be called after each change to a session.
     pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
         let Some(Scheduled { session, deadline, located, origin }) = self.open.get_mut(id) else {
             return;
@@ -158,7 +160,7 @@ impl<C: Crypto> Sessions<C> {
         self.undecided.set(*id, &standing);
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(super) fn set_back(&mut self, by: core::time::Duration, config: &Config) {
         for id in self.ids() {
             if let Some(session) = self.get_mut(&id) {
@@ -168,12 +170,12 @@ impl<C: Crypto> Sessions<C> {
         }
     }
 
-    /// When the first of them has something to do.
+    /// Returns when the first session has something to do.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.by_deadline.first().map(|(at, _)| *at)
     }
 
-    /// Those that have something to do now.
+    /// Returns the sessions that have something to do now.
     pub(super) fn due(&self, now: Timestamp, config: &Config) -> Vec<SessionId> {
         debug_assert!(self.is_in_order(config));
         let mut due: Vec<_> =
@@ -192,7 +194,8 @@ impl<C: Crypto> Sessions<C> {
         self.open.contains_key(id)
     }
 
-    /// Those that this key is to sign, by name, from the one after `after` on.
+    /// Returns the sessions that this key is to sign, in order of their ids, from the one after
+    /// `after` on.
     pub(super) fn of(
         &self,
         signer: &PublicKey,
@@ -201,17 +204,17 @@ impl<C: Crypto> Sessions<C> {
         self.by_signer.of(signer, after)
     }
 
-    /// Those in which a signer's statements came from there.
+    /// Returns the sessions in which a signer's own statement came from this source.
     pub(super) fn at(&self, source: &Source) -> Vec<SessionId> {
         self.by_source.of(source, None).collect()
     }
 
-    /// Those that are announced to whoever begins to listen.
+    /// Returns the sessions to announce to new listeners.
     pub(super) fn announced(&self) -> Vec<SessionId> {
         self.announced.iter().copied().collect()
     }
 
-    /// Those that wait for the application.
+    /// Returns the sessions that wait for the application.
     pub(super) fn undecided(&self) -> &Undecided {
         &self.undecided
     }

@@ -1,18 +1,21 @@
-//! Sessions that were discovered, and about which the application has not decided: who has places for them, and who makes room.
+//! Discovered sessions about which the application has not decided: which have places, and which
+//! make room.
 //!
-//! There are `max_discovered_sessions` places, of which strangers have half. If all that a newcomer may have are taken, whoever has more makes
-//! room: the session whose author has most here, and of these one that came from where most came from. If nobody has more than the newcomer
-//! would have, the newcomer is refused. So neither many sessions of few keys nor many keys behind one connection keep out somebody new.
+//! There are `max_discovered_sessions` places, of which strangers may take half. When all places
+//! that a newcomer may have are taken, the author with the most sessions here makes room; if that
+//! leaves a choice, with a session whose source brought the most. If the newcomer's author and
+//! source would not have fewer than that, compared in the same order, the newcomer is refused. So
+//! neither many sessions of a few keys nor many keys behind one connection keep out somebody new.
 //!
-//! A session that a key of this node joined in an earlier life takes none of these places: nobody else can make such a session. For them there are
-//! `max_joined_sessions`.
+//! A session that a key of this node joined in an earlier life takes none of these places: nobody
+//! else can make such a session. There are `max_joined_sessions` places for them.
 
 use crate::base::bytes::PublicKey;
 use crate::base::ids::{SessionId, Source};
 use crate::config::Config;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Who made a session, and who brought it.
+/// Who made a session, and who brought it here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     pub(super) author: PublicKey,
@@ -21,20 +24,20 @@ pub(super) struct Origin {
     pub(super) source: Source,
 }
 
-/// How a session stands with the application.
+/// Where a session stands with the application.
 pub(super) enum Standing<'a> {
-    /// It is approved, has ended, or is this node's own.
+    /// It is approved, has ended, or was opened by the application.
     Decided,
     Waits(&'a Origin),
     /// It waits, and a key of this node joined it in an earlier life.
     JoinedBefore,
 }
 
-/// Whether there is a place for one more.
+/// Whether there is a place for one more session.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Free,
-    /// If this session makes room.
+    /// Only if this session makes room.
     Of(SessionId),
     None,
 }
@@ -49,7 +52,7 @@ pub(super) struct Undecided {
 }
 
 impl Undecided {
-    /// A session stands like this now.
+    /// Notes how a session stands now.
     pub(super) fn set(&mut self, id: SessionId, standing: &Standing<'_>) {
         match standing {
             Standing::Waits(_) if self.waiting.contains_key(&id) => {}
@@ -73,7 +76,7 @@ impl Undecided {
         };
     }
 
-    /// Whether there is a place for a session from there.
+    /// Returns whether there is a place for a session of this origin.
     pub(super) fn room(&self, origin: &Origin, config: &Config) -> Room {
         if self.of_author.of(&origin.author) >= config.max_discovered_per_author {
             return Room::None;
@@ -84,6 +87,7 @@ impl Undecided {
         if !is_full && !is_crowded {
             return Room::Free;
         }
+        // If the strangers' half is full, a stranger can only take another stranger's place.
         let rivals = self.waiting.iter().filter(|(_, rival)| !(is_crowded && rival.is_known));
         let most = rivals.map(|(id, rival)| (self.rank(rival), *id)).max();
         let (of_author, of_source) = self.rank(origin);
@@ -93,18 +97,18 @@ impl Undecided {
         }
     }
 
-    /// Whether there is a place for a session that a key of this node joined before.
+    /// Whether there is a place for one more session that a key of this node joined before.
     pub(super) fn has_room_for_joined(&self, config: &Config) -> bool {
         self.joined_before.len() < config.max_joined_sessions
     }
 
-    /// How many its author has, and how many came from where it came from.
+    /// Returns how many sessions this author has here, and how many this source brought.
     fn rank(&self, origin: &Origin) -> (usize, usize) {
         (self.of_author.of(&origin.author), self.of_source.of(&origin.source))
     }
 }
 
-/// How many there are of each.
+/// Counts sessions by key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Counts<K>(BTreeMap<K, usize>);
 

@@ -1,5 +1,5 @@
-//! Signers that said hello, and how far each has been told what it may have forgotten. That is little at a time, so that a signer with many
-//! sessions that have ended keeps nobody from signing.
+//! Signers that said hello, and how far each has been told what it may have forgotten. Each is told
+//! a little at a time, so that telling one signer of many ended sessions keeps nobody from signing.
 
 use crate::base::bytes::PublicKey;
 use crate::base::ids::SessionId;
@@ -8,22 +8,24 @@ use crate::wire::hello::HelloContent;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many signers are told at once, and remembered to have been told. Beyond that, those who have been told all make room.
+/// How many signers are being told, or remembered as told. Beyond that, those that have been told
+/// everything make room.
 const MAX_SIGNERS: usize = 1024;
 
 /// The pause between two portions for one signer.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// An answer may be lost: what has ended is told again to a signer that says hello again after this pause, which doubles.
+/// An answer may be lost, so a signer that still says hello is told of ended sessions again after
+/// this pause, which doubles.
 const FIRST_REPEAT: Duration = Duration::from_secs(15);
 const LAST_REPEAT: Duration = Duration::from_secs(60);
 
-/// What the next portion begins with: after the session of this name, or with the first.
+/// Where the next portion begins: after the session with this id, or with the first session.
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
 pub(super) struct Progress {
     /// Open sessions come first. `None` once all of them were told.
     pub(super) open: Option<Option<SessionId>>,
-    /// Then ended ones. `None` where they are not to be told, or have been.
+    /// Then ended ones. `None` if they are not to be told now, or all of them were told.
     pub(super) ended: Option<Option<SessionId>>,
 }
 
@@ -34,34 +36,39 @@ struct Visit {
     /// When it was told the last portion, and when it may be told the next.
     portion_at: Option<Timestamp>,
     due: Option<Timestamp>,
-    /// From when on what has ended may be told again.
+    /// From when on ended sessions may be told again.
     repeat_at: Timestamp,
     repeat_pause: Duration,
 }
 
-/// By signer, each once.
+/// One visit for each signer.
 #[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Visits {
     signers: BTreeMap<PublicKey, Visit>,
-    /// Follows from them.
+    /// Follows from `signers`.
     by_due: BTreeSet<(Timestamp, PublicKey)>,
 }
 
 impl Visits {
-    /// A signer said hello: notes what it is to be told. Not what it was told a moment ago.
+    /// Notes what a signer that said hello is to be told: open sessions, and ended ones unless it
+    /// was told of them a moment ago.
     pub(super) fn welcome(&mut self, now: Timestamp, hello: &HelloContent) {
         let signer = hello.signer;
         if !self.signers.contains_key(&signer) && self.signers.len() >= MAX_SIGNERS {
+            // Signers that are still being told keep their places. If there are only such signers,
+            // the newcomer has to say hello again.
             self.signers.retain(|_, visit| visit.due.is_some());
             if self.signers.len() >= MAX_SIGNERS {
                 return;
             }
         }
         let known = self.signers.get(&signer);
+        // A hello less than a second after the last one is not answered.
         if known.is_some_and(|known| !hello.is_after(Some(&known.hello.time))) {
             return;
         }
-        // Another life has forgotten what the one before was told.
+        // Another life has forgotten what this one was told, so nothing of that counts except the
+        // pause between portions.
         let known = known.filter(|known| known.hello.since == hello.since);
         let repeats = known.is_none_or(|known| now >= known.repeat_at);
         let repeat_pause = known.map_or(FIRST_REPEAT, |known| known.repeat_pause);
@@ -85,7 +92,7 @@ impl Visits {
         self.put(signer, visit);
     }
 
-    /// Puts a signer in its place, and takes it from the one it had.
+    /// Sets a signer's visit and updates the index.
     fn put(&mut self, signer: PublicKey, visit: Visit) {
         let due = visit.due;
         let before = self.signers.insert(signer, visit).and_then(|before| before.due);
@@ -95,7 +102,7 @@ impl Visits {
         self.by_due.extend(due.map(|due| (due, signer)));
     }
 
-    /// Who may be told a portion now: its hello, and what comes next.
+    /// Returns the signers that may be told a portion now: their hellos, and what comes next.
     pub(super) fn due(&self, now: Timestamp) -> Vec<(HelloContent, Progress)> {
         let due = self.by_due.iter().take_while(|(at, _)| now >= *at);
         due.filter_map(|(_, signer)| self.signers.get(signer))
@@ -103,7 +110,7 @@ impl Visits {
             .collect()
     }
 
-    /// It was told a portion, and this is left.
+    /// Notes that a signer was told a portion, and what is left.
     pub(super) fn told(&mut self, now: Timestamp, signer: &PublicKey, progress: Progress) {
         let Some(visit) = self.signers.get(signer).cloned() else { return };
         let is_over = progress.open.is_none() && progress.ended.is_none();
@@ -115,7 +122,7 @@ impl Visits {
         self.by_due.first().map(|(at, _)| *at)
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(super) fn set_back(&mut self, by: Duration) {
         for (signer, visit) in core::mem::take(self).signers {
             let back = |at: Timestamp| at.saturating_sub(by);

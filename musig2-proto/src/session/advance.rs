@@ -1,5 +1,6 @@
-//! From what is on the board to the next step. Everything here is asked anew after every input, so the order in which
-//! statements arrive does not matter, and nothing can be waited for that is already there.
+//! Takes every step that the board allows. All of it is decided again after every input, from the
+//! board as it stands. So the order in which statements arrive does not matter, and a session never
+//! waits for something that is already there.
 
 use super::round::RoundError;
 use super::{Outcome, Round, Session};
@@ -13,28 +14,28 @@ use crate::wire::statement::{Body, DeclineReason};
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the application has been told.
+/// What the application has been told, so that it is told once.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Milestones {
     joined: BTreeSet<SignerIndex>,
     pub(super) declined: BTreeMap<SignerIndex, DeclineReason>,
     ready: bool,
-    /// Which attempt the rest is about.
+    /// The attempt that the fields below are about.
     attempt: Option<AttemptId>,
-    /// How many lives each signer with several had when it began.
+    /// How many lives each restarted signer had when this node noticed the attempt.
     lives: BTreeMap<SignerIndex, usize>,
     nonces: BTreeSet<SignerIndex>,
     nonces_complete: bool,
     partials: BTreeSet<SignerIndex>,
     partials_complete: bool,
-    /// A signer ended the session before it was approved here.
+    /// The application was told that a signer aborted before the session was approved here.
     withdrawn: bool,
     /// The engine failed in this attempt: trying again would fail again.
     faulted: bool,
 }
 
 impl<C: Crypto> Session<C> {
-    /// Takes every step that can be taken.
+    /// Takes every step that can be taken now. Their order matters, as the comments say.
     pub(crate) fn advance<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.outcome.is_some() || !self.is_active() {
             return self.notice_withdrawal(cx);
@@ -42,10 +43,13 @@ impl<C: Crypto> Session<C> {
         self.tell_joins(cx);
         self.tell_declines(cx);
         self.notice_attempt(cx);
+        // Before anything is stated in this attempt: two lives of one key must not both take part.
         if self.has_rival() {
             return self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
         }
         self.prove();
+        // An abort on the board, or a proof, stops all stating and signing, even if everything that
+        // this node needs came in the same frame.
         if !self.is_halted() {
             self.step_nonces(cx);
         }
@@ -55,7 +59,7 @@ impl<C: Crypto> Session<C> {
             self.step_partials(cx);
         }
         self.tell_partials(cx);
-        // Signatures beat everything, a proof of fault beats an abort.
+        // Final signatures go before everything else, and a proof of fault before an abort.
         self.step_finalize(cx);
         if let Some(proof) = self.proof.take().filter(|_| self.outcome.is_none()) {
             self.convict(cx, proof);
@@ -67,8 +71,10 @@ impl<C: Crypto> Session<C> {
         self.keep_time(cx);
     }
 
-    /// Once a signer has ended its part, nobody can finish the session. If it waits for its turn, it waits no longer; if it waits for the application,
-    /// that is told, and it keeps its place: strangers could otherwise ask, take back, and ask again.
+    /// Notices that a signer has ended its part before this node joined: nobody can finish the
+    /// session any more. If it waits for its turn, it ends. If it waits for the application, the
+    /// application is told, but the session keeps its place. Otherwise a stranger could propose a
+    /// session, take it back, and propose the next for ever.
     fn notice_withdrawal<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.outcome.is_some() || self.is_joined() || self.milestones.withdrawn {
             return;
@@ -81,13 +87,15 @@ impl<C: Crypto> Session<C> {
         cx.emit(Event::SessionWithdrawn { session: self.id(), cause });
     }
 
-    /// Whether another life of this node's key takes part in this attempt. It cannot know which of them is the copy, so it stops.
+    /// Whether another life of this node's key takes part in this attempt. This node cannot know
+    /// which of the two is the copy, so it stops.
     fn has_rival(&self) -> bool {
         let Some(boot) = self.life.as_ref().map(|life| life.boot) else { return false };
         self.board.lives(self.me).any(|filed| filed.statement.boot() != Some(boot))
     }
 
-    /// What the board proves by itself. (What a single statement proves is noticed when it comes.)
+    /// Looks for a proof in the board as a whole. (What a single statement proves is noticed when
+    /// that statement arrives.)
     fn prove(&mut self) {
         if self.proof.is_none() {
             self.proof = self.board.concurrent_instances().or_else(|| self.board.restart_limit());
@@ -99,7 +107,8 @@ impl<C: Crypto> Session<C> {
         self.proof.is_some() || self.aborted().is_some()
     }
 
-    /// By which signer's word the session ends. A proof counts for more than a wish.
+    /// Returns the proof or the abort that ends the session. A proof counts for more than a
+    /// signer's wish.
     fn aborted(&self) -> Option<AbortCause> {
         let aborts = || {
             self.agreement.manifest.indices().filter_map(|signer| {
@@ -129,13 +138,14 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Where a signer came back under another boot, everyone's nonces so far are void. Unused ones are dropped.
+    /// Notices a new attempt: a signer joined under another boot, so everyone's nonces so far are
+    /// void. Secret nonces that were not used are destroyed.
     fn notice_attempt<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let attempt = self.board.attempt();
         if self.milestones.attempt == Some(attempt) {
             return;
         }
-        // The first attempt this node sees is nobody's restart, as far as it can tell.
+        // This node has nothing to compare its first attempt with, so it reports no restart.
         if self.milestones.attempt.is_some() {
             let (session, attempt) = (self.id(), self.board.restarts());
             let is_new = |(signer, lives): &(SignerIndex, usize)| {
@@ -159,6 +169,7 @@ impl<C: Crypto> Session<C> {
             life.forget_nonces_but(attempt);
             life.permits = Default::default();
         }
+        // Rounds in which this node released stay: the others may still complete them.
         let (me, board) = (self.me, &self.board);
         self.rounds.retain(|round| round.partials(board, me).is_some());
     }
@@ -191,7 +202,7 @@ impl<C: Crypto> Session<C> {
         });
     }
 
-    /// Once all nonces of the attempt are there, they make its round.
+    /// Builds the attempt's round once all its nonces are there.
     fn step_round<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.milestones.nonces_complete {
             return;
@@ -240,7 +251,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// The final signatures are verified first; who is at fault is only asked where they do not.
+    /// Aggregates and verifies the final signatures. Only if these are invalid does it check the
+    /// partial signatures one by one, to find who is at fault.
     fn step_finalize<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.finalize) {
             return;
@@ -252,7 +264,7 @@ impl<C: Crypto> Session<C> {
                 .collect::<Option<Vec<_>>>()?;
             Some(round.aggregate(&partials))
         };
-        // Whichever attempt fills first and well, even where another is spoilt.
+        // Any complete attempt with valid signatures will do, even if another one is spoilt.
         let (mut signed, mut spoilt) = (None, None);
         for round in &self.rounds {
             match complete(round) {
@@ -266,6 +278,8 @@ impl<C: Crypto> Session<C> {
         }
         let Some(round) = spoilt else { return };
         let mut signers = self.agreement.manifest.indices().zip(self.agreement.manifest.signers());
+        // If each partial signature is valid and the aggregate is not, the engine is at fault, and
+        // nobody is blamed.
         match signers.find_map(|(signer, key)| round.proof_against(&self.board, signer, key)) {
             Some(proof) => self.proof = Some(proof),
             None => self.fault(cx, SessionError::AggregationFault),
@@ -278,7 +292,7 @@ impl<C: Crypto> Session<C> {
     }
 }
 
-/// Tells of those who are there and have not been told of.
+/// Calls `tell` for each signer in `there` that has not been told about.
 fn tell(
     told: &mut BTreeSet<SignerIndex>,
     there: &[SignerIndex],

@@ -1,5 +1,6 @@
-//! A session that ended here without signatures, after this node's partial signatures had left: the others may have finished it, or may yet. This node
-//! asks them for the signatures, ever more seldom, until the session expires.
+//! Asking for signatures. If a session ended here without them after this node's partial signatures
+//! had left, the others may have finished it, or may still do so. This node asks them for the
+//! signatures, more and more rarely, until the session expires.
 
 use crate::api::output::Destination;
 use crate::api::view::SessionView;
@@ -13,10 +14,11 @@ use crate::wire::frame::{Have, Request};
 use core::time::Duration;
 use rand_core::CryptoRng;
 
-/// In a hub, this many times only the coordinator is asked.
+/// In a hub, a signer asks only the coordinator this many times.
 const THROUGH_HUB: u32 = 2;
 
-/// Every so many requests are followed by a hello: those who have the signatures may not know where this node is, or it may not know where they are.
+/// Every third request is followed by a hello: the signers that have the signatures may not know
+/// where this node is, or this node may not know where they are.
 const ASKED_PER_HELLO: u32 = 3;
 
 /// What is asked of whom, and when.
@@ -25,16 +27,17 @@ pub(crate) struct Asking {
     at: Timestamp,
     pause: Duration,
     asked: u32,
-    /// What this node held when the session ended; it takes no further part.
+    /// What this node held when the session ended, with `ended` set: it takes no further part.
     have: Have,
-    /// Where the others are.
+    /// Where to reach the other signers.
     routes: Vec<(SignerIndex, Destination)>,
-    /// In a hub, who passes everything on.
+    /// In a hub, the coordinator, which relays everything. `None` on the coordinator itself.
     hub: Option<SignerIndex>,
 }
 
 impl Asking {
-    /// Of a session that ends now. What ends by expiry asks once, at once.
+    /// Schedules the first request, for a session that ends now. One that ends by its expiry is
+    /// asked for once, at once.
     pub(crate) fn new(
         now: Timestamp,
         expires_at: Timestamp,
@@ -48,18 +51,19 @@ impl Asking {
         Self { at, pause, asked: 0, have, routes, hub }
     }
 
-    /// When it asks next.
+    /// Returns when it asks next.
     pub(crate) fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// Where a signer is now, by its own word.
+    /// Notes where a signer says that it can be reached now.
     pub(crate) fn relocate(&mut self, signer: SignerIndex, contact: &Contact) {
         self.routes.retain(|(of, _)| *of != signer);
         self.routes.push((signer, Destination::Contact(contact.clone())));
     }
 
-    /// Asks. Says whether a hello is due as well, and `None` when this was the last time.
+    /// Asks. Returns whether a hello is due as well, and when it asks next: `None` if this was the
+    /// last time.
     pub(crate) fn ask<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -83,7 +87,7 @@ impl Asking {
         (self.asked.is_multiple_of(ASKED_PER_HELLO), next)
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.at = self.at.saturating_sub(by);
     }

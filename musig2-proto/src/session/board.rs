@@ -1,7 +1,9 @@
-//! The board: a session's growing set of signed statements, from which everything else is derived.
+//! The board: a session's growing set of verified, signed statements. Everything else is derived
+//! from it.
 //!
-//! Statements come late, twice, out of order and by way of others; the board makes nothing of it. Its size is bounded for each author, so
-//! that nobody can take another's place.
+//! Statements may arrive late, twice, out of order, or by way of others, and the board tolerates
+//! all of that. It is bounded for each author separately, so that no author can take another's
+//! room.
 
 use crate::base::bounded::List;
 use crate::base::hash::{Tag, TaggedHash};
@@ -19,10 +21,12 @@ use std::sync::Arc;
 
 static BOARD: Tag = Tag::new("musig2-proto/board");
 
-/// How many statements of rounds other than the current one are kept of each other author and kind.
+/// How many statements that do not count in the current attempt are kept of each other author, for
+/// nonces and for partial signatures each.
 const MAX_SET_ASIDE: usize = 3;
 
-/// How many lives of one author can take part in an attempt: two, which proves that it is one too many.
+/// How many lives of one author may state something in an attempt. Two are kept: enough to prove
+/// that a key runs twice.
 const MAX_LIVES: usize = 2;
 
 /// A verified statement.
@@ -33,12 +37,12 @@ pub(crate) struct Filed {
     pub(crate) arrived: Timestamp,
 }
 
-/// What became of a statement.
+/// What became of a statement that was filed.
 #[derive(Debug)]
 pub(crate) enum Filing {
     /// It is on the board.
     New,
-    /// Something else stands in its place.
+    /// A different statement stands in its place, which is proof of a fault.
     Conflict(Arc<Filed>),
     /// Its author has used up its room.
     Full,
@@ -53,7 +57,7 @@ struct Column {
     nonces: BTreeMap<Slot, Arc<Filed>>,
     partials: BTreeMap<Slot, Arc<Filed>>,
     abort: Option<Arc<Filed>>,
-    /// Only while there is no join.
+    /// Empty once there is a join.
     decline: Option<Arc<Filed>>,
 }
 
@@ -62,7 +66,7 @@ pub(crate) struct Board {
     session: SessionId,
     me: SignerIndex,
     columns: Vec<Column>,
-    /// Follows from the joins; kept because everything asks for it.
+    /// Follows from the joins. It is kept because everything asks for it.
     attempt: AttemptId,
 }
 
@@ -76,7 +80,7 @@ impl Board {
         }
     }
 
-    /// How many statements there are.
+    /// Returns how many statements there are.
     pub(crate) fn len(&self) -> usize {
         let of_author = |column: &Column| {
             let words = column.abort.iter().len() + column.decline.iter().len();
@@ -85,21 +89,26 @@ impl Board {
         self.columns.iter().map(of_author).sum()
     }
 
-    /// Whether there is a place for a statement: something else may stand there for good, or its author have used up its room.
+    /// Whether there is a place for a statement. There is none if another one stands there for
+    /// good, or if its author has used up its room. Asked before the signature is verified, so that
+    /// statements that cannot be filed cost no check.
     pub(crate) fn has_place(&self, statement: &Statement) -> bool {
         match &statement.body {
-            // One life may move, and end its part for more than one reason: the first word stands.
+            // A second join of one boot is no fault, since a life may move to another contact. Nor
+            // is a second abort, for another reason. In both cases the first one stands.
             Body::Join(_) => {
                 let joins =
                     self.column(statement.author).map_or(MAX_JOINS, |column| column.joins.len());
                 self.standing(statement).is_none() && joins < MAX_JOINS
             }
-            // One that waits for its life's join must not keep out one that counts.
+            // An abort counts only once its boot has joined. One that still waits for that join
+            // must not keep out one that counts.
             Body::Abort(abort) => self.standing(statement).is_none_or(|standing| {
                 let counts = |boot: Boot| self.knows(statement.author, &boot);
                 counts(abort.boot) && !standing.statement.boot().is_some_and(counts)
             }),
-            // Whoever has joined takes part, whatever it said before.
+            // A signer that has joined takes part, whatever it said before. `clock` makes way for a
+            // final reason: a clock may be set right.
             Body::Decline(decline) => {
                 let may_change = |filed: &Arc<Filed>| {
                     decline_of(filed).is_some_and(|said| said.reason.may_change())
@@ -107,17 +116,18 @@ impl Board {
                 let makes_way = |standing| may_change(standing) && !decline.reason.may_change();
                 !self.has_joined(statement.author) && self.standing(statement).is_none_or(makes_way)
             }
-            // A second one is the proof of a fault.
+            // A second one that differs is proof of a fault, so there is always a place.
             Body::Nonces(_) | Body::Partials(_) => true,
         }
     }
 
-    /// Whether this very statement is there. Says nothing of the signature, which need not be looked at again.
+    /// Whether this very statement is on the board. Signatures are not compared: a statement that
+    /// was verified once need not be verified again under another signature.
     pub(crate) fn holds(&self, statement: &Statement) -> bool {
         self.standing(statement).is_some_and(|filed| filed.statement.body == statement.body)
     }
 
-    /// What stands where this statement would.
+    /// Returns the statement that stands where this one would.
     fn standing(&self, statement: &Statement) -> Option<&Arc<Filed>> {
         let column = self.column(statement.author)?;
         match &statement.body {
@@ -150,7 +160,9 @@ impl Board {
             return Filing::Full;
         };
         let joins = &column.joins;
-        // What this node said itself it must not forget: it would take it for the word of a rival.
+        // Own statements are always kept. If this node forgot one and heard it again from others,
+        // it would take it for the word of a rival. Others' statements are kept while they count:
+        // in the current attempt, from a boot that has joined.
         let is_kept =
             |(attempt, boot): &Slot| own || (*attempt == current && joins.contains_key(boot));
         let filed = Arc::new(Filed { statement, hash, arrived });
@@ -189,7 +201,8 @@ impl Board {
         SignerIndex::all(self.columns.len()).zip(&self.columns)
     }
 
-    /// The attempt that follows from the joins: zero while nobody has joined twice, else the hash of all who did, with their boots.
+    /// Returns the attempt that follows from the joins: zero while nobody has joined twice, else
+    /// the hash of all signers that did, with their boots.
     pub(crate) fn attempt(&self) -> AttemptId {
         self.attempt
     }
@@ -198,22 +211,25 @@ impl Board {
         self.indexed().filter(|(_, column)| column.joins.len() > 1)
     }
 
-    /// Who has joined more than once, and how often.
+    /// Returns the signers that have joined more than once, and how often.
     pub(crate) fn lives_of_restarted(&self) -> impl Iterator<Item = (SignerIndex, usize)> {
         self.twice_joined().map(|(signer, column)| (signer, column.joins.len()))
     }
 
-    /// Who has joined more than once, and under which boots: what the attempt is the hash of.
+    /// Returns the signers that have joined more than once, with their boots. The attempt is their
+    /// hash.
     fn restarted(&self) -> List<Restarted, MAX_SIGNERS> {
         let restarted = self.twice_joined().map(|(signer, column)| {
             let boots = column.joins.keys().copied().collect();
-            // A column never holds more.
+            // A column holds at most `MAX_JOINS` joins, so they always fit.
             Restarted { signer, boots: List::new(boots).unwrap_or_else(|_| List::empty()) }
         });
         List::new(restarted.collect()).unwrap_or_else(|_| List::empty())
     }
 
-    /// The proof that two lives of one signer take part in the current attempt, which follows from the joins of both.
+    /// Returns the proof that two lives of one signer take part in the current attempt. The attempt
+    /// hashes both boots, so each life stated its nonces when both boots existed. A signer that
+    /// restarted honestly does not do that: its earlier life ended before the later boot was drawn.
     pub(crate) fn concurrent_instances(&self) -> Option<Proof> {
         self.indexed().find_map(|(signer, _)| {
             let mut lives = self.lives(signer);
@@ -223,14 +239,15 @@ impl Board {
         })
     }
 
-    /// How many restarts the joins show.
+    /// Returns how many restarts the joins show.
     pub(crate) fn restarts(&self) -> u32 {
         let restarts =
             self.columns.iter().map(|column| column.joins.len().saturating_sub(1)).sum::<usize>();
         u32::try_from(restarts).unwrap_or(u32::MAX)
     }
 
-    /// The nonces of a signer's lives that take part in the current attempt: one, unless it runs twice.
+    /// Returns the nonces of a signer's lives that take part in the current attempt. There is one
+    /// such life unless the key runs twice.
     pub(crate) fn lives(&self, signer: SignerIndex) -> impl Iterator<Item = &Arc<Filed>> {
         self.column(signer).into_iter().flat_map(|column| {
             let existing = |(boot, _): &(&Boot, _)| column.joins.contains_key(boot);
@@ -238,7 +255,7 @@ impl Board {
         })
     }
 
-    /// The proof that a signer has restarted more often than allowed.
+    /// Returns the proof that a signer has restarted more often than allowed.
     pub(crate) fn restart_limit(&self) -> Option<Proof> {
         let column = self.columns.iter().find(|column| column.joins.len() >= MAX_JOINS)?;
         let joins =
@@ -250,17 +267,17 @@ impl Board {
         self.column(signer).is_some_and(|column| !column.joins.is_empty())
     }
 
-    /// Who has joined.
+    /// Returns the signers that have joined.
     pub(crate) fn joined(&self) -> impl Iterator<Item = SignerIndex> {
         self.indexed().filter_map(|(signer, column)| (!column.joins.is_empty()).then_some(signer))
     }
 
-    /// Whether a boot of a signer exists: through its join alone.
+    /// Whether a boot of a signer exists. Only its join makes it exist.
     pub(crate) fn knows(&self, signer: SignerIndex, boot: &Boot) -> bool {
         self.column(signer).is_some_and(|column| column.joins.contains_key(boot))
     }
 
-    /// A signer's joins.
+    /// Returns a signer's joins.
     pub(crate) fn joins(&self, signer: SignerIndex) -> impl Iterator<Item = (&Join, &Arc<Filed>)> {
         let joins = self.column(signer).into_iter().flat_map(|column| column.joins.values());
         joins.filter_map(|filed| match &filed.statement.body {
@@ -269,7 +286,8 @@ impl Board {
         })
     }
 
-    /// A signer's nonces for an attempt. Nonces of a boot that does not exist yet wait.
+    /// Returns a signer's selected nonces for an attempt. Nonces of a boot that has not joined
+    /// wait. Of several, it selects those of the least boot, so that all nodes select the same.
     pub(crate) fn nonces(
         &self,
         signer: SignerIndex,
@@ -284,7 +302,7 @@ impl Board {
         })
     }
 
-    /// A signer's partial signatures made by one life in one attempt.
+    /// Returns a signer's partial signatures that one life made in one attempt.
     pub(crate) fn partials(
         &self,
         signer: SignerIndex,
@@ -298,7 +316,8 @@ impl Board {
         }
     }
 
-    /// The proof in somebody's abort. It proves by itself, whoever shows it; one is kept, as no session outlives it.
+    /// Returns the proof in somebody's abort. A proof holds whoever shows it, so the abort's boot
+    /// need not have joined. One is enough, as no session outlives it.
     pub(crate) fn shown_proof(&self) -> Option<&Proof> {
         self.columns.iter().find_map(|column| match &column.abort.as_ref()?.statement.body {
             Body::Abort(Abort { proof: Some(proof), .. }) => Some(proof.as_ref()),
@@ -306,7 +325,7 @@ impl Board {
         })
     }
 
-    /// A signer's abort, where a life that exists made it.
+    /// Returns a signer's abort if the life that made it has joined.
     pub(crate) fn abort(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
         let counts = |filed: &&Arc<Filed>| {
             filed.statement.boot().is_some_and(|boot| self.knows(signer, &boot))
@@ -314,7 +333,7 @@ impl Board {
         self.column(signer)?.abort.as_ref().filter(counts)
     }
 
-    /// Who has declined and not joined, with the statements that say so.
+    /// Returns the signers that have declined and not joined, with their statements.
     pub(crate) fn declines(&self) -> impl Iterator<Item = (SignerIndex, &Decline, &Arc<Filed>)> {
         self.indexed().filter_map(|(signer, column)| {
             let filed = column.decline.as_ref()?;
@@ -322,7 +341,8 @@ impl Board {
         })
     }
 
-    /// A signer's abort, where it ends the session: by that life's word, or by the proof in it.
+    /// Returns a signer's abort if it ends the session: because its life has joined, or because of
+    /// the proof in it.
     pub(crate) fn ending(&self, signer: SignerIndex) -> Option<&Arc<Filed>> {
         let proves = |filed: &&Arc<Filed>| {
             matches!(&filed.statement.body, Body::Abort(Abort { proof: Some(_), .. }))
@@ -330,7 +350,8 @@ impl Board {
         self.abort(signer).or_else(|| self.column(signer)?.abort.as_ref().filter(proves))
     }
 
-    /// Tells boards with other joins, or other nonces for the current attempt, apart.
+    /// Returns a hash that differs between boards with different joins, or with different selected
+    /// nonces for the current attempt.
     pub(crate) fn digest(&self) -> BoardDigest {
         let attempt = self.attempt();
         let hash = TaggedHash::new(&BOARD).add(self.session.as_bytes()).add(attempt.as_bytes());
@@ -363,8 +384,10 @@ fn of_attempt(
     slots.range(from..=to).map(|((_, boot), filed)| (boot, filed))
 }
 
-/// Files a statement of a round. Of those to be kept there are two lives in an attempt: the proof that it is one too many. Of the others,
-/// the oldest makes room, and never the one that has just come: within one millisecond all are equally old. `false` if there is no room.
+/// Files nonces or partial signatures. `is_kept` says which ones count: an author may have those of
+/// two lives in one attempt, enough to prove that its key runs twice. Of those that do not count,
+/// the oldest makes room, but never the one that has just come: within one millisecond all are
+/// equally old. Returns `false` if there is no room.
 fn file_for_round(
     slots: &mut BTreeMap<Slot, Arc<Filed>>,
     slot: Slot,
@@ -372,7 +395,8 @@ fn file_for_round(
     own: bool,
     is_kept: impl Fn(&Slot) -> bool,
 ) -> bool {
-    // Those of boots without a join only wait: they must not keep out a life that has joined.
+    // Statements of boots that have not joined only wait. They are not counted here, as they must
+    // not keep out a life that has joined.
     let lives = slots.keys().filter(|other| other.0 == slot.0 && is_kept(other)).count();
     if !own && lives >= MAX_LIVES && is_kept(&slot) {
         return false;

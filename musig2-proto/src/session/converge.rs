@@ -1,5 +1,6 @@
-//! How boards converge: each own statement is pushed once to each signer in reach; what others cannot deliver is passed on; who
-//! is unfinished asks for what is missing, and whoever is asked answers.
+//! How boards converge. Each node pushes its own statements once to each signer in reach, and
+//! relays those that their authors cannot deliver. An unfinished node polls for what it lacks, and
+//! a node that is asked answers. (PROTOCOL.md, "Who sends what when".)
 
 use super::link::Heard;
 use super::{Outcome, Session};
@@ -21,23 +22,26 @@ use crate::wire::statement::Body;
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// After so many polls in vain a hub's signer asks those it awaits, and any other, directly, so that a coordinator that withholds starves nobody.
+/// After this many polls in vain, a hub's signer no longer relies on the coordinator, which may be
+/// withholding: it asks the signers that it awaits directly, and one other.
 const FRUITLESS_POLLS: u32 = 2;
 
-/// Every so many polls bring all own statements, whatever the other is said to hold.
+/// Every third poll resends all of this node's statements, in case the peer's `have` is a lie.
 const POLLS_PER_DOUBT: u32 = 3;
 
-/// What one frame to a signer is made of.
+/// The contents of one frame to a signer.
 struct Letter {
     request: Request,
-    /// With the announcement.
+    /// Whether it brings the announcement.
     introduce: bool,
     statements: Vec<Arc<Filed>>,
     signatures: Option<Vec<Signature>>,
 }
 
 impl<C: Crypto> Session<C> {
-    /// What this node holds, for the head of a frame; `None` before it joined. `known` is what it came to earlier in the same call.
+    /// Returns what this node holds, for the head of a frame; `None` before it joined. `known`
+    /// caches it for the other frames of the same call, which differ only in their sequence
+    /// numbers.
     fn have<R>(&mut self, cx: &Context<'_, R>, known: &mut Option<Have>) -> Option<Have> {
         self.timing.sequence += 1;
         if known.is_none() {
@@ -49,6 +53,7 @@ impl<C: Crypto> Session<C> {
 
     fn holdings(&self, config: &Config, contacts: &ContactBook) -> Option<Have> {
         let count = self.agreement.manifest.signer_count();
+        // A node is in its own reach, so a full bitmap means that it reaches everybody.
         let reach = self.in_reach(config, contacts).into_iter().chain([self.me]);
         Some(Have {
             signer: self.me,
@@ -64,15 +69,18 @@ impl<C: Crypto> Session<C> {
         })
     }
 
-    /// What a peer that holds `have` lacks of a signer's statements, as far as anyone still needs them. Once the session's time is over no
-    /// partial signatures leave: they may never have left before.
+    /// Returns an author's statements that a peer with this `have` lacks, as far as anyone still
+    /// needs them. After the session's expiry that includes no partial signatures: they may never
+    /// have left before, and nobody may release any then.
     fn lacking(&self, now: Timestamp, author: SignerIndex, have: Option<&Have>) -> Vec<Arc<Filed>> {
         let attempt = self.board.attempt();
+        // A `have` for another attempt says nothing about this one, so the peer is sent everything.
         let abreast = have.filter(|have| have.attempt == attempt);
         let holds_join = abreast.is_some_and(|have| have.joins.contains(author));
         let holds_nonces = abreast.is_some_and(|have| have.nonces.contains(author));
         let holds_partials = abreast.is_some_and(|have| have.partials.contains(author));
-        // With nonces goes the join through which their boot exists: the bitmap of joins does not say which of several it is.
+        // Nonces bring along the joins of their author, through which their boot exists: the bitmap
+        // of joins does not say which of several the peer has.
         let joins = self
             .board
             .joins(author)
@@ -81,6 +89,8 @@ impl<C: Crypto> Session<C> {
         let nonces =
             self.board.nonces(author, attempt).map(|(_, filed)| filed).filter(|_| !holds_nonces);
         let in_time = now < self.agreement.manifest.expires_at();
+        // The bitmap covers only the current attempt. Partial signatures of earlier ones always go
+        // along, as those attempts may still be completed.
         let partials = self.rounds.iter().filter(|_| in_time).filter_map(|round| {
             let (_, filed) = round.partials(&self.board, author)?;
             (round.attempt != attempt || !holds_partials).then_some(filed)
@@ -88,8 +98,9 @@ impl<C: Crypto> Session<C> {
         joins.chain(nonces).chain(partials).chain(self.board.abort(author)).cloned().collect()
     }
 
-    /// Pushes what has not been pushed, and passes on what its author cannot deliver. The latter is looked for where something of it may be
-    /// due, and not with every frame that comes: in a large session it is most of the work.
+    /// Pushes this node's statements that have not been pushed, and relays those that their authors
+    /// cannot deliver. Relays are searched for only when one may be due: in large sessions this
+    /// search dominates the cost.
     pub(crate) fn flush<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if !self.is_active() {
             return;
@@ -102,6 +113,9 @@ impl<C: Crypto> Session<C> {
             let mut statements = self.pushes(cx, to, &own);
             let releases =
                 statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
+            // Relays that still wait go along with own partial signatures, which need a frame
+            // anyway, and with the end of this node's part, after which it relays nothing. If it
+            // has the final signatures, these make the relays unnecessary and replace them.
             let relays = match relay_due || releases || self.outcome.is_some() {
                 true => self.relays(cx, to, &needy),
                 false => Vec::new(),
@@ -116,7 +130,8 @@ impl<C: Crypto> Session<C> {
                 }
             };
             if !statements.is_empty() || signatures.is_some() {
-                // A coordinator's first word to a signer brings the announcement: gossip may be slower, or not come.
+                // A coordinator's first frame to a signer brings the announcement: gossip may be
+                // slower, or never arrive.
                 let introduce = self.is_coordinator() && !self.is_known(to);
                 let request = Request::Nothing;
                 self.send(
@@ -129,13 +144,13 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether a signer, by its own word, does not reach everybody.
+    /// Whether a signer's last `have` says that it does not reach everybody.
     pub(super) fn is_needy(&self, author: SignerIndex) -> bool {
         let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
         have.is_some_and(|have| have.reach.count() < self.agreement.manifest.signer_count())
     }
 
-    /// Whether a signer has been sent the announcement, or is known to hold it.
+    /// Whether a signer was sent the announcement, or is known to hold it.
     fn is_known(&self, signer: SignerIndex) -> bool {
         self.links.get(signer.as_usize()).is_some_and(|link| link.introduced || link.have.is_some())
     }
@@ -144,8 +159,9 @@ impl<C: Crypto> Session<C> {
         self.links.get(to.as_usize()).is_some_and(|link| link.sent.contains(&filed.hash))
     }
 
-    /// Own statements that have not been pushed to a signer. A hub's coordinator holds its join and nonces back until they can go
-    /// with everyone else's.
+    /// Returns this node's statements that have not been pushed to a signer. A hub's coordinator
+    /// holds its join and nonces back so that everyone else's can go along: until it releases or
+    /// aborts, and each for at most `relay_delay`.
     fn pushes<R>(
         &mut self,
         cx: &Context<'_, R>,
@@ -171,7 +187,7 @@ impl<C: Crypto> Session<C> {
         statements
     }
 
-    /// Statements of signers who do not reach `to`.
+    /// Returns statements that `to` lacks, by signers that cannot send to it themselves.
     fn relays<R>(
         &self,
         cx: &Context<'_, R>,
@@ -188,8 +204,9 @@ impl<C: Crypto> Session<C> {
         lacking.filter(|filed| !self.was_sent(to, filed)).collect()
     }
 
-    /// Asks those who are awaited, and one other, for what is missing; brings own statements that they are not known to hold. Who waits for
-    /// nobody but itself, its application or its engine, may have missed that the others finished, or gave up.
+    /// Asks the awaited signers, and one other at random, for what is missing. Brings this node's
+    /// statements that they are not known to hold. A node polls even if it awaits only itself, its
+    /// application or its engine: the others may have finished or aborted unnoticed.
     pub(super) fn poll<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let awaited: Vec<_> =
             self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
@@ -204,7 +221,8 @@ impl<C: Crypto> Session<C> {
         if let Some(index) = (cx.rng.next_u32() as usize).checked_rem(others.len()) {
             targets.extend(others.get(index));
         }
-        // What a peer is said to hold may be a lie that suits someone else: now and then it is not believed.
+        // A `have` is not signed, so it may be a lie that hides from this node what a peer lacks.
+        // Every third poll does not believe it.
         let mut holdings = None;
         let believe = self.timing.fruitless % POLLS_PER_DOUBT != POLLS_PER_DOUBT - 1;
         for to in targets {
@@ -212,8 +230,10 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether a peer may learn that this session is known here. Anyone can make a session that names anyone's key: until this node has joined,
-    /// only where a signer of the session has spoken from before, in one that this node had joined.
+    /// Whether a peer may learn that this session is known here. Anyone can make a session that
+    /// names anyone's key, and an answer would show where that key is in use. So until this node
+    /// has joined, it answers only where another signer of the session has spoken from before, in a
+    /// session that this node had joined.
     fn may_tell<R>(&self, cx: &Context<'_, R>, peer: &Source) -> bool {
         let is_of = |signer| {
             self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key))
@@ -221,7 +241,7 @@ impl<C: Crypto> Session<C> {
         self.is_joined() || self.others().any(is_of)
     }
 
-    /// Asks those who are there again: what was sent to them, or by them, may be lost.
+    /// Asks signers whose connection came back: what was sent to or by them may be lost.
     pub(super) fn ask_again<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let mut holdings = None;
         for to in self.others() {
@@ -233,7 +253,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Asks a signer for what is missing, and brings what it is not known to hold; `believe` is whether its word for that counts.
+    /// Asks a signer for what is missing, and brings this node's statements that it is not known to
+    /// hold. If `believe` is false, its last `have` is ignored and it is sent all of them.
     fn ask<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -249,7 +270,7 @@ impl<C: Crypto> Session<C> {
         self.send(cx, to, holdings, Letter { request, introduce, statements, signatures: None });
     }
 
-    /// Answers a peer that asks, from what it says in that same frame that it holds.
+    /// Answers a peer's request with what it lacks by the `have` in that same frame.
     pub(crate) fn answer<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -257,6 +278,8 @@ impl<C: Crypto> Session<C> {
         request: Request,
         have: Option<&Have>,
     ) {
+        // A node that has ended asks only for the final signatures, which an open session does not
+        // have.
         let has_ended = have.is_some_and(|have| have.ended);
         if request == Request::Nothing
             || has_ended
@@ -270,7 +293,8 @@ impl<C: Crypto> Session<C> {
             Request::Announcement => self.announcement.clone(),
         };
         let have = have.filter(|_| request == Request::Statements);
-        // The same signers and different statements: only all of them can tell where the difference is.
+        // The bitmaps are equal, but the digests are not. This node cannot tell which statements
+        // differ, so it sends all of them.
         let differs = have.is_some_and(|have| {
             have.digest != self.board.digest()
                 && self.others().chain([self.me]).all(|signer| {
@@ -298,13 +322,14 @@ impl<C: Crypto> Session<C> {
         send(cx, &Destination::Source(to.clone()), Parcel { have, ..parcel });
     }
 
-    /// A signer says where it is and that it may have forgotten: it is sent everything. `false` where it has had enough for now.
+    /// Sends everything to a signer that said hello, since it may have forgotten the session.
+    /// Returns `false` if the signer's allowance is used up for now.
     pub(crate) fn greet<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
         hello: &HelloContent,
     ) -> bool {
-        // What was made here and waits for its turn, nobody has heard of yet.
+        // The coordinator tells nobody of a session that still waits for its turn.
         if self.is_queued() && self.is_coordinator() {
             return true;
         }
@@ -320,7 +345,7 @@ impl<C: Crypto> Session<C> {
             cx.publish_to(&hello.signer, announcement);
             return true;
         }
-        // Before anything is put together.
+        // Charge before any work is done for the answer.
         if !cx.charge_greeting(&hello.signer, 1) {
             return false;
         }
@@ -331,12 +356,14 @@ impl<C: Crypto> Session<C> {
             .indices()
             .flat_map(|author| self.lacking(cx.now, author, None))
             .collect();
-        // What shows that it had joined goes first: with the announcement, where all does not fit into one frame.
+        // The signer's own joins go first: if not all fits into one frame, they are in the same
+        // frame as the announcement. They show the signer that it had consented.
         statements.sort_by_key(|filed| {
             filed.statement.author != signer || !matches!(filed.statement.body, Body::Join(_))
         });
         let parcel = Parcel { announcement, statements, ..Parcel::new(self.id(), None) };
-        // What costs more than is left comes with a later hello: to wait for it would keep the signer from all else.
+        // An answer that costs more than the signer has left comes with a later hello. Waiting for
+        // it would hold up everything else that the signer is to be told.
         if cx.charge_greeting(&hello.signer, parcel.price()) {
             let have = self.have(cx, &mut None);
             send(cx, &Destination::Contact(hello.contact.clone()), Parcel { have, ..parcel });
@@ -344,7 +371,7 @@ impl<C: Crypto> Session<C> {
         true
     }
 
-    /// Sends to a signer, and remembers what went.
+    /// Sends a frame to a signer, and remembers which statements it was sent.
     fn send<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -370,7 +397,8 @@ impl<C: Crypto> Session<C> {
         send(cx, &destination, parcel);
     }
 
-    /// A join of each signer that has joined: of the life that takes part, if one does.
+    /// Returns a join of each signer that has joined: that of the life that takes part, if one
+    /// does.
     pub(crate) fn one_join_each(&self) -> Vec<Arc<Filed>> {
         let one = |signer| {
             let alive =
@@ -384,7 +412,8 @@ impl<C: Crypto> Session<C> {
         self.agreement.manifest.indices().filter_map(one).collect()
     }
 
-    /// How the signatures are asked for where this session ended without them, after this node's partial signatures had left.
+    /// Returns how this node asks for the signatures, if the session ended without them after this
+    /// node's partial signatures had left.
     pub(crate) fn asking(
         &self,
         config: &Config,
@@ -403,8 +432,9 @@ impl<C: Crypto> Session<C> {
         Some(Asking::new(now, manifest.expires_at(), config, have, routes, hub))
     }
 
-    /// What is told to laggards where this session ended without signatures: the aborts, with the joins that their boots exist through;
-    /// and what this node has released, which its own end does not take back.
+    /// Returns what laggards are told if this session ended without signatures: the aborts, each
+    /// with the join through which its boot exists. If there are none, what this node has released,
+    /// which its own end does not take back.
     pub(crate) fn last_words(&self, now: Timestamp) -> Vec<Arc<Filed>> {
         let aborts = self.agreement.manifest.indices().filter_map(|signer| {
             let abort = self.board.ending(signer)?;
@@ -421,7 +451,8 @@ impl<C: Crypto> Session<C> {
     }
 }
 
-/// When a statement that waits for others to go with it has waited long enough. One from the future came before the clock was set back.
+/// Returns until when a statement may be held back so that others can go along with it. If it
+/// arrived "in the future", the clock was set back since, and it is due now.
 fn relay_time<R>(filed: &Filed, cx: &Context<'_, R>) -> Timestamp {
     if filed.arrived > cx.now {
         cx.now

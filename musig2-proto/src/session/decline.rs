@@ -1,4 +1,4 @@
-//! Signers that do not take part in a session: this node, or others.
+//! Signers that do not take part in a session: this one, or others.
 
 use super::timing::POLLS_PER_HELLO;
 use super::{Outcome, Session};
@@ -16,13 +16,16 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// How often a coordinator that lost its memory asks the others before it ends its session because of a decline. Its author may have joined since:
-/// whoever holds an old decline can repeat it to a coordinator that no longer holds the join, and honest signers are asked for that first. The last of
-/// these polls follows a hello, so that those are heard, too, that this node no longer knew where to find.
+/// How many times a coordinator that lost its memory polls the others before a decline ends its
+/// session. The decline's author may have joined since, and anyone who holds the old decline can
+/// repeat it to a coordinator that no longer holds the join. So it asks honest signers first. The
+/// last of these polls follows a hello, so that it also hears from signers that it could no longer
+/// find.
 const POLLS_BEFORE_DECLINE: u32 = POLLS_PER_HELLO + 1;
 
 impl<C: Crypto> Session<C> {
-    /// Ends the session here by the application's order. Gives what the proposer is to be told, and where it is, if there is a reason to give.
+    /// Ends the session here because the application says so. Returns what the coordinator is to be
+    /// told and where to send it, if there is a reason to tell.
     pub(crate) fn decline<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -38,7 +41,7 @@ impl<C: Crypto> Session<C> {
         cx: &mut Context<'_, R>,
         reason: DeclineReason,
     ) -> Option<(Destination, Arc<Filed>)> {
-        // An earlier life that joined stands.
+        // If an earlier life of this key has joined, its join stands. A coordinator tells nobody.
         if self.was_joined() || self.is_coordinator() {
             return None;
         }
@@ -49,7 +52,7 @@ impl<C: Crypto> Session<C> {
         Some((to, Arc::new(Filed { statement, hash, arrived: cx.now })))
     }
 
-    /// Who has declined, and has not joined.
+    /// Returns the signers that have declined and not joined.
     pub(super) fn declined(&self) -> impl Iterator<Item = Decliner> {
         self.board.declines().map(|(signer, decline, filed)| Decliner {
             signer,
@@ -66,7 +69,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// A session of this node's own cannot be signed without the signer that declined it. The others are told which that is.
+    /// Ends a session that this node proposed and another signer declined: without that signer it
+    /// cannot be signed. The abort tells the others which signer it was.
     pub(super) fn step_declined<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let ends = self.is_coordinator() && cx.config.on_decline == OnDecline::End;
         if !ends || self.outcome.is_some() {
@@ -82,8 +86,9 @@ impl<C: Crypto> Session<C> {
         self.end(cx, Outcome::Aborted(AbortCause::SignerDeclined { signer, reason }));
     }
 
-    /// Whether a signer that has declined may still join before a deadline: one whose clock is behind takes the session up when its own clock has
-    /// come near the time at which the session was made.
+    /// Whether a signer that has declined may still join before a deadline. If its clock is behind,
+    /// it will take the session up once that clock is within `clock_skew` of the session's
+    /// creation.
     fn may_join_by(&self, deadline: Timestamp, clock_skew: Duration, decliner: &Decliner) -> bool {
         let DeclineReason::Clock { time } = decliner.reason else { return false };
         let wait =

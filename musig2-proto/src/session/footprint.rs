@@ -1,4 +1,5 @@
-//! How much memory something takes: what bounds are kept by. What is encoded in two bytes may take 64 of them once it is decoded.
+//! How much memory values take. Bounds are measured by this and not by encoded sizes: what is
+//! encoded in two bytes may take 64 of them once it is decoded.
 
 use crate::api::abort::AbortCause;
 use crate::base::bounded::{Bytes, List};
@@ -21,19 +22,19 @@ use crate::wire::statement::{
 };
 use std::sync::Arc;
 
-/// What an allocator adds to each block, at most.
+/// The most that an allocator adds to each block.
 const BLOCK_OVERHEAD: usize = 16;
 
 /// The two counters of an [`Arc`].
 const ARC_OVERHEAD: usize = 16;
 
-/// What a value keeps on the heap.
+/// A value's memory on the heap.
 pub(crate) trait Heap {
-    /// Bytes on the heap, beside the value itself.
+    /// Returns the bytes on the heap, without the value itself.
     fn heap(&self) -> usize;
 }
 
-/// Bytes that a block of this size takes.
+/// Returns the bytes that a block of this size takes.
 pub(crate) const fn block(size: usize) -> usize {
     if size == 0 { 0 } else { size + BLOCK_OVERHEAD }
 }
@@ -68,7 +69,7 @@ impl<T: Heap> Heap for Box<T> {
     }
 }
 
-/// As if nobody else shared it.
+/// Counts all of the shared value, as if nobody else shared it.
 impl<T: Heap> Heap for Arc<T> {
     fn heap(&self) -> usize {
         block(ARC_OVERHEAD + size_of::<T>()) + self.as_ref().heap()

@@ -1,18 +1,19 @@
-//! What anybody can bring forward, as by connecting and going again: the more often, the longer until it can be brought forward the next time.
+//! Limits how often anybody can bring something forward, for instance by connecting and
+//! disconnecting. The more often that happens, the longer the next pause.
 
 use crate::base::time::Timestamp;
 use core::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Something that is done sooner because somebody has come.
+/// Something that is done sooner because somebody came.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Haste {
     /// When it is to be done.
     at: Option<Timestamp>,
-    /// It is not done before.
+    /// It is not done before this time.
     next: Timestamp,
-    /// Until it may be done again after the next time; doubles.
+    /// The pause after the next time that it is done; doubles each time.
     pause: Duration,
 }
 
@@ -23,12 +24,12 @@ impl Default for Haste {
 }
 
 impl Haste {
-    /// It is to be done at this time, or as soon after as it may be.
+    /// Schedules it for this time, or for the earliest time after it that the pause allows.
     pub(super) fn bring_forward(&mut self, to: Timestamp) {
         self.at = self.at.or(Some(to.max(self.next)));
     }
 
-    /// When it is to be done.
+    /// Returns when it is to be done.
     pub(super) fn at(&self) -> Option<Timestamp> {
         self.at
     }
@@ -37,7 +38,7 @@ impl Haste {
         self.at.is_some_and(|at| now >= at)
     }
 
-    /// It is done now.
+    /// Notes that it is done now.
     pub(super) fn done(&mut self, now: Timestamp, longest: Duration) {
         *self = Self {
             at: None,
@@ -46,19 +47,19 @@ impl Haste {
         };
     }
 
-    /// It was worth it: the pauses are short again.
+    /// Makes the pauses short again, because it was worth doing.
     pub(super) fn reward(&mut self, now: Timestamp) {
         self.next = self.next.min(now.saturating_add(FIRST_PAUSE));
         self.at = self.at.map(|at| at.min(self.next));
         self.pause = FIRST_PAUSE;
     }
 
-    /// There is nothing to do any more.
+    /// Cancels it: there is nothing to do any more.
     pub(super) fn forget(&mut self) {
         self.at = None;
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(super) fn set_back(&mut self, by: Duration) {
         self.at = self.at.map(|at| at.saturating_sub(by));
         self.next = self.next.saturating_sub(by);
@@ -69,7 +70,7 @@ impl Haste {
 mod tests {
     use super::*;
 
-    /// When it is done if it is brought forward every 10 ms.
+    /// Returns when it is done if it is brought forward every 10 ms.
     fn done(haste: &mut Haste, from: u64, until: u64) -> Vec<u64> {
         let mut done = Vec::new();
         for now in (from..until).step_by(10) {

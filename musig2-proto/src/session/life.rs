@@ -1,4 +1,5 @@
-//! This node's signing state in one session. Nothing here is ever written down: who loses its memory starts another life.
+//! This node's signing state in one session. It is never stored: a signer that loses its memory
+//! starts another life, so no secret nonce can be restored and used twice.
 
 use super::{Outcome, Round, Session};
 use crate::api::abort::AbortCause;
@@ -20,24 +21,24 @@ use core::hash::{Hash, Hasher};
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// More than a statement has around a proof, in bytes.
+/// An upper bound on the bytes that a statement adds to a proof.
 const STATEMENT_SIZE: usize = 128;
 
 static BOOT: Tag = Tag::new("musig2-proto/boot");
 static NONCE: Tag = Tag::new("musig2-proto/nonce");
 
-/// From consent to the end.
+/// A life, from consent to the end.
 pub(crate) struct Life<C: Crypto> {
     pub(crate) boot: Boot,
     /// The secret nonces of one attempt, from NonceGen until they sign, once, or are dropped.
     secrets: Option<(AttemptId, Vec<C::SecretNonce>)>,
     /// Whether partial signatures have left, in any attempt.
     pub(crate) released: bool,
-    /// What the application has permitted of the current attempt, where stepping is manual.
+    /// What the application has permitted in the current attempt, if stepping is manual.
     pub(crate) permits: Permits,
 }
 
-/// A step that waits for the application, where stepping is manual.
+/// A step that waits for the application if stepping is manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     ShareNonces,
@@ -45,7 +46,7 @@ pub(crate) enum Step {
     Finalize,
 }
 
-/// Which steps may be taken.
+/// Which steps the application has permitted.
 #[derive(Debug, Clone, Copy, Hash, Default)]
 pub(crate) struct Permits {
     pub(crate) nonces: bool,
@@ -53,7 +54,7 @@ pub(crate) struct Permits {
     pub(crate) finalize: bool,
 }
 
-/// Where the engine's secret nonce can be cloned: the simulator's alone.
+/// Only for engines whose secret nonces can be cloned, which only the simulator's can.
 impl<C: Crypto> Clone for Life<C>
 where
     C::SecretNonce: Clone,
@@ -86,7 +87,8 @@ impl<C: Crypto> Life<C> {
 }
 
 impl<C: Crypto> Session<C> {
-    /// Consents to the manifest: draws a boot and states the join. Fails where the engine cannot sign.
+    /// Consents to the manifest: draws a boot and states the join. Returns `None` if the engine
+    /// cannot sign.
     pub(crate) fn join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
         let boot = self.draw_boot(cx);
         let contact = cx.contact.clone();
@@ -97,8 +99,10 @@ impl<C: Crypto> Session<C> {
         Some(())
     }
 
-    /// From the time as well: two lives that a generator starts from the same state would otherwise share a boot, and their nonces, which differ
-    /// because they take in the time, would convict this key of equivocation.
+    /// Draws a boot, from the time as well as from randomness. From randomness alone, two lives
+    /// whose generators start from the same state would share a boot. Their nonces would differ,
+    /// because these do depend on the time, and two different nonces under one boot would convict
+    /// this key of equivocation.
     fn draw_boot<R: CryptoRng>(&self, cx: &mut Context<'_, R>) -> Boot {
         let random: [u8; Boot::SIZE] = cx.random();
         let hash = TaggedHash::new(&BOOT)
@@ -111,12 +115,13 @@ impl<C: Crypto> Session<C> {
         Boot::new(boot)
     }
 
-    /// Whether this key may begin another life here without being one of too many.
+    /// Whether this key may begin another life in this session. It must not state the tenth join,
+    /// which would convict it.
     pub(crate) fn may_join(&self) -> bool {
         self.board.joins(self.me).count() <= MAX_RESTARTS
     }
 
-    /// Whether a step can be taken now, or else who is awaited.
+    /// Checks that a step can be taken now; if not, returns the signers that it waits for.
     pub(crate) fn check_step(&self, step: Step) -> Result<(), Vec<SignerIndex>> {
         let awaited = match step {
             Step::ShareNonces => Vec::new(),
@@ -129,7 +134,7 @@ impl<C: Crypto> Session<C> {
         if awaited.is_empty() { Ok(()) } else { Err(awaited) }
     }
 
-    /// The application permits a step of the current attempt.
+    /// Notes that the application permits a step of the current attempt.
     pub(crate) fn permit(&mut self, step: Step) {
         let Some(life) = &mut self.life else { return };
         match step {
@@ -139,7 +144,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// BIP327 NonceGen for every item of the current attempt, and the statement of the public halves.
+    /// Runs BIP327 NonceGen for every item of the current attempt, and states the public nonces.
     pub(super) fn make_nonces<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
         let boot = self.life.as_ref()?.boot;
         let attempt = self.board.attempt();
@@ -148,7 +153,7 @@ impl<C: Crypto> Session<C> {
         for (place, (key, item)) in
             (0_u32..).zip(self.agreement.keys.iter().zip(self.agreement.manifest.items()))
         {
-            // One draw for each item: nothing is derived from a common root.
+            // Each item has its own randomness: no two nonces are derived from a common root.
             let randomness = cx.random();
             let extra = TaggedHash::new(&NONCE)
                 .add(self.agreement.id.as_bytes())
@@ -156,7 +161,8 @@ impl<C: Crypto> Session<C> {
                 .add(attempt.as_bytes())
                 .add(boot.as_bytes())
                 .add(place.to_le_bytes())
-                // A generator that starts again from the same state does so at another time.
+                // A generator that starts again from the same state does so at another time, and so
+                // still makes other nonces.
                 .add(cx.now.as_millis().to_le_bytes())
                 .finish();
             let (secret, public) = C::generate_nonce(
@@ -170,12 +176,13 @@ impl<C: Crypto> Session<C> {
             nonces.push(public);
         }
         let source = NonceSource::Inline(List::new(nonces).ok()?);
+        // If stating fails, the secret nonces are dropped here and never sign.
         self.state(cx, Body::Nonces(Nonces { boot, attempt, source }))?;
         self.life.as_mut()?.secrets = Some((attempt, secrets));
         Some(())
     }
 
-    /// Whether this life holds the secret nonces that the current attempt needs.
+    /// Whether this life holds the secret nonces for the current attempt.
     pub(super) fn can_sign(&self) -> bool {
         let attempt = self.board.attempt();
         self.life
@@ -184,14 +191,16 @@ impl<C: Crypto> Session<C> {
             .is_some_and(|(of, _)| *of == attempt)
     }
 
-    /// BIP327 Sign of every item under the current round, each with a nonce that is gone afterwards, and the statement of the
-    /// outcome. Partial signatures that do not verify stay here: they would give the key away.
+    /// Runs BIP327 Sign for every item under the current round, and states the partial signatures.
+    /// Each secret nonce is destroyed, whatever happens. Partial signatures that do not verify
+    /// never leave this node: they would give the key away.
     pub(super) fn release_partials<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
         let life = self.life.as_mut()?;
         let boot = life.boot;
         let (attempt, secrets) = life.secrets.take()?;
         let round = self.rounds.iter().find(|round| round.attempt == attempt)?;
-        // The nonces in the round must be those whose secrets are about to be used up.
+        // The round must be about the nonces whose secrets are used up here, and not about those of
+        // another life.
         if round.boot(self.me) != Some(boot) {
             return None;
         }
@@ -203,38 +212,40 @@ impl<C: Crypto> Session<C> {
         Some(())
     }
 
-    /// Ends this node's part by its application's order, and says so to the others.
+    /// Ends this node's part because the application says so, and tells the others.
     pub(crate) fn abort<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, note: Note) {
         let reason = AbortReason::Requested(note);
         self.say_over(cx, reason.clone(), None);
         self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
-    /// Ends this node's part, which has waited long enough by its application's order, and says so to the others.
+    /// Ends this node's part because the application has waited long enough, and tells the others.
     pub(crate) fn give_up<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let (phase, awaiting) = (self.phase(), self.awaiting());
         self.say_over(cx, AbortReason::TimedOut, None);
         self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
     }
 
-    /// Ends this node's part with the proof of a signer's fault, and shows it to the others.
+    /// Ends this node's part with the proof of a signer's fault, and shows the proof to the others.
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
         let Some(cause) = self.cause_of(&proof) else { return };
-        // Nonces of a wrong count may be more than a frame has room for beside what proves them: then the word stands alone.
+        // Nonces of a wrong count may be too large to fit into a frame as part of a proof. Then the
+        // abort says `Convicted` without it.
         let size = encoded_size(&proof) + cx.config.envelope_size() + STATEMENT_SIZE;
         let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
         self.say_over(cx, AbortReason::Convicted, proof);
         self.end(cx, Outcome::Aborted(cause));
     }
 
-    /// Its turn has come, and it cannot be joined: the engine cannot sign, or this key has restarted too often.
+    /// Ends a session whose turn has come but that cannot be joined: the engine cannot sign, or
+    /// this key has restarted too often.
     pub(crate) fn fail_to_join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.error(cx, SessionError::ComputingFault);
         let reason = AbortReason::Requested(Note::new("could not be joined when its turn came"));
         self.end(cx, Outcome::Aborted(AbortCause::BySigner { signer: self.me, reason }));
     }
 
-    /// States that this node's part is over, where it has one, and no earlier life of its key has stated so.
+    /// States an abort, if this node has joined and no earlier life of its key has aborted.
     pub(super) fn say_over<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -250,7 +261,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whom a proof convicts, checked as anyone else would.
+    /// Returns whom a proof convicts, by the same check that anyone else makes; `None` if it proves
+    /// nothing.
     pub(super) fn cause_of(&self, proof: &Proof) -> Option<AbortCause> {
         let Conviction { signer, fault, .. } = proof.verify(&self.agreement).ok()?;
         let manifest = Manifest::clone(&self.agreement.manifest);
@@ -258,7 +270,7 @@ impl<C: Crypto> Session<C> {
         Some(AbortCause::Convicted { signer, fault, evidence })
     }
 
-    /// Signs a statement and puts it on the board.
+    /// Signs a statement and files it on the board.
     fn state<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, body: Body) -> Option<()> {
         let auxiliary = cx.random();
         let (statement, hash) =
@@ -266,7 +278,8 @@ impl<C: Crypto> Session<C> {
         matches!(self.board.file(statement, hash, cx.now), Filing::New).then_some(())
     }
 
-    /// Keeps the current round and the latest ones in which this node released: any of them may still be filled.
+    /// Keeps a round. The current one and the latest ones in which this node released stay: any of
+    /// them may still be completed.
     pub(super) fn keep_round(&mut self, round: Round<C>) {
         const MAX_ROUNDS: usize = 4;
         self.rounds.push(Arc::new(round));

@@ -1,4 +1,4 @@
-//! Where the other signers are, and what each is known to hold.
+//! Where the other signers can be reached, and what each is known to hold.
 
 use super::Session;
 use super::haste::Haste;
@@ -12,24 +12,24 @@ use crate::wire::frame::Have;
 use crate::wire::statement::StatementHash;
 use std::collections::BTreeSet;
 
-/// What this node knows of another signer's node.
+/// What this node knows about another signer's node.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Link {
     /// Where a new statement of its own last came from.
     located: Option<Source>,
-    /// When it is asked because it is there again.
+    /// When to ask it because its connection came back.
     pub(super) back: Haste,
-    /// What it last said it holds.
+    /// What it last said that it holds.
     pub(super) have: Option<Have>,
-    /// What has been sent to it unasked.
+    /// Which statements it was sent unasked, that is, not as answers.
     pub(super) sent: BTreeSet<StatementHash>,
-    /// The announcement has been sent to it.
+    /// Whether it has been sent the announcement.
     pub(super) introduced: bool,
     /// Its last hello.
     pub(super) hello: Option<Heard>,
 }
 
-/// A hello: when it came, when it was said, where its signer is.
+/// A hello: when it arrived, its own time, and its signer's contact.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Heard {
     pub(super) arrived: Timestamp,
@@ -46,36 +46,42 @@ impl Link {
 
     pub(super) fn locate(&mut self, from: &Source, now: Timestamp) {
         self.located = Some(from.clone());
+        // Asking after a connection came back was worth it, so it may soon be done again.
         self.back.reward(now);
     }
 
-    /// Whether a statement of its own came from there. What a frame says of its sender shows nothing: anybody can say it.
+    /// Whether a statement of its own came from this source. What a frame says of its sender is no
+    /// evidence: anybody can write that.
     pub(super) fn is_at(&self, source: &Source) -> bool {
         self.located.as_ref() == Some(source)
     }
 }
 
 impl<C: Crypto> Session<C> {
-    /// Where to send what a signer is to get: to its contact, else back to where it spoke from.
+    /// Returns where to send to a signer: its contact, or else back to where its statements came
+    /// from.
     pub(super) fn route(&self, contacts: &ContactBook, signer: SignerIndex) -> Option<Destination> {
         let located = || self.links.get(signer.as_usize())?.located.clone();
         let contact = self.contact(contacts, signer).cloned();
         contact.map(Destination::Contact).or_else(|| located().map(Destination::Source))
     }
 
-    /// Where the other signers' own statements came from.
+    /// Returns where the other signers' own statements came from.
     pub(crate) fn located(&self) -> impl Iterator<Item = &Source> {
         self.links.iter().filter_map(|link| link.located.as_ref())
     }
 
-    /// Where a signer can be reached: by its latest join or hello, by what is known of it from elsewhere, by the coordinator's word.
-    /// The coordinator's word about itself is its own, of this session: it goes before what is known from earlier ones.
+    /// Returns a signer's contact: from its latest join or hello, else from the contact book, else
+    /// from the announcement. What the announcement says of the coordinator is the coordinator's
+    /// own word for this session. So it goes before the contact book, which has the application's
+    /// word and earlier sessions'. Empty contacts are skipped.
     fn contact<'a>(
         &'a self,
         contacts: &'a ContactBook,
         signer: SignerIndex,
     ) -> Option<&'a Contact> {
-        // Of several lives, the one that takes part; of those, the one that was heard of last.
+        // If a life takes part in the attempt, only its join counts, as the others are over. Of
+        // what counts, the latest join or hello wins.
         let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
         let joined = self.board.joins(signer).map(|(join, filed)| (filed.arrived, join));
         let joined = joined.filter(|(_, join)| alive.is_none_or(|boot| join.boot == boot));
@@ -95,7 +101,7 @@ impl<C: Crypto> Session<C> {
             .or_else(|| announced().filter(some))
     }
 
-    /// The contacts of those to whom this node sends by itself.
+    /// Returns the contacts of the signers in reach.
     pub(crate) fn co_signers<'a>(
         &'a self,
         config: &Config,
@@ -119,7 +125,8 @@ impl<C: Crypto> Session<C> {
         self.others().filter(|&signer| self.contact(contacts, signer).is_some()).collect()
     }
 
-    /// To whom this node sends by itself: in a hub, to the coordinator alone.
+    /// Returns the signers to which this node sends unasked. In a hub, a signer sends only to the
+    /// coordinator.
     pub(super) fn in_reach(&self, config: &Config, contacts: &ContactBook) -> Vec<SignerIndex> {
         let mut signers = self.with_contact(contacts);
         if self.is_hub_signer(config) {

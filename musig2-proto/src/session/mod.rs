@@ -2,16 +2,20 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `mod.rs` | what a session holds, and what follows from it: phase, who is awaited |
+//! | `mod.rs` | what a session holds, and what follows from it: phase, awaited signers |
+//! | `board.rs` | the verified statements of all signers |
 //! | `life.rs` | this node's signing state: its boot, its secret nonces, its own statements |
 //! | `round.rs` | an attempt with all its nonces: transcript, signing, aggregation |
-//! | `advance.rs` | from what is on the board to the next step, until there is none |
+//! | `advance.rs` | takes every step that the board allows |
 //! | `receive.rs` | what a frame brings |
 //! | `link.rs` | where the other signers are, and what each is known to hold |
 //! | `converge.rs` | what is sent to whom: push once, relay, poll, answer |
-//! | `decline.rs` | signers that do not take part, this node or others |
+//! | `outgoing.rs` | splits what is sent into frames |
+//! | `decline.rs` | signers that do not take part, this one or others |
+//! | `asking.rs` | asks for the signatures after the session ended without them |
 //! | `haste.rs` | what others can bring forward, and how often |
 //! | `timing.rs` | deadlines, stalls, polls, announcements |
+//! | `footprint.rs` | how much memory values take |
 
 mod advance;
 pub(crate) mod asking;
@@ -60,26 +64,27 @@ pub(crate) enum Outcome {
     Aborted(AbortCause),
 }
 
-/// A session this node created, discovered or joined, until it ends.
+/// A session that this node created, discovered or joined, until it ends.
 pub(crate) struct Session<C: Crypto> {
     agreement: Arc<Agreement<C>>,
     me: SignerIndex,
     keypair: Arc<C::Keypair>,
-    /// `None` until a session made here is announced.
+    /// `None` until a session that was made here is announced.
     announcement: Option<Announcement>,
     board: Board,
     /// The application consented, and the session waits for its turn to be joined.
     is_queued: bool,
     /// `Some` once this node has joined.
     life: Option<Life<C>>,
-    /// The application says that this node had joined it in a life before.
+    /// The application says that an earlier life of this node joined it.
     is_recalled: bool,
-    /// The application says that this node had approved it in a life before.
+    /// The application says that it approved the session in an earlier life of this node.
     is_resumed: bool,
-    /// The current attempt's round once all nonces are there, and earlier ones in which this node released.
+    /// The current attempt's round once all its nonces are there, and earlier ones in which this
+    /// node released.
     rounds: Vec<Arc<Round<C>>>,
     links: Vec<Link>,
-    /// Of a signer's fault, from its discovery to the end of the same call.
+    /// The proof of a signer's fault, from its discovery to the end of the same call.
     proof: Option<Proof>,
     milestones: Milestones,
     timing: Timing,
@@ -89,7 +94,7 @@ pub(crate) struct Session<C: Crypto> {
     spare: Bucket,
 }
 
-/// Where the engine's secret nonce can be cloned: the simulator's alone.
+/// Only for engines whose secret nonces can be cloned, which only the simulator's can.
 impl<C: Crypto> Clone for Session<C>
 where
     C::SecretNonce: Clone,
@@ -122,7 +127,7 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The keys follow from the manifest, whose hash is the name.
+        // The keys follow from the manifest, whose hash is the session id.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
         let Self { is_queued, is_recalled, is_resumed, proof, milestones, timing, .. } = self;
@@ -197,7 +202,7 @@ impl<C: Crypto> Session<C> {
         self.is_joined() || self.is_queued
     }
 
-    /// It waits for its turn from now on, until it is joined or ends.
+    /// Lets it wait for its turn, until it is joined or ends.
     pub(crate) fn queue(&mut self) {
         self.is_queued = true;
     }
@@ -206,17 +211,17 @@ impl<C: Crypto> Session<C> {
         self.agreement.manifest.coordinator() == self.me
     }
 
-    /// Whether this node takes part: it consented, and what it consented to is known to others.
+    /// Whether this node takes part: it has joined, and the session has been announced to others.
     fn is_active(&self) -> bool {
         self.life.is_some() && self.announcement.is_some()
     }
 
-    /// Whether this node's partial signatures are out.
+    /// Whether this node's partial signatures have left.
     pub(crate) fn released(&self) -> bool {
         self.life.as_ref().is_some_and(|life| life.released)
     }
 
-    /// The round of the current attempt, once all its nonces are there.
+    /// Returns the round of the current attempt, once all its nonces are there.
     fn current_round(&self) -> Option<&Round<C>> {
         let attempt = self.board.attempt();
         self.rounds.iter().map(AsRef::as_ref).find(|round| round.attempt == attempt)
@@ -234,7 +239,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whom the current phase waits for.
+    /// Returns the signers that the current phase waits for.
     pub(crate) fn awaiting(&self) -> Vec<SignerIndex> {
         match self.phase() {
             Phase::Proposed | Phase::Finalizing => vec![self.me],
@@ -257,7 +262,7 @@ impl<C: Crypto> Session<C> {
         self.agreement.manifest.indices().filter(|&signer| !self.has_nonces(signer))
     }
 
-    /// Whose partial signatures under the current transcript are there.
+    /// Returns the signers whose partial signatures under the current transcript are there.
     fn with_partials(&self) -> impl Iterator<Item = SignerIndex> {
         self.agreement.manifest.indices().filter(|&signer| self.has_partials(signer))
     }
@@ -301,18 +306,19 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Whether this node's key joined it, in this life or in one before. Without that, even signatures do not show that anyone here consented: they
-    /// may be those of another session of the same signers over the same messages.
+    /// Whether this node's key joined it, in this life or in an earlier one. Without that, not even
+    /// final signatures show that anyone here consented: they may be those of another session of
+    /// the same signers over the same messages.
     pub(crate) fn was_joined(&self) -> bool {
         self.is_recalled || self.board.has_joined(self.me)
     }
 
-    /// It was approved before this node lost its memory.
+    /// Notes that the application approved it before this node lost its memory.
     pub(crate) fn resume(&mut self) {
         self.is_resumed = true;
     }
 
-    /// It ended with these signatures before this node lost its memory.
+    /// Ends it with signatures that it had before this node lost its memory.
     pub(crate) fn recall<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -333,6 +339,7 @@ impl<C: Crypto> Session<C> {
         }
         let session = self.id();
         let released = self.released();
+        // Nothing is signed after the end, so the secret nonces are destroyed now.
         if let Some(life) = &mut self.life {
             life.forget_nonces();
         }

@@ -1,4 +1,4 @@
-//! From what is to be told to frames that are not too large.
+//! Splits what is sent to a peer into frames of the allowed size.
 
 use crate::api::output::{Destination, Output};
 use crate::base::bounded::List;
@@ -12,7 +12,7 @@ use crate::wire::frame::{Frame, Have, MAX_STATEMENTS, Request};
 use crate::wire::statement::Statement;
 use std::sync::Arc;
 
-/// What is to be told to one peer.
+/// What is sent to one peer at once.
 pub(crate) struct Parcel {
     pub(crate) session: SessionId,
     pub(crate) request: Request,
@@ -35,7 +35,8 @@ impl Parcel {
         }
     }
 
-    /// What sending it costs whoever asked for it beside the asking, in signature checks.
+    /// Returns what sending it costs the peer that asked for it, in signature checks, beyond the
+    /// one that it pays for asking.
     pub(crate) fn price(&self) -> usize {
         let statements: usize =
             self.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
@@ -45,7 +46,8 @@ impl Parcel {
     }
 }
 
-/// Sends it in as few frames as `max_frame_size` allows: announcement and signatures with the first, statements in order.
+/// Sends it in as few frames as `max_frame_size` allows. The request, the announcement and the
+/// signatures go with the first frame; the statements follow in order.
 pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel) {
     let Parcel { session, request, have, announcement, statements, signatures } = parcel;
     let signatures = signatures.and_then(|signatures| List::new(signatures).ok());
@@ -55,7 +57,8 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
     let mut batch: Vec<Statement> = Vec::new();
     for filed in statements {
         let more = encoded_size(&filed.statement);
-        // Three bytes for how many there are.
+        // Three bytes are for the number of statements. A frame with nothing else in it is not
+        // closed: a statement that is too large for any frame goes alone.
         let full = size + more + 3 > cx.config.max_frame_size || batch.len() == MAX_STATEMENTS;
         if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some())
         {
@@ -77,7 +80,7 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
     emit(cx, to, frame, batch);
 }
 
-/// With the version byte.
+/// Returns the size with the version byte.
 fn message_size(frame: &Frame) -> usize {
     1 + encoded_size(frame)
 }
@@ -88,7 +91,7 @@ fn emit<R>(
     mut frame: Frame,
     statements: Vec<Statement>,
 ) {
-    // Split at the bound above.
+    // `send` never batches more than `MAX_STATEMENTS`, so they always fit.
     frame.statements = List::new(statements).unwrap_or_else(|_| List::empty());
     cx.out.push(Output::Send { to: to.clone(), bytes: encode_message(&frame) });
 }

@@ -1,4 +1,4 @@
-//! What a frame brings. Nothing in it is believed but what a signer signed.
+//! What a frame brings. Nothing in it is believed except what a signer signed.
 
 use super::{Outcome, Session};
 use crate::api::abort::AbortCause;
@@ -16,7 +16,7 @@ use crate::wire::statement::{Abort, AbortReason, Body, Statement};
 use rand_core::CryptoRng;
 
 impl<C: Crypto> Session<C> {
-    /// Takes what is good in a frame, and says what of it was the first that was not.
+    /// Takes what is valid in a frame. If not all of it is, returns the first offence.
     pub(crate) fn receive<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -34,10 +34,12 @@ impl<C: Crypto> Session<C> {
                     self.locate(cx, statement.author, from)
                 }
                 Ok(_) => {}
+                // The source's allowance is used up: the rest of the frame is dropped.
                 Err(offence @ (Offence::TooMany | Offence::Busy)) => {
                     return outcome.and(Err(offence));
                 }
-                // One wrong statement among good ones: the sender may only pass it on.
+                // After one bad statement the others still count: the sender may only have relayed
+                // it.
                 Err(offence) => outcome = outcome.and(Err(offence)),
             }
         }
@@ -47,7 +49,7 @@ impl<C: Crypto> Session<C> {
         outcome
     }
 
-    /// A signer's own new statement came from here.
+    /// Notes that a signer's own new statement came from this source, in the signer's own frame.
     fn locate<R>(&mut self, cx: &mut Context<'_, R>, signer: SignerIndex, from: &Source) {
         if let (Some(key), true) = (self.agreement.manifest.signer(signer), self.is_joined()) {
             cx.sources.prove(cx.now, from, key);
@@ -57,8 +59,9 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Charges for what is to be verified. A source that has no bucket of its own, because strangers hold them all, may be a co-signer that this
-    /// node has not heard before: where this node takes part, what is stated is then the session's to pay.
+    /// Charges for what is to be verified. If strangers hold all buckets, a source without one may
+    /// be a co-signer that this node has not heard before. In a session that this node has joined,
+    /// the session's own bucket then pays.
     fn charge<R>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -76,7 +79,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Remembers what a peer says it holds: a hint, and no more.
+    /// Remembers what a peer says that it holds. That is only a hint.
     fn note<R>(&mut self, cx: &Context<'_, R>, have: &Have) -> Result<(), Offence> {
         if !have.fits(self.agreement.manifest.signer_count()) {
             return Err(Offence::Misfit);
@@ -88,6 +91,7 @@ impl<C: Crypto> Session<C> {
             let reached = link.have.as_ref().map(|known| &known.reach);
             let reach_changes = reached != Some(&have.reach);
             link.note(have);
+            // Statements of a signer that does not reach everybody may have to be relayed.
             if reach_changes && self.is_needy(have.signer) {
                 self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
             }
@@ -95,6 +99,8 @@ impl<C: Crypto> Session<C> {
         Ok(())
     }
 
+    /// Takes one statement: cheap checks first, then the charge, then the signature, and then what
+    /// it proves. Returns whether it was valid and new here.
     fn receive_statement<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -105,10 +111,11 @@ impl<C: Crypto> Session<C> {
         let author = statement.author;
         let key = *manifest.signer(author).ok_or(Offence::Misfit)?;
         let items = manifest.items().len();
+        // A wrong number of partial signatures proves nothing, so nobody pays for verifying it.
         if matches!(&statement.body, Body::Partials(partials) if partials.partials.len() != items) {
             return Err(Offence::Misfit);
         }
-        // This node knows what it declined.
+        // This node knows what it declined, so nobody else can tell it.
         if author == self.me && matches!(statement.body, Body::Decline(_)) {
             return Ok(false);
         }
@@ -126,6 +133,7 @@ impl<C: Crypto> Session<C> {
         if proof.is_some_and(|proof| !proof.fits(manifest)) {
             return Err(Offence::Misfit);
         }
+        // One proof is enough, since it ends the session. Checking more would only cost time.
         if proof.is_some() && self.board.shown_proof().is_some() {
             return Ok(false);
         }
@@ -134,7 +142,8 @@ impl<C: Crypto> Session<C> {
         if !statement.verify::<C>(&hash, &key) {
             return Err(Offence::BadSignature);
         }
-        // This life stated nothing that is not on its board: someone else uses its key and knows its boot.
+        // Everything that this life stated is on its board. So someone else uses its key, and knows
+        // its boot.
         if author == self.me
             && self.life.as_ref().is_some_and(|life| Some(life.boot) == statement.boot())
         {
@@ -144,7 +153,7 @@ impl<C: Crypto> Session<C> {
         if proof.is_some_and(|proof| self.cause_of(proof).is_none()) {
             return Err(Offence::FalseProof);
         }
-        // Signed, so this many is its author's fault.
+        // The signature is valid, so the wrong number of nonces is its author's fault.
         if matches!(&statement.body, Body::Nonces(nonces) if nonces.source.nonces().len() != items)
         {
             let nonces = Signed::of(statement);
@@ -157,7 +166,8 @@ impl<C: Crypto> Session<C> {
                 if self.others().any(|signer| self.is_needy(signer)) {
                     self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
                 }
-                // What is this life's own is on the board already.
+                // This life's own join is already on the board. So a new join of this key was made
+                // elsewhere: by an earlier life, or, if there can be none, by another machine.
                 let is_join = matches!(statement.body, Body::Join(_));
                 if is_join && author == self.me && self.is_younger_than_memory(cx) {
                     cx.emit(Event::KeyInUseElsewhere { session: self.id() });
@@ -179,12 +189,13 @@ impl<C: Crypto> Session<C> {
         Ok(false)
     }
 
-    /// Whether this session was created after this node began to remember, whatever clocks may differ by: no earlier life can have joined it.
+    /// Whether this session was created after this node began to remember, even if the clocks
+    /// differ as far as they may. Then no earlier life can have joined it.
     fn is_younger_than_memory<R>(&self, cx: &Context<'_, R>) -> bool {
         self.agreement.manifest.created_at() > cx.since.saturating_add(cx.config.clock_skew)
     }
 
-    /// The final signatures prove themselves, whoever sends them.
+    /// Takes final signatures. They prove themselves, whoever sends them.
     fn receive_signatures<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,

@@ -1,4 +1,5 @@
-//! One attempt with all its nonces: what partial signatures are made under, and what shows that one is wrong.
+//! One attempt with all its nonces: what partial signatures are made under, and what proves that
+//! one is invalid.
 
 use crate::base::bounded::List;
 use crate::base::bytes::{AggregateNonce, PartialSignature, PublicKey, PublicNonce, Signature};
@@ -22,20 +23,22 @@ pub(crate) struct Round<C: Crypto> {
     items: Vec<C::Round>,
     aggregates: Vec<AggregateNonce>,
     nonce_root: NonceRoot,
-    /// The selected `Nonces` of each signer, in order.
+    /// The selected `Nonces` of each signer, in signer order.
     nonces: Vec<Arc<Filed>>,
 }
 
 impl<C: Crypto> Round<C> {
-    /// Brings the nonces of all signers together, in order.
+    /// Combines the nonces of all signers, given in signer order.
     ///
-    /// Fails with the proof that some signer's nonces are not points on the curve. An aggregate at infinity is nobody's fault: BIP327
-    /// says how to go on.
+    /// Fails with a proof if some signer's nonces are not points on the curve. An aggregate nonce
+    /// at infinity is nobody's fault: BIP327 says how to go on.
     pub(crate) fn new(
         agreement: &Agreement<C>,
         attempt: AttemptId,
         nonces: Vec<Arc<Filed>>,
     ) -> Result<Self, RoundError> {
+        // The transcript covers everyone's nonces only through this hash. So a proof against one
+        // signer's partial signature contains the hash, and needs nobody else's statements.
         let root = TaggedHash::new(&NONCE_BODIES);
         let nonce_root = nonces.iter().fold(root, |hash, filed| hash.add(filed.hash)).finish();
         let mut aggregates = Vec::with_capacity(agreement.keys.len());
@@ -57,12 +60,13 @@ impl<C: Crypto> Round<C> {
         Ok(Self { attempt, transcript, items, aggregates, nonce_root, nonces })
     }
 
-    /// Which life of a signer this round goes on with.
+    /// Returns the life of a signer that this round continues with.
     pub(crate) fn boot(&self, signer: SignerIndex) -> Option<Boot> {
         self.nonces.get(signer.as_usize()).and_then(|filed| filed.statement.boot())
     }
 
-    /// A signer's partial signatures in this round.
+    /// Returns a signer's partial signatures in this round. Those under another transcript do not
+    /// belong to it: they count as silence, which convicts nobody.
     pub(crate) fn partials<'a>(
         &self,
         board: &'a Board,
@@ -73,8 +77,8 @@ impl<C: Crypto> Round<C> {
             .filter(|(partials, _)| partials.transcript == self.transcript)
     }
 
-    /// Signs every item, each with its own secret nonce, and verifies what came out: a fault here would give the key away.
-    /// The nonces are gone whatever happens.
+    /// Signs every item, each with its own secret nonce, and verifies the result: a faulty
+    /// signature would give the key away. The nonces are destroyed whatever happens.
     pub(crate) fn sign(
         &self,
         secrets: Vec<C::SecretNonce>,
@@ -90,7 +94,7 @@ impl<C: Crypto> Round<C> {
         self.verifies(me, &C::public_key(keypair), &partials).then_some(partials)
     }
 
-    /// Whether these are a signer's partial signatures of every item.
+    /// Whether these are a signer's valid partial signatures, one for every item.
     fn verifies(
         &self,
         signer: SignerIndex,
@@ -100,7 +104,7 @@ impl<C: Crypto> Round<C> {
         partials.len() == self.items.len() && self.first_invalid(signer, key, partials).is_none()
     }
 
-    /// The first item whose partial signature of a signer does not verify.
+    /// Returns the first item for which a signer's partial signature is invalid.
     fn first_invalid(
         &self,
         signer: SignerIndex,
@@ -115,7 +119,7 @@ impl<C: Crypto> Round<C> {
             .position(|((round, nonce), partial)| !C::verify_partial(round, key, nonce, partial))
     }
 
-    /// The proof that a signer's partial signatures do not verify, where they do not.
+    /// Returns the proof that one of a signer's partial signatures is invalid, if one is.
     pub(crate) fn proof_against(
         &self,
         board: &Board,
@@ -133,7 +137,8 @@ impl<C: Crypto> Round<C> {
         })
     }
 
-    /// Puts everyone's partial signatures together. `None` where some item's signature does not verify.
+    /// Aggregates everyone's partial signatures. Returns `None` if some item's signature does not
+    /// verify.
     pub(crate) fn aggregate(&self, partials: &[&[PartialSignature]]) -> Option<Vec<Signature>> {
         let of_item =
             |place| partials.iter().filter_map(|of| of.get(place).copied()).collect::<Vec<_>>();
@@ -151,13 +156,13 @@ impl<C: Crypto> Hash for Round<C> {
 
 /// Why nonces do not make a round.
 pub(crate) enum RoundError {
-    /// A signer's are not nonces.
+    /// A signer's nonces are invalid.
     Invalid(Box<Proof>),
-    /// The engine fails on valid ones.
+    /// The engine fails on valid nonces.
     Engine,
 }
 
-/// Why nonces have no aggregate.
+/// Finds out why nonces could not be aggregated.
 fn invalid<C: Crypto>(nonces: &[Arc<Filed>]) -> RoundError {
     let invalid =
         nonces.iter().find(|filed| !nonces_of(&filed.statement).iter().all(C::is_valid_nonce));

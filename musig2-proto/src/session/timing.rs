@@ -14,27 +14,27 @@ use crate::wire::announcement::Announcement;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
-/// Every so many polls in vain are followed by a hello.
+/// Every third poll in vain is followed by a hello.
 pub(super) const POLLS_PER_HELLO: u32 = 3;
 
-/// When what is due.
+/// Deadlines and retry state of a session.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Timing {
-    /// Which phase of which attempt the rest is about, and since when.
+    /// The phase and attempt that the other fields are about, and since when.
     phase: Option<(Phase, AttemptId)>,
     since: Timestamp,
     stalled: bool,
     timed_out: bool,
     poll_at: Option<Timestamp>,
     poll_interval: Duration,
-    /// Polls since the phase last changed.
+    /// Polls since phase or attempt last changed.
     pub(super) fruitless: u32,
     announce_at: Option<Timestamp>,
     announce_interval: Duration,
-    /// When it is announced because somebody new listens.
+    /// When to announce to new listeners.
     audience: Haste,
     pub(super) relay_at: Option<Timestamp>,
-    /// Counts this life's frames.
+    /// Counts the frames of this life.
     pub(super) sequence: u64,
 }
 
@@ -56,7 +56,7 @@ impl Timing {
         }
     }
 
-    /// Keeps all pauses as long as they were when the clock is set back.
+    /// Moves times back when the clock was set back, so that pauses stay as long as they were.
     fn set_back(&mut self, by: Duration) {
         self.since = self.since.saturating_sub(by);
         self.audience.set_back(by);
@@ -71,7 +71,7 @@ impl Timing {
 }
 
 impl<C: Crypto> Session<C> {
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.timing.set_back(by);
         self.links.iter_mut().for_each(|link| link.back.set_back(by));
@@ -79,7 +79,7 @@ impl<C: Crypto> Session<C> {
         self.spare.set_back(by);
     }
 
-    /// Starts the clocks of a phase anew where it, or the attempt, has changed.
+    /// Restarts the clocks of a phase if the phase or the attempt has changed.
     pub(super) fn keep_time<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let phase = (self.phase(), self.board.attempt());
         if self.timing.phase == Some(phase) {
@@ -103,12 +103,12 @@ impl<C: Crypto> Session<C> {
         self.last_activity = cx.now;
     }
 
-    /// When the phase runs out of time: never after the session does.
+    /// Returns when the phase runs out of time, which is never after the session does.
     pub(crate) fn phase_deadline(&self, config: &Config) -> Timestamp {
         let since = self.timing.since;
         let manifest = &self.agreement.manifest;
         let deadline = match self.phase() {
-            // What waits for its turn waits until it expires.
+            // A session that waits for its turn may wait until it expires.
             Phase::Proposed if self.is_queued() => manifest.expires_at(),
             Phase::Proposed | Phase::Joining => since.saturating_add(config.announcement_ttl),
             Phase::Nonces => since.saturating_add(config.nonce_timeout),
@@ -118,13 +118,13 @@ impl<C: Crypto> Session<C> {
         deadline.min(manifest.expires_at())
     }
 
-    /// When half of the phase's time is over.
+    /// Returns when half of the phase's time is over.
     fn stall_at(&self, config: &Config) -> Timestamp {
         let since = self.timing.since;
         since.saturating_add(self.phase_deadline(config).saturating_since(since) / 2)
     }
 
-    /// When [`Session::tick`] has something to do next.
+    /// Returns when [`Session::tick`] has something to do next.
     pub(crate) fn next_deadline(&self, config: &Config) -> Option<Timestamp> {
         if self.outcome.is_some() {
             return None;
@@ -140,7 +140,7 @@ impl<C: Crypto> Session<C> {
         [Some(expiry), Some(inactive), phase, stall].into_iter().chain(active).flatten().min()
     }
 
-    /// Does what is due.
+    /// Does everything that is due by now.
     pub(crate) fn tick<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| cx.now >= at);
         if self.outcome.is_some() || !due(self.next_deadline(cx.config)) {
@@ -187,7 +187,7 @@ impl<C: Crypto> Session<C> {
         }
         self.timing.timed_out = true;
         let phase = self.phase();
-        // A session that was not joined cannot be any more.
+        // A session that is still proposed can no longer be joined, so it ends in any case.
         if cx.config.phase_timeout == PhaseTimeout::End || phase == Phase::Proposed {
             let awaiting = self.awaiting();
             self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
@@ -209,6 +209,7 @@ impl<C: Crypto> Session<C> {
         if self.timing.fruitless % POLLS_PER_HELLO == POLLS_PER_HELLO - 1 {
             self.say_hello(cx);
         }
+        // Joins may have to wait for people, so these polls may become rarer than others.
         let longest = match self.phase() {
             Phase::Joining => cx.config.max_join_poll_interval,
             _ => cx.config.max_poll_interval,
@@ -220,7 +221,8 @@ impl<C: Crypto> Session<C> {
         timing.poll_at = Some(cx.now.saturating_add(timing.poll_interval + jitter));
     }
 
-    /// After polls in vain: those who should answer may not know where this node is.
+    /// Says hello after polls in vain: the signers that should answer may not know where this node
+    /// is.
     fn say_hello<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.announcement.as_ref().is_none_or(|announcement| announcement.content.private) {
             return;
@@ -228,8 +230,9 @@ impl<C: Crypto> Session<C> {
         cx.say_hello::<C>(&self.keypair, self.agreement.manifest.created_at());
     }
 
-    /// A peer is there again: the signers who spoke from there are asked at once, or as soon as is fair. That changes nothing about
-    /// polls: if nothing comes of it, it was not in vain.
+    /// Notes that a peer came back: signers whose statements came from there are asked again, at
+    /// once or as soon as `Haste` allows. This is not a poll, so without an answer it does not
+    /// count as one in vain.
     pub(crate) fn hasten<R>(&mut self, cx: &Context<'_, R>, peer: &Source) {
         if self.is_active() {
             let back = self.links.iter_mut().filter(|link| link.is_at(peer));
@@ -237,7 +240,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Tells the others of a session made here: at once, or when it is joined.
+    /// Announces a session that was made here: at once, or when it is joined.
     pub(crate) fn announce<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -249,7 +252,7 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Publishes the announcement, and again with growing pauses until all have joined.
+    /// Publishes the announcement, and repeats it with growing pauses until all have joined.
     pub(crate) fn announce_now<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         self.timing.announce_at = None;
         if self.announcement.as_ref().is_some_and(|announcement| cx.publish(announcement)) {
@@ -257,7 +260,8 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// A coordinator repeats its announcement soon; others only where nobody else does.
+    /// Schedules the next announcement. The coordinator repeats its own soon; other signers do so
+    /// only if nobody else does.
     pub(crate) fn wait_to_announce<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if !matches!(self.phase(), Phase::Joining) {
             return;
@@ -275,13 +279,14 @@ impl<C: Crypto> Session<C> {
         self.timing.announce_at = Some(cx.now.saturating_add(pause));
     }
 
-    /// Whether this node repeats the announcement to whoever begins to listen.
+    /// Whether this node repeats the announcement for new listeners.
     pub(crate) fn seeks_audience(&self) -> bool {
         self.is_coordinator() && self.is_active() && self.timing.announce_at.is_some()
     }
 
-    /// Somebody new listens: announces again soon, once for all who come within a quarter of the first pause. The more often that happens without
-    /// a join, the less often it is done: somebody may come and go all the time.
+    /// Brings the next announcement forward because somebody new listens. All newcomers within a
+    /// quarter of the first interval share one announcement. Without a join in between, the pauses
+    /// double: somebody may come and go all the time.
     pub(crate) fn announce_sooner<R>(&mut self, cx: &Context<'_, R>) {
         if self.seeks_audience() {
             self.timing
@@ -297,12 +302,12 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// A signer joined: it was worth it to announce the session to newcomers.
+    /// Makes these pauses short again: a signer joined, so announcing to newcomers was worth it.
     pub(super) fn note_join<R>(&mut self, cx: &Context<'_, R>) {
         self.timing.audience.reward(cx.now);
     }
 
-    /// Someone else announced this session: no need to, for now.
+    /// Puts off this node's next announcement because someone else has just announced the session.
     pub(crate) fn heard_announcement<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         if self.timing.announce_at.is_some() && !self.is_coordinator() {
             self.timing.announce_interval = Duration::ZERO;

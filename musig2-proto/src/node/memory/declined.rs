@@ -1,13 +1,15 @@
-//! The names of sessions that ended before this node joined them. The application is not told of them again.
+//! The ids of sessions that ended before this node joined them. The application is not told of them
+//! again.
 
 use crate::base::ids::SessionId;
 use crate::base::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// How many are remembered. Beyond that the one that expires first is forgotten, and may be discovered again.
+/// How many are remembered. Beyond that, the one that expires first is forgotten, and may be
+/// discovered again.
 const MAX_DECLINED: usize = 4096;
 
-/// Their names, and when each may be forgotten.
+/// Their ids, and when each may be forgotten.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Declined(BTreeMap<SessionId, Timestamp>);
 
@@ -20,7 +22,7 @@ impl Declined {
         }
     }
 
-    /// It did end otherwise, after all.
+    /// Takes a session off the list: the application says that an earlier life finished it.
     pub(crate) fn remove(&mut self, session: &SessionId) {
         self.0.remove(session);
     }

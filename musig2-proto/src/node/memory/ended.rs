@@ -9,22 +9,25 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How much memory they may take, in bytes. When that is too little, the coordinator whose sessions take most makes room, by its largest, the first to end
-/// first: however many sessions one has others sign, of whatever size, they forget nobody else's.
+/// How much memory they may take, in bytes. Beyond that, the coordinator whose sessions take the
+/// most makes room: its largest session goes first, and of equal ones the first to end. So a
+/// coordinator pushes out nobody whose sessions take less than its own, however many it has others
+/// sign, and however large they are.
 const MAX_BYTES: usize = 64 << 20;
 
-/// What is left of those that the application approved. Beside them their names are remembered, even if they had to make room.
+/// What is left of the sessions that the application approved. `Joined` and `Declined` keep their
+/// ids even if their tombstones had to make room.
 #[derive(Clone, Hash, Default)]
 pub(crate) struct Ended {
     tombstones: BTreeMap<SessionId, Tombstone>,
-    /// Of all of them. This and what is below follows from them.
+    /// Bytes that all tombstones take. This field and those below follow from the tombstones.
     bytes: usize,
     by_size: BTreeSet<Rank>,
-    /// How many bytes those of each coordinator take; and the same in order.
+    /// How many bytes each coordinator's sessions take, by coordinator and in order of size.
     shares: BTreeMap<PublicKey, usize>,
     by_share: BTreeSet<(usize, PublicKey)>,
     by_expiry: BTreeSet<(Timestamp, SessionId)>,
-    /// Those of which the signatures are asked for: when that is, by session and in order.
+    /// When this node asks for missing signatures next, by session and in order of time.
     asks: BTreeMap<SessionId, Timestamp>,
     by_ask: BTreeSet<(Timestamp, SessionId)>,
     by_signer: SessionsBy<PublicKey>,
@@ -63,7 +66,8 @@ impl Ended {
         self.schedule(session);
     }
 
-    /// The largest of the coordinator whose sessions take most.
+    /// Returns the next session to make room: the largest of the coordinator whose sessions take
+    /// the most.
     fn first_to_go(&self) -> Option<SessionId> {
         let (_, coordinator) = *self.by_share.last()?;
         let largest = self.by_size.range(Rank::first(coordinator)..).next()?;
@@ -84,7 +88,8 @@ impl Ended {
         self.by_share.insert((bytes, coordinator));
     }
 
-    /// Puts a session that may have changed in its place in the order of asking.
+    /// Updates a session's place in the order of asking. Must be called after each change to a
+    /// session.
     pub(crate) fn schedule(&mut self, session: &SessionId) {
         let next = self.tombstones.get(session).and_then(Tombstone::asks_at);
         let before = match next {
@@ -95,17 +100,17 @@ impl Ended {
         self.by_ask.extend(next.map(|next| (next, *session)));
     }
 
-    /// When the first is to be asked for.
+    /// Returns when signatures are to be asked for next.
     pub(crate) fn next_to_ask(&self) -> Option<Timestamp> {
         self.by_ask.first().map(|(at, _)| *at)
     }
 
-    /// Those that are to be asked for now.
+    /// Returns the sessions whose signatures are to be asked for now.
     pub(crate) fn to_ask(&self, now: Timestamp) -> Vec<SessionId> {
         self.by_ask.iter().take_while(|(at, _)| now >= *at).map(|(_, session)| *session).collect()
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         for session in self.asks.keys().copied().collect::<Vec<_>>() {
             if let Some(tombstone) = self.tombstones.get_mut(&session) {
@@ -119,7 +124,7 @@ impl Ended {
         self.tombstones.get(session)
     }
 
-    /// Whoever changes it has it [scheduled](Self::schedule) afterwards.
+    /// A caller that changes the session must [schedule](Self::schedule) it afterwards.
     pub(crate) fn get_mut(&mut self, session: &SessionId) -> Option<&mut Tombstone> {
         self.tombstones.get_mut(session)
     }
@@ -132,7 +137,8 @@ impl Ended {
         self.tombstones.values()
     }
 
-    /// Those that this key was to sign, by name, from the one after `after` on.
+    /// Returns the sessions that this key was to sign, in order of their ids, from the one after
+    /// `after` on.
     pub(crate) fn of(
         &self,
         signer: &PublicKey,
@@ -141,12 +147,12 @@ impl Ended {
         self.by_signer.of(signer, after)
     }
 
-    /// When the first can be forgotten.
+    /// Returns when the first session can be forgotten.
     pub(crate) fn next_to_forget(&self) -> Option<Timestamp> {
         self.by_expiry.first().map(|(at, _)| *at)
     }
 
-    /// Forgets those that no laggard can ask for any more.
+    /// Forgets sessions that no laggard can ask for any more.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while let Some((at, session)) = self.by_expiry.first().copied()
             && now >= at
@@ -156,7 +162,7 @@ impl Ended {
     }
 }
 
-/// The order in which those of one coordinator make room.
+/// The order in which one coordinator's sessions make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Rank {
     coordinator: PublicKey,
@@ -168,7 +174,7 @@ struct Rank {
 impl Rank {
     fn of(tombstone: &Tombstone) -> Self {
         let view = tombstone.view();
-        // A manifest that was checked has its coordinator among its signers.
+        // A checked manifest has its coordinator among its signers, so the zero key is never used.
         let coordinator = view.manifest.signer(view.manifest.coordinator()).copied();
         let first = Self::first(coordinator.unwrap_or(PublicKey::new([0; 33])));
         Self {
@@ -179,7 +185,7 @@ impl Rank {
         }
     }
 
-    /// Before all of this coordinator's.
+    /// Returns a rank before those of all of this coordinator's sessions.
     const fn first(coordinator: PublicKey) -> Self {
         let (ended, session) = (Timestamp::from_millis(0), SessionId::new([0; 32]));
         Self { coordinator, size: Reverse(usize::MAX), ended, session }

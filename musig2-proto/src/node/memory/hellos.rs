@@ -1,27 +1,29 @@
-//! Which hellos have been heard: anyone can repeat one, and it says nothing more.
+//! Which hellos have been heard. Anyone can repeat one, and a repeated one says nothing new.
 
 use crate::base::bytes::PublicKey;
 use crate::base::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of how many signers the last is remembered. Beyond that the one said first is forgotten.
+/// How many signers' last hellos are remembered. Beyond that, the one with the earliest time is
+/// forgotten.
 const MAX_SIGNERS: usize = 4096;
 
-/// What time the last verified hello of each signer told.
+/// The time in the last verified hello of each signer.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Hellos {
     said: BTreeMap<PublicKey, Timestamp>,
-    /// Follows from the above.
+    /// Follows from `said`.
     by_time: BTreeSet<(Timestamp, PublicKey)>,
 }
 
 impl Hellos {
-    /// Whether a hello that tells this time is the signer's last, or one before that.
+    /// Whether a hello with this time is the signer's last one, or an earlier one.
     pub(crate) fn is_heard(&self, signer: &PublicKey, time: Timestamp) -> bool {
         self.said.get(signer).is_some_and(|last| time <= *last)
     }
 
-    /// Remembers a verified one, and forgets those that told a time before `stale`: they are refused anyway.
+    /// Remembers a verified hello, and forgets those with a time before `stale`: their time alone
+    /// gets them refused.
     pub(crate) fn hear(&mut self, signer: PublicKey, time: Timestamp, stale: Timestamp) {
         if let Some(before) = self.said.insert(signer, time) {
             self.by_time.remove(&(before, signer));

@@ -1,15 +1,18 @@
-//! The names of sessions that this node joined and that have ended here. A life that it remembers is never joined beside: ten joins of one
-//! key convict it, so whoever could make a node forget a session and approve it again could make it convict itself.
+//! The names (ids) of sessions that this node joined and that have ended here. The node does not
+//! join such a session again while it remembers it. Ten joins of one key convict it, so otherwise
+//! an attacker that makes a node forget a session and approve it again could make it convict
+//! itself.
 
 use crate::base::ids::SessionId;
 use crate::base::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names, and when each may be forgotten. Nothing but time makes room here: where there is none, the node joins no more.
+/// Names, and when each may be forgotten. Only time makes room here: if there is none left, the
+/// node joins no more sessions.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Joined {
     names: BTreeMap<SessionId, Timestamp>,
-    /// Follows from the names.
+    /// Follows from `names`.
     by_expiry: BTreeSet<(Timestamp, SessionId)>,
 }
 
@@ -29,7 +32,7 @@ impl Joined {
         self.names.len()
     }
 
-    /// Forgets those whose time is over.
+    /// Forgets the names whose time is over.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while let Some((forget_at, session)) = self.by_expiry.first().copied()
             && now >= forget_at

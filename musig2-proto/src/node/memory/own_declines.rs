@@ -1,4 +1,4 @@
-//! What this node stated about sessions that it declined, for proposers that did not hear it.
+//! Declines that this node stated, kept for coordinators that did not hear them.
 
 use crate::api::output::Destination;
 use crate::base::ids::SessionId;
@@ -8,14 +8,15 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many are kept. Beyond that the oldest makes room, and its proposer is not told again: it has had the most time to hear. (If the one that
-/// expires first made room, a stranger's long sessions would push out everybody else's.)
+/// How many are kept. Beyond that, the oldest makes room, and its coordinator is not told again: it
+/// has had the most time to hear. (If the one that expires first made room instead, a stranger's
+/// long sessions would push out everybody else's.)
 const MAX_DECLINES: usize = 1024;
 
-/// A proposer that asks again and again is told once in this time.
+/// A coordinator is told again at most once in this time, however often anyone asks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Own declines, each until its session expires.
+/// This node's declines, each kept until its session expires.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct OwnDeclines {
     told: BTreeMap<SessionId, Kept>,
@@ -26,13 +27,13 @@ pub(crate) struct OwnDeclines {
     count: u64,
 }
 
-/// What a proposer was told.
+/// What a coordinator was told.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct OwnDecline {
     pub(crate) statement: Arc<Filed>,
-    /// Where the proposer is.
+    /// Where the coordinator is.
     pub(crate) to: Destination,
-    /// When it was sent last.
+    /// When it was last sent.
     pub(crate) sent_at: Timestamp,
     /// When the session expires.
     pub(crate) forget_at: Timestamp,
@@ -64,7 +65,8 @@ impl OwnDeclines {
         self.told.contains_key(session)
     }
 
-    /// What to send again, and where, to a proposer that asks; nothing if it was sent just now, or the session is over.
+    /// Returns what to send to a coordinator again, and where to; `None` if it was sent just now,
+    /// or if the session is over.
     pub(crate) fn repeat(
         &mut self,
         now: Timestamp,
@@ -93,7 +95,7 @@ impl OwnDeclines {
         }
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         let declines = self.told.values_mut().map(|kept| &mut kept.decline);
         declines.for_each(|decline| decline.sent_at = decline.sent_at.saturating_sub(by));

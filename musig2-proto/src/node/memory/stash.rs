@@ -1,4 +1,5 @@
-//! Frames of sessions that are not known yet: kept a moment, few, while the announcement is asked for.
+//! Frames of unknown sessions. A few are kept for a moment while this node asks for the
+//! announcement.
 
 use crate::base::ids::{SessionId, Source};
 use crate::base::time::Timestamp;
@@ -12,16 +13,16 @@ const MAX_ASKED: usize = 2;
 const MAX_BYTES: usize = 1 << 20;
 const LIFETIME: Duration = Duration::from_secs(30);
 
-/// At most [`MAX_SESSIONS`] sessions, [`MAX_FRAMES`] frames of each, [`MAX_BYTES`] bytes of frames in all. Frames are kept as they came: decoded they
-/// can take many times as much.
+/// At most [`MAX_SESSIONS`] sessions, [`MAX_FRAMES`] frames of each, and [`MAX_BYTES`] bytes of
+/// frames in all. Frames are kept as they came: decoded, they can take many times as much memory.
 #[derive(Debug, Clone, Hash, Default)]
 pub(crate) struct Stash {
     unknown: BTreeMap<SessionId, Unknown>,
-    /// This and what is below follows from them: since when each is kept,
+    /// Since when each session is kept. This field and those below follow from `unknown`.
     by_age: BTreeSet<(Timestamp, SessionId)>,
-    /// how many came from each source first,
+    /// How many sessions each source was the first to bring.
     of_source: BTreeMap<Source, usize>,
-    /// and the bytes of all frames.
+    /// Bytes of all frames.
     bytes: usize,
 }
 
@@ -38,9 +39,9 @@ struct Unknown {
 pub(crate) enum Stashed {
     /// Ask its sender for the announcement.
     Ask,
-    /// Enough have been asked.
+    /// Enough senders have been asked.
     Wait,
-    /// There is no room for it.
+    /// There is no room for the session.
     NoRoom,
 }
 
@@ -87,7 +88,7 @@ impl Stash {
         {
             self.remove(&session);
         }
-        // A clock that was set back must not keep them for ever.
+        // If the clock was set back, these frames would otherwise be kept for too long.
         while let Some((since, session)) = self.by_age.last().copied()
             && now < since
         {
@@ -95,12 +96,12 @@ impl Stash {
         }
     }
 
-    /// When there is something to forget.
+    /// Returns when there is something to forget.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.by_age.first().map(|(since, _)| since.saturating_add(LIFETIME))
     }
 
-    /// Takes out what was kept for a session.
+    /// Takes out the frames that were kept for a session.
     pub(crate) fn take(
         &mut self,
         session: &SessionId,
@@ -130,7 +131,7 @@ mod tests {
         Source::new([number])
     }
 
-    /// Keeps a frame of this size, of a session.
+    /// Keeps a frame of this size for a session. Each source brings eight sessions.
     fn keep(stash: &mut Stash, now: u64, session: u8, size: usize) -> Stashed {
         stash.keep(Timestamp::from_millis(now), &source(session / 8), id(session), vec![0; size])
     }
@@ -160,7 +161,7 @@ mod tests {
             keep(&mut stash, 0, session, size);
         }
         assert_eq!([1, 2, 3].map(|session| kept(&mut stash, session)), [1, 1, 0]);
-        // All of the room is there again, however often it was used.
+        // Taking frames out frees all of their room.
         for (session, size) in [(1, 1 << 19), (2, 1 << 19)] {
             keep(&mut stash, 0, session, size);
         }

@@ -1,4 +1,4 @@
-//! What is left of an ended session, to answer those who have not heard.
+//! What is left of an ended session, to answer signers that have not heard how it ended.
 
 use crate::api::event::Event;
 use crate::api::offence::Offence;
@@ -28,24 +28,29 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 use std::sync::Arc;
 
-/// An ended session that this node joined, or that waited for its turn. A manifest whose tombstone stands is not opened again.
+/// An ended session that this node joined, or that waited for its turn. While its tombstone stands,
+/// the session is not opened again.
 #[derive(Clone, Hash)]
 pub(crate) struct Tombstone {
     view: SessionView,
     introduction: Option<Introduction>,
-    /// The aborts that ended it, with their joins.
+    /// The aborts that ended it, with their joins. If there are none and this node has released:
+    /// its own joins, nonces and partial signatures.
     last_words: Vec<Arc<Filed>>,
-    /// Of a session that is complete, a join of each signer: it shows to one that has forgotten that it had consented.
+    /// If the session is complete, a join of each signer: its own join shows a signer without
+    /// memory that it had consented.
     joins: Vec<Arc<Filed>>,
-    /// Of a session that ended without signatures, but with this node's partial signatures out: how it asks the others for them.
+    /// Set if the session ended without signatures after this node's partial signatures left: how
+    /// this node asks the others for the signatures.
     asking: Option<Asking>,
-    /// Until when laggards may ask: the session's end, and twice what clocks may differ.
+    /// When to forget it: at the session's expiry plus twice the clock skew. Laggards may ask until
+    /// then.
     forget_at: Timestamp,
-    /// How many bytes it takes: follows from the rest, and is asked for often.
+    /// How many bytes it takes. Follows from the rest, and is kept because it is needed often.
     size: usize,
 }
 
-/// An announcement without its manifest, which the view has.
+/// An announcement without its manifest, which is in the view.
 #[derive(Clone, Hash)]
 struct Introduction {
     private: bool,
@@ -53,15 +58,17 @@ struct Introduction {
     signature: Signature,
 }
 
-/// What a tombstone takes beside what is counted one by one, in bytes: itself, and its places in the trees by which it is found.
+/// Bytes that a tombstone takes beyond what is counted item by item: itself, and its places in the
+/// trees by which it is found.
 const OVERHEAD: usize = 2 * size_of::<Tombstone>() + 512;
 
-/// What it takes for each signer beside the manifest: whether it joined or declined and had nonces, and a place by which it is found.
+/// Bytes that it takes for each signer beyond the manifest: the signer's places in the view's lists
+/// and in an index.
 const SIGNER_OVERHEAD: usize =
     4 * size_of::<SignerIndex>() + size_of::<Decliner>() + BYTES_PER_SIGNER;
 
 impl Tombstone {
-    /// What is left of `session`, which ended with `outcome`.
+    /// Builds what is left of `session`, which ended with `outcome`.
     pub(crate) fn new<C: Crypto>(
         session: &Session<C>,
         outcome: &Outcome,
@@ -101,7 +108,7 @@ impl Tombstone {
             + manifest.heap()
             + view.output_keys.heap()
             + view.cause.heap()
-            // Signatures may yet come.
+            // Late signatures may still come.
             + block(size_of::<Signature>() * manifest.items().len())
             + introduction.as_ref().map_or(0, |introduction| introduction.contacts.heap())
             + last_words.heap()
@@ -109,7 +116,7 @@ impl Tombstone {
             + asking.heap()
     }
 
-    /// How many bytes it takes.
+    /// Returns how many bytes it takes.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -131,7 +138,7 @@ impl Tombstone {
         })
     }
 
-    /// Whether this is how it was announced.
+    /// Whether the session was announced with exactly this announcement.
     pub(crate) fn was_announced_by(&self, announcement: &Announcement) -> bool {
         let Announcement {
             content: AnnouncementContent { manifest, private, contacts },
@@ -143,12 +150,13 @@ impl Tombstone {
         })
     }
 
-    /// When it asks for the signatures next.
+    /// Returns when it asks for the signatures next.
     pub(crate) fn asks_at(&self) -> Option<Timestamp> {
         self.asking.as_ref().map(Asking::at)
     }
 
-    /// Asks the others for the signatures. Says whether they should be told as well where this node is.
+    /// Asks the others for the signatures. Returns whether this node should say hello as well, so
+    /// that they learn where it is.
     pub(crate) fn ask<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> bool {
         let Some(asking) = &mut self.asking else { return false };
         let (says_hello, next) = asking.ask(cx, &self.view);
@@ -158,7 +166,7 @@ impl Tombstone {
         says_hello && self.introduction.as_ref().is_some_and(|introduction| !introduction.private)
     }
 
-    /// A signer says where it is.
+    /// Notes where a signer that said hello can be reached.
     pub(crate) fn relocate(&mut self, hello: &HelloContent) {
         if let (Some(asking), true) = (&mut self.asking, hello.has_contact())
             && let Some(signer) = self.view.manifest.index_of(&hello.signer)
@@ -167,31 +175,33 @@ impl Tombstone {
         }
     }
 
-    /// The caller's clock was set back.
+    /// Moves pauses back when the caller's clock was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         if let Some(asking) = &mut self.asking {
             asking.set_back(by);
         }
     }
 
-    /// Tells a signer that may have forgotten how it ended. `false` where the signer has had enough for now.
+    /// Tells a signer that may have forgotten this session how it ended. Returns `false` if the
+    /// signer's allowance is used up for now.
     pub(crate) fn greet<R: CryptoRng>(
         &self,
         cx: &mut Context<'_, R>,
         hello: &HelloContent,
     ) -> bool {
         let Some(signer) = self.view.manifest.index_of(&hello.signer) else { return true };
-        // Who forgot it can no longer take it up.
+        // After the session's expiry, a signer that forgot it can no longer join it.
         if cx.now >= self.view.manifest.expires_at() || !self.has_answer(cx.now) {
             return true;
         }
         if !hello.has_contact() {
-            // It hears of the session, joins, asks, and is answered. Without signatures there is nothing to join for.
+            // A signer without a contact can only listen. From the announcement it joins, asks, and
+            // is answered. If there are no signatures, there is nothing to join for.
             let announcement = self.view.signatures.as_ref().and_then(|_| self.announcement());
             announcement.into_iter().for_each(|known| cx.publish_to(&hello.signer, &known));
             return true;
         }
-        // Before anything is put together.
+        // Charge before any work is done for the answer.
         if !cx.charge_greeting(&hello.signer, 1) {
             return false;
         }
@@ -199,14 +209,16 @@ impl Tombstone {
         parcel
             .statements
             .extend(self.joins.iter().filter(|join| join.statement.author == signer).cloned());
-        // What costs more than is left comes with a later hello: to wait for it would keep the signer from all else.
+        // An answer that costs more than the signer has left comes with a later hello. Waiting for
+        // it would hold up everything else that the signer is to be told.
         if cx.charge_greeting(&hello.signer, parcel.price()) {
             send(cx, &Destination::Contact(hello.contact.clone()), parcel);
         }
         true
     }
 
-    /// Takes late signatures, and answers who asks, or gives up on what was signed.
+    /// Accepts late signatures and answers requests. If it has the signatures, it also answers a
+    /// frame that brings an abort: the sender gave up a session that is signed.
     pub(crate) fn receive<C: Crypto, R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
@@ -216,7 +228,7 @@ impl Tombstone {
         if let (Some(signatures), None) = (&frame.signatures, &self.view.signatures) {
             self.receive_signatures::<C, R>(cx, from, signatures)?;
         }
-        // Who takes no further part has no use for anything but the signatures.
+        // A node that takes no further part asks for the final signatures only.
         let has_ended = frame.have.as_ref().is_some_and(|have| have.ended);
         let asks =
             frame.request != Request::Nothing && (!has_ended || self.view.signatures.is_some());
@@ -225,7 +237,7 @@ impl Tombstone {
         if !self.has_answer(cx.now) || !(asks || (self.view.signatures.is_some() && aborts())) {
             return Ok(());
         }
-        // Before anything is put together.
+        // Charge before any work is done for the answer.
         cx.charge(from)?;
         let introduce = frame.request == Request::Announcement && !has_ended;
         if let Some(mut parcel) = self.answer(cx.now, introduce) {
@@ -238,7 +250,7 @@ impl Tombstone {
         Ok(())
     }
 
-    /// The signatures, or who ended it and why; nothing where it ended in silence.
+    /// Builds an answer: the signatures, or else the last words; `None` if there is neither.
     fn answer(&self, now: Timestamp, introduce: bool) -> Option<Parcel> {
         let signatures = self.view.signatures.clone();
         let statements =
@@ -253,7 +265,9 @@ impl Tombstone {
         self.view.signatures.is_some() || self.words(now).next().is_some()
     }
 
-    /// Partial signatures may never have left before: a release that nobody was there to hear. After expiry none does.
+    /// Returns the last words. After expiry it leaves out partial signatures, which must not leave
+    /// this node then. They may not have left before: perhaps nobody was in reach when it released
+    /// them.
     fn words(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Filed>> {
         let in_time = now < self.view.manifest.expires_at();
         let is_partials = |filed: &Arc<Filed>| matches!(filed.statement.body, Body::Partials(_));
@@ -273,7 +287,7 @@ impl Tombstone {
         if self.complete::<C, R>(cx, signatures) { Ok(()) } else { Err(Offence::FalseSignatures) }
     }
 
-    /// Takes late signatures if they verify. Says whether they do.
+    /// Takes late signatures if they verify. Returns whether they do.
     pub(crate) fn complete<C: Crypto, R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,

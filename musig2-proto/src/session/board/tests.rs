@@ -1,4 +1,5 @@
-//! What a board holds of each author, and what follows from it. Statements come to a board verified: here their signatures are none.
+//! What a board holds of each author, and what follows from it. Statements reach a board verified,
+//! so here their signatures are only zeros.
 
 use super::*;
 use crate::base::bytes::{PublicNonce, Signature};
@@ -140,14 +141,14 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
         board.take([join(OTHER, 1)]);
         let current = kind(OTHER, 1, AttemptId::FIRST);
         board.take_at(1, current.clone());
-        // Of other attempts, the last to come having been stated first by its number.
+        // Statements of other attempts, which arrive in descending order of their numbers.
         for (at, number) in [(2, 9), (3, 8), (4, 7), (5, 6)] {
             assert!(matches!(board.take_at(at, kind(OTHER, 1, elsewhere(number))), Filing::New));
         }
         let held = [9, 8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true, true]);
         assert!(board.holds(&current), "what is of the current attempt is not set aside");
-        // A life that has not joined waits as well.
+        // What a life that has not joined states is set aside as well.
         board.take_at(6, kind(OTHER, 5, AttemptId::FIRST));
         let held = [8, 7, 6].map(|number| board.holds(&kind(OTHER, 1, elsewhere(number))));
         assert_eq!(held, [false, true, true]);

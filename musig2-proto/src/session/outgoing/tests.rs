@@ -43,7 +43,7 @@ fn parcel(statements: u16) -> Parcel {
     Parcel { statements: (0..statements).map(statement).collect(), ..parcel }
 }
 
-/// What goes out where a frame may have so many bytes, each with its size.
+/// Sends a parcel in frames of at most this many bytes. Returns the frames, each with its size.
 fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
     let (config, contact, mut contacts) = (
         Config::default().with_max_frame_size(max_frame_size),
@@ -82,7 +82,8 @@ fn numbers(frames: &[(usize, Frame)]) -> Vec<usize> {
     frames.iter().map(|(_, frame)| frame.statements.len()).collect()
 }
 
-/// The size of a frame with this much in it, by the rule: three bytes are set aside for how many statements there are.
+/// Returns the size of a frame with this content by the rule of `send`: three bytes are set aside
+/// for the number of statements.
 fn size_of(parcel: Parcel) -> usize {
     let statements: usize =
         parcel.statements.iter().map(|filed| encoded_size(&filed.statement)).sum();
@@ -106,7 +107,7 @@ fn what_goes_once_goes_with_the_first_frame() {
     let full = || Parcel { request: Request::Statements, signatures: signatures(), ..parcel(9) };
     let exact = size_of(Parcel { statements: parcel(2).statements, ..full() });
     let sent = frames(exact, full());
-    // Two signatures are the room of a statement and more.
+    // Two signatures take more room than one statement.
     assert_eq!(numbers(&sent), [2, 3, 3, 1]);
     assert!(sent[0].1.signatures.is_some() && sent[0].1.request == Request::Statements);
     let rest = |(_, frame): &(usize, Frame)| {
