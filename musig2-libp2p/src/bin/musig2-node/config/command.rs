@@ -13,7 +13,7 @@ use crate::text::Text;
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
 
-/// Every key, with its default.
+/// An example with every key and its default.
 pub(crate) const EXAMPLE: &str = include_str!("example.toml");
 
 /// Print or check the configuration of `run`
@@ -63,7 +63,7 @@ async fn check(file: &Path, console: &Console) -> Result<(), Failure> {
     })
 }
 
-/// There are no daemons.
+/// On this system there are no daemons.
 #[cfg(not(unix))]
 async fn check(file: &Path, _: &Console) -> Result<(), Failure> {
     Settings::read(file)?.check_files()?;
