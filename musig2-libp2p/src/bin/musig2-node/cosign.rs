@@ -1,4 +1,4 @@
-//! `musig2-node cosign`: stays up, and signs what is approved.
+//! `musig2-node cosign` stays up, and signs what is approved.
 
 use crate::approval::{Approve, Approver};
 use crate::cosigner::Cosigner;

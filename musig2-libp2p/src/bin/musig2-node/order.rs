@@ -1,4 +1,4 @@
-//! What to sign and with whom, as people order it: options of `propose`, or a request to a daemon.
+//! What to sign and with whom: options of `propose`, or a request to a daemon.
 
 use crate::failure::Failure;
 use crate::item::{Item, content};
@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// How much longer a session lasts than the proposer waits for it: what signers' clocks may differ by.
+/// How much longer a session lasts than the proposer waits for it: as much as signers' clocks may
+/// differ.
 pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
-/// With [`MARGIN`], the ten minutes that co-signers accept unless they are configured otherwise.
+/// With [`MARGIN`], the ten minutes that co-signers accept by default.
 const MAX_TIMEOUT: u64 = 570;
 
 /// What to sign, with whom.
@@ -75,22 +76,23 @@ impl Order {
         Duration::from_secs(self.timeout)
     }
 
-    /// Whom it names to sign.
+    /// Returns the signers that the order names.
     pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> {
         self.signer.iter().map(|Text(signer)| *signer)
     }
 
-    /// Whether the co-signers alone are told.
+    /// Returns whether only the co-signers are told.
     pub(crate) fn is_private(&self) -> bool {
         self.private
     }
 
-    /// Whether they alone are told, and a process of its own knows where none of them is.
+    /// Returns whether only the co-signers are told, while a new process knows where none of them
+    /// is.
     pub(crate) fn knows_nobody(&self) -> bool {
         self.private && self.contact.is_empty()
     }
 
-    /// Makes the session and tells of it: first here.
+    /// Makes the session, calls `made`, and then announces it.
     pub(crate) async fn carry_out(
         &self,
         handle: &Handle,
@@ -112,7 +114,7 @@ impl Order {
         Ok(session)
     }
 
-    /// Whether there is a proposal in it.
+    /// Makes the proposal, or says what is wrong with the order.
     pub(crate) fn proposal(&self, own: PublicKey) -> Result<Proposal, Failure> {
         let given = self.signer.iter().map(|Text(key)| *key);
         let mut signers = if given.clone().any(|key| key == own) { Vec::new() } else { vec![own] };
@@ -154,7 +156,7 @@ impl Order {
         Ok(items.into_iter().fold(proposal, Proposal::with_item))
     }
 
-    /// What is signed: messages that share their tweaks, or each with its own.
+    /// Returns what is signed: messages that share their tweaks, or each with its own.
     fn items(&self) -> Result<Vec<musig2_proto::Item>, Failure> {
         match (&self.message[..], &self.item[..]) {
             ([], []) => Err(Failure::Usage(
