@@ -1,4 +1,5 @@
-//! `musig2-node key`: the key that a set of signers has together, before there is a session; or the public key of a key file.
+//! `musig2-node key` shows the joint key of a set of signers, before there is a session, or the
+//! public key of a key file.
 
 use crate::chain::Chain;
 use crate::failure::Failure;
@@ -41,11 +42,11 @@ pub(crate) struct KeyArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Whose public key.
+/// A signer as given on the command line.
 #[derive(Debug, Clone)]
 enum Signer {
     Key(PublicKey),
-    /// Of whoever has this key file.
+    /// The owner of this key file.
     File(PathBuf),
 }
 
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
 }
 
 impl Signer {
-    /// Hex is a key: a file that is called so can be given as `./02ab`.
+    /// Reads an argument. Hex is a key; a file with such a name can be given as `./02ab`.
     fn read(given: OsString) -> Result<Self, String> {
         let text = given.to_string_lossy();
         match text.parse() {
@@ -95,7 +96,7 @@ impl Signer {
     }
 }
 
-/// By x coordinate, as sessions have it.
+/// Checks that the keys are distinct by x coordinate, as sessions require.
 fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
     let mut seen = BTreeMap::new();
     for key in signers {

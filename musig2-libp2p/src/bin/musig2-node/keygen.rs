@@ -28,7 +28,7 @@ pub(crate) struct KeygenArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
-    // Before anybody thinks of a passphrase.
+    // Check before anybody thinks of a passphrase.
     if args.out.symlink_metadata().is_ok() {
         return Err(KeyFileError::Exists(args.out.clone()).into());
     }

@@ -1,4 +1,4 @@
-//! `musig2-node passphrase`: another passphrase for a key file.
+//! `musig2-node passphrase` changes the passphrase of a key file.
 
 use crate::failure::Failure;
 use crate::keyfile::{self, KeyFileError};

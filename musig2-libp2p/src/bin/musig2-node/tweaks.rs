@@ -1,4 +1,4 @@
-//! From the signers' aggregate key to the key that signs, as people order it.
+//! Tweaks that lead from the signers' aggregate key to the key that signs, as people write them.
 
 use crate::failure::Failure;
 use crate::text::{Text, Written};
@@ -27,7 +27,7 @@ pub(crate) struct TweakArgs {
     bip86: bool,
 }
 
-/// The same as JSON, in which a root of `null` is none: BIP86, as in what an approving program is told.
+/// The same as JSON. A root of `null` means BIP86, as in the object that an approving program gets.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TweakObject {
@@ -37,7 +37,7 @@ struct TweakObject {
     bip86: bool,
 }
 
-/// What is there, though it be `null`.
+/// Reads a field that is present, even if it is `null`.
 fn even_null<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Option<Text<MerkleRoot>>>, D::Error> {
@@ -55,7 +55,7 @@ impl From<TweakObject> for TweakArgs {
 }
 
 impl TweakArgs {
-    /// Adds one as it is written after a message: `bip86`, `bip32=PATH` or `root=HEX`.
+    /// Adds a tweak as it is written after a message: `bip86`, `bip32=PATH` or `root=HEX`.
     pub(crate) fn add(&mut self, part: &str) -> Result<(), String> {
         let (name, value) = match part.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -84,12 +84,13 @@ impl TweakArgs {
         }
     }
 
-    /// Whether the aggregate key signs as it is.
+    /// Returns whether the aggregate key signs without tweaks.
     pub(crate) fn is_none(&self) -> bool {
         self.bip32.is_none() && !self.is_taproot()
     }
 
-    /// In the order in which they apply. Of two taproot options, which the command line refuses, none is right.
+    /// Returns the tweaks in the order in which they apply. The command line refuses two taproot
+    /// options; so does this.
     pub(crate) fn tweaks(&self) -> Result<Vec<Tweak>, Failure> {
         let child = self
             .bip32
@@ -105,13 +106,13 @@ impl TweakArgs {
         Ok(child.into_iter().chain(output).collect())
     }
 
-    /// Whether the key that signs is a taproot output key.
+    /// Returns whether the key that signs is a taproot output key.
     pub(crate) fn is_taproot(&self) -> bool {
         self.bip86 || self.taproot_root.is_some()
     }
 }
 
-/// As it is written after a message.
+/// Writes the tweaks as they follow a message.
 impl fmt::Display for TweakArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bip32, taproot_root, bip86 } = self;
@@ -121,7 +122,7 @@ impl fmt::Display for TweakArgs {
     }
 }
 
-/// A value, or what is wrong with it and where it stands.
+/// Reads a value, or says what is wrong with it and in which part.
 fn told_with<T: Written>(part: &str, value: &str) -> Result<Text<T>, String> {
     value.parse().map_err(|problem: String| format!("`{part}`: {problem}"))
 }
@@ -142,7 +143,7 @@ mod tests {
         let root = "07".repeat(32);
         let taproot = Tweak::Taproot { merkle_root: Some(root.parse().unwrap()) };
         assert_eq!(tweaks(&format!(r#"{{"taproot_root":"{root}"}}"#)), [taproot]);
-        // What a client sends for its options.
+        // A client sends this for its options.
         let sent = serde_json::to_string(&TweakArgs::default()).unwrap();
         assert_eq!(tweaks(&sent), [], "{sent}");
     }

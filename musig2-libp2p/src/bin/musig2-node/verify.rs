@@ -1,4 +1,5 @@
-//! `musig2-node verify`: checks a result with the `musig2` crate (over `k256`) and nothing of the code that made it.
+//! `musig2-node verify` checks a result with the `musig2` crate (over `k256`), using none of the
+//! code that made it.
 
 use crate::failure::Failure;
 use crate::report::{Console, Line};
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// The largest input read: more than a session of the most signers and items makes.
+/// The largest input read: more than a session with the most signers and items produces.
 const MAX_INPUT: u64 = 64 << 20;
 
 /// Check the signatures of a result, independently of the code that made them
@@ -33,14 +34,14 @@ pub(crate) struct VerifyArgs {
     file: PathBuf,
 }
 
-/// What came of checking one item.
+/// The outcome of checking one item.
 #[derive(Debug, Serialize)]
 pub(crate) struct ItemVerdict {
     /// Its place, from 0.
     pub(crate) item: usize,
     /// Whether everything about it is right.
     pub(crate) valid: bool,
-    /// What is not.
+    /// What is wrong.
     pub(crate) problems: Vec<String>,
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
         return Err(Failure::Invalid { invalid, items });
     }
     if console.is_json() {
-        // So that a pipe can go on with what was verified.
+        // Print the result, so that a pipeline can continue with what was verified.
         console.show(&Line::Result(&result))?;
     }
     Ok(())
@@ -103,7 +104,7 @@ pub(crate) fn check(result: &SessionResult) -> Result<Vec<ItemVerdict>, Problem>
     Ok(result.items.iter().enumerate().map(verdict).collect())
 }
 
-/// BIP327 KeyAgg of the signers in the order given.
+/// Aggregates the signers' keys (BIP327 KeyAgg) in the order given.
 fn aggregate(signers: &[Hex<33>]) -> Result<KeyAggContext, Problem> {
     if signers.is_empty() {
         return Err(Problem::NoSigners);
@@ -115,7 +116,8 @@ fn aggregate(signers: &[Hex<33>]) -> Result<KeyAggContext, Problem> {
     KeyAggContext::new(points).map_err(|_| Problem::NoAggregate)
 }
 
-/// Everything that is wrong with one item. The signature is checked under the computed key, never under the one stated.
+/// Returns everything that is wrong with one item. The signature is checked under the computed key,
+/// never under the stated one.
 fn check_item(aggregate: &KeyAggContext, item: &ResultItem) -> Vec<Problem> {
     let mut keys = aggregate.clone();
     for (place, step) in item.tweaks.iter().enumerate() {
@@ -161,7 +163,8 @@ mod tests {
     use musig2::secp::Scalar;
     use musig2::{BinaryEncoding, CompactSignature};
 
-    /// A result of one signer, whose aggregate key has odd y where `odd`: there the kind of a tweak matters.
+    /// A result of one signer, whose aggregate key has odd y if `odd`: only then does the kind of a
+    /// tweak matter.
     fn result(odd: bool) -> (Vec<Hex<33>>, ResultItem) {
         let (secret, signers, keys) = (1..=u8::MAX)
             .map(|byte| {
