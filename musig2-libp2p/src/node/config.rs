@@ -51,7 +51,8 @@ pub struct NodeConfig {
     /// If this is `false`, a name that leads to a private address is refused: set `true` if signers
     /// find each other by names of their own network (containers, for instance).
     pub dial_private: Option<bool>,
-    /// Find signers' addresses through the distributed hash table (Kademlia), and answer others there.
+    /// Find signers' addresses through the distributed hash table (Kademlia), and answer others
+    /// there.
     pub enable_dht: bool,
     /// Publish announcements and listen for them (gossipsub). Without it, sessions are announced
     /// only to known contacts.

@@ -45,10 +45,11 @@ const SEEKER: usize = 1;
 
 /// Watch real nodes on this machine find one another and sign
 ///
-/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They know the address of the first one and
-/// nothing else. One proposes messages, the others approve, and everybody ends with the signatures, which are then verified independently.
-/// Up to eight send everyone to everyone; more send through the proposer (the topology `hub`).
-/// Needs no set-up, leaves nothing behind.
+/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They
+/// know the address of the first one and nothing else. One proposes messages, the others approve,
+/// and everybody ends with the signatures, which are then verified independently. Up to eight send
+/// everyone to everyone; more send through the proposer (the topology `hub`). Needs no set-up,
+/// leaves nothing behind.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node demo

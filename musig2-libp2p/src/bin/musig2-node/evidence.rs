@@ -27,8 +27,9 @@ enum EvidenceCommand {
 
 /// Check a proof that a signer broke the protocol
 ///
-/// Needs no node and nobody's word: the proof holds the session and the signer's own signed statements. `run` keeps proofs in its
-/// `evidence_dir`; with --json, a session that ended for that reason prints it as `evidence`.
+/// Needs no node and nobody's word: the proof holds the session and the signer's own signed
+/// statements. `run` keeps proofs in its `evidence_dir`; with --json, a session that ended for that
+/// reason prints it as `evidence`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node evidence verify evidence/3fa41c20...

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// Tell the key that signers have together
 ///
-/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with the same options does: what is paid to
-/// this key, these signers can spend together. With a taproot option, its address is told as well. Of one key file alone, its public key is
-/// told.
+/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with
+/// the same options does: what is paid to this key, these signers can spend together. With a
+/// taproot option, its address is told as well. Of one key file alone, its public key is told.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node key signer.key
@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 
 Exit code: 0 when told, 2 if what was given is wrong.")]
 pub(crate) struct KeyArgs {
-    /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are sorted (BIP327 KeySort) unless --keep-order
+    /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are
+    /// sorted (BIP327 KeySort) unless --keep-order
     #[arg(value_name = "SIGNER", required = true, value_parser = OsStringValueParser::new().try_map(Signer::read))]
     signers: Vec<Signer>,
     /// Aggregate the keys in the order given: another order is another key

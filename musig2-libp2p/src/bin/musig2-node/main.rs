@@ -60,8 +60,9 @@ const CLOSING: Duration = Duration::from_secs(1);
 
 /// Sign together: several signers, one BIP340 signature
 ///
-/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on what is signed, and each ends with the
-/// signatures, or with the names of those who were waited for or spoiled it. `musig2-node demo` shows it all on this machine.
+/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on
+/// what is signed, and each ends with the signatures, or with the names of those who were waited
+/// for or spoiled it. `musig2-node demo` shows it all on this machine.
 #[derive(Debug, Parser)]
 #[command(
     name = "musig2-node",
@@ -80,7 +81,8 @@ Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object a line and nothing else on standard output; a command that fails ends with an object of type `failure`
+    /// Print one JSON object a line and nothing else on standard output; a command that fails ends
+    /// with an object of type `failure`
     #[arg(long, global = true)]
     json: bool,
 }

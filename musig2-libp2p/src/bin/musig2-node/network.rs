@@ -65,7 +65,8 @@ pub(crate) struct NetworkArgs {
     /// Any node to start from, as it prints itself after `listening on`; may be repeated
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     bootstrap: Vec<Text<Peer>>,
-    /// Dial addresses of private networks and of this host too, where the given ones are public or names: signers in one private network, containers
+    /// Dial addresses of private networks and of this host too, where the given ones are public or
+    /// names: signers in one private network, containers
     #[arg(long)]
     dial_private: bool,
     /// Which chain the addresses are for that this node shows
@@ -74,7 +75,8 @@ pub(crate) struct NetworkArgs {
     /// What to call a signer where this node tells of it; may be repeated
     #[arg(long, value_name = "LABEL=PUBKEY")]
     label: Vec<Text<Labelled>>,
-    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at each start]
+    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at
+    /// each start]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 }

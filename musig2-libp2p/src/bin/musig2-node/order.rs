@@ -26,15 +26,17 @@ const MAX_TIMEOUT: u64 = 570;
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
-    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are sorted (BIP327 KeySort) unless --keep-order
+    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are
+    /// sorted (BIP327 KeySort) unless --keep-order
     #[arg(long, value_name = "PUBKEY", required = true, num_args = 1..)]
     signer: Vec<Text<PublicKey>>,
-    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be repeated
+    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be
+    /// repeated
     #[arg(long, value_name = "HEX32", required_unless_present = "item", num_args = 1..)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     message: Vec<Text<Message>>,
-    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or ,root=HEX32], which mean what --bip32, --bip86 and
-    /// --taproot-root do; may be repeated
+    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or
+    /// ,root=HEX32], which mean what --bip32, --bip86 and --taproot-root do; may be repeated
     #[arg(long, value_name = "HEX32[,TWEAK]", num_args = 1.., conflicts_with_all = ["message", "TweakArgs"])]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     item: Vec<Text<Item>>,
@@ -45,20 +47,23 @@ pub(crate) struct Order {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     #[serde(default)]
     memo: String,
-    /// Aggregate the keys in the order given, your own first unless it is among them: another order is another key
+    /// Aggregate the keys in the order given, your own first unless it is among them: another order
+    /// is another key
     #[arg(long)]
     #[serde(default)]
     keep_order: bool,
-    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from earlier sessions, instead of announcing to everybody
+    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from
+    /// earlier sessions, instead of announcing to everybody
     #[arg(long)]
     #[serde(default)]
     private: bool,
-    /// Where a co-signer can be reached: PUBKEY=/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...; may be repeated
+    /// Where a co-signer can be reached: PUBKEY=/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...; may be
+    /// repeated
     #[arg(long, value_name = "PUBKEY=ADDR")]
     #[serde(default)]
     contact: Vec<Text<SignerContact>>,
-    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions are made to last 30 s longer, as signers'
-    /// clocks may differ: ten minutes in all, at most
+    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions
+    /// are made to last 30 s longer, as signers' clocks may differ: ten minutes in all, at most
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     timeout: u64,
 }

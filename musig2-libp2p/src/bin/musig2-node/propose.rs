@@ -26,9 +26,10 @@ const USAGE: &str =
 
 /// Propose messages to sign, and wait for the signatures
 ///
-/// Makes a session of this key and the co-signers' keys, announces it, and waits until every message has its signature. The co-signers
-/// run `musig2-node cosign` or `run`, and must approve. All messages are signed in one session. The tweak options apply to
-/// each --message; an --item has tweaks of its own.
+/// Makes a session of this key and the co-signers' keys, announces it, and waits until every
+/// message has its signature. The co-signers run `musig2-node cosign` or `run`, and must approve.
+/// All messages are signed in one session. The tweak options apply to each --message; an --item has
+/// tweaks of its own.
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE)]
 #[command(after_help = "Example:
@@ -49,7 +50,8 @@ pub(crate) struct ProposeArgs {
     network: Option<NetworkArgs>,
     #[command(flatten)]
     order: Order,
-    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections. Interrupting this command leaves the session running there, until its timeout
+    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections.
+    /// Interrupting this command leaves the session running there, until its timeout
     #[arg(long, value_name = "SOCKET", conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
     /// How long to stay after the signatures are there, in seconds

@@ -14,11 +14,13 @@ const BOTH: &str = "a root and `bip86`, which is without one: give one of them";
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(from = "TweakObject")]
 pub(crate) struct TweakArgs {
-    /// Sign with the child key at this unhardened path, such as m/0/5 (BIP32, with BIP328's chain code); a taproot tweak comes after it
+    /// Sign with the child key at this unhardened path, such as m/0/5 (BIP32, with BIP328's chain
+    /// code); a taproot tweak comes after it
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     bip32: Option<Text<DerivationPath>>,
-    /// Sign with the taproot output key that commits to the script tree with this root (32 bytes in hex, BIP341)
+    /// Sign with the taproot output key that commits to the script tree with this root (32 bytes in
+    /// hex, BIP341)
     #[arg(long, value_name = "HEX32", conflicts_with = "bip86")]
     #[serde(skip_serializing_if = "Option::is_none")]
     taproot_root: Option<Text<MerkleRoot>>,

@@ -28,8 +28,9 @@ pub(crate) struct ConfigArgs {
     /// Print a configuration with every key explained
     #[arg(long, group = "what")]
     example: bool,
-    /// Do what `run` does with this configuration up to the network: read its files, the key included, and look whether its addresses are free. Nothing is changed.
-    /// Then tell whose sessions its policy allows, and their joint keys and addresses
+    /// Do what `run` does with this configuration up to the network: read its files, the key
+    /// included, and look whether its addresses are free. Nothing is changed. Then tell whose
+    /// sessions its policy allows, and their joint keys and addresses
     #[arg(long, value_name = "FILE", group = "what")]
     check: Option<PathBuf>,
 }

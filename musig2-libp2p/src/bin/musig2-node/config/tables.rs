@@ -1,4 +1,5 @@
-//! The tables `[protocol]` and `[frames]`: configurations of the library, with times as people write them.
+//! The tables `[protocol]` and `[frames]`: configurations of the library, with times as people
+//! write them.
 
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{self, OnDecline, PhaseTimeout, Topology};

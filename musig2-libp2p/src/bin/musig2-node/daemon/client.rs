@@ -46,8 +46,10 @@ pub(crate) struct StatusArgs {
 
 /// List a running daemon's sessions, or show one in full
 ///
-/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces and partial signatures are there, who is awaited, how much
-/// time is left. Of one SESSION: each signer's key and state, the messages, the keys that sign them, the memo, who proposed it and when.
+/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces
+/// and partial signatures are there, who is awaited, how much time is left. Of one SESSION: each
+/// signer's key and state, the messages, the keys that sign them, the memo, who proposed it and
+/// when.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node sessions
@@ -62,8 +64,10 @@ pub(crate) struct SessionsArgs {
 
 /// Have a running daemon read its policy and labels again
 ///
-/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold from then on for what is proposed; sessions that it has joined go on. If
-/// anything in the file is wrong, that is told and the former policy holds. Settings that need a restart are named if they have changed.
+/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold
+/// from then on for what is proposed; sessions that it has joined go on. If anything in the file is
+/// wrong, that is told and the former policy holds. Settings that need a restart are named if they
+/// have changed.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
@@ -72,7 +76,8 @@ pub(crate) struct ReloadArgs {
 
 /// End a running daemon's part in a session
 ///
-/// The other signers are told. It is no revocation: partial signatures that are out stay out, and the others may still finish.
+/// The other signers are told. It is no revocation: partial signatures that are out stay out, and
+/// the others may still finish.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node abort 3fa41c20 --reason \"wrong amount\"")]
