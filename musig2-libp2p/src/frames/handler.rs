@@ -146,6 +146,8 @@ impl Handler {
         if let Outbound::Open(writer) = &mut self.outbound {
             let stalled = match writer.poll_write(&mut self.queue, context) {
                 Poll::Pending => {
+                    // The timer restarts whenever the peer takes anything: a slow peer is not a
+                    // stalled one.
                     if writer.progressed() || !self.stall.is_running() {
                         self.stall = Hold::default();
                         self.stall.extend(self.config.write_timeout);

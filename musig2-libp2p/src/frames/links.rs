@@ -86,6 +86,7 @@ impl Links {
             .and_then(|connections| connections.first())
             .map(|first| first.id);
         let taken = match connection {
+            // The connection is about to close, and would lose the frame without a report.
             _ if self.finishing.is_some() || self.cut_off.contains(&peer) => {
                 Err(Undelivered::ConnectionLost)
             }
@@ -177,6 +178,8 @@ impl Links {
         if matches!(notice, Notice::Undelivered { reason: Undelivered::Stalled, .. }) {
             self.close(peer, CloseConnection::One(connection));
         }
+        // Until the close takes effect, a peer could go on flooding this node. From here on, only what
+        // happened to this node's own frames counts.
         if self.cut_off.contains(&peer)
             && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished)
         {

@@ -157,8 +157,8 @@ impl Policy {
         sets.contains(&asked).then(|| self.rule())
     }
 
-    /// Names the keys of the policy that decided: a set in `signer_sets` matches the session's
-    /// signers exactly, and `messages` holds the session's messages.
+    /// Names the keys of the policy that decided, and which of them are "any". Otherwise a set in
+    /// `signer_sets` matches the session's signers exactly, and `messages` holds its messages.
     fn rule(&self) -> String {
         let of =
             |key: &str, is_any: bool| if is_any { format!("{key} = \"any\"") } else { key.into() };

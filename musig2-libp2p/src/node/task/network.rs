@@ -125,8 +125,8 @@ impl Task {
         }
     }
 
-    /// Keeps places for the signers of a session that this node approved and all have joined. Their
-    /// contacts then come from their own signed statements.
+    /// Keeps places for the signers of a session that this node approved and that all have joined.
+    /// Their contacts then come from their own signed statements.
     fn know_signers(&mut self, session: &SessionId) {
         let contacts: Vec<_> =
             self.signing().core().co_signers(session).map(PeerContact::decode).collect();

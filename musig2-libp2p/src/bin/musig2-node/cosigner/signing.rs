@@ -61,7 +61,7 @@ impl<'a> Cosigner<'a> {
         loop {
             let (disk_due, ignored_due) = (self.unwritten.due(), self.network.ignored.due());
             tokio::select! {
-                // An error means that the sender is gone, which is an order to stop, too.
+                // Dropping the sender is how a stop is ordered, so this is an error.
                 _ = &mut stop => return Ok(()),
                 () = disk_due => self.write_again().await?,
                 // A remark can wait: nothing that can should come between a question and its
