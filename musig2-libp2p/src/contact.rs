@@ -1,4 +1,4 @@
-//! Where a peer can be reached, as the signers tell one another.
+//! Where a peer can be reached, in the form in which signers tell each other.
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
@@ -6,21 +6,21 @@ use musig2_proto::Contact;
 
 const VERSION: u8 = 1;
 
-/// A peer id with addresses: what a [`Contact`] says on libp2p.
+/// A peer id with addresses: what a [`Contact`] means on libp2p.
 ///
-/// In bytes, at most [`Contact::MAX_SIZE`] (512) of them:
+/// Encoded, it takes at most [`Contact::MAX_SIZE`] (512) bytes:
 ///
 /// | bytes | what |
 /// |---|---|
 /// | 1 | the version, 1 |
 /// | 1 | the length of the peer id |
-/// | so many | the peer id (a multihash) |
+/// | that many | the peer id (a multihash) |
 /// | then, up to 8 times, to the end: | |
 /// | 1 | the length of an address |
-/// | so many | the address (a multiaddr), without `/p2p/…` |
+/// | that many | the address (a multiaddr), without `/p2p/…` |
 ///
-/// Addresses that do not fit are left out. Being signed by a signer does not make an address true: it is only dialled, and whoever
-/// answers there must prove to have the peer id.
+/// Addresses that do not fit are left out. A signer's signature does not make an address true: the
+/// address is only dialled, and whatever answers there must prove that it has the peer id.
 ///
 /// ```
 /// use musig2_libp2p::{PeerContact, libp2p::PeerId};
@@ -35,17 +35,17 @@ pub struct PeerContact {
     addresses: Vec<Multiaddr>,
 }
 
-/// Bytes that are no [`PeerContact`].
+/// Why bytes are not a [`PeerContact`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContactError {
-    /// Of another version.
+    /// The encoding has another version.
     #[error("version {0} of the contact encoding, and only version {VERSION} is known")]
     Version(u8),
     /// The bytes end too early, or there are none.
     #[error("the contact ends too early")]
     Truncated,
-    /// More than [`PeerContact::MAX_ADDRESSES`] addresses.
+    /// There are more than [`PeerContact::MAX_ADDRESSES`] addresses.
     #[error("the contact has more than {} addresses", PeerContact::MAX_ADDRESSES)]
     TooManyAddresses,
     /// The peer id is not a multihash of a public key.
@@ -60,8 +60,10 @@ impl PeerContact {
     /// The most addresses in a contact.
     pub const MAX_ADDRESSES: usize = 8;
 
-    /// For a peer that is reached at the addresses, the best ones first. `/p2p/…` at an address's end is taken off. Addresses of which there are too many, or
-    /// that are too long to fit, are left out.
+    /// Makes the contact of a peer that is reached at these addresses, best ones first.
+    ///
+    /// A `/p2p/…` at the end of an address is removed. Addresses beyond the limit on their number
+    /// are left out, and so are those too long to fit.
     pub fn new(peer: PeerId, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
         let mut room = Contact::MAX_SIZE - 2 - peer.as_ref().encoded_len();
         let mut contact = Self { peer, addresses: Vec::new() };
@@ -85,12 +87,12 @@ impl PeerContact {
         self.peer
     }
 
-    /// Its addresses, the best ones first; none where it only dials.
+    /// Its addresses, best ones first; empty if the peer only dials.
     pub fn addresses(&self) -> &[Multiaddr] {
         &self.addresses
     }
 
-    /// As the core carries it.
+    /// Encodes it as the core carries it.
     pub fn encode(&self) -> Contact {
         let mut bytes = vec![VERSION];
         push_with_length(&mut bytes, &self.peer.to_bytes());
@@ -100,10 +102,10 @@ impl PeerContact {
         Contact::new(bytes).expect("`new` and `decode` keep a contact within its size")
     }
 
-    /// From what the core carries. The bytes come from another signer and may be anything.
+    /// Decodes what the core carries. The bytes come from another signer and may be anything.
     ///
     /// # Errors
-    /// Where they are no contact of this version.
+    /// If they are not a contact of this version.
     pub fn decode(contact: &Contact) -> Result<Self, ContactError> {
         let (version, mut rest) =
             contact.as_bytes().split_first().ok_or(ContactError::Truncated)?;

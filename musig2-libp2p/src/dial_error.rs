@@ -3,8 +3,10 @@
 use libp2p::swarm::DialError;
 use std::error::Error;
 
-/// One line: the cause at each address that was tried. libp2p's own words hold every cause some times over. Addresses are peers' words and hold
-/// any characters; those that a terminal would take for orders are escaped.
+/// Describes a failed dial in one line: the cause at each address that was tried.
+///
+/// libp2p's own text repeats every cause several times. Addresses come from peers and may hold any
+/// characters; control characters are escaped, so that a terminal does not obey them.
 pub(crate) fn describe(error: &DialError) -> String {
     let mut text = String::new();
     for character in in_full(error).chars() {
@@ -28,7 +30,8 @@ fn in_full(error: &DialError) -> String {
     attempts.join("; ")
 }
 
-/// What the innermost error that says anything says. The DNS transport wraps causes as lines under a heading.
+/// Returns the text of the innermost error that has any. The DNS transport lists causes as lines
+/// under a heading.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     let text =
@@ -39,7 +42,7 @@ fn cause(error: &(dyn Error + 'static)) -> String {
     if wrapped.is_empty() { once(heading) } else { wrapped.join(", ") }
 }
 
-/// `reason: reason` as `reason`.
+/// Shortens `reason: reason` to `reason`.
 fn once(text: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in text.split(": ") {

@@ -1,14 +1,15 @@
 //! MuSig2 (BIP327) signing sessions over libp2p.
 //!
-//! [`musig2_proto`] is the whole protocol; this crate gives it a network, a clock and the operating system's entropy.
-//! There are two ways in:
+//! [`musig2_proto`] is the whole protocol; this crate gives it a network, a clock and the operating
+//! system's entropy. There are two ways in:
 //!
-//! | | for whom | what it brings |
+//! | | for | what it brings |
 //! |---|---|---|
 //! | [`Node`] (feature `node`, on by default) | applications that want to sign | a swarm in a tokio task: TCP and QUIC, gossipsub, Kademlia, identify, ping, limits; relays, an identity and approvals on disk |
-//! | [`Behaviour`] | applications with a swarm of their own | frames between signers; announcements go through your gossipsub, a line each way |
+//! | [`Behaviour`] | applications with their own swarm | frames between signers; announcements go through your gossipsub, one line in each direction |
 //!
-//! With a [`Node`]: start it, give orders to the [`Handle`], read [`Events`]. This one signs whatever it is asked:
+//! To use a [`Node`], start it, give orders to its [`Handle`], and read its [`Events`]. This one
+//! signs whatever it is asked to sign:
 //!
 #![cfg_attr(feature = "node", doc = "```no_run")]
 #![cfg_attr(not(feature = "node"), doc = "```ignore")]
@@ -29,19 +30,22 @@
 //! # }
 //! ```
 //!
-//! How to compose a [`Behaviour`] stands on its page.
+//! The page of [`Behaviour`] shows how to compose one into a swarm.
 //!
 //! # What a network can and cannot do here
 //!
-//! It can lose, delay, repeat and reorder messages, and refuse to carry them: then a session takes longer, or ends with the names of those
-//! who were awaited. It cannot change them or make them up, as all are signed by signers' keys inside. Peer ids stand for nothing but
-//! where bytes came from; a node's network identity is a key of its own, and is never a signing key.
+//! A network can lose, delay, repeat and reorder messages, or refuse to carry them. A session then
+//! takes longer, or ends and names the signers that were still awaited. A network can neither
+//! change messages nor forge them: each carries the signature of a signer's key. A peer id says
+//! where bytes came from, and nothing else. A node's network identity is a key of its own, never a
+//! signing key.
 //!
 //! # Where things are
 //!
-//! - `frames`: whole byte strings between peers: substreams, queues, dialling. Knows nothing of sessions.
+//! - `frames`: whole byte strings between peers: substreams, queues, dialling. It knows nothing of
+//!   sessions.
 //! - `behaviour`: the core, driven by frames, announcements and time.
-//! - `contact`: a peer id and addresses as bytes.
+//! - `contact`: a peer id and addresses, as bytes.
 //! - `metrics` (feature `metrics`): what a behaviour counts.
 //! - `node`: the ready-made swarm and its task.
 

@@ -1,4 +1,5 @@
-//! Who decides whether a session is joined: everybody may, a policy says (and perhaps a program), or a person is asked.
+//! Decides whether a session is joined: always, by a policy (and perhaps a program), or by asking a
+//! person.
 
 use crate::config::toml_file::TomlError;
 use crate::labels::Labels;
@@ -17,15 +18,15 @@ use std::path::PathBuf;
 /// The value of `--approve`.
 #[derive(Debug, Clone)]
 pub(crate) enum Approve {
-    /// Join whatever is proposed.
+    /// Join everything that is proposed.
     All,
     /// Ask on the terminal.
     Ask,
-    /// Join what a policy in a file allows.
+    /// Join what the policy in this file allows.
     File(PathBuf),
 }
 
-/// Why nobody can approve anything.
+/// Why nothing can be approved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApprovalError {
     #[error("{0} (`--approve` takes `all`, `ask`, or the path of a policy file)")]
@@ -45,14 +46,14 @@ pub(crate) enum ApprovalError {
     NobodyToAsk,
 }
 
-/// Who decides, ready to.
+/// Decides on sessions.
 #[derive(Debug)]
 pub(crate) enum Approver {
-    /// Join whatever is proposed.
+    /// Join everything that is proposed.
     All,
     /// Ask on the terminal.
     Person(Questions),
-    /// Join what is allowed.
+    /// Join what the policy allows.
     Policy(Box<PolicyApprover>),
 }
 
@@ -63,14 +64,14 @@ pub(crate) struct PolicyApprover {
     program: Option<Program>,
 }
 
-/// What was decided.
+/// A decision on a session.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Sign, by this word.
+    /// Sign. The approval says who decided.
     Join(Approval),
-    /// Do not sign, because of this.
+    /// Do not sign, for this reason.
     Decline(String),
-    /// Somebody will say; the answer comes from [`Approver::answer`].
+    /// A person or a program has been asked; the answer comes from [`Approver::answer`].
     Asked,
 }
 
@@ -85,7 +86,7 @@ impl From<OsString> for Approve {
 }
 
 impl Approver {
-    /// Reads the file, or finds out whether there is somebody to ask.
+    /// Reads the file, or checks that there is somebody to ask.
     pub(crate) fn new(approve: &Approve, console: &Console) -> Result<Self, ApprovalError> {
         match approve {
             Approve::All => Ok(Self::All),
@@ -103,13 +104,13 @@ impl Approver {
         }
     }
 
-    /// By a policy.
+    /// Makes an approver that decides by a policy.
     pub(crate) fn by(policy: Policy) -> Result<Self, ApprovalError> {
         let program = Program::new(&policy.approve_command, policy.approve_timeout.0)?;
         Ok(Self::Policy(Box::new(PolicyApprover { policy, program })))
     }
 
-    /// Whether whoever has this key could ever be allowed to sign.
+    /// Checks that the owner of this key could ever be allowed to sign.
     pub(crate) fn check_signer(&self, own: &PublicKey) -> Result<(), ApprovalError> {
         match self {
             Self::Policy(approver) if !approver.policy.has_signer(own) => {
@@ -119,12 +120,12 @@ impl Approver {
         }
     }
 
-    /// Whether a person is asked, who then sees what a session is about.
+    /// Returns whether a person is asked, who is then shown what a session is about.
     pub(crate) fn shows_terms(&self) -> bool {
         matches!(self, Self::Person(_))
     }
 
-    /// With whom sessions may be signed.
+    /// Returns the signers with which sessions may be signed.
     pub(crate) fn partners(&self) -> Partners {
         match self {
             Self::Policy(approver) => Partners::of(&approver.policy),
@@ -132,7 +133,7 @@ impl Approver {
         }
     }
 
-    /// By whose word a session is declined, for its proposer.
+    /// Returns who declines a session, as a reason for its proposer.
     pub(crate) fn decliner(&self) -> DeclineReason {
         match self {
             Self::Person(_) => DeclineReason::Person,
@@ -140,12 +141,12 @@ impl Approver {
         }
     }
 
-    /// Whether a person has not answered yet.
+    /// Returns whether a person has yet to answer.
     pub(crate) fn is_asking(&self) -> bool {
         matches!(self, Self::Person(questions) if questions.is_asking())
     }
 
-    /// Decides on a session, whose proposer is known here or a stranger.
+    /// Decides on a session. `is_known` says whether its proposer is known here or a stranger.
     pub(crate) fn decide(
         &mut self,
         session: &SessionView,
@@ -170,7 +171,8 @@ impl Approver {
         }
     }
 
-    /// The next answer of whoever was asked: yes, or why not. Cancel-safe.
+    /// Returns the next answer of the person or program that was asked: an approval, or why not.
+    /// Cancel-safe.
     pub(crate) async fn answer(&mut self) -> (SessionId, Result<Approval, String>) {
         match self {
             Self::Person(questions) => {
@@ -190,7 +192,7 @@ impl Approver {
         }
     }
 
-    /// A session has ended: whoever would be asked about it need not be.
+    /// Withdraws the question about a session that has ended.
     pub(crate) fn forget(&mut self, session: SessionId, reason: &str) {
         match self {
             Self::Person(questions) => questions.withdraw(session, reason),

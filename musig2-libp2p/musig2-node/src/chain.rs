@@ -1,11 +1,11 @@
-//! Which chain the addresses are for that this command tells.
+//! The chain of the addresses that this command shows.
 
 use bech32::{Hrp, hrp, segwit};
 use clap::ValueEnum;
 use musig2_libp2p::musig2_proto::XOnlyPublicKey;
 use serde::Deserialize;
 
-/// A chain, by the name that Bitcoin Core has for it (`-chain`).
+/// A chain, by Bitcoin Core's name for it (`-chain`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Chain {
@@ -18,7 +18,8 @@ pub(crate) enum Chain {
 }
 
 impl Chain {
-    /// What is paid there can be spent with this taproot output key: pay-to-taproot (BIP341, BIP350).
+    /// Returns the address from which this taproot output key can spend: pay-to-taproot (BIP341,
+    /// BIP350).
     pub(crate) fn address(self, key: &XOnlyPublicKey) -> String {
         segwit::encode_v1(self.hrp(), key.as_bytes())
             .expect("32 bytes are a witness program of version 1")

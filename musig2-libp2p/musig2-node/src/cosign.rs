@@ -1,4 +1,4 @@
-//! `musig2-node cosign`: stays up, and signs what is approved.
+//! `musig2-node cosign` stays up, and signs what is approved.
 
 use crate::approval::{Approve, Approver};
 use crate::cosigner::Cosigner;
@@ -10,16 +10,18 @@ use clap::Args;
 
 /// Stay up and sign the sessions that are approved
 ///
-/// Shows each session that is proposed to this key (signers, messages, tweaks, keys, memo, expiry), joins it if it is approved, and
-/// prints the signatures. Somebody on the terminal is asked about one session after another: first those of proposers with a label, and of those that took part
-/// in a session that was joined, then those of strangers. Runs until it is interrupted (Ctrl-C, SIGTERM). For a service that does so from a configuration file,
-/// see `run`.
+/// Shows each session that is proposed to this key (signers, messages, tweaks, keys, memo, expiry),
+/// joins it if it is approved, and prints the signatures. Somebody on the terminal is asked about
+/// one session after another: first those of proposers with a label, and of those that took part in
+/// a session that was joined, then those of strangers. Runs until it is interrupted (Ctrl-C,
+/// SIGTERM). For a service that does so from a configuration file, see `run`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP.as_str())]
 pub(crate) struct CosignArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// Who approves: `ask` (you, on the terminal), `all` (sign whatever is proposed), or a policy FILE (see below)
+    /// Who approves: `ask` (you, on the terminal), `all` (sign whatever is proposed), or a policy
+    /// FILE (see below)
     #[arg(long, value_name = "all|ask|FILE", default_value = "ask")]
     approve: Approve,
 }

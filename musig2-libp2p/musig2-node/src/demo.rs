@@ -1,4 +1,4 @@
-//! `musig2-node demo`: real nodes on this machine find one another and sign.
+//! `musig2-node demo`: real nodes on this machine find each other and sign.
 
 use crate::descriptors;
 use crate::ending::{Ending, names};
@@ -27,26 +27,29 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A few nodes take less than a second; what is not done by then will not be.
+/// A few nodes take less than a second. What has not happened by then will not happen.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How much longer each pair of nodes may take, on a slow machine: each signer checks what each other one says.
+/// How much longer to allow for each pair of nodes, on a slow machine: each signer checks what
+/// every other one says.
 const EACH_PAIR: Duration = Duration::from_millis(50);
 
-/// More than this many sign through the proposer. Everyone to everyone are n² connections: with 30 nodes in one process, those were nine tenths of the work.
+/// More signers than this sign through the proposer. If all send to all, there are n² connections;
+/// with 30 nodes in one process, those were nine tenths of the work.
 const MOST_IN_MESH: usize = 8;
 
-/// Whose address everybody knows.
+/// The node whose address everybody knows.
 const BOOTSTRAP: usize = 0;
 
-/// Who proposes in a mesh: one who has to find the others.
+/// The proposer in a mesh: a node that has to find the others.
 const SEEKER: usize = 1;
 
 /// Watch real nodes on this machine find one another and sign
 ///
-/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They know the address of the first one and
-/// nothing else. One proposes messages, the others approve, and everybody ends with the signatures, which are then verified independently.
-/// Up to eight send everyone to everyone; more send through the proposer (the topology `hub`).
-/// Needs no set-up, leaves nothing behind.
+/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They
+/// know the address of the first one and nothing else. One proposes messages, the others approve,
+/// and everybody ends with the signatures, which are then verified independently. Up to eight send
+/// everyone to everyone; more send through the proposer (the topology `hub`). Needs no set-up,
+/// leaves nothing behind.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node demo
@@ -103,7 +106,7 @@ fn conclude(console: &Console, result: &SessionResult) -> Result<(), Failure> {
         return Err(Failure::Invalid { invalid, items });
     }
     let verified = Step::VerifiedIndependently { items };
-    // The result ends the JSON lines; a person wants to see it first.
+    // The result ends the JSON lines; but people want to see it first.
     if console.is_json() {
         console.step(None, &verified)?;
         return console.show(&Line::Result(result));
@@ -116,12 +119,12 @@ struct Demo<'a> {
     console: &'a Console,
     /// By place, which is also the signer's index.
     nodes: Vec<Handle>,
-    /// Whose peer id is whose.
+    /// The place of each peer id.
     peers: BTreeMap<PeerId, usize>,
     events: SelectAll<BoxStream<'static, (usize, Result<Told, Failure>)>>,
     /// Pairs that are or were connected, the smaller place first.
     met: BTreeSet<(usize, usize)>,
-    /// Who has the signatures.
+    /// The nodes that have the signatures.
     complete: BTreeSet<usize>,
     session: Option<SessionId>,
 }
@@ -139,7 +142,7 @@ impl<'a> Demo<'a> {
         }
     }
 
-    /// From nothing to signatures on every node.
+    /// Goes from nothing to signatures on every node.
     async fn play(
         &mut self,
         signers: usize,
@@ -147,7 +150,7 @@ impl<'a> Demo<'a> {
         transport: Transport,
     ) -> Result<SessionResult, Failure> {
         let mut keys = (0..signers).map(|_| keyfile::generate()).collect::<Result<Vec<_>, _>>()?;
-        // As the session sorts them, so that a node's place is its signer's index.
+        // Sort them as the session does, so that a node's place is its signer's index.
         keys.sort_by_key(|(_, public)| *public);
         let proposal = propose(keys.iter().map(|(_, public)| *public), items)?;
 
@@ -164,7 +167,8 @@ impl<'a> Demo<'a> {
             self.step().await?;
         }
 
-        // A hub knows its signers. Where another one proposes, everybody dials it at once, while it dials them.
+        // A hub knows its signers. If another signer proposed, all would dial it at once while it
+        // dials them.
         let proposer = if is_mesh(signers) { SEEKER } else { BOOTSTRAP };
         let proposer = self.nodes[proposer].clone();
         let session = proposer.create_session(proposal).await?;
@@ -194,7 +198,8 @@ impl<'a> Demo<'a> {
         let config = NodeConfig::default()
             .with_listen([transport.loopback()])
             .with_bootstrap_peers(bootstrap.iter().cloned())
-            // It connects all to all, too. The announcement says where the proposer is.
+            // The hash table would connect all to all, too. The announcement already says where the
+            // proposer is.
             .with_dht(is_mesh)
             .with_protocol(defaults.with_max_signers(most).with_topology(topology));
         let (handle, events) = Node::start(config, [secret])?;
@@ -202,13 +207,14 @@ impl<'a> Demo<'a> {
         self.peers.insert(handle.peer_id(), place);
         self.nodes.push(handle.clone());
         let wants_all = self.console.is_json();
-        // Each node answers its own events: a hundred of them keep two processors busy, and whoever waited for one would keep all others waiting.
+        // Each node handles its own events in parallel: a hundred nodes keep two processors busy,
+        // and waiting for one node here would keep all the others waiting.
         let told = events.then(move |event| answer(handle.clone(), event, wants_all));
         self.events.push(told.map(move |told| (place, told)).boxed());
         Ok(())
     }
 
-    /// Takes one event of one node.
+    /// Handles one event of one node.
     async fn step(&mut self) -> Result<Progress, Failure> {
         let (place, told) = self.events.next().await.ok_or(Failure::NodeStopped)?;
         let mut progress = Progress::default();
@@ -222,7 +228,7 @@ impl<'a> Demo<'a> {
         Ok(progress)
     }
 
-    /// Shows it, and gives the address if a node listens.
+    /// Shows an event, and returns the address if a node listens.
     fn network_event(
         &mut self,
         place: usize,
@@ -237,7 +243,7 @@ impl<'a> Demo<'a> {
                 let peer_node = self.peers.get(&peer).copied();
                 let is_new = peer_node
                     .is_none_or(|other| self.met.insert((place.min(other), place.max(other))));
-                // A person knows of a pair once one of the two has said so.
+                // A person needs to be told only once that a pair is connected.
                 if is_new || self.console.is_json() {
                     self.console.step(
                         Some(place),
@@ -252,7 +258,7 @@ impl<'a> Demo<'a> {
             NodeEvent::ListenFailed { address, error, .. } => {
                 return Err(Failure::Listen { address, error });
             }
-            // Its connection is told.
+            // The connection itself is reported.
             NodeEvent::BootstrapReached { .. } => {}
             other => {
                 self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?
@@ -261,7 +267,7 @@ impl<'a> Demo<'a> {
         Ok(None)
     }
 
-    /// Shows it, and gives the result of a session that is complete.
+    /// Shows an event, and returns the result of a complete session.
     fn session_event(
         &mut self,
         place: usize,
@@ -287,7 +293,7 @@ impl<'a> Demo<'a> {
         Ok(None)
     }
 
-    /// Who is where, for when nothing goes on.
+    /// Describes the state of all nodes, for when nothing moves on.
     async fn state(&self) -> String {
         let Some(session) = self.session else {
             let lost = (0..self.nodes.len())
@@ -315,15 +321,15 @@ impl<'a> Demo<'a> {
     }
 }
 
-/// An event, and what the node said when it was asked about it.
+/// An event, with the session that the node returned for it.
 enum Told {
     Session(Event, Box<SessionView>),
     Network(NodeEvent),
-    /// Nobody wants to see it.
+    /// An event that nobody wants to see.
     Nothing,
 }
 
-/// Approves what is discovered, and looks at the session of which an event tells.
+/// Approves discovered sessions, and looks up the session of each event.
 async fn answer(node: Handle, event: NodeEvent, wants_all: bool) -> Result<Told, Failure> {
     let NodeEvent::Session(event) = event else { return Ok(Told::Network(event)) };
     if !wants_all && !is_milestone(&event) {
@@ -341,13 +347,14 @@ async fn answer(node: Handle, event: NodeEvent, wants_all: bool) -> Result<Told,
 /// What one event brought.
 #[derive(Default)]
 struct Progress {
-    /// Where a node listens.
+    /// An address at which a node listens.
     address: Option<Multiaddr>,
-    /// What a node that is complete has.
+    /// The result of a node that is complete.
     result: Option<SessionResult>,
 }
 
-/// What a person wants to see of every node; single nonces and signatures would drown it.
+/// Returns whether a person wants to see this event of every node. Single nonces and signatures
+/// would drown out the rest.
 fn is_milestone(event: &Event) -> bool {
     !matches!(
         event,
@@ -362,7 +369,7 @@ fn is_mesh(signers: usize) -> bool {
     signers <= MOST_IN_MESH
 }
 
-/// Random messages, under keys of every kind.
+/// Proposes random messages, under keys of every kind.
 fn propose(signers: impl Iterator<Item = PublicKey>, items: usize) -> Result<Proposal, Failure> {
     let child =
         |number| DerivationPath::new(vec![0, number]).unwrap_or_else(|_| DerivationPath::empty());
@@ -388,7 +395,7 @@ fn random() -> Result<[u8; 32], Failure> {
 }
 
 impl Transport {
-    /// A free port on this machine.
+    /// Returns an address with a free port on this machine.
     fn loopback(self) -> Multiaddr {
         let start = Multiaddr::empty().with(Protocol::Ip4(Ipv4Addr::LOCALHOST));
         match self {

@@ -1,15 +1,17 @@
-//! How many files this process may have open, and how many connections that leaves room for.
+//! How many files this process may have open, and how many connections that allows.
 
 use musig2_libp2p::NodeConfig;
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a process has open beside its nodes' connections: standard streams, the runtime's own, listeners, files that are being read or written,
-/// 32 clients each on a daemon's socket and HTTP address, and 32 that wait for what they proposed.
+/// What a process has open besides its nodes' connections: standard streams, the runtime's own
+/// files, listeners, files being read or written, 32 clients each on a daemon's socket and HTTP
+/// address, and 32 clients that wait for what they proposed.
 const OTHERS: u64 = 128;
 
-/// Raises the limit on open files if it is too low for this node and may be raised; if not, gives the node fewer connections, so that descriptors are
-/// left for co-signers whoever connects.
+/// Raises the limit on open files if it is too low for this node and may be raised. If it may not,
+/// gives the node fewer connections, so that descriptors are left for co-signers however many
+/// others connect.
 pub(crate) fn fit(config: NodeConfig) -> NodeConfig {
     let limit = allow(u64::from(config.max_sockets()) + OTHERS);
     let wanted = config.max_connections;
@@ -29,10 +31,12 @@ pub(crate) fn fit(config: NodeConfig) -> NodeConfig {
     }
 }
 
-/// Raises the limit on open files for so many nodes in this process, each connected to all others.
+/// Raises the limit on open files for this many nodes in this process, each connected to all
+/// others.
 pub(crate) fn allow_demo(nodes: usize) {
     let nodes = nodes as u64;
-    // Two that dial each other have two connections for a moment, and each end of one has a descriptor.
+    // Two nodes that dial each other have two connections for a moment, and each end of a
+    // connection has a descriptor.
     let needed = OTHERS + nodes * (2 * nodes + 8);
     let limit = allow(needed);
     if limit < needed {
@@ -42,8 +46,9 @@ pub(crate) fn allow_demo(nodes: usize) {
     }
 }
 
-/// Raises the limit on open files to this, or as far towards it as the system allows, if it is lower. Gives what it is then. What programs this process
-/// starts inherit it, so it is raised no further than it must be.
+/// Raises the limit on open files to this, or as far as the system allows, and returns the limit
+/// then. It never lowers it. Programs that this process starts inherit the limit, so it is raised
+/// no further than necessary.
 #[cfg(unix)]
 fn allow(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -64,7 +69,7 @@ fn allow(needed: u64) -> u64 {
     }
 }
 
-/// Elsewhere there is no such limit.
+/// Other systems have no such limit.
 #[cfg(not(unix))]
 fn allow(_: u64) -> u64 {
     u64::MAX

@@ -1,4 +1,4 @@
-//! How a session ends without signatures, and who is named for it.
+//! How a session ends without signatures, and which signers are named for it.
 
 use crate::labels::{Label, Labels};
 use crate::report::{from_text, short, text};
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A signer, for whoever has to find out who that is.
+/// A signer, with what helps a person to find out who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Signer {
     /// Place among the signers, from 0.
     pub(crate) signer: u16,
     #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) public_key: PublicKey,
-    /// What this node's operator calls it.
+    /// The operator's label for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<Text<Label>>,
     /// Whether it is this node.
@@ -26,7 +26,7 @@ pub(crate) struct Signer {
     pub(crate) you: bool,
 }
 
-/// What an ending is called for programs that a signer's refusal brought about.
+/// For programs: the cause of an ending that a signer's refusal brought about.
 const SIGNER_DECLINED: &str = "signer_declined";
 
 /// A signer that does not take part.
@@ -34,9 +34,9 @@ const SIGNER_DECLINED: &str = "signer_declined";
 pub(crate) struct Declined {
     #[serde(flatten)]
     pub(crate) signer: Signer,
-    /// A word for programs.
+    /// The reason, as a word for programs.
     pub(crate) reason: Cow<'static, str>,
-    /// The same for people.
+    /// The reason, for people.
     pub(crate) why: String,
 }
 
@@ -45,28 +45,28 @@ pub(crate) struct Declined {
 pub(crate) struct Ending {
     #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) session: SessionId,
-    /// A word for programs.
+    /// The cause, as a word for programs.
     pub(crate) cause: Cow<'static, str>,
-    /// What happened, for people; the signers are named apart.
+    /// What happened, for people; the signers are named separately.
     #[serde(skip)]
     pub(crate) what: String,
-    /// Who was waited for. Silence proves nothing: they may be honest.
+    /// The signers that were awaited. Silence proves nothing: they may be honest.
     pub(crate) awaiting: Vec<Signer>,
-    /// Who does not take part, by its own word. That is no fault.
+    /// The signers that declined. That is not a fault.
     pub(crate) declined: Vec<Declined>,
-    /// Who ended it for everyone, as any signer may.
+    /// The signer that ended the session for everyone, as any signer may.
     pub(crate) ended_by: Option<Signer>,
-    /// Who spoiled it: there is proof.
+    /// The signers that spoiled the session: there is proof.
     pub(crate) blamed: Vec<Signer>,
-    /// Whether this node's partial signatures are out, so that the others may still finish.
+    /// Whether this node's partial signatures were released, so that the others may still finish.
     pub(crate) released: bool,
-    /// The proof against who is blamed, in hex: `evidence verify` takes it.
+    /// The proof against the blamed signer, in hex, for `evidence verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<String>,
 }
 
 impl Ending {
-    /// What the core says, with the signers by name.
+    /// Describes the core's cause, with the signers by name.
     pub(crate) fn of(
         view: &SessionView,
         cause: &AbortCause,
@@ -80,7 +80,7 @@ impl Ending {
             AbortCause::BySigner { signer, reason } => {
                 let who = if *signer == view.me { "this node" } else { "a signer" };
                 let ended = match reason {
-                    // As quoted text: the words may come from a stranger and go to a terminal.
+                    // Quoted, because the text may come from a stranger and goes to a terminal.
                     AbortReason::Requested(note) => plain(
                         "aborted_by_signer",
                         &format!("{who} ended its part, saying {:?}", note.as_str()),
@@ -133,14 +133,14 @@ impl Ending {
         }
     }
 
-    /// This node's user had no more patience.
+    /// Describes an ending because this node's user would wait no longer.
     pub(crate) fn gave_up(view: &SessionView, what: &str, labels: &Labels) -> Self {
         let ended = Self::new(view, "timed_out", &format!("{what} {}", state_words(view)));
         let awaiting = Signer::of(view, &view.awaiting, labels);
         Self { awaiting, declined: Declined::of(view, labels), ..ended }
     }
 
-    /// With nobody named.
+    /// Makes an ending that names nobody.
     fn new(view: &SessionView, cause: &'static str, what: &str) -> Self {
         Self {
             session: view.id,
@@ -155,7 +155,8 @@ impl Ending {
         }
     }
 
-    /// Who ended it for everyone, unless that was this node: of that it is said in words.
+    /// Returns the signer that ended the session for everyone, unless it was this node: the text
+    /// already says that.
     fn ended_by_other(&self) -> &[Signer] {
         if self.ended_by.as_ref().is_some_and(|signer| signer.you) {
             &[]
@@ -164,7 +165,7 @@ impl Ending {
         }
     }
 
-    /// Who is named, and for what: a line each, with whole keys.
+    /// Lists who is named, and for what: one line each, with full keys.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, String)> {
         let of = |title| move |signer: &Signer| (title, signer.in_full());
         let declined =
@@ -177,7 +178,7 @@ impl Ending {
 }
 
 impl fmt::Display for Ending {
-    /// One line.
+    /// Writes one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         for declined in &self.declined {
@@ -198,7 +199,7 @@ impl fmt::Display for Ending {
 }
 
 impl Declined {
-    /// Everyone who has declined and not joined.
+    /// Returns all signers that have declined and not joined.
     pub(crate) fn of(view: &SessionView, labels: &Labels) -> Vec<Self> {
         view.declined
             .iter()
@@ -206,7 +207,7 @@ impl Declined {
             .collect()
     }
 
-    /// One of them.
+    /// Describes one signer's refusal.
     pub(crate) fn at(
         view: &SessionView,
         signer: SignerIndex,
@@ -219,7 +220,7 @@ impl Declined {
     }
 }
 
-/// For people. `heard`: by this node's clock.
+/// Says the reason for people. `heard`: when it arrived, by this node's clock.
 fn why(reason: DeclineReason, heard: Option<Timestamp>) -> String {
     let (DeclineReason::Clock { time }, Some(heard)) = (reason, heard) else {
         return reason.to_string();
@@ -238,33 +239,33 @@ impl fmt::Display for Declined {
 }
 
 impl Signer {
-    /// Those of these places.
+    /// Returns the signers at these places.
     pub(crate) fn of(view: &SessionView, indices: &[SignerIndex], labels: &Labels) -> Vec<Self> {
         indices.iter().filter_map(|index| Self::at(view, *index, labels)).collect()
     }
 
-    /// The one of this place.
+    /// Returns the signer at this place.
     pub(crate) fn at(view: &SessionView, index: SignerIndex, labels: &Labels) -> Option<Self> {
         let public_key = *view.manifest.signer(index)?;
         let label = labels.of(&public_key).map(Text);
         Some(Self { signer: index.get(), public_key, label, you: index == view.me })
     }
 
-    /// `signer 02a1…, alice (you)`, with the whole key.
+    /// Returns `signer 02a1…, alice (you)`, with the full key.
     pub(crate) fn in_full(&self) -> String {
         let label = self.label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
         format!("signer {}{label}{}", self.public_key, if self.you { " (you)" } else { "" })
     }
 }
 
-/// `alice 02a1b3c4 (you)`: how a signer is named where lines are short.
+/// Writes `alice 02a1b3c4 (you)`: the short form, for short lines.
 impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&name(&self.public_key, self.label.as_ref(), self.you))
     }
 }
 
-/// `alice 02a1b3c4 (you)`; without a label `02a1b3c4 (you)`.
+/// Returns `alice 02a1b3c4 (you)`, or without a label `02a1b3c4 (you)`.
 pub(crate) fn name(
     key: &impl fmt::Display,
     label: Option<&impl fmt::Display>,
@@ -274,7 +275,7 @@ pub(crate) fn name(
     label + &short(key) + if you { " (you)" } else { "" }
 }
 
-/// `signer 02a1b3c4`, `signers 02a1b3c4, 03b2c4d5 and 5 more`.
+/// Returns `signer 02a1b3c4`, or `signers 02a1b3c4, 03b2c4d5 and 5 more`.
 pub(crate) fn names(signers: &[impl fmt::Display]) -> String {
     const MOST: usize = 4;
     let listed: Vec<_> = signers.iter().take(MOST).map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! `musig2-node evidence`: what a proof against a signer proves.
+//! `musig2-node evidence` checks what a proof against a signer proves.
 
 use crate::failure::Failure;
 use crate::report::{Console, Line};
@@ -27,8 +27,9 @@ enum EvidenceCommand {
 
 /// Check a proof that a signer broke the protocol
 ///
-/// Needs no node and nobody's word: the proof holds the session and the signer's own signed statements. `run` keeps proofs in its
-/// `evidence_dir`; with --json, a session that ended for that reason prints it as `evidence`.
+/// Needs no node and nobody's word: the proof holds the session and the signer's own signed
+/// statements. `run` keeps proofs in its `evidence_dir`; with --json, a session that ended for that
+/// reason prints it as `evidence`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node evidence verify evidence/3fa41c20...
@@ -48,12 +49,12 @@ pub(crate) struct Verdict {
     /// The culprit's place among the session's signers.
     pub(crate) signer: u16,
     pub(crate) public_key: Hex<33>,
-    /// A word for programs.
+    /// The fault, as a word for programs.
     pub(crate) fault: &'static str,
     /// What the signer did.
     #[serde(skip)]
     pub(crate) what: String,
-    /// What shows it.
+    /// What proves it.
     #[serde(skip)]
     pub(crate) shown_by: String,
     /// The session's signers.
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &EvidenceArgs, console: &Console) -> Result<(), Failure>
     }))
 }
 
-/// At most what evidence takes as hex, with some white space around it.
+/// Reads at most as much as evidence takes in hex, with some white space around it.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let max = 2 * MAX_EVIDENCE_SIZE as u64 + 1024;
     let input: Box<dyn Read> = if file == Path::new("-") {
@@ -97,7 +98,8 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// From hex, or from bytes as they are. Evidence begins with its version, which is no character of any text.
+/// Decodes hex, or the bytes as they are. Evidence begins with a version byte, which is not a
+/// character of any text.
 fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
     let bytes = match hex::decode(bytes.trim_ascii()) {
         Ok(decoded) => decoded,
@@ -108,7 +110,7 @@ fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
     };
     match Evidence::from_bytes(&bytes) {
         Err(_) if bytes.is_empty() => Err("it is empty".into()),
-        // Which one it would be is not said: the file may be a secret.
+        // The supposed version is not shown: the file may hold a secret.
         Err(EvidenceError::Encoding(DecodeError::Version(_))) => {
             Err("it does not begin as evidence does".into())
         }

@@ -1,4 +1,4 @@
-//! How a command fails: what is said, and the exit code.
+//! How a command fails: its message, and its exit code.
 
 use crate::approval::ApprovalError;
 use crate::config::toml_file::TomlError;
@@ -19,7 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Why a command did not do what it was asked to.
+/// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -91,7 +91,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Of an order that ends a session.
+    /// Returns the failure of an order that ends a session.
     pub(crate) fn of_ending(session: SessionId, error: HandleError) -> Self {
         match error {
             HandleError::Store(error) => Self::Undeleted { session, error },
@@ -99,7 +99,7 @@ impl Failure {
         }
     }
 
-    /// 2 if what was given must change, 1 if something else went wrong.
+    /// Returns the exit code: 2 if the input must change, 1 if something else went wrong.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Answer(answer) => answer.code,
@@ -120,7 +120,7 @@ impl Failure {
         }
     }
 
-    /// As programs are told. What a daemon answered is passed on as it is.
+    /// Returns the object for programs. A daemon's answer is passed on unchanged.
     pub(crate) fn object(&self) -> FailureObject {
         let ending = match self {
             Self::Answer(answer) => return (**answer).clone(),
@@ -131,11 +131,11 @@ impl Failure {
     }
 }
 
-/// Whether another start, by the same configuration and the same files, may succeed.
+/// Returns whether another start, with the same configuration and files, may succeed.
 fn can_pass(error: &StartError) -> bool {
     match error {
         StartError::Config(_) | StartError::Setting(_) | StartError::Key { .. } => false,
-        // Somebody makes room.
+        // Somebody may free space.
         StartError::Identity(IdentityError::Write { source, .. }) => {
             matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         }
@@ -147,19 +147,20 @@ fn can_pass(error: &StartError) -> bool {
     }
 }
 
-/// The object of type `failure`: the same on standard output and from a daemon's socket.
+/// The object of type `failure`, the same on standard output and on a daemon's socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FailureObject {
-    /// A sentence, or several.
+    /// One or more sentences.
     pub(crate) message: String,
-    /// The exit code of the command: 2 if what was given must change.
+    /// The exit code of the command: 2 if the input must change.
     pub(crate) code: u8,
-    /// How the session ended, if that is why.
+    /// How the session ended, if that is the cause.
     #[serde(flatten)]
     pub(crate) ending: Option<Ending>,
 }
 
-/// Whoever takes the end of the command for the end of the session may pay twice.
+/// Says clearly that the session goes on: whoever takes the end of the command for the end of the
+/// session may pay twice.
 fn left_running(why: &str, session: Option<&str>, socket: &Path) -> String {
     let command = |words: String| hint::command(&words, socket);
     match session {

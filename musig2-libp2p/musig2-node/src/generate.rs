@@ -1,4 +1,5 @@
-//! `musig2-node completions` and `man`: what shells and manual pages know of the command, made from its own definition.
+//! `musig2-node completions` and `man`: shell completions and manual pages, generated from the
+//! command's own definition.
 
 use crate::failure::Failure;
 use crate::report::Console;
@@ -7,7 +8,7 @@ use clap_complete::Shell;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// What follows in the manual page of the whole command.
+/// Text appended to the manual page of the whole command.
 const MORE: &[u8] = include_bytes!("man.roff");
 
 /// Print a completion script for a shell
@@ -40,7 +41,8 @@ pub(crate) fn completions<C: CommandFactory>(
     clap_complete::generate(args.shell, &mut C::command(), "musig2-node", &mut script);
     let mut script = String::from_utf8_lossy(&script).into_owned();
     match args.shell {
-        // clap_complete 4.6 takes a hyphen in the command's name for one between commands in some places, and not in others.
+        // In some places, but not in all, clap_complete 4.6 takes the hyphen in the command's name
+        // for the one between commands.
         Shell::Bash => script = script.replace("musig2__subcmd__node", "musig2__node"),
         Shell::Fish => script.push_str(&fish_values(&C::command())),
         _ => {}
@@ -48,7 +50,7 @@ pub(crate) fn completions<C: CommandFactory>(
     console.print(script.as_bytes())
 }
 
-/// What may stand in the place of an argument that is no option: clap_complete 4.6 offers files there in fish.
+/// Completes the values of positional arguments: clap_complete 4.6 offers files there in fish.
 fn fish_values(command: &clap::Command) -> String {
     let mut lines = String::new();
     for command in command.get_subcommands() {

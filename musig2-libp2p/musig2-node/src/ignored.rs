@@ -1,4 +1,5 @@
-//! What peers sent and this node did not take. People are told once a minute, in one line: there may be a hundred such messages a minute.
+//! What peers sent and this node ignored. People are told once a minute, in one line: there may be
+//! a hundred such messages a minute.
 
 use crate::people;
 use crate::roster::{AtPeer, beside};
@@ -7,9 +8,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Between two lines.
+/// The time between two lines.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Of more peers than these it is said only that they are more.
+/// The most peers that are counted exactly.
 const MAX_PEERS: usize = 64;
 
 /// What nobody has been told of yet.
@@ -22,7 +23,7 @@ pub(crate) struct Ignored {
 }
 
 impl Ignored {
-    /// One more.
+    /// Adds one message.
     pub(crate) fn add(
         &mut self,
         peer: PeerId,
@@ -37,7 +38,7 @@ impl Ignored {
         self.last = format!("{peer}{}: {offence} ({consequence})", beside(signers));
     }
 
-    /// When people are to be told. Cancel-safe.
+    /// Waits until people are to be told. Cancel-safe.
     pub(crate) fn due(&self) -> impl Future<Output = ()> + use<> {
         let due =
             (self.count > 0).then(|| self.told.map_or_else(Instant::now, |told| told + PAUSE));
@@ -49,7 +50,7 @@ impl Ignored {
         }
     }
 
-    /// What to tell them.
+    /// Returns what to tell them.
     pub(crate) fn take(&mut self) -> String {
         let (count, peers) =
             (std::mem::take(&mut self.count), std::mem::take(&mut self.peers).len());
@@ -82,7 +83,7 @@ mod tests {
             ignored.add(PeerId::random(), &[], &"too much", &"nothing was done")
         };
         add(&mut ignored);
-        // The first one at once.
+        // The first one is reported at once.
         ignored.due().await;
         let first = ignored.take();
         assert!(

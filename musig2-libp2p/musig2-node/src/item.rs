@@ -1,4 +1,4 @@
-//! A message, and the key that signs it, as people order it: `MESSAGE[,bip32=PATH][,bip86]`.
+//! A message and the key that signs it, as people write them: `MESSAGE[,bip32=PATH][,bip86]`.
 
 use crate::failure::Failure;
 use crate::text::Written;
@@ -14,13 +14,13 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// As sessions have it.
+    /// Returns it as an item of a session.
     pub(crate) fn content(&self) -> Result<musig2_proto::Item, Failure> {
         content(self.message, &self.tweaks)
     }
 }
 
-/// A message under the key that these tweaks give.
+/// Returns an item: the message, signed with the key that these tweaks lead to.
 pub(crate) fn content(message: Message, tweaks: &TweakArgs) -> Result<musig2_proto::Item, Failure> {
     let tweaks = tweaks.tweaks()?;
     let item = musig2_proto::Item::new(message).with_tweaks(tweaks);
@@ -72,7 +72,7 @@ mod tests {
             (String::new(), vec![]),
             (",bip86".into(), vec![Tweak::BIP86]),
             (",bip32=m/0/5".into(), vec![child.clone()]),
-            // The child first, in whatever order they are written.
+            // The child derivation comes first, in whatever order they are written.
             (",bip86,bip32=m/0/5".into(), vec![child.clone(), Tweak::BIP86]),
             (format!(", bip32=m/0/5, root={root}"), vec![child, taproot]),
         ];

@@ -1,4 +1,5 @@
-//! `musig2-node key`: the key that a set of signers has together, before there is a session; or the public key of a key file.
+//! `musig2-node key` shows the joint key of a set of signers, before there is a session, or the
+//! public key of a key file.
 
 use crate::chain::Chain;
 use crate::failure::Failure;
@@ -16,9 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// Tell the key that signers have together
 ///
-/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with the same options does: what is paid to
-/// this key, these signers can spend together. With a taproot option, its address is told as well. Of one key file alone, its public key is
-/// told.
+/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with
+/// the same options does: what is paid to this key, these signers can spend together. With a
+/// taproot option, its address is told as well. Of one key file alone, its public key is told.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node key signer.key
@@ -26,7 +27,8 @@ use std::path::{Path, PathBuf};
 
 Exit code: 0 when told, 2 if what was given is wrong.")]
 pub(crate) struct KeyArgs {
-    /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are sorted (BIP327 KeySort) unless --keep-order
+    /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are
+    /// sorted (BIP327 KeySort) unless --keep-order
     #[arg(value_name = "SIGNER", required = true, value_parser = OsStringValueParser::new().try_map(Signer::read))]
     signers: Vec<Signer>,
     /// Aggregate the keys in the order given: another order is another key
@@ -41,11 +43,11 @@ pub(crate) struct KeyArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Whose public key.
+/// A signer as given on the command line.
 #[derive(Debug, Clone)]
 enum Signer {
     Key(PublicKey),
-    /// Of whoever has this key file.
+    /// The owner of this key file.
     File(PathBuf),
 }
 
@@ -76,7 +78,7 @@ pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
 }
 
 impl Signer {
-    /// Hex is a key: a file that is called so can be given as `./02ab`.
+    /// Reads an argument. Hex is a key; a file with such a name can be given as `./02ab`.
     fn read(given: OsString) -> Result<Self, String> {
         let text = given.to_string_lossy();
         match text.parse() {
@@ -95,7 +97,7 @@ impl Signer {
     }
 }
 
-/// By x coordinate, as sessions have it.
+/// Checks that the keys are distinct by x coordinate, as sessions require.
 fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
     let mut seen = BTreeMap::new();
     for key in signers {

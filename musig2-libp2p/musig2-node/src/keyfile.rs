@@ -1,4 +1,5 @@
-//! Key files: one secret key as 64 hex digits, readable by its owner alone; encrypted with a passphrase (age, scrypt) unless told otherwise.
+//! Key files: one secret key as 64 hex digits, readable only by the owner, and encrypted with a
+//! passphrase (age, scrypt) by default.
 
 use crate::passphrase::{PassphraseArgs, PassphraseError};
 use crate::private_file;
@@ -10,13 +11,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// More than a key file holds: plain 65 bytes, encrypted some 230.
+/// More bytes than a key file holds: a plain one has 65, an encrypted one about 230.
 const MAX_SIZE: u64 = 1024;
-/// How an encrypted file begins: `age -d` reads it as well.
+/// The beginning of an encrypted file; `age -d` can read it as well.
 const AGE: &[u8] = b"age-encryption.org/";
-/// scrypt's cost as a power of two: a second of work, and 256 MiB of memory.
+/// The cost of scrypt as a power of two: a second of work, and 256 MiB of memory.
 const WORK_FACTOR: u8 = 18;
-/// The most that a file may ask for.
+/// The highest cost that a file may ask for.
 const MAX_WORK_FACTOR: u8 = 20;
 
 /// Why there is no key.
@@ -44,7 +45,7 @@ pub(crate) enum KeyFileError {
     Invalid,
 }
 
-/// A new key of the operating system's entropy, with its public key.
+/// Makes a new key from the operating system's entropy, and returns it with its public key.
 pub(crate) fn generate() -> Result<(SecretKey, PublicKey), KeyFileError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(KeyFileError::Entropy)?;
@@ -53,7 +54,7 @@ pub(crate) fn generate() -> Result<(SecretKey, PublicKey), KeyFileError> {
     Ok((key, public))
 }
 
-/// Writes a key to a new file of mode 0600, encrypted where there is a passphrase.
+/// Writes a key to a new file of mode 0600, encrypted if there is a passphrase.
 pub(crate) fn create(
     path: &Path,
     key: &SecretKey,
@@ -79,7 +80,7 @@ pub(crate) fn create(
     .map_err(failed)
 }
 
-/// Reads a key, with its public key. The passphrase is asked for where it is needed.
+/// Reads a key, and returns it with its public key. Asks for the passphrase if it is needed.
 pub(crate) fn read(
     path: &Path,
     passphrase: &PassphraseArgs,
@@ -87,14 +88,15 @@ pub(crate) fn read(
     read_with(path, || passphrase.of(path))
 }
 
-/// Writes a key that was read from this file into it again, encrypted with this passphrase or with none. What was there stays until what takes
-/// its place has been read back; whatever goes wrong, one of the two is there, whole.
+/// Writes a key that was read from this file back into it, encrypted with this passphrase or not at
+/// all. The old file stays until the new one has been read back; whatever goes wrong, one of the
+/// two is there and complete.
 pub(crate) fn replace(
     path: &Path,
     key: &SecretKey,
     passphrase: Option<SecretString>,
 ) -> Result<(), KeyFileError> {
-    // Of a link, the file that it leads to.
+    // If it is a link, replace the file that it leads to.
     let path =
         path.canonicalize().map_err(|error| KeyFileError::Read { file: path.into(), error })?;
     let unfinished = path.with_added_extension("new");
@@ -107,7 +109,7 @@ pub(crate) fn replace(
             false => Err(failed(io::Error::other("what is read back is not what was written"))),
         });
     replaced.inspect_err(|_| {
-        // The error told is the first one.
+        // Return the first error, whatever this removal does.
         let _ = std::fs::remove_file(&unfinished);
     })
 }
@@ -132,7 +134,7 @@ fn read_with(
     Ok((key, public))
 }
 
-/// Whether the file can be read. What is in it, is not looked at.
+/// Checks that the file can be read. Does not read it.
 pub(crate) fn check(path: &Path) -> Result<(), KeyFileError> {
     private_file::check(path).map_err(|error| KeyFileError::Read { file: path.into(), error })
 }

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 /// Make a new signing key
 ///
-/// The secret key goes to a new file that only its owner can read (mode 0600), encrypted with a passphrase that is asked for on the terminal
-/// (age with scrypt: `age -d` can open it too). The public key is printed: give it to your co-signers. An existing file is never overwritten.
+/// The secret key goes to a new file that only its owner can read (mode 0600), encrypted with a
+/// passphrase that is asked for on the terminal (age with scrypt: `age -d` can open it too). The
+/// public key is printed: give it to your co-signers. An existing file is never overwritten.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node keygen --out alice.key
@@ -28,7 +29,7 @@ pub(crate) struct KeygenArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
-    // Before anybody thinks of a passphrase.
+    // Check before anybody thinks of a passphrase.
     if args.out.symlink_metadata().is_ok() {
         return Err(KeyFileError::Exists(args.out.clone()).into());
     }

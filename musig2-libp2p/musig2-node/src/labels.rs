@@ -1,4 +1,5 @@
-//! What the operator of this node calls the signers, and which chain they sign for. Both are this node's own: nobody else is told them.
+//! The operator's labels for signers, and the chain that they sign for. Both stay on this node:
+//! nobody else is told.
 
 use crate::chain::Chain;
 use crate::text::{Text, Written, is_hex};
@@ -10,10 +11,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// The longest label, in characters.
 const MAX_LENGTH: usize = 32;
-/// From how many hex digits on a label could be taken for the beginning of a key.
+/// A text with this many hex digits could be mistaken for the beginning of a key.
 const KEY_LIKE: usize = 8;
 
-/// A word or two for a signer. It gives a terminal no orders, and cannot be taken for a key.
+/// A word or two for a signer. It holds no control characters for a terminal, and cannot be
+/// mistaken for a key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Label(Arc<str>);
 
@@ -29,7 +31,8 @@ pub(crate) struct Labelled {
 #[serde(try_from = "BTreeMap<String, Text<PublicKey>>")]
 pub(crate) struct Table(BTreeMap<PublicKey, Label>);
 
-/// The labels that a running node shows, and the chain that its addresses are for. Clones share the labels, also after they are replaced.
+/// The labels that a running node shows, and the chain of its addresses. Clones share the labels,
+/// even after they are replaced.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Labels {
     table: Arc<RwLock<Table>>,
@@ -37,12 +40,12 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    /// Those of the table, until it is replaced.
+    /// Uses the labels of this table until it is replaced.
     pub(crate) fn new(table: Table, chain: Chain) -> Self {
         Self { table: Arc::new(RwLock::new(table)), chain }
     }
 
-    /// What a signer is called, if it has a label.
+    /// Returns a signer's label, if it has one.
     pub(crate) fn of(&self, signer: &PublicKey) -> Option<Label> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).0.get(signer).cloned()
     }
@@ -52,21 +55,21 @@ impl Labels {
         self.chain.address(key)
     }
 
-    /// From now on these hold.
+    /// Uses the labels of this table from now on.
     pub(crate) fn replace(&self, table: Table) {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 }
 
 impl Labelled {
-    /// Who is called so.
+    /// Returns the signer with this label.
     pub(crate) fn signer(&self) -> PublicKey {
         self.signer
     }
 }
 
 impl Table {
-    /// Of options on the command line.
+    /// Makes a table of the options on the command line.
     pub(crate) fn of(given: &[Text<Labelled>]) -> Result<Self, String> {
         let mut table = Self::default();
         for Text(Labelled { label, signer }) in given {
@@ -78,7 +81,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Who has one.
+    /// Returns the signers that have a label.
     pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> {
         self.0.keys().copied()
     }

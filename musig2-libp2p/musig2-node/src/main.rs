@@ -55,13 +55,14 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long threads that wait for something may go on when a command ends.
+/// How long threads that still wait for something may run on when a command ends.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Sign together: several signers, one BIP340 signature
 ///
-/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on what is signed, and each ends with the
-/// signatures, or with the names of those who were waited for or spoiled it. `musig2-node demo` shows it all on this machine.
+/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on
+/// what is signed, and each ends with the signatures, or with the names of those who were waited
+/// for or spoiled it. `musig2-node demo` shows it all on this machine.
 #[derive(Debug, Parser)]
 #[command(
     name = "musig2-node",
@@ -80,7 +81,8 @@ Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object a line and nothing else on standard output; a command that fails ends with an object of type `failure`
+    /// Print one JSON object a line and nothing else on standard output; a command that fails ends
+    /// with an object of type `failure`
     #[arg(long, global = true)]
     json: bool,
 }
@@ -108,7 +110,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it goes on when nobody reads what it prints.
+    /// Returns whether the command keeps running when nobody reads its output.
     fn is_service(&self) -> bool {
         match self {
             Self::Cosign(_) => true,
@@ -130,7 +132,7 @@ fn main() -> ExitCode {
         log(move || Shown { screen: screen.clone(), to: io::stderr() });
         return end(run(&cli.command, &console), &console, io::stderr());
     }
-    // A service waits for nobody who reads its log or its output.
+    // A service does not wait for a reader of its log or its output.
     let stderr = Outlet::new(io::stderr(), MAX_WAITING, missed_log, |_| {});
     let writer = stderr.clone();
     log(move || writer.clone());
@@ -141,7 +143,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// A log on the screen.
+/// A log writer that counts the lines it writes to the screen.
 struct Shown {
     screen: Screen,
     to: io::Stderr,
@@ -158,17 +160,18 @@ impl Write for Shown {
     }
 }
 
-/// In place of a log's lines that are lost.
+/// The text that replaces lost lines of a log.
 fn missed_log(lines: u64) -> Vec<u8> {
     format!("{lines} lines of this log are lost: nobody read it\n").into_bytes()
 }
 
-/// To arguments that ask for help, or are wrong. Whether programs are to read it, only the arguments themselves say.
+/// Answers arguments that ask for help, or that are wrong. Nothing has been parsed, so only the raw
+/// arguments tell whether the output is for programs.
 fn answer(mut error: clap::Error) -> ExitCode {
     hide_key(&mut error);
     name_daemon(&mut error);
     if !is_given("--json") {
-        // Where it cannot be written, nobody is left to tell.
+        // If it cannot be written, nobody is left to tell.
         let _ = error.print();
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
@@ -181,7 +184,8 @@ fn answer(mut error: clap::Error) -> ExitCode {
     end(outcome, &console, io::stderr())
 }
 
-/// What was given for a public key may be a secret one: it goes to no screen and no log.
+/// Hides a value given for a public key, which may be a secret key by mistake: it must reach no
+/// screen and no log.
 fn hide_key(error: &mut clap::Error) {
     let of_key = |given: &ContextValue| matches!(given, ContextValue::String(name) if name.contains("SIGNER") || name.contains("PUBKEY"));
     if error.get(ContextKind::InvalidArg).is_some_and(of_key)
@@ -191,7 +195,8 @@ fn hide_key(error: &mut clap::Error) {
     }
 }
 
-/// Whoever has a daemon needs no --key to propose, and is not asked for one.
+/// Mentions the daemon in an error about a missing --key, and does not ask for a key if --daemon is
+/// given.
 fn name_daemon(error: &mut clap::Error) {
     const KEY: &str = "--key <FILE>";
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
@@ -210,7 +215,8 @@ fn name_daemon(error: &mut clap::Error) {
     }
 }
 
-/// Whether an option is among the arguments, with its value in the same one or the next.
+/// Returns whether an option is among the arguments, with its value in the same argument or the
+/// next one.
 fn is_given(option: &str) -> bool {
     let mut arguments = std::env::args_os().skip(1).take_while(|given| given != "--");
     arguments.any(|given| {
@@ -229,8 +235,9 @@ fn end(outcome: Result<(), Failure>, console: &Console, stderr: impl Write) -> E
     }
 }
 
-/// What `RUST_LOG` asks for; without it our own warnings, and of the libraries below only errors: they warn of everyday things, such as a
-/// connection that the other end closes first.
+/// Starts logging at the levels in `RUST_LOG`. By default this program logs its own warnings, and
+/// only the errors of the libraries below, which warn of routine events such as a connection that
+/// the other end closes first.
 fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
     let filter = std::env::var("RUST_LOG").unwrap_or_default();
     let filter =
@@ -239,7 +246,8 @@ fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .with_ansi(io::stderr().is_terminal())
         .with_writer(writer)
-        // It would be told on standard error, which is what failed, by a macro that panics then.
+        // Internal errors would be reported on standard error, which is what failed, by a macro
+        // that panics then.
         .log_internal_errors(false)
         .init();
 }
@@ -267,19 +275,20 @@ fn run(command: &Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-/// Runs one of those that use the network.
+/// Runs a command that uses the network.
 fn block_on(running: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
     let outcome = runtime.block_on(running);
-    // Not for ever: a thread may wait for a disk that does not answer.
+    // Bounded, because a thread may be waiting for a disk that does not respond.
     runtime.shutdown_timeout(CLOSING);
     outcome
 }
 
-/// On standard error for people, as the last JSON line for programs. Where those cannot be written to, nobody is left to tell.
+/// Reports a failure: on standard error for people, and as the last JSON line for programs. If
+/// neither can be written to, nobody is left to tell.
 fn tell(failure: &Failure, console: &Console, mut stderr: impl Write) {
     if console.is_json() {
         let _ = console.show(&Line::Failure(failure.object()));

@@ -1,4 +1,5 @@
-//! What `cosign`, `propose` and `run` have in common: a signing node on the network, until it is told to stop.
+//! What `cosign`, `propose` and `run` share: a signing node on the network, until it is told to
+//! stop.
 
 use crate::chain::Chain;
 use crate::descriptors;
@@ -33,16 +34,16 @@ use std::{fmt, io};
 use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
 
-/// How many changes a slow follower can be behind before it is told that it missed some.
+/// How many changes a slow follower may be behind before it is told that it missed some.
 const MAX_CHANGES: usize = 256;
 
-/// Among what does not work: until a session can be taken up again.
+/// Names a problem that lasts until this node can take part in a session again.
 const CLOCK: &str = "clock";
 
-/// Among what does not work, until this node is started again.
+/// Names a problem that lasts until this node is started again.
 const KEY: &str = "key";
 
-/// Among what does not work.
+/// Names a problem with accepting connections.
 const ACCEPT: &str = "accept";
 
 /// How many different failed dials are remembered as shown.
@@ -54,7 +55,8 @@ pub(crate) struct NetworkArgs {
     /// This signer's secret key, made by `keygen`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    // Not flattened from where it is used as well: a group with another in it has no members for clap, and could not be optional.
+    // Not flattened from `PassphraseArgs`, although that is used as well: for clap, a group that
+    // contains another group has no members, and could not be optional.
     #[arg(long, value_name = "FILE", help = PassphraseArgs::HELP)]
     passphrase_file: Option<PathBuf>,
     /// Where to listen [default: a free port on every interface, by TCP and by QUIC]
@@ -63,7 +65,8 @@ pub(crate) struct NetworkArgs {
     /// Any node to start from, as it prints itself after `listening on`; may be repeated
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     bootstrap: Vec<Text<Peer>>,
-    /// Dial addresses of private networks and of this host too, where the given ones are public or names: signers in one private network, containers
+    /// Dial addresses of private networks and of this host too, where the given ones are public or
+    /// names: signers in one private network, containers
     #[arg(long)]
     dial_private: bool,
     /// Which chain the addresses are for that this node shows
@@ -72,7 +75,8 @@ pub(crate) struct NetworkArgs {
     /// What to call a signer where this node tells of it; may be repeated
     #[arg(long, value_name = "LABEL=PUBKEY")]
     label: Vec<Text<Labelled>>,
-    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at each start]
+    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at
+    /// each start]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 }
@@ -81,38 +85,39 @@ pub(crate) struct NetworkArgs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) Multiaddr);
 
-/// A running node, and what it says.
+/// A running node, and its events.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) handle: Handle,
-    /// What the signers are called, and which chain it is about.
+    /// The labels of signers, and the chain.
     pub(crate) labels: Labels,
-    /// What happened with each of them.
+    /// What happened with each signer.
     pub(crate) roster: Roster,
-    /// Whom it tells that it declines.
+    /// The proposers that this node tells when it declines.
     pub(crate) told: Told,
     events: Events,
-    /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same ones are tried again and again, and said once.
+    /// Failed dials that were shown, at most [`MAX_FAILED_DIALS`]: the same dials are retried again
+    /// and again, and are shown once.
     failed_dials: BTreeSet<String>,
-    /// What people are told of now and then.
+    /// What people are told of only once in a while.
     pub(crate) ignored: Ignored,
     /// Whether any peer was ever connected.
     pub(crate) met_anyone: bool,
-    /// Where it is, for who follows it.
+    /// The node's addresses and peers, for those that follow it.
     pub(crate) reach: watch::Sender<Reach>,
-    /// In which sessions something happened, for who follows them.
+    /// Sessions in which something happened, for those that follow them.
     pub(crate) changes: broadcast::Sender<SessionId>,
 }
 
-/// Where a node is on the network.
+/// A node's place on the network.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reach {
     pub(crate) listening: BTreeSet<Multiaddr>,
-    /// At most as many as connections are allowed.
+    /// The connected peers: at most as many as connections are allowed.
     pub(crate) peers: BTreeSet<PeerId>,
-    /// What does not work now and is tried again, by what it is about.
+    /// What does not work now and is tried again, by subject.
     pub(crate) problems: BTreeMap<&'static str, String>,
-    /// Bootstrap addresses that are of no use now, and why: a sentence each.
+    /// Bootstrap addresses that are of no use now, and why: one sentence each.
     pub(crate) unreached: BTreeMap<Multiaddr, String>,
 }
 
@@ -144,12 +149,12 @@ impl Reach {
         }
     }
 
-    /// What does not work now and is tried again, a sentence each.
+    /// Returns what does not work now and is tried again: one sentence each.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.problems.values().chain(self.unreached.values()).cloned().collect()
     }
 
-    /// What is wrong with the addresses to start from, for somebody who has met nobody; a few of them.
+    /// Returns what is wrong with a few of the bootstrap addresses, for a node that has met nobody.
     pub(crate) fn why_unreached(&self) -> Option<String> {
         let why: Vec<_> = self.unreached.values().take(3).map(String::as_str).collect();
         (!why.is_empty()).then(|| why.join("; "))
@@ -157,17 +162,17 @@ impl Reach {
 }
 
 impl NetworkArgs {
-    /// Reads the key; gives its public key with it.
+    /// Reads the key, and returns it with its public key.
     pub(crate) fn secret(&self) -> Result<(SecretKey, PublicKey), Failure> {
         Ok(keyfile::read(&self.key, &PassphraseArgs::in_file(self.passphrase_file.clone()))?)
     }
 
-    /// Whom it names.
+    /// Returns the signers that have a label.
     pub(crate) fn labelled(&self) -> impl Iterator<Item = PublicKey> {
         self.label.iter().map(|Text(labelled)| labelled.signer())
     }
 
-    /// Whether there is anybody to dial, or an address that others could have been told.
+    /// Returns whether there is anybody to dial, or an address that others could have been told.
     pub(crate) fn can_meet_anyone(&self) -> bool {
         !self.bootstrap.is_empty() || !self.listen.is_empty()
     }
@@ -218,7 +223,7 @@ impl Network {
     }
 }
 
-/// Names whose key has another life, with the label that this node's operator gave it.
+/// Logs whose key has another life, with the operator's label for it.
 fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
     let signer =
         |index| Signer::at(view, index, labels).map(|signer| signer.in_full()).unwrap_or_default();
@@ -243,12 +248,13 @@ fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
 }
 
 impl Network {
-    /// What the node says next. Cancel-safe.
+    /// Returns the node's next event. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<NodeEvent, Failure> {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Gives a session's event back, with the session as it stands, unless nothing is left of it. Anything else is shown.
+    /// Returns a session's event, with the session as it stands unless nothing is left of it. Shows
+    /// any other event.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,
@@ -274,7 +280,7 @@ impl Network {
                     self.notice(&event, view);
                     self.roster.follow_session(&event, view);
                 }
-                // Nobody may be following.
+                // Sending fails if nobody is following.
                 let _ = self.changes.send(event.session());
                 return Ok(Some((event, view)));
             }
@@ -296,7 +302,7 @@ impl Network {
                 self.ignored.add(peer, &AtPeer::of(&signers, &self.labels), &offence, &consequence);
                 return Ok(None);
             }
-            // Its connection is told.
+            // The connection itself is reported.
             NodeEvent::BootstrapReached { .. } => return Ok(None),
             NodeEvent::DialFailed { ref error, .. } if self.failed_dials.contains(error) => {
                 return Ok(None);
@@ -314,7 +320,8 @@ impl Network {
         Ok(None)
     }
 
-    /// A session that this node cannot take up. Nothing is shown of one that is over: anyone can repeat an old announcement.
+    /// Handles a session that this node cannot take part in. Shows nothing if the session is over:
+    /// anyone can repeat an old announcement.
     fn refused(
         &self,
         session: SessionId,
@@ -349,7 +356,7 @@ impl Network {
         })
     }
 
-    /// What an operator is to hear of at once.
+    /// Logs what an operator should hear of at once.
     fn notice(&self, event: &Event, view: &SessionView) {
         log_lives(event, view, &self.labels);
         if let Event::KeyInUseElsewhere { session } = event {
@@ -375,7 +382,7 @@ impl Network {
         }
     }
 
-    /// Something works again, or does not, for this reason.
+    /// Notes that something works again, or does not work, for this reason.
     pub(crate) fn works(&self, what: &'static str, problem: Option<String>) {
         self.reach.send_if_modified(|reach| match problem {
             Some(problem) => {
@@ -385,19 +392,20 @@ impl Network {
         });
     }
 
-    /// A session as it stands.
+    /// Returns a session as it stands.
     pub(crate) async fn session(&self, session: SessionId) -> Result<SessionView, Failure> {
         self.handle.session(session).await?.ok_or(Failure::Forgotten(session))
     }
 }
 
-/// Whether every address to listen on is free.
+/// Checks that every address to listen on is free.
 pub(crate) fn check_ports(config: &NodeConfig) -> Result<(), Failure> {
     config.listen.iter().try_for_each(check_free)
 }
 
-/// libp2p listens on TCP with SO_REUSEPORT, to dial from the same port. Two programs would then share a port without a word, and each get
-/// some of the other's connections.
+/// Checks that an address is free. libp2p listens on TCP with SO_REUSEPORT, so that it can dial
+/// from the same port. Two programs would then silently share a port, and each would get some of
+/// the other's connections.
 fn check_free(address: &Multiaddr) -> Result<(), Failure> {
     let mut protocols = address.iter();
     let ip = match protocols.next() {
@@ -414,18 +422,19 @@ fn check_free(address: &Multiaddr) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             Err(Failure::Listen { address: Some(address.clone()), error: error.to_string() })
         }
-        // Whatever else is wrong, the node finds by itself, and knows what to do on a host without IPv6.
+        // The node finds every other problem itself, and knows what to do on a host without IPv6.
         _ => Ok(()),
     }
 }
 
-/// As the node does, but alone: to IPv6 only where it is an IPv6 address. Then it is given up again.
+/// Binds as the node does, but exclusively: an IPv6 address binds only IPv6. The port is released
+/// at once.
 fn bind(kind: Type, address: SocketAddr) -> io::Result<()> {
     let socket = Socket::new(Domain::for_address(address), kind, None)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Connections that were closed a moment ago hold no port.
+    // Otherwise, connections that were closed a moment ago would still hold the port.
     #[cfg(unix)]
     if kind == Type::STREAM {
         socket.set_reuse_address(true)?;
@@ -444,7 +453,7 @@ impl Written for Peer {
             (Some(Protocol::P2p(_)) | None, _) => {
                 Err("it does not say which host to dial: begin with /ip4/…, /ip6/…, /dns4/… or /dnsaddr/…".into())
             }
-            // Whole addresses stand there.
+            // Such a name lists whole addresses.
             (Some(Protocol::Dnsaddr(_)), None | Some(Protocol::P2p(_))) => Ok(Self(address)),
             (Some(Protocol::Dnsaddr(_)), _) => {
                 Err("what stands behind the name of a /dnsaddr are whole addresses: nothing follows it but /p2p/…".into())
@@ -459,7 +468,7 @@ impl Written for Peer {
     }
 }
 
-/// SIGINT and SIGTERM: from its making on, they end nothing but what waits for them here.
+/// Listens for SIGINT and SIGTERM. From its creation on, they end only what waits for them here.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     #[cfg(unix)]
@@ -488,7 +497,8 @@ impl StopSignals {
         Ok(Self {})
     }
 
-    /// The next one: gives the exit code that shells expect of who ends by it.
+    /// Waits for the next signal, and returns the exit code that shells expect of a process that
+    /// ends by it.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) -> u8 {
         tokio::select! {
@@ -497,7 +507,7 @@ impl StopSignals {
         }
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     #[cfg(not(unix))]
     pub(crate) async fn next(&mut self) -> u8 {
         if tokio::signal::ctrl_c().await.is_err() {

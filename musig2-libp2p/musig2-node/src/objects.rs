@@ -1,5 +1,5 @@
-//! One of each object that `--json` and the socket can print, compared with the README's table of objects: also of those that no process
-//! test brings about.
+//! Compares one of each object that `--json` and the socket can print with the README's table of
+//! objects, including those that no process test produces.
 
 #[path = "../tests/processes/objects.rs"]
 mod readme;
@@ -21,7 +21,7 @@ use std::path::Path;
 
 const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
-/// One of each variant. A new variant does not compile until it is here.
+/// Builds one value of each variant. A new variant does not compile until it is listed here.
 macro_rules! one_of_each {
     ($type:ident$(<$lifetime:lifetime>)?: $($variant:ident $content:tt,)*) => {{
         #[expect(unused, reason = "it is there to be compiled")]

@@ -1,4 +1,4 @@
-//! What to sign and with whom, as people order it: options of `propose`, or a request to a daemon.
+//! What to sign and with whom: options of `propose`, or a request to a daemon.
 
 use crate::failure::Failure;
 use crate::item::{Item, content};
@@ -15,25 +15,28 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// How much longer a session lasts than the proposer waits for it: what signers' clocks may differ by.
+/// How much longer a session lasts than the proposer waits for it: as much as signers' clocks may
+/// differ.
 pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
-/// With [`MARGIN`], the ten minutes that co-signers accept unless they are configured otherwise.
+/// With [`MARGIN`], the ten minutes that co-signers accept by default.
 const MAX_TIMEOUT: u64 = 570;
 
 /// What to sign, with whom.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
-    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are sorted (BIP327 KeySort) unless --keep-order
+    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are
+    /// sorted (BIP327 KeySort) unless --keep-order
     #[arg(long, value_name = "PUBKEY", required = true, num_args = 1..)]
     signer: Vec<Text<PublicKey>>,
-    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be repeated
+    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be
+    /// repeated
     #[arg(long, value_name = "HEX32", required_unless_present = "item", num_args = 1..)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     message: Vec<Text<Message>>,
-    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or ,root=HEX32], which mean what --bip32, --bip86 and
-    /// --taproot-root do; may be repeated
+    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or
+    /// ,root=HEX32], which mean what --bip32, --bip86 and --taproot-root do; may be repeated
     #[arg(long, value_name = "HEX32[,TWEAK]", num_args = 1.., conflicts_with_all = ["message", "TweakArgs"])]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     item: Vec<Text<Item>>,
@@ -44,20 +47,23 @@ pub(crate) struct Order {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     #[serde(default)]
     memo: String,
-    /// Aggregate the keys in the order given, your own first unless it is among them: another order is another key
+    /// Aggregate the keys in the order given, your own first unless it is among them: another order
+    /// is another key
     #[arg(long)]
     #[serde(default)]
     keep_order: bool,
-    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from earlier sessions, instead of announcing to everybody
+    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from
+    /// earlier sessions, instead of announcing to everybody
     #[arg(long)]
     #[serde(default)]
     private: bool,
-    /// Where a co-signer can be reached: PUBKEY=/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...; may be repeated
+    /// Where a co-signer can be reached: PUBKEY=/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...; may be
+    /// repeated
     #[arg(long, value_name = "PUBKEY=ADDR")]
     #[serde(default)]
     contact: Vec<Text<SignerContact>>,
-    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions are made to last 30 s longer, as signers'
-    /// clocks may differ: ten minutes in all, at most
+    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions
+    /// are made to last 30 s longer, as signers' clocks may differ: ten minutes in all, at most
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     timeout: u64,
 }
@@ -75,22 +81,23 @@ impl Order {
         Duration::from_secs(self.timeout)
     }
 
-    /// Whom it names to sign.
+    /// Returns the signers that the order names.
     pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> {
         self.signer.iter().map(|Text(signer)| *signer)
     }
 
-    /// Whether the co-signers alone are told.
+    /// Returns whether only the co-signers are told.
     pub(crate) fn is_private(&self) -> bool {
         self.private
     }
 
-    /// Whether they alone are told, and a process of its own knows where none of them is.
+    /// Returns whether only the co-signers are told, while a new process knows where none of them
+    /// is.
     pub(crate) fn knows_nobody(&self) -> bool {
         self.private && self.contact.is_empty()
     }
 
-    /// Makes the session and tells of it: first here.
+    /// Makes the session, calls `made`, and then announces it.
     pub(crate) async fn carry_out(
         &self,
         handle: &Handle,
@@ -112,7 +119,7 @@ impl Order {
         Ok(session)
     }
 
-    /// Whether there is a proposal in it.
+    /// Makes the proposal, or says what is wrong with the order.
     pub(crate) fn proposal(&self, own: PublicKey) -> Result<Proposal, Failure> {
         let given = self.signer.iter().map(|Text(key)| *key);
         let mut signers = if given.clone().any(|key| key == own) { Vec::new() } else { vec![own] };
@@ -154,7 +161,7 @@ impl Order {
         Ok(items.into_iter().fold(proposal, Proposal::with_item))
     }
 
-    /// What is signed: messages that share their tweaks, or each with its own.
+    /// Returns what is signed: messages that share their tweaks, or each with its own.
     fn items(&self) -> Result<Vec<musig2_proto::Item>, Failure> {
         match (&self.message[..], &self.item[..]) {
             ([], []) => Err(Failure::Usage(

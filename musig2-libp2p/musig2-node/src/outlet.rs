@@ -1,4 +1,4 @@
-//! What a service prints and logs: its work never waits for whoever reads that.
+//! Prints and logs for a service, whose work never waits for a reader of its output.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many bytes wait for a slow reader. What comes beyond that is lost, and said to be.
+/// The most bytes that wait for a slow reader. What comes beyond that is lost, and the loss is
+/// reported.
 pub(crate) const MAX_WAITING: usize = 16 << 20;
-/// How long the end of the process waits for a slow reader.
+/// How long the process waits for a slow reader when it ends.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Takes lines, which a thread of its own writes. Cheap to clone.
+/// Takes lines, which a separate thread writes. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Outlet {
     shared: Arc<Shared>,
@@ -21,32 +22,33 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     limit: usize,
-    /// What says that this many lines are lost.
+    /// Formats the line that reports how many lines are lost.
     missed: Box<dyn Fn(u64) -> Vec<u8> + Send + Sync>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
-    /// Of all lines, the one that is being written included.
+    /// The bytes of all lines, including the one being written.
     bytes: usize,
     missed: u64,
     is_broken: bool,
 }
 
-/// What became of a line.
+/// What happens to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It is written when its turn comes.
+    /// It will be written in its turn.
     Queued,
-    /// It is lost, and the first one that is.
+    /// It is lost, the first one in a row.
     FirstLost,
     /// It is lost.
     Lost,
 }
 
 impl Outlet {
-    /// Of something to write to. `told` hears when it cannot be written to any more (`Some`) and when it can again (`None`).
+    /// Makes an outlet to a writer. `told` is called when writing begins to fail (`Some`), and when
+    /// it works again (`None`).
     pub(crate) fn new(
         to: impl Write + Send + 'static,
         limit: usize,
@@ -83,7 +85,7 @@ impl Outlet {
         Taken::Queued
     }
 
-    /// Waits until everything is written, and not for long: the process ends.
+    /// Waits until everything is written, but only briefly, because the process is ending.
     pub(crate) fn linger(&self) {
         let end = Instant::now() + LINGER;
         let mut state = self.shared.lock();
@@ -101,7 +103,7 @@ impl fmt::Debug for Outlet {
     }
 }
 
-/// A log's lines come one by one.
+/// Log lines come one at a time.
 impl Write for Outlet {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.take(line.into());
@@ -118,7 +120,7 @@ impl Shared {
         loop {
             let (mut line, was_broken) = self.next();
             if was_broken {
-                // Half of a line may have been written before.
+                // The last write may have stopped in the middle of a line.
                 line.insert(0, b'\n');
             }
             let written = to.write_all(&line).and_then(|()| to.flush());
@@ -145,7 +147,8 @@ impl Shared {
         }
     }
 
-    /// Every change to it is complete before the lock is given up.
+    /// Locks the state, even after a panic: every change to it is complete before the lock is
+    /// released.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +160,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::sync::mpsc::{Receiver, channel};
 
-    /// Takes nothing until it is told to: a reader that has stopped.
+    /// A reader that has stopped: takes nothing until it is told to go on.
     struct Stopped<W> {
         goes_on: Option<Receiver<()>>,
         to: W,

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 /// The fewest characters of a new passphrase.
 const SHORTEST: usize = 8;
-/// How often a person may mistype a new one.
+/// How often a person may mistype a new passphrase.
 const TRIES: usize = 3;
 /// The longest file with a passphrase, in bytes.
 const MAX_SIZE: u64 = 4096;
@@ -43,7 +43,7 @@ impl PassphraseArgs {
     pub(crate) const HELP: &str = "Read the passphrase of an encrypted key from the first line of this file \
         [default: what MUSIG2_PASSPHRASE_FILE names, else the terminal is asked]";
 
-    /// From this file, whatever the environment says.
+    /// Uses this file, or the environment if there is none.
     pub(crate) fn in_file(file: Option<PathBuf>) -> Self {
         Self { passphrase_file: file }
     }
@@ -53,7 +53,7 @@ impl PassphraseArgs {
         self.passphrase_file.clone().or_else(|| named().map(PathBuf::from))
     }
 
-    /// The passphrase that `file` was encrypted with.
+    /// Returns the passphrase that `file` was encrypted with.
     pub(crate) fn of(&self, file: &Path) -> Result<SecretString, PassphraseError> {
         match self.file() {
             Some(passphrase) => read(&passphrase),
@@ -61,7 +61,7 @@ impl PassphraseArgs {
         }
     }
 
-    /// One to encrypt with.
+    /// Returns a passphrase to encrypt a new key with.
     pub(crate) fn new_one(&self) -> Result<SecretString, PassphraseError> {
         match self.file() {
             Some(file) => long_enough(read(&file)?),
@@ -69,7 +69,7 @@ impl PassphraseArgs {
         }
     }
 
-    /// One to encrypt this file with from now on, in which the passphrase given is the one until now.
+    /// Returns a new passphrase for this file. The given one is the passphrase until now.
     pub(crate) fn next_one(
         file: &Path,
         next: Option<&Path>,
@@ -80,14 +80,14 @@ impl PassphraseArgs {
         }
     }
 
-    /// Whether the file can be read, where there is one. What is in it, is not looked at.
+    /// Checks that the passphrase file can be read, if there is one. Does not read it.
     pub(crate) fn check(&self) -> Result<(), PassphraseError> {
         let Some(file) = self.file() else { return Ok(()) };
         private_file::check(&file).map_err(|error| PassphraseError::Read { file, error })
     }
 }
 
-/// Asks again where it is too short, or not the same twice.
+/// Asks again if the passphrase is too short, or was not typed the same twice.
 fn ask_for_new_one(
     question: &str,
     mut ask: impl FnMut(&str) -> Result<SecretString, PassphraseError>,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    /// Types these lines, and tells what came of it and what was asked.
+    /// Types these lines, and returns the outcome and the prompts.
     fn type_lines(lines: &[&str]) -> (Result<String, String>, Vec<String>) {
         let mut lines: VecDeque<_> = lines.iter().map(ToString::to_string).collect();
         let mut prompts = Vec::new();

@@ -1,4 +1,5 @@
-//! The end of a proposer's patience: the same whether `propose` runs the node or a daemon does.
+//! Ends the wait of a proposer that has run out of time, in the same way whether `propose` runs the
+//! node or a daemon does.
 
 use crate::ending::Ending;
 use crate::failure::Failure;
@@ -9,8 +10,8 @@ use musig2_libp2p::musig2_proto::{Command, CommandError, Note, PublicKey, Sessio
 use musig2_libp2p::{Handle, HandleError};
 use std::time::Duration;
 
-/// Ends this node's part in a session that it proposed, because it has waited so long; the others are told. `None` where the session has
-/// ended by itself in the same moment.
+/// Ends this node's part in a session that it proposed, because it has waited this long; the others
+/// are told. Returns `None` if the session has just ended anyway.
 pub(crate) async fn give_up(
     handle: &Handle,
     session: SessionId,
@@ -28,7 +29,8 @@ pub(crate) async fn give_up(
     )))
 }
 
-/// Of a session that this node proposed before it was started again: the same patience, which its manifest tells.
+/// Applies the same limit to a session that this node proposed before it was restarted. The limit
+/// follows from the manifest.
 pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
     let manifest = &view.manifest;
     if manifest.coordinator() != view.me {
@@ -40,12 +42,12 @@ pub(crate) fn resume(handle: &Handle, view: &SessionView, labels: &Labels) {
     let (handle, session, labels) = (handle.clone(), view.id, labels.clone());
     tokio::spawn(async move {
         tokio::time::sleep(left).await;
-        // An error is a node that has stopped, or a session that is over and forgotten.
+        // An error means that the node has stopped, or that the session is over and forgotten.
         let _ = give_up(&handle, session, waited, &labels).await;
     });
 }
 
-/// Tells the others, who would wait in vain. Says whether it was open until now.
+/// Aborts a session, so that the others do not wait in vain. Returns whether it was open until now.
 pub(crate) async fn abort(
     handle: &Handle,
     session: SessionId,
@@ -69,7 +71,7 @@ impl Ending {
     }
 }
 
-/// With signatures or without.
+/// Returns whether the session has ended, with or without signatures.
 pub(crate) fn has_ended(view: &SessionView) -> bool {
     view.signatures.is_some() || view.cause.is_some()
 }

@@ -1,4 +1,4 @@
-//! How things look to people. Colours are for terminals: `Console` takes them out elsewhere.
+//! Shows things to people. Colours are for terminals: `Console` removes them elsewhere.
 
 use crate::daemon::people as daemon_words;
 use crate::ending::{Ending, Signer, name, names};
@@ -22,7 +22,7 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const STRONG: Style = Style::new().bold();
 
-/// From how many items on a list ends with a summary.
+/// A list of this many items or more ends with a summary.
 const LONG: usize = 8;
 
 /// Writes one line, or a few.
@@ -51,7 +51,7 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
             notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))
         }
         #[cfg(unix)]
-        // What is to be noted is in the log.
+        // Notes are in the log.
         Line::Serving { public_key, socket, http, .. } => {
             writeln!(out, "signer      {STRONG}{public_key}{STRONG:#}")?;
             writeln!(out, "socket      {}", socket.display())?;
@@ -74,26 +74,27 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
         }
         Line::Verified(verdict) => verified(out, verdict),
         Line::Result(result) => self::result(out, result),
-        // It is printed as it is.
+        // Text is printed unchanged.
         Line::Text { .. } => Ok(()),
-        // On standard error.
+        // Failures go to standard error.
         Line::Failure(_) => Ok(()),
     }
 }
 
-/// `ADDRESS: why`, of an error that may begin with the address itself.
+/// Returns `ADDRESS: why` for an error that may already begin with the address.
 pub(crate) fn at(address: &str, error: &str) -> String {
     if error.starts_with(address) { error.into() } else { format!("{address}: {error}") }
 }
 
-/// Of the only bootstrap address.
+/// Returns the text for when the only bootstrap address is this node's own.
 pub(crate) fn own_bootstrap(address: &impl fmt::Display) -> String {
     format!(
         "the bootstrap address {address} is this node's own: give the address of another running node"
     )
 }
 
-/// When, and on which of the demonstration's nodes. Only in a demonstration the time since its start says more than the time of day.
+/// Writes the time, and the number of the demonstration's node. Only in a demonstration does the
+/// time since its start say more than the time of day.
 fn prefix(
     out: &mut Vec<u8>,
     elapsed: Duration,
@@ -108,7 +109,7 @@ fn prefix(
 }
 
 fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
-    // The demonstration has one session: its name need not be repeated.
+    // The demonstration has only one session, so its id need not be repeated.
     let of = |session: &Session| {
         if demo { String::new() } else { format!("session {}: ", short(&session.session)) }
     };
@@ -293,7 +294,7 @@ fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
     }
 }
 
-/// What a daemon that has read its policy again says.
+/// Writes what a daemon reports after reading its policy again.
 pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()> {
     writeln!(out, "read the policy and the labels again")?;
     reloaded.notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))?;
@@ -309,18 +310,18 @@ pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()>
     }
 }
 
-/// One line, and when.
+/// Writes one line with its time.
 pub(crate) fn remark(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
     now(out)?;
     writeln!(out, "{text}")
 }
 
-/// `2026-11-26T16:54:00Z`, in UTC.
+/// Writes the time like `2026-11-26T16:54:00Z`, in UTC.
 pub(crate) fn now(out: &mut Vec<u8>) -> io::Result<()> {
     write!(out, "{DIM}{}{DIM:#}  ", humantime::format_rfc3339_seconds(SystemTime::now()))
 }
 
-/// `(2 of 3, 43 s left; waiting for signer 02a1b3c4)`.
+/// Returns `(2 of 3, 43 s left; waiting for signer 02a1b3c4)`.
 fn how_far(progress: &Progress, demo: bool) -> String {
     let Progress { done, of, awaiting, left_ms } = progress;
     if awaiting.is_empty() || demo {
@@ -333,7 +334,7 @@ fn how_far(progress: &Progress, demo: bool) -> String {
     format!("{DIM}({done} of {of}{left}; waiting for {}){DIM:#}", names(awaiting))
 }
 
-/// The demonstration has numbers for its signers.
+/// Names the awaited signers. The demonstration numbers its signers.
 fn awaited(signers: &[Signer], demo: bool) -> String {
     if demo {
         names(&signers.iter().map(|signer| signer.signer).collect::<Vec<_>>())
@@ -342,7 +343,7 @@ fn awaited(signers: &[Signer], demo: bool) -> String {
     }
 }
 
-/// `4 min 12 s`, `43 s`.
+/// Returns `4 min 12 s` or `43 s`.
 pub(crate) fn time(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -407,13 +408,13 @@ fn aborted(out: &mut Vec<u8>, ending: &Ending) -> io::Result<()> {
     ending.named().try_for_each(|(title, named)| writeln!(out, "    {title} {named}"))
 }
 
-/// Everything that a join consents to.
+/// Writes everything that a join consents to.
 pub(crate) fn terms(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
     terms_with(out, terms, |_| String::new())?;
     writeln!(out, "    expires      in {}", time(terms.left()))
 }
 
-/// The same without its time, with a word on each signer.
+/// Writes the same without its time, with a word about each signer.
 pub(crate) fn terms_with(
     out: &mut Vec<u8>,
     terms: &Terms,
@@ -451,7 +452,7 @@ pub(crate) fn terms_with(
     if terms.memo.is_empty() {
         return Ok(());
     }
-    // As quoted text: it may come from a stranger and goes to a terminal.
+    // Quoted, because it may come from a stranger and goes to a terminal.
     match hex::decode(&terms.memo).map(String::from_utf8) {
         Ok(Ok(text)) => writeln!(out, "    memo         {text:?}"),
         Ok(Err(_)) => writeln!(out, "    memo         {} (hex)", terms.memo),
@@ -459,7 +460,7 @@ pub(crate) fn terms_with(
     }
 }
 
-/// How many messages are signed under which keys: nobody counts a long list.
+/// Writes how many messages are signed under which keys: nobody counts a long list.
 fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
     let mut keys: BTreeMap<_, (usize, Option<&str>)> = BTreeMap::new();
     for item in &terms.items {
@@ -539,7 +540,7 @@ fn kind(kind: ResultTweakKind) -> &'static str {
     }
 }
 
-/// `1 message`, `2 messages`.
+/// Returns `1 message` or `2 messages`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,5 @@
-//! What may be signed without asking a person: the table `[policy]` of a daemon's configuration, or a file of `cosign --approve`.
+//! What may be signed without asking a person: the table `[policy]` of a daemon's configuration, or
+//! the file given to `cosign --approve`.
 
 use crate::config::toml_file::{self, TomlError};
 use crate::people::count;
@@ -14,7 +15,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
-/// How a policy is written, for `--help`.
+/// How to write a policy, for `--help`.
 pub(crate) const FORMAT: &str = "\
 Policy file (TOML): a session is joined if all of it is allowed, and declined otherwise.
   signer_sets = \"any\"          whose sessions: any, or a list of sets of public keys
@@ -31,7 +32,7 @@ Without `signer_sets` and `messages` nothing is allowed. `musig2-node config --e
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Policy {
-    /// Each with this node's own key.
+    /// Each set includes this node's own key.
     signer_sets: Allowed<BTreeSet<Text<PublicKey>>>,
     messages: Allowed<Text<Message>>,
     output_keys: Allowed<Text<XOnlyPublicKey>>,
@@ -41,7 +42,7 @@ pub(crate) struct Policy {
     #[serde(deserialize_with = "words")]
     pub(crate) approve_command: Vec<OsString>,
     pub(crate) approve_timeout: Text<Duration>,
-    /// Whether the signers of `signer_sets` are told that sessions of theirs are declined.
+    /// Whether the signers in `signer_sets` are told when their sessions are declined.
     pub(crate) answer_declines: bool,
 }
 
@@ -68,14 +69,15 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Makes the program's path complete: a relative one is from the folder of the file that it stands in. A bare name is looked for in `PATH`.
+    /// Completes the program's path: a relative one starts from the folder of the policy's file. A
+    /// bare name is looked up in `PATH`.
     pub(crate) fn complete(&mut self, file: &Path) {
         if let Some(name) = self.approve_command.first_mut().filter(|name| is_path(name)) {
             *name = file.parent().unwrap_or(Path::new("")).join(&*name).into();
         }
     }
 
-    /// The key without which nothing would ever be signed.
+    /// Returns the key that is missing, without which nothing would ever be signed.
     pub(crate) fn missing(&self) -> Option<&'static str> {
         if self.signer_sets.is_nothing() {
             Some("signer_sets")
@@ -84,7 +86,7 @@ impl Policy {
         }
     }
 
-    /// The sets of keys whose sessions may be signed; none if it is anybody's.
+    /// Returns the sets of keys whose sessions may be signed; none if anybody's may.
     pub(crate) fn signer_sets(&self) -> impl Iterator<Item = Vec<PublicKey>> {
         let sets = match &self.signer_sets {
             Allowed::These(sets) => Some(sets),
@@ -93,7 +95,7 @@ impl Policy {
         sets.into_iter().flatten().map(|set| set.iter().map(|Text(key)| *key).collect())
     }
 
-    /// Whether a session of this signer could ever be allowed.
+    /// Returns whether a session of this signer could ever be allowed.
     pub(crate) fn has_signer(&self, own: &PublicKey) -> bool {
         match &self.signer_sets {
             Allowed::These(sets) => {
@@ -103,14 +105,14 @@ impl Policy {
         }
     }
 
-    /// Whether whatever anybody proposes is signed, and nothing else is asked.
+    /// Returns whether everything that anybody proposes is signed without asking.
     pub(crate) fn allows_everything(&self) -> bool {
         let Self { signer_sets, messages, output_keys, approve_command, .. } = self;
         matches!((signer_sets, messages, output_keys), (Allowed::Any, Allowed::Any, Allowed::Any))
             && approve_command.is_empty()
     }
 
-    /// By which entry everything in a session is allowed; else what is not.
+    /// Returns the rule by which everything in a session is allowed, or what is not allowed.
     pub(crate) fn check(&self, session: &SessionView) -> Result<String, String> {
         let manifest = &session.manifest;
         let items = manifest.items().len();
@@ -155,7 +157,8 @@ impl Policy {
         sets.contains(&asked).then(|| self.rule())
     }
 
-    /// What in it decided: a set of `signer_sets` has just the session's signers, a message of `messages` is the session's.
+    /// Names the keys of the policy that decided, and which of them are "any". Otherwise a set in
+    /// `signer_sets` matches the session's signers exactly, and `messages` holds its messages.
     fn rule(&self) -> String {
         let of =
             |key: &str, is_any: bool| if is_any { format!("{key} = \"any\"") } else { key.into() };
@@ -165,7 +168,8 @@ impl Policy {
     }
 }
 
-/// A program's name and arguments are written as text, and a folder before them may be anything.
+/// Reads a program's name and arguments as text. A folder put before the name later need not be
+/// UTF-8, hence `OsString`.
 fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<OsString>, D::Error> {
     Ok(Vec::<String>::deserialize(from)?.into_iter().map(OsString::from).collect())
 }
@@ -190,7 +194,7 @@ impl<T: Ord> Allowed<T> {
     }
 }
 
-/// `"any"`, or a list.
+/// Reads `"any"` or a list.
 impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for Allowed<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reader<T>(PhantomData<T>);

@@ -1,15 +1,16 @@
-//! Files with secrets: their owner's alone.
+//! Files with secrets, for their owner only.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Writes a new file of mode 0600, whole or not at all, whatever ends this process or the machine meanwhile. When this returns it is on disk. One
-/// that exists is an error (`AlreadyExists`), and stays as it is.
+/// Writes a new file of mode 0600, completely or not at all, even if the process or the machine
+/// ends meanwhile. When this returns, the file is on disk. An existing file is an error
+/// (`AlreadyExists`), and stays unchanged.
 pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
-    // Its name begins with a dot. It is removed again when this fails.
+    // The temporary file's name begins with a dot. It is removed if this fails.
     let unfinished = tempfile::Builder::new().suffix(".unfinished").tempfile_in(folder);
     let mut unfinished = unfinished.map_err(without_path)?;
     unfinished.as_file_mut().write_all(content)?;
@@ -18,13 +19,15 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     sync(folder)
 }
 
-/// Puts a file that was written beside another one in its place, with its owner. When this returns it is on disk.
+/// Replaces a file with one that was written next to it, keeping the owner. When this returns, the
+/// replacement is on disk.
 pub(crate) fn replace(path: &Path, by: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, chown};
         let (old, new) = (path.metadata()?, by.metadata()?);
-        // The superuser may do this for another user, whose daemon must still be able to read it.
+        // The superuser may do this for another user, whose daemon must still be able to read the
+        // file.
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
             chown(by, Some(old.uid()), Some(old.gid()))?;
         }
@@ -37,12 +40,13 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where the system has no way to do it, its own promises must do.
+/// Flushes the folder to disk. On systems without a way to do so, the system's own guarantees must
+/// suffice.
 fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// The name of a file that was to be made for a moment tells nobody anything.
+/// Removes the temporary file's name from an error: it means nothing to people.
 fn without_path(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
     match inner.and_then(io::Error::raw_os_error) {
@@ -55,7 +59,7 @@ fn without_path(error: io::Error) -> io::Error {
 pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path)?;
     check_permissions(path, &file)?;
-    // Room for all of it: what a vector outgrows, it leaves behind in memory.
+    // Allocate enough for all of it: a vector that grows leaves its old contents in memory.
     let mut bytes =
         Zeroizing::new(Vec::with_capacity(usize::try_from(max + 1).map_err(io::Error::other)?));
     if file.take(max + 1).read_to_end(&mut bytes)? as u64 > max {
@@ -64,7 +68,8 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// Whether it could be read so. What is no plain file (a pipe, say) is left alone: opening it could take something out of it.
+/// Checks that the file could be read in this way. Something that is not a regular file (a pipe,
+/// for instance) is not opened: that could consume its data.
 pub(crate) fn check(path: &Path) -> io::Result<()> {
     let metadata = path.metadata()?;
     if metadata.is_dir() {
@@ -73,7 +78,8 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
     if metadata.is_file() { check_permissions(path, &File::open(path)?) } else { Ok(()) }
 }
 
-/// Whether only who may decide what is signed can write a file that does. (A group may be its owner's own.)
+/// Checks that a file that decides what is signed cannot be written by everybody. (A group may be
+/// its owner's own, so it may write.)
 #[cfg(unix)]
 pub(crate) fn check_writers(path: &Path, file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -93,14 +99,14 @@ pub(crate) fn check_writers(_: &Path, _: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Of the file that was opened, not of what may have taken its path meanwhile.
+/// Checks the file that was opened, not whatever may have taken its path meanwhile.
 #[cfg(unix)]
 fn check_permissions(path: &Path, file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata()?;
     let mode = metadata.permissions().mode() & 0o7777;
-    // A credential from systemd is in a folder that only its service can enter, and may have mode 0440: the 4 of its group is the mask of an
-    // access list in which that service stands.
+    // A systemd credential is in a folder that only its service can enter, and may have mode 0440:
+    // the group's 4 is the mask of an access list that names that service.
     let others = if is_credential(path) { 0o037 } else { 0o077 };
     if metadata.is_file() && mode & others != 0 {
         let path = path.display();

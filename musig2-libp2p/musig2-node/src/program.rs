@@ -1,4 +1,5 @@
-//! A program that decides: the session as JSON on its standard input, its exit code as the answer.
+//! Asks a program to decide: it gets the session as JSON on its standard input, and answers by its
+//! exit code.
 
 use crate::private_file;
 use crate::results::record::Approval;
@@ -18,13 +19,14 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// How many run at once. Others wait.
+/// How many programs run at once. Others wait.
 const MAX_RUNNING: usize = 8;
-/// How much of its standard error is kept and logged, in bytes.
+/// The most bytes of a program's standard error that are kept and logged.
 const MAX_KEPT: usize = 4 << 10;
-/// How much of it is read. Whoever writes more finds the pipe closed.
+/// The most bytes of it that are read. A program that writes more finds the pipe closed.
 const MAX_STDERR: u64 = 64 << 10;
-/// How long after the program's end its standard error is read, if processes that it left behind hold it open.
+/// How long standard error is read after the program's end, if processes that it left behind hold
+/// it open.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Why a program cannot be asked.
@@ -38,19 +40,20 @@ pub(crate) enum ProgramError {
     NotExecutable(PathBuf),
 }
 
-/// Questions to a program.
+/// Asks a program about sessions.
 #[derive(Debug)]
 pub(crate) struct Program {
     command: Arc<[OsString]>,
     timeout: Duration,
     asked: JoinSet<(SessionId, Result<Approval, String>)>,
-    /// Of the sessions that are undecided: at most as many as the node keeps (`max_discovered_sessions`).
+    /// The tasks of undecided sessions: at most as many as the node keeps
+    /// (`max_discovered_sessions`).
     tasks: HashMap<SessionId, AbortHandle>,
     places: Arc<Semaphore>,
 }
 
 impl Program {
-    /// `None` where there is no command.
+    /// Returns `None` if no command is configured.
     pub(crate) fn new(
         command: &[OsString],
         timeout: Duration,
@@ -67,7 +70,7 @@ impl Program {
         }))
     }
 
-    /// Asks whether to sign what this rule of the policy allows.
+    /// Asks whether to sign a session that this rule of the policy allows.
     pub(crate) fn ask(&mut self, session: SessionId, terms: &Terms, rule: String) {
         let (command, timeout, places) =
             (Arc::clone(&self.command), self.timeout, Arc::clone(&self.places));
@@ -100,21 +103,22 @@ impl Program {
         self.tasks.insert(session, task);
     }
 
-    /// The session has ended: the program is stopped, or not even started.
+    /// Stops the program, or keeps it from starting, because the session has ended.
     pub(crate) fn forget(&mut self, session: SessionId) {
         if let Some(task) = self.tasks.remove(&session) {
             task.abort();
         }
     }
 
-    /// The next answer. Cancel-safe.
+    /// Returns the next answer. Cancel-safe.
     pub(crate) async fn answer(&mut self) -> (SessionId, Result<Approval, String>) {
         loop {
             match self.asked.join_next().await {
                 Some(Ok(answer)) if self.tasks.remove(&answer.0).is_some() => return answer,
                 Some(Ok(_)) => {}
                 Some(Err(error)) if error.is_cancelled() => {}
-                // Nothing in it panics. If it did, the session would stay undecided, which signs nothing.
+                // Nothing in the task panics. If it did, the session would stay undecided, so
+                // nothing would be signed.
                 Some(Err(error)) => tracing::error!(%error, "an approval was lost"),
                 None => std::future::pending().await,
             }
@@ -122,18 +126,18 @@ impl Program {
     }
 }
 
-/// Whether a program is named by its path, and not looked for in `PATH`.
+/// Returns whether a program is named by its path, rather than looked up in `PATH`.
 pub(crate) fn is_path(name: &OsStr) -> bool {
     name.as_encoded_bytes().contains(&b'/')
 }
 
-/// Elsewhere the rules for names are others: there a program that is missing shows when it is asked.
+/// Other systems look up names by other rules: a missing program is noticed there when it is asked.
 #[cfg(not(unix))]
 fn find(_: &OsStr) -> Result<(), ProgramError> {
     Ok(())
 }
 
-/// Whether the program is there, where the system looks for it.
+/// Checks that the program is where the system looks for it.
 #[cfg(unix)]
 fn find(name: &OsStr) -> Result<(), ProgramError> {
     if is_path(name) {
@@ -156,26 +160,27 @@ fn check(program: PathBuf) -> Result<(), ProgramError> {
             Err(ProgramError::NotExecutable(program))
         }
         Ok(_) => std::fs::File::open(&program)
-            // One that can be run and not read is left alone.
+            // A program that can be run but not read cannot be checked, and is accepted.
             .map_or(Ok(()), |file| private_file::check_writers(&program, &file))
             .map_err(|error| ProgramError::Missing { program, error }),
     }
 }
 
-/// By somebody: whether by this user, only an attempt would show.
+/// Returns whether anybody may run the file. Only an attempt would show whether this user may.
 #[cfg(unix)]
 fn is_executable(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
 }
 
-/// The program and what it started, which are killed when this is dropped.
+/// The process group of a program, which is killed when this is dropped.
 struct Group {
-    /// The program's number, as long as it was not waited for: then nobody else can have it.
+    /// The program's process id, for as long as nobody has waited for it: until then no other
+    /// process can have that id.
     leader: Option<u32>,
 }
 
 impl Group {
-    /// The program has ended. What it leaves behind is its own affair.
+    /// Notes that the program has ended. Processes that it leaves behind are not killed.
     fn release(&mut self) {
         self.leader = None;
     }
@@ -187,13 +192,13 @@ impl Drop for Group {
         if let Some(leader) = self.leader.and_then(|leader| leader.try_into().ok())
             && let Some(leader) = rustix::process::Pid::from_raw(leader)
         {
-            // An error is a group that has ended.
+            // An error means that the group has already ended.
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
         }
     }
 }
 
-/// What a program writes to its standard error: the beginning is kept.
+/// The beginning of what a program writes to its standard error.
 #[derive(Default)]
 struct Said {
     kept: Vec<u8>,
@@ -201,7 +206,7 @@ struct Said {
 }
 
 impl Said {
-    /// Until its end, or until it is too much. Cancel-safe: what was read is kept.
+    /// Reads until the end, or until the limit. Cancel-safe: what was read is kept.
     async fn read(&mut self, from: impl AsyncRead + Unpin) -> io::Result<()> {
         let mut from = from.take(MAX_STDERR);
         let mut bytes = [0; 1024];
@@ -226,7 +231,8 @@ impl Said {
     }
 }
 
-/// Killed when this is dropped, with everything that it started and that stayed in its process group.
+/// Runs the program and returns its answer. If this is dropped, the program is killed, with
+/// everything that it started and that stayed in its process group.
 async fn run(
     command: &[OsString],
     question: &[u8],
@@ -245,13 +251,14 @@ async fn run(
     let status = {
         let tell = async {
             if let Some(mut stdin) = stdin {
-                // A program may answer without reading; closing the pipe ends its input.
+                // A failed write is fine: a program may answer without reading. Closing the pipe
+                // ends its input.
                 let _ = stdin.write_all(question).await;
             }
         };
         let listen = async {
             if let Some(stderr) = stderr {
-                // What came before an error is worth logging.
+                // After an error, what came before it is still worth logging.
                 let _ = said.read(stderr).await;
             }
         };
@@ -263,7 +270,7 @@ async fn run(
         });
         match select(end, talk.as_mut()).await {
             Either::Left((status, _)) => {
-                // An error is a process that it left behind, which has the pipes open.
+                // A timeout means that a process left behind by the program holds the pipes open.
                 let _ = tokio::time::timeout(LINGER, talk).await;
                 status
             }
@@ -272,7 +279,7 @@ async fn run(
     };
     let session = session.map(tracing::field::display);
     let program = tracing::field::display(name.display());
-    // What a program says when it approves is no warning.
+    // What a program writes while it approves is not a warning.
     let approves = status.as_ref().is_ok_and(ExitStatus::success);
     for line in said.lines() {
         match approves {
@@ -331,10 +338,10 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_never_ends_or_never_stops_talking_is_stopped() {
         assert_eq!(ask("exec sleep 1000", 1).await, Err("late".into()));
-        // `yes` dies of the closed pipe.
+        // The closed pipe ends `yes`.
         assert!(ask("exec yes 1>&2", 60).await.is_err());
     }
-    /// A script that starts a process and tells its number; the file ends when both are gone.
+    /// A script that starts a process and reports its process id; the file ends when both are gone.
     struct Family {
         _folder: tempfile::TempDir,
         command: [OsString; 4],
@@ -348,12 +355,12 @@ mod tests {
             assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
             let script = "exec 3> \"$0\"; sleep 1000 & echo $! >&3; wait";
             let command = ["sh".into(), "-c".into(), script.into(), pipe.clone().into()];
-            // Opened when the script opens it.
+            // Opening it waits until the script opens it, too.
             let told = std::thread::spawn(move || std::fs::File::open(pipe));
             Self { _folder: folder, command, told }
         }
 
-        /// Ends this family by `stop`, and waits until it is gone.
+        /// Ends this family with `stop`, and waits until it is gone.
         async fn ends<S: Future>(self, stop: impl FnOnce() -> S) -> S::Output {
             use std::io::{BufRead, BufReader, Read};
             let Self { told, _folder, .. } = self;
@@ -414,7 +421,7 @@ mod tests {
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(lines[0], "no\\u{1b}");
         assert!(lines.last().is_some_and(|line| line.starts_with("(and more")), "{lines:?}");
-        // It is no reason to decline.
+        // A long text is not a reason to decline.
         assert_eq!(ask("head -c 10000 /dev/zero >&2", 60).await, Ok(()));
     }
 }

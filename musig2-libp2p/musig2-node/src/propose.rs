@@ -1,4 +1,4 @@
-//! `musig2-node propose`: makes a session, waits for its signatures.
+//! `musig2-node propose` makes a session, and waits for its signatures.
 
 use crate::daemon::client;
 use crate::ending::Ending;
@@ -15,20 +15,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// What a private session lacks, and how to mend it.
+/// What a private session lacks, and how to supply it.
 const UNTOLD: &str = "--private without --contact reaches only co-signers that ask for their sessions, as each does for ten minutes after it \
     was started or cut off: give --contact PUBKEY=ADDR for one of them, or propose through a daemon that has met them";
 
-/// Who has a daemon needs no key file here.
+/// With a daemon, no key file is needed here.
 const USAGE: &str =
     "musig2-node propose --daemon <SOCKET> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]
        musig2-node propose --key <FILE> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]";
 
 /// Propose messages to sign, and wait for the signatures
 ///
-/// Makes a session of this key and the co-signers' keys, announces it, and waits until every message has its signature. The co-signers
-/// run `musig2-node cosign` or `run`, and must approve. All messages are signed in one session. The tweak options apply to
-/// each --message; an --item has tweaks of its own.
+/// Makes a session of this key and the co-signers' keys, announces it, and waits until every
+/// message has its signature. The co-signers run `musig2-node cosign` or `run`, and must approve.
+/// All messages are signed in one session. The tweak options apply to each --message; an --item has
+/// tweaks of its own.
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE)]
 #[command(after_help = "Example:
@@ -49,7 +50,8 @@ pub(crate) struct ProposeArgs {
     network: Option<NetworkArgs>,
     #[command(flatten)]
     order: Order,
-    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections. Interrupting this command leaves the session running there, until its timeout
+    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections.
+    /// Interrupting this command leaves the session running there, until its timeout
     #[arg(long, value_name = "SOCKET", conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
     /// How long to stay after the signatures are there, in seconds
@@ -80,7 +82,8 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
     let mut proposer = Proposer { network, console, order: &args.order };
     let outcome = match proposer.run(&mut signals).await {
         Ok(()) => {
-            // A co-signer polls whom it awaits after a second, and a relay takes half of one.
+            // Stay a while: a co-signer polls the signers that it awaits after a second, and a
+            // relay adds half a second.
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(args.linger)) => {}
                 _ = signals.next() => {}
@@ -100,7 +103,7 @@ struct Proposer<'a> {
 }
 
 impl Proposer<'_> {
-    /// Returns when the signatures are printed.
+    /// Runs until the signatures are printed.
     async fn run(&mut self, signals: &mut StopSignals) -> Result<(), Failure> {
         let timeout = self.order.timeout();
         let deadline = Instant::now() + timeout;
@@ -112,7 +115,7 @@ impl Proposer<'_> {
             tokio::select! {
                 event = self.network.next() => {
                     let Some((event, Some(view))) = self.network.digest(event?, self.console).await? else { continue };
-                    // Others may propose to this key meanwhile: that is for `cosign`.
+                    // Others may propose to this key meanwhile; those sessions are for `cosign`.
                     if view.id != session {
                         continue;
                     }

@@ -1,4 +1,4 @@
-//! Asking a person at a terminal whether to sign, one session after another.
+//! Asks a person at a terminal whether to sign, one session after another.
 
 use crate::people;
 use crate::report::{Screen, short};
@@ -11,58 +11,63 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-/// How long after something else was shown a question is shown again: other lines of the same moment come above it.
+/// How long after other output a question is shown again, so that several lines of one moment come
+/// above it.
 const QUIET: Duration = Duration::from_secs(1);
-/// After how many lines of something else a session's terms may have left the screen.
+/// After this many lines of other output, a session's terms may have left the screen.
 const SCREEN: usize = 12;
 
-/// What a person said.
+/// A person's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Sign.
     Yes,
     /// Do not sign.
     No,
-    /// Nothing more will be said: standard input ended.
+    /// There will be no more answers: standard input ended.
     Gone,
 }
 
-/// Questions to a person. The lines that answer them come through a channel.
+/// Questions to a person. The answers come as lines through a channel.
 #[derive(Debug)]
 pub(crate) struct Questions {
-    /// Those of known proposers before those of strangers. Without expired ones whenever one is added: at most as many as the node keeps undecided
-    /// sessions (`max_discovered_sessions`).
+    /// Questions from known proposers come before those from strangers. Expired ones are removed
+    /// whenever one is added, so there are at most as many as the node keeps undecided sessions
+    /// (`max_discovered_sessions`).
     waiting: VecDeque<Question>,
     asked: Option<Asked>,
-    /// Answered with another one of their proposer.
+    /// Sessions that the person refused together with another one of the same proposer.
     refused: VecDeque<SessionId>,
-    /// The session asked about ended before the answer, which may be half typed: the next line answers no question.
+    /// The session in question ended before the answer, which may be half typed: the next line is
+    /// not an answer to any question.
     withdrawn: bool,
-    /// `None` until the first answer is waited for: until then standard input may be somebody else's.
+    /// `None` until the first answer is waited for: until then standard input may belong to someone
+    /// else.
     lines: Option<mpsc::Receiver<String>>,
-    /// Says something to the person.
+    /// Shows a text to the person.
     say: fn(&str),
-    /// What else is shown there.
+    /// Counts what else is shown there.
     screen: Screen,
 }
 
 #[derive(Debug)]
 struct Question {
     session: SessionId,
-    /// Of the session.
+    /// When the session expires.
     expires: Instant,
-    /// Everything that a yes consents to. It stands right above the question, whatever else is printed.
+    /// Everything that a yes consents to. It is shown right above the question, whatever else is
+    /// printed.
     terms: Box<Terms>,
-    /// Whether its proposer is no stranger.
+    /// Whether the operator knows the proposer.
     is_known: bool,
 }
 
 #[derive(Debug)]
 struct Asked {
     question: Question,
-    /// Of others' lines on the screen, how many were there then.
+    /// How many lines of other output were on the screen when it was asked.
     lines: usize,
-    /// When it is asked again, because something else was shown below it.
+    /// When to ask again, because something else was shown below the question.
     again: Option<Instant>,
 }
 
@@ -73,7 +78,7 @@ impl Question {
 }
 
 impl Questions {
-    /// To whoever sits at standard input, and looks at this screen.
+    /// Asks whoever sits at standard input and looks at this screen.
     pub(crate) fn on_stdin(screen: Screen) -> Self {
         Self::on(None, say, screen)
     }
@@ -83,7 +88,8 @@ impl Questions {
         Self { waiting, asked: None, refused, withdrawn: false, lines, say, screen }
     }
 
-    /// One more question. Those of known proposers are asked first: strangers can make as many as they like.
+    /// Adds a question. Those from known proposers are asked first: strangers can make as many as
+    /// they like.
     pub(crate) fn add(&mut self, session: SessionId, terms: Terms, is_known: bool) {
         let now = Instant::now();
         self.waiting.retain(|question| question.expires > now);
@@ -94,7 +100,8 @@ impl Questions {
         }
         let place = self.waiting.partition_point(|question| question.is_known);
         self.waiting.insert(place, question);
-        // Whoever is asked about a stranger's learns that somebody better known waits.
+        // A person who is being asked about a stranger's session learns that a known proposer
+        // waits.
         if let Some(asked) = &mut self.asked
             && !asked.question.is_known
         {
@@ -102,12 +109,12 @@ impl Questions {
         }
     }
 
-    /// Whether the person has not answered yet.
+    /// Returns whether the person has yet to answer.
     pub(crate) fn is_asking(&self) -> bool {
         self.asked.is_some()
     }
 
-    /// The session has ended, for this reason: no question is left.
+    /// Withdraws the question about a session that has ended, for this reason.
     pub(crate) fn withdraw(&mut self, session: SessionId, reason: &str) {
         self.waiting.retain(|question| question.session != session);
         self.refused.retain(|refused| *refused != session);
@@ -121,7 +128,7 @@ impl Questions {
         }
     }
 
-    /// The next answer. Cancel-safe: a question asked stays asked.
+    /// Returns the next answer. Cancel-safe: a question that was asked stays asked.
     pub(crate) async fn answer(&mut self) -> (SessionId, Answer) {
         self.lines.get_or_insert_with(read_stdin);
         loop {
@@ -181,7 +188,7 @@ impl Questions {
         }
     }
 
-    /// Every one that waits of the proposer who is asked about.
+    /// Refuses every waiting question from the proposer of the session in question.
     fn refuse_all(&mut self) {
         let Some(asked) = &self.asked else { return };
         let (refused, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
@@ -192,13 +199,14 @@ impl Questions {
     }
 
     fn ask(&mut self, question: Question) {
-        // What was typed before the question is no answer to it.
+        // Lines typed before the question are not an answer to it.
         while self.lines.get_or_insert_with(read_stdin).try_recv().is_ok() {}
         self.asked = Some(Asked { question, lines: 0, again: None });
         self.ask_in_full();
     }
 
-    /// After something else was shown. What the session is about is shown again, too, if that may have left the screen.
+    /// Asks again after other output. Also shows the session's terms again, if they may have left
+    /// the screen.
     fn ask_again(&mut self) {
         let lines = self.asked.as_ref().map_or(0, |asked| asked.lines);
         if self.screen.lines() - lines > SCREEN { self.ask_in_full() } else { self.ask_for() }
@@ -213,7 +221,7 @@ impl Questions {
         self.ask_for();
     }
 
-    /// In a line of its own: more may be printed before the answer comes.
+    /// Asks on a line of its own: more may be printed before the answer comes.
     fn ask_for(&mut self) {
         let Some(asked) = &mut self.asked else { return };
         (asked.lines, asked.again) = (self.screen.lines(), None);
@@ -240,14 +248,16 @@ impl Questions {
     }
 }
 
-/// A thread of its own: a read from a terminal cannot be cancelled, and must not hold the end of the program up.
+/// Reads standard input in a separate thread: a read from a terminal cannot be cancelled, and must
+/// not delay the end of the program.
 fn read_stdin() -> mpsc::Receiver<String> {
     #[cfg(unix)]
     crate::terminal::discard_typed();
     let (sender, lines) = mpsc::channel(16);
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
-            // Lines that nobody waits for are dropped when the channel is full: they answer no question.
+            // When the channel is full, nobody waits for these lines: they answer no question, and
+            // are dropped.
             if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(line) {
                 return;
             }
@@ -256,7 +266,8 @@ fn read_stdin() -> mpsc::Receiver<String> {
     lines
 }
 
-/// On standard error: standard output may be JSON. Where that is closed, there is nobody to tell.
+/// Writes to standard error, because standard output may be JSON. If that is closed, there is
+/// nobody to tell.
 fn say(text: &str) {
     let mut to = anstream::stderr().lock();
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
@@ -264,7 +275,7 @@ fn say(text: &str) {
 
 #[cfg(test)]
 impl Question {
-    /// About nothing, with a minute left.
+    /// An empty question with a minute left.
     fn of(session: SessionId) -> Self {
         let expires = Instant::now() + Duration::from_secs(60);
         Self { session, expires, terms: Box::new(Terms::of_nothing(session)), is_known: false }
@@ -273,7 +284,7 @@ impl Question {
 
 #[cfg(test)]
 impl Questions {
-    /// One question, which has been asked.
+    /// One question, already asked.
     pub(crate) fn asking(session: SessionId, say: fn(&str)) -> Self {
         let mut questions = Self::on(Some(mpsc::channel(1).1), say, Screen::default());
         questions.asked = Some(Asked { question: Question::of(session), lines: 0, again: None });
@@ -294,7 +305,7 @@ mod tests {
         static SAID: RefCell<String> = const { RefCell::new(String::new()) };
     }
 
-    /// What was said since the last time.
+    /// Returns what was said since the last call.
     fn said() -> String {
         SAID.take()
     }
@@ -308,14 +319,14 @@ mod tests {
             Screen::default(),
         );
         questions.waiting.extend(sessions.iter().map(|session| Question::of(*session)));
-        // Of a proposer each.
+        // Each has another proposer.
         for (place, question) in (1..).zip(&mut questions.waiting) {
             question.terms.signers = vec![Hex([place; 33])];
         }
         (sender, questions)
     }
 
-    /// Nothing was shown for a while.
+    /// Simulates that nothing was shown for a while.
     fn quiet(questions: &mut Questions) {
         if let Some(again) = questions.asked.as_mut().and_then(|asked| asked.again.as_mut()) {
             *again -= 2 * QUIET;
@@ -426,7 +437,7 @@ mod tests {
             questions.add(session(stranger), terms(session(stranger), stranger), false);
         }
         questions.add(TWO, terms(TWO, 2), true);
-        // Whoever is asked already learns of it without typing anything.
+        // A person who is being asked already learns of it without typing anything.
         quiet(&mut questions);
         assert_eq!(questions.answer().now_or_never(), None);
         let wait = "1 session of signers that you know and 30 of strangers: they wait for an answer, too.\n";

@@ -1,4 +1,4 @@
-//! `musig2-node passphrase`: another passphrase for a key file.
+//! `musig2-node passphrase` changes the passphrase of a key file.
 
 use crate::failure::Failure;
 use crate::keyfile::{self, KeyFileError};
@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 /// Change the passphrase of a key file
 ///
-/// Encrypts the key with another passphrase, or one that was not encrypted for the first time. The key itself stays the same. The old file is
-/// replaced only when the new one has been written and read back; a daemon that runs keeps the key that it has. Copies of the file, in backups
-/// too, keep the old passphrase.
+/// Encrypts the key with another passphrase, or one that was not encrypted for the first time. The
+/// key itself stays the same. The old file is replaced only when the new one has been written and
+/// read back; a daemon that runs keeps the key that it has. Copies of the file, in backups too,
+/// keep the old passphrase.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node passphrase signer.key

@@ -1,4 +1,4 @@
-//! What a command says on standard output: for people, or as JSON lines.
+//! What a command prints on standard output: for people, or as JSON lines.
 
 use crate::daemon::words::Reply;
 use crate::evidence::Verdict;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// One thing said.
+/// One thing to print.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Line<'a> {
@@ -32,23 +32,23 @@ pub(crate) enum Line<'a> {
         file: &'a Path,
         encrypted: bool,
     },
-    /// The key that signers have together.
+    /// The joint key of signers.
     JointKey {
         /// In aggregation order.
         #[serde(serialize_with = "texts")]
         signers: &'a [PublicKey],
         #[serde(serialize_with = "text")]
         key: XOnlyPublicKey,
-        /// Of a taproot output key.
+        /// Address of a taproot output key.
         #[serde(skip_serializing_if = "Option::is_none")]
         address: Option<String>,
     },
-    /// Whose key a file holds.
+    /// The public key of a key file.
     PublicKey {
         #[serde(serialize_with = "text")]
         public_key: PublicKey,
     },
-    /// A configuration is right.
+    /// A configuration is valid.
     Config {
         #[serde(skip)]
         file: &'a Path,
@@ -56,11 +56,11 @@ pub(crate) enum Line<'a> {
         public_key: PublicKey,
         #[serde(skip_serializing_if = "Option::is_none")]
         label: Option<Text<Label>>,
-        /// Whose sessions its policy allows; none if anybody's.
+        /// The signer sets whose sessions its policy allows; empty if it allows anybody's.
         signer_sets: &'a [SignerSet],
         /// What may surprise, for people.
         notes: &'a [String],
-        /// The key without which its policy allows nothing.
+        /// The key that its policy lacks, without which it allows nothing.
         #[serde(rename = "signs_nothing_without", skip_serializing_if = "Option::is_none")]
         signs_nothing: Option<&'static str>,
     },
@@ -73,7 +73,7 @@ pub(crate) enum Line<'a> {
         socket: &'a Path,
         #[serde(skip_serializing_if = "Option::is_none")]
         http: Option<std::net::SocketAddr>,
-        /// The key without which its policy allows nothing.
+        /// The key that its policy lacks, without which it allows nothing.
         #[serde(rename = "signs_nothing_without", skip_serializing_if = "Option::is_none")]
         signs_nothing: Option<&'static str>,
     },
@@ -81,7 +81,7 @@ pub(crate) enum Line<'a> {
     Listening {
         #[serde(serialize_with = "text")]
         address: &'a Multiaddr,
-        /// Which of the demonstration's nodes.
+        /// The number of the demonstration's node.
         #[serde(skip_serializing_if = "Option::is_none")]
         node: Option<usize>,
     },
@@ -89,7 +89,7 @@ pub(crate) enum Line<'a> {
     Event {
         /// Milliseconds since the command started.
         at_ms: u64,
-        /// Which of the demonstration's nodes.
+        /// The number of the demonstration's node.
         #[serde(skip_serializing_if = "Option::is_none")]
         node: Option<usize>,
         #[serde(flatten)]
@@ -101,30 +101,30 @@ pub(crate) enum Line<'a> {
     Conviction(Verdict),
     /// The end: signatures.
     Result(&'a SessionResult),
-    /// What the command prints as it is without `--json`.
+    /// Text that is printed unchanged without `--json`.
     Text { text: &'a str },
-    /// The end: none. People read the message on standard error.
+    /// The end: no signatures. People read the message on standard error.
     Failure(FailureObject),
-    /// What a daemon answered.
+    /// The answer of a daemon.
     #[serde(untagged)]
     Reply(&'a Reply),
 }
 
-/// Signers, and the key that they have together.
+/// Signers, and their joint key.
 #[derive(Debug, Serialize)]
 pub(crate) struct SignerSet {
-    /// Sorted, as sessions have them unless told otherwise.
+    /// Sorted, as in sessions by default.
     #[serde(serialize_with = "texts")]
     pub(crate) signers: Vec<PublicKey>,
     pub(crate) labels: Vec<Option<Text<Label>>>,
-    /// Without tweaks.
+    /// The joint key without tweaks.
     #[serde(serialize_with = "text")]
     pub(crate) key: XOnlyPublicKey,
-    /// Of its output key without scripts (BIP86).
+    /// The address of its output key without scripts (BIP86).
     pub(crate) address: String,
 }
 
-/// What is said, and when.
+/// Something printed, with its time.
 #[derive(Debug, Serialize)]
 pub(crate) struct Timed<T> {
     #[serde(flatten)]
@@ -134,7 +134,7 @@ pub(crate) struct Timed<T> {
 }
 
 impl<T> Timed<T> {
-    /// Said now.
+    /// Stamps it with the current time.
     pub(crate) fn now(said: T) -> Self {
         Self { said, time: humantime::format_rfc3339_millis(SystemTime::now()).to_string() }
     }
@@ -145,22 +145,23 @@ impl<T> Timed<T> {
 pub(crate) struct Console {
     json: bool,
     started: Instant,
-    /// Of a service.
+    /// A service prints through this.
     outlet: Option<Outlet>,
     screen: Screen,
 }
 
-/// How many lines were written to where a person may be asked something. Clones count together.
+/// Counts the lines written to the terminal on which a person may be asked something. Clones share
+/// the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Screen(Arc<AtomicUsize>);
 
 impl Screen {
-    /// These were written.
+    /// Counts the lines of a text that was written.
     pub(crate) fn wrote(&self, text: &[u8]) {
         self.0.fetch_add(text.iter().filter(|byte| **byte == b'\n').count(), Ordering::Relaxed);
     }
 
-    /// How many there are.
+    /// How many lines have been written.
     pub(crate) fn lines(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -171,7 +172,8 @@ impl Console {
         Self { json, started: Instant::now(), outlet: None, screen: Screen::default() }
     }
 
-    /// Of a service, whose work is to sign: that nobody reads what it says, or can, is logged, and neither ends nor stops anything.
+    /// Returns the console of a service. A service's work is to sign, so an output that nobody
+    /// reads, or that cannot be written, is logged, and neither ends nor delays it.
     pub(crate) fn of_service(self) -> Self {
         let plain = self.clone();
         let outlet = Outlet::new(
@@ -183,27 +185,28 @@ impl Console {
         Self { outlet: Some(outlet), ..self }
     }
 
-    /// What is counted as written there.
+    /// The counter of lines written there.
     pub(crate) fn screen(&self) -> Screen {
         self.screen.clone()
     }
 
-    /// Whether programs read what is said.
+    /// Whether the output is for programs.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Since the command started.
+    /// The time since the command started.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Says that something happened, on one of the demonstration's nodes or on the only one.
+    /// Reports an event, on one of the demonstration's nodes or on the only one.
     pub(crate) fn step(&self, node: Option<usize>, step: &Step) -> Result<(), Failure> {
         self.show(&Line::Event { at_ms: self.at_ms(), node, step })
     }
 
-    /// Prints as it is what shells, manual pages and configurations are made of. As JSON, it is the text of an object.
+    /// Prints text for shells, manual pages and configurations unchanged. As JSON, it is the text
+    /// of an object.
     pub(crate) fn print(&self, text: &[u8]) -> Result<(), Failure> {
         if self.json {
             return self.show(&Line::Text { text: &String::from_utf8_lossy(text) });
@@ -212,12 +215,12 @@ impl Console {
         out.write_all(text).and_then(|()| out.flush()).map_err(Failure::Output)
     }
 
-    /// Says one thing, and lets it through at once.
+    /// Prints one thing, and flushes it at once.
     pub(crate) fn show(&self, line: &Line<'_>) -> Result<(), Failure> {
         self.write(self.written(line).map_err(Failure::Output)?)
     }
 
-    /// Says what is for people only: programs are told of each single thing.
+    /// Prints a remark for people only: programs get every single event instead.
     pub(crate) fn remark(&self, text: &str) -> Result<(), Failure> {
         if self.json {
             return Ok(());
@@ -232,7 +235,7 @@ impl Console {
             self.screen.wrote(&text);
         }
         let Some(outlet) = &self.outlet else {
-            // Colours are taken out where nobody would see them; JSON has none.
+            // `anstream` removes colours where they would not show; JSON has none.
             let mut out = anstream::stdout().lock();
             return out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::Output);
         };
@@ -244,7 +247,7 @@ impl Console {
         Ok(())
     }
 
-    /// A line as it is printed.
+    /// Formats a line for printing.
     fn written(&self, line: &Line<'_>) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         if self.json {
@@ -256,7 +259,7 @@ impl Console {
         Ok(text)
     }
 
-    /// In place of lines that are lost.
+    /// The line that replaces lost lines.
     fn missed(&self, events: u64) -> Vec<u8> {
         self.written(&Line::Event {
             at_ms: self.at_ms(),
@@ -270,13 +273,13 @@ impl Console {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Waits for the reader of a service's output, and not for long: the process ends.
+    /// Waits for the reader of a service's output, but only briefly, because the process is ending.
     pub(crate) fn linger(&self) {
         self.outlet.iter().for_each(Outlet::linger);
     }
 }
 
-/// What became of a service's standard output.
+/// Logs that a service's standard output fails, or works again.
 fn log_output(error: Option<&io::Error>) {
     match error {
         Some(error) => tracing::error!(
@@ -288,7 +291,7 @@ fn log_output(error: Option<&io::Error>) {
     }
 }
 
-/// The start of a session's name or a key: enough to tell a few apart on a screen.
+/// The first characters of a session id or a key: enough to tell a few apart on a screen.
 pub(crate) fn short(name: &impl Display) -> String {
     name.to_string().chars().take(8).collect()
 }
@@ -298,12 +301,12 @@ pub(crate) fn text<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok,
     to.collect_str(value)
 }
 
-/// And reads it again.
+/// Reads it back.
 pub(crate) fn from_text<'de, T: Written, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     Text::deserialize(from).map(|Text(value)| value)
 }
 
-/// The same for a list.
+/// Serialises a list of values as people read them.
 pub(crate) fn texts<T: Display, S: Serializer>(
     values: impl AsRef<[T]>,
     to: S,
@@ -311,7 +314,8 @@ pub(crate) fn texts<T: Display, S: Serializer>(
     to.collect_seq(values.as_ref().iter().map(ToString::to_string))
 }
 
-/// Serialises a path. What is not UTF-8 in it is replaced: an object is written whatever it is about.
+/// Serialises a path. Bytes that are not UTF-8 are replaced, so that an object can always be
+/// written.
 #[cfg(unix)]
 fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.display())

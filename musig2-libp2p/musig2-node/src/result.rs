@@ -1,4 +1,5 @@
-//! The result of a session: what `--json` prints last, and `verify` reads. Knows nothing of sessions or networks.
+//! The result of a session: the last line of `--json`, and the input of `verify`. Knows nothing of
+//! sessions or networks.
 
 use crate::text::without_bom;
 use serde::de::Error;
@@ -6,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
 
-/// Everything that is needed to check a session's signatures without trusting whoever made them.
+/// Everything needed to check a session's signatures without trusting whoever produced them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SessionResult {
-    /// The session's name. Nothing in the result vouches for it.
+    /// The session id. Nothing in the result proves it.
     pub(crate) session: Hex<32>,
     /// The signers' compressed keys, in aggregation order.
     pub(crate) signers: Vec<Hex<33>>,
@@ -17,16 +18,16 @@ pub(crate) struct SessionResult {
     pub(crate) items: Vec<ResultItem>,
 }
 
-/// One signature, and what it is for.
+/// One signature, and what it signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResultItem {
     /// The signed message.
     pub(crate) message: Hex<32>,
-    /// From the signers' aggregate key to the key that signs, in order.
+    /// Tweaks that lead from the signers' aggregate key to the key that signs, in order.
     pub(crate) tweaks: Vec<ResultTweak>,
     /// The key that signs: x-only, tweaked.
     pub(crate) aggregate_key: Hex<32>,
-    /// BIP340.
+    /// The BIP340 signature.
     pub(crate) signature: Hex<64>,
 }
 
@@ -43,13 +44,13 @@ pub(crate) struct ResultTweak {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ResultTweakKind {
-    /// To the key as it is.
+    /// Applied to the key as it is.
     Plain,
-    /// To the key with even y.
+    /// Applied to the key with even y.
     XOnly,
 }
 
-/// `N` bytes, in text as lowercase hex.
+/// `N` bytes, written as lowercase hex.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hex<const N: usize>(pub(crate) [u8; N]);
 
@@ -59,19 +60,19 @@ pub(crate) enum ReadResultError {
     /// Not JSON.
     #[error("not JSON: {0}. Give what a command with --json printed")]
     NotJson(#[from] serde_json::Error),
-    /// Nothing at all.
+    /// The text is empty.
     #[error("it is empty: give the output of `propose --json` or `demo --json`")]
     Empty,
-    /// JSON, and none of it is a result.
+    /// It is JSON, but contains no result.
     #[error("holds no object of type \"result\"; {}", match .failure {
         Some(message) => format!("the session failed: {message}"),
         None => "give the output of `propose --json` or `demo --json`".into(),
     })]
     NoResult {
-        /// What the last failure in it says.
+        /// The message of the last failure in it.
         failure: Option<String>,
     },
-    /// A result with something wrong in it.
+    /// A field of the result is wrong.
     #[error("malformed result, at `{place}`: {problem}")]
     Malformed {
         /// Path to the field.
@@ -82,7 +83,7 @@ pub(crate) enum ReadResultError {
 }
 
 impl SessionResult {
-    /// The last result in one JSON object, or in JSON lines among others.
+    /// Returns the last result in one JSON object, or in JSON lines that may hold other objects.
     pub(crate) fn last_in(text: &str) -> Result<Self, ReadResultError> {
         if without_bom(text).trim().is_empty() {
             return Err(ReadResultError::Empty);

@@ -1,4 +1,5 @@
-//! Who is there: each co-signer, how it is connected, what its clock says, and what last happened with it.
+//! Keeps track of each co-signer: how it is connected, what its clock says, and what last happened
+//! with it.
 
 use crate::ending::{Ending, name, names};
 use crate::labels::{Label, Labels};
@@ -17,7 +18,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Of how many co-signers that are met in sessions, and expected by nobody, something is remembered. Of more, the one longest unheard of is forgotten.
+/// The most co-signers that are remembered although only sessions brought them up, and the operator
+/// did not name them. Beyond that, the one unheard of for the longest time is forgotten.
 const MAX_MET: usize = 64;
 
 /// What happened with co-signers. Clones share it.
@@ -26,13 +28,13 @@ pub(crate) struct Roster(Arc<Mutex<Notes>>);
 
 #[derive(Debug, Default)]
 struct Notes {
-    /// Whom the operator named: in the policy, and by labels.
+    /// The signers that the operator named, in the policy and by labels.
     expected: BTreeSet<PublicKey>,
-    /// Of these, and of those that were met.
+    /// Notes on those, and on signers met in sessions.
     signers: BTreeMap<PublicKey, Note>,
 }
 
-/// What last happened with one.
+/// What last happened with a co-signer.
 #[derive(Debug, Clone, Default)]
 struct Note {
     noted_ms: u64,
@@ -47,19 +49,21 @@ pub(crate) struct CoSigner {
     #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub(crate) public_key: PublicKey,
     pub(crate) label: Option<Text<Label>>,
-    /// `None`: nobody can tell, as it has not said yet which peer it is.
+    /// `None` if nobody can tell, because it has not said yet which peer it is.
     pub(crate) connected: Option<bool>,
-    /// When it was connected, or lost, by this machine's clock, in UTC (RFC 3339); `None` if it was never connected.
+    /// When it was connected or lost, by this machine's clock, in UTC (RFC 3339); `None` if it was
+    /// never connected.
     pub(crate) since: Option<String>,
-    /// Which peer it says it is.
+    /// The peer that it claims to be.
     pub(crate) peer_id: Option<String>,
-    /// Where the connection leads, or where it says that it can be reached.
+    /// Where the connection leads, or where it claims to be reachable.
     pub(crate) addresses: Vec<String>,
     /// Whether it is connected only through a relay.
     pub(crate) relayed: Option<bool>,
-    /// How long the last ping took there and back.
+    /// The round-trip time of the last ping.
     pub(crate) round_trip_ms: Option<u64>,
-    /// How far its clock is ahead of this node's at least; if negative, how far it is behind at most.
+    /// How far its clock is ahead of this node's, at least; if negative, how far it is behind, at
+    /// most.
     pub(crate) clock_ahead_ms: Option<i64>,
     pub(crate) last_session: Option<LastSession>,
     pub(crate) last_error: Option<LastError>,
@@ -80,7 +84,7 @@ pub(crate) struct LastError {
     pub(crate) at: String,
 }
 
-/// A signer that says it is at a peer.
+/// A signer that claims to be at a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AtPeer {
     #[serde(serialize_with = "text", deserialize_with = "from_text")]
@@ -90,7 +94,8 @@ pub(crate) struct AtPeer {
 }
 
 impl Roster {
-    /// These are no strangers: the node learns which peers they are from whatever they say. Those of the labels and policies before them stay known to it.
+    /// Expects these signers: the node learns from anything that they say which peers they are.
+    /// Signers that labels and policies named earlier stay known to the node.
     pub(crate) async fn expect(
         &self,
         handle: &Handle,
@@ -109,14 +114,15 @@ impl Roster {
         Ok(())
     }
 
-    /// Whether this signer is no stranger: the operator named it, or it took part in a session that this node joined.
+    /// Returns whether this signer is known: the operator named it, or it took part in a session
+    /// that this node joined.
     pub(crate) fn knows(&self, signer: &PublicKey) -> bool {
         let notes = self.notes();
         let has_met = || notes.signers.get(signer).is_some_and(|note| note.session.is_some());
         notes.expected.contains(signer) || has_met()
     }
 
-    /// Takes note of what happened on the network.
+    /// Notes what happened on the network.
     pub(crate) fn follow(&self, event: &NodeEvent) {
         match event {
             NodeEvent::PeerDisconnected { signers, .. } => {
@@ -133,7 +139,7 @@ impl Roster {
                     format!("sent what it should not have: {offence} ({consequence})"),
                 );
             }
-            // Anybody can propose to this node's key, and is no co-signer for that.
+            // Anybody can propose to this node's key, and does not become a co-signer by it.
             NodeEvent::Session(Event::SessionRefused { proposer, error, .. })
                 if self.has(proposer) =>
             {
@@ -159,7 +165,7 @@ impl Roster {
         }
     }
 
-    /// Takes note of what happened in a session that this node takes part in, or took.
+    /// Notes what happened in a session that this node takes part in, or took part in.
     pub(crate) fn follow_session(&self, event: &Event, view: &SessionView) {
         if !view.joined.contains(&view.me) {
             return;
@@ -215,7 +221,8 @@ impl Roster {
         }
     }
 
-    /// How each co-signer is: those that were expected, and those that were met.
+    /// Returns the state of each co-signer, whether the operator expected it or it was met in a
+    /// session.
     pub(crate) async fn tell(
         &self,
         handle: &Handle,
@@ -234,21 +241,22 @@ impl Roster {
                 CoSigner::new(state, note, labels)
             })
             .collect();
-        // Those with a label first, by label.
+        // Those with a label come first, by label.
         told.sort_by_key(|signer| {
             (signer.label.is_none(), signer.label.as_ref().map(|Text(label)| label.clone()))
         });
         Ok(told)
     }
 
-    /// This node's user had no more patience with those that it waited for.
+    /// Notes that this node's user would no longer wait for the awaited signers.
     pub(crate) fn gave_up(&self, ending: &Ending) {
         let session = short(&ending.session);
         let awaited: Vec<_> = ending.awaited().collect();
         self.failed(&awaited, format!("session {session} waited for it until its time was over"));
     }
 
-    /// Why a session waits for these, as far as is known here: a sentence on each of a few that are not connected.
+    /// Returns why a session waits for these signers, as far as this node knows: one sentence each
+    /// for a few that are not connected.
     pub(crate) async fn why_missing(
         &self,
         handle: &Handle,
@@ -256,7 +264,7 @@ impl Roster {
         signers: impl IntoIterator<Item = PublicKey>,
     ) -> Option<String> {
         const MOST: usize = 4;
-        // An error is a node that has stopped: that is told elsewhere.
+        // An error means that the node has stopped, which is reported elsewhere.
         let states = handle.signers(signers).await.unwrap_or_default();
         let why = states.into_iter().filter_map(|state| {
             let note = self.notes().signers.get(&state.signer).cloned().unwrap_or_default();
@@ -286,7 +294,7 @@ impl Roster {
         notes.forget_some();
     }
 
-    /// Every change is whole before the lock is given up.
+    /// Locks the notes, even after a panic: every change is complete before the lock is released.
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -340,7 +348,8 @@ impl CoSigner {
         }
     }
 
-    /// Why this signer keeps others waiting, as far as is known here: a sentence. `None` if it is connected.
+    /// Returns in a sentence why this signer keeps others waiting, as far as this node knows.
+    /// `None` if it is connected.
     pub(crate) fn why_missing(&self) -> Option<String> {
         let who = format!("signer {}", named(&self.public_key, self.label.as_ref()));
         let since = self.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
@@ -357,7 +366,7 @@ impl CoSigner {
 }
 
 impl AtPeer {
-    /// With their labels.
+    /// Adds their labels.
     pub(crate) fn of(signers: &[PublicKey], labels: &Labels) -> Vec<Self> {
         let at_peer =
             |signer: &PublicKey| Self { public_key: *signer, label: labels.of(signer).map(Text) };
@@ -365,19 +374,20 @@ impl AtPeer {
     }
 }
 
-/// ` (signer alice 02a1b3c4)`, after a peer; nothing if nobody says to be there.
+/// Returns ` (signer alice 02a1b3c4)`, to stand after a peer; nothing if no signer claims to be
+/// there.
 pub(crate) fn beside(signers: &[AtPeer]) -> String {
     if signers.is_empty() { String::new() } else { format!(" ({})", names(signers)) }
 }
 
-/// `alice 02a1b3c4`.
+/// Writes `alice 02a1b3c4`.
 impl fmt::Display for AtPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&name(&self.public_key, self.label.as_ref(), false))
     }
 }
 
-/// `02a1…, alice`, with the whole key.
+/// Returns `02a1…, alice`, with the full key.
 pub(crate) fn named(signer: &PublicKey, label: Option<&impl fmt::Display>) -> String {
     label.map_or_else(|| signer.to_string(), |label| format!("{signer}, {label}"))
 }

@@ -1,4 +1,4 @@
-//! What happens on a node, in the words and fields of the JSON lines.
+//! What happens on a node, in the names and fields of the JSON lines.
 
 use crate::demo::Transport;
 use crate::ending::{Declined, Ending, Signer};
@@ -18,22 +18,22 @@ use std::borrow::Cow;
 pub(crate) enum Step {
     PeerConnected {
         peer: String,
-        /// Who says to be there.
+        /// Signers that claim to be there.
         signers: Vec<AtPeer>,
-        /// Which of the demonstration's nodes.
+        /// The number of the demonstration's node.
         #[serde(skip_serializing_if = "Option::is_none")]
         peer_node: Option<usize>,
     },
     PeerDisconnected {
         peer: String,
-        /// Who says to be there.
+        /// Signers that claim to be there.
         signers: Vec<AtPeer>,
     },
     DialFailed {
         peer: Option<String>,
-        /// Who says to be there.
+        /// Signers that claim to be there.
         signers: Vec<AtPeer>,
-        /// The bootstrap address that this is about.
+        /// The bootstrap address that was dialled.
         #[serde(skip_serializing_if = "Option::is_none")]
         bootstrap: Option<String>,
         error: String,
@@ -56,7 +56,7 @@ pub(crate) enum Step {
     AcceptsAgain,
     PeerReachedDirectly {
         peer: String,
-        /// Who says to be there.
+        /// Signers that claim to be there.
         signers: Vec<AtPeer>,
     },
     Reachable {
@@ -64,7 +64,7 @@ pub(crate) enum Step {
     },
     Offence {
         peer: String,
-        /// Who says to be there.
+        /// Signers that claim to be there.
         signers: Vec<AtPeer>,
         offence: String,
         consequence: String,
@@ -74,9 +74,9 @@ pub(crate) enum Step {
     },
     SessionCreated(Box<Terms>),
     SessionDiscovered(Box<Terms>),
-    /// This node had joined before it was restarted.
+    /// This node had joined the session before it was restarted.
     SessionResumed(Box<Terms>),
-    /// It had, and cannot go on.
+    /// This node had joined the session before it was restarted, and cannot continue.
     SessionNotResumed {
         #[serde(flatten)]
         session: Session,
@@ -84,7 +84,7 @@ pub(crate) enum Step {
     },
     /// This node joined.
     SessionJoined(Session),
-    /// This node did not.
+    /// This node declined.
     SessionDeclined {
         #[serde(flatten)]
         session: Session,
@@ -98,14 +98,14 @@ pub(crate) enum Step {
         #[serde(flatten)]
         progress: Progress,
     },
-    /// Another does not take part.
+    /// Another signer does not take part.
     SignerDeclined {
         #[serde(flatten)]
         session: Session,
         #[serde(flatten)]
         declined: Declined,
     },
-    /// It is approved, and waits for others of its proposer to end.
+    /// The session is approved, and waits for other sessions of its proposer to end.
     SessionQueued(Session),
     SessionReady(Session),
     NonceReceived {
@@ -128,7 +128,7 @@ pub(crate) enum Step {
     PartialSigsComplete(Session),
     SessionComplete(Session),
     SessionAborted(Box<Ending>),
-    /// Nobody need decide on it any more.
+    /// The session no longer needs a decision.
     SessionWithdrawn(Box<Ending>),
     SessionError {
         #[serde(flatten)]
@@ -145,10 +145,10 @@ pub(crate) enum Step {
         #[serde(flatten)]
         session: Session,
         attempt: u32,
-        /// Who lost its memory, or runs twice.
+        /// The signers that lost their memory, or run twice.
         signers: Vec<Signer>,
     },
-    /// This node cannot take it up.
+    /// This node cannot take part in the session.
     SessionRefused {
         #[serde(flatten)]
         session: Session,
@@ -168,7 +168,7 @@ pub(crate) enum Step {
         signer: Signer,
     },
     LateSignature(Session),
-    /// A proof against a signer is in a file.
+    /// A proof against a signer has been written to a file.
     EvidenceKept {
         #[serde(flatten)]
         session: Session,
@@ -176,7 +176,7 @@ pub(crate) enum Step {
     },
     /// A daemon has read its policy and labels again.
     Reloaded(Reloaded),
-    /// It could not: the former ones hold.
+    /// A daemon failed to read its policy and labels again, so the former ones still apply.
     NotReloaded {
         error: String,
     },
@@ -185,43 +185,43 @@ pub(crate) enum Step {
         items: usize,
         transport: Transport,
     },
-    /// Every signature was checked by `verify`'s code.
+    /// The code of `verify` has checked every signature.
     VerifiedIndependently {
         items: usize,
     },
-    /// Something that this version of the command has no words for.
+    /// An event that this version of the command has no name for.
     Other {
         description: String,
     },
 }
 
-/// What a daemon that has read its policy again has to say of it.
+/// What a daemon reports after reading its policy again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reloaded {
     /// What may surprise: a sentence for each.
     pub(crate) notes: Vec<String>,
-    /// Settings that have changed as well, and hold from the next start on.
+    /// Other settings that have changed, and apply only from the next start.
     pub(crate) needs_restart: Vec<Cow<'static, str>>,
 }
 
-/// Which session something happened in.
+/// The session that an event belongs to.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Session {
     #[serde(serialize_with = "text")]
     pub(crate) session: SessionId,
 }
 
-/// How far a round is.
+/// How far a round has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Progress {
-    /// How many signers have done their part of it.
+    /// How many signers have done their part in it.
     pub(crate) done: usize,
     /// How many there are.
     pub(crate) of: usize,
-    /// Who has not.
+    /// The signers that have not.
     #[serde(serialize_with = "places")]
     pub(crate) awaiting: Vec<Signer>,
-    /// Milliseconds until time is out for the phase the session is in; zero where it has ended.
+    /// Milliseconds until the current phase runs out of time; zero if the session has ended.
     pub(crate) left_ms: u64,
 }
 
@@ -240,7 +240,7 @@ impl Progress {
 }
 
 impl Step {
-    /// What a session's event says, with the session as it stands.
+    /// Describes a session's event, given the session as it stands.
     pub(crate) fn of(event: &Event, view: &SessionView, labels: &Labels) -> Self {
         Self::in_words(event, view, labels)
             .unwrap_or_else(|| Self::Other { description: format!("{event:?}") })
@@ -304,7 +304,7 @@ impl Step {
         })
     }
 
-    /// What happened on the network, not in a session.
+    /// Describes an event on the network, outside any session.
     pub(crate) fn of_network(event: &NodeEvent, labels: &Labels) -> Self {
         let at_peer = |signers: &[PublicKey]| AtPeer::of(signers, labels);
         match event {
@@ -355,12 +355,12 @@ impl Step {
     }
 }
 
-/// How far a session is, as a word for programs.
+/// How far a session has come, as a word for programs.
 pub(crate) fn state_name(view: &SessionView) -> &'static str {
     if view.is_queued { "queued" } else { view.phase.as_str() }
 }
 
-/// Programs know signers by their places.
+/// Lists signers by their places, by which programs know them.
 fn places<S: Serializer>(signers: &[Signer], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(signers.iter().map(|signer| signer.signer))
 }

@@ -1,4 +1,5 @@
-//! Asking for a secret on the terminal, which is left as it was found, even if a signal ends or stops the command meanwhile.
+//! Asks for a secret on the terminal, and leaves the terminal as it was, even if a signal ends or
+//! stops the command meanwhile.
 
 #[cfg(unix)]
 pub(crate) use self::unix::{ask, discard_typed, handles, is_ignored};
@@ -18,19 +19,19 @@ mod unix {
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use zeroize::Zeroizing;
 
-    /// What ends or stops a command, unless the command does something else then.
+    /// The signals that end or stop a command, unless the command handles them.
     const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
-    /// The longest line that a terminal gives, in bytes.
+    /// The longest line that a terminal delivers, in bytes.
     const LONGEST: usize = 4096;
 
-    /// What both the asking thread and the one that takes signals know.
+    /// State shared by the asking thread and the one that takes signals.
     static STATE: Mutex<State> =
         Mutex::new(State { asked: None, is_watched: false, handled: Vec::new() });
 
     struct State {
         asked: Option<Asked>,
         is_watched: bool,
-        /// Signals for which other code does what is to be done, except during a prompt.
+        /// Signals that other code handles, except during a prompt.
         handled: Vec<i32>,
     }
 
@@ -41,7 +42,8 @@ mod unix {
         prompt: String,
     }
 
-    /// Asks for a line, which is not shown while it is typed. What was typed before the prompt is no part of it.
+    /// Asks for a line, which is not echoed while it is typed. Characters typed before the prompt
+    /// are not part of it.
     pub(crate) fn ask(prompt: &str) -> io::Result<String> {
         watch()?;
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
@@ -50,24 +52,25 @@ mod unix {
             before: tcgetattr(&terminal)?,
             prompt: prompt.into(),
         };
-        // Known before it is shown: from then on there is something to restore.
+        // Store the terminal's state before showing the prompt: from then on there is something to
+        // restore.
         let shown = state().asked.insert(asked).show();
         let line = shown.and_then(|()| read_line(&mut terminal));
         if let Some(asked) = state().asked.take() {
             asked.restore();
         }
-        // Instead of the one that was typed.
+        // Stands in for the newline that was typed but not echoed.
         terminal.write_all(b"\n")?;
         line
     }
 
-    /// Throws away what was typed on standard input before anybody asked.
+    /// Discards what was typed on standard input before anybody asked.
     pub(crate) fn discard_typed() {
-        // Of what is no terminal there is nothing to throw away.
+        // This fails if standard input is not a terminal; then there is nothing to discard.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
 
-    /// From now on other code does what is to be done at this signal.
+    /// Notes that other code handles this signal from now on.
     pub(crate) fn handles(signal: i32) {
         state().handled.push(signal);
     }
@@ -81,12 +84,13 @@ mod unix {
         }
 
         fn restore(&self) {
-            // Where the terminal is gone, there is nothing to restore.
+            // This fails if the terminal is gone; then there is nothing to restore.
             let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
         }
     }
 
-    /// Starts the thread that takes signals. Handlers of signals stay for good, and so does it.
+    /// Starts the thread that takes signals. Signal handlers cannot be removed, so the thread
+    /// stays, too.
     fn watch() -> io::Result<()> {
         if std::mem::replace(&mut state().is_watched, true) {
             return Ok(());
@@ -110,7 +114,8 @@ mod unix {
         Ok(())
     }
 
-    /// Whether this command was told to ignore a signal when it was started, as `nohup` does: it goes on ignoring it. Only Linux tells.
+    /// Returns whether this command was started with a signal ignored, as `nohup` does; it keeps
+    /// ignoring that signal. Only Linux tells.
     pub(crate) fn is_ignored(signal: i32) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -120,7 +125,8 @@ mod unix {
     }
 
     fn read_line(terminal: &mut File) -> io::Result<String> {
-        // Room for all of it: what a vector outgrows, it leaves behind in memory.
+        // Allocate enough for the longest line: a vector that grows leaves its old contents in
+        // memory.
         let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
         let mut byte = Zeroizing::new([0]);
         while line.len() < LONGEST {

@@ -1,4 +1,5 @@
-//! What a session is about, before it is joined and after it is signed, in the fields of the JSON lines.
+//! What a session is about, before it is joined and after it is signed, as fields of the JSON
+//! lines.
 
 use crate::labels::{Label, Labels};
 use crate::result::{Hex, ResultItem, ResultTweak, ResultTweakKind, SessionResult};
@@ -16,50 +17,50 @@ pub(crate) struct Terms {
     pub(crate) session: Hex<32>,
     /// In aggregation order.
     pub(crate) signers: Vec<Hex<33>>,
-    /// What this node's operator calls each of them.
+    /// The operator's labels for them.
     pub(crate) labels: Vec<Option<Text<Label>>>,
-    /// Which of them proposed it.
+    /// The place of the signer that proposed it.
     pub(crate) coordinator: u16,
-    /// Which of them this node is.
+    /// The place of this node.
     pub(crate) me: u16,
     pub(crate) items: Vec<ItemTerms>,
     /// In hex.
     pub(crate) memo: String,
     /// By the proposer's clock, in milliseconds since the Unix epoch.
     pub(crate) created_at_ms: u64,
-    /// The same.
+    /// By the same clock and in the same unit.
     pub(crate) expires_at_ms: u64,
 }
 
-/// What one item of a session would sign.
+/// What one item of a session signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ItemTerms {
     pub(crate) message: Hex<32>,
-    /// From the signers' aggregate key to the key that signs, by what it means.
+    /// Tweaks that lead from the signers' aggregate key to the key that signs, by their meaning.
     pub(crate) derivation: Vec<Derivation>,
-    /// The same as scalars.
+    /// The same tweaks as scalars.
     pub(crate) tweaks: Vec<ResultTweak>,
     /// The key that signs: x-only, tweaked.
     pub(crate) aggregate_key: Hex<32>,
-    /// Of this key on this node's chain, if it is a taproot output key.
+    /// This key's address on this node's chain, if it is a taproot output key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<String>,
 }
 
-/// What a tweak means.
+/// The meaning of a tweak.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Derivation {
-    /// BIP341; BIP86 without a root.
+    /// A BIP341 tweak; BIP86 without a root.
     Taproot { merkle_root: Option<Text<MerkleRoot>> },
-    /// BIP32.
+    /// A BIP32 derivation.
     Bip32 { chain_code: Text<ChainCode>, path: Text<DerivationPath> },
-    /// Whoever chose it may know more about the key than this node does.
+    /// Any scalar. Whoever chose it may know more about the key than this node does.
     Raw,
 }
 
 impl Terms {
-    /// Of a session as it stands.
+    /// Returns the terms of a session.
     pub(crate) fn of(view: &SessionView, labels: &Labels) -> Self {
         let manifest = &view.manifest;
         Self {
@@ -83,7 +84,7 @@ impl Terms {
         }
     }
 
-    /// How long the session can still be joined and signed, by this machine's clock.
+    /// Returns how long the session can still be joined and signed, by this machine's clock.
     pub(crate) fn left(&self) -> Duration {
         until(Timestamp::from_millis(self.expires_at_ms))
     }
@@ -91,7 +92,7 @@ impl Terms {
 
 #[cfg(test)]
 impl Terms {
-    /// Of a session of nobody about nothing.
+    /// The terms of a session without signers or items.
     pub(crate) fn of_nothing(session: musig2_libp2p::musig2_proto::SessionId) -> Self {
         Self {
             session: Hex(session.to_bytes()),
@@ -107,19 +108,19 @@ impl Terms {
     }
 }
 
-/// What each signer of a session is called.
+/// Returns the label of each signer of a session.
 pub(crate) fn labels_of(view: &SessionView, labels: &Labels) -> Vec<Option<Text<Label>>> {
     view.manifest.signers().iter().map(|signer| labels.of(signer).map(Text)).collect()
 }
 
-/// How long until then, by this machine's clock.
+/// Returns the time left until then, by this machine's clock.
 pub(crate) fn until(then: Timestamp) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Duration::from_millis(then.as_millis()).saturating_sub(now)
 }
 
 impl SessionResult {
-    /// What a finished session leaves.
+    /// Makes the result of a finished session.
     pub(crate) fn of(view: &SessionView, signatures: &[Signature]) -> Self {
         let items = view.manifest.items().iter().zip(&view.output_keys).zip(signatures);
         Self {
@@ -150,7 +151,7 @@ fn derivation(item: &Item) -> Vec<Derivation> {
     item.tweaks().iter().map(meaning).collect()
 }
 
-/// Whether it is a taproot output key that signs.
+/// Returns whether the key that signs is a taproot output key.
 fn is_output(item: &Item) -> bool {
     matches!(item.tweaks().last(), Some(Tweak::Taproot { .. }))
 }

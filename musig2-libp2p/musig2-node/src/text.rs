@@ -1,4 +1,5 @@
-//! Values as people write them: on the command line, in configuration files, in JSON. Errors say what is wrong and what would be right.
+//! Values as people write them: on the command line, in configuration files, in JSON. Errors say
+//! what is wrong, and what to write instead.
 
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
@@ -17,13 +18,13 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Text<T>(pub(crate) T);
 
-/// How people write a value.
+/// Defines how people write a value.
 pub(crate) trait Written: Sized {
     /// What is expected, for errors.
     const EXPECTED: &'static str;
-    /// From text.
+    /// Reads it from text.
     fn read(text: &str) -> Result<Self, String>;
-    /// As text.
+    /// Writes it as text.
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
@@ -51,7 +52,7 @@ written_by_itself!(
     SocketAddr: "an address and a port, such as 127.0.0.1:9464",
 );
 
-/// Compressed, and on the curve.
+/// A compressed key, on the curve.
 impl Written for PublicKey {
     const EXPECTED: &'static str = "a public key: 33 bytes in hex";
 
@@ -70,7 +71,8 @@ impl Written for PublicKey {
     }
 }
 
-/// What people have in other places, and what to give instead. It may be a secret: nothing of it is repeated.
+/// Recognises keys in other formats, and says what to give instead. The text may be a secret, so no
+/// part of it is repeated.
 fn other_key(text: &str) -> &'static str {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     match text.len() {
@@ -96,17 +98,17 @@ fn other_key(text: &str) -> &'static str {
     }
 }
 
-/// Without the byte-order mark that some editors put before a file's text.
+/// Removes the byte-order mark that some editors put at the start of a file.
 pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// What is often mistyped.
+/// Names a common mistake in the text.
 fn hint(text: &str) -> &'static str {
     if text.starts_with("0x") || text.starts_with("0X") { ". Write hex without 0x" } else { "" }
 }
 
-/// Whether there is nothing in it but hex digits.
+/// Returns whether the text has only hex digits.
 pub(crate) fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -141,7 +143,7 @@ impl Written for Duration {
     }
 }
 
-/// An unhardened path below the aggregate key: `m/0/5`.
+/// An unhardened path below the aggregate key, such as `m/0/5`.
 impl Written for DerivationPath {
     const EXPECTED: &'static str = "an unhardened path, such as \"m/0/5\"";
 

@@ -1,5 +1,7 @@
-//! Which proposers are told that their sessions are declined here, and why. Others learn nothing: an answer would show whoever proposes with a key of
-//! this node that this node has it, and where it is.
+//! Which proposers are told that this node declines their sessions, and why.
+//!
+//! Others learn nothing: anyone can propose a session with a key of this node, and an answer would
+//! show that this node has the key, and where it is.
 
 use crate::labels::Labels;
 use crate::policy::Policy;
@@ -7,48 +9,48 @@ use musig2_libp2p::musig2_proto::{DeclineReason, PublicKey, SessionView};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Whom a running node tells. Clones share it, also after it is replaced.
+/// The proposers that a running node answers. Clones share them, even after they are replaced.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    /// Whoever has a label is known to the operator.
+    /// The operator knows every signer that has a label.
     labels: Labels,
     partners: Arc<RwLock<Partners>>,
 }
 
-/// Those with whom a policy lets this node sign.
+/// The signers with which a policy lets this node sign.
 #[derive(Debug)]
 pub(crate) struct Partners {
-    /// Whether anybody is told.
+    /// Whether anybody is told at all.
     answers: bool,
     signers: BTreeSet<PublicKey>,
 }
 
 impl Default for Partners {
-    /// Without a policy: nobody.
+    /// Without a policy there are no partners.
     fn default() -> Self {
         Self { answers: true, signers: BTreeSet::new() }
     }
 }
 
 impl Partners {
-    /// The signers of its sets.
+    /// Returns the signers of the policy's sets.
     pub(crate) fn of(policy: &Policy) -> Self {
         Self { answers: policy.answer_declines, signers: policy.signer_sets().flatten().collect() }
     }
 }
 
 impl Told {
-    /// Those who have a label.
+    /// Answers the signers that have a label.
     pub(crate) fn new(labels: Labels) -> Self {
         Self { labels, partners: Arc::default() }
     }
 
-    /// From now on these as well.
+    /// Answers these signers as well, from now on.
     pub(crate) fn replace(&self, partners: Partners) {
         *self.partners.write().unwrap_or_else(PoisonError::into_inner) = partners;
     }
 
-    /// What the proposer of this key is told, if it is told.
+    /// Returns the reason to tell the proposer with this key, if it is told at all.
     pub(crate) fn reason(
         &self,
         proposer: &PublicKey,
@@ -59,7 +61,7 @@ impl Told {
         (partners.answers && is_known).then_some(reason)
     }
 
-    /// What the proposer of a session is told, if it is told.
+    /// Returns the reason to tell a session's proposer, if it is told at all.
     pub(crate) fn reason_in(
         &self,
         view: &SessionView,

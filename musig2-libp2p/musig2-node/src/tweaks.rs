@@ -1,4 +1,4 @@
-//! From the signers' aggregate key to the key that signs, as people order it.
+//! Tweaks that lead from the signers' aggregate key to the key that signs, as people write them.
 
 use crate::failure::Failure;
 use crate::text::{Text, Written};
@@ -14,11 +14,13 @@ const BOTH: &str = "a root and `bip86`, which is without one: give one of them";
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(from = "TweakObject")]
 pub(crate) struct TweakArgs {
-    /// Sign with the child key at this unhardened path, such as m/0/5 (BIP32, with BIP328's chain code); a taproot tweak comes after it
+    /// Sign with the child key at this unhardened path, such as m/0/5 (BIP32, with BIP328's chain
+    /// code); a taproot tweak comes after it
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     bip32: Option<Text<DerivationPath>>,
-    /// Sign with the taproot output key that commits to the script tree with this root (32 bytes in hex, BIP341)
+    /// Sign with the taproot output key that commits to the script tree with this root (32 bytes in
+    /// hex, BIP341)
     #[arg(long, value_name = "HEX32", conflicts_with = "bip86")]
     #[serde(skip_serializing_if = "Option::is_none")]
     taproot_root: Option<Text<MerkleRoot>>,
@@ -27,7 +29,7 @@ pub(crate) struct TweakArgs {
     bip86: bool,
 }
 
-/// The same as JSON, in which a root of `null` is none: BIP86, as in what an approving program is told.
+/// The same as JSON. A root of `null` means BIP86, as in the object that an approving program gets.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TweakObject {
@@ -37,7 +39,7 @@ struct TweakObject {
     bip86: bool,
 }
 
-/// What is there, though it be `null`.
+/// Reads a field that is present, even if it is `null`.
 fn even_null<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Option<Text<MerkleRoot>>>, D::Error> {
@@ -55,7 +57,7 @@ impl From<TweakObject> for TweakArgs {
 }
 
 impl TweakArgs {
-    /// Adds one as it is written after a message: `bip86`, `bip32=PATH` or `root=HEX`.
+    /// Adds a tweak as it is written after a message: `bip86`, `bip32=PATH` or `root=HEX`.
     pub(crate) fn add(&mut self, part: &str) -> Result<(), String> {
         let (name, value) = match part.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -86,12 +88,13 @@ impl TweakArgs {
         }
     }
 
-    /// Whether the aggregate key signs as it is.
+    /// Returns whether the aggregate key signs without tweaks.
     pub(crate) fn is_none(&self) -> bool {
         self.bip32.is_none() && !self.is_taproot()
     }
 
-    /// In the order in which they apply. Of two taproot options, which the command line refuses, none is right.
+    /// Returns the tweaks in the order in which they apply. The command line refuses two taproot
+    /// options; so does this.
     pub(crate) fn tweaks(&self) -> Result<Vec<Tweak>, Failure> {
         let child = self
             .bip32
@@ -107,13 +110,13 @@ impl TweakArgs {
         Ok(child.into_iter().chain(output).collect())
     }
 
-    /// Whether the key that signs is a taproot output key.
+    /// Returns whether the key that signs is a taproot output key.
     pub(crate) fn is_taproot(&self) -> bool {
         self.bip86 || self.taproot_root.is_some()
     }
 }
 
-/// As it is written after a message.
+/// Writes the tweaks as they follow a message.
 impl fmt::Display for TweakArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bip32, taproot_root, bip86 } = self;
@@ -123,7 +126,7 @@ impl fmt::Display for TweakArgs {
     }
 }
 
-/// A value, or what is wrong with it and where it stands.
+/// Reads a value, or says what is wrong with it and in which part.
 fn told_with<T: Written>(part: &str, value: &str) -> Result<Text<T>, String> {
     value.parse().map_err(|problem: String| format!("`{part}`: {problem}"))
 }
@@ -144,7 +147,7 @@ mod tests {
         let root = "07".repeat(32);
         let taproot = Tweak::Taproot { merkle_root: Some(root.parse().unwrap()) };
         assert_eq!(tweaks(&format!(r#"{{"taproot_root":"{root}"}}"#)), [taproot]);
-        // What a client sends for its options.
+        // A client sends this for its options.
         let sent = serde_json::to_string(&TweakArgs::default()).unwrap();
         assert_eq!(tweaks(&sent), [], "{sent}");
     }

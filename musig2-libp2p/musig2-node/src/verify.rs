@@ -1,4 +1,5 @@
-//! `musig2-node verify`: checks a result with the `musig2` crate (over `k256`) and nothing of the code that made it.
+//! `musig2-node verify` checks a result with the `musig2` crate (over `k256`), using none of the
+//! code that made it.
 
 use crate::failure::Failure;
 use crate::report::{Console, Line};
@@ -11,14 +12,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// The largest input read: more than a session of the most signers and items makes.
+/// The largest input read: more than a session with the most signers and items produces.
 const MAX_INPUT: u64 = 64 << 20;
 
 /// Check the signatures of a result, independently of the code that made them
 ///
-/// Aggregates the signers' keys (BIP327) in the order given, applies each item's tweaks, compares the outcome with its
-/// `aggregate_key`, and verifies its signature (BIP340), all by another library than the one that signed. The session's id
-/// is a name only: nothing in a result vouches for it. Whether these are the signers, messages and tweaks you meant is for you to see.
+/// Aggregates the signers' keys (BIP327) in the order given, applies each item's tweaks, compares
+/// the outcome with its `aggregate_key`, and verifies its signature (BIP340), all by another
+/// library than the one that signed. The session's id is a name only: nothing in a result vouches
+/// for it. Whether these are the signers, messages and tweaks you meant is for you to see.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node demo --json > session.jsonl
@@ -28,19 +30,20 @@ const MAX_INPUT: u64 = 64 << 20;
 
 Exit code: 0 if every signature verifies, 1 if not, 2 if there is no well-formed result to check.")]
 pub(crate) struct VerifyArgs {
-    /// The result, or the JSON lines of a whole run (the last result counts); `-` reads standard input
+    /// The result, or the JSON lines of a whole run (the last result counts); `-` reads standard
+    /// input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// What came of checking one item.
+/// The outcome of checking one item.
 #[derive(Debug, Serialize)]
 pub(crate) struct ItemVerdict {
     /// Its place, from 0.
     pub(crate) item: usize,
     /// Whether everything about it is right.
     pub(crate) valid: bool,
-    /// What is not.
+    /// What is wrong.
     pub(crate) problems: Vec<String>,
 }
 
@@ -83,7 +86,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
         return Err(Failure::Invalid { invalid, items });
     }
     if console.is_json() {
-        // So that a pipe can go on with what was verified.
+        // Print the result, so that a pipeline can continue with what was verified.
         console.show(&Line::Result(&result))?;
     }
     Ok(())
@@ -103,7 +106,7 @@ pub(crate) fn check(result: &SessionResult) -> Result<Vec<ItemVerdict>, Problem>
     Ok(result.items.iter().enumerate().map(verdict).collect())
 }
 
-/// BIP327 KeyAgg of the signers in the order given.
+/// Aggregates the signers' keys (BIP327 KeyAgg) in the order given.
 fn aggregate(signers: &[Hex<33>]) -> Result<KeyAggContext, Problem> {
     if signers.is_empty() {
         return Err(Problem::NoSigners);
@@ -115,7 +118,8 @@ fn aggregate(signers: &[Hex<33>]) -> Result<KeyAggContext, Problem> {
     KeyAggContext::new(points).map_err(|_| Problem::NoAggregate)
 }
 
-/// Everything that is wrong with one item. The signature is checked under the computed key, never under the one stated.
+/// Returns everything that is wrong with one item. The signature is checked under the computed key,
+/// never under the stated one.
 fn check_item(aggregate: &KeyAggContext, item: &ResultItem) -> Vec<Problem> {
     let mut keys = aggregate.clone();
     for (place, step) in item.tweaks.iter().enumerate() {
@@ -161,7 +165,8 @@ mod tests {
     use musig2::secp::Scalar;
     use musig2::{BinaryEncoding, CompactSignature};
 
-    /// A result of one signer, whose aggregate key has odd y where `odd`: there the kind of a tweak matters.
+    /// A result of one signer, whose aggregate key has odd y if `odd`: only then does the kind of a
+    /// tweak matter.
     fn result(odd: bool) -> (Vec<Hex<33>>, ResultItem) {
         let (secret, signers, keys) = (1..=u8::MAX)
             .map(|byte| {

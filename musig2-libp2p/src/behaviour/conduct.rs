@@ -1,4 +1,4 @@
-//! What is done about peers that send what they should not.
+//! What happens to peers that send what they should not.
 
 use crate::frames::Config;
 use futures::FutureExt;
@@ -10,11 +10,12 @@ use std::fmt;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How many peers are remembered for what they did. Beyond that, who is not banned makes room first, and then whose time is over first.
+/// The most peers whose offences are remembered. Beyond that, peers that are not banned make room
+/// first; among those, the one whose record expires soonest.
 const MAX_RECORDS: usize = 1024;
-/// A malicious offence in demerits.
+/// Demerits of a malicious offence.
 const MALICIOUS: u32 = 10;
-/// A suspicious one, and one of which the peer may only be the last hop.
+/// Demerits of a suspicious offence, and of one for which the peer may only be the last hop.
 const SUSPICIOUS: u32 = 1;
 
 /// What was done about an offence.
@@ -23,11 +24,11 @@ const SUSPICIOUS: u32 = 1;
 pub enum Consequence {
     /// Nothing: an honest peer may have sent it.
     None,
-    /// Nothing is read from the peer for so long.
+    /// Nothing is read from the peer for this long.
     Paused(Duration),
     /// All connections to the peer are closed. It may come back.
     Disconnected,
-    /// All connections to the peer are closed, and none is made for so long.
+    /// All connections to the peer are closed, and new ones are denied for this long.
     Banned(Duration),
 }
 
@@ -42,40 +43,41 @@ impl fmt::Display for Consequence {
     }
 }
 
-/// Why a connection was denied: the peer is banned. [`ConnectionDenied::downcast`](libp2p::swarm::ConnectionDenied::downcast) gives it.
+/// The cause of a denied connection: the peer is banned.
+/// [`ConnectionDenied::downcast`](libp2p::swarm::ConnectionDenied::downcast) returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{peer} is banned for another {} s, for what it sent", .left.as_secs_f64().ceil())]
 pub struct Banned {
-    /// Who.
+    /// The banned peer.
     pub peer: PeerId,
-    /// For how long from now.
+    /// How much longer the ban lasts.
     pub left: Duration,
 }
 
-/// How an offence came here.
+/// How an offence reached this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
-    /// From the peer itself.
+    /// The peer sent it itself.
     Frame,
-    /// Published by somebody, and passed on by the peer.
+    /// Somebody published it, and the peer relayed it.
     Publication,
 }
 
-/// Remembers offences, for a while, of a bounded number of peers.
+/// Remembers offences of a bounded number of peers, for a while.
 #[derive(Debug)]
 pub(super) struct Conduct {
     config: Config,
     records: HashMap<PeerId, Record>,
-    /// Until the next ban is over.
+    /// Runs until the next ban is over.
     timer: Option<Delay>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Record {
     demerits: u32,
-    /// Up to when demerits have been forgiven.
+    /// The time up to which demerits have been forgiven.
     forgiven: Instant,
-    /// It was disconnected once: the next time it is banned.
+    /// The peer has been disconnected once. The next time it is banned.
     was_cut_off: bool,
     banned_until: Option<Instant>,
     forget_at: Instant,
@@ -86,7 +88,7 @@ impl Conduct {
         Self { config, records: HashMap::new(), timer: None }
     }
 
-    /// Says what is to be done about an offence, and counts it.
+    /// Counts an offence, and decides what to do about it.
     pub(super) fn judge(
         &mut self,
         peer: PeerId,
@@ -105,7 +107,9 @@ impl Conduct {
         record.demerits = record.demerits.saturating_add(demerits);
         record.forget_at = after(now, offence_time.saturating_mul(max_offences).max(ban_time));
         if max_offences == 0 || record.demerits < max_offences.saturating_mul(MALICIOUS) {
-            // Publications are not read here, and who passes them on is not slowed down in what it says itself.
+            // A pause stops this node from reading the peer's frames. Publications do not come that
+            // way, and a peer that only relayed a bad one should not be slowed in what it says
+            // itself.
             let pause = via == Via::Frame && !offence_pause.is_zero();
             return if pause { Consequence::Paused(offence_pause) } else { Consequence::None };
         }
@@ -119,8 +123,10 @@ impl Conduct {
         Consequence::Banned(ban_time)
     }
 
+    /// Checks that a peer is not banned.
+    ///
     /// # Errors
-    /// Where the peer is banned.
+    /// If the peer is banned.
     pub(super) fn check(&self, peer: &PeerId, now: Instant) -> Result<(), Banned> {
         let until = self.records.get(peer).and_then(|record| record.banned_until);
         let left = until.unwrap_or(now).saturating_duration_since(now);
@@ -131,7 +137,7 @@ impl Conduct {
         self.records.keys().copied().filter(move |peer| self.check(peer, now).is_err())
     }
 
-    /// Ready with each peer whose ban is over.
+    /// Returns ready with each peer whose ban is over.
     pub(super) fn poll_pardon(&mut self, context: &mut Context<'_>) -> Poll<PeerId> {
         loop {
             let next = self
@@ -183,7 +189,7 @@ impl Conduct {
 }
 
 impl Record {
-    /// Forgives a demerit for each `each` that has passed.
+    /// Forgives one demerit for each `each` that has passed.
     fn forgive(&mut self, each: Duration, now: Instant) {
         let passed = now.saturating_duration_since(self.forgiven);
         let count = passed.as_nanos().checked_div(each.as_nanos()).unwrap_or(u128::MAX);
@@ -197,7 +203,8 @@ impl Record {
     }
 }
 
-/// Durations come from a configuration and may be anything.
+/// Durations come from a configuration and may be anything; adding a huge one to an `Instant` would
+/// panic.
 fn after(now: Instant, time: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     now + time.min(YEAR)
@@ -235,7 +242,7 @@ mod tests {
         );
         assert_eq!(conduct.banned(now).collect::<Vec<_>>(), [peer]);
         assert!(conduct.check(&peer, now + 10 * MINUTE).is_ok());
-        // What is over is over.
+        // A ban that is over no longer counts.
         assert_eq!(conduct.judge(peer, Malicious, Via::Frame, now + 10 * MINUTE), pause);
     }
 

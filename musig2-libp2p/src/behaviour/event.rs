@@ -5,69 +5,73 @@ use crate::frames::Undelivered;
 use libp2p::PeerId;
 use musig2_proto::{Offence, Severity};
 
-/// What a [`Behaviour`](crate::Behaviour) tells.
+/// What a [`Behaviour`](crate::Behaviour) tells its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Publish these bytes on the topic that announcements travel on. Where nobody listens at the moment, drop them: they come again.
+    /// Publish these bytes on the announcement topic. If nobody listens at the moment, drop them:
+    /// the core publishes them again.
     Publish(Vec<u8>),
     /// Something happened in a session.
     Session(musig2_proto::Event),
-    /// A peer sent something it should not have. Nothing needs to be done.
+    /// A peer sent something that it should not have sent. There is nothing to do.
     Offence {
-        /// Who: the last hop, perhaps only a relay.
+        /// The last hop, which may be only a relay.
         peer: PeerId,
         /// What was wrong.
         offence: Offence,
         /// What was done about it.
         consequence: Consequence,
     },
-    /// A peer opens substreams faster than there is any use for. Nothing needs to be done.
+    /// A peer opens substreams faster than it can have any use for. There is nothing to do.
     Churn {
-        /// Who.
+        /// The peer that opens them.
         peer: PeerId,
         /// What was done about it.
         consequence: Consequence,
     },
-    /// The last connection to a co-signer of an open session is closed. It is dialled when there is something to send to it.
+    /// The last connection to a co-signer of an open session has closed. The peer is dialled once
+    /// there is something to send to it.
     ConnectionLost {
-        /// Whose.
+        /// The peer that the connection led to.
         peer: PeerId,
     },
-    /// A peer that frames wait for could not be dialled. It is dialled again while they wait; if you can find other addresses
-    /// of the peer, give them to [`Behaviour::add_addresses`](crate::Behaviour::add_addresses).
+    /// A peer that frames wait for could not be dialled. It is dialled again while they wait. If
+    /// you can find other addresses of the peer, give them to
+    /// [`Behaviour::add_addresses`](crate::Behaviour::add_addresses).
     DialFailed {
-        /// Whom.
+        /// The peer that was dialled.
         peer: PeerId,
-        /// Why, for people.
+        /// The cause, for people.
         error: String,
     },
-    /// Frames did not reach a peer. Nothing needs to be done: the core sends again what still matters.
+    /// Frames did not reach a peer. There is nothing to do: the core resends what still matters.
     Undelivered {
-        /// Whom.
+        /// The peer that they were for.
         peer: PeerId,
-        /// How many.
+        /// How many frames.
         frames: usize,
-        /// Why.
+        /// Why they did not arrive.
         reason: Undelivered,
     },
-    /// All that was sent before [`Behaviour::finish`](crate::Behaviour::finish) has been read by its receivers, or is lost.
+    /// All that was sent before [`Behaviour::finish`](crate::Behaviour::finish) has been read by
+    /// its receivers, or is lost.
     Finished,
 }
 
 /// What to do with a published announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acceptance {
-    /// It is well-formed, signed and timely: pass it on.
+    /// It is well-formed, signed and timely: relay it.
     Accept,
-    /// It is of no use here, and nobody is to blame: do not pass it on.
+    /// It is of no use to this node, and nobody is to blame: do not relay it.
     Ignore,
-    /// No correct peer passes this on.
+    /// No correct peer relays this.
     Reject,
 }
 
 impl Acceptance {
-    /// By the worst that the core found wrong with it.
+    /// Decides by the worst thing that the core found wrong with it.
     pub(super) fn from_worst(severity: Option<Severity>) -> Self {
         match severity {
             None => Self::Accept,

@@ -1,4 +1,4 @@
-//! Which signers say that they are at which peer.
+//! Which signers claim to be at which peer.
 
 use crate::contact::PeerContact;
 use libp2p::PeerId;
@@ -6,13 +6,14 @@ use musig2_proto::{Crypto, Node, PublicKey};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many signers are told of one peer: whoever likes may say that it is there.
+/// The most signers listed for one peer: anyone may claim to be there.
 const MAX_AT_ONE: usize = 4;
 
-/// How old an answer may be. All signers that the core knows are looked through for it, however often anybody gives reason to ask.
+/// How old an answer may be. Each refresh looks through all signers that the core knows, and peers
+/// can cause questions as often as they like.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// As the core knew it a moment ago.
+/// The signers at each peer, as the core knew them a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct SignersByPeer {
     signers: HashMap<PeerId, Vec<PublicKey>>,
@@ -20,12 +21,12 @@ pub(super) struct SignersByPeer {
 }
 
 impl SignersByPeer {
-    /// Something happened in a session: the next answer is a new one.
+    /// Forces a fresh answer next time, because something happened in a session.
     pub(super) fn forget(&mut self) {
         self.as_of = None;
     }
 
-    /// Those at this peer.
+    /// Returns the signers that claim to be at this peer.
     pub(super) fn at<C: Crypto>(&mut self, peer: &PeerId, core: &Node<C>) -> Vec<PublicKey> {
         let now = Instant::now();
         if self.as_of.is_none_or(|at| now >= at + FRESH) {

@@ -18,28 +18,32 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How many contacts of co-signers are looked at, to keep their connections.
+/// The most contacts of co-signers that are considered when choosing which connections to keep.
 const MAX_NEEDED: usize = 4096;
 
-/// Signing sessions, to compose into one's own swarm.
+/// Signing sessions, to compose into your own swarm.
 ///
-/// It owns a core [`Node`], tells it the time and the operating system's entropy, and carries its frames. It does not
-/// carry announcements: publish what [`Event::Publish`] says, and give what comes on that topic to [`Behaviour::on_announcement`].
-/// Tell it with [`Command::SetContact`] and a [`PeerContact`] where this node listens, and again when that changes.
+/// It owns a core [`Node`], gives it the time and the operating system's entropy, and carries its
+/// frames. It does not carry announcements: publish the bytes of [`Event::Publish`], and pass what
+/// arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`] with a
+/// [`PeerContact`] to tell it where this node listens, and again whenever that changes.
 ///
-/// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put these first among the behaviours and allow two
-/// connections per peer (four where peers meet through relays): when two peers dial each other at once, either may be the one that lasts. A connection counts here once the swarm says that it is
-/// established, so a behaviour that denies it may stand before or after this one.
+/// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put the limits
+/// first among the behaviours and allow two connections per peer (four if peers meet through
+/// relays): when two peers dial each other at once, either connection may be the one that lasts.
+/// This behaviour counts a connection only once the swarm says that it is established, so a
+/// behaviour that denies connections may stand before or after this one.
 ///
-/// | what happens | what comes of it |
+/// | what happens | what follows |
 /// |---|---|
-/// | a peer sends what it should not | [`Event::Offence`] or [`Event::Churn`], with the [`Consequence`]: it is paused, disconnected, banned |
+/// | a peer sends what it should not | [`Event::Offence`] or [`Event::Churn`], with the [`Consequence`]: the peer is paused, disconnected or banned |
 /// | a banned peer connects, or is dialled | the connection is denied with [`Banned`](crate::Banned), until the ban is over |
 /// | frames do not leave | [`Event::Undelivered`] says why: no connection in time, a full queue, another protocol, … |
 /// | a co-signer cannot be dialled, or its connection is lost | [`Event::DialFailed`], [`Event::ConnectionLost`] |
-/// | a session is open | connections to its signers are kept, however idle |
+/// | a session is open | connections to its signers are kept, even if idle |
 ///
-/// Give publications to it only where gossipsub validates messages (as below) in all of your nodes: a peer that passes on what is forged is taken for one that does not look.
+/// Give it publications only if gossipsub validates messages (as below) in all of your nodes: peers
+/// assume that a node which relays forgeries does not validate.
 ///
 #[cfg_attr(feature = "gossipsub", doc = "```")]
 #[cfg_attr(not(feature = "gossipsub"), doc = "```ignore")]
@@ -72,17 +76,18 @@ pub struct Behaviour<C: Crypto = DefaultCrypto> {
     pub(super) timer: Timer,
     pub(super) conduct: Conduct,
     watch: Watch,
-    /// Emptied by the swarm before it takes in anything more.
+    /// The swarm empties this before it takes in anything more.
     pub(super) events: VecDeque<Event>,
-    /// Something happened that may have changed who is needed for what: see [`Behaviour::survey`].
+    /// Something happened that may have changed which peers are needed for which sessions: see
+    /// [`Behaviour::survey`].
     pub(super) changed: bool,
-    /// The open sessions for which each co-signer is needed.
+    /// For each co-signer's peer, the open sessions that need it.
     needed: HashMap<PeerId, Vec<SessionId>>,
     signers: SignersByPeer,
 }
 
 impl<C: Crypto> Behaviour<C> {
-    /// For the swarm with this peer id.
+    /// Makes a behaviour for the swarm with this peer id.
     pub fn new(local: PeerId, core: Node<C>, config: Config) -> Self {
         let max_frame_size = core.config().max_frame_size;
         Self {
@@ -98,7 +103,7 @@ impl<C: Crypto> Behaviour<C> {
         }
     }
 
-    /// Counts here. Each behaviour needs metrics of its own.
+    /// Counts in these metrics. Each behaviour needs metrics of its own.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn with_metrics(mut self, metrics: crate::Metrics) -> Self {
@@ -106,7 +111,8 @@ impl<C: Crypto> Behaviour<C> {
         self
     }
 
-    /// What to call a signer in the log beside a peer that it says to be. Without this it is called by its key.
+    /// Sets what the log calls a signer, next to the peer that the signer claims to be at. By
+    /// default that is the signer's key.
     #[must_use]
     pub fn with_signer_names(
         mut self,
@@ -116,12 +122,13 @@ impl<C: Crypto> Behaviour<C> {
         self
     }
 
-    /// The core, to look at sessions.
+    /// The core, for looking at sessions.
     pub fn core(&self) -> &Node<C> {
         &self.core
     }
 
-    /// The signers that say they are at this peer, a few of those that the core knows ([`Node::signers`]). It is their word: nothing shows that it is so.
+    /// Returns signers that claim to be at this peer: a few of those that the core knows
+    /// ([`Node::signers`]). The claim is unproven.
     pub fn signers_at(&mut self, peer: &PeerId) -> Vec<PublicKey> {
         self.signers.at(peer, &self.core)
     }
@@ -131,7 +138,7 @@ impl<C: Crypto> Behaviour<C> {
         self.conduct.banned(Instant::now())
     }
 
-    /// A local order. What comes of it arrives as events.
+    /// Carries out a local order. Its results arrive as events.
     ///
     /// # Errors
     /// A misuse is a typed error and changes nothing.
@@ -142,10 +149,11 @@ impl<C: Crypto> Behaviour<C> {
         Ok(())
     }
 
-    /// Creates a session, which is consent to sign it. Nobody hears of it before [`Command::AnnounceSession`].
+    /// Creates a session, which is also this node's consent to sign it. Nobody hears of it before
+    /// [`Command::AnnounceSession`].
     ///
     /// # Errors
-    /// Where the proposal is refused; nothing changed then.
+    /// If the proposal is refused. Nothing has changed then.
     pub fn create_session(&mut self, proposal: Proposal) -> Result<SessionId, CommandError> {
         let outputs = self.core.execute(now(), &mut entropy(), Command::CreateSession(proposal))?;
         let created = outputs.iter().find_map(|output| match output {
@@ -156,7 +164,8 @@ impl<C: Crypto> Behaviour<C> {
         Ok(created.expect("`CreateSession` answers with `SessionCreated`"))
     }
 
-    /// Takes a publication from the announcement topic, and says whether to pass it on. `from` is the last hop.
+    /// Takes a publication from the announcement topic, and says whether to relay it. `from` is the
+    /// last hop.
     pub fn on_announcement(&mut self, from: PeerId, bytes: Vec<u8>) -> Acceptance {
         self.watch.heard(&from, bytes.len());
         let outputs = self.core.handle(
@@ -173,20 +182,25 @@ impl<C: Crypto> Behaviour<C> {
         acceptance
     }
 
-    /// Tells that a peer subscribed to the announcement topic. Without it, who comes late hears of a session only when it is next announced: after a
-    /// second, then two, four and so on.
+    /// Tells the core that a peer subscribed to the announcement topic. Without this call, a
+    /// latecomer hears of a session only when it is next announced: after one second, then two,
+    /// four and so on.
     pub fn on_subscribed(&mut self) {
         self.handle(Input::AudienceGrew);
     }
 
-    /// Tells where a peer may be found. Where frames wait for it, it is dialled there at once; otherwise this is forgotten.
+    /// Adds addresses where a peer may be found. If frames wait for the peer, it is dialled there
+    /// at once; otherwise the addresses are forgotten.
     pub fn add_addresses(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
         self.links.found(&peer, addresses);
     }
 
-    /// Sends nothing more, and says with [`Event::Finished`] when connected peers have read what was sent. Poll the swarm until
-    /// then, for as long as you care to wait (a peer may never read), and close the connections after it: whatever is on its way
-    /// when a connection closes may be lost.
+    /// Sends nothing more, and emits [`Event::Finished`] once connected peers have read what was
+    /// sent.
+    ///
+    /// Poll the swarm until then, for as long as you care to wait (a peer may never read), and
+    /// close the connections afterwards: whatever is in transit when a connection closes may be
+    /// lost.
     pub fn finish(&mut self) {
         self.links.finish();
     }
@@ -222,7 +236,8 @@ impl<C: Crypto> Behaviour<C> {
                         self.report(peer, offence, cause);
                     }
                 }
-                // The core's enum may grow; what this adapter does not know it cannot do.
+                // The core's enum may grow; this adapter cannot carry out an output that it does
+                // not know.
                 _ => {}
             }
         }
@@ -235,7 +250,8 @@ impl<C: Crypto> Behaviour<C> {
             }
             Destination::Contact(contact) => PeerContact::decode(contact).ok(),
         };
-        // A signer with a contact that is none cannot be sent to; it can still send here, and is answered then.
+        // A signer whose contact does not decode cannot be sent to. It can still send frames to
+        // this node, and is answered then.
         let Some(contact) = contact else { return };
         let peer = contact.peer();
         if self.conduct.check(&peer, Instant::now()).is_err() {
@@ -272,8 +288,10 @@ impl<C: Crypto> Behaviour<C> {
         consequence
     }
 
+    /// Denies a connection to a banned peer.
+    ///
     /// # Errors
-    /// Where the peer is banned.
+    /// If the peer is banned.
     pub(super) fn admit(&self, peer: &PeerId) -> Result<(), ConnectionDenied> {
         self.conduct.check(peer, Instant::now()).map_err(ConnectionDenied::new)
     }
@@ -283,12 +301,13 @@ impl<C: Crypto> Behaviour<C> {
         self.watch.metrics.banned(self.conduct.banned(Instant::now()).count());
     }
 
-    /// Looks at the open sessions: how far they are, and whose connections are to be kept for them.
+    /// Surveys the open sessions: how far each has come, and which connections to keep for them.
     pub(super) fn survey(&mut self) {
         let phase = |id: &SessionId| Some((self.core.session(id)?.phase, *id));
         let mut sessions: Vec<_> = self.watch.open().filter_map(phase).collect();
         self.watch.set_phases(&sessions);
-        // Those that this node has not consented to come last: their contacts may be anyone's claims.
+        // Sessions that this node has not consented to come last: anyone may have made up their
+        // contacts, and `MAX_NEEDED` must not be spent on those first.
         sessions.sort_unstable_by_key(|(phase, _)| *phase == Phase::Proposed);
         let contacts = sessions.iter().flat_map(|(_, id)| {
             self.core.co_signers(id).map(|contact| (*id, PeerContact::decode(contact)))
@@ -305,7 +324,7 @@ impl<C: Crypto> Behaviour<C> {
     pub(super) fn on_link_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Connected { peer } => {
-                // A contact may be known by now that no event told of.
+                // The core may have learned of a contact by now without an event.
                 self.changed = true;
                 self.handle(Input::PeerConnected(source(peer)));
             }
@@ -351,14 +370,14 @@ impl<C: Crypto> Behaviour<C> {
     }
 }
 
-/// What outputs of the core come from.
+/// What caused outputs of the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// An order, or what a peer itself sent.
+    /// An order, or something that a peer sent itself.
     Call,
-    /// Only time, or a peer's return.
+    /// Only time, or the return of a peer.
     Time,
-    /// What a peer passed on.
+    /// Something that a peer relayed.
     Publication,
 }
 

@@ -1,4 +1,4 @@
-//! The behaviour, as a swarm drives it.
+//! How a swarm drives the behaviour.
 
 use super::event::Event;
 use super::signing::Behaviour;
@@ -80,7 +80,7 @@ impl<C: Crypto + 'static> NetworkBehaviour for Behaviour<C> {
                 self.handle(Input::Tick);
                 continue;
             }
-            // For all that happened at once, one look.
+            // Many events may have happened since the last survey; one survey covers them all.
             if std::mem::take(&mut self.changed) {
                 self.survey();
             }

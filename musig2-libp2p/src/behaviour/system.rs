@@ -1,12 +1,13 @@
-//! What the core must be told: the time, and randomness.
+//! What the core needs from the system: the time, and randomness.
 
 use getrandom::SysRng;
 use musig2_proto::Timestamp;
 use rand_core::{CryptoRng, UnwrapErr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The operating system's entropy, and no other: whoever could choose a node's randomness could read its key from two signatures.
-/// Where the system has none, it panics: there is no safe way on.
+/// Returns the operating system's entropy, the only source that is used: an attacker who chooses a
+/// node's randomness can compute its key from two signatures. Panics if the system has no entropy,
+/// because there is no safe way to go on.
 pub(crate) fn entropy() -> impl CryptoRng {
     UnwrapErr(SysRng)
 }

@@ -1,4 +1,4 @@
-//! What depends on peers that no core would be.
+//! Tests with peers that behave as no core would.
 
 use super::*;
 use crate::frames::tests::{address, alone, swarm, swarm_that_idles, until};
@@ -33,7 +33,8 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
     let (from, to) = (*first.local_peer_id(), *second.local_peer_id());
     let at = address(&mut second).await;
     for version in 101..=200 {
-        // Nobody speaks these versions yet, so each is told when it comes, and what it was.
+        // Nobody speaks these versions yet, so each frame is reported as it comes, with its
+        // version.
         first.behaviour_mut().links.send(to, std::slice::from_ref(&at), vec![version]);
         let offence = until(&mut second, &mut first, |event| match event {
             Event::Offence { peer, offence, .. } if peer == from => Some(offence),
@@ -94,7 +95,7 @@ async fn a_peer_that_goes_on_sending_rubbish_is_reported_and_disconnected() {
 async fn a_connection_to_a_co_signer_is_kept_as_long_as_the_session_is_open() {
     const IDLE: Duration = Duration::from_millis(50);
     let signer = |number| {
-        // Nobody polls, so nothing but the session keeps the connection.
+        // Nobody polls, so only the session keeps the connection.
         let long = Duration::from_secs(3600);
         let quiet = musig2_proto::Config::default()
             .with_poll_interval(long)
@@ -232,7 +233,7 @@ async fn a_ban_is_counted_until_it_is_over() {
     }
     let over = async {
         while !metrics.encode().contains("musig2_banned_peers 0\n") {
-            // Nobody is told of it, so it is looked for.
+            // No event reports it, so look for it.
             let _ = tokio::time::timeout(Duration::from_millis(10), victim.next()).await;
         }
     };

@@ -1,4 +1,4 @@
-//! The core's next deadline, as something to wait for.
+//! Waits for the core's next deadline.
 
 use super::system::now;
 use futures::FutureExt;
@@ -7,11 +7,11 @@ use musig2_proto::Timestamp;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// The longest wait for a deadline. A clock that is set back moves deadlines away, and the core keeps its pauses as long as they were only if it
-/// is told.
+/// The longest wait for a deadline. If the clock is set back, deadlines move away; the core keeps
+/// its pauses as long as they were only if it is told the time meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Runs on any executor.
+/// A timer that runs on any executor.
 #[derive(Debug)]
 pub(super) struct Timer {
     longest: Duration,
@@ -25,7 +25,8 @@ impl Default for Timer {
 }
 
 impl Timer {
-    /// Ready when the deadline has come, or before it, when the core is to be told the time. Waits for one at a time: the last asked for.
+    /// Returns ready when the deadline has come, or earlier if it is time to tell the core the
+    /// time. Waits for one deadline only: the last one asked for.
     pub(super) fn poll(
         &mut self,
         deadline: Option<Timestamp>,
@@ -61,7 +62,7 @@ mod tests {
         assert!(now() >= deadline);
     }
 
-    /// As it seems where the clock was set back by an hour.
+    /// A clock that was set back by an hour looks like this.
     #[tokio::test]
     async fn of_a_far_deadline_the_core_is_told_the_time_meanwhile() {
         let deadline = now().saturating_add(Duration::from_secs(3600));

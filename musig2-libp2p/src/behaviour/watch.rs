@@ -1,4 +1,4 @@
-//! What an operator sees: a span for each session, lines in it, and numbers.
+//! What an operator sees: a span for each session, log lines in it, and metrics.
 
 use super::conduct::Consequence;
 use crate::frames::Undelivered;
@@ -13,14 +13,17 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Span, debug, error, error_span, info, warn};
 
-/// What to call a signer in the log.
+/// Returns what the log calls a signer.
 pub(super) type Name = Arc<dyn Fn(&PublicKey) -> String + Send + Sync>;
 
-/// Nothing is logged but names, phases, counts, sizes and causes: no contents of frames, no orders, no secret keys.
+/// Logs and counts what happens.
+///
+/// It logs only names, phases, counts, sizes and causes: no contents of frames, no orders, no
+/// secret keys.
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) metrics: Metrics,
-    /// By its key unless the application says otherwise.
+    /// If absent, the log calls a signer by its key.
     pub(super) name: Option<Name>,
     open: HashMap<SessionId, Watched>,
 }
@@ -38,7 +41,7 @@ impl Watched {
         Self { span: span(session), known_since: now, phase_since: now }
     }
 
-    /// A phase is over, and another begins.
+    /// Counts the phase that is over; another begins.
     fn passed(&mut self, phase: Phase, metrics: &Metrics) {
         let now = Instant::now();
         metrics.phase_took(phase.as_str(), now.saturating_duration_since(self.phase_since));
@@ -47,12 +50,12 @@ impl Watched {
 }
 
 impl Watch {
-    /// The sessions that have not ended, as far as their events told.
+    /// The sessions that have not ended, as far as their events tell.
     pub(super) fn open(&self) -> impl Iterator<Item = &SessionId> {
         self.open.keys()
     }
 
-    /// How far the open sessions are.
+    /// Counts how many open sessions are in each phase.
     pub(super) fn set_phases(&mut self, phases: &[(Phase, SessionId)]) {
         for phase in OPEN_PHASES {
             let count = phases.iter().filter(|(other, _)| *other == phase).count();
@@ -60,18 +63,18 @@ impl Watch {
         }
     }
 
-    /// Something happened in a session, of which `view` is there if signers are to be named.
+    /// Logs and counts an event of a session. `view` is there if the line names signers.
     pub(super) fn session(&mut self, event: &Event, view: Option<&SessionView>) {
         let session = event.session();
         if let Event::LateSignature { signatures, .. } = event {
             return span(&session)
                 .in_scope(|| info!(signatures = signatures.len(), "the signatures came late"));
         }
-        // This session is not opened here.
+        // The node does not take this session up, so it must not become an open one.
         if let Event::SessionRefused { error, .. } = event {
             return span(&session).in_scope(|| debug!(%error, "cannot be taken up"));
         }
-        // The application told it: it was counted when it was signed.
+        // The application brought the signatures; the session was counted when it was signed.
         if matches!(event, Event::SessionComplete { .. }) && !self.open.contains_key(&session) {
             return span(&session).in_scope(|| info!("signed before this node was started"));
         }
@@ -136,7 +139,7 @@ impl Watch {
                     "signers lost their memory, or run twice: all begin anew"
                 );
             }
-            // Said above, or of a later version of the core.
+            // Already logged above, or an event of a later version of the core.
             _ => debug!("something happened"),
         }
         if event.is_terminal() {
@@ -144,7 +147,8 @@ impl Watch {
         }
     }
 
-    /// Who says to be at a peer, for a line about it; `None`, which adds nothing to the line, if nobody does.
+    /// Names the signers that claim to be at a peer, for a log line; `None`, which adds nothing to
+    /// the line, if there are none.
     fn names(&self, signers: &[PublicKey]) -> Option<String> {
         let name = |signer| {
             self.name.as_ref().map_or_else(|| PublicKey::to_string(signer), |name| name(signer))
@@ -152,7 +156,7 @@ impl Watch {
         (!signers.is_empty()).then(|| signers.iter().map(name).collect::<Vec<_>>().join("; "))
     }
 
-    /// A co-signer cannot be reached, which concerns these sessions.
+    /// Logs that a co-signer cannot be reached, in the span of each session that needs it.
     pub(super) fn dial_failed(
         &self,
         peer: &PeerId,
@@ -241,7 +245,7 @@ impl Watch {
     ) {
         let signer = self.names(signers);
         match consequence {
-            // Honest peers do that now and then, or the last hop did not know better.
+            // Honest peers do this now and then, or the last hop could not know better.
             Consequence::None => debug!(%peer, signer, offence = %what, "ignored what a peer sent"),
             Consequence::Paused(time) => {
                 self.metrics.penalty("paused");
@@ -265,12 +269,12 @@ impl Watch {
     }
 }
 
-/// Of the highest level, so that it is there whatever level of lines is wanted.
+/// The span has the highest level, so that it is present whichever level of lines is logged.
 fn span(session: &SessionId) -> Span {
     error_span!("signing", %session)
 }
 
-/// Whether the line about an event names signers.
+/// Returns whether the log line of an event names signers.
 pub(super) fn names_signers(event: &Event) -> bool {
     matches!(
         event,
@@ -297,7 +301,7 @@ fn named_by(event: &Event, view: &SessionView) -> Vec<PublicKey> {
     places.iter().filter_map(|place| view.manifest.signer(*place).copied()).collect()
 }
 
-/// `signers`: who is named for it.
+/// Logs the end of a session. `signers` are the signers held responsible for it.
 fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
     let outcome = outcome(cause);
     match cause {
@@ -326,7 +330,7 @@ fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
 const OPEN_PHASES: [Phase; 5] =
     [Phase::Proposed, Phase::Joining, Phase::Nonces, Phase::PartialSignatures, Phase::Finalizing];
 
-/// Another signer that waits no longer is a timeout, too.
+/// A signer that aborts because it will wait no longer counts as a timeout, too.
 fn outcome(cause: &AbortCause) -> &'static str {
     match cause {
         AbortCause::BySigner { reason: reason @ AbortReason::TimedOut, .. } => reason.as_str(),

@@ -1,24 +1,26 @@
-//! How fast a peer may send.
+//! Limits how fast a peer may send.
 
 use std::time::{Duration, Instant};
 
-/// A token bucket that may go into debt by one withdrawal: who takes more than is there waits until the debt is paid.
+/// A token bucket that may go into debt by one withdrawal: a withdrawal of more than is there
+/// delays the next one until the debt is paid. So a frame larger than a second's allowance still
+/// passes, and costs the time it should.
 #[derive(Debug)]
 pub(super) struct Bucket {
     per_second: u64,
-    /// In millionths of a token, so that short pauses count; a second's worth at most.
+    /// In millionths of a token, so that short pauses count; at most a second's worth.
     level: i64,
     filled: Instant,
 }
 
 impl Bucket {
-    /// Full: it holds what comes in a second.
+    /// Makes a full bucket: it holds the tokens of one second.
     pub(super) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = u64::from(per_second.max(1));
         Self { per_second, level: micro(per_second), filled: now }
     }
 
-    /// Takes tokens out, and says how long to wait before the next withdrawal.
+    /// Takes tokens out, and returns how long to wait before the next withdrawal.
     pub(super) fn take(&mut self, tokens: usize, now: Instant) -> Duration {
         let elapsed = now.saturating_duration_since(self.filled);
         self.filled = now;

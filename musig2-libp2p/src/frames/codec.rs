@@ -7,22 +7,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 const HEADER: usize = 4;
-/// How much is made room for before it is read: a length that only claims much costs nothing.
+/// How much memory is allocated ahead of the bytes that arrive, so that a false length costs
+/// nothing.
 const CHUNK: usize = 16 << 10;
 
-/// Takes frames off a stream.
+/// Reads frames from a stream.
 #[derive(Debug)]
 pub(super) struct FrameReader<S> {
     stream: S,
     max_size: usize,
-    /// Header and body read so far.
+    /// The header and body bytes read so far.
     read: Vec<u8>,
 }
 
-/// Why no more frames come off a stream.
+/// Why no more frames can be read from a stream.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// A frame claims to be larger than is allowed.
+    /// A frame claims to be larger than allowed.
     TooLarge { size: usize },
     /// The stream ended or broke.
     Closed,
@@ -65,15 +66,15 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
     }
 }
 
-/// Puts frames on a stream.
+/// Writes frames to a stream.
 #[derive(Debug)]
 pub(super) struct FrameWriter<S> {
     stream: S,
-    /// What is being written, and how much of it has been.
+    /// The frame being written with its header, and how many of its bytes have been written.
     writing: Vec<u8>,
     written: usize,
     flushed: bool,
-    /// The stream took something since it was last asked.
+    /// The stream took something since [`progressed`](Self::progressed) was last called.
     progressed: bool,
 }
 
@@ -82,7 +83,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
         Self { stream, writing: Vec::new(), written: 0, flushed: true, progressed: false }
     }
 
-    /// Writes and flushes what is in the queue: ready once all of it has left, or with an error, after which the stream is of no use.
+    /// Writes and flushes what is in the queue. Ready once all of it has left, or with an error,
+    /// after which the stream is of no use.
     pub(super) fn poll_write(
         &mut self,
         queue: &mut Queue,
@@ -107,7 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
                 self.writing.extend(frame);
                 self.written = 0;
             } else if self.flushed {
-                // An idle stream should not hold on to its largest frame.
+                // Free the buffer: an idle stream should not hold on to the memory of its largest
+                // frame.
                 self.writing = Vec::new();
                 self.written = 0;
                 return Poll::Ready(Ok(()));
@@ -119,17 +122,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
         }
     }
 
-    /// Whether the stream took anything since this was last asked.
+    /// Returns whether the stream took anything since the last call.
     pub(super) fn progressed(&mut self) -> bool {
         std::mem::take(&mut self.progressed)
     }
 
-    /// How many frames it holds that have not left whole.
+    /// How many frames it holds that have not been written completely.
     pub(super) fn unwritten(&self) -> usize {
         usize::from(self.written < self.writing.len())
     }
 
-    /// Ready when the other side has closed the stream, which is the only news that ever comes back on it.
+    /// Ready when the other side has closed the stream. Nothing else ever comes back on it.
     pub(super) fn poll_closed_by_peer(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.stream).poll_read(context, &mut [0]).map(drop)
     }
@@ -139,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameWriter<S> {
     }
 }
 
-/// Frames that wait to be written, bounded in number and bytes.
+/// Frames waiting to be written, bounded in number and bytes.
 #[derive(Debug)]
 pub(super) struct Queue {
     frames: VecDeque<Vec<u8>>,
@@ -153,7 +156,8 @@ impl Queue {
         Self { frames: VecDeque::new(), bytes: 0, max_frames: max_frames.max(1), max_bytes }
     }
 
-    /// `false`: there is no room, and the frame is gone. One frame fits always.
+    /// Adds a frame, or returns `false` and drops it if there is no room. An empty queue takes any
+    /// frame.
     #[must_use]
     pub(super) fn push(&mut self, frame: Vec<u8>) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
@@ -181,7 +185,7 @@ impl Queue {
         self.frames.is_empty()
     }
 
-    /// Empties it, and says how many frames that were.
+    /// Empties the queue, and returns how many frames were in it.
     pub(super) fn clear(&mut self) -> usize {
         self.bytes = 0;
         std::mem::take(&mut self.frames).len()

@@ -2,38 +2,47 @@
 
 use std::time::Duration;
 
-/// Limits of a [`Behaviour`](crate::Behaviour) on the frames it carries and the peers they come from. [`Default`] (in parentheses) suits signers of up to some
-/// hundred; change it with the `with_*` functions. The largest frame is `max_frame_size` of the core's configuration.
+/// Limits of a [`Behaviour`](crate::Behaviour) on the frames it carries and the peers they come
+/// from.
+///
+/// The [`Default`] (in parentheses) suits sessions of up to some hundred signers; change it with
+/// the `with_*` functions. The largest frame is `max_frame_size` of the core's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many frames wait for one peer: on a connection, or for one. (256)
+    /// The most frames that wait for one peer, on a connection or for one. (256)
     pub queued_frames: usize,
-    /// How many bytes of frames wait for one peer. One frame is always taken, however large. (4 MiB)
+    /// The most bytes of frames that wait for one peer. One frame is always taken, however large.
+    /// (4 MiB)
     pub queued_bytes: usize,
-    /// How many bytes of frames wait for connections, over all peers. (64 MiB)
+    /// The most bytes of frames that wait for connections, over all peers. (64 MiB)
     pub waiting_bytes: usize,
     /// How long a frame waits for a connection. (10 s)
     pub waiting_time: Duration,
-    /// How long the peer with the greater peer id waits for the other to dial first, at most: between a half and the whole of this, at random. (100 ms)
+    /// The longest that the peer with the greater peer id waits for the other to dial first. The
+    /// wait is between half of this and all of it, at random. (100 ms)
     pub dial_delay: Duration,
-    /// How many frames a peer may send in a second. Of what is more, nothing is lost: it is read later. (256)
+    /// How many frames a peer may send in a second. Excess is delayed, not dropped. (256)
     pub frames_per_second: u32,
-    /// How many bytes a peer may send in a second. (4 MiB)
+    /// How many bytes a peer may send in a second. Excess is delayed, not dropped. (4 MiB)
     pub bytes_per_second: u32,
-    /// How long a peer may take to read nothing of what waits for it; then the connection is closed. (20 s)
+    /// A connection is closed if the peer reads nothing of what waits for it for this long. (20 s)
     pub write_timeout: Duration,
-    /// How long a connection is kept for the next frame. Connections to co-signers are kept as long as a session is open. (60 s)
+    /// How long a connection is kept for the next frame. Connections to co-signers are kept as long
+    /// as a session is open. (60 s)
     pub keep_alive: Duration,
-    /// How long nothing is read from a peer after an offence that no honest peer commits often. (1 s)
+    /// For how long a peer is not read from after an offence that no honest peer commits often.
+    /// (1 s)
     pub offence_pause: Duration,
-    /// After how many malicious offences a peer is disconnected, and after as many again banned. 0: never. One that is only suspicious counts a tenth, and so
-    /// does a bad publication that the peer passed on. (3)
+    /// After this many malicious offences a peer is disconnected, and after as many again it is
+    /// banned. 0: never. An offence that is only suspicious counts a tenth, and so does a bad
+    /// publication that the peer relayed. (3)
     pub max_offences: u32,
-    /// How long until a malicious offence is forgotten: a tenth of it in a tenth of the time. (100 s)
+    /// How long it takes until a malicious offence is forgotten: a tenth of it in each tenth of the
+    /// time. (100 s)
     pub offence_time: Duration,
-    /// How long a peer is banned: whatever connects to it or comes from it is denied, for the other behaviours of the swarm as well. Zero: it is only
-    /// disconnected, each time. (10 min)
+    /// How long a peer is banned. Connections to and from it are denied for all behaviours of the
+    /// swarm. Zero: it is never banned, only disconnected each time. (10 min)
     pub ban_time: Duration,
 }
 

@@ -2,7 +2,7 @@
 
 use libp2p::PeerId;
 
-/// What happens on the links.
+/// An event on the connections to peers.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     Connected {
@@ -31,18 +31,18 @@ pub(crate) enum LinkEvent {
         frames: usize,
         reason: Undelivered,
     },
-    /// All that was sent before [`Links::finish`](super::Links::finish) was read, or is lost.
+    /// All that was sent before [`Links::finish`](super::Links::finish) has been read, or is lost.
     Finished,
 }
 
-/// Why frames were not delivered. The core sends again what still matters.
+/// Why frames were not delivered. The core resends what still matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Undelivered {
     /// The peer could not be reached in time.
     #[error("the peer could not be reached in time")]
     Unreachable,
-    /// More frames wait for it than are allowed: it reads too slowly, or cannot be reached.
+    /// As many frames wait for the peer as are allowed: it reads too slowly, or cannot be reached.
     #[error("too many frames wait for the peer")]
     QueueFull,
     /// The peer does not take frames.

@@ -1,4 +1,4 @@
-//! One connection's two substreams.
+//! The two substreams of one connection.
 
 use super::bucket::Bucket;
 use super::codec::{FrameReader, FrameWriter, Queue, ReadError};
@@ -15,10 +15,12 @@ use libp2p::swarm::{
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-/// How many substreams a peer may open in a second, and at once. It needs one, and another where one broke.
+/// How many substreams a peer may open in a second, and in one burst. It needs one, and a new one
+/// whenever one breaks.
 const SUBSTREAMS_PER_SECOND: u32 = 8;
 
-/// Carries frames over one connection. Frames that are lost with it are not reported one by one: the connection's end says it all.
+/// Carries frames over one connection. Frames that are lost when the connection ends are not
+/// reported one by one: the end of the connection implies it.
 #[derive(Debug)]
 pub struct Handler {
     config: Config,
@@ -29,51 +31,51 @@ pub struct Handler {
     frames: Bucket,
     bytes: Bucket,
     substreams: Bucket,
-    /// The peer opened more substreams than it may, and that was not said yet.
+    /// The peer opened more substreams than it may, and this has not been reported yet.
     churned: bool,
-    /// Runs while the peer sends faster than it may, or has sent what it should not have, and nothing is read.
+    /// Runs while nothing is read, because the peer sends too fast or sent what it should not have.
     pause: Hold,
-    /// Runs while the peer reads nothing of what is there for it.
+    /// Runs while the peer reads nothing of what waits for it.
     stall: Hold,
     /// Runs for a while after each frame.
     keep_alive: Hold,
-    /// A session wants the connection kept.
+    /// An open session needs the connection kept.
     pinned: bool,
-    /// How many frames were lost since it was last said, and why the last of them.
+    /// How many frames were lost since the last report, and why the last of them was.
     undelivered: Option<(usize, Undelivered)>,
     finish: Finish,
 }
 
-/// What a connection is told to do.
+/// An order to a connection.
 #[derive(Debug)]
 pub enum Command {
     /// Send a frame.
     Send(Vec<u8>),
-    /// Keep the connection though nothing is sent, or no longer.
+    /// Keep the connection even though nothing is sent, or stop keeping it.
     Pin(bool),
-    /// Read nothing for so long.
+    /// Read nothing for this long.
     Pause(Duration),
-    /// Take no more frames, and say when the peer has read all that were taken.
+    /// Take no more frames, and report when the peer has read all that were taken.
     Finish,
 }
 
-/// What happens on a connection.
+/// An event on a connection.
 #[derive(Debug)]
 pub enum Notice {
     /// A frame came.
     Received(Vec<u8>),
-    /// The peer announced a frame larger than is allowed. Its substream is gone.
+    /// The peer announced a frame larger than allowed. Its substream is gone.
     Oversize {
-        /// What it claimed to have, in bytes.
+        /// The claimed size, in bytes.
         size: usize,
     },
-    /// The peer opens substreams faster than there is any use for.
+    /// The peer opens substreams faster than it can have any use for.
     Churn,
     /// Frames were lost.
     Undelivered {
-        /// How many.
+        /// How many frames.
         frames: usize,
-        /// Why the last of them.
+        /// Why the last of them was lost.
         reason: Undelivered,
     },
     /// The answer to [`Command::Finish`].
@@ -138,11 +140,14 @@ impl Handler {
         None
     }
 
-    /// Writes what is queued, and ends the substream where that is asked. Ready when a substream has to be opened.
+    /// Writes what is queued, and closes the substream if asked to finish. Ready when a substream
+    /// must be opened.
     fn poll_outbound(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Outbound::Open(writer) = &mut self.outbound {
             let stalled = match writer.poll_write(&mut self.queue, context) {
                 Poll::Pending => {
+                    // The timer restarts whenever the peer takes anything: a slow peer is not a
+                    // stalled one.
                     if writer.progressed() || !self.stall.is_running() {
                         self.stall = Hold::default();
                         self.stall.extend(self.config.write_timeout);
@@ -150,10 +155,12 @@ impl Handler {
                     ready!(self.stall.poll(context));
                     (writer.unwritten() + self.queue.clear()).max(1)
                 }
-                // A frame half written is lost; those behind it go over a new substream. Each substream costs at least one
-                // frame, so a peer that closes them all cannot keep this side busy.
+                // The frame that was half written is lost; those behind it go over a new substream.
+                // Each substream costs at least one frame, so a peer that closes them all cannot
+                // keep this side busy.
                 Poll::Ready(Err(_)) => 0,
-                // The peer ends its side once it has read to the end of ours.
+                // The peer closes its side once it has read to the end of ours, which shows that it
+                // has read everything.
                 Poll::Ready(Ok(())) => {
                     self.stall = Hold::default();
                     let failed = self.finish == Finish::Asked
@@ -265,7 +272,8 @@ impl ConnectionHandler for Handler {
             }) => {
                 stream.ignore_for_keep_alive();
                 self.churned |= !self.substreams.take(1, Instant::now()).is_zero();
-                // The newest wins: the peer opens another when it has given up on the one before.
+                // The newest substream wins: a peer opens another one only after it has given up
+                // the one before.
                 self.inbound = Some(FrameReader::new(stream, self.max_frame_size));
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
@@ -287,7 +295,7 @@ impl ConnectionHandler for Handler {
                 let frames = self.queue.clear();
                 self.report_undelivered(frames, reason);
             }
-            // Of no interest: neither substream is affected. (The enum may grow.)
+            // Other events affect neither substream. (The enum may grow.)
             _ => {}
         }
     }

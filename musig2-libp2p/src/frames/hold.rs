@@ -1,14 +1,14 @@
-//! What lasts for a while.
+//! States that last for a while.
 
 use futures::FutureExt;
 use futures_timer::Delay;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Durations come from a configuration and may be anything.
+/// Durations come from a configuration and may be anything; a huge one would overflow an `Instant`.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Something that lasts for a while, and may be made to last longer.
+/// A state that lasts for a while, and may be extended.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     until: Option<Instant>,
@@ -16,14 +16,15 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// From now on for at least so long.
+    /// Makes it last for at least this long from now on.
     pub(super) fn extend(&mut self, by: Duration) {
         let by = by.min(LONGEST);
         let until = Some(Instant::now() + by);
         if by.is_zero() || until <= self.until {
             return;
         }
-        // The timer is left to fire early and is then set anew, once for many frames.
+        // A running timer is not reset: it fires early and is then set for the rest. So many frames
+        // in a row cost one timer.
         self.until = until;
         if self.timer.is_none() {
             self.timer = Some(Delay::new(by));
@@ -34,7 +35,7 @@ impl Hold {
         self.until.is_some()
     }
 
-    /// Ready when it is over.
+    /// Ready when the time is over.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while let (Some(timer), Some(until)) = (&mut self.timer, self.until) {
             if timer.poll_unpin(context).is_pending() {

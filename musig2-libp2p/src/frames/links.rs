@@ -16,31 +16,35 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How many frames are on their way to handlers at most. They stay here only while a connection is too busy to take them.
+/// The most frames on their way to handlers. A frame stays here only while a connection is too busy
+/// to take it.
 const MAX_UNDERWAY: usize = 4096;
 
-/// Sends frames to peers and tells what comes from them, over however many connections there are.
+/// Sends frames to peers and reports what comes from them, over any number of connections.
 ///
-/// A peer is sent to on the first of its connections for as long as that lasts, so that frames stay in order, or until there is one without a relay;
-/// it is heard on all. A peer that is not connected is dialled. Everything kept is about a connected peer, or bounded by the configuration.
+/// Frames to a peer all go over the first of its connections for as long as that lasts, so that
+/// they stay in order, or until there is one without a relay. Frames from a peer are taken on every
+/// connection. A peer that is not connected is dialled. All state is about a connected peer, or
+/// bounded by the configuration.
 #[derive(Debug)]
 pub(crate) struct Links {
     config: Config,
     max_frame_size: usize,
-    /// The connections of each connected peer, never none, those through relays last; frames are sent on the first.
+    /// The connections of each connected peer: at least one, those through relays last. Frames go
+    /// over the first.
     connected: HashMap<PeerId, Vec<Connection>>,
-    /// Connected peers of which all connections are being closed: nothing more is taken from them.
+    /// Connected peers whose connections are all being closed: nothing more is taken from them.
     cut_off: HashSet<PeerId>,
     /// Peers whose connections are kept.
     pinned: HashSet<PeerId>,
     waiting: Waiting,
-    /// Connections on which something may still have to leave.
+    /// Connections that may still have something to send before this node finishes.
     finishing: Option<HashSet<ConnectionId>>,
     events: VecDeque<LinkEvent>,
     actions: VecDeque<ToSwarm<Infallible, Command>>,
-    /// How many of `actions` are frames.
+    /// How many of `actions` carry frames.
     underway: usize,
-    /// Until something of `waiting` is due, and when that is.
+    /// The next time at which something in `waiting` is due, and a timer for it.
     timer: Option<(Instant, Delay)>,
 }
 
@@ -67,12 +71,14 @@ impl Links {
         }
     }
 
-    /// For a new connection, which counts only once the swarm says that it is established.
+    /// Makes the handler of a new connection, which counts only once the swarm says that it is
+    /// established.
     pub(crate) fn new_handler(&self) -> Handler {
         Handler::new(self.config.clone(), self.max_frame_size)
     }
 
-    /// Sends a frame. The addresses are where a peer that is not connected may be found, besides those that other behaviours know.
+    /// Sends a frame. The addresses are where the peer may be found if it is not connected, besides
+    /// those that other behaviours know.
     pub(crate) fn send(&mut self, peer: PeerId, addresses: &[Multiaddr], frame: Vec<u8>) {
         let connection = self
             .connected
@@ -80,6 +86,7 @@ impl Links {
             .and_then(|connections| connections.first())
             .map(|first| first.id);
         let taken = match connection {
+            // The connection is about to close, and would lose the frame without a report.
             _ if self.finishing.is_some() || self.cut_off.contains(&peer) => {
                 Err(Undelivered::ConnectionLost)
             }
@@ -91,7 +98,7 @@ impl Links {
         }
     }
 
-    /// Where a peer may be found that frames wait for.
+    /// Returns where a peer may be found that frames wait for.
     pub(crate) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.waiting.addresses(peer)
     }
@@ -101,19 +108,19 @@ impl Links {
         self.waiting.found(peer, addresses, Instant::now());
     }
 
-    /// Closes all connections to a peer, and takes nothing more from it until that is done.
+    /// Closes all connections to a peer, and takes nothing more from it until they are closed.
     pub(crate) fn disconnect(&mut self, peer: PeerId) {
         if self.connected.contains_key(&peer) && self.cut_off.insert(peer) {
             self.close(peer, CloseConnection::All);
         }
     }
 
-    /// Reads nothing from a peer for so long.
+    /// Reads nothing from a peer for this long.
     pub(crate) fn pause(&mut self, peer: PeerId, time: Duration) {
         self.notify_all(peer, || Command::Pause(time));
     }
 
-    /// Keeps the connections to these peers, and to no others, though nothing is sent.
+    /// Keeps the connections to these peers even though nothing is sent, and no others.
     pub(crate) fn pin(&mut self, peers: HashSet<PeerId>) {
         let before = std::mem::replace(&mut self.pinned, peers);
         let changed: Vec<_> = self.pinned.symmetric_difference(&before).copied().collect();
@@ -123,7 +130,8 @@ impl Links {
         }
     }
 
-    /// Sends nothing from now on, and says with [`LinkEvent::Finished`] when connected peers have read what was sent.
+    /// Sends nothing from now on, and emits [`LinkEvent::Finished`] once connected peers have read
+    /// what was sent.
     pub(crate) fn finish(&mut self) {
         if self.finishing.is_some() {
             return;
@@ -161,7 +169,7 @@ impl Links {
             FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
                 self.dial_failed(*peer, error);
             }
-            // Nothing here depends on listeners or external addresses. (The enum may grow.)
+            // Listeners and external addresses change nothing here. (The enum may grow.)
             _ => {}
         }
     }
@@ -170,6 +178,8 @@ impl Links {
         if matches!(notice, Notice::Undelivered { reason: Undelivered::Stalled, .. }) {
             self.close(peer, CloseConnection::One(connection));
         }
+        // Until the close takes effect, a peer could go on flooding this node. From here on, only what
+        // happened to this node's own frames counts.
         if self.cut_off.contains(&peer)
             && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished)
         {
@@ -186,7 +196,8 @@ impl Links {
         });
     }
 
-    /// What the swarm is to do. Events may come of it: look for them afterwards, also where it is pending.
+    /// Returns what the swarm has to do. This may add events: look for them afterwards, even if it
+    /// returns pending.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Infallible, Command>> {
         loop {
             if let Some(action) = self.actions.pop_front() {
@@ -204,7 +215,8 @@ impl Links {
                 }
                 None => {
                     let Some(next) = self.waiting.next_due() else { return Poll::Pending };
-                    // A timer costs a system call, and this is polled for each thing that happens.
+                    // Keep a timer that is still right: setting one costs a system call, and this
+                    // is polled on every event.
                     let timer = self.timer.take().filter(|(at, _)| *at == next);
                     let (_, mut timer) = timer
                         .unwrap_or_else(|| (next, Delay::new(next.saturating_duration_since(now))));
@@ -246,13 +258,15 @@ impl Links {
     fn dial(&mut self, peer: PeerId, new_port: bool) {
         let options = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing);
         let options = if new_port { options.allocate_new_port() } else { options };
-        // The addresses come back through `addresses`, with those of the other behaviours.
+        // The swarm asks for the addresses through `addresses`, and adds those of the other
+        // behaviours.
         let opts = options.addresses(Vec::new()).extend_addresses_through_behaviour().build();
         self.actions.push_back(ToSwarm::Dial { opts });
     }
 
     fn dial_failed(&mut self, peer: PeerId, error: &DialError) {
-        // Another behaviour's dial is running: its outcome, good or bad, is told here too.
+        // Another behaviour is already dialling this peer. Its outcome, good or bad, is reported
+        // here too.
         let running = matches!(error, DialError::DialPeerConditionFalse(_));
         if !running
             && !self.connected.contains_key(&peer)
@@ -318,7 +332,7 @@ mod tests {
     use libp2p::core::{ConnectedPoint, Endpoint};
     use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 
-    /// A connection to somebody at this address, dialled by this side.
+    /// A connection that this side dialled at an address.
     struct Dialled {
         id: ConnectionId,
         endpoint: ConnectedPoint,
@@ -356,7 +370,7 @@ mod tests {
         }
     }
 
-    /// Which connection a frame goes out on now.
+    /// Returns the connection on which a frame goes out now.
     fn sends_on(links: &mut Links, peer: PeerId) -> ConnectionId {
         links.send(peer, &[], vec![1]);
         let mut context = Context::from_waker(std::task::Waker::noop());

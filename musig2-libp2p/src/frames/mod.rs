@@ -1,8 +1,10 @@
-//! Frames between peers: whole byte strings over one long-lived substream per connection and direction.
+//! Frames between peers: whole byte strings over one long-lived substream per connection and
+//! direction.
 //!
-//! The protocol is `/musig2/frames/1`. Who has something to say opens a substream and keeps it; each frame on it is its length in
-//! bytes (unsigned, 4 bytes, big endian), then the frame. Nothing is ever written in the other direction.
-//! Delivery is in order and not assured: whoever sends must be ready to send again.
+//! The protocol is `/musig2/frames/1`. A side that has something to say opens a substream and keeps
+//! it. Each frame on it is its length in bytes (unsigned, 4 bytes, big endian), then the frame.
+//! Nothing is ever written in the other direction. Delivery is in order but not guaranteed: the
+//! sender must be ready to send again.
 
 mod bucket;
 mod codec;
@@ -25,5 +27,5 @@ pub(crate) use waiting::jitter;
 
 use libp2p::StreamProtocol;
 
-/// The name under which frames are negotiated.
+/// The protocol name under which frames are negotiated.
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/musig2/frames/1");

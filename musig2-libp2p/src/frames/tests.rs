@@ -90,7 +90,7 @@ pub(crate) fn swarm<B: NetworkBehaviour>(behaviour: impl FnOnce(PeerId) -> B) ->
     swarm_that_idles(Duration::from_secs(10), behaviour)
 }
 
-/// One that closes connections which nothing keeps after so long.
+/// A swarm that closes connections after they have been idle for this long.
 pub(crate) fn swarm_that_idles<B: NetworkBehaviour>(
     idle: Duration,
     behaviour: impl FnOnce(PeerId) -> B,
@@ -120,7 +120,7 @@ pub(crate) async fn address<B: NetworkBehaviour>(swarm: &mut Swarm<B>) -> Multia
     }
 }
 
-/// Runs both until the first one's behaviour tells what is wanted.
+/// Runs both swarms until the first one's behaviour emits the wanted event.
 pub(crate) async fn until<A: NetworkBehaviour, B: NetworkBehaviour, T>(
     swarm: &mut Swarm<A>,
     other: &mut Swarm<B>,
@@ -145,7 +145,7 @@ pub(crate) async fn until<A: NetworkBehaviour, B: NetworkBehaviour, T>(
         .expect("what is waited for happens in time")
 }
 
-/// Two, of which the first knows where the second listens.
+/// Two swarms, the first of which knows where the second listens.
 async fn pair(config: Config) -> (Swarm<Alone>, Swarm<Alone>, Multiaddr) {
     let first = alone(config.clone(), MAX);
     let mut second = alone(config, MAX);
@@ -198,7 +198,7 @@ async fn an_oversize_frame_costs_the_substream_and_not_the_connection() {
         _ => None,
     });
     assert_eq!(size.await, 101);
-    // The sender may not know yet that its substream is gone; it does not lose more than one frame to it.
+    // The sender may not know yet that its substream is gone; it loses at most one frame to it.
     send(&mut first, to, &[], vec![3; 1]);
     send(&mut first, to, &[], vec![4; 1]);
     while until(&mut second, &mut first, received).await != [4] {}
@@ -235,7 +235,7 @@ async fn of_two_connections_one_is_sent_on_and_either_may_close() {
         send(&mut first, other, &[], vec![number as u8]);
         assert_eq!(until(&mut second, &mut first, received).await, [number as u8]);
         first.close_connection(connection);
-        // What is sent on a connection that is being closed is lost.
+        // A frame sent on a connection that is being closed is lost, so wait until it is closed.
         loop {
             tokio::select! {
                 event = first.select_next_some() => {
@@ -279,7 +279,8 @@ async fn what_was_sent_is_read_before_the_end_is_told() {
     }
     first.behaviour_mut().0.finish();
     send(&mut first, to, &[], vec![255]);
-    // Read is read off the connection: the last ones may be on their way to the receiver's behaviour.
+    // "Read" means read off the connection: the last frames may still be on their way to the
+    // receiver's behaviour.
     let (mut read, mut finished) = (0, false);
     while read < 100 || !finished {
         tokio::select! {
@@ -307,7 +308,7 @@ async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_co
     for _ in 0..100 {
         send(&mut first, to, &[], vec![1; MAX / 8]);
     }
-    // Its connection is driven by the executor; but nobody takes from it what it has read.
+    // The executor drives its connection, but nobody takes from it what it has read.
     drop(tokio::spawn(async move {
         let _second = second;
         std::future::pending::<()>().await;
@@ -329,7 +330,7 @@ async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_co
         }
     };
     tokio::time::timeout(Duration::from_secs(20), over).await.expect("the connection is given up");
-    // Some were taken by the connection and the other end, eight fit into the queue.
+    // The connection and the other end took some frames; eight fit into the queue.
     assert!(refused > 50 && (1..=9).contains(&stalled), "{refused} refused, {stalled} given up");
 }
 

@@ -7,19 +7,20 @@ use libp2p::{Multiaddr, PeerId};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many peers are waited for; what is sent to more is not taken.
+/// The most peers that frames wait for. Frames for further peers are refused.
 const MAX_PEERS: usize = 4096;
-/// How many addresses are kept for a peer; the newest win.
+/// The most addresses kept for a peer; the newest win.
 const MAX_ADDRESSES: usize = 16;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 
-/// Frames for peers that are not connected. Each peer is dialled until it is connected or the frames have expired.
+/// Frames for peers that are not connected. Each peer is dialled until it is connected or its
+/// frames have expired.
 #[derive(Debug)]
 pub(super) struct Waiting {
     local: PeerId,
     config: Config,
     peers: HashMap<PeerId, Peer>,
-    /// Of all peers.
+    /// Bytes of the frames of all peers.
     bytes: usize,
 }
 
@@ -27,7 +28,8 @@ pub(super) struct Waiting {
 struct Peer {
     frames: Queue,
     addresses: Vec<Multiaddr>,
-    /// When the frames are given up: counted from the first, as the later ones repeat or follow it.
+    /// When the frames are given up. The time counts from the first frame: later ones repeat or
+    /// follow it.
     expires: Instant,
     dial: Dial,
     retry: Duration,
@@ -39,7 +41,7 @@ enum Dial {
     Running,
 }
 
-/// What is due.
+/// What has to be done now.
 #[derive(Debug)]
 pub(super) enum Due {
     Dial { peer: PeerId, new_port: bool },
@@ -54,7 +56,7 @@ impl Waiting {
     /// Takes a frame for a peer that may be found at the addresses.
     ///
     /// # Errors
-    /// Where there is no room.
+    /// If there is no room.
     pub(super) fn push(
         &mut self,
         peer: PeerId,
@@ -83,12 +85,12 @@ impl Waiting {
         Ok(())
     }
 
-    /// The addresses to dial a peer at, as far as they are known here.
+    /// Returns the addresses to dial a peer at, as far as they are known here.
     pub(super) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.peers.get(peer).map(|peer| peer.addresses.clone()).unwrap_or_default()
     }
 
-    /// The peer may be found at these addresses: if it is waited for, dials it now.
+    /// Adds addresses where the peer may be found. If frames wait for it, it is dialled now.
     pub(super) fn found(&mut self, peer: &PeerId, addresses: &[Multiaddr], now: Instant) {
         if let Some(waiting) = self.peers.get_mut(peer) {
             waiting.learn(addresses);
@@ -98,7 +100,8 @@ impl Waiting {
         }
     }
 
-    /// Dialling the peer failed, whoever asked for it. `true`: frames wait for it, and it is dialled again.
+    /// Notes that dialling the peer failed, whoever asked for the dial. Returns `true` if frames
+    /// wait for the peer, so that it is dialled again.
     pub(super) fn dial_failed(&mut self, peer: &PeerId, now: Instant) -> bool {
         let Some(waiting) = self.peers.get_mut(peer) else { return false };
         waiting.dial = Dial::At(now + jitter(waiting.retry));
@@ -106,14 +109,14 @@ impl Waiting {
         true
     }
 
-    /// The peer is connected: gives what waits for it, in order.
+    /// Returns what waits for a peer that is now connected, in order.
     pub(super) fn take(&mut self, peer: &PeerId) -> Vec<Vec<u8>> {
         let Some(mut waiting) = self.peers.remove(peer) else { return Vec::new() };
         self.bytes -= waiting.frames.bytes();
         std::iter::from_fn(|| waiting.frames.pop()).collect()
     }
 
-    /// What is to be done by now; ask again until there is nothing.
+    /// Returns one thing that has to be done by now; call it again until there is none.
     pub(super) fn due(&mut self, now: Instant) -> Option<Due> {
         let (&peer, waiting) = self.peers.iter_mut().find(|(_, waiting)| waiting.next() <= now)?;
         if waiting.expires <= now {
@@ -121,12 +124,13 @@ impl Waiting {
             return Some(Due::Expired { peer, frames });
         }
         waiting.dial = Dial::Running;
-        // Two ends that dial each other from the ports they listen on meet as one TCP connection with two initiators, which no
-        // handshake survives. One of them must come from another port.
+        // If two ends dial each other from the ports that they listen on, TCP joins them into one
+        // connection with two initiators, and no handshake survives that. So one of them must use
+        // another port.
         Some(Due::Dial { peer, new_port: self.local > peer })
     }
 
-    /// When something is due.
+    /// Returns when something is next due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.peers.values().map(Peer::next).min()
     }
@@ -150,14 +154,16 @@ impl Peer {
     }
 }
 
-/// The lower peer id dials; the other waits, so that there are not two connections. Where both dial all the same, both connections
-/// work. QUIC does not mind, so nobody waits for it.
+/// How long to wait before the first dial. The lower peer id dials at once and the other waits, so
+/// that there are not two connections. If both dial anyway, both connections work. QUIC has no such
+/// problem, so a QUIC address is dialled without waiting.
 fn delay(local: PeerId, peer: PeerId, addresses: &[Multiaddr], most: Duration) -> Duration {
     let quic = |address: &Multiaddr| address.iter().any(|part| matches!(part, Protocol::QuicV1));
     if local < peer || addresses.iter().any(quic) { Duration::ZERO } else { jitter(most) }
 }
 
-/// Between a half and the whole, so that those who start together do not go on together.
+/// Returns a random time between half and all of `most`, so that nodes that start together do not
+/// stay in step.
 pub(crate) fn jitter(most: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or_default();
     most / 2 + (most / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))

@@ -10,20 +10,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Counters, gauges and histograms of one [`Behaviour`](crate::Behaviour), in [OpenMetrics](https://openmetrics.io) text. Clones are handles to the same numbers.
+/// Counters, gauges and histograms of one [`Behaviour`](crate::Behaviour), as
+/// [OpenMetrics](https://openmetrics.io) text. Clones are handles to the same numbers.
 ///
 /// | name | type | labels | what |
 /// |---|---|---|---|
 /// | `musig2_sessions` | gauge | `phase`: `proposed`, `joining`, `nonces`, `partial_signatures`, `finalizing` | sessions that have not ended |
-/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `signer_declined`, `made_room`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have |
-/// | `musig2_attempts_restarted_total` | counter | | how often a signer lost its memory and everyone began anew |
+/// | `musig2_sessions_ended_total` | counter | `outcome`: `complete`, `by_signer`, `declined`, `signer_declined`, `made_room`, `timed_out`, `expired`, `convicted`, `rival_instance`, `other` | sessions that have ended |
+/// | `musig2_attempts_restarted_total` | counter | | how often a signer lost its memory and everyone began a new attempt |
 /// | `musig2_key_in_use_elsewhere_total` | counter | | how often another process joined a session with a key of this node |
-/// | `musig2_stalls_total` | counter | `phase`: `joining`, `nonces`, `partial_signatures` | phases of which half the time was over |
-/// | `musig2_phase_seconds` | histogram | `phase`: `joining`, `nonces`, `partial_signatures` | how long a phase took that was passed; `joining` from when the session became known |
+/// | `musig2_stalls_total` | counter | `phase`: `joining`, `nonces`, `partial_signatures` | phases that used up half of their time |
+/// | `musig2_phase_seconds` | histogram | `phase`: `joining`, `nonces`, `partial_signatures` | how long completed phases took; `joining` from when the session became known |
 /// | `musig2_session_seconds` | histogram | | from when a session became known to its signatures |
 /// | `musig2_frames_total` | counter | `direction`: `in`, `out` | frames between signers |
 /// | `musig2_frame_bytes_total` | counter | `direction`: `in`, `out` | their size in bytes |
-/// | `musig2_frames_resent_total` | counter | | of those sent, the ones that time or a peer's return called for: polls and what they repeat |
+/// | `musig2_frames_resent_total` | counter | | sent frames that time or the return of a peer caused: polls and what they repeat |
 /// | `musig2_frames_undelivered_total` | counter | `reason`: `unreachable`, `queue_full`, `unsupported`, `connection_lost`, `stalled`, `banned` | frames that did not leave |
 /// | `musig2_announcements_total` | counter | `direction`: `in`, `out` | publications on the announcement topic |
 /// | `musig2_dial_failures_total` | counter | | dials to co-signers that failed |
@@ -36,16 +37,18 @@ use std::time::Duration;
 /// | name | type | labels | what |
 /// |---|---|---|---|
 /// | `musig2_connections` | gauge | `path`: `direct`, `relayed` | open connections |
-/// | `musig2_connections_opened_total` | counter | `direction`: `in`, `out` | connections that came about |
-/// | `musig2_connections_failed_total` | counter | `direction`: `in`, `out` | connections that did not |
+/// | `musig2_connections_opened_total` | counter | `direction`: `in`, `out` | connections that were established |
+/// | `musig2_connections_failed_total` | counter | `direction`: `in`, `out` | connections that failed |
 ///
-/// One more is for the application to set ([`Metrics::set_problems`]):
+/// The application sets one more ([`Metrics::set_problems`]):
 ///
 /// | name | type | labels | what |
 /// |---|---|---|---|
-/// | `musig2_problems` | gauge | | things that do not work now, and are tried again; at zero unless it is set |
+/// | `musig2_problems` | gauge | | things that do not work now and are tried again; zero unless it is set |
 ///
-/// Buckets of the histograms go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a session or a key, so there are never more series than these; each is there from the start, at zero.
+/// Histogram buckets go from 2 ms to 5 min, each 2.5 times the one before. No label names a peer, a
+/// session or a key, so there are never more series than these. Each exists from the start, at
+/// zero.
 ///
 /// ```
 /// let metrics = musig2_libp2p::Metrics::new();
@@ -81,7 +84,7 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Makes metrics that are all at zero.
     pub fn new() -> Self {
         let mut inner = Inner {
             registry: Registry::with_prefix("musig2"),
@@ -155,12 +158,14 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// How many things do not work now, as the application knows: it cannot write to its disk, for instance.
+    /// Sets how many things do not work now, as the application knows: for instance, it cannot
+    /// write to its disk.
     pub fn set_problems(&self, problems: usize) {
         self.0.problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
     }
 
-    /// As OpenMetrics text, to be served as `application/openmetrics-text; version=1.0.0; charset=utf-8`.
+    /// Returns OpenMetrics text, to be served as `application/openmetrics-text; version=1.0.0;
+    /// charset=utf-8`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.0.registry).expect("a String takes whatever is written");
@@ -249,7 +254,8 @@ impl Metrics {
 }
 
 impl Inner {
-    /// Makes every series: an alert on an increase does not see the first event of a series that begins with it.
+    /// Creates every series at zero. If a series began with its first event, an alert on an
+    /// increase would miss that event.
     fn start_at_zero(&self) {
         const ROUNDS: [&str; 3] = ["joining", "nonces", "partial_signatures"];
         const DIRECTIONS: [&str; 2] = ["in", "out"];
@@ -337,7 +343,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// The name of a series with its label, if it has one: `musig2_stalls_total{phase="nonces"}`.
+    /// Returns the name of each series with its label, if it has one:
+    /// `musig2_stalls_total{phase="nonces"}`.
     fn counted(text: &str) -> BTreeSet<String> {
         let of_histogram = |series: &str| {
             let label = series.split_once('{').map_or("", |(_, label)| label.trim_end_matches('}'));
@@ -381,7 +388,7 @@ mod tests {
         assert!(metrics.encode().contains(one), "{}", metrics.encode());
     }
 
-    /// A rule about a series that is not there never fires.
+    /// An alert about a series that does not exist never fires.
     #[test]
     fn the_alerts_are_about_what_is_counted() {
         let rules = include_str!("../../contrib/prometheus-alerts.yml");
@@ -396,7 +403,7 @@ mod tests {
             let name = format!("musig2_{}", name.trim_end_matches("_bucket"));
             let of_this = |series: &&String| series.split('{').next() == Some(&name);
             assert!(series.iter().any(|series| of_this(&series)), "no `{name}` is counted");
-            // `{outcome=~"timed_out|expired"}`: each of them is there.
+            // For `{outcome=~"timed_out|expired"}`, each alternative must exist.
             let Some((_, label)) = word.split_once('{') else { continue };
             let (key, values) = label.trim_end_matches('}').split_once('=').expect("a label");
             if !key.ends_with('!') {

@@ -1,4 +1,4 @@
-//! Without the feature `metrics`: nothing is counted.
+//! Metrics without the feature `metrics`: nothing is counted.
 
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
-//! Which addresses to believe, and which to tell.
+//! Which addresses to believe, and which to tell others.
 
 use crate::PeerContact;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The most addresses of this kind that are kept.
+/// The most observed addresses that are kept.
 const MAX_OBSERVED: usize = 2;
 const MAX_LISTENING: usize = 64;
 
-/// How far an address reaches.
+/// How far away an address can be reached from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     Host,
@@ -18,8 +18,9 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// `None` if it is no address of a host, of none in particular, one that nobody else can use (link-local IPv6), or of more than one: of
-    /// `/ip4/…/ip4/…/tcp/…` the transports dial the last.
+    /// Returns the reach of an address. `None` if the address is not one of a host, is unspecified,
+    /// can be used by nobody else (link-local IPv6), or names more than one host: transports dial
+    /// the last host of `/ip4/…/ip4/…/tcp/…`.
     pub(super) fn of(address: &Multiaddr) -> Option<Self> {
         let is_end = |part| matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit);
         let mut parts = address.iter();
@@ -27,7 +28,7 @@ impl Reach {
             Protocol::Ip4(ip) => of_v4(ip)?,
             Protocol::Ip6(ip) => of_v6(ip)?,
             Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => Self::World,
-            // Whole addresses stand there.
+            // Such a name lists whole addresses.
             Protocol::Dnsaddr(_) => return parts.all(is_end).then_some(Self::World),
             _ => return None,
         };
@@ -40,23 +41,25 @@ impl Reach {
     }
 }
 
-/// Whether it leads through a relay.
+/// Returns whether the address leads through a relay.
 pub(super) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
-/// Which of the kinds of addresses it is that a host has side by side.
+/// Returns the address's kind. A host has addresses of several kinds side by side: IPv4 or IPv6,
+/// over TCP or QUIC.
 fn kind(address: &Multiaddr) -> (bool, bool) {
     (matches!(address.iter().next(), Some(Protocol::Ip6(_))), is_quic(address))
 }
 
-/// Whether it is reached over QUIC.
+/// Returns whether the address is reached over QUIC.
 pub(super) fn is_quic(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::QuicV1)
 }
 
-/// The addresses a peer claims to have, as far as they make sense to who hears of them over a connection of some reach: someone from far
-/// away must not make this node dial into its own network, or look up one name after another.
+/// Returns the claimed addresses of a peer that are plausible, given how far away the peer is that
+/// named them. A distant peer must not make this node dial into its own network, or look up one
+/// name after another.
 pub(super) fn believable(
     claimed: Vec<Multiaddr>,
     heard_over: Reach,
@@ -74,7 +77,8 @@ pub(super) struct OwnAddresses {
     peer: PeerId,
     listening: Vec<Multiaddr>,
     confirmed: Vec<Multiaddr>,
-    /// Where bootstrap peers say that they see this node, the last ones. They may be wrong: then others dial in vain.
+    /// Where bootstrap peers say that they see this node: the latest few. If they are wrong, others
+    /// dial in vain.
     observed: Vec<Multiaddr>,
 }
 
@@ -91,7 +95,9 @@ impl OwnAddresses {
         push_newest(&mut self.confirmed, address, MAX_LISTENING);
     }
 
-    /// A peer says that it sees this node here, on a connection that this node dialled: over QUIC from the port that it listens on, over TCP from another.
+    /// Adds an address at which a peer says that it sees this node, on a connection that this node
+    /// dialled. Over QUIC this node dials from the port that it listens on; over TCP it dials from
+    /// another, so the listening port replaces it.
     pub(super) fn add_observed(&mut self, address: &Multiaddr) {
         if Reach::of(address) != Some(Reach::World) {
             return;
@@ -110,12 +116,13 @@ impl OwnAddresses {
         }
     }
 
-    /// Whether it listens anywhere, be it at a relay.
+    /// Returns whether this node listens anywhere, even if only at a relay.
     pub(super) fn listens(&self) -> bool {
         !self.listening.is_empty()
     }
 
-    /// Whether it is known that others can reach this node from outside of its network without a relay.
+    /// Returns whether others are known to reach this node from outside its network without a
+    /// relay.
     #[cfg(feature = "nat")]
     pub(super) fn has_public(&self) -> bool {
         self.confirmed
@@ -123,8 +130,11 @@ impl OwnAddresses {
             .any(|address| !is_relayed(address) && Reach::of(address) == Some(Reach::World))
     }
 
-    /// What to tell co-signers: the addresses that reach furthest of each kind, then the next of each (there may be more of one kind than a contact holds), and
-    /// those of this host only if there are no others; last those through relays, and where this node may be.
+    /// Returns what to tell co-signers.
+    ///
+    /// First comes the furthest-reaching address of each kind, then the next one of each (one kind
+    /// may have more addresses than a contact holds). Addresses of this host are told only if there
+    /// are no others. Last come those through relays, and those at which this node was observed.
     pub(super) fn contact(&self) -> PeerContact {
         let mut listening: Vec<_> = self
             .listening
@@ -159,7 +169,8 @@ fn push_newest(addresses: &mut Vec<Multiaddr>, address: Multiaddr, most: usize) 
 fn of_v4(ip: Ipv4Addr) -> Option<Reach> {
     let [first, second, third, _] = ip.octets();
     let shared = first == 100 && second & 0xc0 == 64;
-    // IANA's registry of special-purpose addresses: "this network", protocol assignments, benchmarking, reserved.
+    // IANA's registry of special-purpose addresses: "this network", protocol assignments,
+    // benchmarking, reserved.
     let special = first == 0
         || (first, second, third) == (192, 0, 0)
         || first == 198 && second & 0xfe == 18
@@ -177,10 +188,10 @@ fn of_v6(ip: Ipv6Addr) -> Option<Reach> {
     let segments = ip.segments();
     let inside =
         |high: u16, low: u16| of_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    // IPv4 in IPv6: mapped and compatible (RFC 4291), by NAT64 (RFC 6052), by 6to4 (RFC 3056).
+    // IPv4 inside IPv6: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
     match segments {
         [0, 0, 0, 0, 0, 0xffff, high, low] => return inside(high, low),
-        // Of these the first two are IPv6's own: unspecified and loopback.
+        // The first two of these are IPv6's own: unspecified and loopback.
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => return inside(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => return inside(high, low),
         [0x64, 0xff9b, ..] => return Some(Reach::Site),

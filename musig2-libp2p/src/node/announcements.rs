@@ -10,14 +10,15 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// How many announcements wait for somebody to hear them. Of more the oldest are dropped: the core announces again.
+/// The most announcements that wait for a listener. Beyond that the oldest are dropped: the core
+/// announces again.
 const MAX_UNHEARD: usize = 64;
-/// How many peers announcements are passed on to at once, at most.
+/// The most peers that announcements are relayed to at once.
 const MESH: usize = 384;
-/// Topic and framing around an announcement of the largest size.
+/// The most bytes that the topic and framing add to the largest announcement.
 const ENVELOPE: usize = 4096;
 
-/// Publishes announcements, and keeps those that nobody is there to hear until somebody is.
+/// Publishes announcements. If nobody listens, keeps them until somebody does.
 #[derive(Debug)]
 pub(super) struct Announcements {
     topic: IdentTopic,
@@ -34,7 +35,7 @@ impl Announcements {
         self.publish_made_at(Instant::now(), gossip, announcement);
     }
 
-    /// Somebody subscribed.
+    /// Publishes again what nobody heard, because a peer has subscribed.
     pub(super) fn retry(&mut self, gossip: &mut gossipsub::Behaviour) {
         for (made, announcement) in std::mem::take(&mut self.unheard) {
             if made.elapsed() < self.ttl {
@@ -69,15 +70,19 @@ pub(super) fn gossipsub(
 ) -> Result<gossipsub::Behaviour, Box<dyn Error + Send + Sync>> {
     let lifetime = config.announcement_ttl + 2 * config.clock_skew;
     let settings = ConfigBuilder::default()
-        // Signatures are inside of announcements. One around them would only tell who published.
+        // Announcements carry their own signatures. Another one around them would only reveal the
+        // publisher.
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
-        // One publication is one message, whoever passes it on: a replay is noticed as long as it could be believed.
+        // Identical bytes are one message, whoever relays them, so a replay is noticed for as long
+        // as it could be believed.
         .message_id_fn(|message: &Message| MessageId::new(&Sha256::digest(&message.data)))
         .duplicate_cache_time(lifetime)
         .max_transmit_size(config.max_frame_size.saturating_add(ENVELOPE))
-        // In a star, all leaves are in the mesh of the hub, or they would hear of a session a heartbeat later, or never. That is as many as a hub has
-        // connections, about; nobody asks for more than the usual six: if all were in the mesh of all, each publication would travel n² times.
+        // In a star, all leaves must be in the hub's mesh, or they would hear of a session a
+        // heartbeat late, or never. The limit is about as many as a hub has connections. Nobody
+        // asks for more than the usual six: if everyone were in everyone's mesh, each publication
+        // would travel n² times.
         .mesh_n_high(MESH)
         .heartbeat_initial_delay(Duration::from_millis(100))
         .build()?;
@@ -87,8 +92,9 @@ pub(super) fn gossipsub(
     Ok(gossip)
 }
 
-/// Silences a peer at its fourth bad announcement (4² · 6 > 80, the threshold), of which a half is forgotten in some minute. Nothing else counts against a
-/// peer: announcements are seldom, so having brought few says nothing; and signers behind one address are no attack.
+/// Silences a peer at its fourth bad announcement (4² · 6 > 80, the threshold); half of the count
+/// is forgotten in about a minute. Nothing else counts against a peer: announcements are rare, so a
+/// peer that delivered few may be honest, and several signers behind one address are not an attack.
 fn score(config: &Config) -> PeerScoreParams {
     let of_topic = TopicScoreParams {
         topic_weight: 1.0,

@@ -1,4 +1,4 @@
-//! The peers that a node finds the others through.
+//! The peers through which a node finds the others.
 
 use crate::frames::jitter;
 use libp2p::multiaddr::Protocol;
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Keeps a connection to each bootstrap peer, dialling again with growing pauses, each at random between its half and its whole.
+/// Keeps a connection to each bootstrap peer. It redials with growing pauses, each between half and
+/// all of its length at random.
 #[derive(Debug)]
 pub(super) struct Bootstrap {
     peers: Vec<Entry>,
@@ -21,7 +22,7 @@ struct Entry {
     address: Multiaddr,
     state: State,
     pause: Duration,
-    /// Who answered there last.
+    /// The peer that last answered there.
     last: Option<PeerId>,
 }
 
@@ -34,12 +35,12 @@ enum State {
     Own,
 }
 
-/// What comes of a dial that failed.
+/// What follows from a failed dial.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failed {
-    /// The address is dialled again. `peer`: who answered there last.
+    /// The address will be dialled again. `peer` last answered there.
     Again { address: Multiaddr, peer: Option<PeerId> },
-    /// It is this node's own. `only`: so are all.
+    /// The address is this node's own. `only`: so are all the others.
     Own { address: Multiaddr, only: bool },
 }
 
@@ -54,7 +55,7 @@ impl Bootstrap {
         Self { peers: addresses.iter().map(entry).collect() }
     }
 
-    /// When to call [`Bootstrap::due`] again.
+    /// Returns when to call [`Bootstrap::due`] next.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.peers
             .iter()
@@ -62,7 +63,7 @@ impl Bootstrap {
             .min()
     }
 
-    /// Whom to dial now. The outcome of each must be told.
+    /// Returns the dials that are due now. The caller must report the outcome of each.
     pub(super) fn due(&mut self, now: Instant) -> Vec<DialOpts> {
         let due = self
             .peers
@@ -76,7 +77,8 @@ impl Bootstrap {
         .collect()
     }
 
-    /// Gives the addresses of which this is news.
+    /// Notes that a connection is established. Returns the addresses that were not connected
+    /// before.
     pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) -> Vec<Multiaddr> {
         let mut reached = Vec::new();
         for entry in &mut self.peers {
@@ -93,7 +95,7 @@ impl Bootstrap {
         reached
     }
 
-    /// A dial failed. `None`: it was none of these.
+    /// Notes that a dial failed. Returns `None` if it was not one of these.
     pub(super) fn failed(
         &mut self,
         connection: ConnectionId,
@@ -104,7 +106,7 @@ impl Bootstrap {
             |entry: &&mut Entry| matches!(entry.state, State::Dialing(id) if id == connection);
         let entry = self.peers.iter_mut().find(dialled)?;
         let address = entry.address.clone();
-        // The swarm takes the addresses that it listens on out of every dial: of this one nothing was left.
+        // The swarm removes its own listen addresses from every dial; here nothing was left.
         if matches!(error, DialError::LocalPeerId { .. } | DialError::NoAddresses) {
             entry.state = State::Own;
             let only = self.peers.iter().all(|entry| matches!(entry.state, State::Own));
@@ -123,7 +125,7 @@ impl Bootstrap {
         }
     }
 
-    /// Whether this peer was reached at one of the addresses.
+    /// Returns whether this peer was reached at one of the addresses.
     pub(super) fn contains(&self, peer: PeerId) -> bool {
         self.peers
             .iter()

@@ -1,4 +1,4 @@
-//! Whether what a node is set up with makes sense.
+//! Checks the settings of a node.
 
 use super::addresses::{Reach, is_relayed};
 use super::config::NodeConfig;
@@ -17,7 +17,8 @@ pub struct SettingError {
 }
 
 impl NodeConfig {
-    /// Whether every setting of its own makes sense. ([`protocol`](Self::protocol) has a check of its own.)
+    /// Checks that every setting makes sense, except [`protocol`](Self::protocol), which has its
+    /// own check.
     ///
     /// # Errors
     /// Names the setting, what it must be, and what it is.

@@ -1,4 +1,4 @@
-//! How a node is set up.
+//! The configuration of a node.
 
 use super::addresses::Reach;
 use crate::Config;
@@ -11,8 +11,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How a [`Node`](crate::Node) is set up. [`Default`] listens on all interfaces, IPv4 and IPv6, TCP and QUIC, on ports that the system
-/// chooses, and knows nobody; change it with the `with_*` functions. [`Node::start`](crate::Node::start) checks it.
+/// The configuration of a [`Node`](crate::Node).
+///
+/// The [`Default`] listens on all interfaces, IPv4 and IPv6, TCP and QUIC, on ports that the system
+/// chooses, and knows no peers. Change it with the `with_*` functions.
+/// [`Node::start`](crate::Node::start) checks it.
 ///
 /// ```
 /// use musig2_libp2p::NodeConfig;
@@ -27,29 +30,41 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NodeConfig {
-    /// Where to listen. `/ip4/0.0.0.0/…` and `/ip6/::/…` are all interfaces, of IPv4 and of IPv6; on a host that has only one of these, the other is passed over.
-    /// None: this node only dials.
+    /// Where to listen. `/ip4/0.0.0.0/…` and `/ip6/::/…` mean all IPv4 and all IPv6 interfaces; if
+    /// the host has only one of the two kinds, the other is skipped. Empty: this node only dials.
     pub listen: Vec<Multiaddr>,
-    /// Where others can reach this node, if it cannot know that by itself: a forwarded port, a name.
+    /// Where others can reach this node, if it cannot find out by itself: a forwarded port, a name.
     pub external_addresses: Vec<Multiaddr>,
-    /// Whom to dial first, with or without `/p2p/…` at the end. They are dialled again, with growing pauses, while this node has
-    /// no connection to them. None: this node waits to be dialled.
+    /// The peers to dial first, with or without `/p2p/…` at the end. While this node has no
+    /// connection to one of them, it dials that peer again, with growing pauses. Empty: this node
+    /// waits to be dialled.
     pub bootstrap_peers: Vec<Multiaddr>,
-    /// Whether to dial addresses of this host and of private networks (RFC 1918, RFC 4193, link-local). On a node on the internet, `false` keeps peers
-    /// from sending it into its owner's network, by whatever addresses they tell. `None`: no, where this node is told of no private address (bootstrap peers, external addresses, particular
-    /// addresses to listen on) but of a public one or a name, or is a relay; else, and with multicast DNS, yes. A name that leads to a private
-    /// address is refused where this is `false`: say `true` where signers find each other by names of their own network (containers, for instance).
+    /// Whether to dial addresses of this host and of private networks (RFC 1918, RFC 4193,
+    /// link-local).
+    ///
+    /// On a node on the internet, `false` keeps peers from directing it into its owner's network by
+    /// the addresses they name. With `None` the node decides. It dials no private addresses if its
+    /// own settings (bootstrap peers, external addresses, particular listen addresses) name a
+    /// public address or a name but no private address, or if it is a relay and they name no
+    /// private address. Otherwise, and always with multicast DNS, it does.
+    ///
+    /// If this is `false`, a name that leads to a private address is refused: set `true` if signers
+    /// find each other by names of their own network (containers, for instance).
     pub dial_private: Option<bool>,
-    /// Find signers' addresses through the distributed hash table (Kademlia), and answer others there.
+    /// Find signers' addresses through the distributed hash table (Kademlia), and answer others
+    /// there.
     pub enable_dht: bool,
-    /// Publish and hear announcements (gossipsub). Without it sessions are announced to known contacts alone.
+    /// Publish announcements and listen for them (gossipsub). Without it, sessions are announced
+    /// only to known contacts.
     pub enable_gossipsub: bool,
-    /// Let bootstrap peers that offer it relay for this node, so that it can be reached behind a NAT, and try to get through the NAT from
-    /// there (DCUtR, over QUIC). Also asks peers whether this node can be reached without (AutoNAT). A node that knows a direct address from
-    /// outside of its network asks for no relay.
+    /// Let bootstrap peers that offer it relay for this node, so that it can be reached behind a
+    /// NAT, and try to get through the NAT from there (DCUtR, over QUIC). This also asks peers
+    /// whether this node can be reached without a relay (AutoNAT). A node that knows a direct
+    /// address of its own from outside its network asks for no relay.
     #[cfg(feature = "nat")]
     pub enable_relay_client: bool,
-    /// Relay for others, who are behind a NAT, and tell them whether they can be reached without. For nodes with a public address.
+    /// Relay for others that are behind a NAT, and tell them whether they can be reached without a
+    /// relay. For nodes with a public address.
     #[cfg(feature = "relay-server")]
     pub relay_server: bool,
     /// Find peers on the local network, and be found there (multicast DNS).
@@ -64,21 +79,30 @@ pub struct NodeConfig {
     pub frames: Config,
     /// This node's network identity, which is its peer id.
     pub identity: Identity,
-    /// A folder for what this node has approved, so that it takes it up again after a restart. It is made where it is missing; only one node may use it at a
-    /// time. No secrets are in it. `None`: a restarted node has forgotten, and its application is asked again.
+    /// A folder for what this node has approved, so that it resumes those sessions after a restart.
+    ///
+    /// The folder is created if it is missing; only one node may use it at a time. It holds no
+    /// secrets. `None`: a restarted node has forgotten its approvals, and asks its application
+    /// again.
     pub store: Option<PathBuf>,
-    /// What to call a signer in the log, beside a peer that it says to be; `None`: by its key.
+    /// What the log calls a signer, next to the peer that the signer claims to be at. `None`: by
+    /// its key.
     pub signer_names: Option<SignerNames>,
-    /// Where the node counts; a node needs metrics of its own. `None`: it counts for nobody.
+    /// The metrics in which the node counts; each node needs metrics of its own. `None`: it exports
+    /// no counts.
     #[cfg(feature = "metrics")]
     pub metrics: Option<crate::Metrics>,
-    /// What becomes of open sessions when this node is told to stop.
+    /// What happens to open sessions when this node is told to stop.
     pub goodbye: Goodbye,
-    /// How many events [`Events`](crate::Events) holds while nobody reads them; 1 to 1,048,576.
+    /// How many events [`Events`](crate::Events) holds while nobody reads them: 1 to 1,048,576.
     pub event_capacity: usize,
-    /// The most connections, over all peers; a signer needs one to each co-signer, at times two, or four where they meet through relays. Others can open three
-    /// quarters of them, peers that this node does not know three quarters of those, and one address (of IPv6, one /64) at most half of what is left free for it:
-    /// so nobody keeps out bootstrap peers and signers of earlier sessions, or newcomers from elsewhere. 8 to 65,536.
+    /// The most connections, over all peers: 8 to 65,536.
+    ///
+    /// A signer needs one connection to each co-signer, at times two, or four if they meet through
+    /// relays. Connections that others open may take up three quarters of this limit. Of those,
+    /// peers that this node does not know may take three quarters, and one address (for IPv6, one
+    /// /64) at most half of what is left free for it. So nobody can keep out bootstrap peers and
+    /// signers of earlier sessions, or newcomers from elsewhere.
     pub max_connections: u32,
 }
 
@@ -87,7 +111,7 @@ pub struct NodeConfig {
 pub struct SignerNames(Arc<dyn Fn(&PublicKey) -> String + Send + Sync>);
 
 impl SignerNames {
-    /// What this signer is called.
+    /// Returns what this signer is called.
     pub fn of(&self, signer: &PublicKey) -> String {
         (self.0)(signer)
     }
@@ -99,27 +123,31 @@ impl fmt::Debug for SignerNames {
     }
 }
 
-/// A node's network identity: an Ed25519 key, which only says which peer this is. It is no signing key and must not be one.
+/// A node's network identity: an Ed25519 key that only says which peer this is. It is not a signing
+/// key and must not be used as one.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Identity {
-    /// A new one each start.
+    /// A new identity at each start.
     #[default]
     Ephemeral,
-    /// This one.
+    /// This key.
     Key(Keypair),
-    /// The one in this file (libp2p's protobuf encoding), which is made where it is missing, for its owner alone to read.
+    /// The key in this file (libp2p's protobuf encoding). The file is created if it is missing,
+    /// readable only by its owner.
     File(PathBuf),
 }
 
-/// What becomes of the open sessions of a node that stops.
+/// What happens to the open sessions of a node that stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Goodbye {
-    /// They go on without this node, which may come back to them: the others wait for it until they run out of time. For a restart.
+    /// They continue without this node, which may come back: the other signers wait for it until
+    /// they run out of time. Meant for a restart.
     #[default]
     Leave,
-    /// This node ends its part in each and tells the others, who then need not wait; what it had approved is deleted first. For good.
+    /// This node ends its part in each of them and tells the other signers, which then need not
+    /// wait. It deletes its approvals first. Meant for a permanent stop.
     Abort,
 }
 
@@ -230,7 +258,8 @@ impl NodeConfig {
         self
     }
 
-    /// Sets [`identity`](Self::identity) to the one in this file, which is made where it is missing.
+    /// Sets [`identity`](Self::identity) to the key in this file, which is created if it is
+    /// missing.
     #[must_use]
     pub fn with_identity_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.identity = Identity::File(path.into());
@@ -244,7 +273,7 @@ impl NodeConfig {
         self
     }
 
-    /// Calls signers so in the log, beside peers that they say to be.
+    /// Sets what the log calls signers, next to the peers that they claim to be at.
     #[must_use]
     pub fn with_signer_names(
         mut self,
@@ -262,20 +291,21 @@ impl NodeConfig {
         self
     }
 
-    /// The least [`max_connections`](Self::max_connections).
+    /// The smallest allowed [`max_connections`](Self::max_connections).
     pub const MIN_CONNECTIONS: u32 = 8;
 
-    /// How many sockets, and so file descriptors, connections take at most: those that are open, and those that are being made.
+    /// Returns how many sockets, and so file descriptors, connections take at most: those that are
+    /// open and those that are being made.
     pub fn max_sockets(&self) -> u32 {
         self.max_connections.saturating_add(self.max_pending().saturating_mul(2))
     }
 
-    /// How many connections may be being made at once, each way.
+    /// Returns how many connections may be in the making at once, in each direction.
     pub(super) fn max_pending(&self) -> u32 {
         (self.max_connections / 4).clamp(8, 128)
     }
 
-    /// What [`dial_private`](Self::dial_private) comes to.
+    /// Decides whether to dial private addresses: see [`dial_private`](Self::dial_private).
     pub(super) fn dials_private(&self) -> bool {
         #[cfg(feature = "mdns")]
         let has_neighbours = self.enable_mdns;
@@ -292,7 +322,7 @@ impl NodeConfig {
         self.dial_private.unwrap_or(has_neighbours || is_near || !is_public)
     }
 
-    /// Where the node counts, with or without the feature.
+    /// The metrics in which the node counts; without the feature they count nothing.
     pub(super) fn metrics(&self) -> crate::metrics::Metrics {
         #[cfg(feature = "metrics")]
         return self.metrics.clone().unwrap_or_default();

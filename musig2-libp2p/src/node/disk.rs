@@ -1,4 +1,4 @@
-//! The thread that uses the store: a disk that does not answer holds up nothing else.
+//! The thread that uses the store, so that an unresponsive disk delays nothing else.
 
 use super::store::{Store, StoreError};
 use musig2_proto::{SessionId, Signature};
@@ -10,17 +10,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How long the node waits for an approval to be stored, and so for everything else. While the disk is known not to answer it does not wait at all.
+/// How long the node waits for an approval to be stored; everything else waits meanwhile. Once the
+/// disk is known not to respond, the node does not wait at all.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How many things may be left to do, beside approvals. What is beyond that is not done: whoever waits for it is told, and the rest is logged. A
-/// restart may then take up a session that others have ended.
+/// The most jobs, besides approvals, that may be queued. Further jobs are not done: a caller that
+/// waits for one gets an error, and otherwise it is logged. A restart may then resume a session
+/// that others have ended.
 const MAX_LEFT: usize = 4096;
 
 const SILENT: &str = "the disk does not answer";
 
 type Job = Box<dyn FnOnce(&mut Store) + Send>;
 
-/// The store, in a thread of its own. Dropping it has the thread end when it has done everything.
+/// The store, in a thread of its own. When this is dropped, the thread finishes its jobs and ends.
 #[derive(Debug)]
 pub(super) struct Disk {
     folder: PathBuf,
@@ -36,7 +38,7 @@ struct Jobs {
 
 #[derive(Default)]
 struct List {
-    /// Somebody waits for these.
+    /// Jobs that somebody waits for.
     urgent: VecDeque<Job>,
     rest: VecDeque<Job>,
     busy_since: Option<Instant>,
@@ -58,8 +60,10 @@ impl fmt::Debug for List {
 }
 
 impl Disk {
+    /// Moves the store to a thread of its own.
+    ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system provides no thread.
     pub(super) fn new(mut store: Store) -> Result<Self, StoreError> {
         let folder = store.folder().to_owned();
         let jobs = Arc::<Jobs>::default();
@@ -70,7 +74,8 @@ impl Disk {
                 job(&mut store);
                 list.lock().busy_since = None;
             }
-            // Its lock is given up before anybody hears of it.
+            // Dropping the store releases its lock, which must happen before anybody hears that the
+            // thread has ended.
             drop(store);
             drop(done);
         });
@@ -79,7 +84,8 @@ impl Disk {
         Ok(Self { folder, jobs, ended })
     }
 
-    /// Keeps an approval: see [`Store::put`]. If that takes too long it is an error, and is undone when it is done after all.
+    /// Stores an approval: see [`Store::put`]. If that takes too long, it is an error, and the
+    /// approval is deleted again once it has been written after all.
     pub(super) fn put(
         &self,
         session: SessionId,
@@ -110,13 +116,14 @@ impl Disk {
         }
     }
 
-    /// Takes an approval back: see [`Store::remove`]. Nothing waits for it but who wants to know.
+    /// Takes an approval back: see [`Store::remove`]. Only a caller that wants the outcome waits
+    /// for it.
     pub(super) fn remove(
         &self,
         session: SessionId,
     ) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let (reply, answer) = oneshot::channel();
-        // An error is a caller that has stopped waiting.
+        // Sending fails only if the caller has stopped waiting.
         self.later(move |store| drop(reply.send(store.remove(&session))));
         let silent = StoreError::Io { path: self.folder.clone(), reason: SILENT.into() };
         async move {
@@ -127,7 +134,8 @@ impl Disk {
         }
     }
 
-    /// Keeps signatures in place of an approval: see [`Store::sign`]. Not while the disk does not answer: they can be large. The approval stays then.
+    /// Stores signatures in place of an approval: see [`Store::sign`]. Signatures can be large, so
+    /// they are not queued while the disk does not respond. The approval remains then.
     pub(super) fn sign(
         &self,
         session: SessionId,
@@ -141,7 +149,7 @@ impl Disk {
         self.later(move |store| store.sign(&session, &announcement, &signatures));
     }
 
-    /// Has something done that nobody waits for.
+    /// Queues a job that nobody waits for.
     pub(super) fn later(&self, job: impl FnOnce(&mut Store) + Send + 'static) {
         let mut list = self.jobs.lock();
         if list.rest.len() < MAX_LEFT {
@@ -153,7 +161,7 @@ impl Disk {
         self.jobs.changed.notify_all();
     }
 
-    /// Returns when everything is done and the folder can be used by another node, or after a while.
+    /// Returns when every job is done, so that another node can use the folder, or after a while.
     pub(super) async fn close(mut self) {
         self.jobs.close();
         if timeout(PATIENCE, &mut self.ended).await.is_err() {
@@ -188,7 +196,8 @@ impl Jobs {
         self.changed.notify_all();
     }
 
-    /// Every change to it is complete before the lock is given up.
+    /// Locks the list, even after a panic: every change to it is complete before the lock is
+    /// released.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,13 +1,14 @@
-//! Files that survive a crash: whole or not at all.
+//! Files that survive a crash: complete, or not there at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What a file is called until it is whole.
+/// The extension of a file that is not complete yet.
 pub(super) const UNFINISHED: &str = "new";
 
-/// Writes a file for its owner alone to read, in place of what was there. When this returns it is on disk.
+/// Writes a file that only its owner can read, replacing what was there. When this returns, the
+/// file is on disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_added_extension(UNFINISHED);
     remove_if_there(&unfinished)?;
@@ -21,17 +22,18 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&unfinished, path));
     if let Err(error) = written {
-        // It may take up the disk's last room. If it stays, the next start removes it.
+        // The unfinished file may take up the last free space. If it cannot be deleted, the next
+        // start removes it.
         let _ = fs::remove_file(&unfinished);
         return Err(error);
     }
     sync_folder_of(path).inspect_err(|_| {
-        // Whoever finds it there would take it to be on disk.
+        // Delete it: a later reader would assume that it is on disk.
         let _ = fs::remove_file(path);
     })
 }
 
-/// Whether a file could be written in a folder, or in one made there. Nothing is left behind.
+/// Checks that a file could be written in a folder, or in one created there. Leaves nothing behind.
 pub(super) fn check_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let there =
@@ -43,7 +45,7 @@ pub(super) fn check_folder(folder: &Path) -> io::Result<()> {
     fs::remove_file(&probe)
 }
 
-/// Deletes a file. When this returns it is gone from the disk.
+/// Deletes a file. When this returns, it is gone from the disk.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     if remove_if_there(path)? {
         sync_folder_of(path)?;
@@ -51,7 +53,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Deletes a file that may come back if the machine crashes now. Says whether it was there.
+/// Deletes a file, which may reappear if the machine crashes now. Returns whether it was there.
 pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -59,7 +61,8 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Where the system has no way to do it, its own promises must do.
+/// Flushes the folder of a file to disk. On systems without a way to do so, the system's own
+/// guarantees must suffice.
 pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! What a node tells its application.
+//! Events that a node reports to its application.
 
 use crate::Consequence;
 use futures::Stream;
@@ -13,143 +13,160 @@ use std::task::{Context, Poll, Waker};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeEvent {
-    /// The node listens here. Others can use the address as a bootstrap address.
+    /// The node listens at this address. Others can use it as a bootstrap address.
     Listening {
-        /// Where, with `/p2p/` and the peer id at the end.
+        /// The address, with `/p2p/` and the peer id at the end.
         address: Multiaddr,
     },
-    /// A bootstrap peer has reached this node from outside at this address (AutoNAT), or the router opened it (UPnP): co-signers are told it.
+    /// A bootstrap peer has reached this node from outside at this address (AutoNAT), or the router
+    /// has opened it (UPnP). Co-signers are told of the address.
     Reachable {
-        /// Where.
+        /// The address.
         address: Multiaddr,
     },
     /// The first connection to a peer is open.
     PeerConnected {
-        /// Whom.
+        /// The peer.
         peer: PeerId,
-        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        /// Signers that claim to be there: a few of those that this node knows. The claim is
+        /// unproven.
         signers: Vec<PublicKey>,
-        /// Whether it leads through a relay.
+        /// Whether the connection leads through a relay.
         relayed: bool,
     },
-    /// To a peer that was reached through a relay alone there is a connection without one: from now on that is used.
+    /// A peer that was reached only through a relay now has a connection without one, which is used
+    /// from now on.
     PeerReachedDirectly {
-        /// Whom.
+        /// The peer.
         peer: PeerId,
-        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        /// Signers that claim to be there: a few of those that this node knows. The claim is
+        /// unproven.
         signers: Vec<PublicKey>,
     },
-    /// The last connection to a peer is closed.
+    /// The last connection to a peer has closed.
     PeerDisconnected {
-        /// Whom.
+        /// The peer.
         peer: PeerId,
-        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        /// Signers that claim to be there: a few of those that this node knows. The claim is
+        /// unproven.
         signers: Vec<PublicKey>,
     },
-    /// Something happened in a session. That a session is complete is told again after a restart, until the session expires, if this node keeps a
-    /// [`store`](crate::NodeConfig::store).
+    /// Something happened in a session. If this node keeps a [`store`](crate::NodeConfig::store),
+    /// it reports after a restart again that a session is complete, until the session expires.
     Session(musig2_proto::Event),
-    /// This node takes part again in a session that it had approved before it was started: see [`NodeConfig::store`](crate::NodeConfig::store).
+    /// This node takes part again in a session that it had approved before it started: see
+    /// [`NodeConfig::store`](crate::NodeConfig::store).
     Resumed {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// A session that had been approved before is not taken up again. The approval is deleted where the session's time is over; else it is kept, for
-    /// the next start.
+    /// A session that was approved before is not resumed. If the session's time is over, the
+    /// approval is deleted; otherwise it is kept for the next start.
     NotResumed {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Why, for people.
+        /// The cause, for people.
         error: String,
     },
-    /// A peer sent something it should not have.
+    /// A peer sent something that it should not have sent.
     Offence {
-        /// Who: the last hop, perhaps only a relay.
+        /// The last hop, which may be only a relay.
         peer: PeerId,
-        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        /// Signers that claim to be there: a few of those that this node knows. The claim is
+        /// unproven.
         signers: Vec<PublicKey>,
         /// What was wrong.
         offence: Offence,
-        /// What was done about it. Nothing needs to be done.
+        /// What was done about it. There is nothing else to do.
         consequence: Consequence,
     },
-    /// A bootstrap peer or co-signer could not be dialled. It is dialled again by itself: a bootstrap peer always, a co-signer while something
-    /// waits to be sent to it.
+    /// A bootstrap peer or co-signer could not be dialled. The node retries without being asked: a
+    /// bootstrap peer always, a co-signer while something waits to be sent to it.
     DialFailed {
-        /// Whom, where that is known: by the address, or because it answered there before.
+        /// The peer, if it is known: from the address, or because it answered there before.
         peer: Option<PeerId>,
-        /// The signers that say they are there, a few of those that this node knows; it is their word.
+        /// Signers that claim to be there: a few of those that this node knows. The claim is
+        /// unproven.
         signers: Vec<PublicKey>,
-        /// The address of [`NodeConfig::bootstrap_peers`](crate::NodeConfig::bootstrap_peers) that this was about; `None` for a co-signer.
+        /// The address in [`NodeConfig::bootstrap_peers`](crate::NodeConfig::bootstrap_peers) that
+        /// was dialled; `None` for a co-signer.
         bootstrap: Option<Multiaddr>,
-        /// Why, for people.
+        /// The cause, for people.
         error: String,
     },
     /// There is a connection to a bootstrap peer.
     BootstrapReached {
-        /// Its address, as the configuration has it.
+        /// Its address, as in the configuration.
         address: Multiaddr,
-        /// Whose it is.
+        /// The peer that answered there.
         peer: PeerId,
     },
-    /// A bootstrap address is this node's own, and not dialled any more. No harm where all nodes have one configuration.
+    /// A bootstrap address is this node's own, and is not dialled any more. This does no harm if
+    /// all nodes share one configuration.
     BootstrapIsOwn {
-        /// Which.
+        /// The address.
         address: Multiaddr,
-        /// Whether that holds for all of them, so that this node dials nobody.
+        /// Whether all bootstrap addresses are this node's own, so that it dials nobody.
         only: bool,
     },
-    /// The node does not listen here any more: an interface went down, or a relay gave up this node's place.
+    /// The node does not listen at this address any more: an interface went down, or a relay gave
+    /// up this node's place.
     NotListening {
-        /// Where, as [`Listening`](Self::Listening) had it.
+        /// The address, as in [`Listening`](Self::Listening).
         address: Multiaddr,
     },
-    /// The node listens nowhere, at its start or from now on: it can dial others, and nobody can dial it.
+    /// The node listens nowhere, at its start or from now on. It can dial others, and nobody can
+    /// dial it.
     ListensNowhere,
-    /// One of the addresses of [`NodeConfig::listen`](crate::NodeConfig::listen) cannot be listened on any more.
+    /// One of the addresses in [`NodeConfig::listen`](crate::NodeConfig::listen) can no longer be
+    /// listened on.
     ListenFailed {
-        /// Which, where that is known.
+        /// The address, if it is known.
         address: Option<Multiaddr>,
-        /// Why, for people.
+        /// The cause, for people.
         error: String,
-        /// How many of them still are.
+        /// How many of them the node still listens on.
         remaining: usize,
     },
-    /// Connections to this node cannot be accepted now, for want of file descriptors usually. It goes on, tries again, and says when it worked for a while.
+    /// The node cannot accept connections now, usually because it has run out of file descriptors.
+    /// It keeps trying, and reports when accepting has worked for a while.
     AcceptFailed {
-        /// Why, for people.
+        /// The cause, for people.
         error: String,
     },
-    /// For five seconds no connection failed to be accepted.
+    /// For five seconds, accepting a connection has not failed.
     AcceptsAgain,
-    /// Nobody read the events for so long that some were dropped here: look at [`Handle::sessions`](crate::Handle::sessions).
+    /// Nobody read the events for so long that some were dropped here. Look at
+    /// [`Handle::sessions`](crate::Handle::sessions).
     Missed {
-        /// How many.
+        /// How many events were dropped.
         events: u64,
     },
 }
 
 impl NodeEvent {
-    /// Whether it is kept however slow the reader is.
+    /// Returns whether the event is kept even if the reader is slow.
     fn must_arrive(&self) -> bool {
         matches!(self, Self::Session(event)
             if event.is_terminal() || matches!(event, musig2_proto::Event::LateSignature { .. }))
     }
 }
 
-/// What happens on a [`Node`](crate::Node), in order; also a [`Stream`]. Ends when the node has stopped and everything was read.
+/// The events of a [`Node`](crate::Node), in order; also a [`Stream`]. Ends when the node has
+/// stopped and everything has been read.
 ///
-/// It never holds the node up. `event_capacity` of [`NodeConfig`](crate::NodeConfig) events are held for a slow reader; beyond
-/// it the oldest are dropped, and a [`NodeEvent::Missed`] stands in their place. The ends of sessions (`SessionComplete`,
-/// `SessionAborted`, `LateSignature`) are never dropped: there are at most two for each session, and only
-/// this application creates or joins sessions. Dropping `Events` drops events, and the node runs on.
+/// A slow reader never delays the node. `event_capacity` of [`NodeConfig`](crate::NodeConfig)
+/// events are held for it; beyond that the oldest are dropped, and a [`NodeEvent::Missed`] stands
+/// in their place. The ends of sessions (`SessionComplete`, `SessionAborted`, `LateSignature`) are
+/// never dropped: there are at most two for each session, and only this application creates or
+/// joins sessions. If `Events` is dropped, its events are dropped, and the node keeps running.
 #[derive(Debug)]
 pub struct Events {
     queue: Arc<Mutex<Queue>>,
 }
 
 impl Events {
-    /// The next event; `None` when the node has stopped.
+    /// Returns the next event; `None` once the node has stopped.
     pub async fn next(&mut self) -> Option<NodeEvent> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
@@ -262,7 +279,8 @@ impl Queue {
     }
 }
 
-/// A reader that panicked leaves the queue whole: every change to it is complete before the lock is given up.
+/// Locks the queue, even if a reader panicked while holding the lock: every change to the queue is
+/// complete before the lock is released.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

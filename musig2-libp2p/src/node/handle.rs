@@ -8,9 +8,11 @@ use musig2_proto::{Command, CommandError, Proposal, PublicKey, SessionId, Sessio
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// Orders to a running [`Node`](crate::Node). Cheap to clone; the node stops when [`Handle::stop`] is called or the last one is dropped.
+/// Gives orders to a running [`Node`](crate::Node). Cheap to clone. The node stops when
+/// [`Handle::stop`] is called or the last handle is dropped.
 ///
-/// Every function waits until the node has carried the order out; orders are carried out one after another, in the order given.
+/// Every function waits until the node has carried out the order. Orders are carried out one after
+/// another, in the order in which they were given.
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(crate) peer_id: PeerId,
@@ -22,11 +24,12 @@ pub struct Handle {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandleError {
-    /// The core refused it. Nothing changed.
+    /// The core refused the order. Nothing changed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The store of approvals failed. A session that could not be stored was not joined, and one that was announced already is aborted. One whose approval
-    /// could not be deleted has ended all the same; a restart before its expiry would take it up again.
+    /// The store of approvals failed. A session that could not be stored was not joined; if it was
+    /// this node's own, it has been aborted. A session whose approval could not be deleted has
+    /// ended anyway, but a restart before its expiry would resume it.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The node has stopped.
@@ -40,49 +43,55 @@ impl Handle {
         self.peer_id
     }
 
-    /// The keys the node signs with, in the order they were given to [`Node::start`](crate::Node::start).
+    /// The keys that the node signs with, in the order in which they were given to
+    /// [`Node::start`](crate::Node::start).
     pub fn public_keys(&self) -> &[PublicKey] {
         &self.public_keys
     }
 
-    /// Carries out an order to the core: announce, join, decline, step, abort. What comes of it arrives as events.
+    /// Carries out an order to the core: announce, join, decline, step, abort. Its results arrive
+    /// as events.
     ///
     /// # Errors
-    /// Where the core refuses it, and then nothing changed; or the node has stopped.
+    /// If the core refuses it, in which case nothing changed, or if the node has stopped.
     pub async fn execute(&self, command: Command) -> Result<(), HandleError> {
         self.order(|reply| Order::Execute { command, reply }).await?
     }
 
-    /// Creates a session, which is consent to sign it. Nobody hears of it before [`Command::AnnounceSession`].
+    /// Creates a session, which is also this node's consent to sign it. Nobody hears of it before
+    /// [`Command::AnnounceSession`].
     ///
     /// # Errors
-    /// Where the core refuses the proposal, or the node has stopped.
+    /// If the core refuses the proposal, or the node has stopped.
     pub async fn create_session(&self, proposal: Proposal) -> Result<SessionId, HandleError> {
         self.order(|reply| Order::Create { proposal, reply }).await?
     }
 
-    /// A session as it stands; `None` where it is unknown or forgotten.
+    /// Returns a session as it stands; `None` if it is unknown or forgotten.
     ///
     /// # Errors
-    /// Where the node has stopped.
+    /// If the node has stopped.
     pub async fn session(&self, session: SessionId) -> Result<Option<SessionView>, HandleError> {
         self.ask(move |signing| signing.core().session(&session)).await
     }
 
-    /// All sessions, those that ended a short while ago included.
+    /// Returns all sessions, including those that ended a short while ago.
     ///
     /// # Errors
-    /// Where the node has stopped.
+    /// If the node has stopped.
     pub async fn sessions(&self) -> Result<Vec<SessionView>, HandleError> {
         self.ask(|signing| signing.core().sessions().collect()).await
     }
 
-    /// How this node is connected to these signers, in their order. Which peer a signer is, the node knows from [`Command::AddContact`], from sessions that
-    /// it took part in, and from the hellos and proposals of signers that it knows from there: see [`musig2_proto::Node::signer`]. Tell it of others by
-    /// [`Command::AddContact`] with an empty contact. It looks up what it is asked for, and dials nobody.
+    /// Returns how this node is connected to these signers, in their order.
+    ///
+    /// The node knows a signer's peer from [`Command::AddContact`], from sessions that it took part
+    /// in, and from the hellos and proposals of signers that it knows from those: see
+    /// [`musig2_proto::Node::signer`]. Tell it of other signers with [`Command::AddContact`] and an
+    /// empty contact. This function only looks up what it is asked for, and dials nobody.
     ///
     /// # Errors
-    /// Where the node has stopped.
+    /// If the node has stopped.
     pub async fn signers(
         &self,
         signers: impl IntoIterator<Item = PublicKey>,
@@ -91,10 +100,11 @@ impl Handle {
         self.order(|reply| Order::Signers { signers, reply }).await
     }
 
-    /// Stops the node: says goodbye as [`NodeConfig::goodbye`](crate::NodeConfig::goodbye) says, sends what is queued (for a second at
-    /// most), closes all connections, and returns when all is done. Does nothing on a stopped node.
+    /// Stops the node: treats open sessions as [`NodeConfig::goodbye`](crate::NodeConfig::goodbye)
+    /// says, sends what is queued (for at most a second), closes all connections, and returns when
+    /// all of that is done. Does nothing if the node has stopped.
     pub async fn stop(&self) {
-        // An error is a node that stopped for another reason first.
+        // An error means that the node stopped earlier for another reason.
         let _ = self.order(|reply| Order::Stop { reply }).await;
     }
 
@@ -102,7 +112,7 @@ impl Handle {
         &self,
         question: impl FnOnce(&Behaviour) -> T + Send + 'static,
     ) -> Result<T, HandleError> {
-        // An error is a caller that has stopped waiting.
+        // Sending fails only if the caller has stopped waiting.
         self.order(|reply| Order::Ask(Box::new(|signing| drop(reply.send(question(signing))))))
             .await
     }
@@ -119,7 +129,7 @@ impl Handle {
 
 /// An order on its way to the node's task.
 pub(crate) enum Order {
-    /// Something to look up, which answers by itself.
+    /// A question about the core; the closure sends the answer.
     Ask(Box<dyn FnOnce(&Behaviour) + Send>),
     Execute {
         command: Command,

@@ -1,4 +1,4 @@
-//! The network identity, from one start to the next.
+//! The network identity, kept from one start to the next.
 
 use super::config::Identity;
 use super::durable;
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// More than any Ed25519 key takes.
+/// More bytes than any Ed25519 key takes.
 const MAX_SIZE: u64 = 1024;
 
 /// Why there is no network identity.
@@ -18,18 +18,18 @@ pub enum IdentityError {
     /// The file cannot be read.
     #[error("cannot read the network identity {}: {source}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// There is something else: a folder, say.
+    /// Something other than a file is there: a folder, for instance.
     #[error(
         "the network identity {} is no file, but {is}: give the path of a file, which is made if it is missing",
         path.display()
     )]
     NoFile {
-        /// Where it should be.
+        /// Where the file should be.
         path: PathBuf,
         /// What is there, for people.
         is: &'static str,
@@ -37,30 +37,30 @@ pub enum IdentityError {
     /// The file is missing, and a new one cannot be written.
     #[error("cannot write a new network identity to {}: {source}", path.display())]
     Write {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Others can read the file.
+    /// Users other than the owner can read the file.
     #[error(
         "others than its owner can read the network identity {0} (mode {mode:o}): chmod 600 {0}",
         path.display()
     )]
     TooOpen {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
     },
-    /// The file holds something else. It is left as it is.
+    /// The file holds something else. The node leaves it unchanged.
     #[error(
         "{} holds no network identity ({reason}): restore it from a copy, or give another file; if you move it away, a new identity \
          is made at the next start, and others must be told the new peer id",
         path.display()
     )]
     Malformed {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
@@ -68,14 +68,14 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Whether there is one, or could be made. Nothing is made.
+    /// Checks that there is an identity, or that one could be created. Creates nothing.
     pub(super) fn check(&self) -> Result<(), IdentityError> {
         let Self::File(path) = self else { return Ok(()) };
         match open(path) {
             Ok(file) => read(path, file).map(drop),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let failed = |source| IdentityError::Write { path: path.clone(), source };
-                // The folder itself is not made at a start.
+                // A start does not create the folder.
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 folder.map_or(Ok(()), |folder| folder.metadata().map(drop)).map_err(failed)?;
                 durable::check_folder(folder.unwrap_or(Path::new("."))).map_err(failed)
@@ -97,7 +97,7 @@ impl Identity {
     }
 }
 
-/// Nothing but a file: to open a pipe would wait for whoever writes to it.
+/// Opens only a regular file: opening a pipe would wait for a writer.
 fn open(path: &Path) -> io::Result<File> {
     let metadata = fs::metadata(path)?;
     match metadata.is_file() {
@@ -131,7 +131,7 @@ fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_SIZE).read_to_end(&mut bytes).map_err(unreadable)?;
     let malformed = |reason| IdentityError::Malformed { path: path.into(), reason };
-    // Some encodings take nothing for something: a key of another type, say.
+    // Some encodings read no bytes as something: a key of another type, for instance.
     if bytes.is_empty() {
         return Err(malformed("it is empty, as an interrupted copy leaves it".into()));
     }

@@ -1,4 +1,4 @@
-//! The ready-made node: a swarm in a tokio task, a handle to give it orders, a stream of what happens.
+//! The ready-made node: a swarm in a tokio task, a handle that gives it orders, a stream of events.
 
 mod addresses;
 mod announcements;

@@ -1,4 +1,4 @@
-//! Names, resolved as the system's configuration says at the time.
+//! DNS names, resolved as the system is configured at the time of the dial.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,14 +11,15 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-/// Where the system says who resolves names. (Windows keeps it elsewhere.)
+/// Where the system names its resolvers. (Windows keeps them elsewhere.)
 const CONFIGURATION: &str = "/etc/resolv.conf";
 
-/// Resolves names before the transport below dials. The system's configuration is looked at for each dial of a name, as networks change; a node that
-/// finds none goes on, and only its dials of names fail.
+/// Resolves names before the transport below dials. It reads the system's configuration at each
+/// dial of a name, because networks change. A node without a configuration keeps running, and only
+/// its dials of names fail.
 pub(super) struct Names<T: Transport> {
     inner: Shared<T>,
-    /// With the configuration that it was made from.
+    /// The resolver, with the configuration that it was made from.
     resolver: Option<(Vec<u8>, dns::tokio::Transport<Shared<T>>)>,
 }
 
@@ -102,11 +103,11 @@ fn is_name(part: Protocol<'_>) -> bool {
     matches!(part, Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_))
 }
 
-/// A transport that each resolver dials with.
+/// A transport shared by this node and the resolvers.
 struct Shared<T>(Arc<Mutex<T>>);
 
 impl<T> Shared<T> {
-    /// A transport that panicked is no worse for being used again.
+    /// Locks the transport, even after a panic: a transport that panicked can be used again.
     fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Everything a node speaks, put together.
+//! All protocols that a node speaks, put together.
 
 use super::config::NodeConfig;
 use super::places::Places;
@@ -27,22 +27,24 @@ use std::time::Duration;
 
 pub(super) const DHT: StreamProtocol = StreamProtocol::new("/musig2/kad/1");
 const FAMILY: &str = "/musig2/1";
-/// Two peers that dial each other at once have two connections for a while. With one allowed, each side may keep the one that the other closes. And
-/// twice as many, so that peers that met through a relay, in that way, can meet without it.
+/// Two peers that dial each other at once have two connections for a while. If only one were
+/// allowed, each side might keep the one that the other closes. Twice as many are allowed so that
+/// peers that met like that through a relay can also meet without it.
 const CONNECTIONS_PER_PEER: u32 = 4;
-/// How long the other end of a connection may answer no ping.
+/// How long the other end of a connection may leave pings unanswered.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
-/// Three of them fit into that.
+/// Three pings fit into `SILENCE`.
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What one circuit through this relay may carry. A session of the largest frames fits into it.
+/// The most bytes that one circuit through this relay may carry. A session with the largest frames
+/// fits.
 #[cfg(feature = "relay-server")]
 const CIRCUIT_BYTES: u64 = 16 << 20;
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Network {
-    // First: a behaviour that denies a connection must do so before others believe in it.
+    // These come first: a connection must be denied before other behaviours count on it.
     pub(super) places: Places,
     limits: connection_limits::Behaviour,
     pub(super) signing: Behaviour,
@@ -123,7 +125,7 @@ pub(super) fn swarm(
     Ok(Swarm::new(transport, network, local, settings))
 }
 
-/// Who may connect to this node, `places` says.
+/// Limits connections. `places` decides which peers may connect to this node.
 fn limits(config: &NodeConfig) -> ConnectionLimits {
     ConnectionLimits::default()
         .with_max_established(Some(config.max_connections))
@@ -134,7 +136,8 @@ fn limits(config: &NodeConfig) -> ConnectionLimits {
 fn dht(config: &NodeConfig, local: PeerId) -> kad::Behaviour<MemoryStore> {
     let mut dht =
         kad::Behaviour::with_config(local, MemoryStore::new(local), kad::Config::new(DHT));
-    // Left to itself it serves only once it knows that it can be reached from outside, which on a local network it never does.
+    // By default a node serves the hash table only once it knows that it can be reached from
+    // outside. On a local network it never finds out.
     let serves = !config.listen.is_empty();
     dht.set_mode(Some(if serves { kad::Mode::Server } else { kad::Mode::Client }));
     dht
@@ -144,14 +147,16 @@ fn identify(identity: &Keypair) -> identify::Config {
     identify::Config::new(FAMILY.into(), identity.public())
         .with_agent_version(agent())
         .with_push_listen_addr_updates(true)
-        // It would dial whatever addresses peers claim; the node decides which of them to believe.
+        // A cache would dial whatever addresses peers claim; this node decides which of them to
+        // believe.
         .with_cache_size(0)
 }
 
-/// As long as a session can be, so that a circuit need not be made anew within one.
+/// Limits relayed circuits. A circuit may last as long as a session, so that it need not be renewed
+/// during one.
 #[cfg(feature = "relay-server")]
 fn circuits(config: &NodeConfig) -> relay::Config {
-    // More it cannot tell the other end.
+    // The relay protocol cannot express a longer time.
     const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
     relay::Config {
         max_circuit_duration: config.protocol.max_session_duration.min(LONGEST),
@@ -169,7 +174,7 @@ fn mdns(local: PeerId) -> Option<mdns::tokio::Behaviour> {
         .ok()
 }
 
-/// Names this start of the node, so that others notice where it was started again.
+/// Returns a name of this start of the node, by which others notice that it was restarted.
 fn agent() -> String {
     let start = getrandom::u64().unwrap_or_default();
     format!(concat!("musig2-libp2p/", env!("CARGO_PKG_VERSION"), " ({:016x})"), start)

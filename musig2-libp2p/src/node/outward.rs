@@ -1,4 +1,4 @@
-//! Keeping strangers' addresses out of one's own network.
+//! Keeps addresses from strangers out of the owner's network.
 
 use super::addresses::Reach;
 use libp2p::Multiaddr;
@@ -7,9 +7,11 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Dials only public addresses, unless others are allowed, whoever asks for it: the addresses that hash table, hole punching and
-/// AutoNAT dial are those that peers name, and a peer must not make a node knock at doors inside its owner's network. It stands below DNS, so
-/// that a name is no way around it.
+/// Dials only public addresses, unless private ones are allowed, whichever behaviour asks.
+///
+/// The hash table, hole punching and AutoNAT dial addresses that peers name, and a peer must not
+/// make this node probe hosts inside its owner's network. This stands below DNS, so that a name
+/// cannot bypass it.
 pub(super) struct Outward<T> {
     inner: T,
     dials_private: bool,

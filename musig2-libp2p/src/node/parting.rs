@@ -1,6 +1,9 @@
-//! Connections that end in time. To close one gracefully is to send what is left first, and a peer that reads nothing any more, or whose cable is cut
-//! while much is under way, would keep it open until the kernel gives up: for a quarter of an hour, in which it counts as open and keeps its
-//! peer from beginning anew.
+//! Connections that close within a bounded time.
+//!
+//! Closing a connection gracefully means sending first what is left. If the peer no longer reads,
+//! or its cable is cut while much is in transit, the connection would stay open until the kernel
+//! gives up, after a quarter of an hour. All that time it would count as open and keep its peer
+//! from starting afresh.
 
 use libp2p::core::StreamMuxer;
 use libp2p::core::muxing::StreamMuxerEvent;
@@ -10,13 +13,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// How long the graceful way may take.
+/// How long a graceful close may take.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A connection that is dropped if it does not close in time.
 pub(super) struct Parting<M> {
     connection: M,
-    /// From the first attempt to close it on.
+    /// Runs from the first attempt to close.
     grace: Option<Pin<Box<Sleep>>>,
 }
 
@@ -60,7 +63,7 @@ impl<M: StreamMuxer + Unpin> StreamMuxer for Parting<M> {
         }
         let grace = self.grace.get_or_insert_with(|| Box::pin(sleep(GRACE)));
         ready!(grace.as_mut().poll(context));
-        // Whoever closes it drops it now, and the socket with it.
+        // The caller drops the connection now, and the socket with it.
         Poll::Ready(Ok(()))
     }
 }

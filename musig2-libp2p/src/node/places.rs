@@ -1,4 +1,5 @@
-//! Who of those that connect gets a place: no address can take them all, and some are kept for peers that this node knows.
+//! Which incoming connections are admitted: no address can take all places, and some are kept for
+//! peers that this node knows.
 
 use super::addresses::is_relayed;
 use super::config::NodeConfig;
@@ -18,27 +19,31 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How many peers are known at most. Beyond that, the one that was met longest ago is forgotten.
+/// The most known peers. Beyond that, the one that was met longest ago is forgotten.
 const MAX_KNOWN: usize = 1024;
-/// From how many addresses one of them is known: it may have moved.
+/// How many hosts are remembered for each known peer, which may have moved.
 const MAX_HOSTS: usize = 4;
-/// How often a refusal is logged at most.
+/// The shortest time between two log lines about refusals.
 const TELL: Duration = Duration::from_secs(60);
 
-/// Limits the connections that others open. A host can hold as many places as it leaves free: one can hold half of them, two a third each, and the
-/// next one always finds some. Programs on this machine can hold seven eighths. Of the connections that are being made, an eighth is kept for hosts at which
-/// this node knows somebody; of the open ones, a quarter for peers that it knows: its bootstrap peers, and signers of sessions that it was part of.
+/// Limits the connections that others open.
+///
+/// A host may hold only as many places as it leaves free. So one host can hold half of them, two
+/// hosts a third each, and the next one always finds some. Programs on this machine can hold seven
+/// eighths. Of the places for connections that are being made, an eighth is kept for hosts of peers
+/// that this node knows. Of those for open connections, a quarter is kept for peers that it knows:
+/// its bootstrap peers, and signers of sessions that it was part of.
 #[derive(Debug)]
 pub(super) struct Places {
     max_pending: usize,
     max_open: usize,
-    /// Connections to this node that are being made.
+    /// Incoming connections that are being made.
     pending: HashMap<ConnectionId, Host>,
-    /// All connections, also those that this node dialled.
+    /// All open connections, including those that this node dialled.
     open: HashMap<ConnectionId, Connection>,
     known: HashMap<PeerId, Known>,
     meetings: u64,
-    /// Where the bootstrap peers are, as the configuration says.
+    /// The hosts of the bootstrap peers, from the configuration.
     bootstrap: HashSet<Host>,
     told: Option<Instant>,
 }
@@ -52,24 +57,25 @@ struct Connection {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// When, in meetings.
+    /// The value of `meetings` when the peer was last met.
     met: u64,
     hosts: Vec<Host>,
 }
 
-/// Where connections come from.
+/// Where a connection comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Host {
     V4(Ipv4Addr),
-    /// The first 64 bits of an IPv6 address: whoever has one of these addresses has all of them.
+    /// The first 64 bits of an IPv6 address: whoever has one address in such a network has all of
+    /// them.
     V6([u16; 4]),
-    /// All who come through relays.
+    /// All peers that come through relays.
     Relayed,
     /// Transports without addresses.
     Other,
 }
 
-/// A host has no more places, or there are none.
+/// Why a connection is refused: its host may hold no more places, or there are none left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{host} holds {held} of the {of} places for {what}, and no more are for it")]
 struct Full {
@@ -81,7 +87,8 @@ struct Full {
 
 impl Places {
     pub(super) fn new(config: &NodeConfig) -> Self {
-        // A quarter is left for this node's own dials, however many strangers come.
+        // A quarter of all connections is left for this node's own dials, however many strangers
+        // connect.
         let max_open = config.max_connections - config.max_connections / 4;
         Self {
             max_pending: config.max_pending() as usize,
@@ -128,7 +135,7 @@ impl Places {
         let inbound = || self.open.values().filter(|connection| connection.is_inbound);
         let free = self.max_open.saturating_sub(inbound().count());
         if self.known.contains_key(peer) {
-            // Who is known need not share with others at the same address.
+            // A known peer does not share its host's places with others there.
             return host.admit(0, free, self.max_open, OPEN);
         }
         let strangers = inbound().filter(|connection| !self.known.contains_key(&connection.peer));
@@ -138,7 +145,7 @@ impl Places {
         host.admit(held, free, self.max_open, OPEN)
     }
 
-    /// Tells the operator of a refusal, unless one was told a moment ago.
+    /// Logs a refusal, unless one was logged a moment ago.
     fn refused(&mut self, full: Full) -> ConnectionDenied {
         let now = Instant::now();
         if self.told.is_none_or(|told| now >= told + TELL) {
@@ -180,7 +187,7 @@ impl Host {
         }
     }
 
-    /// Whether it is a host, not many.
+    /// Returns whether this is one host rather than many.
     fn is_one(self) -> bool {
         matches!(self, Self::V4(_) | Self::V6(_))
     }
@@ -188,15 +195,17 @@ impl Host {
     fn is_this(self) -> bool {
         match self {
             Self::V4(ip) => ip.is_loopback(),
-            // `::1` is the only one of its kind that anybody connects from.
+            // Nobody connects from any other address in this prefix than `::1`.
             Self::V6(prefix) => prefix == [0; 4],
             Self::Relayed | Self::Other => false,
         }
     }
 
-    /// Whether it gets one more place beside those that it holds, while this many are free for it.
+    /// Decides whether the host gets one more place, given how many it holds and how many are free
+    /// for it.
     fn admit(self, held: usize, free: usize, of: usize, what: &'static str) -> Result<(), Full> {
-        // Programs on this machine could do worse than connect. They cannot take all places either.
+        // A malicious program on this machine could do worse than connect, so such programs get
+        // more places. Even they cannot take all of them.
         let times = if self.is_this() { 7 } else { 1 };
         let leaves_one = held == 0 || free > 1;
         if held < times * free && leaves_one {
@@ -285,7 +294,7 @@ impl NetworkBehaviour for Places {
             FromSwarm::ListenFailure(ListenFailure { connection_id, .. }) => {
                 self.pending.remove(&connection_id);
             }
-            // Nothing else opens or closes a connection. (The enum may grow.)
+            // No other event opens or closes a connection. (The enum may grow.)
             _ => {}
         }
     }
@@ -309,7 +318,7 @@ mod tests {
     use super::*;
     use libp2p::core::ConnectedPoint;
 
-    /// Comes and goes.
+    /// Peers that connect and leave.
     struct Crowd {
         places: Places,
         connections: usize,
@@ -322,14 +331,14 @@ mod tests {
             Self { places: Places::new(&config), connections: 0 }
         }
 
-        /// Begins a connection, and says whether there was a place for it.
+        /// Begins a connection, and returns whether it got a place.
         fn begin(&mut self, from: &str) -> bool {
             self.connections += 1;
             let (id, from) = (ConnectionId::new_unchecked(self.connections), address(from));
             self.places.handle_pending_inbound_connection(id, &Multiaddr::empty(), &from).is_ok()
         }
 
-        /// A peer connects.
+        /// Opens a connection of a peer, and returns whether it was admitted.
         fn open(&mut self, peer: PeerId, from: &str) -> bool {
             self.connections += 1;
             let (id, from) = (ConnectionId::new_unchecked(self.connections), address(from));
@@ -351,7 +360,7 @@ mod tests {
             admitted
         }
 
-        /// Begins until no more is taken: how many were.
+        /// Begins connections until one is refused. Returns how many were admitted.
         fn flood(&mut self, from: &str) -> usize {
             (0..1000).take_while(|_| self.begin(from)).count()
         }

@@ -5,7 +5,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use std::collections::HashMap;
 
-/// How many relays are asked at most: one may fail.
+/// How many relays to ask at most: more than one, because one may fail.
 const MAX_RELAYS: usize = 2;
 
 /// The relays that this node listens through, or has asked.
@@ -21,13 +21,15 @@ impl Relays {
         self.0.insert(listener, relay);
     }
 
-    /// The relay refused, or the connection to it is lost: it is asked again when it is identified again. `false`: the listener was for no relay.
+    /// Removes the relay of a listener that has closed, because the relay refused or the connection
+    /// to it is lost. It is asked again when it is next identified. Returns `false` if the listener
+    /// was not at a relay.
     pub(super) fn remove(&mut self, listener: ListenerId) -> bool {
         self.0.remove(&listener).is_some()
     }
 }
 
-/// Where this node listens when it does so through a relay.
+/// Returns the address on which to listen through a relay.
 pub(super) fn through(relay: PeerId, address: Multiaddr) -> Multiaddr {
     address.with(Protocol::P2p(relay)).with(Protocol::P2pCircuit)
 }

@@ -1,4 +1,4 @@
-//! Where peers see this node, as something that the other behaviours hear of.
+//! Tells the other behaviours where peers see this node.
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-/// Tells hole punching and AutoNAT of addresses at which peers see the socket that this node listens on. Identify, where it should, puts the port that
-/// this node listens on in place of the one that was seen, and most NATs give another one.
+/// Tells hole punching and AutoNAT at which addresses peers see the socket that this node listens
+/// on. Identify should do that, but it replaces the observed port with the listening port, and most
+/// NATs map to another port.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Emptied by the swarm before it takes in anything more.
+    /// The swarm empties this before it takes in anything more.
     addresses: VecDeque<Multiaddr>,
 }
 

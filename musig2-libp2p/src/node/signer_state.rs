@@ -1,4 +1,4 @@
-//! What a node knows of a signer, and how it is connected to it.
+//! What a node knows of a signer, and its connection to that signer.
 
 use crate::PeerContact;
 use libp2p::Multiaddr;
@@ -11,8 +11,9 @@ use std::time::{Duration, SystemTime};
 pub struct SignerState {
     /// Its key.
     pub signer: PublicKey,
-    /// Which peer it is, and where, by its own signed word or the application's, whichever came last. `None` until there is one: then nobody can tell whether
-    /// the signer is connected. It may be false, as a signer can name another one's peer.
+    /// The signer's peer and addresses, from its own signed statement or from the application,
+    /// whichever came last. `None` until there is one; until then nobody can tell whether the
+    /// signer is connected. It may be false, because a signer can name another signer's peer.
     pub contact: Option<PeerContact>,
     /// The connection to that peer, if there is one.
     pub connection: Option<PeerConnection>,
@@ -20,16 +21,17 @@ pub struct SignerState {
     pub clock: Option<ClockReading>,
 }
 
-/// A connection to a peer: of several the one that is used, which leads through no relay if there is such a one.
+/// A connection to a peer. If there are several, this is the one in use: one without a relay if
+/// there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerConnection {
-    /// Since when it is open, by this machine's clock.
+    /// When it was opened, by this machine's clock.
     pub since: SystemTime,
-    /// Where the other end is; if the peer dialled, a port that it dials from.
+    /// Where the other end is. If the peer dialled, this is the port that it dialled from.
     pub address: Multiaddr,
     /// Whether it leads through a relay.
     pub relayed: bool,
-    /// How long the last ping took there and back; `None` until the first was answered.
+    /// The round-trip time of the last ping; `None` until the first one was answered.
     pub round_trip: Option<Duration>,
 }

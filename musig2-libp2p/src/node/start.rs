@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use tokio::sync::mpsc;
 
-/// A ready-made signer on a libp2p network: no libp2p knowledge needed.
+/// A ready-made signer on a libp2p network, which needs no libp2p knowledge.
 ///
 /// ```no_run
 /// use musig2_libp2p::musig2_proto::{Audience, Command, Event, Message, Proposal, PublicKey, SecretKey};
@@ -54,26 +54,26 @@ pub enum StartError {
     /// A setting of the node makes no sense.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// The network identity cannot be had.
+    /// The network identity cannot be loaded or created.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The store of approvals cannot be used. Nothing in it was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A signing key was not taken.
+    /// A signing key was refused.
     #[error("signing key {index}: {source}")]
     Key {
-        /// Its place among the keys given, from 0.
+        /// Its position among the given keys, from 0.
         index: usize,
-        /// Why.
+        /// The cause.
         source: KeyError,
     },
-    /// An address cannot be listened on.
+    /// The node cannot listen on an address.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
-        /// Which.
+        /// The address.
         address: Multiaddr,
-        /// Why, for people.
+        /// The cause, for people.
         reason: String,
     },
     /// The network could not be set up.
@@ -82,11 +82,12 @@ pub enum StartError {
 }
 
 impl NodeConfig {
-    /// Whether the files that it names can be used: the network identity, and the store with every approval in it. What is missing would be made at the
-    /// start; this makes and changes nothing.
+    /// Checks that the files that this configuration names can be used: the network identity, and
+    /// the store with every approval in it. Files that a start would create are not created here;
+    /// nothing changes.
     ///
     /// # Errors
-    /// As [`Node::start`] would fail.
+    /// The error with which [`Node::start`] would fail.
     pub fn check_files(&self) -> Result<(), StartError> {
         if let Some(folder) = &self.store {
             Store::check(folder, self.protocol.max_frame_size)?;
@@ -96,12 +97,12 @@ impl NodeConfig {
 }
 
 impl Node {
-    /// Starts a node that signs with these keys; without any it only helps others to meet. It runs as a task of the tokio
-    /// runtime this is called in.
+    /// Starts a node that signs with these keys; without keys it only helps others to meet. It runs
+    /// as a task of the tokio runtime that this is called in.
     ///
     /// # Errors
-    /// Where there is no tokio runtime, the configuration contradicts itself, a key is invalid, identity or store cannot be read, or an address cannot
-    /// be listened on.
+    /// If there is no tokio runtime, the configuration contradicts itself, a key is invalid, the
+    /// identity or the store cannot be read, or an address cannot be listened on.
     pub fn start(
         config: NodeConfig,
         keys: impl IntoIterator<Item = SecretKey>,
@@ -139,7 +140,7 @@ impl Node {
     }
 }
 
-/// How many orders wait for the task; who gives more waits too.
+/// How many orders wait for the task. A caller that gives one more waits until there is room.
 const QUEUED_ORDERS: usize = 64;
 
 fn listen(
@@ -159,7 +160,8 @@ fn listen(
         addresses.iter().partition(|address| is_of_absent_kind(address));
     match &absent[..] {
         [] => {}
-        // There is no other way: the system says why it is none.
+        // No address is of a present kind, so there is nothing to skip to: let the system say what
+        // is wrong.
         all if present.is_empty() => return all.iter().copied().map(listen).collect(),
         absent => {
             tracing::info!(
@@ -171,7 +173,8 @@ fn listen(
     present.into_iter().map(listen).collect()
 }
 
-/// Whether it stands for all addresses of a kind, IPv4 or IPv6, of which this host has none, not even its own.
+/// Returns whether the address stands for all IPv4 or all IPv6 addresses while this host has no
+/// address of that kind, not even loopback.
 fn is_of_absent_kind(address: &Multiaddr) -> bool {
     let localhost = match address.iter().next() {
         Some(Protocol::Ip4(ip)) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),

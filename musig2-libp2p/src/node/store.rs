@@ -1,10 +1,13 @@
-//! What this node has approved and signed, on disk: so that it takes it up again after a restart.
+//! What this node has approved and signed, on disk, so that it can resume after a restart.
 //!
-//! A folder with a file for each open session, `<session id>.approval`: the SHA-256 (32 bytes) of the rest, then the announcement as the core
-//! gives it. A file is written whole or not at all, and is on disk before the consent leaves this node.
+//! The store is a folder with a file for each open session, `<session id>.approval`: the SHA-256
+//! (32 bytes) of the rest, then the announcement as the core returns it. A file is written
+//! completely or not at all, and is on disk before the consent leaves this node.
 //!
-//! When a session is signed, `<session id>.signed` takes the place of its approval until nobody can ask for the signatures any more: perhaps nobody else has
-//! them. The SHA-256 of the rest, the number of signatures (2 bytes, big-endian), the signatures (64 bytes each), the announcement.
+//! Once a session is signed, `<session id>.signed` replaces its approval and stays until nobody can
+//! ask for the signatures any more, because this node may be the only one that has them. It holds
+//! the SHA-256 of the rest, the number of signatures (2 bytes, big-endian), the signatures
+//! (64 bytes each), and the announcement.
 //!
 //! The file `lock` keeps other nodes out.
 
@@ -24,27 +27,28 @@ use std::time::Duration;
 const APPROVAL: &str = "approval";
 const SIGNED: &str = "signed";
 const DIGEST: usize = 32;
-/// What the signatures of the largest session take, with their number.
+/// The size of the signatures of the largest session, including their number.
 const MAX_SIGNATURES: usize = 2 + 64 * MAX_ITEMS;
-/// How long after a session's expiry its signatures are kept: a node whose clock is behind may still ask.
+/// How long after a session's expiry its signatures are kept. A node whose clock is behind may
+/// still ask for them.
 const LAGGARDS: Duration = Duration::from_secs(60);
 
 /// Why the store of approvals cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The system does not let it be read or written.
+    /// The system does not allow reading or writing it.
     #[error("cannot use {} of the store of approvals: {reason}", path.display())]
     Io {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// There is no such folder, and none can be made there.
+    /// There is no such folder, and none can be created there.
     #[error("{} cannot be the store of approvals: {problem}", path.display())]
     NoFolder {
-        /// Where it should be.
+        /// Where the folder should be.
         path: PathBuf,
         /// What is there instead, or what is missing, and what to do.
         problem: String,
@@ -55,17 +59,17 @@ pub enum StoreError {
         path.display()
     )]
     InUse {
-        /// Which folder.
+        /// The folder.
         path: PathBuf,
     },
-    /// A file is not as it was written. It is left as it is.
+    /// A file is not as it was written. The node leaves it unchanged.
     #[error(
         "the stored approval {} is damaged ({reason}): restore it, or move it away; then this node's part in that session is forgotten, \
          and it can be joined again",
         path.display()
     )]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -79,30 +83,34 @@ pub(super) struct Approval {
     created_at: Timestamp,
     expires_at: Timestamp,
     pub(super) announcement: Vec<u8>,
-    /// If it is signed: one for each item.
+    /// If the session is signed: one signature for each item.
     pub(super) signatures: Option<Vec<Signature>>,
 }
 
-/// The folder, which is this node's alone while this exists.
+/// The folder, which only this node can use while this value exists.
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
     lock: File,
     max_frame_size: usize,
-    /// What is signed, by its expiry.
+    /// The signed sessions, by their expiry.
     signed: BTreeSet<(Timestamp, SessionId)>,
 }
 
 impl Store {
-    /// Opens the folder, which is made in its parent folder if it is missing, and reads it all: first what is signed; then the rest in the order in which all signers take
-    /// up what waits for its turn, so that this node joins again what it had joined, and lets wait what had waited.
+    /// Opens the folder and reads all of it. If the folder is missing, it is created inside its
+    /// parent folder.
+    ///
+    /// Signed sessions come first. The others follow in the order in which all signers admit queued
+    /// sessions, so that this node again joins what it had joined, and queues what it had queued.
     pub(super) fn open(
         folder: &Path,
         max_frame_size: usize,
     ) -> Result<(Self, Vec<Approval>), StoreError> {
         let lock = make(folder)?;
         let (mut approvals, unfinished) = read_all(folder, max_frame_size)?;
-        // The machine crashed before these were whole, so nothing was sent that relied on them.
+        // The machine crashed before these files were complete, so nothing that relied on them was
+        // sent.
         for path in unfinished {
             durable::remove_if_there(&path).map_err(|error| failed(&path, &error))?;
         }
@@ -113,7 +121,7 @@ impl Store {
         let signed: BTreeSet<_> =
             signed.map(|approval| (approval.expires_at, approval.session)).collect();
         let store = Self { folder: folder.into(), lock, max_frame_size, signed };
-        // The machine crashed before the signatures had taken its place.
+        // The machine crashed after the signatures were stored and before the approval was deleted.
         approvals.retain(|approval| {
             let is_left = approval.signatures.is_none() && store.is_signed(approval);
             if is_left {
@@ -124,7 +132,7 @@ impl Store {
         Ok((store, approvals))
     }
 
-    /// Whether it could be opened. Nothing is made or deleted.
+    /// Checks that the folder could be opened. Creates and deletes nothing.
     pub(super) fn check(folder: &Path, max_frame_size: usize) -> Result<(), StoreError> {
         let is_there = is_there(folder)?;
         durable::check_folder(folder).map_err(|error| failed(folder, &error))?;
@@ -140,7 +148,7 @@ impl Store {
         read_all(folder, max_frame_size).map(drop)
     }
 
-    /// Keeps an approval. When this returns it is on disk. Says whether it is new.
+    /// Stores an approval. When this returns, it is on disk. Returns whether it is new.
     pub(super) fn put(
         &mut self,
         session: &SessionId,
@@ -149,7 +157,7 @@ impl Store {
         self.make_again()?;
         let path = self.path(session, APPROVAL);
         if path.exists() {
-            // It may not be on disk: an earlier call may have failed at just that.
+            // The file may not be on disk yet: an earlier call may have failed at this very step.
             durable::sync_folder_of(&path).map_err(|error| failed(&self.folder, &error))?;
             return Ok(false);
         }
@@ -157,7 +165,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Keeps the signatures of a session instead of its approval, until it has expired; what has expired by now is removed.
+    /// Stores the signatures of a session in place of its approval, until the session has expired.
+    /// Also removes what has expired by now.
     pub(super) fn sign(
         &mut self,
         session: &SessionId,
@@ -165,7 +174,8 @@ impl Store {
         signatures: &[Signature],
     ) {
         if let Err(error) = self.try_sign(session, announcement, signatures) {
-            // Its approval stays: a restart takes it up again, and others tell the signatures, if they have them.
+            // The approval stays: a restart resumes the session, and gets the signatures from other
+            // signers if they have them.
             tracing::warn!(%session, %error, "the signatures of a session are not stored");
         }
     }
@@ -207,25 +217,26 @@ impl Store {
         Ok(())
     }
 
-    /// Takes an approval back. When this returns it is gone from the disk.
+    /// Takes an approval back. When this returns, it is gone from the disk.
     pub(super) fn remove(&self, session: &SessionId) -> Result<(), StoreError> {
         let path = self.path(session, APPROVAL);
         durable::remove(&path).map_err(|error| failed(&path, &error))
     }
 
-    /// The session has ended without signatures, or has expired.
+    /// Deletes the approval of a session that has ended without signatures, or has expired.
     pub(super) fn ended(&self, session: &SessionId) {
         let path = self.path(session, APPROVAL);
         tell(&path, durable::remove(&path));
     }
 
-    /// The same of one that is signed.
+    /// Deletes the signatures of a session that has expired.
     pub(super) fn expired(&mut self, session: &SessionId) {
         self.signed.retain(|(_, signed)| signed != session);
         delete(&self.path(session, SIGNED));
     }
 
-    /// Makes the folder again if it was removed while this node runs, unless another node uses what is there now.
+    /// Creates the folder again if it was removed while this node runs, unless another node uses
+    /// the folder that is there now.
     fn make_again(&mut self) -> Result<(), StoreError> {
         if !is_at(&self.lock, &lock_path(&self.folder)) {
             self.lock = make(&self.folder)?;
@@ -243,14 +254,14 @@ impl Store {
     }
 }
 
-/// With its checksum.
+/// Writes a file: the checksum, then the content.
 fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let mut bytes = Sha256::digest(content).to_vec();
     bytes.extend_from_slice(content);
     durable::write(path, &bytes).map_err(|error| failed(path, &error))
 }
 
-/// If the machine crashes now it may come back, which is seen when the store is opened.
+/// Deletes a file. It may reappear if the machine crashes now; opening the store handles that.
 fn delete(path: &Path) {
     tell(path, durable::remove_if_there(path).map(drop));
 }
@@ -261,8 +272,9 @@ fn tell(path: &Path, deleted: io::Result<()>) {
     }
 }
 
-/// Whether the folder is there. If not, its parent folder is: a parent that is missing may be a disk that is not mounted, and a store beside it would
-/// forget what is on that disk.
+/// Returns whether the folder is there. If it is not, its parent folder must be: a missing parent
+/// may be a disk that is not mounted, and a new store in its place would ignore the approvals on
+/// that disk.
 fn is_there(folder: &Path) -> Result<bool, StoreError> {
     let refused = |problem| StoreError::NoFolder { path: folder.into(), problem };
     match fs::metadata(folder) {
@@ -285,11 +297,11 @@ fn is_there(folder: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// The folder's lock; the folder is made if it is missing.
+/// Creates the folder if it is missing, and returns its lock.
 fn make(folder: &Path) -> Result<File, StoreError> {
     is_there(folder)?;
     let mut builder = DirBuilder::new();
-    // That is: one that was made in this moment is no error.
+    // With this option, a folder that was created just now is not an error.
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -301,7 +313,7 @@ fn lock_path(folder: &Path) -> PathBuf {
     folder.join("lock")
 }
 
-/// Whether the open file is still what the path names.
+/// Returns whether the open file is still the one at this path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -311,13 +323,14 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// An open file cannot be removed there.
+/// Returns whether the file is there: on this system, an open file cannot be removed.
 #[cfg(not(unix))]
 fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Held for as long as the file is open, and given up by the system whatever ends the process.
+/// Locks the folder. The lock lasts as long as the file is open; the system releases it however the
+/// process ends.
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = lock_path(folder);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -333,7 +346,7 @@ fn try_lock(folder: &Path, file: File) -> Result<File, StoreError> {
     }
 }
 
-/// Every approval in the folder, and the files that are not whole.
+/// Reads every approval in the folder, and lists the files that are not complete.
 fn read_all(
     folder: &Path,
     max_frame_size: usize,
@@ -397,7 +410,7 @@ fn split_signatures(content: &[u8]) -> Option<(Vec<Signature>, &[u8])> {
     Some((signatures.collect::<Result<_, _>>().ok()?, announcement))
 }
 
-/// Which session an announcement is of.
+/// Returns the session that an announcement belongs to.
 pub(super) fn session_of(
     announcement: &[u8],
     max_frame_size: usize,
@@ -437,12 +450,13 @@ mod tests {
             let path = path.clone();
             move || {
                 if is_root {
-                    // Of this thread only: the superuser reads what it likes.
+                    // This applies only to this thread. The superuser can read anything, so the
+                    // test must be another user.
                     rustix::thread::set_thread_uid(Uid::from_raw(NOBODY)).unwrap();
                 }
                 let allow =
                     |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-                // Files can be made there, and the folder cannot be opened.
+                // Files can be created in the folder, but the folder cannot be opened.
                 allow(0o300);
                 let put = [(); 2].map(|()| store.put(&session, b"announcement"));
                 allow(0o700);

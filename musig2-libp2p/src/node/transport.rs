@@ -1,4 +1,4 @@
-//! How bytes travel: TCP with Noise and Yamux, or QUIC; names resolved by DNS.
+//! The transports: TCP with Noise and Yamux, or QUIC, with names resolved by DNS.
 
 use super::names::Names;
 use super::outward::Outward;
@@ -19,7 +19,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long a connection may take to be made. Without it, whoever connects and says nothing keeps one of the places for handshakes.
+/// How long making a connection may take. Without this limit, a peer that connects and stays silent
+/// would keep one of the places for handshakes.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 pub(super) fn build(
@@ -45,15 +46,17 @@ pub(super) fn build(
             .authenticate(noise)
             .multiplex(yamux::Config::default())
             .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Parting::new(connection))));
-        // First: of an address through a relay, the others would dial the relay.
+        // The relay transport comes first: the others would take an address through a relay for the
+        // relay's own, and dial that.
         let transport = OrTransport::new(relayed, direct).map(|either, _| either.into_inner());
         return Ok(TransportTimeout::new(transport, HANDSHAKE).boxed());
     }
     Ok(TransportTimeout::new(direct, HANDSHAKE).boxed())
 }
 
-/// Dials from a new port, whatever the behaviour that dials asks for. Two nodes that dial each other at the same moment from the ports they listen
-/// on would meet as one TCP connection with two initiators, which fails on both sides; every behaviour but ours asks for that.
+/// Dials from a new port, whatever the dialling behaviour asks for. If two nodes dial each other at
+/// the same moment from the ports that they listen on, TCP joins them into one connection with two
+/// initiators, which fails on both sides. Every behaviour but ours asks to reuse the port.
 struct FromNewPort<T>(T);
 
 impl<T: Transport + Unpin> Transport for FromNewPort<T> {

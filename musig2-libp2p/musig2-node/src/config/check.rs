@@ -1,4 +1,4 @@
-//! Whether a daemon could run by its configuration, and what of it may surprise its owner.
+//! Checks whether a daemon could run with its configuration, and notes what may surprise its owner.
 
 use super::Settings;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::text::Text;
 
 impl Settings {
-    /// Looks for the files with the key and the passphrase. No secret is read.
+    /// Checks that the files with the key and the passphrase are there. Reads no secret.
     pub(crate) fn check_files(&self) -> Result<(), Failure> {
         keyfile::check(&self.key)?;
         PassphraseArgs::in_file(self.passphrase_file.clone())
@@ -17,7 +17,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What may surprise: a sentence for each.
+    /// Returns what may surprise the owner: one sentence each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let (policy, protocol, usual) = (&self.policy, self.protocol.config(), Policy::default());
         let mut notes = Vec::new();
@@ -47,7 +47,8 @@ impl Settings {
         notes
     }
 
-    /// Limits of nothing that a node takes, and what they mean. (Of those that it refuses, it says so.)
+    /// Limits of zero that a node accepts, and what they mean. (A node reports those that it
+    /// refuses.)
     fn zeros(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         const NO_DISCOVERY: &str = "this node signs nothing that others propose";
         const NO_WAITING: &str =

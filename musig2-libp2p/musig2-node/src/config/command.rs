@@ -13,7 +13,7 @@ use crate::text::Text;
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
 
-/// Every key, with its default.
+/// An example with every key and its default.
 pub(crate) const EXAMPLE: &str = include_str!("example.toml");
 
 /// Print or check the configuration of `run`
@@ -28,8 +28,9 @@ pub(crate) struct ConfigArgs {
     /// Print a configuration with every key explained
     #[arg(long, group = "what")]
     example: bool,
-    /// Do what `run` does with this configuration up to the network: read its files, the key included, and look whether its addresses are free. Nothing is changed.
-    /// Then tell whose sessions its policy allows, and their joint keys and addresses
+    /// Do what `run` does with this configuration up to the network: read its files, the key
+    /// included, and look whether its addresses are free. Nothing is changed. Then tell whose
+    /// sessions its policy allows, and their joint keys and addresses
     #[arg(long, value_name = "FILE", group = "what")]
     check: Option<PathBuf>,
 }
@@ -63,7 +64,7 @@ async fn check(file: &Path, console: &Console) -> Result<(), Failure> {
     })
 }
 
-/// There are no daemons.
+/// On this system there are no daemons.
 #[cfg(not(unix))]
 async fn check(file: &Path, _: &Console) -> Result<(), Failure> {
     Settings::read(file)?.check_files()?;

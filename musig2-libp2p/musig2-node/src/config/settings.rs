@@ -1,4 +1,4 @@
-//! Everything that a daemon's configuration says.
+//! The contents of a daemon's configuration.
 
 use super::tables::{Frames, Protocol};
 use super::toml_file::{self, TomlError};
@@ -15,7 +15,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A daemon's configuration. Paths are complete: relative ones in the file are from its folder.
+/// A daemon's configuration. Paths are complete: relative ones in the file start from the file's
+/// folder.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
@@ -25,10 +26,10 @@ pub(crate) struct Settings {
     store: PathBuf,
     pub(crate) socket: PathBuf,
     pub(crate) evidence_dir: PathBuf,
-    /// Which chain the addresses are for that are shown.
+    /// The chain whose addresses are shown.
     chain: Chain,
     policy_file: Option<PathBuf>,
-    /// What the signers are called.
+    /// The labels of signers.
     pub(crate) signers: Table,
     pub(crate) policy: Policy,
     pub(crate) results: ResultsSettings,
@@ -38,7 +39,7 @@ pub(crate) struct Settings {
     pub(super) frames: Frames,
 }
 
-/// Where the node is, and whom it knows.
+/// How the node connects to others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NetworkSettings {
@@ -60,9 +61,9 @@ pub(crate) struct NetworkSettings {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ResultsSettings {
     pub(crate) folder: PathBuf,
-    /// Of sessions that were signed.
+    /// The most sessions kept that were signed.
     pub(crate) max_signed: usize,
-    /// Of sessions that ended without signatures, and as many again of those that were declined.
+    /// The most sessions kept that ended without signatures, and as many again that were declined.
     pub(crate) max_unsigned: usize,
     pub(crate) max_age: Text<Duration>,
 }
@@ -71,7 +72,7 @@ pub(crate) struct ResultsSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HttpSettings {
-    /// `None`: nowhere.
+    /// `None`: do not listen.
     pub(crate) listen: Option<Text<SocketAddr>>,
     allow_non_loopback: bool,
 }
@@ -129,7 +130,7 @@ impl Default for NetworkSettings {
 }
 
 impl Settings {
-    /// Reads a file, and the policy's where that is one of its own.
+    /// Reads a file, and the policy's file if it has one of its own.
     pub(crate) fn read(path: &Path) -> Result<Self, TomlError> {
         let mut settings: Self = toml_file::read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -157,7 +158,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What no single key shows.
+    /// Checks what no single key shows.
     fn check(&self, path: &Path) -> Result<(), TomlError> {
         Node::new(self.protocol.config())
             .map_err(|error| TomlError::of(path, format!("[protocol]: {error}")))?;
@@ -184,9 +185,11 @@ impl Settings {
         }
     }
 
-    /// The settings in which it differs from those that a daemon was started with, and of which that daemon takes no notice.
+    /// Returns the settings that differ from those that a daemon was started with, and that the
+    /// daemon ignores until it restarts.
     pub(crate) fn differs_in(&self, started: &Self) -> Vec<&'static str> {
-        // Each is named here: what a reload takes notice of, and what it does not.
+        // Every setting is named here, so that a new one forces a decision: whether a reload
+        // applies it or not.
         let Self {
             key,
             passphrase_file,
@@ -223,17 +226,17 @@ impl Settings {
         .collect()
     }
 
-    /// What it shows the signers and their addresses as.
+    /// Returns the labels and the chain for showing signers and their addresses.
     pub(crate) fn labels(&self) -> Labels {
         Labels::new(self.signers.clone(), self.chain)
     }
 
-    /// Whom it names, in the policy and by labels.
+    /// Returns the signers that the policy or a label names.
     pub(crate) fn co_signers(&self) -> impl Iterator<Item = PublicKey> {
         self.policy.signer_sets().flatten().chain(self.signers.signers())
     }
 
-    /// How the node is set up.
+    /// Returns the node's configuration.
     pub(crate) fn node(&self) -> NodeConfig {
         let network = &self.network;
         NodeConfig::default()

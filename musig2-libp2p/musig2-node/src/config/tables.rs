@@ -1,4 +1,5 @@
-//! The tables `[protocol]` and `[frames]`: configurations of the library, with times as people write them.
+//! The tables `[protocol]` and `[frames]`: configurations of the library, with times as people
+//! write them.
 
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{self, OnDecline, PhaseTimeout, Topology};
@@ -22,7 +23,7 @@ macro_rules! table {
         }
 
         impl $table {
-            /// As the library takes it.
+            /// Returns the library's configuration.
             pub(crate) fn config(&self) -> $config {
                 let mut config = <$config>::default();
                 $(config.$name = self.$name.clone().into();)*
@@ -33,7 +34,7 @@ macro_rules! table {
 }
 
 table! {
-    /// How sessions run. How they step, and that keys must be valid, is not for a daemon to choose.
+    /// How sessions run. A daemon cannot choose how they step, or accept invalid keys.
     Protocol of musig2_proto::Config {
         announcement_topic: String,
         announcement_ttl: Text<Duration>,

@@ -1,4 +1,4 @@
-//! TOML files, whose mistakes are told with file, line and key.
+//! Reads TOML files, and reports mistakes with file, line and key.
 
 use crate::private_file;
 use crate::text::without_bom;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The largest file read, in bytes: room for some 15,000 messages.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Why a file does not say what it should.
+/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TomlError {
     #[error("{}: cannot read: {error}", .file.display())]
@@ -21,7 +21,7 @@ pub(crate) enum TomlError {
 }
 
 impl TomlError {
-    /// Something that is wrong with a whole file.
+    /// Returns an error about a whole file.
     pub(crate) fn of(file: &Path, problem: impl Into<String>) -> Self {
         Self::Content { file: file.into(), place: String::new(), problem: problem.into() }
     }
@@ -39,7 +39,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, TomlError> {
     parse(path, without_bom(&text))
 }
 
-/// Reads a file's text.
+/// Parses a file's text.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, TomlError> {
     let failed = |key: &str, error: &toml::de::Error| {
         let mut place = String::new();

@@ -2,9 +2,9 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `signing.rs` | takes what happens on the node, joins and declines sessions |
-//! | `stopping.rs` | is stopped, and keeps what was signed until then |
-//! | `unwritten.rs` | tries again what a disk did not take |
+//! | `signing.rs` | handles events of the node; joins and declines sessions |
+//! | `stopping.rs` | stops the node, and keeps what was signed until then |
+//! | `unwritten.rs` | tries again to write what a disk did not take |
 
 mod signing;
 mod stopping;

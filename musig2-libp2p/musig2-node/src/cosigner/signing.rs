@@ -1,4 +1,4 @@
-//! A node that stays up and signs what is approved: what `cosign` and `run` have in common.
+//! A node that stays up and signs what is approved: the part that `cosign` and `run` share.
 
 use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
@@ -20,27 +20,28 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
-/// A node, and who decides what it signs.
+/// A node, and the approver that decides what it signs.
 pub(crate) struct Cosigner<'a> {
     pub(crate) network: Network,
     pub(crate) approver: Approver,
     pub(crate) console: &'a Console,
-    /// Where proofs against signers are kept.
+    /// The folder for proofs against signers.
     pub(crate) evidence_dir: Option<PathBuf>,
-    /// What is kept of sessions.
+    /// The trail of the node's sessions.
     pub(crate) trail: Option<Trail>,
-    /// Sessions that somebody was asked about: as many as the node keeps undecided (`max_discovered_sessions`).
+    /// Sessions that somebody has been asked about: at most as many as the node keeps undecided
+    /// (`max_discovered_sessions`).
     pub(crate) asked: BTreeMap<SessionId, Box<SessionView>>,
-    /// Who decides from now on, if that changes.
+    /// Receives a new approver whenever it changes.
     pub(crate) approvers: Option<mpsc::Receiver<Approver>>,
     /// What the disk did not take.
     pub(super) unwritten: Unwritten,
-    /// It decides on nothing any more.
+    /// The node is stopping, and decides on nothing any more.
     pub(super) is_stopping: bool,
 }
 
 impl<'a> Cosigner<'a> {
-    /// That keeps nothing.
+    /// Makes a cosigner that keeps nothing.
     pub(crate) fn new(network: Network, approver: Approver, console: &'a Console) -> Self {
         Self {
             network,
@@ -55,15 +56,16 @@ impl<'a> Cosigner<'a> {
         }
     }
 
-    /// Returns when it is told to stop, between two events, or when the node cannot go on.
+    /// Signs until it is told to stop, or the node cannot go on. It stops only between two events.
     pub(super) async fn sign(&mut self, mut stop: oneshot::Receiver<()>) -> Result<(), Failure> {
         loop {
             let (disk_due, ignored_due) = (self.unwritten.due(), self.network.ignored.due());
             tokio::select! {
-                // An error is who would have told it.
+                // Dropping the sender is how a stop is ordered, so this is an error.
                 _ = &mut stop => return Ok(()),
                 () = disk_due => self.write_again().await?,
-                // Nothing comes between a question and its answer that can wait.
+                // A remark can wait: nothing that can should come between a question and its
+                // answer.
                 () = ignored_due, if !self.approver.is_asking() => {
                     let told = self.network.ignored.take();
                     self.console.remark(&told)?;
@@ -84,7 +86,7 @@ impl<'a> Cosigner<'a> {
         }
     }
 
-    /// What follows from an event.
+    /// Handles an event.
     pub(super) async fn follow(&mut self, event: NodeEvent) -> Result<(), Failure> {
         self.trace_restart(&event).await?;
         let has_missed = matches!(event, NodeEvent::Missed { .. });
@@ -103,7 +105,7 @@ impl<'a> Cosigner<'a> {
     }
 
     async fn take(&mut self, event: &Event, view: &SessionView) -> Result<(), Failure> {
-        // Its end was told before this node was started again.
+        // The end of this session was reported before this node was restarted.
         if is_signed(event) && self.was_signed(&view.id) {
             return Ok(());
         }
@@ -114,7 +116,7 @@ impl<'a> Cosigner<'a> {
         }
         self.withdraw(event, Some(view));
         match event {
-            // At once, or some time after it was approved: see `SessionQueued`.
+            // The node joins at once, or some time after the approval: see `SessionQueued`.
             Event::SignerJoined { session, signer }
                 if *signer == view.me && !view.is_coordinator() =>
             {
@@ -125,7 +127,8 @@ impl<'a> Cosigner<'a> {
                 self.ended(view);
                 self.console.show(&Line::Result(&SessionResult::of(view, signatures)))?;
             }
-            // Not declined: it keeps its place among those that wait, so that its proposer asks no more than others.
+            // Not declined: it keeps its place among the undecided, so that its proposer gets no
+            // more questions in than others.
             Event::SessionWithdrawn { session, cause, .. } => {
                 let reason = self.why_ended(cause, view);
                 self.approver.forget(*session, &reason);
@@ -144,7 +147,8 @@ impl<'a> Cosigner<'a> {
         Ok(())
     }
 
-    /// A session that has ended, with signatures or without, needs no answer. Gives it if somebody was asked about it.
+    /// Withdraws the question about a session that has ended, with or without signatures. Returns
+    /// the session if somebody was asked about it.
     fn withdraw(&mut self, event: &Event, view: Option<&SessionView>) -> Option<Box<SessionView>> {
         if !event.is_terminal() {
             return None;
@@ -159,12 +163,12 @@ impl<'a> Cosigner<'a> {
         asked
     }
 
-    /// For the person who was asked.
+    /// Says for the person who was asked why a session ended.
     fn why_ended(&self, cause: &AbortCause, view: &SessionView) -> String {
         Ending::of(view, cause, false, &self.network.labels).to_string()
     }
 
-    /// Decides on what there is: the events that told of it may be lost.
+    /// Considers all sessions that are there: events about them may have been lost.
     async fn catch_up(&mut self) -> Result<(), Failure> {
         for view in self.network.handle.sessions().await? {
             self.consider(&view).await?;
@@ -203,7 +207,8 @@ impl<'a> Cosigner<'a> {
         }
     }
 
-    /// By another policy, also on those sessions that somebody was asked about by the former one and has not answered yet.
+    /// Decides by another policy from now on, including on sessions that the former one asked
+    /// somebody about and got no answer yet.
     async fn decide_again(&mut self, approver: Approver) -> Result<(), Failure> {
         self.approver = approver;
         for view in std::mem::take(&mut self.asked).into_values() {
@@ -212,7 +217,8 @@ impl<'a> Cosigner<'a> {
         Ok(())
     }
 
-    /// Nothing is left of a session that ended undecided.
+    /// Records the signatures of a session of which the node has no view, because it ended
+    /// undecided.
     pub(super) fn take_of_forgotten(&mut self, event: &Event) {
         if let (
             Some(trail),
@@ -248,9 +254,10 @@ impl<'a> Cosigner<'a> {
         };
         self.tell_problems();
         let step = match joined {
-            // The event says when it is joined, or that it waits for its turn.
+            // An event reports that it has joined, or that it waits for its turn.
             Ok(()) => return Ok(()),
-            // What came with the announcement ended it, and the event says so; or it had ended before it was approved, and no event follows.
+            // Either something that came with the announcement ended the session, and an event
+            // reports that; or the session ended before it was approved, and no event follows.
             Err(HandleError::Command(CommandError::Ended(_))) => return self.over(session).await,
             Err(HandleError::Command(
                 error @ (CommandError::AlreadyJoined(_) | CommandError::UnknownSession(_)),
@@ -261,7 +268,8 @@ impl<'a> Cosigner<'a> {
                     error: format!("cannot join: {error}"),
                 }
             }
-            // Left undecided, it would keep others from being discovered until it expires.
+            // If it stayed undecided, it would keep other sessions from being discovered until it
+            // expires.
             Err(HandleError::Command(error)) => {
                 let why = format!("cannot join: {error}");
                 self.gave_up(session, why.clone());
@@ -298,7 +306,7 @@ impl<'a> Cosigner<'a> {
             .step(None, &Step::SessionDeclined { session: Session { session }, reason: why })
     }
 
-    /// The node cannot take a session up; its proposer may be told so.
+    /// Handles a session that the node cannot take part in; its proposer may be told the reason.
     async fn answer_refused(
         &self,
         session: SessionId,
@@ -323,20 +331,22 @@ impl<'a> Cosigner<'a> {
         reason: Option<DeclineReason>,
     ) -> Result<(), Failure> {
         match self.network.handle.execute(Command::DeclineSession { session, reason }).await {
-            // One that the core forgot by itself meanwhile is declined as well. That an approval cannot be deleted is in the log.
+            // A session that the core has forgotten meanwhile counts as declined as well. If an
+            // approval could not be deleted, the log says so.
             Ok(()) | Err(HandleError::Command(_) | HandleError::Store(_)) => Ok(()),
             Err(stopped) => Err(stopped.into()),
         }
     }
 
-    /// This node signed it before it was started again, and nobody need be asked again: what it takes up beside is others' sessions.
+    /// Declines, without asking anybody, a session that this node signed before it was restarted.
+    /// What it resumes besides that is other signers' sessions.
     async fn pass_over(&self, session: SessionId) -> Result<(), Failure> {
         tracing::info!(%session, "signed before this node was started again: not asked again");
         self.order_decline(session, None).await
     }
 }
 
-/// Why this node cannot join what was approved, for the proposer.
+/// Returns the reason, for the proposer, why this node cannot join what was approved.
 fn hindrance(error: &CommandError) -> DeclineReason {
     match error {
         CommandError::QueueFull(_) | CommandError::TooManyJoined(_) => DeclineReason::Busy,
@@ -344,7 +354,7 @@ fn hindrance(error: &CommandError) -> DeclineReason {
     }
 }
 
-/// Who decides from now on. Cancel-safe.
+/// Waits for a new approver. Cancel-safe.
 async fn replaced(approvers: &mut Option<mpsc::Receiver<Approver>>) -> Option<Approver> {
     match approvers {
         Some(approvers) => approvers.recv().await,
@@ -352,12 +362,12 @@ async fn replaced(approvers: &mut Option<mpsc::Receiver<Approver>>) -> Option<Ap
     }
 }
 
-/// Whether it tells signatures.
+/// Returns whether the event brings signatures.
 fn is_signed(event: &Event) -> bool {
     matches!(event, Event::SessionComplete { .. } | Event::LateSignature { .. })
 }
 
-/// What is kept of sessions.
+/// What the trail is told.
 impl Cosigner<'_> {
     fn approved(&self, view: Option<&SessionView>, approval: Approval) {
         if let (Some(trail), Some(view)) = (&self.trail, view) {
@@ -371,14 +381,15 @@ impl Cosigner<'_> {
         }
     }
 
-    /// A session that had been approved does not go on.
+    /// Records that an approved session does not continue.
     fn gave_up(&self, session: SessionId, problem: String) {
         if let Some(trail) = &self.trail {
             trail.gave_up(&session, problem);
         }
     }
 
-    /// An approved session that is over, or forgotten, is not left open among what is kept.
+    /// Records the end of an approved session that is over or forgotten, so that it does not stay
+    /// open in the trail.
     pub(super) async fn over(&self, session: SessionId) -> Result<(), Failure> {
         match self.network.handle.session(session).await? {
             Some(view) if has_ended(&view) => self.ended(&view),
@@ -402,7 +413,7 @@ impl Cosigner<'_> {
         Ok(())
     }
 
-    /// Whether its signatures were recorded before this node was started.
+    /// Returns whether its signatures were recorded before this node started.
     fn was_signed(&self, session: &SessionId) -> bool {
         self.trail.as_ref().is_some_and(|trail| trail.was_signed(session))
     }
@@ -545,7 +556,7 @@ mod tests {
             cosigner.catch_up().await.unwrap();
             let view = handle.session(session).await.unwrap().unwrap();
             assert!(view.joined.contains(&view.me), "{view:?}");
-            // Asking nobody again.
+            // This approver asks nobody again.
             cosigner.approver = Approver::Person(Questions::asking(SessionId::new([1; 32]), say));
             cosigner.take(&missed, &view).await.unwrap();
             assert!(cosigner.asked.is_empty());

@@ -1,4 +1,4 @@
-//! How a node that signs is stopped: what it signed until then is kept.
+//! Stops a node that signs, and keeps what it signed until then.
 
 use super::Cosigner;
 use crate::failure::Failure;
@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How long each part of a stop takes at most: longer than a node whose disk does not answer.
+/// The longest time for each part of a stop: longer than it takes a node whose disk does not
+/// respond.
 const STOP: Duration = Duration::from_secs(6);
 
 impl Cosigner<'_> {
-    /// Signs until this ends, or until the node cannot go on. Then the node stops, and every session that it completed until then has been taken
-    /// down.
+    /// Signs until `others` ends, or until the node cannot go on. Then stops the node. By the time
+    /// this returns, every session that it completed has been recorded.
     pub(crate) async fn run_until(
         &mut self,
         others: impl Future<Output = Result<(), Failure>>,
@@ -27,7 +28,7 @@ impl Cosigner<'_> {
                 outcome = &mut signing => outcome,
                 outcome = &mut others => {
                     drop(stop);
-                    // It ends with the event that it has in hand.
+                    // Signing ends once it has handled the event that it is working on.
                     if let Ok(signed) = timeout(STOP, signing).await { outcome.and(signed) } else { outcome }
                 }
             }
@@ -39,7 +40,7 @@ impl Cosigner<'_> {
     async fn stop(&mut self) -> Result<(), Failure> {
         self.is_stopping = true;
         let mut outcome = Ok(());
-        // While the node can be asked.
+        // Handle the remaining events while the node can still be asked.
         while let (true, Some(Ok(event))) = (outcome.is_ok(), self.network.next().now_or_never()) {
             outcome = self.follow(event).await;
         }
@@ -47,7 +48,7 @@ impl Cosigner<'_> {
         if timeout(STOP, handle.stop()).await.is_err() {
             tracing::warn!("the node did not stop within {} seconds", STOP.as_secs());
         }
-        // What came in that moment. The last one ends with the node.
+        // Take events that came during the stop. The stream ends with the node.
         while let Some(Ok(event)) = self.network.next().now_or_never() {
             if let NodeEvent::Session(event) = event {
                 self.take_of_forgotten(&event);

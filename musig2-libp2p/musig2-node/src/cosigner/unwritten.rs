@@ -12,25 +12,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What [`Network::works`](crate::network::Network::works) is told of.
+/// The names of problems for [`Network::works`](crate::network::Network::works).
 pub(super) const STORE: &str = "store";
 const EVIDENCE: &str = "evidence";
 
-/// How long a disk that failed is left alone.
+/// How long to wait before trying again after the disk has failed.
 const DISK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Sessions for which something could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
-    /// Approved, and not joined because the approval could not be stored.
+    /// Approved sessions that were not joined, because the approval could not be stored.
     pub(super) approvals: BTreeSet<SessionId>,
-    /// Convicted, and the proof could not be kept.
+    /// Sessions in which a signer was convicted, and the proof could not be written.
     evidence: BTreeSet<SessionId>,
     next: Option<Instant>,
 }
 
 impl Unwritten {
-    /// When to try again. Cancel-safe.
+    /// Waits until it is time to try again. Cancel-safe.
     pub(super) fn due(&self) -> impl Future<Output = ()> + use<> {
         let next = self.next;
         async move {
@@ -43,7 +43,7 @@ impl Unwritten {
 }
 
 impl Cosigner<'_> {
-    /// Tries again what the disk did not take.
+    /// Tries again to write what the disk did not take.
     pub(super) async fn write_again(&mut self) -> Result<(), Failure> {
         for session in self.unwritten.approvals.clone() {
             let view = self.network.handle.session(session).await?;
@@ -67,7 +67,7 @@ impl Cosigner<'_> {
         Ok(())
     }
 
-    /// Of the disk: it is at fault for as long as something waits for it.
+    /// Reports whether the disk is at fault: it is for as long as something waits for it.
     pub(super) fn tell_problems(&mut self) {
         let Unwritten { approvals, evidence, next } = &mut self.unwritten;
         if approvals.is_empty() {
@@ -81,7 +81,8 @@ impl Cosigner<'_> {
         }
     }
 
-    /// Keeps a proof. Without it the session ends just the same: that it cannot be kept is said, and no more.
+    /// Writes a proof to a file. The session ends either way; if the proof cannot be written, that
+    /// is only reported.
     pub(super) fn keep(&mut self, session: SessionId, evidence: &Evidence) -> Result<(), Failure> {
         let Some(folder) = &self.evidence_dir else { return Ok(()) };
         let step = match keep(folder, evidence) {
@@ -107,7 +108,7 @@ impl Cosigner<'_> {
     }
 }
 
-/// One file a session: the first proof is as good as another.
+/// Writes one file per session: the first proof is as good as any other.
 fn keep(folder: &Path, evidence: &Evidence) -> io::Result<PathBuf> {
     let file = folder.join(evidence.manifest.id().to_string());
     std::fs::create_dir_all(folder)?;

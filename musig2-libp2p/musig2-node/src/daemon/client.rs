@@ -1,4 +1,5 @@
-//! `musig2-node status`, `sessions`, `reload`, `abort` and `propose --daemon`: what people ask a running daemon.
+//! `musig2-node status`, `sessions`, `reload`, `abort` and `propose --daemon`: commands to a
+//! running daemon.
 
 use super::hint::{self, DEFAULT_SOCKET};
 use super::words::{Reply, Request};
@@ -14,7 +15,7 @@ use std::time::Duration;
 #[cfg(unix)]
 use tokio::sync::watch;
 
-/// How long a daemon may take for an answer that needs nobody else.
+/// How long a daemon may take for an answer that depends on nobody else.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Where the daemon is.
@@ -25,7 +26,7 @@ pub(crate) struct SocketArgs {
     socket: PathBuf,
 }
 
-/// Asks a daemon something that needs nobody else, and shows what it answers.
+/// Asks a daemon something that depends on nobody else, and shows the answer.
 pub(crate) fn ask(
     socket: &SocketArgs,
     request: &Request,
@@ -45,8 +46,10 @@ pub(crate) struct StatusArgs {
 
 /// List a running daemon's sessions, or show one in full
 ///
-/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces and partial signatures are there, who is awaited, how much
-/// time is left. Of one SESSION: each signer's key and state, the messages, the keys that sign them, the memo, who proposed it and when.
+/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces
+/// and partial signatures are there, who is awaited, how much time is left. Of one SESSION: each
+/// signer's key and state, the messages, the keys that sign them, the memo, who proposed it and
+/// when.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node sessions
@@ -61,8 +64,10 @@ pub(crate) struct SessionsArgs {
 
 /// Have a running daemon read its policy and labels again
 ///
-/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold from then on for what is proposed; sessions that it has joined go on. If
-/// anything in the file is wrong, that is told and the former policy holds. Settings that need a restart are named if they have changed.
+/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold
+/// from then on for what is proposed; sessions that it has joined go on. If anything in the file is
+/// wrong, that is told and the former policy holds. Settings that need a restart are named if they
+/// have changed.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
@@ -71,7 +76,8 @@ pub(crate) struct ReloadArgs {
 
 /// End a running daemon's part in a session
 ///
-/// The other signers are told. It is no revocation: partial signatures that are out stay out, and the others may still finish.
+/// The other signers are told. It is no revocation: partial signatures that are out stay out, and
+/// the others may still finish.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node abort 3fa41c20 --reason \"wrong amount\"")]
@@ -107,7 +113,7 @@ pub(crate) fn abort(args: &AbortArgs, console: &Console) -> Result<(), Failure> 
     ask(&args.socket, &request, console)
 }
 
-/// Runs `propose --daemon`: as long as the session takes.
+/// Runs `propose --daemon`, which takes as long as the session.
 #[cfg(unix)]
 pub(crate) async fn propose(
     socket: &Path,
@@ -125,19 +131,19 @@ pub(crate) async fn propose(
         code,
     };
     let socket = socket.to_owned();
-    // A thread of its own, which ends with the process: a read from the socket cannot be cancelled.
+    // A separate thread, which ends with the process: a read from the socket cannot be cancelled.
     std::thread::spawn(move || {
         let outcome = talk(&socket, &request, None, &console, |reply| {
             if let Reply::Session(summary) = reply {
                 told.send_replace(Some(summary.session.to_string()));
             }
         });
-        // An error is a command that was interrupted.
+        // Sending fails only if the command was interrupted.
         let _ = ended.send(outcome);
     });
     tokio::select! {
         outcome = end => match outcome {
-            // Standard output is closed: the result is told by nobody now.
+            // Standard output is closed, so nobody reports the result now.
             Ok(Err(Failure::Output(error))) => {
                 Err(left(format!("cannot write to standard output: {error}"), 1))
             }
@@ -153,7 +159,7 @@ pub(crate) async fn propose(socket: &Path, _: &Order, _: &Console) -> Result<(),
     Err(Failure::Daemon { socket: socket.into(), error: io::ErrorKind::Unsupported.into() })
 }
 
-/// Asks, and shows what is answered.
+/// Asks, and shows the answers.
 #[cfg(unix)]
 fn talk(
     socket: &Path,
@@ -193,7 +199,8 @@ fn talk(
     }
 }
 
-/// Whoever named a session wrongly is told where the names are. The daemon does not know how this command reached it.
+/// Adds the command that lists sessions, if the request named a session that is not there. Only
+/// this side knows how to reach the daemon.
 #[cfg(unix)]
 fn with_hint(mut answer: FailureObject, request: &Request, socket: &Path) -> FailureObject {
     if let (Request::Sessions { session: Some(_) } | Request::Abort { .. }, 2) =
@@ -205,7 +212,7 @@ fn with_hint(mut answer: FailureObject, request: &Request, socket: &Path) -> Fai
     answer
 }
 
-/// The daemon went away in the middle of a session, which is not over for that.
+/// Explains that the daemon went away in the middle of a session, which does not end the session.
 #[cfg(unix)]
 fn cut_off(last: Option<&Reply>, socket: &Path) -> Option<Failure> {
     let Some(Reply::Session(summary)) = last else { return None };

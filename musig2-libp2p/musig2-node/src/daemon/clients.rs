@@ -1,4 +1,4 @@
-//! Who connects to this daemon to ask something: some are served at once, and others wait.
+//! Serves the clients of a daemon: a bounded number at once, and others wait.
 
 use std::io;
 use std::sync::Arc;
@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// How many clients of one listener are served at once, so that they leave descriptors for co-signers.
+/// The most clients of one listener that are served at once, so that file descriptors are left for
+/// co-signers.
 pub(super) const MAX_CLIENTS: usize = 32;
-/// After a connection could not be accepted (too many open files, say).
+/// How long to wait after a connection could not be accepted (because too many files are open, for
+/// instance).
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A client's place: when it is dropped, the next client is served.
+/// A client's place. When it is dropped, the next client is served.
 pub(super) type Place = OwnedSemaphorePermit;
 
 /// Serves clients until it is dropped. `accept` must be cancel-safe.
@@ -47,7 +49,7 @@ pub(super) async fn serve<C, S>(
     }
 }
 
-/// The next client, when there is a place for it. Cancel-safe.
+/// Accepts the next client once there is a place for it. Cancel-safe.
 async fn accept_with<C>(
     accept: &impl AsyncFn() -> io::Result<C>,
     places: &Arc<Semaphore>,

@@ -30,15 +30,16 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::Instant;
 
-/// The longest request, in bytes: more than the most messages a session can have.
+/// The longest request, in bytes: more than the most messages of a session take.
 const MAX_REQUEST: u64 = 1 << 20;
-/// How much of a request that is longer is read, so that its client can read why it was not taken.
+/// How many bytes of a longer request are read, so that its client can read why it was refused.
 const MAX_UNREAD: u64 = 16 * MAX_REQUEST;
-/// How long a client may take for its request, and to read an answer.
+/// How long a client may take to send its request, and to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many clients wait for what they proposed at once, which may take minutes. They keep no others waiting; only more of them do.
+/// The most clients that wait at once for what they proposed, which may take minutes. They do not
+/// keep other clients waiting, only further proposals.
 const MAX_WAITING: usize = 32;
-/// How many results are told unless the client says otherwise, and at most.
+/// How many results are returned by default, and at most.
 const RESULTS: usize = 50;
 const MAX_RESULTS: usize = 10_000;
 
@@ -54,12 +55,12 @@ pub(crate) struct Control {
     started: Instant,
     reloader: Reloader,
     trail: Trail,
-    /// For clients that wait for what they proposed.
+    /// Places for clients that wait for what they proposed.
     waiting: Arc<Semaphore>,
 }
 
 impl Control {
-    /// Of a node.
+    /// Makes the control of a node.
     pub(crate) fn of(network: &Network, reloader: Reloader, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
@@ -115,7 +116,7 @@ impl Control {
             }
             Request::Sessions { session: None } => {
                 let mut views = self.handle.sessions().await?;
-                // What is open first, in the order of its making; then what has ended, the last one first.
+                // Open sessions first, oldest first; then ended ones, most recent first.
                 views.sort_by_key(|view| match is_open(view) {
                     true => (false, view.manifest.created_at().as_millis()),
                     false => (true, u64::MAX - view.last_activity.as_millis()),
@@ -138,7 +139,7 @@ impl Control {
                 }
                 client.send(&Reply::Results { count, more, damaged }).await
             }
-            // It has a place of its own.
+            // Handled elsewhere: a proposal has a place of its own.
             Request::Propose(_) => Ok(()),
             Request::Abort { session, reason } => {
                 let session = self.find(&session).await?;
@@ -150,7 +151,7 @@ impl Control {
         }
     }
 
-    /// Tells of what is proposed until its end.
+    /// Carries out a proposal, and reports on it until its end.
     async fn propose(
         &self,
         order: &Order,
@@ -161,16 +162,16 @@ impl Control {
         let _waiting = self.waiting.acquire().await;
         drop(place);
         let timeout = order.timeout();
-        // From before it is made: nothing of it is missed.
+        // Subscribe before the session exists, so that no change is missed.
         let changes = self.changes.subscribe();
         let approve = async |session| {
-            // An error is a node that has stopped, which shows in the next moment.
+            // An error means that the node has stopped, which the next step will notice.
             if let Ok(Some(view)) = self.handle.session(session).await {
                 self.trail.approved(&view, Approval::Socket { uid: Some(user) });
             }
         };
         let session = order.carry_out(&self.handle, approve).await?;
-        // Now it is known to be of a sensible length.
+        // Only now is the timeout known to be a sensible length.
         let deadline = Instant::now() + timeout;
         let (handle, reach) = (self.handle.clone(), self.reach.clone());
         let mut following = Following {
@@ -189,7 +190,8 @@ impl Control {
             () = gone(&mut client.from) => Err(Failure::Socket(io::ErrorKind::UnexpectedEof.into())),
         };
         match told {
-            // Not in the client's place: the next one may have it. There are as many as sessions can be open.
+            // Not in the client's place, which the next client may take. There are at most as many
+            // of these tasks as sessions can be open.
             Err(Failure::Socket(_)) => {
                 tokio::spawn(following.outlive());
                 Ok(())
@@ -225,7 +227,8 @@ impl Control {
         })
     }
 
-    /// All that is known of the one session whose name begins so: as it stands, or as it was recorded.
+    /// Returns all that is known of the one session whose id begins with `name`: as it stands, or
+    /// as it was recorded.
     async fn record(&self, name: &str) -> Result<Record, Failure> {
         let recorded = match self.find(name).await {
             Ok(view) if is_open(&view) => {
@@ -235,14 +238,14 @@ impl Control {
                     None => Record::of(&view, None, &self.labels),
                 });
             }
-            // What is told is recorded first.
+            // Record the end before reporting it.
             Ok(view) => {
                 self.trail.ended(&view);
                 self.trail.settled().await;
                 let recorded = self.trail.find(view.id.to_bytes()).await.ok().flatten();
                 return Ok(match recorded {
                     Some(recorded) if recorded.ended_at.is_some() => recorded,
-                    // The disk does not answer.
+                    // The disk does not respond.
                     Some(before) => Record::of(&view, None, &self.labels).after(&before),
                     None => Record::of(&view, None, &self.labels),
                 });
@@ -262,7 +265,7 @@ impl Control {
         recorded.map_err(|error| Failure::Record(error.to_string()))?.ok_or_else(forgotten)
     }
 
-    /// The one session whose name begins so.
+    /// Returns the one session whose id begins with `name`.
     async fn find(&self, name: &str) -> Result<SessionView, Failure> {
         let mut sessions = self.handle.sessions().await?;
         let name_starts = name.to_ascii_lowercase();
@@ -289,7 +292,7 @@ impl Control {
     }
 }
 
-/// With those of the co-signers that say to be it.
+/// Returns a connected peer, with the co-signers that claim to be there.
 fn connected(peer: &PeerId, co_signers: &[CoSigner]) -> ConnectedPeer {
     let peer_id = peer.to_string();
     let at_peer = co_signers.iter().filter(|signer| signer.peer_id.as_ref() == Some(&peer_id));
@@ -302,7 +305,7 @@ fn is_open(view: &SessionView) -> bool {
     !matches!(view.phase, Phase::Complete | Phase::Aborted)
 }
 
-/// Who asks.
+/// The connection to a client.
 struct Client {
     from: BufReader<OwnedReadHalf>,
     to: OwnedWriteHalf,
@@ -331,12 +334,13 @@ impl Client {
         }
     }
 
-    /// Lets the client read the answer: closing a connection before all that came was read takes away what is on its way to the other end.
+    /// Lets the client read the answer before closing. Closing a connection with unread input
+    /// discards data on its way to the other end.
     async fn hang_up(mut self) {
         drop(self.to);
         if self.is_unread {
             let mut rest = (&mut self.from).take(MAX_UNREAD);
-            // Whoever sends more than that, or for longer, may go without.
+            // A client that sends more than that, or for longer, may miss the answer.
             let _ =
                 tokio::time::timeout(PATIENCE, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
                     .await;
@@ -348,7 +352,7 @@ impl Client {
     }
 }
 
-/// Says one thing to a client.
+/// Sends one reply to a client.
 pub(super) async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), Failure> {
     let mut line =
         serde_json::to_vec(&Timed::now(reply)).map_err(|error| Failure::Socket(error.into()))?;
@@ -359,7 +363,7 @@ pub(super) async fn send(to: &mut OwnedWriteHalf, reply: &Reply) -> Result<(), F
     }
 }
 
-/// Returns when the client has left.
+/// Returns when the client has disconnected.
 async fn gone(from: &mut BufReader<OwnedReadHalf>) {
     let mut nothing = [0; 64];
     while matches!(from.read(&mut nothing).await, Ok(1..)) {}

@@ -1,4 +1,5 @@
-//! A session that was ordered over the socket: told of until it ends, which it does when its order's time is over.
+//! Follows a session that was ordered over the socket until it ends. When the order's time is over,
+//! this node ends its part.
 
 use super::control::send;
 use super::words::{Reply, Summary};
@@ -17,7 +18,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// Who waits for a session.
+/// A session that is waited for.
 pub(super) struct Following {
     pub(super) handle: Handle,
     pub(super) session: SessionId,
@@ -26,13 +27,13 @@ pub(super) struct Following {
     pub(super) changes: broadcast::Receiver<SessionId>,
     pub(super) reach: watch::Receiver<Reach>,
     pub(super) trail: Trail,
-    /// How long it is waited for, and until when.
+    /// How long to wait for it, and until when.
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
 }
 
 impl Following {
-    /// Tells how the session stands whenever that changes, until it ends.
+    /// Reports the session's state whenever it changes, until the session ends.
     pub(super) async fn tell(&mut self, client: &mut OwnedWriteHalf) -> Result<(), Failure> {
         let mut told: Option<Summary> = None;
         loop {
@@ -43,7 +44,7 @@ impl Following {
                 told = Some(summary);
             }
             if let Some(signatures) = &view.signatures {
-                // What is told is recorded first, if the disk lets it.
+                // Record the result before reporting it, if the disk allows.
                 self.trail.ended(&view);
                 self.trail.settled().await;
                 return send(client, &Reply::Result(SessionResult::of(&view, signatures))).await;
@@ -59,7 +60,8 @@ impl Following {
         }
     }
 
-    /// The client left the session running here: its time counts all the same.
+    /// Waits on after the client has left the session running here: the order's time limit still
+    /// applies.
     pub(super) async fn outlive(mut self) {
         loop {
             match self.view().await {
@@ -72,11 +74,13 @@ impl Following {
         }
     }
 
-    /// Returns when something has happened in the session. Where its time was over, with how this node ended its part.
+    /// Returns when something has happened in the session. If its time was over, returns how this
+    /// node ended its part.
     async fn change(&mut self) -> Result<Option<Ending>, Failure> {
         loop {
             tokio::select! {
-                // Others' sessions change as well; who was too slow to hear which looks again.
+                // Changes of other sessions arrive, too. A receiver that was too slow to get all of
+                // them looks again.
                 change = self.changes.recv() => {
                     if !matches!(change, Ok(other) if other != self.session) {
                         return Ok(None);

@@ -1,11 +1,11 @@
-//! Commands that people are told to give next.
+//! Commands that are suggested to people as the next step.
 
 use std::path::Path;
 
-/// Where a daemon is looked for, and makes its socket, unless it is said otherwise.
+/// The default path of a daemon's socket, for the daemon and its clients.
 pub(crate) const DEFAULT_SOCKET: &str = "musig2-node.sock";
 
-/// A command to the daemon that is reached at this socket, as a shell takes it.
+/// Returns a command to the daemon at this socket, quoted for a shell.
 pub(crate) fn command(words: &str, socket: &Path) -> String {
     match socket == Path::new(DEFAULT_SOCKET) {
         true => format!("musig2-node {words}"),
@@ -13,7 +13,7 @@ pub(crate) fn command(words: &str, socket: &Path) -> String {
     }
 }
 
-/// One word for a shell.
+/// Quotes one word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+,:@%=".contains(letter);
     match word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! What monitoring asks a daemon: `/healthz` and `/metrics`.
+//! What a daemon offers to monitoring: `/healthz` and `/metrics`.
 
 use super::clients::{self, Place};
 use crate::failure::Failure;
@@ -15,19 +15,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long a healthy node takes for an answer at most.
+/// The longest that a healthy node takes to answer.
 const HEALTHY: Duration = Duration::from_secs(2);
 
-/// How long a client may take to ask: whoever asks nothing keeps others from their places.
+/// How long a client may take to ask: a client that asks nothing keeps others from its place.
 const ASKING: Duration = Duration::from_secs(1);
 
-/// How long a connection lasts at most. It takes one request.
+/// The longest that a connection lasts. It takes one request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What Prometheus reads.
+/// The content type for Prometheus.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Listens, and gives the address with it: its port may have been left to the system.
+/// Listens, and returns the actual address: the system may have chosen the port.
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed = |error| Failure::Http { address, error };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -35,7 +35,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
     Ok((listener, address))
 }
 
-/// Answers until it is dropped. `problems`: how many there are now.
+/// Answers until it is dropped. `problems` returns how many there are now.
 pub(crate) async fn serve(
     listener: TcpListener,
     handle: Handle,
@@ -57,7 +57,7 @@ pub(crate) async fn serve(
     .await;
 }
 
-/// `axum::serve` would keep as many connections as come, for as long as they like.
+/// Serves one connection. `axum::serve` would keep any number of connections for any time.
 async fn answer(stream: TcpStream, router: Router, _place: Place) {
     let mut server = http1::Builder::new();
     server.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(ASKING);
@@ -69,7 +69,7 @@ async fn answer(stream: TcpStream, router: Router, _place: Place) {
     }
 }
 
-/// Whether the node's task answers.
+/// Answers whether the node's task responds.
 async fn healthz(State(handle): State<Handle>) -> (StatusCode, &'static str) {
     match tokio::time::timeout(HEALTHY, handle.sessions()).await {
         Ok(Ok(_)) => (StatusCode::OK, "ok\n"),

@@ -1,4 +1,4 @@
-//! `musig2-node run`, a signer as a service, and the commands that speak to one over its socket.
+//! `musig2-node run`, a signer as a service, and the commands that talk to it over its socket.
 
 pub(crate) mod client;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! How a daemon's answers look to people.
+//! Shows a daemon's answers to people.
 
 use super::words::{ConnectedPeer, Reply, Standing, State, Status, Summary};
 use crate::ending::{name, names};
@@ -13,13 +13,13 @@ use crate::text::Text;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The end of the year 9999, beyond which dates are not written so.
+/// The end of the year 9999; later dates cannot be written in this format.
 const MAX_DATE: u64 = 253_402_300_800_000;
 
-/// A session's signers.
+/// The signers of a session.
 struct Signers<'a> {
     keys: &'a [Hex<33>],
-    /// One for each key, if it has one.
+    /// For each key, its label if it has one.
     labels: &'a [Option<Text<Label>>],
     me: u16,
 }
@@ -39,7 +39,7 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
             line(out, session, &Signers { keys: signers, labels, me: *me }, state)
         }
         Reply::Result(signed) => result(out, signed),
-        // On standard error.
+        // Failures go to standard error.
         Reply::Failure(_) => Ok(()),
     }
 }
@@ -91,7 +91,7 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     co_signers(out, &status.co_signers)
 }
 
-/// Who is there, and of whoever is not, why.
+/// Lists the co-signers: who is connected, and what is known of the others.
 fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
     if signers.is_empty() {
         return Ok(());
@@ -105,7 +105,7 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
         "CO-SIGNER", "CONNECTED", "SINCE", "ROUND TRIP", "CLOCK"
     )?;
     for signer in signers {
-        // Padded before it is coloured: what colours nothing takes no place.
+        // Pad before colouring: escape sequences take no columns.
         let connected = match (signer.connected, signer.relayed) {
             (Some(true), Some(true)) => format!("{:<9}", "by relay"),
             (Some(true), _) => format!("{GOOD}{:<9}{GOOD:#}", "yes"),
@@ -134,7 +134,7 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
             out,
             "{name:<width$}  {connected}  {since:<20}  {round_trip:<10}  {clock:<15}  {last}"
         )?;
-        // They are others' words.
+        // Escaped, because the addresses come from others.
         for address in &signer.addresses {
             writeln!(out, "    {DIM}at {}{DIM:#}", address.escape_debug())?;
         }
@@ -156,7 +156,8 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
     Ok(())
 }
 
-/// What is known of it is a bound: what was said was on its way for a while.
+/// Shows how far another clock is off. Only a bound is known: the timestamp was in transit for a
+/// while.
 fn clock(ahead_ms: Option<i64>) -> String {
     let seconds = |millis: i64| millis.unsigned_abs() as f64 / 1000.0;
     match ahead_ms {
@@ -181,10 +182,10 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
         "LEFT"
     )?;
     for one in sessions {
-        // Padded before it is coloured: what colours nothing takes no place.
+        // Pad before colouring: escape sequences take no columns.
         let state = &one.state;
         let of = |done: &[u16]| match state.phase.as_str() {
-            // One that was restarted was told the signatures and not what they were made of.
+            // A restarted node may have been told the signatures but not what they were made of.
             "complete" => "all".into(),
             _ => format!("{}/{}", done.len(), one.signers.len()),
         };
@@ -212,7 +213,7 @@ fn table(out: &mut Vec<u8>, sessions: &[Summary]) -> io::Result<()> {
     Ok(())
 }
 
-/// One line, as it changes.
+/// Writes one line for each change.
 fn line(
     out: &mut Vec<u8>,
     session: &Hex<32>,
@@ -245,7 +246,7 @@ fn line(
     }
 }
 
-/// Everything, for whoever has to decide on it.
+/// Writes everything, for a person who has to decide on it.
 fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     let Record { terms, state, .. } = record;
     let signers = Signers { keys: &terms.signers, labels: &terms.labels, me: terms.me };
@@ -279,7 +280,8 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     results::approval(out, record)
 }
 
-/// `2026-11-26T16:54:00Z`. No date is so late that it has none, but the daemon's word is all there is for that.
+/// Formats a time like `2026-11-26T16:54:00Z`. No real date is too late for that, but the number
+/// comes from the daemon and may be anything.
 fn date(millis: u64) -> String {
     match UNIX_EPOCH.checked_add(Duration::from_millis(millis)) {
         Some(time) if millis < MAX_DATE => humantime::format_rfc3339_seconds(time).to_string(),
@@ -287,7 +289,7 @@ fn date(millis: u64) -> String {
     }
 }
 
-/// Who is awaited, or why it ended.
+/// Says who is awaited, or why the session ended.
 fn why(signers: &Signers<'_>, state: &State) -> String {
     let Signers { keys, labels, me } = *signers;
     let named = |place: &u16| {

@@ -1,4 +1,5 @@
-//! What a daemon does before it goes to the network: the same code for `run` and for `config --check`, so that neither accepts what the other refuses.
+//! What a daemon does before it goes to the network. `run` and `config --check` share this code, so
+//! that neither accepts what the other refuses.
 
 use super::http;
 use super::socket::Socket;
@@ -16,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
 
-/// A configuration that a daemon can run by, as far as its files say.
+/// A configuration that a daemon can run with, as far as its files show.
 pub(crate) struct Ready {
     pub(crate) settings: Settings,
     pub(crate) approver: Approver,
@@ -24,13 +25,14 @@ pub(crate) struct Ready {
     pub(crate) public_key: PublicKey,
 }
 
-/// Where others reach a daemon: nobody else has these places while this exists.
+/// The addresses at which others reach a daemon. While this exists, nobody else has them.
 pub(crate) struct Places {
     pub(crate) socket: Socket,
     pub(crate) http: Option<(TcpListener, SocketAddr)>,
 }
 
-/// The configuration, and who decides by its policy. `program` stands for the policy's `approve_command`.
+/// Reads the configuration, and makes the approver of its policy. `program` replaces the policy's
+/// `approve_command`.
 pub(crate) fn read_settings(
     file: &Path,
     program: Option<&OsStr>,
@@ -44,7 +46,8 @@ pub(crate) fn read_settings(
 }
 
 impl Ready {
-    /// Reads everything, the key included: the passphrase is asked for on the terminal if nothing else gives it.
+    /// Reads everything, including the key. Asks for the passphrase on the terminal if nothing else
+    /// provides it.
     pub(crate) fn read(file: &Path, program: Option<&OsStr>) -> Result<Self, Failure> {
         let (settings, approver) = read_settings(file, program)?;
         settings.check_files()?;
@@ -54,9 +57,9 @@ impl Ready {
         Ok(Self { settings, approver, secret, public_key })
     }
 
-    /// Takes the places, and looks whether the ports and the files of the node can be used.
+    /// Takes the places, and checks that the node's ports and files can be used.
     pub(crate) async fn take_places(&self) -> Result<Places, Failure> {
-        // Before anything else: a second daemon must not sign for a moment.
+        // Before anything else: a second daemon must not sign, not even for a moment.
         let socket = Socket::bind(&self.settings.socket)?;
         let http = match self.settings.http.listen {
             Some(Text(address)) => Some(http::bind(address).await?),
@@ -68,7 +71,7 @@ impl Ready {
         Ok(Places { socket, http })
     }
 
-    /// The sets of signers whose sessions the policy allows, with the keys that they have together.
+    /// Returns the signer sets whose sessions the policy allows, with their joint keys.
     pub(crate) fn signer_sets(&self) -> Result<Vec<SignerSet>, Failure> {
         let labels = self.settings.labels();
         let sets = self.settings.policy.signer_sets();

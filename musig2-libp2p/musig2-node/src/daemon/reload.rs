@@ -1,4 +1,5 @@
-//! The policy and the labels, read again while a daemon runs: at SIGHUP, or when it is asked to over its socket. The sessions that it has joined go on.
+//! Reads the policy and the labels again while a daemon runs: at SIGHUP, or when asked over its
+//! socket. Sessions that it has joined continue.
 
 use super::{hint, ready};
 use crate::approval::Approver;
@@ -20,17 +21,18 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, watch};
 
-/// SIGHUP: from its making on, it ends nothing. `None` if it is ignored from the start, as under `nohup`: closing a terminal is no order to read a
-/// policy that is perhaps being written.
+/// Listens for SIGHUP, which no longer ends the process from then on. `None` if the signal was
+/// ignored from the start, as under `nohup`: closing a terminal is not an order to read a policy
+/// that may be half written.
 #[derive(Debug)]
 pub(crate) struct Hangups(Option<Signal>);
 
-/// Which policy holds.
+/// Which policy applies.
 #[derive(Debug, Clone)]
 pub(crate) struct Holds {
-    /// The key that it lacks, without which it allows nothing.
+    /// The key that the policy lacks, without which it allows nothing.
     pub(crate) signs_nothing: Option<&'static str>,
-    /// In UTC (RFC 3339).
+    /// When it was read, in UTC (RFC 3339).
     pub(crate) read_at: String,
 }
 
@@ -39,7 +41,7 @@ pub(crate) struct Holds {
 pub(crate) struct Reloader {
     file: PathBuf,
     program: Option<OsString>,
-    /// What the daemon was started with.
+    /// The settings that the daemon started with.
     started: Arc<Settings>,
     handle: Handle,
     labels: Labels,
@@ -47,12 +49,12 @@ pub(crate) struct Reloader {
     told: Told,
     console: Console,
     holds: watch::Sender<Holds>,
-    /// To whoever decides on sessions. One reading after the other.
+    /// Sends new approvers to the cosigner. The lock lets only one reload run at a time.
     approvers: Arc<Mutex<mpsc::Sender<Approver>>>,
 }
 
 impl Hangups {
-    /// Starts listening for it. `socket`: where this daemon can be asked to do the same.
+    /// Starts listening for the signal. `socket`: where this daemon can be asked to do the same.
     pub(crate) fn new(socket: &Path) -> io::Result<Self> {
         let hangup = SignalKind::hangup();
         if terminal::is_ignored(hangup.as_raw_value()) {
@@ -68,14 +70,15 @@ impl Hangups {
 }
 
 impl Holds {
-    /// From now on, by these settings.
+    /// These settings apply from now on.
     fn by(settings: &Settings) -> Self {
         Self { signs_nothing: settings.policy.missing(), read_at: date(now_ms()) }
     }
 }
 
 impl Reloader {
-    /// Of a daemon that starts with these settings, read from this file. Whoever decides gets its new approvers through the channel.
+    /// Makes the reloader of a daemon that starts with these settings, read from this file. New
+    /// approvers go through the returned channel.
     pub(crate) fn new(
         file: PathBuf,
         program: Option<OsString>,
@@ -99,12 +102,12 @@ impl Reloader {
         (reloader, replaced)
     }
 
-    /// Which policy holds now.
+    /// Returns which policy applies now.
     pub(crate) fn holds(&self) -> Holds {
         self.holds.borrow().clone()
     }
 
-    /// Reads again at each signal.
+    /// Reloads at each signal.
     pub(crate) async fn serve(self, mut hangups: Hangups) -> Result<(), Failure> {
         while let Some(signal) = &mut hangups.0
             && signal.recv().await.is_some()
@@ -118,7 +121,8 @@ impl Reloader {
         std::future::pending().await
     }
 
-    /// Reads the policy and the labels again. If anything is wrong, what was read before holds.
+    /// Reads the policy and the labels again. If anything is wrong, what was read before still
+    /// applies.
     pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
         let approvers = self.approvers.lock().await;
         let (file, program) = (self.file.clone(), self.program.clone());
@@ -142,7 +146,7 @@ impl Reloader {
         self.holds.send_replace(Holds::by(&settings));
         self.labels.replace(settings.signers);
         self.told.replace(approver.partners());
-        // An error is a daemon that stops in this moment.
+        // Sending fails only if the daemon is stopping.
         let _ = approvers.send(approver).await;
         tracing::info!("the policy and the labels were read again");
         self.console.step(None, &Step::Reloaded(reloaded.clone()))?;

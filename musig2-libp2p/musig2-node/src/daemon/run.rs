@@ -16,8 +16,9 @@ use std::path::PathBuf;
 
 /// Run a signer as a service
 ///
-/// Joins the sessions that the configuration's policy allows and declines all others; answers `status`, `sessions`, `abort` and
-/// `propose --daemon` on a socket; serves metrics where it is told to. Reads its policy and labels again at SIGHUP (or `reload`). Runs until SIGTERM or
+/// Joins the sessions that the configuration's policy allows and declines all others; answers
+/// `status`, `sessions`, `abort` and `propose --daemon` on a socket; serves metrics where it is
+/// told to. Reads its policy and labels again at SIGHUP (or `reload`). Runs until SIGTERM or
 /// Ctrl-C, and then ends within seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -30,8 +31,8 @@ pub(crate) struct RunArgs {
     /// The configuration: `musig2-node config --example` prints one
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Ask this program before anything is signed that the policy allows: the session as JSON on its standard input, exit code 0 approves
-    /// [default: the policy's `approve_command`]
+    /// Ask this program before anything is signed that the policy allows: the session as JSON on
+    /// its standard input, exit code 0 approves [default: the policy's `approve_command`]
     #[arg(long, value_name = "PROG")]
     approve_command: Option<OsString>,
 }

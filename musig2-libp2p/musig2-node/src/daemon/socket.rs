@@ -1,4 +1,4 @@
-//! A daemon's socket: a file that its owner alone can speak to.
+//! A daemon's socket: a file through which only its owner can talk to the daemon.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -9,7 +9,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often the daemon looks whether its file is still there.
+/// How often the daemon checks that its file is still there.
 const LOOK: Duration = Duration::from_secs(3);
 
 /// Why there is no socket.
@@ -30,7 +30,7 @@ pub(crate) enum SocketError {
     Io { path: PathBuf, error: io::Error },
 }
 
-/// A socket of mode 0600, removed when dropped.
+/// A socket of mode 0600, removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Socket {
     bound: watch::Sender<Arc<Bound>>,
@@ -41,29 +41,31 @@ pub(crate) struct Socket {
 struct Bound {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and number. No other file has them while the listener is open.
+    /// The device and inode numbers. No other file has both while the listener is open.
     file: (u64, u64),
-    /// Who made it, and may speak to it (beside the superuser).
+    /// The user that made the socket and may talk to it (besides the superuser).
     owner: u32,
 }
 
 impl Socket {
-    /// Makes it, in place of one that nobody answers on any more.
+    /// Makes the socket, replacing one on which nobody answers any more.
     pub(crate) fn bind(path: &Path) -> Result<Self, SocketError> {
         Ok(Self { bound: watch::Sender::new(Arc::new(Bound::new(path)?)) })
     }
 
-    /// The next connection from its owner or the superuser, with the number of that user. Cancel-safe.
+    /// Accepts the next connection from the owner or the superuser, and returns that user's id.
+    /// Cancel-safe.
     pub(crate) async fn accept(&self) -> io::Result<(UnixStream, u32)> {
         let mut changes = self.bound.subscribe();
         loop {
             let bound = Arc::clone(&changes.borrow_and_update());
             let (stream, _) = tokio::select! {
                 accepted = bound.listener.accept() => accepted?,
-                // The sender is here.
+                // This cannot fail: the sender is in `self`.
                 _ = changes.changed() => continue,
             };
-            // The mode says the same; it was set a moment after the socket was made.
+            // The file's mode allows only the same users, but it was set a moment after the socket
+            // was made.
             let who = stream.peer_cred()?.uid();
             if who == bound.owner || who == 0 {
                 return Ok((stream, who));
@@ -72,7 +74,7 @@ impl Socket {
         }
     }
 
-    /// Makes it again whenever somebody has removed it, until this is dropped.
+    /// Makes the socket again whenever somebody has removed it, until this is dropped.
     pub(crate) async fn stay(&self) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,7 +82,7 @@ impl Socket {
         loop {
             look.tick().await;
             let bound = Arc::clone(&self.bound.borrow());
-            // The disk may not answer.
+            // On a blocking thread, because the disk may not respond.
             let made = tokio::task::spawn_blocking(move || bound.again());
             let socket = self.bound.borrow().path.display().to_string();
             match made.await {
@@ -100,7 +102,7 @@ impl Socket {
                         told = Some(error);
                     }
                 }
-                // Nothing in it panics, and the runtime ends after this.
+                // Nothing in the task panics, and the runtime outlives this.
                 Err(error) => {
                     tracing::debug!(%error, "nobody looked whether the socket is still there")
                 }
@@ -140,17 +142,18 @@ impl Bound {
         Ok(bound)
     }
 
-    /// Another one, if the file is gone. Whatever has taken its place is left alone.
+    /// Makes another socket if the file is gone. Whatever has taken its place is left alone.
     fn again(&self) -> Result<Option<Self>, SocketError> {
         if self.is_there() { Ok(None) } else { Self::new(&self.path).map(Some) }
     }
 
-    /// Whether its path still leads here.
+    /// Returns whether the path still leads to this socket.
     fn is_there(&self) -> bool {
         self.path.symlink_metadata().is_ok_and(|metadata| number(&metadata) == self.file)
     }
 
-    /// Whoever can write to the folder can replace the socket, unless the folder is sticky as /tmp is.
+    /// Checks the folder: whoever can write to it can replace the socket, unless the folder is
+    /// sticky as /tmp is.
     fn check_folder(&self) -> Result<(), SocketError> {
         let folder = folder_of(&self.path);
         let refused = |problem: String| SocketError::Folder { folder: folder.into(), problem };
@@ -170,7 +173,7 @@ impl Bound {
 impl Drop for Bound {
     fn drop(&mut self) {
         if self.is_there() {
-            // What is left behind is found stale at the next start.
+            // If the file stays behind, the next start finds it stale.
             let _ = std::fs::remove_file(&self.path);
         }
     }

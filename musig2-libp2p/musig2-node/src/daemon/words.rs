@@ -1,4 +1,5 @@
-//! What is said over a daemon's socket: one JSON object a line. A client asks once, and reads answers until the daemon closes.
+//! What is sent over a daemon's socket: one JSON object per line. A client sends one request, and
+//! reads answers until the daemon closes.
 
 use crate::ending::{Declined, Ending};
 use crate::failure::FailureObject;
@@ -14,19 +15,19 @@ use crate::text::Text;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionView, SignerIndex};
 use serde::{Deserialize, Serialize};
 
-/// What a client wants.
+/// A request of a client.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
     Status,
     Sessions {
-        /// One in full: its name, or how it begins.
+        /// One session in full: its id, or how the id begins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
     },
-    /// What was signed and what was not, the newest first.
+    /// What was signed and what was not, newest first.
     Results {
-        /// Not older than this: a time (RFC 3339), a day, or how long ago.
+        /// The oldest time to include: a time (RFC 3339), a day, or how long ago.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Text<Since>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,18 +37,18 @@ pub(crate) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<record::Status>,
     },
-    /// The policy and the labels are read again.
+    /// Read the policy and the labels again.
     Reload,
     Propose(Box<Order>),
     Abort {
-        /// A session, or how its name begins.
+        /// A session id, or how the id begins.
         session: String,
-        /// For the other signers.
+        /// The reason, for the other signers.
         reason: String,
     },
 }
 
-/// What the daemon answers.
+/// An answer of the daemon.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Reply {
@@ -60,23 +61,23 @@ pub(crate) enum Reply {
     Details(Box<Record>),
     /// One of the `results`.
     Record(Box<Record>),
-    /// After the last one.
+    /// Follows the last of the `results`.
     Results {
         count: usize,
-        /// There are more than were asked for.
+        /// Whether there are more than were asked for.
         more: bool,
         /// How many could not be read.
         damaged: usize,
     },
-    /// A session as it stands, and again whenever that changes.
+    /// A session as it stands, sent again whenever that changes.
     Session(Summary),
     /// A session's signatures.
     Result(SessionResult),
-    /// What was asked for did not happen.
+    /// The request was not carried out.
     Failure(FailureObject),
 }
 
-/// How a daemon is.
+/// The state of a daemon.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Status {
     pub(crate) version: String,
@@ -85,29 +86,30 @@ pub(crate) struct Status {
     pub(crate) uptime_seconds: u64,
     pub(crate) listening: Vec<String>,
     pub(crate) connected_peers: Vec<ConnectedPeer>,
-    /// Those whom the policy or a label names, and those met in sessions since the daemon was started, a few dozen of them.
+    /// The signers that the policy or a label names, and up to a few dozen that were met in
+    /// sessions since the daemon started.
     pub(crate) co_signers: Vec<CoSigner>,
     /// Sessions that have not ended.
     pub(crate) open_sessions: usize,
-    /// What does not work now, each in a sentence. It is tried again.
+    /// What does not work now and is tried again, in one sentence each.
     #[serde(default)]
     pub(crate) problems: Vec<String>,
     /// The key that the policy lacks, without which it allows nothing.
     pub(crate) signs_nothing_without: Option<String>,
     /// When the policy was read, in UTC (RFC 3339).
     pub(crate) policy_read_at: String,
-    /// How the records of sessions are kept.
+    /// The state of the records of sessions.
     pub(crate) results: Standing,
 }
 
-/// A peer, and which co-signers say to be it.
+/// A peer, and the co-signers that claim to be there.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConnectedPeer {
     pub(crate) peer_id: String,
     pub(crate) signers: Vec<AtPeer>,
 }
 
-/// How the trail is, for `status`.
+/// The state of the trail, for `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     pub(crate) signed: usize,
@@ -115,7 +117,7 @@ pub(crate) struct Standing {
     pub(crate) declined: usize,
     /// Records that could not be written yet.
     pub(crate) waiting: usize,
-    /// Why.
+    /// Why they wait.
     pub(crate) problem: Option<String>,
 }
 
@@ -136,23 +138,23 @@ pub(crate) struct Summary {
     pub(crate) state: State,
 }
 
-/// How far a session is. Signers are named by their place, from 0.
+/// How far a session has come. Signers are numbered by their place, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) phase: String,
-    /// How many restarts of signers there have been.
+    /// How many times signers have restarted.
     pub(crate) attempt: u32,
     pub(crate) joined: Vec<u16>,
     pub(crate) nonces: Vec<u16>,
     pub(crate) partial_signatures: Vec<u16>,
     pub(crate) awaiting: Vec<u16>,
-    /// Who does not take part.
+    /// The signers that do not take part.
     pub(crate) declined: Vec<Declined>,
-    /// Until the phase runs out of time; `None` where the session has ended.
+    /// Seconds until the phase runs out of time; `None` if the session has ended.
     pub(crate) left_seconds: Option<u64>,
-    /// Whether this node's partial signatures are out.
+    /// Whether this node's partial signatures have been released.
     pub(crate) released: bool,
-    /// Why there are no signatures, where it ended without.
+    /// Why the session ended without signatures, if it did.
     pub(crate) ending: Option<String>,
 }
 
@@ -191,7 +193,7 @@ impl State {
         }
     }
 
-    /// Whether nothing happened from the other to this but that time passed.
+    /// Returns whether nothing but the remaining time differs.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         let timeless = |one: &Self| Self { left_seconds: None, ..one.clone() };
         timeless(self) == timeless(other)

@@ -13,16 +13,18 @@ use std::time::UNIX_EPOCH;
 
 /// List what a running daemon signed and what it did not, the newest first
 ///
-/// For each session: when it ended, what came of it, who proposed it, by whose word this node took part, and the memo. `sessions SESSION`
-/// shows one of them in full, with --json together with its signatures as `verify` takes them. The daemon keeps as many as `[results]` in its
-/// configuration says.
+/// For each session: when it ended, what came of it, who proposed it, by whose word this node took
+/// part, and the memo. `sessions SESSION` shows one of them in full, with --json together with its
+/// signatures as `verify` takes them. The daemon keeps as many as `[results]` in its configuration
+/// says.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node results --since 24h
   musig2-node results --status signed --limit 1000 --json
   musig2-node sessions 3fa41c20 --json | musig2-node verify -")]
 pub(crate) struct ResultsArgs {
-    /// Not older than this: how long ago (24h), a day (2026-11-29), or a time (2026-11-29T10:00:00Z)
+    /// Not older than this: how long ago (24h), a day (2026-11-29), or a time
+    /// (2026-11-29T10:00:00Z)
     #[arg(long, value_name = "TIME")]
     since: Option<Text<Since>>,
     /// How many at most

@@ -1,8 +1,10 @@
-//! Records as files. Each is written whole or not at all, with a checksum, under a name that begins with its time.
+//! Records as files. Each is written completely or not at all, with a checksum, under a name that
+//! begins with its time.
 //!
-//! `<folder>/signed/<milliseconds>-<session>.json`, likewise `unsigned` (approved here, and ended without signatures or not yet) and
-//! `declined`: three bounded sets, so that the sessions that strangers announce evict nothing that this node took part in. A file has two lines:
-//! the SHA-256 of the second one, in hex, and the record.
+//! `<folder>/signed/<milliseconds>-<session>.json`, and likewise in `unsigned` (approved here, and
+//! ended without signatures or not ended yet) and `declined`. Each of the three sets is bounded on
+//! its own, so that sessions announced by strangers evict nothing that this node took part in. A
+//! file has two lines: the SHA-256 of the second one, in hex, and the record.
 
 use super::record::{Record, Status};
 use crate::result::Hex;
@@ -11,13 +13,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A file is called so until it is whole.
+/// The extension of a file that is not complete yet.
 const UNFINISHED: &str = "new";
 
-/// When a record was made, and of which session it is.
+/// The time at which a record was made, and its session.
 pub(super) type Key = (u64, [u8; 32]);
 
-/// Which set a record is in.
+/// The set that a record belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Signed,
@@ -30,14 +32,15 @@ impl Kind {
 
     pub(super) fn of(record: &Record) -> Self {
         match record.status {
-            // Signatures of a session that nobody here approved anyone can bring.
+            // Anyone can bring the signatures of a session that nobody approved here, so those must
+            // not fill the signed set.
             _ if record.approval.is_none() => Self::Declined,
             Status::Signed => Self::Signed,
             _ => Self::Unsigned,
         }
     }
 
-    /// What is given up first, if not everything can be kept, has the lowest.
+    /// Ranks the kinds for when not everything can be kept: the lowest is dropped first.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::Declined => 0,
@@ -55,7 +58,7 @@ impl Kind {
     }
 }
 
-/// The folder.
+/// The folder with the records.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -70,7 +73,7 @@ impl Folder {
         &self.path
     }
 
-    /// Makes what is missing, and lists what is there. Contents are not read.
+    /// Creates missing folders, and lists the records there. Does not read them.
     pub(super) fn list(&self, kind: Kind) -> io::Result<Vec<Key>> {
         let folder = self.path.join(kind.name());
         make(&folder)?;
@@ -78,7 +81,7 @@ impl Folder {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
-                // The machine stopped before it was whole.
+                // The machine stopped before this file was complete.
                 Some(UNFINISHED) => drop(fs::remove_file(&path)),
                 _ => keys.extend(path.file_name().and_then(|name| key_of(name.to_str()?))),
             }
@@ -86,7 +89,8 @@ impl Folder {
         Ok(keys)
     }
 
-    /// When this returns the record is on disk; a declined one, which strangers can cause, soon after.
+    /// Writes a record. When this returns, the record is on disk. A declined one, which strangers
+    /// can cause, is not synced and reaches the disk soon after.
     pub(super) fn write(&self, kind: Kind, key: &Key, record: &Record) -> io::Result<()> {
         let text = serde_json::to_string(record)?;
         let path = self.file(kind, key);
@@ -96,7 +100,7 @@ impl Folder {
         let written = write(&unfinished, &text, kind != Kind::Declined)
             .and_then(|()| fs::rename(&unfinished, &path));
         if let Err(error) = written {
-            // On a full disk half a record would take room that a whole one needs.
+            // On a full disk, half a record would take space that a whole one needs.
             let _ = fs::remove_file(&unfinished);
             return Err(error);
         }
@@ -107,6 +111,8 @@ impl Folder {
         }
     }
 
+    /// Reads a record.
+    ///
     /// # Errors
     /// If it is not there, or not as it was written.
     pub(super) fn read(&self, kind: Kind, key: &Key) -> io::Result<Record> {

@@ -2,12 +2,12 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `record.rs` | what is kept of one session |
-//! | `folder.rs` | records as files: whole or not at all, in a bounded number |
-//! | `trail.rs` | the trail of a running daemon, which goes on signing whatever the disk does |
-//! | `writer.rs` | the thread that writes it |
+//! | `record.rs` | defines what is kept of one session |
+//! | `folder.rs` | stores records as files: complete or not at all, in a bounded number |
+//! | `trail.rs` | keeps the trail of a running daemon, which keeps signing whatever the disk does |
+//! | `writer.rs` | the thread that writes the trail |
 //! | `command.rs` | the command `results` |
-//! | `people.rs` | how records look to people |
+//! | `people.rs` | shows records to people |
 
 pub(crate) mod command;
 mod folder;

@@ -1,11 +1,11 @@
-//! How records look to people.
+//! Shows records to people.
 
 use super::record::{Approval, Record, Status};
 use crate::people::{BAD, DIM, GOOD, count};
 use crate::report::short;
 use std::io::{self, Write};
 
-/// A line of the list.
+/// Writes one line of the list.
 pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     let status = match record.status {
         Status::Undecided => format!("{:<10}", "undecided"),
@@ -26,7 +26,7 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     };
     let memo = || match hex::decode(&record.terms.memo).map(String::from_utf8) {
         Ok(Ok(text)) if text.is_empty() => String::new(),
-        // As quoted text: it may come from a stranger and goes to a terminal.
+        // Quoted, because it may come from a stranger and goes to a terminal.
         Ok(Ok(text)) => format!("{text:?}"),
         _ => record.terms.memo.clone(),
     };
@@ -45,7 +45,7 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     )
 }
 
-/// After the last line.
+/// Writes what follows the last line.
 pub(crate) fn foot(out: &mut Vec<u8>, count: usize, more: bool, damaged: usize) -> io::Result<()> {
     if count == 0 {
         writeln!(out, "no results")?;
@@ -62,7 +62,7 @@ pub(crate) fn foot(out: &mut Vec<u8>, count: usize, more: bool, damaged: usize) 
     }
 }
 
-/// What is known beyond the session itself.
+/// Writes what is known beyond the session itself.
 pub(crate) fn approval(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     if let Some(approval) = &record.approval {
         let when = record.approved_at.as_deref().map(seconds).unwrap_or_default();
@@ -83,7 +83,7 @@ fn by(approval: &Approval) -> String {
     }
 }
 
-/// `2026-11-26T16:54:00Z` of a time with milliseconds.
+/// Shortens a time with milliseconds to `2026-11-26T16:54:00Z`.
 pub(crate) fn seconds(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.into(), |(seconds, _)| format!("{seconds}Z"))
 }

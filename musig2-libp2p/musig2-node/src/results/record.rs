@@ -1,4 +1,4 @@
-//! What is kept of one session: what was asked, by whom, who approved it here, and what came of it.
+//! What is kept of one session: what was proposed, by whom, who approved it here, and how it ended.
 
 use crate::daemon::words::State;
 use crate::labels::Labels;
@@ -9,10 +9,11 @@ use musig2_libp2p::musig2_proto::SessionView;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The most items of a declined session that are kept: whoever announces sessions chooses how many it has.
+/// The most items that are kept of a declined session: whoever announces a session chooses how many
+/// it has.
 const MAX_DECLINED_ITEMS: usize = 16;
 
-/// A session, and how it stands.
+/// A session, and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     #[serde(flatten)]
@@ -20,13 +21,13 @@ pub(crate) struct Record {
     #[serde(flatten)]
     pub(crate) state: State,
     pub(crate) status: Status,
-    /// By whose word this node took part; `None` if it did not, or not knowingly.
+    /// Who approved it for this node; `None` if this node did not take part, or not knowingly.
     pub(crate) approval: Option<Approval>,
-    /// Of the proposer's clock, in UTC (RFC 3339), as the next ones are.
+    /// By the proposer's clock, in UTC (RFC 3339), the format of the next two fields as well.
     pub(crate) proposed_at: String,
     pub(crate) approved_at: Option<String>,
     pub(crate) ended_at: Option<String>,
-    /// In milliseconds since the Unix epoch: when this record was made. Records are in this order.
+    /// When this record was made, in milliseconds since the Unix epoch. Records are in this order.
     pub(crate) recorded_at_ms: u64,
     /// One for each item.
     pub(crate) signatures: Vec<Hex<64>>,
@@ -48,26 +49,26 @@ pub(crate) enum Status {
     Declined,
 }
 
-/// By whose word a node took part.
+/// Who or what approved a session for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub(crate) enum Approval {
     /// The policy, by this entry of `signer_sets`.
     Policy { rule: String },
-    /// The program, after the policy.
+    /// The program, after the policy had allowed it.
     Program { rule: String, program: String },
     /// Somebody at the terminal.
     Person,
-    /// Whoever proposed it over the daemon's socket: the user's number, if the system told it.
+    /// The user that proposed it over the daemon's socket: the user id, if the system reported it.
     Socket { uid: Option<u32> },
     /// `--approve all`.
     Everything,
-    /// It had been approved before the daemon was started, and the record of that is lost.
+    /// It was approved before the daemon started, and the record of that approval is lost.
     Earlier,
 }
 
 impl Record {
-    /// Of a session as it stands.
+    /// Records a session as it stands.
     pub(crate) fn of(view: &SessionView, approval: Option<Approval>, labels: &Labels) -> Self {
         let now = now_ms();
         let approved_at = approval.is_some().then(|| date(now));
@@ -86,7 +87,7 @@ impl Record {
         .ended(view)
     }
 
-    /// The same session, of which this was recorded before. What was approved stays so.
+    /// Updates an earlier record of the same session. An approval is kept.
     pub(crate) fn after(mut self, before: &Self) -> Self {
         self.approval.clone_from(&before.approval);
         self.approved_at.clone_from(&before.approved_at);
@@ -114,7 +115,7 @@ impl Record {
         self
     }
 
-    /// Not approved, because of this.
+    /// Marks the session as not approved, for this reason.
     pub(crate) fn declined(mut self, reason: String) -> Self {
         self.status = Status::Declined;
         self.state.phase = "aborted".into();
@@ -126,7 +127,7 @@ impl Record {
         self
     }
 
-    /// It was approved and ended, of which this daemon knows no more than this.
+    /// Marks an approved session as ended. This daemon knows no more of its end than the reason.
     pub(crate) fn aborted(mut self, reason: String) -> Self {
         self.state.phase = "aborted".into();
         self.state.left_seconds = None;
@@ -137,7 +138,7 @@ impl Record {
         self
     }
 
-    /// It was signed, of which this daemon knows no more than this.
+    /// Marks a session as signed. This daemon knows no more of its end than the signatures.
     pub(crate) fn signed(mut self, signatures: Vec<Hex<64>>) -> Self {
         self.state.phase = "complete".into();
         self.state.left_seconds = None;
@@ -149,7 +150,7 @@ impl Record {
         self
     }
 
-    /// What `verify` checks, if it was signed.
+    /// Returns the input of `verify`, if the session was signed.
     pub(crate) fn result(&self) -> Option<SessionResult> {
         (self.status == Status::Signed).then(|| SessionResult {
             session: self.terms.session,
@@ -172,9 +173,9 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `2026-11-26T16:54:00.123Z`.
+/// Formats a time like `2026-11-26T16:54:00.123Z`.
 pub(crate) fn date(millis: u64) -> String {
-    /// The end of the year 9999, beyond which dates are not written so.
+    /// The end of the year 9999; later dates cannot be written in this format.
     const MAX_DATE: u64 = 253_402_300_799_999;
     let time = UNIX_EPOCH + Duration::from_millis(millis.min(MAX_DATE));
     humantime::format_rfc3339_millis(time).to_string()

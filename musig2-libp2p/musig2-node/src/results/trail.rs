@@ -1,6 +1,7 @@
 //! The trail of a running daemon: what it keeps of its sessions, whatever the disk does meanwhile.
 //!
-//! Nobody who tells it something waits for the disk: a thread of its own writes, in the order in which it is told. Only who asks for what is on disk waits.
+//! Callers that report something never wait for the disk: a separate thread writes the reports in
+//! order. Only callers that ask for what is on disk wait.
 
 use super::folder::Folder;
 use super::record::{Approval, Record, Status};
@@ -15,12 +16,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
-/// How long anybody waits for the disk who asks for what is on it.
+/// How long a caller waits for what is on disk.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many read at once. More wait for their turn, or give up.
+/// How many callers read at once. Others wait for their turn, or give up.
 const MAX_READERS: usize = 4;
 
-/// Which records are wanted.
+/// Selects records.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     /// Not older than this, in milliseconds since the Unix epoch.
@@ -30,17 +31,17 @@ pub(crate) struct Filter {
     pub(crate) limit: usize,
 }
 
-/// What was found, the newest first.
+/// The records found, newest first.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) records: Vec<Record>,
-    /// There are more than the limit.
+    /// Whether there are more than the limit.
     pub(crate) more: bool,
-    /// How many could not be read.
+    /// How many records could not be read.
     pub(crate) damaged: usize,
 }
 
-/// Cheap to clone.
+/// A handle to the trail. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Trail {
     told: Arc<Told>,
@@ -49,11 +50,13 @@ pub(crate) struct Trail {
     labels: Labels,
 }
 
-/// What the writer is told. Dropping it ends the writer, when it has done what it was told before.
+/// The sending end of the writer's notes. When it is dropped, the writer finishes the notes it has,
+/// and ends.
 #[derive(Debug)]
 struct Told(Arc<Shared>);
 
-/// What the trail and its writer share. It is locked for moments only, never while the disk is used.
+/// State that the trail and its writer share. The lock is held only for moments, never while the
+/// disk is used.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     index: Mutex<Index>,
@@ -61,10 +64,11 @@ pub(super) struct Shared {
 }
 
 impl Trail {
-    /// Opens a folder, which is made if it is missing. If that fails, it is told and tried again later.
+    /// Opens a folder, creating it if it is missing. If that fails, the failure is reported, and
+    /// tried again later.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system provides no thread.
     pub(crate) fn open(settings: &ResultsSettings, labels: Labels) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let folder = Arc::new(Folder::new(&settings.folder));
@@ -75,65 +79,67 @@ impl Trail {
         Ok(Self { told: Arc::new(Told(shared)), readers, folder, labels })
     }
 
-    /// This node takes part, by this word.
+    /// Records that this node takes part, and who approved it.
     pub(crate) fn approved(&self, view: &SessionView, approval: Approval) {
         self.tell(Note::Approved(Record::of(view, Some(approval), &self.labels)));
     }
 
-    /// A session has ended.
+    /// Records that a session has ended.
     pub(crate) fn ended(&self, view: &SessionView) {
         self.tell(Note::Ended(Record::of(view, None, &self.labels)));
     }
 
-    /// A session was signed, of which the node gives no view any more.
+    /// Records that a session was signed, of which the node no longer has a view.
     pub(crate) fn signed(&self, session: &SessionId, signatures: &[Signature]) {
         let signatures = signatures.iter().map(|signature| Hex(signature.to_bytes())).collect();
         self.tell(Note::Signed(session.to_bytes(), signatures));
     }
 
-    /// A session was not approved.
+    /// Records that a session was not approved.
     pub(crate) fn declined(&self, view: &SessionView, reason: String) {
         self.tell(Note::Declined(Record::of(view, None, &self.labels), reason));
     }
 
-    /// A session that had been approved, perhaps before the daemon was started, goes on.
+    /// Records that a session continues that was approved, perhaps before the daemon started.
     pub(crate) fn took_up(&self, view: &SessionView) {
         self.tell(Note::TookUp(Record::of(view, Some(Approval::Earlier), &self.labels)));
     }
 
-    /// A session that had been approved, perhaps before the daemon was started, does not go on, because of this.
+    /// Records why a session does not continue that was approved, perhaps before the daemon
+    /// started.
     pub(crate) fn gave_up(&self, session: &SessionId, problem: String) {
         self.tell(Note::GaveUp(session.to_bytes(), problem));
     }
 
-    /// Whether a session's signatures were recorded before the daemon was started.
+    /// Returns whether a session's signatures were recorded before the daemon started.
     pub(crate) fn was_signed(&self, session: &SessionId) -> bool {
         self.lock().earlier.contains(session.as_bytes())
     }
 
-    /// Returns when everything that it was told is on disk, or cannot be written now. Says so if that takes too long.
+    /// Waits until everything reported so far is on disk, or cannot be written now. Returns `false`
+    /// if that takes too long.
     pub(crate) async fn settled(&self) -> bool {
         let (done, settled) = oneshot::channel();
         self.tell(Note::Settle(done));
         tokio::time::timeout(PATIENCE, settled).await.is_ok()
     }
 
-    /// The record of a session.
+    /// Returns the record of a session.
     pub(crate) async fn find(&self, session: [u8; 32]) -> io::Result<Option<Record>> {
         let Some(place) = self.lock().place(&session) else { return Ok(None) };
         self.read(move |folder| place.read(folder)).await?.map(Some)
     }
 
-    /// The sessions whose names begin so; two at most.
+    /// Returns the sessions whose ids begin with `start`: at most two.
     pub(crate) fn named(&self, start: &str) -> Vec<[u8; 32]> {
         let begins = |session: &[u8; 32]| Hex(*session).to_string().starts_with(start);
         self.lock().sessions().filter(begins).take(2).collect()
     }
 
-    /// The newest records that are wanted.
+    /// Returns the newest records that match.
     ///
     /// # Errors
-    /// If the disk does not answer.
+    /// If the disk does not respond.
     pub(crate) async fn select(&self, filter: Filter) -> io::Result<Found> {
         let places = self.lock().since(filter.since_ms);
         let select = move |folder: &Folder| {
@@ -147,7 +153,8 @@ impl Trail {
                         }
                         found.records.push(record);
                     }
-                    // It has been replaced, or has become too old, since the places were looked up.
+                    // The record was replaced, or has become too old, since the places were looked
+                    // up.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Ok(_) => {}
                     Err(error) => {
@@ -161,7 +168,7 @@ impl Trail {
         self.read(select).await
     }
 
-    /// How it is.
+    /// Returns how the trail is doing.
     pub(crate) fn standing(&self) -> Standing {
         self.lock().standing(&self.folder)
     }
@@ -171,14 +178,14 @@ impl Trail {
         self.told.0.changed.notify_all();
     }
 
-    /// Waits for the disk without holding up the runtime, and not for ever.
+    /// Waits for the disk without blocking the runtime, for a bounded time.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder) -> T + Send + 'static,
     ) -> io::Result<T> {
         let (readers, folder) = (Arc::clone(&self.readers), Arc::clone(&self.folder));
         let read = async {
-            // Never closed.
+            // The semaphore is never closed.
             let reader = readers.acquire_owned().await.map_err(io::Error::other)?;
             let read = move || {
                 let _reader = reader;
@@ -202,12 +209,13 @@ impl Trail {
 }
 
 impl Shared {
-    /// Every change to it is complete before the lock is given up, or is made again.
+    /// Locks the index, even after a panic: every change to it is complete before the lock is
+    /// released, or is made again.
     pub(super) fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the lock up until something has changed, or for this long.
+    /// Releases the lock until something has changed, or for at most this long.
     pub(super) fn wait<'a>(
         &self,
         index: MutexGuard<'a, Index>,

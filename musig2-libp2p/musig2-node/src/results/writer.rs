@@ -1,4 +1,4 @@
-//! The thread that writes the records of a trail, and what it shows of them to whoever asks meanwhile.
+//! The thread that writes the records of a trail, and the index that callers read meanwhile.
 
 use super::folder::{Folder, Key, Kind};
 use super::record::{Record, Status, now_ms};
@@ -12,17 +12,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How often records that could not be written are tried again.
+/// How long to wait before trying again to write records.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long one thing may take to write before it is said that the disk does not answer.
+/// How long one write may take before the disk is reported as unresponsive.
 const STALL: Duration = Duration::from_secs(5);
-/// How many records wait for a disk that cannot be written, and how many notes for one that does not answer. Beyond that the oldest are given up:
-/// first of what was declined, which strangers can make, and last of what was signed.
+/// The most records that wait for a disk that cannot be written, and the most notes that wait for
+/// one that does not respond. Beyond that the oldest are dropped: first those of declined sessions,
+/// which strangers can cause, and last those of signed ones.
 const MAX_WAITING: usize = 1024;
-/// How many declined sessions a second are recorded: strangers choose how many there are.
+/// How many declined sessions are recorded in a second: strangers choose how many there are.
 const MAX_DECLINED: u32 = 50;
 
-/// What a trail is told.
+/// A report to the trail.
 #[derive(Debug)]
 pub(super) enum Note {
     Approved(Record),
@@ -31,25 +32,25 @@ pub(super) enum Note {
     Declined(Record, String),
     TookUp(Record),
     GaveUp([u8; 32], String),
-    /// Everything before this has been done.
+    /// Answered once everything before it has been done.
     Settle(oneshot::Sender<()>),
 }
 
-/// What there is, and where.
+/// Which records there are, and where they are.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// What the writer has still to do.
+    /// Notes that the writer has yet to handle.
     notes: VecDeque<Note>,
-    /// Since when it does one.
+    /// When the writer began its current job.
     busy_since: Option<Instant>,
-    /// It ends when it has done it all.
+    /// The writer ends once it has handled every note.
     is_closed: bool,
-    /// What the folder holds. Missing until it could be listed.
+    /// The records in the folder, by kind. `None` until the folder could be listed.
     sets: Option<BTreeMap<Kind, BTreeSet<Key>>>,
     by_session: BTreeMap<[u8; 32], (Kind, u64)>,
-    /// Signed before this daemon was started.
+    /// Sessions that were signed before this daemon started.
     pub(super) earlier: BTreeSet<[u8; 32]>,
-    /// What could not be written yet.
+    /// Records that could not be written yet.
     waiting: BTreeMap<[u8; 32], Record>,
     problem: Option<String>,
 }
@@ -61,17 +62,18 @@ pub(super) enum Place {
     InFile(Kind, Key),
 }
 
-/// It alone changes what there is; the lock is never held while it uses the disk.
+/// The writer. Only it changes which records there are. It never holds the lock while it uses the
+/// disk.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     folder: Arc<Folder>,
     settings: ResultsSettings,
-    /// How many declined sessions were recorded in which second.
+    /// A second, and how many declined sessions were recorded in it.
     declined: (u64, u32),
 }
 
 impl Note {
-    /// The worst are given up first.
+    /// Ranks the note for when too many wait: those of the lowest kind are dropped first.
     fn worth(&self) -> Kind {
         match self {
             Self::Declined(..) => Kind::Declined,
@@ -120,7 +122,7 @@ impl Index {
         self.by_session.keys().chain(self.waiting.keys()).copied()
     }
 
-    /// Where the records that are not older than this are, the newest first.
+    /// Returns the places of the records that are no older than this, newest first.
     pub(super) fn since(&self, millis: u64) -> Vec<Place> {
         let waiting =
             self.waiting.values().map(|record| (record.recorded_at_ms, record.terms.session.0));
@@ -144,7 +146,8 @@ impl Index {
         }
     }
 
-    /// A disk that does not answer fails nothing: that it takes too long is noticed by who comes meanwhile.
+    /// Reports an unresponsive disk. Such a disk returns no error, so the next caller must notice
+    /// that a write takes too long.
     fn notice_stall(&mut self, folder: &Folder) {
         if self.busy_since.is_some_and(|since| since.elapsed() >= STALL) {
             self.works(Err(io::Error::other("the disk does not answer")), folder);
@@ -157,7 +160,7 @@ impl Index {
         waits || self.by_session.get(session).is_some_and(|(kind, _)| *kind == Kind::Signed)
     }
 
-    /// Tells whether it works: once when it does not any more, and once when it does again.
+    /// Logs whether the disk works: once when it stops working, and once when it works again.
     fn works(&mut self, written: io::Result<()>, folder: &Folder) {
         let folder = folder.path().display();
         match (written, &self.problem) {
@@ -181,7 +184,7 @@ impl Writer {
         Self { shared, folder, settings, declined: (0, 0) }
     }
 
-    /// Until nobody tells it anything any more.
+    /// Runs until nobody can report anything any more.
     pub(super) fn run(mut self) {
         while let Some(note) = self.next() {
             match note {
@@ -192,7 +195,7 @@ impl Writer {
         }
     }
 
-    /// What is to be done next: something that it was told, or to try again what could not be written.
+    /// Waits for the next job: a note, or another try at what could not be written.
     fn next(&self) -> Option<Option<Note>> {
         let mut index = self.shared.lock();
         let mut has_waited = false;
@@ -237,7 +240,7 @@ impl Writer {
                     self.keep(before.aborted(problem));
                 }
             }
-            // An error is one that has stopped waiting.
+            // Sending fails only if the caller has stopped waiting.
             Note::Settle(done) => drop(done.send(())),
         }
     }
@@ -252,8 +255,9 @@ impl Writer {
             || matches!(self.find(session), Ok(Some(record)) if record.ended_at.is_some())
     }
 
-    /// An answer may come after the session's end: that changes no record, as the signatures may be in it. But what was declined before a restart
-    /// may have been asked about again, and approved.
+    /// Records an approval. It may come after the session's end; then it must not change the
+    /// record, which may hold the signatures. But a session that was declined before a restart may
+    /// have been asked about again, and approved.
     fn approve(&mut self, record: Record) {
         let session = record.terms.session.0;
         let was_declined = matches!(self.find(&session), Ok(Some(before)) if is_declined(&before));
@@ -268,14 +272,15 @@ impl Writer {
             return;
         }
         match self.find(&session).ok().flatten() {
-            // Recorded already, and it brings nothing new.
+            // The end is already recorded, and this one adds nothing.
             Some(before) if before.ended_at.is_some() && record.status != Status::Signed => {}
             Some(before) => self.keep(record.after(&before)),
             None => self.keep_declined(record),
         }
     }
 
-    /// As with an approval. What was approved before stays recorded as approved.
+    /// Records that a session was declined, unless its end is recorded, as with an approval. A
+    /// session approved before stays recorded as approved.
     fn decline(&mut self, record: Record, reason: String) {
         let session = record.terms.session.0;
         if self.has_ended(&session) {
@@ -345,7 +350,7 @@ impl Writer {
         }
     }
 
-    /// Lists the folder, unless that has been done.
+    /// Lists the folder, unless it has been listed.
     pub(super) fn list(&mut self) {
         let listed = self.try_list();
         self.shared.lock().works(listed, &self.folder);
@@ -362,7 +367,8 @@ impl Writer {
         {
             let mut index = self.shared.lock();
             for kind in Kind::ALL {
-                // The last one of a session stands; signatures stand whatever was recorded after them.
+                // Of several records of a session, the last one counts; but signatures count
+                // whatever was recorded after them.
                 for (millis, session) in sets.get(&kind).into_iter().flatten() {
                     index.by_session.insert(*session, (kind, *millis));
                 }
@@ -375,7 +381,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The newest are kept, as many as there may be, if they are not too old.
+    /// Deletes records beyond the most that are kept, oldest first, and those that are too old.
     fn evict(&self, kind: Kind) {
         let ResultsSettings { max_signed, max_unsigned, max_age, .. } = &self.settings;
         let most = if kind == Kind::Signed { *max_signed } else { *max_unsigned };
@@ -468,7 +474,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut before = writer(folder.path());
         before.take(Note::Declined(record(1, Status::Declined, &[]), "you said no".into()));
-        // Started again, asked again: yes.
+        // The daemon starts again, asks again, and the answer is yes.
         let mut after = writer(folder.path());
         after.list();
         after.take(Note::Approved(record(1, OPEN, &[])));
@@ -489,7 +495,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let mut writer = writer(&file);
         let signed = record(0, Status::Signed, &[&"01".repeat(64)]);
-        // A disk that fails: what waits for it. One that does not answer: what its writer has not come to.
+        // One disk fails: the record waits in the index. Another does not respond: its writer has
+        // not reached the note.
         writer.keep(signed.clone());
         writer.shared.lock().tell(Note::Ended(signed), &writer.folder);
         let template = record(1, Status::Declined, &[]);

@@ -1,4 +1,4 @@
-//! What the swarm tells: connections and dials.
+//! Handles events of the swarm: connections and dials.
 
 use super::Task;
 use crate::PeerContact;
@@ -15,16 +15,16 @@ use libp2p::{Multiaddr, PeerId, ping};
 use musig2_proto::PublicKey;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many peers that nothing waits for are dialled at once.
+/// The most peers that are dialled at once although nothing waits for them.
 const MAX_ACQUAINTANCES: usize = 32;
 
 /// The other end of a connection.
 #[derive(Debug)]
 pub(super) struct Remote {
     peer: PeerId,
-    /// What it calls itself, once it said so: another name after each start.
+    /// The agent version that it sent, if any: each start of a node has another one.
     agent: Option<String>,
-    /// When it last answered a ping; `None` where that is not expected of it.
+    /// When it last answered a ping; `None` if no answer is expected.
     answered: Option<Instant>,
     /// Whether this node is closing it.
     is_closing: bool,
@@ -34,7 +34,7 @@ pub(super) struct Remote {
     since: SystemTime,
     address: Multiaddr,
     is_dialled: bool,
-    /// Of the last ping.
+    /// The round-trip time of the last ping.
     round_trip: Option<Duration>,
 }
 
@@ -81,7 +81,8 @@ impl Task {
                 self.count_connections();
                 self.unheard |= self.connections.is_empty();
                 let has_failed = matches!(cause, Some(ConnectionError::IO(_)));
-                // What was begun while this one was closing was no first connection.
+                // A connection made while this one was closing was not a first connection, so what
+                // is told only on a first connection was not told.
                 if closed
                     .is_some_and(|closed| !closed.is_relayed && (closed.is_closing || has_failed))
                 {
@@ -107,7 +108,8 @@ impl Task {
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
                 self.on_listener_closed(listener_id, addresses, reason);
             }
-            // A place at a relay. Whether others can reach this node without, any peer may claim to have found out: see `on_reachable`.
+            // This is a place at a relay. Whether others can reach this node without a relay is
+            // another matter: any peer may claim to have found out. See `on_reachable`.
             SwarmEvent::ExternalAddrConfirmed { address } if is_relayed(&address) => {
                 self.own.add_confirmed(address);
                 self.update_contact();
@@ -120,12 +122,13 @@ impl Task {
                 self.metrics.connection_failed("in");
                 tracing::debug!(%error, "a connection did not come about");
             }
-            // Steps of what is told when it is done. (The enum may grow.)
+            // Other events are steps whose outcome is reported above. (The enum may grow.)
             _ => {}
         }
     }
 
-    /// Failed dials to co-signers are told by the behaviour that asked for them, and those of the hash table are its daily life.
+    /// Reports a failed dial to a bootstrap peer. Failed dials to co-signers are reported by the
+    /// behaviour that asked for them, and failed dials of the hash table are routine.
     fn on_dial_failed(
         &mut self,
         connection: ConnectionId,
@@ -176,12 +179,12 @@ impl Task {
                 remote.round_trip = Some(*round_trip);
             }
             Err(ping::Failure::Unsupported) => remote.answered = None,
-            // Of failures libp2p tells only some, and late. What counts is that no answer came.
+            // libp2p reports only some failures, and late. What counts is that no answer came.
             Err(error) => tracing::debug!(%connection, %error, "no answer to a ping"),
         }
     }
 
-    /// When to call [`Task::close_silent`].
+    /// Returns when to call [`Task::close_silent`] next.
     pub(super) fn next_silence(&self) -> Option<Instant> {
         self.connections
             .values()
@@ -190,7 +193,8 @@ impl Task {
             .map(|answered| answered + SILENCE)
     }
 
-    /// Without this a cut cable is noticed after a minute.
+    /// Closes connections whose other end answers no pings. Otherwise a cut cable would go
+    /// unnoticed for a minute.
     pub(super) fn close_silent(&mut self) {
         let now = Instant::now();
         let is_silent =
@@ -201,7 +205,7 @@ impl Task {
         for (connection, peer, is_relayed) in silent {
             tracing::debug!(%peer, %connection, "answers no pings");
             if is_relayed {
-                // What is silent may be the relay.
+                // The relay may be what is silent, so close only this connection.
                 self.close(connection);
             } else {
                 self.begin_anew(peer);
@@ -209,12 +213,15 @@ impl Task {
         }
     }
 
-    /// A peer that was started again dials, while the connections to its former life count as open, over QUIC for as long as it may be silent.
+    /// Notes a peer's agent version, which shows whether the peer was restarted. A restarted peer
+    /// dials while its connections from before still count as open: over QUIC for as long as
+    /// silence is tolerated.
     pub(super) fn on_agent(&mut self, connection: ConnectionId, peer: PeerId, agent: String) {
         let is_former = |remote: &&Remote| {
             remote.peer == peer && remote.agent.as_ref().is_some_and(|former| *former != agent)
         };
-        // As soon as one that is closing is closed, all begin anew: until then, what the peer dials is left alone.
+        // If an old connection is closing already, all will start afresh once it has closed. Until
+        // then, leave alone what the peer dials.
         if self.connections.values().filter(is_former).any(|former| !former.is_closing) {
             tracing::debug!(%peer, "was started again: closing its connections");
             return self.begin_anew(peer);
@@ -224,8 +231,9 @@ impl Task {
         }
     }
 
-    /// Closes all connections to a peer of which one has failed. What is told on a first connection only, as gossipsub tells its topics, the peer has
-    /// not heard, or has forgotten, where it has taken up another one since.
+    /// Closes all connections to a peer after one of them has failed. Some protocols send things
+    /// only on a first connection, as gossipsub sends its topics. If the peer has opened another
+    /// connection since, it has not received those, or has forgotten them.
     fn begin_anew(&mut self, peer: PeerId) {
         let of_peer =
             self.connections.iter().filter(|(_, remote)| remote.peer == peer && !remote.is_closing);
@@ -242,7 +250,8 @@ impl Task {
         self.swarm.close_connection(connection);
     }
 
-    /// Dials a peer that may be needed soon, where somebody so far away says that it is. If that fails, whatever needs it will say so.
+    /// Dials a peer that may be needed soon, at the addresses that are plausible from a source at
+    /// the given reach. If the dial fails, whatever needs the peer will report it.
     pub(super) fn meet(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, heard_over: Reach) {
         let addresses: Vec<_> = believable(addresses, heard_over).collect();
         if addresses.is_empty() || self.acquaintances.len() >= MAX_ACQUAINTANCES {
@@ -257,7 +266,7 @@ impl Task {
         }
     }
 
-    /// What is known of these signers, and the connections to them.
+    /// Returns what is known of these signers, and the connections to them.
     pub(super) fn signers(&mut self, signers: &[PublicKey]) -> Vec<SignerState> {
         let state = |signer: &PublicKey| {
             let known = self.swarm.behaviour().signing.core().signer(signer);
@@ -274,7 +283,7 @@ impl Task {
         signers.iter().map(state).collect()
     }
 
-    /// The one that is used.
+    /// Returns the connection that frames go over.
     fn connection(&self, peer: PeerId) -> Option<PeerConnection> {
         let connections = self.connections.values().filter(|remote| remote.peer == peer);
         let used = connections.min_by_key(|remote| (remote.is_relayed, remote.since))?;
@@ -296,7 +305,8 @@ impl Task {
         self.metrics.connections("direct", self.connections.len() - relayed);
     }
 
-    /// How near the nearest peer is: what somebody says of addresses nearer than that is not believed.
+    /// Returns the reach of the nearest peer. Claimed addresses that are nearer than that are not
+    /// believed.
     pub(super) fn nearest(&self) -> Reach {
         self.connections.values().map(|remote| remote.reach).min().unwrap_or(Reach::World)
     }
@@ -318,7 +328,7 @@ impl Remote {
         }
     }
 
-    /// Where this node dialled it, if it did.
+    /// The address at which this node dialled it, if it did.
     pub(super) fn dialled(&self) -> Option<&Multiaddr> {
         self.is_dialled.then_some(&self.address)
     }

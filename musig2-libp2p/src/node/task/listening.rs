@@ -1,4 +1,4 @@
-//! Where this node listens, and whether it can take what comes there.
+//! Where this node listens, and whether it can accept connections there.
 
 use super::Task;
 #[cfg(feature = "relay-server")]
@@ -12,16 +12,17 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// For this long no connection may be refused until all is well again. (While descriptors are short, some connections get one between others that do not.)
+/// How long no accept may fail before all is well again. (While descriptors are short, some
+/// connections get one between others that do not.)
 const CALM: Duration = Duration::from_secs(5);
 
 /// The listeners on the addresses that the configuration names.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     working: HashSet<ListenerId>,
-    /// Those of them that have not said yet where they listen.
+    /// Listeners that have not reported an address yet.
     silent: HashSet<ListenerId>,
-    /// When a connection could not be taken, unless that is long ago.
+    /// When accepting a connection last failed, unless that is long ago.
     refused: Option<Instant>,
 }
 
@@ -30,12 +31,12 @@ impl Listeners {
         Self { silent: listeners.clone(), working: listeners, refused: None }
     }
 
-    /// Whether each has said where it listens.
+    /// Returns whether every listener has reported an address.
     pub(super) fn have_spoken(&self) -> bool {
         self.silent.is_empty()
     }
 
-    /// When to call [`Task::accept_again`].
+    /// Returns when to call [`Task::accept_again`] next.
     pub(super) fn next_calm(&self) -> Option<Instant> {
         self.refused.map(|refused| refused + CALM)
     }
@@ -47,7 +48,7 @@ impl Task {
         self.own.add_listening(address.clone());
         #[cfg(feature = "relay-server")]
         if self.is_relay && Reach::of(&address) == Some(Reach::World) {
-            // A relay gives out only addresses at which it knows that it can be reached.
+            // A relay tells others only addresses at which it knows that it can be reached.
             self.swarm.add_external_address(address.clone());
         }
         self.update_contact();
@@ -55,7 +56,7 @@ impl Task {
         self.events.send(NodeEvent::Listening { address });
     }
 
-    /// An interface went down, for instance.
+    /// Handles an address that is gone, because an interface went down, for instance.
     pub(super) fn on_not_listening(&mut self, address: Multiaddr) {
         self.own.remove(&address);
         self.update_contact();
@@ -75,7 +76,7 @@ impl Task {
         self.relays.as_mut().map(|relays| relays.remove(listener));
         let address = addresses.first().cloned();
         addresses.into_iter().for_each(|address| self.on_not_listening(address));
-        // Others are at relays, which are asked again.
+        // Other listeners are at relays, which are asked again.
         if self.listeners.working.remove(&listener) {
             let error = reason.err().map_or_else(|| "closed".into(), |error| error.to_string());
             let remaining = self.listeners.working.len();
@@ -83,7 +84,8 @@ impl Task {
         }
     }
 
-    /// A listener that cannot take a connection, for want of file descriptors usually, pauses and tries again.
+    /// Reports that a listener cannot accept a connection, usually because file descriptors have
+    /// run out. It pauses and tries again.
     pub(super) fn on_refused(&mut self, error: &io::Error) {
         if self.listeners.refused.replace(Instant::now()).is_none() {
             tracing::error!(%error, "cannot accept connections: trying again");
@@ -99,14 +101,15 @@ impl Task {
         }
     }
 
-    /// Says so if others can dial this node nowhere.
+    /// Reports it if this node listens nowhere, so that nobody can dial it.
     pub(super) fn check_listens(&self) {
         if !self.own.listens() {
             self.events.send(NodeEvent::ListensNowhere);
         }
     }
 
-    /// Somebody whom this node trusts in that says that others can reach it here.
+    /// Adds an address at which others can reach this node, from a source that this node trusts in
+    /// that.
     #[cfg(any(feature = "nat", feature = "upnp"))]
     pub(super) fn on_reachable(&mut self, address: Multiaddr) {
         self.own.add_confirmed(address.clone());
@@ -121,7 +124,7 @@ impl Task {
         }
     }
 
-    /// As others can use it.
+    /// Appends this node's peer id, so that others can use the address.
     fn with_own_id(&self, address: Multiaddr) -> Multiaddr {
         let local = Protocol::P2p(*self.swarm.local_peer_id());
         let ends_so = address.iter().last() == Some(local.clone());

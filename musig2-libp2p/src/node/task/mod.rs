@@ -1,12 +1,12 @@
-//! The node's task: it alone owns the swarm.
+//! The node's task, which is the only owner of the swarm.
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `mod.rs` | a node's life, from its start to its end |
-//! | `orders.rs` | what the application orders, and what is stored of it |
-//! | `connections.rs` | what the swarm tells: connections and dials |
-//! | `listening.rs` | where it listens |
-//! | `network.rs` | what the behaviours tell |
+//! | `mod.rs` | runs the node from its start to its end |
+//! | `orders.rs` | carries out orders of the application, and stores approvals and signatures |
+//! | `connections.rs` | handles events of the swarm: connections and dials |
+//! | `listening.rs` | keeps track of where the node listens |
+//! | `network.rs` | handles events of the behaviours |
 
 mod connections;
 mod listening;
@@ -37,9 +37,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep_until, timeout};
 
-/// How long the first orders wait for listeners to say where they listen.
+/// How long the first orders wait for listeners to report their addresses.
 const LISTENING: Duration = Duration::from_secs(1);
-/// How long a stopping node waits for its peers to read what it sent, and again for connections to close.
+/// How long a stopping node waits for its peers to read what it sent, and then again for
+/// connections to close.
 const CLOSING: Duration = Duration::from_secs(1);
 
 pub(super) struct Task {
@@ -57,12 +58,12 @@ pub(super) struct Task {
     #[cfg(feature = "relay-server")]
     is_relay: bool,
     connections: HashMap<ConnectionId, Remote>,
-    /// Dials to peers of whom something was heard, and whom nothing waits for yet.
+    /// Dials to peers that this node has heard of and that nothing waits for yet.
     acquaintances: HashSet<ConnectionId>,
     lookups: HashMap<kad::QueryId, PeerId>,
-    /// Nobody has listened to announcements since this node was last without any connection.
+    /// Nobody has subscribed to announcements since this node last had no connection at all.
     unheard: bool,
-    /// After [`crate::Behaviour::finish`]: everything sent was read.
+    /// After [`crate::Behaviour::finish`]: everything sent has been read.
     finished: bool,
 }
 
@@ -99,9 +100,11 @@ impl Task {
     }
 
     pub(super) async fn run(mut self, approvals: Vec<Approval>, mut orders: mpsc::Receiver<Order>) {
-        // A session announced before this node knows its own addresses would not tell them.
+        // Set the contact first: a session announced before this node knows its own addresses would
+        // not include them.
         self.update_contact();
-        // What was signed is known before anyone is heard: a session that is announced meanwhile is not asked about again.
+        // Restore signed sessions before any peer is heard, so that the application is not asked
+        // again about one that is announced meanwhile.
         let (signed, open) =
             approvals.into_iter().partition(|approval| approval.signatures.is_some());
         self.resume(signed);
@@ -117,22 +120,25 @@ impl Task {
         self.swarm.behaviour_mut().signing.finish();
         self.drive_until(CLOSING, |task| task.finished).await;
         for peer in self.swarm.connected_peers().copied().collect::<Vec<_>>() {
-            // An error is a connection that has closed by itself.
+            // An error means that the connection has already closed.
             let _ = self.swarm.disconnect_peer_id(peer);
         }
         self.drive_until(CLOSING, |task| task.connections.is_empty()).await;
+        // Reply only once the store's lock is released, so that the caller can start another node at
+        // once.
         let disk = self.disk.take();
         drop(self);
         if let Some(disk) = disk {
             disk.close().await;
         }
         if let Some(reply) = reply {
-            // An error is a caller that did not wait.
+            // An error means that the caller did not wait.
             let _ = reply.send(());
         }
     }
 
-    /// Until told to stop: gives where to say that it is done, unless nobody waits for it.
+    /// Runs until told to stop. Returns where to report that the node has stopped, unless nobody
+    /// waits for it.
     async fn serve(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Sender<()>> {
         loop {
             self.dial_bootstrap_peers();

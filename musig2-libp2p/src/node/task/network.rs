@@ -1,4 +1,4 @@
-//! What the behaviours tell.
+//! Handles events of the behaviours.
 
 use super::Task;
 #[cfg(any(feature = "mdns", feature = "nat"))]
@@ -26,7 +26,8 @@ use musig2_proto::{Command, SessionId};
 #[cfg(feature = "mdns")]
 use std::collections::BTreeMap;
 
-/// How many peers are looked up in the hash table at once; of more, the next failed dial tries again.
+/// The most peers that are looked up in the hash table at once. For others, the next failed dial
+/// tries again.
 const MAX_LOOKUPS: usize = 64;
 
 impl Task {
@@ -108,13 +109,14 @@ impl Task {
             Event::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
             }
-            // The swarm's own events and the behaviour's log tell of these.
+            // The swarm's own events and the behaviour's log report these.
             Event::ConnectionLost { .. } | Event::Churn { .. } => {}
             Event::Finished => self.finished = true,
         }
     }
 
-    /// Connects to them while the application is still making up its mind.
+    /// Connects to the signers of a session while the application is still deciding whether to
+    /// join.
     fn meet_signers(&mut self, session: &SessionId) {
         let contacts: Vec<_> =
             self.signing().core().co_signers(session).map(PeerContact::decode).collect();
@@ -123,7 +125,8 @@ impl Task {
         }
     }
 
-    /// All have joined what this node approved: their contacts are their own word.
+    /// Keeps places for the signers of a session that this node approved and that all have joined.
+    /// Their contacts then come from their own signed statements.
     fn know_signers(&mut self, session: &SessionId) {
         let contacts: Vec<_> =
             self.signing().core().co_signers(session).map(PeerContact::decode).collect();
@@ -151,7 +154,8 @@ impl Task {
         }
     }
 
-    /// Whatever this node forgot by stopping, or has missed while it was cut off, those who know tell it.
+    /// Publishes a hello: peers then send whatever this node forgot by stopping, or missed while it
+    /// was cut off.
     fn say_hello(&mut self) {
         if let Err(error) = self.signing().execute(Command::SayHello) {
             tracing::warn!(%error, "could not say hello");
@@ -188,7 +192,7 @@ impl Task {
         let (reach, dialled) =
             (remote.reach, remote.dialled().filter(|address| !is_relayed(address)).cloned());
         if is_bootstrap_peer && dialled.is_some() {
-            // Of strangers' word there is no need.
+            // Believe only bootstrap peers here; addresses observed by strangers are ignored.
             self.own.add_observed(&info.observed_addr);
             self.update_contact();
             #[cfg(feature = "nat")]

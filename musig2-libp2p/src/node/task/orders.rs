@@ -1,4 +1,4 @@
-//! What the application orders, and what is stored of it.
+//! Carries out the application's orders, and stores approvals and signatures.
 
 use super::Task;
 use crate::Behaviour;
@@ -9,19 +9,20 @@ use musig2_proto::{
     Command, CommandError, ManifestError, Note, Offence, Phase, SessionId, SessionView, Signature,
 };
 
-/// What the others are told when this node stops for good.
+/// What other signers are told when this node stops for good.
 const STOPPED: &str = "this signer's node was stopped";
 
 impl Task {
     pub(super) async fn on_order(&mut self, order: Order) {
-        // An error in a reply is a caller that has stopped waiting, which does not undo its order.
+        // If a reply cannot be sent, the caller has stopped waiting. That does not undo its order.
         match order {
             Order::Ask(question) => question(self.signing()),
             Order::Execute { command, reply } => {
                 let taken_back = self.takes_back(&command);
                 let done = self.execute(command).await;
                 match (&self.disk, taken_back) {
-                    // Whoever is told that a session has ended relies on it: a restart must not take it up again.
+                    // Reply only after the removal: a caller that is told that a session has ended
+                    // relies on a restart not resuming it.
                     (Some(disk), Some(session)) if done.is_ok() => {
                         let removed = disk.remove(session);
                         tokio::spawn(async move {
@@ -41,11 +42,12 @@ impl Task {
         }
     }
 
-    /// The session whose approval is void once the order is carried out.
+    /// Returns the session whose approval is void once the order is carried out.
     fn takes_back(&mut self, command: &Command) -> Option<SessionId> {
         match command {
             Command::AbortSession { session, .. } | Command::GiveUp { session } => Some(*session),
-            // Of what waits for nobody's turn nothing is stored: it was not approved.
+            // Only a queued session has an approval on disk; any other that can still be declined
+            // was not approved.
             Command::DeclineSession { session, .. } => {
                 let view = self.signing().core().session(session)?;
                 view.is_queued.then_some(*session)
@@ -54,7 +56,8 @@ impl Task {
         }
     }
 
-    /// Nothing leaves while this runs: what an order made is sent when the swarm is polled again.
+    /// Carries out an order. Nothing leaves the node while this runs: frames that the order
+    /// produced are sent when the swarm is next polled.
     async fn execute(&mut self, command: Command) -> Result<(), HandleError> {
         match command {
             Command::JoinSession { session } => {
@@ -76,7 +79,8 @@ impl Task {
         }
     }
 
-    /// The approval is on disk before the consent leaves.
+    /// Stores the approval before carrying out the order, so that it is on disk before the consent
+    /// leaves.
     async fn approve(
         &mut self,
         approval: Option<(SessionId, Vec<u8>)>,
@@ -95,7 +99,8 @@ impl Task {
         Ok(approved?)
     }
 
-    /// A session of this node's own can be stored only when it is announced. Where that fails, it ends before anyone has heard of it.
+    /// Stores the approval of a session that this node announces; it cannot be stored earlier. If
+    /// that fails, the session ends before anyone has heard of it.
     async fn keep_announced(&mut self, session: SessionId) -> Result<(), HandleError> {
         let Some(announcement) = self.signing().core().announcement(&session) else {
             return Ok(());
@@ -109,7 +114,7 @@ impl Task {
         Ok(())
     }
 
-    /// Stores an approval. Says whether it is new.
+    /// Stores an approval. Returns whether it is new.
     fn put(
         &self,
         session: SessionId,
@@ -124,7 +129,8 @@ impl Task {
         }
     }
 
-    /// Takes up what had been approved before this node was started, and knows again what had been signed.
+    /// Resumes sessions that were approved before this node started, and restores those that were
+    /// signed.
     pub(super) fn resume(&mut self, approvals: Vec<Approval>) {
         for Approval { session, announcement, signatures, .. } in approvals {
             let is_signed = signatures.is_some();
@@ -133,7 +139,7 @@ impl Task {
                 None => Command::ResumeSession { announcement },
             });
             match resumed {
-                // The event that it is complete comes again.
+                // The core reports again that the session is complete.
                 Ok(()) if is_signed => {}
                 Ok(()) => self.events.send(NodeEvent::Resumed { session }),
                 Err(error) if is_signed && is_over(&error) => {
@@ -149,7 +155,7 @@ impl Task {
         }
     }
 
-    /// Ends this node's part in every session that goes on.
+    /// Ends this node's part in every session that is still open.
     pub(super) fn abort_all(&mut self) {
         let goes_on = |phase| !matches!(phase, Phase::Complete | Phase::Aborted);
         let views: Vec<_> =
@@ -160,22 +166,23 @@ impl Task {
                 Ok(()) => {
                     self.later(move |store| drop(tell_removal(session, store.remove(&session))))
                 }
-                // It was never joined, so there is nothing to end.
+                // This node never joined it, so there is nothing to end.
                 Err(CommandError::NotJoined(_)) => {}
                 Err(error) => tracing::warn!(%error, %session, "not aborted"),
             }
         }
     }
 
-    /// A session has ended without signatures.
+    /// Deletes the approval of a session that has ended without signatures.
     pub(super) fn forget_ended(&self, session: &SessionId) {
         let session = *session;
         self.later(move |store| store.ended(&session));
     }
 
-    /// A session has ended with these signatures. Perhaps nobody else has them: after a restart this node still does.
+    /// Stores the signatures with which a session ended. Perhaps nobody else has them; then this
+    /// node still does after a restart.
     pub(super) fn keep_signatures(&mut self, session: &SessionId, signatures: &[Signature]) {
-        // Of what nobody here had approved there is none.
+        // A session that this node never approved has no announcement.
         let announcement = self.signing().core().announcement(session);
         match (announcement, &self.disk) {
             (Some(announcement), Some(disk)) => {
@@ -196,7 +203,8 @@ impl Task {
     }
 }
 
-/// An abort holds, whether or not its approval can be deleted.
+/// Logs a removal that failed, and returns the error. The abort stands whether or not its approval
+/// can be deleted.
 fn tell_removal(session: SessionId, removed: Result<(), StoreError>) -> Result<(), HandleError> {
     if let Err(error) = &removed {
         tracing::error!(%session, %error, "aborted, and a restart would take it up again: its approval cannot be deleted");
@@ -204,7 +212,7 @@ fn tell_removal(session: SessionId, removed: Result<(), StoreError>) -> Result<(
     Ok(removed?)
 }
 
-/// Whether the session can never be taken up again.
+/// Returns whether the session can never be resumed.
 fn is_over(error: &CommandError) -> bool {
     matches!(
         error,
