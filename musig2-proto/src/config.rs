@@ -26,7 +26,7 @@ pub struct Config {
     /// How long after its creation a published session is accepted. It is also how long a node that
     /// has joined waits for the others to join, counted from its own join, and counted again from
     /// the start whenever a restart makes another attempt. Only the session's expiry bounds the
-    /// sum.
+    /// sum. And it is how long a discovered session waits for the application.
     pub announcement_ttl: Duration,
     /// How long an attempt waits for everyone's nonces, counted from when all have joined.
     pub nonce_timeout: Duration,
