@@ -132,8 +132,8 @@ impl Dial {
         }
     }
 
-    /// Returns the longest true time that can pass while the slower of this clock and the
-    /// true one counts `duration`.
+    /// Returns the longest true time that can pass while the slower of this clock and the true one
+    /// counts `duration`.
     pub(crate) fn longest(&self, duration: Duration) -> Duration {
         let slower = self.rate.min(TRUE_RATE).unsigned_abs();
         let micros = duration.as_micros() * TRUE_RATE.unsigned_abs() / slower;

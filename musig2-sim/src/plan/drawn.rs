@@ -21,10 +21,9 @@ impl Plan {
         Draws::seeded(seed, profile).plan(seed, profile)
     }
 
-    /// Reads a plan from bytes: the profile, eight bytes of seed, and then one byte or more for
-    /// each choice that [`Plan::drawn`] makes by chance. So everything that holds for drawn plans
-    /// also holds for these, and changing one byte changes one thing. A short input gives a calm
-    /// plan.
+    /// Reads a plan from bytes: the profile, eight bytes of seed, and then the choices that
+    /// [`Plan::drawn`] makes by chance. So everything that holds for drawn plans also holds for
+    /// these, and changing one byte changes one thing. A short input gives a calm plan.
     ///
     /// ```
     /// use musig2_sim::Plan;
