@@ -133,7 +133,7 @@ impl<C: Engine> Crowd<C> {
     }
 }
 
-/// A frame with nothing in it.
+/// Makes an empty frame.
 fn empty(session: SessionId) -> Frame {
     let (have, announcement, signatures) = (None, None, None);
     Frame {
