@@ -157,7 +157,7 @@ impl Chance {
             return least;
         }
         let word = XxHash3_64::oneshot_with_seed(self.seed, &decision.to_bytes());
-        // The high half of a 128-bit product: word / 2^64 of the way, in integers.
+        // The high half of the 128-bit product is `word` / 2^64 of the span, in integers.
         let span = u128::from(most - least) + 1;
         let offset = (u128::from(word) * span) >> 64;
         least.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX))

@@ -12,7 +12,9 @@
 //! let plan = Plan::one_session(3)
 //!     .with_seed(7)
 //!     .with_loss(Probability::percent(10))
-//!     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)));
+//!     .with_partition(
+//!         Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)),
+//!     );
 //! let mut world = World::new(plan)?;
 //! world.run_until_quiet()?;
 //! world.check()?;
@@ -26,11 +28,11 @@
 //! | say what the network does | [`Network`], [`NetworkModel`], [`Link`], [`Partition`], [`Pick`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
-//! | try every order of everything | [`Explorer`] |
-//! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
-//! | look at what happened | [`Picture`]: one HTML file |
-//! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
-//! | do all of it at once | [`trial::run`] |
+//! | try every order in which things can happen | [`Explorer`] |
+//! | read what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
+//! | see what happened | [`Picture`]: one HTML file |
+//! | judge what happened | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
+//! | run and judge a plan in one call | [`trial::run`] |
 //!
 //! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed,
 //! the kind of decision, the link, and the number of messages that went over that link before. No

@@ -116,7 +116,7 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
 /// # Errors
 /// Says what did not hold.
 pub fn finish<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
-    // Unwind safety is asserted because a world that panicked is not run any further.
+    // Asserting unwind safety is fine: a world that panicked is not run any further.
     let run = catch_unwind(AssertUnwindSafe(|| judge(world)));
     run.unwrap_or_else(|panic| Err(Failure::Panic(message(panic.as_ref()))))
 }

@@ -19,7 +19,8 @@ use core::fmt;
 use musig2_proto::Fault;
 use serde::{Deserialize, Serialize};
 
-/// How a Byzantine node breaks the protocol. Set it with [`Plan::with_strategy`](crate::Plan::with_strategy).
+/// How a Byzantine node breaks the protocol. Set it with
+/// [`Plan::with_strategy`](crate::Plan::with_strategy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Strategy {

@@ -52,6 +52,8 @@ impl<C: Engine> Adversary<C> for TwoManifests {
                 continue;
             };
             let id = one.content.manifest.id();
+            // The node publishes the second session, too. That would tell both sides, and the
+            // frames below have already told the right one.
             if self.other.values().any(|other| other.content.manifest.id() == id) {
                 continue;
             }
@@ -63,6 +65,7 @@ impl<C: Engine> Adversary<C> for TwoManifests {
                 self.told_at = Some(means.now);
             }
             let Some(other) = self.other.get(&id) else { continue };
+            // Frames instead of a publication, because everyone hears a publication.
             for to in means.others() {
                 let announcement = if means.is_on_other_side(to) { other } else { &one };
                 let frame = protocol::frame(announcement.content.manifest.id(), []);

@@ -32,6 +32,7 @@ where
         crash_after: Option<usize>,
     ) -> Result<usize, Violation> {
         let mut signer = state.signer(node).clone();
+        // The record is per thread, but each branch of the search has its own history.
         NonceRecord::put(NonceRecord::clone(&state.nonces));
         let outputs = match call {
             Call::Order(command) => self.order(state, node, &mut signer, command),
@@ -103,6 +104,8 @@ where
         let mut dice = Dice { chance: &self.chance, node, life };
         let executed = running.execute(state.now.to_timestamp(), &mut dice, command.clone());
         let Ok(outputs) = executed else {
+            // Discards the engine's work for the refused order, or the next call would be charged
+            // with it.
             C::work();
             return Vec::new();
         };

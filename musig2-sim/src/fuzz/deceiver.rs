@@ -76,6 +76,8 @@ impl<C: Engine> Deceiver<C> {
             }
             What::Nonces { life, attempt, kind } => {
                 let (boot, attempt) = (boot(*life, pool), attempt_of(view, pool, *attempt));
+                // Altered nonces keep the secrets of the valid ones. Partial signatures on them are
+                // then invalid, which is one of the faults that the honest node must prove.
                 let (secrets, nonces) = self.nonces(view, pool, kind);
                 let source = NonceSource::Inline(list(nonces));
                 let body = Body::Nonces(Nonces { boot, attempt, source });
@@ -143,6 +145,8 @@ impl<C: Engine> Deceiver<C> {
             fits && matches!(&one.body, Body::Nonces(nonces) if nonces.attempt == attempt)
         });
         let hash = own.map(|own| statement_hash(&view.id, me, &own.body));
+        // A secret nonce cannot be cloned, so each is used at most once. Without one, the invalid
+        // numbers below take the place of partial signatures.
         let secrets = hash.and_then(|hash| self.secrets.remove(&hash)).unwrap_or_default();
         let mut partials = Vec::new();
         if let Some(gathered) = &gathered {
@@ -234,6 +238,8 @@ fn item_keys<C: Engine>(view: &SessionView) -> impl Iterator<Item = C::KeyAggreg
 
 /// Returns a life of its own, or one from a statement of anyone.
 pub(super) fn boot(life: u8, pool: &[Statement]) -> Boot {
+    // Twelve own lives are more than the ten joins that a signer may make, so that runs reach that
+    // limit.
     let heard = usize::from(life).checked_rem(pool.len()).filter(|_| life >= 200);
     heard.and_then(|place| pool[place].boot()).unwrap_or(Boot::new([life % 12 + 1; 16]))
 }

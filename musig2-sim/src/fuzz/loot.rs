@@ -107,6 +107,7 @@ fn true_evidence() -> Vec<Evidence> {
     let mut state = |body: Body| pen.state(session, guilty, body);
 
     let boots = [1, 2].map(|boot| Boot::new([boot; 16]));
+    // Any valid points will do as public nonces, so two public keys serve.
     let points = [seat(0).key, seat(1).key].map(PublicKey::to_bytes);
     let mut nonces = |boot: Boot, attempt: AttemptId, halves: [[u8; 33]; 2]| {
         let nonce = PublicNonce::new(halves.concat().try_into().unwrap_or([0; 66]));

@@ -90,6 +90,8 @@ impl<C: Engine> Bench<C> {
             }
             3 => self.hear_proposal(from)?,
             4 => {
+                // A well-formed frame for a known session gets past the decoder, to the code behind
+                // it.
                 let mut frame: Frame = from.arbitrary()?;
                 frame.session = self.session(from)?;
                 let bytes = encode_message(&frame);
@@ -101,6 +103,7 @@ impl<C: Engine> Bench<C> {
                 self.give(Input::Announcement { from: source(from.arbitrary()?), bytes });
             }
             6 => {
+                // Raw bytes test the decoder and the limits in front of it.
                 let (source, bytes) = (source(from.arbitrary()?), from.arbitrary()?);
                 self.give(Input::Frame { from: source, bytes });
             }
@@ -125,6 +128,7 @@ impl<C: Engine> Bench<C> {
                 self.now = self.now.max(deadline.unwrap_or(self.now));
                 self.give(Input::Tick);
             }
+            // The clock may be set to anything, also back.
             _ => self.now = Timestamp::from_millis(from.arbitrary::<u64>()? % LAST_TIME),
         }
         self.now = self.now.min(Timestamp::from_millis(LAST_TIME));

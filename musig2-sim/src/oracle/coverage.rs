@@ -9,7 +9,8 @@ use musig2_proto::{AbortCause, Event, Fault, ManifestError, Offence, Phase, Sess
 
 macro_rules! points {
     ($($(#[$meta:meta])* $point:ident = $name:literal,)*) => {
-        /// Something that a run can reach. Prints as a few words, which are also its name in a sweep's report.
+        /// Something that a run can reach. Prints as a few words, which are also its name in a
+        /// sweep's report.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Point {

@@ -6,7 +6,7 @@
 //! | `liveness.rs` | what must have happened once the network has healed |
 //! | `coverage.rs` | which parts of the protocol a run reached |
 //! | `judge.rs` | keys and signatures, computed independently |
-//! | `recording.rs`, `nonces.rs` | what engines were asked to do, and what became of each secret nonce |
+//! | `recording.rs`, `nonces.rs` | what engines did, and what became of each secret nonce |
 //! | `violation.rs` | what can go wrong |
 
 mod coverage;

@@ -20,8 +20,8 @@ impl Plan {
     /// This needs all of the following: every signer is honest and wants the session; no signer
     /// restarts too often; the session has two minutes; its signers' [clocks
     /// agree](Plan::clocks_agree); and if it is private, its signers know one another's contacts
-    /// from the start. The plan itself must see to it that the network becomes good in time, and
-    /// that no node pauses or takes too long to answer. Drawn plans do.
+    /// from the start. The plan itself must make the network heal in time, and let no node pause or
+    /// think for too long. Drawn plans do.
     pub fn must_complete(&self, session: usize) -> bool {
         let Some(plan) = self.sessions.get(session) else { return false };
         let crashes = |node: NodeId| self.crashes.iter().filter(move |crash| crash.node == node);

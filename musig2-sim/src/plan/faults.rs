@@ -198,6 +198,7 @@ impl Draws<'_, '_> {
         for node in (first..first + count).map(|node| node % nodes) {
             let strategy = if collude { Strategy::Collude } else { self.strategy() };
             plan.nodes[node].strategy = Some(strategy);
+            // These two only act as coordinators, so the node proposes all of its sessions.
             if matches!(strategy, Strategy::LyingHub | Strategy::TwoManifests) {
                 let starts_at = plan.nodes[node].starts_at;
                 let node = NodeId::new(u16::try_from(node).unwrap_or(0));

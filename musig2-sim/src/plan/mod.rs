@@ -36,9 +36,14 @@ use serde::{Deserialize, Serialize};
 /// let [alice, bob, carol] = [0, 1, 2].map(NodeId::new);
 /// let plan = Plan::one_session(3)
 ///     .with_seed(42)
-///     .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(80) })
+///     .with_latency(Latency::Uniform {
+///         least: Micros::from_millis(5),
+///         most: Micros::from_millis(80),
+///     })
 ///     .with_loss(Probability::percent(10))
-///     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(4)))
+///     .with_partition(
+///         Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(4)),
+///     )
 ///     .with_heal_at(Micros::from_secs(10));
 /// assert_eq!(plan.nodes.len(), 3);
 /// ```
@@ -49,7 +54,7 @@ pub struct Plan {
     pub seed: u64,
     /// The nodes, by number. Each has its own key.
     pub nodes: Vec<NodePlan>,
-    /// The sessions, in the order in which [`World`](crate::World) names them.
+    /// The sessions, in the order in which [`World`](crate::World) numbers them.
     pub sessions: Vec<SessionPlan>,
     /// The network between the nodes.
     pub network: Network,

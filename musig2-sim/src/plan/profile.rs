@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 /// use musig2_sim::Profile;
 ///
 /// assert_eq!("crashy".parse(), Ok(Profile::Crashy));
-/// assert_eq!(Profile::ALL.map(|profile| profile.to_string()).join(" "), "calm swarm byzantine crashy skewed");
+/// assert_eq!(
+///     Profile::ALL.map(|profile| profile.to_string()).join(" "),
+///     "calm swarm byzantine crashy skewed"
+/// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -96,6 +96,7 @@ impl<C: Engine> World<C> {
     pub fn with_engine(plan: Plan) -> Result<Self, PlanError> {
         plan.check()?;
         Node::<C>::with_engine(plan.config.clone())?;
+        // The engine's record starts with the world, before any node uses the engine.
         C::begin();
         let chance = Chance::new(plan.seed);
         let host = |(node, habits): (NodeId, &NodePlan)| {

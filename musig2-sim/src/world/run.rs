@@ -69,6 +69,8 @@ impl<C: Engine> World<C> {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else {
             return Err(OrderError::NotStarted(node));
         };
+        // This is an order of the test itself, which can try again. Orders of the application were
+        // put off in `step`.
         if host.stillness.is_some() {
             return Err(OrderError::Paused(node));
         }
@@ -81,6 +83,8 @@ impl<C: Engine> World<C> {
             Ok(outputs) => {
                 application.ordered(now, &command);
                 self.store_announcement(node, &command);
+                // The watch sees the node as the call left it. Carrying out the outputs may crash
+                // the node.
                 self.witness(node, Cause::Ordered(&command), &outputs);
                 self.absorb(node, outputs);
                 Ok(())
@@ -88,6 +92,7 @@ impl<C: Engine> World<C> {
             Err(error) => {
                 application.refusals.push((now, command, error.clone()));
                 let clock = self.hosts[node.as_usize()].clock(now);
+                // Even a refused order tells the node the time, so phases age.
                 self.watch.told_time(node, clock);
                 self.note(node, Action::Refused(error.clone()));
                 Err(OrderError::Refused { node, error })

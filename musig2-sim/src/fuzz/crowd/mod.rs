@@ -109,6 +109,8 @@ impl<C: Engine> Crowd<C> {
             Move::Again { which, place, change } => self.again(*which, *place, *change),
             Move::Hello { who, late } => {
                 let deceiver = &mut self.deceivers[*who];
+                // A late hello carries the time of the beginning, which soon is too long ago to be
+                // taken.
                 let bytes = deceiver.hello(if *late { BEGINNING } else { self.now });
                 let from = deceiver.source();
                 self.give(Input::Announcement { from, bytes });

@@ -59,12 +59,14 @@ impl<C: Engine> Room<C> {
     }
 
     pub(super) fn take(&mut self, place: usize) -> Option<Letter> {
+        // Any number names some message, so that no byte of the fuzzer's is wasted.
         let place = place.checked_rem(self.mail.len())?;
         Some(self.mail.remove(place))
     }
 
     pub(super) fn post(&mut self, letter: Letter) {
         self.mail.push(letter);
+        // Once healed, the network must lose nothing, or the end could not be demanded.
         if self.mail.len() > MAX_MAIL && !self.healed {
             self.mail.remove(0);
         }

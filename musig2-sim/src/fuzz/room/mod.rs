@@ -224,6 +224,8 @@ impl<C: Engine> Room<C> {
                 self.applications[seat].complete.insert(session);
             }
             Event::SessionAborted { cause, .. } => {
+                // Honest nodes may end a session only if an application gave up on it, or if time
+                // ran out for a reason.
                 let excused = match cause {
                     AbortCause::BySigner { .. }
                     | AbortCause::Declined

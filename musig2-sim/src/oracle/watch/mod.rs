@@ -255,7 +255,10 @@ impl Watch {
         if let Cause::Heard { size, .. } = call.cause {
             host.largest = host.largest.max(size);
         }
+        // The bounds depend on the sessions known before the call, so they are checked before
+        // anything below adds one.
         self.check_bounds(call, work.checks)?;
+        // Approvals count before signatures: the call that joins a session may also sign in it.
         if let Cause::Ordered(command) = call.cause {
             self.ordered(call, command);
         }
@@ -274,6 +277,7 @@ impl Watch {
                 other => unreachable!("the watch does not know the output {other:?}"),
             }
         }
+        // Checked after the events, because this very call may have ended an expired session.
         self.check_time(call.node, call.clock)?;
         if self.is_close() {
             self.check_closely(call)?;
