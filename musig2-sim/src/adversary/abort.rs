@@ -27,6 +27,8 @@ impl<C: Engine> Adversary<C> for Abort {
     fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
         let mut aborts = Vec::new();
         let mut outputs = edit_own(means, outputs, |_, _, session, statement| {
+            // The session's id decides whether it aborts after its nonces or its partial
+            // signatures.
             let late = session.as_bytes()[0] % 2 == 0;
             let now = match statement.body {
                 Body::Nonces(_) => !late,

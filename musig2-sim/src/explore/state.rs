@@ -28,6 +28,7 @@ pub(super) struct Model<C: Engine> {
 /// A signer, and the fingerprint of its state.
 pub(in crate::explore) struct Place<C: Engine> {
     pub(super) signer: Signer<C>,
+    // Kept, because most moves change one node only.
     fingerprint: Fingerprint,
 }
 

@@ -125,6 +125,8 @@ impl<C: Engine> Seat<C> {
 
     /// Checks what must hold after every call.
     fn check(&mut self, now: Timestamp, mut outputs: Vec<Output>) -> Vec<Output> {
+        // A call may leave a deadline that is due at once. A driver would tick now, and a few ticks
+        // must move the deadline on, or the driver would spin.
         let mut ticks = 0;
         while let Some(deadline) = self.node.next_deadline().filter(|&deadline| deadline <= now) {
             assert!(ticks < MAX_TICKS, "still due at {deadline}, after {ticks} ticks at {now}");

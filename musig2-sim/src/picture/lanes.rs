@@ -57,6 +57,7 @@ impl Sessions {
 }
 
 pub(super) fn lane<C: Engine>(world: &World<C>, node: NodeId) -> Lane {
+    // A node is absent until it starts.
     let (mut absent, mut paused) = (vec![(None, None)], Vec::new());
     for (step, Step { node: of, action, .. }) in world.trace().recorded().iter().enumerate() {
         match action {

@@ -114,6 +114,7 @@ impl Fold<'_> {
             Fate::Lost => self.kind(0),
             Fate::Cut => self.kind(1),
             Fate::Nowhere => self.kind(2),
+            // 3 and 4 belong to `Arrives` below.
             Fate::Crowded => self.kind(5),
             Fate::Arrives { at, again, reversed, altered } => {
                 self.kind(3 + u8::from(reversed));
