@@ -10,7 +10,7 @@
 //! | [`decode`] | every decoder | no panic, memory bounded by the size of the input |
 //! | [`round_trip`] | every encoding | one value, one encoding |
 //! | [`engines`] | libsecp256k1 against the `musig2` crate | the same bytes, or the same refusal |
-//! | [`one_node`] | any orders, inputs and clocks | refusals change nothing, time advances, bounded outputs |
+//! | [`one_node`] | any orders, inputs and clocks | refusals are no-ops, time advances, bounded outputs |
 //! | [`three_nodes`] | three honest nodes and their messages | safety, and liveness once healed |
 //! | [`byzantine`] | one honest node between two dishonest ones | safety, and every session ends |
 //! | [`evidence`] | evidence made from what honest signers said | no honest signer is convicted |
