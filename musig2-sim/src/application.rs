@@ -1,4 +1,5 @@
-//! The application on top of each node: it approves, steps where stepping is manual, and writes down what it is told.
+//! The application on top of each node: it approves, steps if stepping is manual, and writes down
+//! what it is told.
 
 use crate::plan::{Answer, Disk, NodePlan};
 use crate::protocol;
@@ -11,7 +12,8 @@ use musig2_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one node's application did and was told, from one start of the node to its crash. Bounded by the plan's `step_limit`: each entry was a step.
+/// What one node's application did and was told, from one start of the node to its crash. The
+/// plan's `step_limit` bounds it: each entry was a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Application {
@@ -21,18 +23,19 @@ pub struct Application {
     pub reports: Vec<(Micros, Report)>,
     /// Each order that the node refused, and when.
     pub refusals: Vec<(Micros, Command, CommandError)>,
-    /// The sessions this application consented to: by making or by joining them.
+    /// The sessions that this application consented to, by making or joining them.
     pub approved: BTreeSet<SessionId>,
-    /// Those of them that have not ended here.
+    /// Those of them that have not ended on this node.
     pub open: BTreeSet<SessionId>,
-    /// Those that a crash made the node forget and that have not ended here since, with the end of their time by the node's clock.
+    /// The sessions that a crash made the node forget and that have not ended there since, with
+    /// their expiry by the node's clock.
     pub forgotten: BTreeMap<SessionId, Timestamp>,
-    /// What it stores where a crash may not reach it.
+    /// What it stores on disk, where it may survive a crash.
     pub stored: Storage,
 }
 
 impl Application {
-    /// Notes that the node carried out an order.
+    /// Records that the node carried out an order.
     pub(crate) fn ordered(&mut self, now: Micros, command: &Command) {
         match command {
             Command::JoinSession { session } => self.approve(now, *session),
@@ -47,7 +50,7 @@ impl Application {
         }
     }
 
-    /// Notes an event; answers with what to order next, and after how long.
+    /// Records an event. Returns what to order next, and after how long.
     pub(crate) fn told(
         &mut self,
         at: Micros,
@@ -60,12 +63,12 @@ impl Application {
         let manual = stepping == Stepping::Manual;
         let (answer, command) = match &event {
             Event::SessionDiscovered { .. } => {
-                // What was decided before a crash is not thought over again.
+                // A decision from before the crash is on disk and is not reconsidered.
                 let decided = self.stored.approved().contains(&session);
                 let answer = if decided { Answer::AT_ONCE } else { plan.approval };
                 (answer, Some(Command::JoinSession { session }))
             }
-            // Whoever cannot take part says why, if it says why at all.
+            // A signer that cannot take part tells why, unless it tells nothing at all.
             Event::SessionRefused { error, .. } => {
                 let reason = match **error {
                     ManifestError::InFuture(_) | ManifestError::Over(_) => {
@@ -113,7 +116,8 @@ impl Application {
         }
     }
 
-    /// Notes that its node crashed, when each of the node's sessions would have been over, and what is left on the disk.
+    /// Records that its node crashed, when each of the node's sessions would have expired, and what
+    /// the disk kept.
     pub(crate) fn crash(
         &mut self,
         now: Micros,
@@ -126,12 +130,12 @@ impl Application {
         self.stored.crash(now, disk);
     }
 
-    /// What is left when its node comes back.
+    /// Returns the application as it is when its node comes back.
     pub(crate) fn next_life(&self) -> Self {
         Self { forgotten: self.forgotten.clone(), stored: self.stored.clone(), ..Self::default() }
     }
 
-    /// When and how a session ended here, where it has.
+    /// Returns when and how a session ended on this node, if it has.
     pub fn terminal(&self, session: &SessionId) -> Option<(Micros, &Event)> {
         self.terminals(session).next()
     }
@@ -143,13 +147,14 @@ impl Application {
     }
 }
 
-/// Of half of the sessions that it declines, an application does not have the proposer told.
+/// Makes the order to decline. For half of the sessions the proposer is not told, so that both ways
+/// are tried.
 fn decline(session: SessionId, reason: DeclineReason) -> Command {
     let is_told = session.as_bytes()[0] & 1 == 0;
     Command::DeclineSession { session, reason: is_told.then_some(reason) }
 }
 
-/// What an application orders that does not want what is asked.
+/// Returns what an application orders if it does not want what is asked.
 fn opposite(asked: &Command, session: SessionId) -> Command {
     match asked {
         Command::JoinSession { .. } => decline(session, DeclineReason::Person),

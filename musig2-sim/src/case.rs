@@ -3,7 +3,7 @@
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 
-/// Which of the simulator's engines a run is on.
+/// The simulator's engine that a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineName {
@@ -13,55 +13,55 @@ pub enum EngineName {
     Real,
 }
 
-/// A plan that is worth keeping, the engine it runs on, and what it is expected to show.
+/// A plan worth keeping, the engine that it runs on, and the failure that it is expected to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Case {
-    /// The form of the file: [`Case::FORMAT`].
+    /// The version of the file format: [`Case::FORMAT`].
     format: u32,
     /// The engine.
     pub engine: EngineName,
-    /// The rule that is broken, by its [name](crate::Failure::name).
+    /// The [name](crate::Failure::name) of the rule that the run breaks.
     pub expected: String,
     /// What happens.
     pub plan: Plan,
 }
 
-/// A text is no case.
+/// A text is not a valid case.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaseError {
     /// It is not the JSON of a case.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// It is of another version.
+    /// It has another version of the format.
     #[error("its format is {0}, and this is {this}", this = Case::FORMAT)]
     Format(u32),
 }
 
 impl Case {
-    /// Changes with what a plan means.
+    /// The current version. It changes whenever the meaning of a plan changes.
     pub const FORMAT: u32 = 2;
 
-    /// A plan that breaks the rule of this name.
+    /// Makes a case: a plan that breaks the rule of this name.
     pub fn new(plan: Plan, engine: EngineName, expected: impl Into<String>) -> Self {
         Self { format: Self::FORMAT, engine, expected: expected.into(), plan }
     }
 
-    /// As JSON, for people to read and edit.
+    /// Returns the case as JSON, for people to read and edit.
     pub fn to_json(&self) -> String {
-        // Maps of a plan have text or numbers for keys, and nothing in it fails to serialize.
+        // The keys of all maps in a plan are text or numbers, and nothing in it fails to serialize.
         let mut text =
             serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("{error}"));
         text.push('\n');
         text
     }
 
-    /// From its JSON.
+    /// Reads a case from its JSON.
     ///
     /// # Errors
-    /// Where the text is no case of this version.
+    /// If the text is not a case of this version.
     pub fn from_json(text: &str) -> Result<Self, CaseError> {
         #[derive(Deserialize)]
         struct Head {

@@ -1,5 +1,6 @@
-//! Keyed randomness: every decision is a function of the seed and of what is decided, never the next draw of a stream.
-//! Taking one fault out of a plan leaves the fate of every other message as it was.
+//! Keyed randomness: every decision is a function of the seed and of what is being decided, never
+//! the next draw of a stream. Taking one fault out of a plan leaves the fate of every other message
+//! unchanged.
 
 use crate::network::NodeId;
 use core::fmt;
@@ -30,17 +31,17 @@ impl Probability {
     /// It happens every time.
     pub const ALWAYS: Self = Self(1_000_000);
 
-    /// From parts per million; more than all of them is [`Probability::ALWAYS`].
+    /// From parts per million; anything above a million is [`Probability::ALWAYS`].
     pub const fn per_million(parts: u32) -> Self {
         if parts > Self::ALWAYS.0 { Self::ALWAYS } else { Self(parts) }
     }
 
-    /// From parts per hundred; more than all of them is [`Probability::ALWAYS`].
+    /// From parts per hundred; anything above a hundred is [`Probability::ALWAYS`].
     pub const fn percent(parts: u32) -> Self {
         Self::per_million(parts.saturating_mul(10_000))
     }
 
-    /// In parts per million.
+    /// Returns the probability in parts per million.
     pub const fn parts_per_million(self) -> u32 {
         self.0
     }
@@ -64,7 +65,8 @@ impl fmt::Display for Probability {
     }
 }
 
-/// What a decision is about. The numbers are part of what a seed means: a new domain takes a new one, none is used again.
+/// What a decision is about. The numbers are part of what a seed means: a new domain takes a new
+/// number, and no number is ever used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Domain {
     SecretKey = 1,
@@ -92,7 +94,8 @@ pub(crate) enum Domain {
     Scrutiny = 42,
 }
 
-/// One decision: its domain, the link it is about, and how many of its kind came before on that link.
+/// One decision: its domain, its link, and the number of decisions of this kind made before on that
+/// link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) domain: Domain,
@@ -102,7 +105,7 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
-    /// About a node alone.
+    /// Makes a decision about a node rather than a link.
     pub(crate) fn of_node(domain: Domain, node: NodeId, counter: u64) -> Self {
         Self { domain, from: node, to: node, counter }
     }
@@ -114,12 +117,13 @@ impl Decision {
     }
 }
 
-/// All randomness of one world. What the network does is XXH3 of the seed and the decision; keys and generators are SHA-256 of a tag and
-/// both.
+/// All randomness of one world. Decisions of the network are XXH3 of the seed and the decision,
+/// because there are many and they need only be well spread. Keys and generators are SHA-256 of a
+/// tag and both.
 #[derive(Clone)]
 pub(crate) struct Chance {
     seed: u64,
-    /// Has taken in the tag and the seed.
+    /// A hash state that has already absorbed the tag and the seed.
     seeded: Sha256,
 }
 
@@ -132,12 +136,13 @@ impl Chance {
         Self { seed, seeded: TAGGED.clone().chain_update(seed.to_be_bytes()) }
     }
 
-    /// 32 bytes for this decision and no other.
+    /// Returns 32 bytes that only this decision gets.
     pub(crate) fn bytes(&self, decision: Decision) -> [u8; 32] {
         self.seeded.clone().chain_update(decision.to_bytes()).finalize().into()
     }
 
-    /// Whether something of this probability happens. Draws nothing where the answer is known beforehand.
+    /// Returns whether something of this probability happens. Hashes nothing if the answer is
+    /// certain.
     pub(crate) fn happens(&self, probability: Probability, decision: Decision) -> bool {
         match probability {
             Probability::NEVER => false,
@@ -146,19 +151,19 @@ impl Chance {
         }
     }
 
-    /// A number from `least` to `most`, both included; `least` where `most` is smaller.
+    /// Returns a number from `least` to `most`, both included, or `least` if `most` is smaller.
     pub(crate) fn within(&self, least: u64, most: u64, decision: Decision) -> u64 {
         if most <= least {
             return least;
         }
         let word = XxHash3_64::oneshot_with_seed(self.seed, &decision.to_bytes());
-        // The high half of a 128-bit product: word / 2^64 of the way, in integers.
+        // The high half of the 128-bit product is `word` / 2^64 of the span, in integers.
         let span = u128::from(most - least) + 1;
         let offset = (u128::from(word) * span) >> 64;
         least.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX))
     }
 
-    /// A generator for this decision and no other.
+    /// Returns a generator that only this decision gets.
     pub(crate) fn generator(&self, decision: Decision) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(self.bytes(decision))
     }

@@ -1,14 +1,15 @@
-//! Clocks that are wrong: an offset, a drift, and jumps, in integers.
+//! Clocks that are wrong: they have an offset, a drift, and jumps, all in integers.
 
 use crate::time::Micros;
 use core::time::Duration;
 use musig2_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The rate of the true one, in parts per million of itself.
+/// The rate of the true clock: parts per million of itself.
 const TRUE_RATE: i128 = 1_000_000;
 
-/// How a node's clock differs from the true one. [`Default`] is a true clock. A crash leaves it as it is.
+/// How a node's clock differs from the true one. [`Default`] is a true clock. A crash does not
+/// change it.
 ///
 /// ```
 /// use musig2_sim::{Clock, Micros, NodeId, Plan};
@@ -23,36 +24,38 @@ const TRUE_RATE: i128 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Clock {
-    /// How many milliseconds it is ahead of the true one at the beginning; behind it, where negative.
+    /// How many milliseconds it is ahead of the true clock at the beginning. Negative numbers mean
+    /// behind.
     pub ahead: i64,
-    /// How many parts per million it is faster than the true one; slower, where negative.
+    /// How many parts per million it runs faster than the true clock. Negative numbers mean slower.
     pub drift: i32,
-    /// When it is set.
+    /// When it is set, and by how much.
     pub jumps: Vec<Jump>,
 }
 
-/// A clock is set.
+/// One setting of a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Jump {
     /// When, by the true clock.
     pub at: Micros,
-    /// So many milliseconds forward; back, where negative.
+    /// By how many milliseconds it is set forward. Negative numbers mean back.
     pub by: i64,
 }
 
 impl Jump {
-    /// At this moment, so many milliseconds forward; back, where negative.
+    /// A jump at this moment, by this many milliseconds forward. Negative numbers mean back.
     pub const fn new(at: Micros, by: i64) -> Self {
         Self { at, by }
     }
 }
 
 impl Clock {
-    /// The fastest that a clock may gain or lose, in parts per million.
+    /// The most that a clock may gain or lose, in parts per million.
     pub const MAX_DRIFT: i32 = 500_000;
 
-    /// The furthest that offset and jumps may lead away from the true clock together, in milliseconds: a year.
+    /// The furthest that offset and jumps together may lead away from the true clock, in
+    /// milliseconds: a year.
     pub const MAX_AWAY: u64 = 365 * 24 * 3_600 * 1_000;
 
     pub(crate) fn is_true(&self) -> bool {
@@ -63,13 +66,13 @@ impl Clock {
         self.drift.unsigned_abs() <= Self::MAX_DRIFT.unsigned_abs() && self.away() <= Self::MAX_AWAY
     }
 
-    /// What offset and jumps come to, whatever their direction, in milliseconds.
+    /// Returns the sum of the sizes of offset and jumps, in milliseconds, regardless of direction.
     pub(crate) fn away(&self) -> u64 {
         let jumps = self.jumps.iter().map(|jump| jump.by.unsigned_abs());
         jumps.fold(self.ahead.unsigned_abs(), u64::saturating_add)
     }
 
-    /// How many microseconds it is ahead of the true one once this moment's jumps are done.
+    /// Returns how many microseconds it is ahead of the true clock after this moment's jumps.
     pub(crate) fn ahead_at(&self, moment: Micros) -> i128 {
         let mut dial = Dial::new(self);
         self.jumps.iter().filter(|jump| jump.at <= moment).for_each(|jump| dial.turn(jump.by));
@@ -77,31 +80,33 @@ impl Clock {
     }
 }
 
-/// A clock that runs, as it was last set.
+/// A running clock, as it was last set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dial {
-    /// In microseconds, at the beginning of the world.
+    /// How far ahead of the true clock it was at the beginning of the world, in microseconds, as if
+    /// every jump had been made then.
     ahead: i128,
-    /// Microseconds by this clock for each million by the true one. At least half of them.
+    /// How many microseconds it counts in a million true ones. At least half a million.
     rate: i128,
 }
 
 impl Dial {
-    /// Before any jump.
+    /// Makes the dial of a clock before any jump.
     pub(crate) fn new(clock: &Clock) -> Self {
         Self { ahead: i128::from(clock.ahead) * 1_000, rate: TRUE_RATE + i128::from(clock.drift) }
     }
 
-    /// What it shows.
+    /// Returns the time that it shows.
     pub(crate) fn shows(&self, now: Micros) -> Timestamp {
         let shown = i128::from(now.get()) + self.ahead(now) + began();
         Timestamp::from_millis(u64::try_from(shown.max(0)).unwrap_or(u64::MAX) / 1_000)
     }
 
-    /// The first moment at which it shows this, where it is not set again.
+    /// Returns the first moment at which it shows this time, unless it is set in between.
     pub(crate) fn when(&self, shows: Timestamp) -> Micros {
         let since = i128::from(shows.as_millis()) * 1_000 - began() - self.ahead;
-        // Rounded up: a moment earlier it shows less. Most clocks do not drift, and dividing is slow.
+        // Rounded up, because a moment earlier it shows less. Most clocks do not drift, and
+        // division is slow, so they skip it.
         let moment = match self.rate {
             TRUE_RATE => since,
             rate => (since * TRUE_RATE + rate - 1).div_euclid(rate),
@@ -109,17 +114,17 @@ impl Dial {
         Micros::new(u64::try_from(moment.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// So many milliseconds forward; back, where negative.
+    /// Sets it forward by this many milliseconds. Negative numbers mean back.
     pub(crate) fn turn(&mut self, by: i64) {
         self.ahead += i128::from(by) * 1_000;
     }
 
-    /// To so many milliseconds ahead of the true one at this moment.
+    /// Sets it to this many milliseconds ahead of the true clock at this moment.
     pub(crate) fn set(&mut self, now: Micros, ahead: i64) {
         self.ahead += i128::from(ahead) * 1_000 - self.ahead(now);
     }
 
-    /// How many microseconds it is ahead of the true one; behind it, where negative.
+    /// Returns how many microseconds it is ahead of the true clock. Negative numbers mean behind.
     pub(crate) fn ahead(&self, now: Micros) -> i128 {
         match self.rate - TRUE_RATE {
             0 => self.ahead,
@@ -127,7 +132,8 @@ impl Dial {
         }
     }
 
-    /// The longest that something takes which takes so long by the slower of this clock and the true one.
+    /// Returns the longest true time that can pass while the slower of this clock and the true one
+    /// counts `duration`.
     pub(crate) fn longest(&self, duration: Duration) -> Duration {
         let slower = self.rate.min(TRUE_RATE).unsigned_abs();
         let micros = duration.as_micros() * TRUE_RATE.unsigned_abs() / slower;
@@ -135,7 +141,7 @@ impl Dial {
     }
 }
 
-/// In microseconds since the Unix epoch.
+/// When the world began, in microseconds since the Unix epoch.
 fn began() -> i128 {
     i128::from(Micros::WORLD_BEGAN.as_millis()) * 1_000
 }

@@ -1,8 +1,9 @@
 //! Deterministic simulation of MuSig2 (BIP327) signing sessions.
 //!
-//! Real [`Node`](musig2_proto::Node)s of `musig2-proto` sign over a network in memory, in one thread and in virtual time. What the
-//! network, the applications and the random generators do follows from one [`Plan`] and its seed: the same plan gives the same run,
-//! step for step, and [`Trace::hash`] shows that it did.
+//! Real [`Node`](musig2_proto::Node)s of `musig2-proto` sign over an in-memory network, in one
+//! thread and in virtual time. One [`Plan`] and its seed determine everything that the network, the
+//! applications and the random generators do: the same plan gives the same run, step for step, and
+//! [`Trace::hash`] shows that it did.
 //!
 //! ```
 //! use musig2_sim::{Micros, NodeId, Partition, Plan, Probability, World};
@@ -11,7 +12,9 @@
 //! let plan = Plan::one_session(3)
 //!     .with_seed(7)
 //!     .with_loss(Probability::percent(10))
-//!     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)));
+//!     .with_partition(
+//!         Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(5)),
+//!     );
 //! let mut world = World::new(plan)?;
 //! world.run_until_quiet()?;
 //! world.check()?;
@@ -20,23 +23,27 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Network`], [`NetworkModel`], [`Link`], [`Partition`], [`Pick`], [`Crash`], [`Disk`], [`Pause`],
-//! [`Clock`], [`Answer`] |
+//! | say what happens | [`Plan`], [`Profile`], [`SessionPlan`], [`Crash`], [`Disk`], [`Pause`] |
+//! | say how nodes behave | [`NodePlan`], [`Clock`], [`Answer`] |
+//! | say what the network does | [`Network`], [`NetworkModel`], [`Link`], [`Partition`], [`Pick`] |
 //! | make nodes Byzantine | [`Strategy`], [`Adversary`], [`World::corrupt`] |
 //! | run it | [`World`], [`RunError`]; [`Transparent`] is the fast engine |
-//! | try every order of everything | [`Explorer`] |
-//! | see what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
-//! | look at what happened | [`Picture`]: one HTML file |
-//! | know whether it was right | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
-//! | do all of it at once | [`trial::run`] |
+//! | try every order in which things can happen | [`Explorer`] |
+//! | read what happened | [`Trace`], [`Step`], [`Application`], [`Counters`] |
+//! | see what happened | [`Picture`]: one HTML file |
+//! | judge what happened | [`World::check`], [`Violation`], [`Judge`], [`Recording`] |
+//! | run and judge a plan in one call | [`trial::run`] |
 //!
-//! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed, the kind of decision, the link, and
-//! how many messages went over that link before. Nothing is "the next draw": taking one fault out of a plan leaves the fate of every
-//! other message as it was.
+//! **Keyed randomness.** Each decision (is this frame lost? how late is it?) is a hash of the seed,
+//! the kind of decision, the link, and the number of messages that went over that link before. No
+//! decision is "the next draw" of a stream: taking one fault out of a plan leaves the fate of every
+//! other message unchanged.
 //!
-//! **Oracles.** At every step [`World`] checks what must never happen ([`World::check_safety`]), and once it is quiet what must have
-//! happened ([`World::check_liveness`]). Keys and signatures are computed independently, with another engine than the nodes use; the core
-//! is never asked whether it is right. [`Coverage`] says what of the protocol was reached: a check of what never happens proves nothing.
+//! **Oracles.** At every step [`World`] checks what must never happen ([`World::check_safety`]),
+//! and once it is quiet, what must have happened ([`World::check_liveness`]). The oracles compute
+//! keys and signatures independently, with a different engine from the one that the nodes use; they
+//! never ask the core whether it is right. [`Coverage`] says which parts of the protocol a run
+//! reached, because a check that something never happens proves nothing about code that never ran.
 
 mod adversary;
 mod application;

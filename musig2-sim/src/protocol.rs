@@ -1,4 +1,5 @@
-//! The bytes and hashes of `PROTOCOL.md`, written from that page alone and without the core's own functions: what an attacker's program would have.
+//! The bytes and hashes of `PROTOCOL.md`, written from that page only and without the core's own
+//! functions. This is what an attacker's program would have.
 
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::bitmap::Bitmap;
@@ -17,26 +18,26 @@ pub const STATEMENT: &str = "musig2-proto/statement";
 /// The tag of hellos.
 pub const HELLO: &str = "musig2-proto/hello";
 
-/// A version byte, then the value.
+/// Encodes a value: a version byte, then the value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     // Writing to memory cannot fail.
     postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
 }
 
-/// The value behind the version byte, where the bytes are one of this type.
+/// Decodes the value behind the version byte; `None` if the bytes are not a value of this type.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (&VERSION, content) = bytes.split_first()? else { return None };
     postcard::from_bytes(content).ok()
 }
 
-/// BIP340's tagged hash.
+/// Returns BIP340's tagged hash.
 pub fn tagged(tag: &str, parts: &[&[u8]]) -> [u8; 32] {
     let tag = Sha256::digest(tag);
     let hash = Sha256::new().chain_update(tag).chain_update(tag);
     parts.iter().fold(hash, Digest::chain_update).finalize().into()
 }
 
-/// The 64 bytes that are signed.
+/// Returns the 64 bytes that are signed.
 pub fn signed_message(tag: &str, hash: &[u8; 32]) -> [u8; 64] {
     let mut message = [0; 64];
     let (domain, content) = message.split_at_mut(32);
@@ -45,24 +46,24 @@ pub fn signed_message(tag: &str, hash: &[u8; 32]) -> [u8; 64] {
     message
 }
 
-/// The hash of a statement without its signature.
+/// Returns the hash of a statement without its signature.
 pub fn statement_hash(session: &SessionId, author: SignerIndex, body: &Body) -> [u8; 32] {
     let stated = postcard::to_allocvec(&(author, body)).unwrap_or_default();
     tagged(STATEMENT, &[&[VERSION], session.as_bytes(), &stated])
 }
 
-/// The hash of a hello without its signature.
+/// Returns the hash of a hello without its signature.
 pub fn hello_hash(content: &HelloContent) -> [u8; 32] {
     tagged(HELLO, &[&[VERSION], &postcard::to_allocvec(content).unwrap_or_default()])
 }
 
-/// The hash of all nonce statements, in signer order.
+/// Returns the hash of all nonce statements, in signer order.
 pub fn nonce_root(session: &SessionId, nonces: &[Statement]) -> [u8; 32] {
     let hashes = nonces.iter().map(|nonces| statement_hash(session, nonces.author, &nonces.body));
     tagged("musig2-proto/nonce-bodies", &[&hashes.collect::<Vec<_>>().concat()])
 }
 
-/// What partial signatures answer to.
+/// Returns the transcript that partial signatures answer to.
 pub fn transcript(
     session: &SessionId,
     attempt: &AttemptId,
@@ -75,7 +76,8 @@ pub fn transcript(
     Transcript::new(tagged("musig2-proto/transcript", &parts))
 }
 
-/// Of those who joined more than once, ascending, each with all its boots.
+/// Returns the attempt in which these signers joined more than once. `restarted` is ascending by
+/// signer and lists all boots of each.
 pub fn attempt(session: &SessionId, restarted: &[(SignerIndex, Vec<Boot>)]) -> AttemptId {
     if restarted.is_empty() {
         return AttemptId::FIRST;
@@ -91,7 +93,8 @@ pub fn attempt(session: &SessionId, restarted: &[(SignerIndex, Vec<Boot>)]) -> A
     AttemptId::new(tagged("musig2-proto/attempt", &[session.as_bytes(), &listed]))
 }
 
-/// What a node says it holds, true or not, and that nothing it says later is newer.
+/// Makes a summary of what a node claims to hold, true or not. Its sequence is the greatest there
+/// is, so that nothing the node says later replaces it.
 pub fn summary(signers: usize, signer: SignerIndex, boot: Boot, holds_everything: bool) -> Have {
     let everyone = (0..signers as u16).map(SignerIndex::new).filter(|_| holds_everything);
     let all = Bitmap::new(signers, everyone);
@@ -109,7 +112,7 @@ pub fn summary(signers: usize, signer: SignerIndex, boot: Boot, holds_everything
     }
 }
 
-/// A frame with nothing but statements, of which it has room for
+/// Makes a frame that has only statements, at most
 /// [`MAX_STATEMENTS`](musig2_proto::wire::frame::MAX_STATEMENTS).
 pub fn frame(session: SessionId, statements: impl IntoIterator<Item = Statement>) -> Frame {
     let statements =
@@ -119,7 +122,7 @@ pub fn frame(session: SessionId, statements: impl IntoIterator<Item = Statement>
         request: Request::Nothing,
         have: None,
         announcement: None,
-        // Cut to the bound above.
+        // Cut to the bound above, so this cannot fail.
         statements: List::new(statements).unwrap_or_else(|_| List::empty()),
         signatures: None,
     }

@@ -1,4 +1,4 @@
-//! What is yet to happen, in the order of virtual time.
+//! What is going to happen, in the order of virtual time.
 
 use crate::network::{Channel, NodeId};
 use crate::plan::Crash;
@@ -12,26 +12,26 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Happening {
     Start(NodeId),
-    /// A node crashes, where it is running, and comes back.
+    /// A node crashes if it is running, and comes back later.
     Crash(Crash),
     Restart(NodeId),
-    /// A node stands still, where it is running, until this moment.
+    /// A node pauses, if it is running, until this moment.
     Pause {
         node: NodeId,
         until: Micros,
         deaf: bool,
     },
-    /// It goes on. Void where the node has had more starts by then.
+    /// A paused node continues. Ignored if the node has been started again since.
     Resume {
         node: NodeId,
         starts: u64,
     },
-    /// A node's clock is set by so many milliseconds.
+    /// A node's clock is set forward by this many milliseconds.
     Jump(NodeId, i64),
-    /// The plan's session of this number is proposed.
+    /// The plan's session with this number is proposed.
     Propose(usize),
     Arrive(Arrival),
-    /// A node's application orders something. Void where the node has had more starts by then.
+    /// A node's application gives an order. Ignored if the node has been started again since.
     Order {
         node: NodeId,
         starts: u64,
@@ -45,7 +45,7 @@ pub(crate) enum Happening {
         node: NodeId,
         peer: NodeId,
     },
-    /// A node's deadline. Void where the node has another one by then.
+    /// A node's deadline. Ignored if the node has another deadline by then.
     Wake(NodeId),
 }
 
@@ -58,8 +58,9 @@ pub(crate) struct Arrival {
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// Happenings by time; those of one moment in the order they were added, then those added in reverse, the last first.
-/// Bounded by the plan and its `step_limit`: a step adds two at most, or takes back what waited for a node.
+/// Happenings by time. Those of one moment come in the order in which they were added, and then
+/// those that were added in reverse, latest first. The plan and its `step_limit` bound the queue: a
+/// step adds at most two happenings, or requeues what waited for a paused node.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     happenings: BTreeMap<(Micros, u64), Happening>,
@@ -82,7 +83,7 @@ impl Queue {
         self.happenings.insert(place, happening);
     }
 
-    /// When the next one is.
+    /// Returns when the next happening is due.
     pub(crate) fn next_at(&self) -> Option<Micros> {
         self.happenings.first_key_value().map(|((at, _), _)| *at)
     }
@@ -93,7 +94,7 @@ impl Queue {
         Some((at, happening))
     }
 
-    /// Whether nothing but deadlines of nodes is left.
+    /// Returns whether only the deadlines of nodes are left.
     pub(crate) fn is_idle(&self) -> bool {
         self.happenings.len() == self.wakes
     }

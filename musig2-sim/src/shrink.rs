@@ -1,17 +1,20 @@
 //! Makes a failing plan smaller.
 //!
-//! A plan is data, and is made smaller as such: whatever is in a list may go, whatever is optional may be absent, and numbers may be
-//! less. What is then no plan any more, or one that contradicts itself, is no candidate. So a new part of a plan shrinks by itself.
+//! A plan is data, and shrinks as data: elements of lists are removed, optional values become
+//! absent, and numbers get smaller. A result that is not a plan, or that contradicts itself, is not
+//! a candidate. So a part that is added to plans later shrinks without any change here.
 
 use crate::plan::Plan;
 use musig2_proto::Config;
 use serde_json::Value;
 
-/// These stay: to change the seed is to change everything, and a run that is given no time fails for that reason alone.
+/// These stay. A new seed changes everything at once, and a run without enough time or steps fails
+/// for that reason only. The configuration is one choice, tried at its default first.
 const KEPT: [&str; 4] = ["seed", "time_limit", "step_limit", "config"];
 
-/// The smallest plan found that still fails. Each step takes something out of the plan before it; `tries` plans are tried at most. Since
-/// randomness is keyed, what is taken out leaves the rest of a run mostly as it was.
+/// Returns the smallest plan found that still fails. Each step takes something out of the plan
+/// before it; at most `tries` plans are tried. Since randomness is keyed, taking something out
+/// leaves the rest of a run mostly unchanged.
 ///
 /// ```
 /// use musig2_sim::{Plan, Profile, shrink};
@@ -32,7 +35,8 @@ pub fn shrink(plan: Plan, tries: u64, mut fails: impl FnMut(&Plan) -> bool) -> P
     if usual != smallest && usual.check().is_ok() && try_out(&usual) {
         smallest = usual;
     }
-    // Again from the beginning while a pass found anything: one thing's going lets another go.
+    // Starts again as long as a pass removed anything: removing one part may make another
+    // removable.
     loop {
         let before = smallest.clone();
         for cut in [Cut::Lists, Cut::Options, Cut::Numbers] {
@@ -44,7 +48,7 @@ pub fn shrink(plan: Plan, tries: u64, mut fails: impl FnMut(&Plan) -> bool) -> P
     }
 }
 
-/// What one pass over a plan takes out.
+/// What one pass over a plan removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
     Lists,
@@ -56,7 +60,8 @@ enum Cut {
 fn pass(plan: &mut Plan, cut: Cut, fails: &mut impl FnMut(&Plan) -> bool) {
     let Ok(mut value) = serde_json::to_value(&*plan) else { return };
     let mut number = 0;
-    // Parts come and go while they are cut, so they are found again by their number.
+    // Cutting changes which parts exist, so each is looked up by its number rather than by a stored
+    // path.
     while let Some(path) = nth_path(&value, number) {
         number += 1;
         let Some(part) = value.pointer(&path) else { continue };
@@ -67,11 +72,12 @@ fn pass(plan: &mut Plan, cut: Cut, fails: &mut impl FnMut(&Plan) -> bool) {
             }
             let Ok(mut smaller) = serde_json::from_value::<Plan>(candidate) else { continue };
             mend(&mut smaller);
-            // A list may be a set, and a number have a least value: what was read back is what counts.
+            // A list may really be a set, and a number may have a least value, so the plan as read
+            // back is what counts.
             if smaller != *plan && smaller.check().is_ok() && fails(&smaller) {
                 let Ok(new) = serde_json::to_value(&smaller) else { continue };
                 (*plan, value) = (smaller, new);
-                // The same place once more: lists have more to give.
+                // Tries the same place again, because a list may have more to remove.
                 number -= 1;
                 break;
             }
@@ -79,7 +85,8 @@ fn pass(plan: &mut Plan, cut: Cut, fails: &mut impl FnMut(&Plan) -> bool) {
     }
 }
 
-/// A session whose coordinator went is proposed by another signer, or no coordinator could ever go.
+/// Lets another signer propose a session whose coordinator was removed. Otherwise no coordinator
+/// could ever be removed.
 fn mend(plan: &mut Plan) {
     for session in &mut plan.sessions {
         if let Some(first) = session.signers.first()
@@ -90,7 +97,7 @@ fn mend(plan: &mut Plan) {
     }
 }
 
-/// What may stand in a part's place, the smallest first.
+/// Returns what may replace a part, smallest first.
 fn candidates(part: &Value, cut: Cut) -> Vec<Value> {
     match (cut, part) {
         (Cut::Lists, Value::Array(items)) => {
@@ -114,7 +121,7 @@ fn candidates(part: &Value, cut: Cut) -> Vec<Value> {
     }
 }
 
-/// The list without each run of so many items, from the end.
+/// Returns the list without each run of `chunk` items, starting from the end.
 fn without_each(items: &[Value], chunk: usize) -> impl Iterator<Item = Value> + '_ {
     let starts = (0..items.len()).step_by(chunk).rev();
     starts.map(move |start| {
@@ -124,7 +131,7 @@ fn without_each(items: &[Value], chunk: usize) -> impl Iterator<Item = Value> + 
     })
 }
 
-/// Where the how manyth part of a plan is, outermost first.
+/// Returns the path of the part with this number, counted from 0, outermost parts first.
 fn nth_path(value: &Value, number: usize) -> Option<String> {
     let mut level = vec![(String::new(), value)];
     let mut seen = 0;

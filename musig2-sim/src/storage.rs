@@ -1,16 +1,17 @@
-//! What an application stores where a crash may not reach it.
+//! What an application stores on disk, where it may survive a crash.
 
 use crate::plan::Disk;
 use crate::time::Micros;
 use musig2_proto::{Contact, PublicKey, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one node's application keeps of its sessions, all that the core gives out to be stored: announcements, for
-/// [`Command::ResumeSession`](musig2_proto::Command::ResumeSession); and what it decided and knows by itself, approvals and contacts.
-/// What is over is deleted. Bounded by the plan's `step_limit`: each entry was a step.
+/// What one node's application keeps of its sessions. The core gives out announcements to be
+/// stored, for [`Command::ResumeSession`](musig2_proto::Command::ResumeSession); the application
+/// adds its own approvals and contacts. Sessions that are over are deleted. The plan's `step_limit`
+/// bounds it: each entry was a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Storage {
-    /// A journal, so that an earlier state is a shorter one.
+    /// A journal, so that an earlier state is a prefix of it.
     journal: Vec<(Micros, Entry)>,
 }
 
@@ -23,7 +24,7 @@ enum Entry {
 }
 
 impl Storage {
-    /// Where other signers are.
+    /// Returns the contacts of other signers.
     pub fn contacts(&self) -> BTreeMap<PublicKey, &Contact> {
         let contacts = self.journal.iter().filter_map(|(_, entry)| match entry {
             Entry::Contact(signer, contact) => Some((*signer, contact)),
@@ -32,7 +33,7 @@ impl Storage {
         contacts.collect()
     }
 
-    /// The sessions that were approved and are not over.
+    /// Returns the sessions that were approved and are not over.
     pub fn approved(&self) -> BTreeSet<SessionId> {
         let mut approved = BTreeSet::new();
         for (_, entry) in &self.journal {
@@ -45,7 +46,7 @@ impl Storage {
         approved
     }
 
-    /// The announcements of sessions that are not over.
+    /// Returns the announcements of sessions that are not over.
     pub fn announcements(&self) -> BTreeMap<SessionId, &[u8]> {
         let mut announcements = BTreeMap::new();
         for (_, entry) in &self.journal {
@@ -76,7 +77,7 @@ impl Storage {
         self.journal.push((now, Entry::Over(session)));
     }
 
-    /// What is left of it after a crash.
+    /// Keeps only what this kind of crash leaves.
     pub(crate) fn crash(&mut self, now: Micros, disk: Disk) {
         match disk {
             Disk::Empty => self.journal.clear(),
@@ -97,7 +98,8 @@ mod tests {
         SessionId::new([number; 32])
     }
 
-    /// A session approved and over, another approved, a contact; one of them each second.
+    /// Stores, one a second: a session approved, the same session over, another approved, and a
+    /// contact.
     fn stored() -> Storage {
         let mut storage = Storage::default();
         let [one, two, three, four] = [1, 2, 3, 4].map(Micros::from_secs);

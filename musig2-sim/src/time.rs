@@ -5,9 +5,11 @@ use core::time::Duration;
 use musig2_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Virtual time in microseconds: a moment (since the world began), or a length of time.
+/// Virtual time in microseconds: a moment (counted from the beginning of the world), or a length of
+/// time.
 ///
-/// Nodes see milliseconds since the Unix epoch; the world began at [`Micros::WORLD_BEGAN`] of that clock.
+/// Nodes see milliseconds since the Unix epoch; on that clock the world began at
+/// [`Micros::WORLD_BEGAN`].
 ///
 /// ```
 /// use musig2_sim::Micros;
@@ -24,10 +26,10 @@ use serde::{Deserialize, Serialize};
 pub struct Micros(u64);
 
 impl Micros {
-    /// The beginning of the world, or no time at all.
+    /// The beginning of the world, or an empty length of time.
     pub const ZERO: Self = Self(0);
 
-    /// What the nodes' clocks show at [`Micros::ZERO`].
+    /// What a true clock shows at [`Micros::ZERO`].
     pub const WORLD_BEGAN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     /// From microseconds.
@@ -35,45 +37,45 @@ impl Micros {
         Self(micros)
     }
 
-    /// From milliseconds; stops at the largest value rather than wrap.
+    /// From milliseconds; saturates.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
-    /// From seconds; stops at the largest value rather than wrap.
+    /// From seconds; saturates.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1_000_000))
     }
 
-    /// As microseconds.
+    /// Returns it in microseconds.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// This less `other`, or zero where that is more.
+    /// Returns this minus `other`, or zero if `other` is more.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// As many seconds, milliseconds and microseconds as a [`Duration`].
+    /// Returns it as a [`Duration`], without rounding.
     pub const fn to_duration(self) -> Duration {
         Duration::from_micros(self.0)
     }
 
-    /// What a true clock shows at this moment.
+    /// Returns what a true clock shows at this moment.
     pub fn to_timestamp(self) -> Timestamp {
         Self::WORLD_BEGAN.saturating_add(Duration::from_millis(self.0 / 1_000))
     }
 
-    /// The first moment at which a true clock shows `timestamp`.
+    /// Returns the first moment at which a true clock shows `timestamp`.
     pub fn from_timestamp(timestamp: Timestamp) -> Self {
         let since = timestamp.saturating_since(Self::WORLD_BEGAN);
         Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 }
 
-/// Stops at the largest value rather than wrap.
+/// Saturates at the largest value.
 impl core::ops::Add for Micros {
     type Output = Self;
     fn add(self, other: Self) -> Self {
@@ -87,7 +89,7 @@ impl core::ops::AddAssign for Micros {
     }
 }
 
-/// Stops at zero rather than wrap.
+/// Saturates at zero.
 impl core::ops::Sub for Micros {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
@@ -101,7 +103,7 @@ impl core::ops::SubAssign for Micros {
     }
 }
 
-/// Stops at the largest value rather than wrap.
+/// Saturates at the largest value.
 impl core::ops::Mul<u64> for Micros {
     type Output = Self;
     fn mul(self, times: u64) -> Self {
@@ -109,7 +111,7 @@ impl core::ops::Mul<u64> for Micros {
     }
 }
 
-/// Rounded down.
+/// Rounds down.
 impl core::ops::Div<u64> for Micros {
     type Output = Self;
     fn div(self, parts: u64) -> Self {
@@ -123,7 +125,7 @@ impl core::iter::Sum for Micros {
     }
 }
 
-/// Stops at the largest value rather than wrap; less than a microsecond is dropped.
+/// Saturates at the largest value; drops fractions of a microsecond.
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))

@@ -1,4 +1,4 @@
-//! A plan, run to its end and judged.
+//! Runs a plan to its end and judges it.
 
 use crate::oracle::{Coverage, Engine, Recording, Violation};
 use crate::plan::{Plan, PlanError};
@@ -10,15 +10,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What did not hold, where anything did not.
+    /// What did not hold, if anything.
     pub verdict: Result<(), Failure>,
-    /// The hash of the run, as far as it went; none where the plan cannot be run.
+    /// The hash of the run, up to its end or its failure; `None` if the plan cannot be run.
     pub hash: Option<TraceHash>,
     /// How many steps it took.
     pub steps: u64,
     /// How many sessions the plan has.
     pub sessions: u64,
-    /// What of the protocol was reached.
+    /// Which parts of the protocol the run reached.
     pub coverage: Coverage,
 }
 
@@ -44,7 +44,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What kind of rule was broken.
+    /// Returns what kind of rule was broken.
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Plan(_) => FailureKind::Plan,
@@ -54,35 +54,37 @@ impl Failure {
         }
     }
 
-    /// The name of the rule that was broken: two failures of one name are taken for the same one while a plan is made smaller.
+    /// Returns the name of the rule that was broken. While a plan is shrunk, two failures of the
+    /// same name count as the same failure.
     pub fn name(&self) -> String {
         let text = match self {
             Self::Plan(_) => return "Plan".into(),
             Self::Panic(_) => return "Panic".into(),
-            // Which fault of a nonce tells more.
+            // The kind of nonce fault says more than the violation's own name.
             Self::Safety(Violation::Nonce { fault, .. }) => format!("{fault:?}"),
             Self::Safety(violation) | Self::Liveness(violation) => format!("{violation:?}"),
             Self::Unrest(error) => format!("{error:?}"),
         };
-        // A derived `Debug` text begins with the variant.
+        // A derived `Debug` text begins with the variant's name.
         text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().into()
     }
 }
 
-/// The kinds of rules.
+/// The kinds of rules that a run can break, least serious first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
     /// The plan is at fault, not the run.
     Plan,
-    /// Something did not happen that must.
+    /// Something did not happen that must happen.
     Liveness,
     /// Code panicked.
     Panic,
-    /// Something happened that must never.
+    /// Something happened that must never happen.
     Safety,
 }
 
-/// Runs a plan until the world is quiet and then silent, and judges it, with a record of every secret nonce. A panic becomes a failure.
+/// Runs a plan until the world is quiet and then silent, and judges it with a record of every
+/// secret nonce. A panic becomes a failure.
 ///
 /// ```
 /// use musig2_sim::{Plan, trial};
@@ -108,19 +110,20 @@ pub fn run<C: Engine>(plan: Plan) -> Outcome {
     Outcome { verdict, hash: Some(trace.hash()), steps: trace.steps(), sessions, coverage }
 }
 
-/// Runs a world until it is quiet, judges it, and runs it until it is silent. A panic becomes a failure; what was recorded before it can still be looked at.
+/// Runs a world until it is quiet, judges it, and runs it until it is silent. A panic becomes a
+/// failure; what was recorded before it stays readable.
 ///
 /// # Errors
 /// Says what did not hold.
 pub fn finish<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
-    // A world that panicked is not run any further.
+    // Asserting unwind safety is fine: a world that panicked is not run any further.
     let run = catch_unwind(AssertUnwindSafe(|| judge(world)));
     run.unwrap_or_else(|panic| Err(Failure::Panic(message(panic.as_ref()))))
 }
 
 fn judge<C: Engine>(world: &mut World<C>) -> Result<(), Failure> {
     let rest = world.run_until_quiet();
-    // Whatever keeps a run from its end, what must never happen comes first.
+    // A safety violation is reported first, whatever kept the run from its end.
     world.check_safety().map_err(Failure::Safety)?;
     rest.map_err(Failure::Unrest)?;
     world.check_liveness().map_err(Failure::Liveness)?;

@@ -1,4 +1,4 @@
-//! Ends, and accusations.
+//! Adversaries that end sessions, and that accuse others.
 
 use super::letters::{Heard, edit_own, hide_own, send};
 use super::{Adversary, Means, RogueSigner};
@@ -12,7 +12,8 @@ use musig2_proto::wire::statement::{
 use musig2_proto::{AggregateNonce, AttemptId, Boot, Input, MAX_JOINS, Output, SessionId};
 use std::collections::BTreeSet;
 
-/// Follows the protocol up to its nonces or its partial signatures; then says to one side that it aborts, and goes on with the other.
+/// Follows the protocol up to its nonces or its partial signatures. Then it tells one side that it
+/// aborts, and continues with the other.
 #[derive(Default)]
 pub(super) struct Abort {
     done: BTreeSet<SessionId>,
@@ -26,6 +27,8 @@ impl<C: Engine> Adversary<C> for Abort {
     fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
         let mut aborts = Vec::new();
         let mut outputs = edit_own(means, outputs, |_, _, session, statement| {
+            // The session's id decides whether it aborts after its nonces or its partial
+            // signatures.
             let late = session.as_bytes()[0] % 2 == 0;
             let now = match statement.body {
                 Body::Nonces(_) => !late,
@@ -42,7 +45,7 @@ impl<C: Engine> Adversary<C> for Abort {
             rogue.boot = boot;
             let abort = match means.below(2) {
                 0 => rogue.abort(),
-                // As if it had a proof.
+                // Claims to have a proof, and sends none.
                 _ => rogue.state(Body::Abort(Words {
                     boot,
                     reason: AbortReason::Convicted,
@@ -57,7 +60,8 @@ impl<C: Engine> Adversary<C> for Abort {
     }
 }
 
-/// Follows the protocol, and sends with each of its own statements an abort that accuses somebody, with a proof that proves nothing.
+/// Follows the protocol, but sends with each of its own statements an abort that accuses somebody,
+/// with a proof that proves nothing.
 #[derive(Default)]
 pub(super) struct ForgeEvidence {
     heard: Heard,
@@ -97,7 +101,7 @@ fn rogue<C: Engine>(means: &Means<'_, C>, session: &SessionId) -> Option<RogueSi
     RogueSigner::new(means.secret, means.me.contact(), means.node.session(session)?).ok()
 }
 
-/// One of each kind, of what one other signer truly stated.
+/// Returns one proof of each kind, built from what one other signer really stated.
 fn forge<C: Engine>(
     means: &mut Means<'_, C>,
     rogue: &RogueSigner<C>,
@@ -129,7 +133,8 @@ fn forge<C: Engine>(
             proofs.push(Proof::ConcurrentInstances { first, second, restarted });
         }
         proofs.push(Proof::InvalidNonce { nonces: first.clone() });
-        // The same thing twice, or of two lives; and what a third signer has signed, in the victim's name.
+        // Pairs that prove nothing: with the attempt of the second statement changed, so that its
+        // signature no longer verifies; and the same statement twice, or statements of two lives.
         let mut other = second.clone();
         other.content.attempt = AttemptId::new(means.random());
         proofs.push(Proof::EquivocatingNonces { first: first.clone(), second: other });

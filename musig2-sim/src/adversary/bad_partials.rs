@@ -1,4 +1,4 @@
-//! Partial signatures that are none.
+//! Invalid partial signatures.
 
 use super::letters::{Heard, Substitutes, edit_frames, edit_own, hide_own};
 use super::{Adversary, Means, Round};
@@ -6,14 +6,14 @@ use crate::oracle::Engine;
 use musig2_proto::wire::statement::{Body, Partials, Statement};
 use musig2_proto::{Input, Message, Output, SessionId, Transcript};
 
-/// Follows the protocol up to its partial signatures, and never lets out the final ones.
+/// Follows the protocol up to its partial signatures, and never lets the final ones out.
 pub(super) struct BadPartials<C: Engine> {
     flaw: Flaw,
     heard: Heard,
     substitutes: Substitutes<C>,
 }
 
-/// What is wrong with them.
+/// What is wrong with the partial signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     Random,
@@ -26,7 +26,8 @@ impl<C: Engine> BadPartials<C> {
         Self { flaw, heard: Heard::default(), substitutes: Substitutes::default() }
     }
 
-    /// With the nonces that were stated, on another message; with the transcript that everyone else comes to.
+    /// Returns partial signatures made with the stated nonces but on another message, under the
+    /// transcript that everyone else computes.
     fn of_another_message(
         &mut self,
         means: &Means<'_, C>,
@@ -55,7 +56,7 @@ impl<C: Engine> Adversary<C> for BadPartials<C> {
     fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
         let outputs = edit_own(means, outputs, |means, _, session, statement| {
             let other = match &statement.body {
-                // Its own nonces, whose secrets it knows.
+                // Its own nonces, made here so that it knows the secrets.
                 Body::Nonces(_) if self.flaw == Flaw::OtherMessage => {
                     self.substitutes
                         .instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))
@@ -79,7 +80,7 @@ impl<C: Engine> Adversary<C> for BadPartials<C> {
                 },
                 _ => return Some(statement),
             };
-            // What its node says does not leave in any case.
+            // The statement that its node made is not sent in any case.
             other
         });
         edit_frames(outputs, |_, frame| {

@@ -1,4 +1,5 @@
-//! The last to speak: nonces that cancel everyone else's out, alone or with help.
+//! An adversary that speaks last: its nonces cancel out everyone else's, and it works alone or with
+//! help.
 
 use super::letters::{Heard, Substitutes, edit_own, hide_own, send};
 use super::{Adversary, Means, RogueSigner, Round, nonces_of};
@@ -8,13 +9,15 @@ use musig2_proto::wire::statement::{Body, Nonces, Statement};
 use musig2_proto::{AttemptId, Input, Output, PublicNonce, SessionId};
 use std::collections::BTreeMap;
 
-/// Holds its nonces back until it has all others, then states the negative of their sum, and random partial signatures.
+/// Holds its nonces back until it has all others. Then it states the negative of their sum, and
+/// random partial signatures.
 ///
-/// Colluders pool what they hear. The one with the greatest key cancels; the others follow the protocol, and convict nobody.
+/// Colluders pool what they hear. The one with the greatest key cancels; the others follow the
+/// protocol, except that they convict nobody.
 pub(super) struct Cancel<C: Engine> {
     colludes: bool,
     heard: Heard,
-    /// What its node has stated, and it has not.
+    /// What its node has stated, but it has not sent.
     held_back: BTreeMap<(SessionId, AttemptId), Statement>,
     substitutes: Substitutes<C>,
 }
@@ -33,7 +36,7 @@ impl<C: Engine> Cancel<C> {
         Self { colludes: true, ..Self::alone() }
     }
 
-    /// Whether it is this one who cancels.
+    /// Returns whether this colluder is the one that cancels.
     fn cancels(&self, means: &Means<'_, C>, session: &SessionId) -> bool {
         let Some(view) = means.node.session(session).filter(|_| self.colludes) else { return true };
         let mut partners =
@@ -51,7 +54,7 @@ impl<C: Engine> Cancel<C> {
         heard.nonces(session, attempt)
     }
 
-    /// Its nonces, once everyone else's are there.
+    /// Returns its nonces, once everyone else's are there.
     fn cancelling(
         &mut self,
         means: &Means<'_, C>,
@@ -71,7 +74,7 @@ impl<C: Engine> Cancel<C> {
         })
     }
 
-    /// Random ones, under the transcript that everyone else comes to.
+    /// Returns random partial signatures, under the transcript that everyone else computes.
     fn garbage(
         &mut self,
         means: &Means<'_, C>,
@@ -106,7 +109,7 @@ impl<C: Engine> Adversary<C> for Cancel<C> {
         let mut outputs = edit_own(means, outputs, |means, _, session, statement| {
             let convicts = matches!(&statement.body, Body::Abort(abort) if abort.proof.is_some());
             if !self.cancels(means, &session) {
-                // A friend's nonces are in the pot before anyone else has them.
+                // An accomplice's nonces go into the pot before anyone else gets them.
                 let frame = protocol::frame(session, [statement.clone()]);
                 let bytes = protocol::encode(&frame);
                 means.pot.heard.hear(&Input::Frame { from: musig2_proto::Source::new([]), bytes });
@@ -139,7 +142,8 @@ impl<C: Engine> Adversary<C> for Cancel<C> {
     }
 }
 
-/// Of each half of the nonces of an item: compressed points are negated by the parity of their y coordinate.
+/// Returns the negative sum of each half of the nonces of an item. Flipping the parity of a
+/// compressed point's y coordinate negates the point.
 fn negative_sum<C: Engine>(nonces: &[&Statement], item: usize) -> Option<PublicNonce> {
     let of_item = nonces
         .iter()

@@ -1,4 +1,4 @@
-//! One thing to some, another to the rest.
+//! Tells one thing to some, and another to the rest.
 
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means};
@@ -6,13 +6,13 @@ use crate::oracle::Engine;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{Input, Output};
 
-/// Tells one side what its node says, and the other something else in the same place.
+/// Tells one side what its node says, and the other side something else in the same place.
 pub(super) struct Equivocate<C: Engine> {
     of: Kind,
     substitutes: Substitutes<C>,
 }
 
-/// In which round.
+/// The round in which it equivocates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Nonces,
@@ -37,7 +37,7 @@ impl<C: Engine> Adversary<C> for Equivocate<C> {
                 return Some(statement);
             }
             let other = match &statement.body {
-                // Good ones, as far as anyone can tell from them alone.
+                // Nonces that look valid to anyone who sees only these.
                 Body::Nonces(_) if of == Kind::Nonces => {
                     substitutes
                         .instead_of(means, &session, &statement, |rogue| Some(rogue.nonces()))

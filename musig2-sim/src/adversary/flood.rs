@@ -1,4 +1,4 @@
-//! More than anyone asked for.
+//! Floods the others with more than anyone asked for.
 
 use super::letters::send;
 use super::two_manifests::announce;
@@ -17,19 +17,22 @@ use musig2_proto::{
     Boot, Message, Output, Proposal, SessionId, SessionView, Signature, SignerIndex, Timestamp,
 };
 
-/// Between two waves.
+/// The pause between two waves.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How many waves there are, from its first session on: each of some frames to every node, and a publication.
+/// How many waves there are, counted from its first session. Each has some frames to every node,
+/// and a publication.
 const WAVES: u32 = 40;
-/// How many sessions it proposes. Honest applications in a simulation want everything, and have room for ten.
+/// How many sessions it proposes. Simulated honest applications join everything, and have room for
+/// ten.
 const SESSIONS: usize = 3;
 
-/// In this wave come what is larger than a node takes, and more than it has time for where it takes only little.
+/// The wave that also carries a frame larger than nodes accept and, if nodes accept only a few
+/// checks, more signatures than they have time to check.
 const LARGEST: u32 = 8;
-/// So many signature checks of one source are little.
+/// A limit of checks per source counts as "only a few" up to this.
 const LITTLE: u32 = 200;
 
-/// Follows the protocol, and floods everyone beside it.
+/// Follows the protocol, and floods everyone in addition.
 #[derive(Default)]
 pub(super) struct Flood {
     waves: u32,
@@ -44,7 +47,7 @@ impl<C: Engine> Adversary<C> for Flood {
         }
         let views: Vec<_> = means.node.sessions().collect();
         let Some(view) = views.get(means.below(views.len())) else {
-            // Nothing to flood until there is a session again.
+            // There is nothing to flood until there is a session again.
             self.next = None;
             return outputs;
         };
@@ -80,7 +83,7 @@ impl Flood {
         match means.below(4) {
             0 => Some(garbage(means)),
             1 => hello(means),
-            // Its own announcements again, as fresh ones.
+            // Its own announcements again, published as new.
             2 => {
                 let place = means.below(self.announcements.len());
                 let again = protocol::decode(self.announcements.get(place)?)?;
@@ -102,7 +105,7 @@ impl Flood {
     }
 }
 
-/// A frame that no honest node sends.
+/// Makes a frame that no honest node sends.
 fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<u8>> {
     let signers = view.manifest.signer_count();
     let anyone = SignerIndex::new(means.below(signers) as u16);
@@ -111,12 +114,12 @@ fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<
     let empty = protocol::frame(view.id, []);
     let frame = match means.below(6) {
         0 => return Some(garbage(means)),
-        // Of a session that there is not.
+        // Of a session that does not exist.
         1 => Frame {
             session: SessionId::new(means.random()),
             ..protocol::frame(view.id, [rogue.join()])
         },
-        // In anyone's name, and of a signer that there is not.
+        // In somebody else's name, or in that of a signer that does not exist.
         2 => {
             let author = if anyone == view.me { SignerIndex::new(u16::MAX) } else { anyone };
             let Body::Join(join) = rogue.join().body else { return None };
@@ -136,7 +139,8 @@ fn frame<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Option<Vec<
     Some(protocol::encode(&frame))
 }
 
-/// What is larger than a frame may be; and, of a node that checks little, more signatures than that, in frames and in publications.
+/// Makes a frame larger than allowed and, if nodes check only a little, more signatures than they
+/// check, in frames and in publications.
 fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Output> {
     let mut outputs = Vec::new();
     let Some(first) = means.others().next() else { return outputs };
@@ -156,7 +160,7 @@ fn largest<C: Engine>(means: &mut Means<'_, C>, view: &SessionView) -> Vec<Outpu
             return outputs;
         };
         let Body::Join(join) = rogue.join().body else { return outputs };
-        // New ones each time: what was checked is not checked again.
+        // New ones each time, because a node does not check again what it has checked.
         let joins = (0..10).map(|_| {
             let join = Join { boot: Boot::new(means.random()), ..join.clone() };
             Statement {
@@ -195,7 +199,8 @@ fn garbage<C: Engine>(means: &mut Means<'_, C>) -> Vec<u8> {
     bytes
 }
 
-/// Its own, that says it is where somebody else is: those who remember it write to that node.
+/// Makes a hello of its own with another node's contact. Nodes that remember it then write to that
+/// node.
 fn hello<C: Engine>(means: &mut Means<'_, C>) -> Option<Vec<u8>> {
     let elsewhere = NodeId::new(means.below(usize::from(means.nodes)) as u16);
     let content = HelloContent {

@@ -1,4 +1,4 @@
-//! What an adversary is: a program between a real node and the network.
+//! The interface of an adversary: a program between a real node and the network.
 
 use super::Heard;
 use crate::network::NodeId;
@@ -8,11 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use std::collections::BTreeSet;
 
-/// A Byzantine node. It runs a real [`Node`] with a key of its own, sees what reaches that node before it does and what leaves it
-/// before anyone else, and may alter, drop and add to both. Install it with [`World::corrupt`](crate::World::corrupt), or use
-/// one of the built-in [`Strategy`](crate::Strategy)s.
+/// A Byzantine node. It runs a real [`Node`] with its own key, sees what reaches that node before
+/// the node does and what leaves it before anyone else does, and may alter, drop and add to both.
+/// Install it with [`World::corrupt`](crate::World::corrupt), or use one of the built-in
+/// [`Strategy`](crate::Strategy)s.
 ///
-/// Its decisions must follow from what it is given (the world's randomness is in [`Means`]): the same plan must give the same run.
+/// Its decisions must depend only on what it is given ([`Means`] has the world's randomness),
+/// because the same plan must give the same run.
 ///
 /// ```
 /// use musig2_proto::{DefaultCrypto, Output};
@@ -35,38 +37,41 @@ use std::collections::BTreeSet;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Adversary<C: Engine> {
-    /// What reaches its node: what the node is to be given in its place, one after another.
+    /// Takes what reaches its node. Returns what the node is to be given instead, one after
+    /// another.
     fn before(&mut self, means: &mut Means<'_, C>, input: Input) -> Vec<Input> {
         let _ = means;
         vec![input]
     }
 
-    /// What its node returned, to an input or to its application's order: what is done in its place.
+    /// Takes what its node returned, for an input or for its application's order. Returns what is
+    /// to be done instead.
     fn after(&mut self, means: &mut Means<'_, C>, outputs: Vec<Output>) -> Vec<Output> {
         let _ = means;
         outputs
     }
 
-    /// When it wants to act by its own will: its node is given an [`Input::Tick`] then, at the latest. Each such moment must
-    /// move on, and there must be an end to them.
+    /// When it wants to act on its own: its node gets an [`Input::Tick`] then, at the latest. The
+    /// deadline must move on after each such moment, and there must be a last one.
     fn next_deadline(&self) -> Option<Timestamp> {
         None
     }
 }
 
-/// What an adversary has at hand in one call.
+/// What an adversary can use in one call.
 pub struct Means<'a, C: Engine> {
     /// Its node's number.
     pub me: NodeId,
-    /// How many nodes there are, itself included; they are numbered from 0.
+    /// How many nodes there are, including itself. They are numbered from 0.
     pub nodes: u16,
     /// What its clock shows.
     pub now: Timestamp,
     /// The honest code that it runs.
     pub node: &'a Node<C>,
-    /// Its key.
+    /// Its secret key.
     pub secret: &'a SecretKey,
-    /// For this call and no other: it follows from the plan's seed, the node, and how many calls there were before.
+    /// A generator for this call only: it follows from the plan's seed, the node, and the number of
+    /// earlier calls.
     pub rng: &'a mut ChaCha8Rng,
     /// What it shares with the other adversaries of this world.
     pub pot: &'a mut Pot,
@@ -75,14 +80,14 @@ pub struct Means<'a, C: Engine> {
 /// What colluding adversaries share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pot {
-    /// The keys of those who collude.
+    /// The keys of the colluders.
     pub colluders: BTreeSet<PublicKey>,
-    /// What any of them has heard, whether it is true or not.
+    /// What any of them has heard, true or not.
     pub heard: Heard,
 }
 
 impl<C: Engine> Means<'_, C> {
-    /// Its public key.
+    /// Returns its public key.
     ///
     /// # Panics
     /// Never: the world made the key.
@@ -94,18 +99,18 @@ impl<C: Engine> Means<'_, C> {
         C::keypair(self.secret).unwrap_or_else(|_| unreachable!("the world's keys are valid"))
     }
 
-    /// All other nodes.
+    /// Returns all other nodes.
     pub fn others(&self) -> impl Iterator<Item = NodeId> + Clone + use<C> {
         let me = self.me;
         NodeId::first(self.nodes).filter(move |&node| node != me)
     }
 
-    /// A number below `bound`; 0 where that is 0.
+    /// Returns a number below `bound`, or 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.rng.next_u64() as usize).checked_rem(bound).unwrap_or(0)
     }
 
-    /// Fresh random bytes.
+    /// Returns fresh random bytes.
     pub fn random<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.rng.fill_bytes(&mut bytes);

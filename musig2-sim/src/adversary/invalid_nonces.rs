@@ -1,4 +1,4 @@
-//! Nonces that are none.
+//! Invalid nonces.
 
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means, NonceFlaw, nonces_of};
@@ -6,7 +6,7 @@ use crate::oracle::Engine;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{Input, Output, PublicNonce};
 
-/// States flawed nonces, to everyone.
+/// States flawed nonces to everyone.
 pub(super) struct InvalidNonces<C: Engine> {
     flaw: NonceFlaw,
     substitutes: Substitutes<C>,
@@ -47,7 +47,8 @@ fn replace_first(nonces: &mut [PublicNonce], by: PublicNonce) {
     }
 }
 
-/// Two compressed points, of which at least one is not on the curve: every second x coordinate is of none.
+/// Returns two compressed points of which at least one is not on the curve. Half of all x
+/// coordinates belong to no point, so a few tries are enough.
 fn off_curve<C: Engine>(means: &mut Means<'_, C>) -> PublicNonce {
     for _ in 0..100 {
         let mut bytes: [u8; 66] = means.random();

@@ -1,4 +1,4 @@
-//! One life after another.
+//! Joins with one life after another.
 
 use super::letters::{edit_own, send};
 use super::{Adversary, Means, RogueSigner};
@@ -9,13 +9,14 @@ use musig2_proto::wire::statement::Body;
 use musig2_proto::{Boot, Output, SessionId, Timestamp};
 use std::collections::BTreeMap;
 
-/// Between two joins.
+/// The pause between two joins.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Joins each session again and again under lives that there are not, and keeps its nonces back until it is done with that.
+/// Joins each session again and again under invented lives, and holds its nonces back until it has
+/// done so.
 pub(super) struct JoinAgain {
     times: u8,
-    /// How often it is yet to join each session, and when next.
+    /// How many joins are left in each session, and when the next one is due.
     left: BTreeMap<SessionId, (u8, Timestamp)>,
 }
 

@@ -1,4 +1,4 @@
-//! What passes between a node and the network, opened, changed and closed again.
+//! Opens, changes and closes the messages between a node and the network.
 
 use super::{Means, RogueSigner};
 use crate::network::NodeId;
@@ -10,15 +10,15 @@ use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{AttemptId, Boot, Destination, Input, Output, SessionId, SignerIndex};
 use std::collections::BTreeMap;
 
-/// The most statements that are remembered of a session.
+/// The most statements that are remembered of one session.
 const MAX_HEARD: usize = 512;
 
-/// A frame to a node.
+/// Makes the output that sends a frame to a node.
 pub(super) fn send(to: NodeId, frame: &Frame) -> Output {
     Output::Send { to: Destination::Contact(to.contact()), bytes: protocol::encode(frame) }
 }
 
-/// Changes every frame that leaves; one is not sent where `edit` says `false`.
+/// Changes every frame that leaves. A frame for which `edit` returns `false` is not sent.
 pub(super) fn edit_frames(
     outputs: Vec<Output>,
     mut edit: impl FnMut(Option<NodeId>, &mut Frame) -> bool,
@@ -34,15 +34,16 @@ pub(super) fn edit_frames(
     edited.collect()
 }
 
-/// Changes the statements of a frame; those for which `edit` gives nothing go.
+/// Changes the statements of a frame. Those for which `edit` returns `None` are dropped.
 pub(super) fn edit_statements(frame: &mut Frame, edit: impl FnMut(Statement) -> Option<Statement>) {
     let statements = core::mem::replace(&mut frame.statements, List::empty());
     let edited = statements.into_vec().into_iter().filter_map(edit).collect();
-    // Not more than there were.
+    // There are no more than before, so this cannot fail.
     frame.statements = List::new(edited).unwrap_or_else(|_| List::empty());
 }
 
-/// Changes every own statement that leaves for some node; it does not where `edit` gives nothing.
+/// Changes every statement of the node's own that leaves. One for which `edit` returns `None` is
+/// not sent.
 pub(super) fn edit_own<C: Engine>(
     means: &mut Means<'_, C>,
     outputs: Vec<Output>,
@@ -58,7 +59,8 @@ pub(super) fn edit_own<C: Engine>(
     })
 }
 
-/// Keeps from the node what is said under its own key: it would notice that it is not alone with it.
+/// Hides from the node what is said under its own key, or it would notice that somebody else uses
+/// the key.
 pub(super) fn hide_own<C: Engine>(means: &Means<'_, C>, input: Input) -> Input {
     let Input::Frame { from, bytes } = input else { return input };
     let Some(mut frame) = protocol::decode::<Frame>(&bytes) else {
@@ -73,28 +75,28 @@ pub(super) fn hide_own<C: Engine>(means: &Means<'_, C>, input: Input) -> Input {
 }
 
 impl<C: Engine> Means<'_, C> {
-    /// Its place in a session that its node knows.
+    /// Returns its signer index in a session that its node knows.
     pub(super) fn place(&self, session: &SessionId) -> Option<SignerIndex> {
         self.node.session(session).map(|view| view.me)
     }
 
-    /// Its place in the session of a frame that its node made.
+    /// Returns its signer index in the session of a frame that its node made.
     fn index(&self, frame: &Frame) -> Option<SignerIndex> {
         frame.have.as_ref().map(|have| have.signer).or_else(|| self.place(&frame.session))
     }
 
-    /// Splits the other nodes in two, alternating.
+    /// Splits the other nodes into two sides, alternating.
     pub(super) fn is_on_other_side(&self, node: NodeId) -> bool {
         (node.get() + u16::from(node < self.me)) % 2 == self.me.get() % 2
     }
 }
 
-/// What was heard in each session, true or not; each statement once.
+/// What was heard in each session, true or not, each statement once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heard(BTreeMap<SessionId, Vec<Statement>>);
 
 impl Heard {
-    /// Adds what a frame says; a session has room for 512 statements.
+    /// Adds what a frame says. A session has room for 512 statements.
     pub fn hear(&mut self, input: &Input) {
         let Input::Frame { bytes, .. } = input else { return };
         let Some(frame) = protocol::decode::<Frame>(bytes) else { return };
@@ -106,17 +108,17 @@ impl Heard {
         }
     }
 
-    /// Everything in a session, in the order in which it came.
+    /// Returns everything heard in a session, in order of arrival.
     pub fn of(&self, session: &SessionId) -> &[Statement] {
         self.0.get(session).map_or(&[], Vec::as_slice)
     }
 
-    /// All sessions in which something was heard.
+    /// Returns all sessions in which something was heard.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.0.keys().copied()
     }
 
-    /// The nonces of an attempt, the first of each signer.
+    /// Returns the nonces of an attempt, the first from each signer.
     pub fn nonces(&self, session: &SessionId, attempt: AttemptId) -> Vec<Statement> {
         let mut nonces = BTreeMap::new();
         for statement in self.of(session) {
@@ -128,7 +130,8 @@ impl Heard {
     }
 }
 
-/// A rogue signer for each session, and what it says in the place of what the node says: the same each time.
+/// A rogue signer for each session, and the statements that replace the node's own, the same each
+/// time.
 pub(super) struct Substitutes<C: Engine> {
     rogues: BTreeMap<SessionId, RogueSigner<C>>,
     /// By the session and hash of the node's own statement.
@@ -142,7 +145,7 @@ impl<C: Engine> Default for Substitutes<C> {
 }
 
 impl<C: Engine> Substitutes<C> {
-    /// The rogue signer of a session that the node knows.
+    /// Returns the rogue signer of a session that the node knows.
     pub(super) fn rogue(
         &mut self,
         means: &Means<'_, C>,
@@ -157,7 +160,8 @@ impl<C: Engine> Substitutes<C> {
         self.rogues.get_mut(session)
     }
 
-    /// What is said in this statement's place, made by `make` the first time, in the same life and attempt. `None` where it cannot.
+    /// Returns what replaces this statement. `make` makes it the first time, in the same life and
+    /// attempt. `None` if `make` cannot.
     pub(super) fn instead_of(
         &mut self,
         means: &Means<'_, C>,
@@ -181,7 +185,7 @@ impl<C: Engine> Substitutes<C> {
         self.said.get(&hash).cloned()
     }
 
-    /// What was said in the place of the nonces of one life in an attempt.
+    /// Returns what replaced the nonces of one life in an attempt.
     pub(super) fn nonces(
         &self,
         session: &SessionId,

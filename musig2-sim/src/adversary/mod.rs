@@ -1,12 +1,12 @@
-//! Byzantine nodes: they hold real keys, run the real code inside, and do as they like around it.
+//! Byzantine nodes: they hold real keys, run the real code inside, and change what goes in and out.
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `hooks.rs` | [`Adversary`]: one's own; what it has at hand, and what colluders share |
+//! | `hooks.rs` | [`Adversary`], for your own; what it can use, and what colluders share |
 //! | `strategy.rs` | [`Strategy`]: the built-in ones, and what each can be convicted of |
-//! | `letters.rs` | frames, opened and changed on their way; what was heard; what is said in a statement's place |
-//! | `rogue_signer.rs` | [`RogueSigner`]: any statement under a good signature |
-//! | the others | a file for each subject of the strategies |
+//! | `letters.rs` | opens and changes frames; what was heard; replaces statements |
+//! | `rogue_signer.rs` | [`RogueSigner`]: any statement, validly signed |
+//! | the others | one file for each subject of the strategies |
 
 mod abort;
 mod bad_partials;

@@ -1,4 +1,4 @@
-//! Valid messages, changed: by bits, and by what they say.
+//! Changes valid messages: their bits, or what they say.
 
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means, nonces_of};
@@ -9,7 +9,7 @@ use musig2_proto::{
     PublicNonce, Transcript,
 };
 
-/// Flips bits of every fourth message that leaves.
+/// Flips bits in every fourth message that leaves.
 pub(super) struct Garble;
 
 impl<C: Engine> Adversary<C> for Garble {
@@ -29,7 +29,8 @@ impl<C: Engine> Adversary<C> for Garble {
     }
 }
 
-/// Says something a little different from what its node does, in every third statement, under a good signature. It tells everyone the same.
+/// In every third statement, says something slightly different from what its node says, under a
+/// valid signature. It tells everyone the same.
 pub(super) struct Restate<C: Engine>(Substitutes<C>);
 
 impl<C: Engine> Default for Restate<C> {
@@ -49,7 +50,7 @@ impl<C: Engine> Adversary<C> for Restate<C> {
                 0 => change(means, statement.body.clone(), nonces_of(&statement)),
                 _ => statement.body.clone(),
             };
-            // What was said in its place before is said again.
+            // A statement that was replaced before is replaced by the same one again.
             let changed =
                 self.0.instead_of(means, &session, &statement, |rogue| Some(rogue.state(body)));
             Some(changed.unwrap_or(statement))
@@ -101,7 +102,7 @@ fn change<C: Engine>(means: &mut Means<'_, C>, body: Body, nonces: &[PublicNonce
     }
 }
 
-/// The two points of a nonce change places: still a nonce, and another one.
+/// Swaps the two points of each nonce. The result is still a nonce, but a different one.
 fn swap_halves(nonces: &mut [PublicNonce]) {
     for nonce in nonces {
         let mut bytes = nonce.to_bytes();

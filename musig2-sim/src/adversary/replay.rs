@@ -1,4 +1,4 @@
-//! What was said before, said again where it does not belong.
+//! Says again what was said before, where it does not belong.
 
 use super::letters::send;
 use super::{Adversary, Means};
@@ -10,11 +10,11 @@ use musig2_proto::{Input, Output};
 
 /// The most frames and publications that it remembers.
 const MEMORY: usize = 64;
-/// The most that it sends beyond what its node does, so that its world comes to rest.
+/// The most extra messages that it sends. Without a limit its world would never come to rest.
 const EXTRA: u32 = 300;
 
-/// Follows the protocol, and sends old frames along with the new ones: its own and others', as they were, or with their statements moved
-/// to another session.
+/// Follows the protocol, and sends old frames along with the new ones: its own and others',
+/// unchanged, or with their statements moved to another session.
 #[derive(Default)]
 pub(super) struct Replay {
     frames: Vec<Frame>,
@@ -37,7 +37,7 @@ impl Replay {
         }
     }
 
-    /// One of the old frames, perhaps moved to the session of a new one.
+    /// Returns one of the old frames, perhaps moved to the session of a new one.
     fn old<C: Engine>(&self, means: &mut Means<'_, C>, now: &Frame) -> Option<Frame> {
         let old = self.frames.get(means.below(self.frames.len()))?.clone();
         Some(match means.below(2) {

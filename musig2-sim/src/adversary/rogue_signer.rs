@@ -1,4 +1,5 @@
-//! A signer with a real key and a program of its own: it can follow the protocol, and leaves it where it likes.
+//! A signer with a real key and its own program: it can follow the protocol, and depart from it
+//! anywhere.
 
 use crate::protocol;
 use musig2_proto::wire::bounded::List;
@@ -11,38 +12,40 @@ use musig2_proto::{
 };
 use std::collections::BTreeMap;
 
-/// A key, and one session to spoil with it: it makes any statement, under a good signature.
+/// A key, and one session to spoil with it. It makes any statement, under a valid signature.
 pub struct RogueSigner<C: Crypto> {
     /// The session.
     pub session: SessionId,
     /// What any signer knows of it.
     pub view: SessionView,
-    /// Its place among the signers.
+    /// Its signer index.
     pub index: SignerIndex,
-    /// Which of its lives states things.
+    /// The life in whose name it makes statements.
     pub boot: Boot,
-    /// For which attempt.
+    /// The attempt for which it makes statements.
     pub attempt: AttemptId,
     contact: Contact,
     keypair: C::Keypair,
-    /// Of every nonce statement it made, until it signs with them.
+    /// The secret nonces of each nonce statement that it made, by statement hash, until it signs
+    /// with them.
     secrets: BTreeMap<[u8; 32], Vec<C::SecretNonce>>,
     drawn: u64,
 }
 
-/// An attempt with all its nonces, as whoever has these statements sees it.
+/// An attempt with all its nonces, as seen by anyone who has these statements.
 #[derive(Debug, Clone)]
 pub struct Round {
     /// The hash of all nonce statements (32 bytes).
     pub nonce_root: [u8; 32],
-    /// Of each item.
+    /// The aggregate nonce of each item.
     pub aggregates: Vec<AggregateNonce>,
-    /// What follows from them.
+    /// The transcript that follows from them.
     pub transcript: Transcript,
 }
 
 impl Round {
-    /// From one nonce statement of each signer, in any order. `None` where they are not that, or cannot be added up.
+    /// Computes it from one nonce statement of each signer, in any order. `None` if the statements
+    /// are not that, or the nonces cannot be added up.
     pub fn new<C: Crypto>(
         view: &SessionView,
         attempt: AttemptId,
@@ -59,7 +62,7 @@ impl Round {
         Some(Self::of(view, attempt, protocol::nonce_root(&view.id, &nonces), aggregates))
     }
 
-    /// From what a signer puts its name to, true or not.
+    /// Computes it from what a signer puts its name to, true or not.
     pub fn of(
         view: &SessionView,
         attempt: AttemptId,
@@ -71,7 +74,7 @@ impl Round {
     }
 }
 
-/// The nonces in a statement; none where it is of another kind.
+/// Returns the nonces in a statement, or an empty slice if it is of another kind.
 pub fn nonces_of(statement: &Statement) -> &[PublicNonce] {
     match &statement.body {
         Body::Nonces(nonces) => nonces.source.nonces(),
@@ -80,10 +83,11 @@ pub fn nonces_of(statement: &Statement) -> &[PublicNonce] {
 }
 
 impl<C: Crypto> RogueSigner<C> {
-    /// Whoever has no place among the signers claims the first.
+    /// Makes a rogue signer for a session. If its key is not a signer's, it claims the first
+    /// signer's index.
     ///
     /// # Errors
-    /// Where the secret key is none.
+    /// If the secret key is not valid.
     pub fn new(
         secret: &SecretKey,
         contact: Contact,
@@ -105,26 +109,27 @@ impl<C: Crypto> RogueSigner<C> {
         })
     }
 
-    /// Its public key.
+    /// Returns its public key.
     pub fn key(&self) -> PublicKey {
         C::public_key(&self.keypair)
     }
 
-    /// Its own statement.
+    /// Makes a statement in its own name.
     pub fn state(&mut self, body: Body) -> Statement {
         self.state_as(self.index, body)
     }
 
-    /// A statement in anyone's name, under its own key.
+    /// Makes a statement in anyone's name, signed with its own key.
     pub fn state_as(&mut self, author: SignerIndex, body: Body) -> Statement {
         let session = self.session;
         self.state_in(session, author, body)
     }
 
-    /// A statement in any session, in anyone's name, under its own key. Never twice the same signature.
+    /// Makes a statement in any session and in anyone's name, signed with its own key. It never
+    /// makes the same signature twice.
     ///
     /// # Panics
-    /// Where the engine cannot sign.
+    /// If the engine cannot sign.
     pub fn state_in(&mut self, session: SessionId, author: SignerIndex, body: Body) -> Statement {
         let hash = protocol::statement_hash(&session, author, &body);
         let message = protocol::signed_message(protocol::STATEMENT, &hash);
@@ -134,21 +139,21 @@ impl<C: Crypto> RogueSigner<C> {
         Statement { author, body, signature }
     }
 
-    /// Its consent.
+    /// Makes its join.
     pub fn join(&mut self) -> Statement {
         let (boot, contact) = (self.boot, self.contact.clone());
         self.state(Body::Join(Join { boot, contact }))
     }
 
-    /// Its consent, with another contact.
+    /// Makes its join with another contact.
     pub fn join_at(&mut self, contact: Contact) -> Statement {
         self.state(Body::Join(Join { boot: self.boot, contact }))
     }
 
-    /// Honest nonces, other ones each time.
+    /// States honest nonces, new ones each time.
     ///
     /// # Panics
-    /// Where the engine makes none.
+    /// If the engine makes none.
     pub fn nonces(&mut self) -> Statement {
         let items = self.view.manifest.items().to_vec();
         let session = *self.session.as_bytes();
@@ -164,32 +169,36 @@ impl<C: Crypto> RogueSigner<C> {
         statement
     }
 
-    /// These bytes for nonces, whatever they are; the first [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.
+    /// States these bytes as nonces, whatever they are. Takes the first
+    /// [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.
     pub fn nonces_with(&mut self, nonces: Vec<PublicNonce>) -> Statement {
         let source = NonceSource::Inline(bounded(nonces));
         self.state(Body::Nonces(Nonces { boot: self.boot, attempt: self.attempt, source }))
     }
 
-    /// What follows from these nonces of its own and those of everyone else. `None` where some are missing.
+    /// Returns the round that follows from these nonces of its own and everyone else's. `None` if
+    /// some are missing.
     pub fn round(&self, own: &Statement, others: &[Statement]) -> Option<Round> {
         let nonces = others.iter().filter(|other| other.author != self.index).chain([own]);
         Round::new::<C>(&self.view, self.attempt, nonces.cloned().collect())
     }
 
-    /// Honest partial signatures, once for each nonce statement made here. `None` where they are used up.
+    /// States honest partial signatures, once for each nonce statement made here. `None` if its
+    /// nonces are used up.
     pub fn partials(&mut self, own: &Statement, round: &Round) -> Option<Statement> {
         let partials = self.sign(own, round)?;
         Some(self.partials_with(partials, round.transcript))
     }
 
-    /// BIP327 Sign of every item. `None` where the nonces were not made here, or are used up.
+    /// Runs BIP327 Sign on every item. `None` if the nonces were not made here, or are used up.
     pub fn sign(&mut self, own: &Statement, round: &Round) -> Option<Vec<PartialSignature>> {
         let messages: Vec<_> =
             self.view.manifest.items().iter().map(|item| *item.message()).collect();
         self.sign_messages(own, round, &messages)
     }
 
-    /// BIP327 Sign of other messages than the session's, one for each item. `None` as in [`RogueSigner::sign`].
+    /// Runs BIP327 Sign on other messages than the session's, one for each item. `None` in the same
+    /// cases as [`RogueSigner::sign`].
     pub fn sign_messages(
         &mut self,
         own: &Statement,
@@ -206,7 +215,8 @@ impl<C: Crypto> RogueSigner<C> {
             .collect()
     }
 
-    /// These bytes for partial signatures, whatever they are; the first [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.
+    /// States these bytes as partial signatures, whatever they are. Takes the first
+    /// [`MAX_ITEMS`](musig2_proto::MAX_ITEMS) of them.
     pub fn partials_with(
         &mut self,
         partials: Vec<PartialSignature>,
@@ -221,18 +231,18 @@ impl<C: Crypto> RogueSigner<C> {
         }))
     }
 
-    /// One for each item, each a scalar and none a signature.
+    /// Returns a scalar for each item, none of them a valid partial signature.
     pub fn garbage(&self) -> Vec<PartialSignature> {
         vec![PartialSignature::new([7; 32]); self.view.manifest.items().len()]
     }
 
-    /// The end of its part, for no reason.
+    /// Makes an abort that gives no reason.
     pub fn abort(&mut self) -> Statement {
         let reason = AbortReason::Requested(Note::new("no reason"));
         self.state(Body::Abort(Abort { boot: self.boot, reason, proof: None }))
     }
 
-    /// Begins another life, and says in which attempt that puts everyone.
+    /// Begins another life, in the attempt that follows from `lives`, and makes its join.
     pub fn restart(&mut self, life: u8, lives: &[(SignerIndex, Vec<Boot>)]) -> Statement {
         self.boot = Boot::new([life; 16]);
         self.attempt = protocol::attempt(&self.session, lives);
@@ -251,7 +261,7 @@ impl<C: Crypto> RogueSigner<C> {
         self.view.output_keys.iter().map(|output| tweaked(&output.tweaks)).collect()
     }
 
-    /// 32 bytes that were not drawn before.
+    /// Returns 32 bytes that were not drawn before.
     fn draw(&mut self) -> [u8; 32] {
         self.drawn += 1;
         let (key, drawn) = (self.key(), self.drawn.to_le_bytes());
@@ -259,7 +269,7 @@ impl<C: Crypto> RogueSigner<C> {
     }
 }
 
-/// As many as there is room for.
+/// Keeps as many elements as there is room for.
 fn bounded<T, const MAX: usize>(mut elements: Vec<T>) -> List<T, MAX> {
     elements.truncate(MAX);
     List::new(elements).unwrap_or_else(|_| List::empty())

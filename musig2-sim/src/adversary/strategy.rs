@@ -19,38 +19,40 @@ use core::fmt;
 use musig2_proto::Fault;
 use serde::{Deserialize, Serialize};
 
-/// How a Byzantine node breaks the protocol. Set it with [`Plan::with_strategy`](crate::Plan::with_strategy).
+/// How a Byzantine node breaks the protocol. Set it with
+/// [`Plan::with_strategy`](crate::Plan::with_strategy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// Other nonces to some than to the rest.
+    /// States different nonces to some signers than to the rest.
     EquivocateNonces,
-    /// Other partial signatures to some than to the rest.
+    /// States different partial signatures to some signers than to the rest.
     EquivocatePartials,
-    /// Partial signatures that are random numbers.
+    /// States random numbers as partial signatures.
     RandomPartials,
-    /// Partial signatures of another message, with the nonces that it stated.
+    /// Signs another message, with the nonces that it stated.
     PartialsOfAnotherMessage,
-    /// Good partial signatures under a transcript of nobody.
+    /// States valid partial signatures under a transcript that nobody else has.
     RogueTranscript,
-    /// Nonces that are none.
+    /// States invalid nonces.
     InvalidNonces(NonceFlaw),
-    /// Keeps something to itself.
+    /// Withholds something.
     Withhold(Withheld),
-    /// Sends again what it and others said: in other sessions and attempts, and as it was.
+    /// Repeats what it and others said, unchanged or in other sessions and attempts.
     Replay,
     /// Flips bits of what it sends.
     Garble,
-    /// Changes its own statements, and signs what comes out.
+    /// Changes its own statements, and signs the result.
     Restate,
-    /// Sends many frames and publications: garbage, statements under bad signatures, sessions that nobody wants.
+    /// Sends many frames and publications: garbage, statements with invalid signatures, and
+    /// sessions that nobody wants.
     Flood,
-    /// Honest code in a second node with the key of another one. Neither of the two is honest.
+    /// Runs honest code in a second node with another node's key. Neither of the two is honest.
     Twin {
         /// Whose key it has.
         of: NodeId,
     },
-    /// The same, from a copy of the machine: its random generator is where the other's is.
+    /// Does the same from a copy of the machine, whose random generator is in the same state.
     Clone {
         /// Of which node it is a copy.
         of: NodeId,
@@ -62,21 +64,23 @@ pub enum Strategy {
     },
     /// Lies about what it holds, in its own name and in others'.
     FalseSummaries,
-    /// Claims to hold everything and passes nothing on: for a hub's coordinator.
+    /// Claims to hold everything, and passes nothing on. Meant for a hub's coordinator.
     LyingHub,
-    /// Aborts in the middle, to some sooner than to others.
+    /// Aborts midway, and tells some signers sooner than others.
     Abort,
     /// Accuses honest signers, with proofs that prove nothing.
     ForgeEvidence,
-    /// As coordinator, proposes one thing to some and another to the rest.
+    /// As coordinator, proposes one session to some signers and another to the rest.
     TwoManifests,
-    /// Waits for all other nonces, and states such that the sum of all is infinity; then signs nonsense.
+    /// Waits for all other nonces, and states nonces such that the sum of all is infinity. Then it
+    /// signs nonsense.
     CancelNonces,
-    /// As [`Strategy::CancelNonces`], together with the others who do: they share what they hear, and never accuse each other.
+    /// Like [`Strategy::CancelNonces`], together with all others that collude: they share what they
+    /// hear, and never accuse each other.
     Collude,
 }
 
-/// What is wrong with nonces.
+/// What is wrong with the nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum NonceFlaw {
@@ -84,28 +88,28 @@ pub enum NonceFlaw {
     OffCurve,
     /// The point at infinity.
     Infinity,
-    /// One less than there are items.
+    /// One fewer than there are items.
     TooFew,
     /// One more than there are items.
     TooMany,
 }
 
-/// What is not sent.
+/// What the adversary does not send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Withheld {
-    /// Its joins. It hears of the session, and seems not to be there.
+    /// Its joins. It hears of the session, and seems to be absent.
     Joins,
     /// Its nonces.
     Nonces,
-    /// Its partial signatures, and the final signatures, which it alone has.
+    /// Its partial signatures, and the final signatures, which only it has.
     Partials,
     /// Everything, once it has joined.
     EverythingElse,
 }
 
 impl Strategy {
-    /// One of each, but for [`Strategy::Twin`] and [`Strategy::Clone`], which need another node.
+    /// One of each, except [`Strategy::Twin`] and [`Strategy::Clone`], which need another node.
     pub const ALL: [Self; 24] = [
         Self::EquivocateNonces,
         Self::EquivocatePartials,
@@ -133,13 +137,16 @@ impl Strategy {
         Self::CancelNonces,
     ];
 
-    /// What can be proven against a node that does this. A conviction of anything else is false.
+    /// Returns the faults that can be proven against a node with this strategy. A conviction for
+    /// any other fault is false.
     ///
-    /// A node that restarted more often than it may can be convicted of that as well, whatever its strategy.
+    /// Whatever its strategy, a node that restarted more often than allowed can be convicted of
+    /// that too.
     pub const fn provable(self) -> &'static [Fault] {
         match self {
             Self::EquivocateNonces => &[Fault::Equivocation],
-            // Who hears the bad ones alone, and never of the good ones, has the proof of another fault.
+            // A signer that hears only the invalid ones, and never the valid ones, has proof of
+            // another fault.
             Self::EquivocatePartials => &[Fault::Equivocation, Fault::InvalidPartialSignature],
             Self::RandomPartials
             | Self::PartialsOfAnotherMessage
@@ -154,7 +161,8 @@ impl Strategy {
                 Fault::Equivocation,
             ],
             Self::Twin { .. } => &[Fault::ConcurrentInstances],
-            // Two who draw the same until they do not: one life that says two things.
+            // The two draw the same random bytes until their runs diverge. So one life may say two
+            // things.
             Self::Clone { .. } => &[Fault::ConcurrentInstances, Fault::Equivocation],
             Self::JoinAgain { .. } => &[Fault::RestartLimit],
             Self::RogueTranscript
@@ -170,7 +178,8 @@ impl Strategy {
         }
     }
 
-    /// Whether every other signer of a session convicts it, where all of them are honest, at least two, and hear one another in time.
+    /// Returns whether every other signer of a session convicts it, provided that there are at
+    /// least two others, all honest, and they hear one another in time.
     pub const fn must_be_convicted(self) -> bool {
         match self {
             Self::EquivocateNonces
@@ -179,12 +188,14 @@ impl Strategy {
             | Self::InvalidNonces(_)
             | Self::CancelNonces => true,
             Self::JoinAgain { times } => times as usize >= musig2_proto::MAX_JOINS,
-            // To `EquivocatePartials` the session may be complete before two of them compare.
+            // With `EquivocatePartials` the session may be complete before two signers compare what
+            // they heard.
             _ => false,
         }
     }
 
-    /// Whether every session is signed all the same, where the other signers are honest and hear one another in time.
+    /// Returns whether every session is signed despite it, provided that the other signers are
+    /// honest and hear one another in time.
     pub const fn is_harmless(self) -> bool {
         matches!(
             self,
@@ -196,7 +207,7 @@ impl Strategy {
         )
     }
 
-    /// Whether it makes two attempts at one session possible, each with good signatures.
+    /// Returns whether it makes two attempts at one session possible, each with valid signatures.
     pub const fn restarts(self) -> bool {
         matches!(
             self,
@@ -204,7 +215,7 @@ impl Strategy {
         )
     }
 
-    /// Whose key it has beside its own node.
+    /// Returns the node whose key it shares, if it is a twin or a clone.
     pub(crate) const fn doubles(self) -> Option<NodeId> {
         match self {
             Self::Twin { of } | Self::Clone { of } => Some(of),
@@ -212,7 +223,7 @@ impl Strategy {
         }
     }
 
-    /// The program that does this; none where honest code does.
+    /// Returns the program that does this; `None` if honest code does.
     pub(crate) fn adversary<C: Engine>(self) -> Option<Box<dyn Adversary<C>>> {
         Some(match self {
             Self::EquivocateNonces => Box::new(Equivocate::new(Kind::Nonces)),

@@ -8,10 +8,11 @@ use crate::protocol;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::{Boot, Output, SignerIndex};
 
-/// The most frames that it sends beyond what its node does, so that its world comes to rest.
+/// The most extra frames that it sends. Without a limit its world would never come to rest.
 const EXTRA: u32 = 300;
 
-/// Follows the protocol, and lies in the head of every frame; and in the name of others, to everyone it writes to.
+/// Follows the protocol, but lies in the `have` of every frame, and sends false summaries in
+/// others' names to everyone it writes to.
 #[derive(Default)]
 pub(super) struct FalseSummaries {
     sent: u32,
@@ -54,7 +55,8 @@ impl<C: Engine> Adversary<C> for FalseSummaries {
     }
 }
 
-/// Takes everything, passes nothing on, and says that it has everything: where others rely on it as a hub, they must go round it.
+/// Takes everything, passes nothing on, and claims to have everything. If others rely on it as a
+/// hub, they must bypass it.
 pub(super) struct LyingHub;
 
 impl<C: Engine> Adversary<C> for LyingHub {

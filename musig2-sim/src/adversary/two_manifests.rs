@@ -1,4 +1,4 @@
-//! A coordinator with two faces.
+//! A coordinator that proposes two things at once.
 
 use super::letters::{edit_frames, send};
 use super::{Adversary, Means};
@@ -13,18 +13,19 @@ use musig2_proto::{
 };
 use std::collections::BTreeMap;
 
-/// Proposes one session to some and another to the rest, of the same signers. Takes part in both, each with one side.
+/// Proposes one session to some nodes and another to the rest, with the same signers. It takes part
+/// in both, each with one side.
 #[derive(Default)]
 pub(super) struct TwoManifests {
     /// The session that the other side hears of, by the session that its node made.
     other: BTreeMap<SessionId, Announcement>,
-    /// What its own node has to hear of yet, and since when.
+    /// What its own node still has to hear, and since when.
     untold: Vec<Vec<u8>>,
     told_at: Option<Timestamp>,
 }
 
 impl TwoManifests {
-    /// Whether nothing of this session may reach that node.
+    /// Returns whether nothing of this session may reach that node.
     fn hides<C: Engine>(&self, means: &Means<'_, C>, session: &SessionId, to: NodeId) -> bool {
         let is_other = self.other.values().any(|other| other.content.manifest.id() == *session);
         match self.other.contains_key(session) {
@@ -51,6 +52,8 @@ impl<C: Engine> Adversary<C> for TwoManifests {
                 continue;
             };
             let id = one.content.manifest.id();
+            // The node publishes the second session, too. That would tell both sides, and the
+            // frames below have already told the right one.
             if self.other.values().any(|other| other.content.manifest.id() == id) {
                 continue;
             }
@@ -62,6 +65,7 @@ impl<C: Engine> Adversary<C> for TwoManifests {
                 self.told_at = Some(means.now);
             }
             let Some(other) = self.other.get(&id) else { continue };
+            // Frames instead of a publication, because everyone hears a publication.
             for to in means.others() {
                 let announcement = if means.is_on_other_side(to) { other } else { &one };
                 let frame = protocol::frame(announcement.content.manifest.id(), []);
@@ -89,7 +93,7 @@ fn is_own<C: Engine>(means: &Means<'_, C>, announcement: &Announcement) -> bool 
     manifest.signer(manifest.coordinator()) == Some(&means.key())
 }
 
-/// A session of the same signers that signs something else, and its publication.
+/// Makes a session of the same signers that signs something else, and its publication.
 fn another<C: Engine>(
     means: &mut Means<'_, C>,
     manifest: &Manifest,
@@ -99,7 +103,7 @@ fn another<C: Engine>(
     announce(means, messages.into_iter().fold(proposal, Proposal::with_message))
 }
 
-/// A session that its key proposes, though its node knows nothing of it.
+/// Makes a session proposed with its key, of which its node knows nothing.
 pub(super) fn announce<C: Engine>(
     means: &mut Means<'_, C>,
     proposal: Proposal,

@@ -1,4 +1,4 @@
-//! Silence, from some point on.
+//! Goes silent at some point.
 
 use super::letters::{edit_frames, edit_own, edit_statements};
 use super::{Adversary, Means, Withheld};
@@ -7,7 +7,7 @@ use musig2_proto::Output;
 use musig2_proto::wire::frame::Request;
 use musig2_proto::wire::statement::Body;
 
-/// Keeps something to itself, whoever asks.
+/// Withholds something, no matter who asks.
 pub(super) struct Withhold(pub(super) Withheld);
 
 impl<C: Engine> Adversary<C> for Withhold {

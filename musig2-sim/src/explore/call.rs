@@ -1,4 +1,4 @@
-//! One call of a node, and what its application makes of it.
+//! One call of a node, and what its application does with the outputs.
 
 use super::moves::Letter;
 use super::signer::{Dice, Signer};
@@ -10,11 +10,11 @@ use core::hash::Hash;
 use musig2_proto::{Command, Event, Input, Node, Output};
 use std::sync::Arc;
 
-/// What a node is called for.
+/// What a node is called with.
 pub(super) enum Call {
     Order(Command),
     Take(Input),
-    /// It starts again, after a crash.
+    /// It starts again after a crash.
     Restart,
 }
 
@@ -22,7 +22,8 @@ impl<C: Engine> Model<C>
 where
     Node<C>: Clone + Hash,
 {
-    /// Calls a node and carries out what it returns, up to a crash after so many of the messages it sends. Says how many it sent.
+    /// Calls a node and carries out what it returns, up to a crash after `crash_after` of the
+    /// messages that it sends. Returns how many it sent.
     pub(super) fn call(
         &self,
         state: &mut State<C>,
@@ -31,6 +32,7 @@ where
         crash_after: Option<usize>,
     ) -> Result<usize, Violation> {
         let mut signer = state.signer(node).clone();
+        // The record is per thread, but each branch of the search has its own history.
         NonceRecord::put(NonceRecord::clone(&state.nonces));
         let outputs = match call {
             Call::Order(command) => self.order(state, node, &mut signer, command),
@@ -57,7 +59,8 @@ where
         Ok(sent)
     }
 
-    /// A node loses its memory, and its application what it was about to do.
+    /// Crashes a node: it loses its memory, and its application loses the answers that it was about
+    /// to give.
     pub(super) fn crash(&self, state: &mut State<C>, node: NodeId) {
         let Signer { life, kept, .. } = state.signer(node);
         let signer = Signer { node: None, life: life.next(), end: None, kept: kept.clone() };
@@ -66,7 +69,8 @@ where
         Arc::make_mut(&mut state.watch).crashed(node);
     }
 
-    /// A new node with its key, told where it is.
+    /// Starts a new node with its key, and tells it its own contact and the contacts that it is to
+    /// know.
     pub(super) fn start(&self, id: NodeId, signer: &mut Signer<C>) {
         let explorer = &self.explorer;
         let mut node = Node::<C>::with_engine(explorer.config.clone())
@@ -87,7 +91,8 @@ where
         signer.node = Some(node);
     }
 
-    /// An order of the application. A refusal changes nothing: the session may have ended meanwhile.
+    /// Gives a node an order of its application. A refusal changes nothing: the session may have
+    /// ended meanwhile.
     pub(super) fn order(
         &self,
         state: &mut State<C>,
@@ -99,6 +104,8 @@ where
         let mut dice = Dice { chance: &self.chance, node, life };
         let executed = running.execute(state.now.to_timestamp(), &mut dice, command.clone());
         let Ok(outputs) = executed else {
+            // Discards the engine's work for the refused order, or the next call would be charged
+            // with it.
             C::work();
             return Vec::new();
         };
@@ -148,7 +155,7 @@ where
         Arc::make_mut(&mut state.watch).witness(&call);
     }
 
-    /// Carries out one output. Says how many messages that were.
+    /// Carries out one output. Returns how many messages that were.
     fn carry_out(
         &self,
         state: &mut State<C>,
@@ -178,7 +185,7 @@ where
                 signer.end = event.is_terminal().then_some(event).or(signer.end.take());
                 0
             }
-            // A report is the watch's to judge.
+            // Judging reports is the watch's job.
             _ => 0,
         }
     }

@@ -1,4 +1,4 @@
-//! The way to a state that must not be.
+//! The path to a state that must not exist.
 
 use super::moves::Move;
 use crate::oracle::Violation;
@@ -11,9 +11,10 @@ use std::sync::Arc;
 pub struct Counterexample {
     /// What does not hold.
     pub violation: Violation,
-    /// What happened, in order. None is shorter.
+    /// The moves that lead there, in order. No shorter path exists.
     pub moves: Vec<Move>,
-    /// Whether the violation comes after these moves, when nothing more goes wrong; else with the last of them.
+    /// Whether the violation shows only when the run continues after these moves without further
+    /// faults. Otherwise the last move causes it.
     pub settling: bool,
 }
 
@@ -29,7 +30,7 @@ impl fmt::Display for Counterexample {
 
 impl core::error::Error for Counterexample {}
 
-/// The moves so far, last first; states with one beginning share it.
+/// The moves that led to a state, last first. States with the same beginning share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trail(Option<Arc<(Trail, Move, usize)>>);
 

@@ -10,17 +10,17 @@ use core::fmt;
 use core::hash::Hash;
 use musig2_proto::{Audience, Command, Input, Node};
 
-/// One move: what happens, and whether the node that it happens to crashes over it.
+/// One move: what happens, and whether the node that it happens to crashes while handling it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Move {
     /// What happens.
     pub choice: Choice,
-    /// After how many of the messages that it sends then the node crashes, where it does.
+    /// If the node crashes, after how many of the messages that it then sends.
     pub crash_after: Option<usize>,
 }
 
-/// What happens, of all that could.
+/// What happens, out of everything that could.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Choice {
@@ -30,27 +30,27 @@ pub enum Choice {
     Join(NodeId),
     /// A message arrives.
     Arrives {
-        /// Which.
+        /// Which message.
         letter: Letter,
-        /// Whether it will come again.
+        /// Whether it will arrive again.
         again: bool,
     },
-    /// A message is lost: the network's fault, or nobody is there.
+    /// A message is lost, by the network's fault or because nobody is there.
     Lost(Letter),
-    /// A node loses its memory, between two calls.
+    /// A node loses its memory between two calls.
     Crash(NodeId),
-    /// A node is back, without its memory.
+    /// A node comes back without its memory.
     Restart(NodeId),
-    /// A node's deadline is there.
+    /// A node reaches its deadline.
     Tick {
-        /// Whose.
+        /// Whose deadline.
         node: NodeId,
-        /// When.
+        /// When it is.
         at: Micros,
     },
 }
 
-/// A message on its way.
+/// A message in flight.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Letter {
@@ -58,19 +58,19 @@ pub struct Letter {
     pub to: NodeId,
     /// From whom.
     pub from: NodeId,
-    /// As a frame, or as a publication.
+    /// Whether it is a frame or a publication.
     pub channel: Channel,
     /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// A state and the move that leads there.
+/// A state, and the move that leads to it.
 pub(super) struct Next<C: Engine> {
     pub(super) step: Move,
     pub(super) state: State<C>,
 }
 
-/// A move that must not lead where it leads.
+/// A move that breaks a rule.
 pub(super) struct Fault {
     pub(super) step: Move,
     pub(super) violation: Violation,
@@ -80,11 +80,12 @@ impl<C: Engine> Model<C>
 where
     Node<C>: Clone + Hash,
 {
-    /// Every state that can come next, and how.
+    /// Returns every state that can come next, and how.
     pub(super) fn next_states(&self, state: &State<C>) -> Result<Vec<Next<C>>, Box<Fault>> {
         let mut nexts = Vec::new();
         for (place, pending) in state.pending.iter().enumerate() {
-            // Of two equal messages either can come first.
+            // Equal messages are adjacent, and it does not matter which comes first. So only the
+            // last one is tried.
             if state.pending.get(place + 1) != Some(pending) {
                 self.happens(state, place, &mut nexts)?;
             }
@@ -117,7 +118,7 @@ where
         Ok(nexts)
     }
 
-    /// What can become of one thing on its way.
+    /// Adds every outcome of one thing in flight.
     fn happens(
         &self,
         state: &State<C>,
@@ -155,7 +156,8 @@ where
         Ok(())
     }
 
-    /// A call, and the same call cut short by a crash after each number of messages.
+    /// Adds the outcome of a call, and of the same call cut short by a crash after each number of
+    /// messages.
     fn branch(
         &self,
         before: &State<C>,
@@ -177,12 +179,12 @@ where
             }
         };
         let sent = branch(None)?;
-        // A crash after the last is a crash between two calls.
+        // A crash after the last message is the same as one between two calls.
         let cuts = if before.faults.crashes > 0 { sent } else { 0 };
         (0..cuts).try_for_each(|after| branch(Some(after)).map(|_| ()))
     }
 
-    /// What a node is called with when something on its way happens.
+    /// Returns what a node is called with when something in flight happens.
     pub(super) fn call_for(&self, pending: &Pending) -> Call {
         match pending {
             Pending::Announce => Call::Order(Command::AnnounceSession {
@@ -200,13 +202,13 @@ where
         }
     }
 
-    /// When a node is to be woken.
+    /// Returns when a node is to be woken.
     pub(super) fn deadline(&self, state: &State<C>, node: NodeId) -> Option<Micros> {
         let deadline = state.signer(node).node.as_ref()?.next_deadline()?;
         Some(Micros::from_timestamp(deadline).max(state.now))
     }
 
-    /// When the first is to be woken; `None` where there is nothing left to do.
+    /// Returns when the first node is to be woken; `None` if every signer has the signatures.
     pub(super) fn next_deadline(&self, state: &State<C>) -> Option<Micros> {
         if state.is_complete() {
             return None;

@@ -1,4 +1,4 @@
-//! Breadth first, so that the first way found to a state is a shortest one.
+//! Searches breadth first, so that the first path found to a state is a shortest one.
 
 use super::counterexample::{Counterexample, Trail};
 use super::moves::{Fault, Next};
@@ -15,13 +15,15 @@ use std::collections::{BTreeSet, VecDeque};
 pub struct Exploration {
     /// How many different states there are, or were found.
     pub states: usize,
-    /// How many steps lead from one to another, or to itself.
+    /// How many steps lead from one state to another, or to itself.
     pub transitions: u64,
-    /// From how many states, those in which nothing is on its way, everyone was seen to come to the signatures.
+    /// How many states had nothing in flight; from each of these, everyone was seen to end with the
+    /// signatures.
     pub settled: u64,
     /// How many moves it takes to get to the farthest state.
     pub depth: usize,
-    /// Whether these are all states there are within the bounds. If not, all that are fewer than `depth` moves away were looked at.
+    /// Whether these are all states within the bounds. If not, all that are fewer than `depth`
+    /// moves away were explored.
     pub exhausted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What must come of a quiet state once nothing more goes wrong.
+//! What must follow from a quiet state once nothing more goes wrong.
 
 use super::call::Call;
 use super::signer::Signer;
@@ -9,11 +9,13 @@ use crate::time::Micros;
 use core::hash::Hash;
 use musig2_proto::{Input, Node};
 
-/// How long it may take: two of the longest pauses between polls, with hellos and announcements in between.
+/// How long it may take: two of the longest pauses between polls, with hellos and announcements in
+/// between.
 const PATIENCE: Micros = Micros::from_secs(60);
 
-/// Brings back whoever is down, delivers everything in order, lets time pass where nothing is on its way: everyone must come to
-/// the signatures. (Where nobody remembers the session there is none.)
+/// Brings back every node that is down, delivers everything in order, and lets time pass when
+/// nothing is in flight. Then everyone must end with the signatures, unless no node remembers the
+/// session, in which case it is gone.
 pub(super) fn settle<C: Engine>(model: &Model<C>, state: &State<C>) -> Result<(), Violation>
 where
     Node<C>: Clone + Hash,

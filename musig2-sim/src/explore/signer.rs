@@ -13,7 +13,7 @@ pub(super) struct Signer<C: Crypto> {
     pub(super) life: Life,
     /// How the session ended in this life.
     pub(super) end: Option<Event>,
-    /// The announcement, where its application keeps it.
+    /// The announcement, if its application keeps it.
     pub(super) kept: Option<Arc<[u8]>>,
 }
 
@@ -37,7 +37,7 @@ impl<C: Crypto> Signer<C> {
     }
 }
 
-/// Which life of a node it is, and what it has drawn in it: how many times 8, 16 and 32 bytes.
+/// The number of a node's life, and how many times it has drawn 8, 16 and 32 bytes in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Life {
     pub(super) number: u32,
@@ -50,8 +50,9 @@ impl Life {
     }
 }
 
-/// A generator whose bytes depend on the node, its life and how many of that length were drawn: on nothing that the order of other
-/// things would change. Its numbers are all zero: no jitter.
+/// A generator whose bytes depend only on the node, its life, and the number of draws of that
+/// length. So reordering other things does not change them, and equal states stay equal. Its
+/// numbers are all zero, so that nothing has jitter.
 pub(super) struct Dice<'a> {
     pub(super) chance: &'a Chance,
     pub(super) node: NodeId,

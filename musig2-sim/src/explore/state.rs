@@ -1,4 +1,4 @@
-//! What there is at one moment.
+//! Everything that exists at one moment.
 
 use super::moves::Letter;
 use super::signer::Signer;
@@ -25,24 +25,25 @@ pub(super) struct Model<C: Engine> {
     engine: PhantomData<C>,
 }
 
-/// A signer and the fingerprint of its state.
+/// A signer, and the fingerprint of its state.
 pub(in crate::explore) struct Place<C: Engine> {
     pub(super) signer: Signer<C>,
+    // Kept, because most moves change one node only.
     fingerprint: Fingerprint,
 }
 
-/// Everything at one moment. Two states share what is the same in both.
+/// Everything at one moment. States share the parts that are the same in both.
 pub(super) struct State<C: Engine> {
     pub(super) now: Micros,
     pub(super) places: Vec<Arc<Place<C>>>,
-    /// What is on its way, in order: the order it was sent in does not matter.
+    /// What is in flight, sorted, because the order of sending does not matter.
     pub(super) pending: Vec<Arc<Pending>>,
     pub(super) faults: Faults,
     pub(super) nonces: Arc<NonceRecord>,
     pub(super) watch: Arc<Watch>,
 }
 
-/// Something that has not happened yet, and can at any moment.
+/// Something that has not happened yet, and can happen at any moment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Pending {
     /// A message arrives.
@@ -54,7 +55,7 @@ pub(super) enum Pending {
 }
 
 impl Pending {
-    /// Where it happens.
+    /// Returns the node to which it happens.
     pub(super) fn node(&self) -> NodeId {
         match self {
             Self::Letter(letter) => letter.to,
@@ -63,13 +64,14 @@ impl Pending {
         }
     }
 
-    /// Whether it is gone when its node crashes.
+    /// Returns whether it vanishes when its node crashes.
     pub(super) fn is_answer(&self) -> bool {
         !matches!(self, Self::Letter(_))
     }
 }
 
-/// 128 bits of a state. Two different states of a million have the same with a chance of 10⁻²⁷.
+/// 128 bits that identify a state. The probability that any two of a million different states have
+/// the same is 10⁻²⁷.
 pub(super) type Fingerprint = (u64, u64);
 
 impl<C: Engine> Model<C>
@@ -91,7 +93,8 @@ where
         model
     }
 
-    /// All nodes run, and node 0 has made the session, which nobody has heard of yet.
+    /// Makes the first state: all nodes run, and node 0 has made the session, of which nobody has
+    /// heard yet.
     pub(super) fn first_state(&self) -> State<C> {
         self.propose().1
     }
@@ -145,7 +148,7 @@ impl<C: Engine> State<C> {
         (0..).map(NodeId::new).zip(self.places.iter().map(|place| &place.signer))
     }
 
-    /// Whether nothing is on its way.
+    /// Returns whether nothing is in flight.
     pub(super) fn is_quiet(&self) -> bool {
         self.pending.is_empty()
     }
@@ -154,7 +157,7 @@ impl<C: Engine> State<C> {
         self.signers().all(|(_, signer)| signer.is_complete())
     }
 
-    /// Puts something on its way.
+    /// Puts something in flight.
     pub(super) fn add(&mut self, pending: Pending) {
         let place = self.pending.partition_point(|other| **other < pending);
         self.pending.insert(place, Arc::new(pending));
@@ -180,13 +183,14 @@ where
         let mut hasher = Lanes::default();
         let Signer { node, life, end, kept } = &signer;
         (node, life, kept).hash(&mut hasher);
-        // How it ended is in the node itself; here it matters that it was told.
+        // The node's own state says how the session ended. What matters here is that the
+        // application was told.
         end.as_ref().map(core::mem::discriminant).hash(&mut hasher);
         Self { fingerprint: hasher.fingerprint(), signer }
     }
 }
 
-/// Two hashes of the same, side by side.
+/// Two different hashes of the same data, side by side.
 struct Lanes([DefaultHasher; 2]);
 
 impl Default for Lanes {
@@ -213,7 +217,7 @@ impl Lanes {
     }
 }
 
-/// A node's keys.
+/// Returns a node's keys.
 pub(super) fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
     (0..)
         .find_map(|tries| {

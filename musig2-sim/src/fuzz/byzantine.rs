@@ -1,4 +1,4 @@
-//! One honest node among signers that hold real keys and do as the fuzzer likes.
+//! One honest node among signers that hold real keys and are under the fuzzer's control.
 
 use super::crowd::Crowd;
 use super::moves::Move;
@@ -8,20 +8,22 @@ use musig2_proto::Event;
 /// The most moves of one run.
 const MAX_MOVES: usize = 120;
 
-/// One honest node, and two signers whose keys the fuzzer holds. The bytes say, six a move, what these state, good and bad, under their signatures, what of it
-/// and of what was heard reaches the honest node, in which frames and order, and how time passes.
+/// Fuzzes one honest node that faces two signers whose keys the fuzzer holds. The bytes, six for
+/// each move, say what these two state under their signatures, valid or invalid; which of that, and
+/// of what was heard, reaches the honest node, in which frames and order; and how time passes.
 ///
-/// The honest node never panics, never contradicts itself, uses each nonce once, ends each session once and in its time, completes only with good
-/// signatures, convicts nobody but the other two, by evidence that verifies from its bytes, and never says that it is its own rival
+/// The honest node never panics and never contradicts itself. It uses each nonce once, ends each
+/// session once and in time, and completes only with valid signatures. It convicts nobody but the
+/// other two, with evidence that verifies from its bytes, and never says that it is its own rival
 /// while nobody else has its key. Nothing that it states is a proof against it.
 ///
 /// # Panics
-/// Where something of this does not hold.
+/// If any of this does not hold.
 pub fn byzantine<C: Engine>(data: &[u8]) {
     meet::<C>(data);
 }
 
-/// Makes the moves, and says how the honest node's sessions ended.
+/// Makes the moves, and returns how the honest node's sessions ended.
 fn meet<C: Engine>(data: &[u8]) -> Vec<Event> {
     let mut crowd = Crowd::<C>::new();
     for bytes in data.as_chunks().0.iter().take(MAX_MOVES) {

@@ -1,4 +1,4 @@
-//! A signer that holds a real key and states what it is told to.
+//! A signer that holds a real key and states what it is told to state.
 
 use super::moves::{Attempt, Numbers, What};
 use super::pen::{Pen, gather, list, restarted};
@@ -17,11 +17,11 @@ use musig2_proto::{
 };
 use std::collections::BTreeMap;
 
-/// A key, a node to make announcements with, and the secret nonces that were not used yet.
+/// A key, a node to make announcements with, and the secret nonces that are still unused.
 pub(super) struct Deceiver<C: Engine> {
     seat: Seat<C>,
     pen: Pen<C>,
-    /// By the hash of the statement that has the public halves.
+    /// By the hash of the statement that has their public nonces.
     secrets: BTreeMap<[u8; 32], Vec<C::SecretNonce>>,
 }
 
@@ -35,7 +35,7 @@ impl<C: Engine> Deceiver<C> {
         self.seat.source()
     }
 
-    /// Makes a session, and its announcement.
+    /// Makes a session and its announcement.
     pub(super) fn propose(
         &mut self,
         now: Timestamp,
@@ -51,7 +51,7 @@ impl<C: Engine> Deceiver<C> {
         Some((self.seat.node.session(&session)?, decode_message(&bytes, bytes.len()).ok()?))
     }
 
-    /// A publication that says that it is here.
+    /// Makes a hello, ready to be published.
     pub(super) fn hello(&mut self, now: Timestamp) -> Vec<u8> {
         let outputs = self.seat.order(now, Command::SayHello).into_iter();
         let mut publications = outputs.filter_map(|output| match output {
@@ -61,7 +61,7 @@ impl<C: Engine> Deceiver<C> {
         publications.next().unwrap_or_default()
     }
 
-    /// Signs something.
+    /// Signs a statement.
     pub(super) fn state(
         &mut self,
         view: &SessionView,
@@ -76,6 +76,8 @@ impl<C: Engine> Deceiver<C> {
             }
             What::Nonces { life, attempt, kind } => {
                 let (boot, attempt) = (boot(*life, pool), attempt_of(view, pool, *attempt));
+                // Altered nonces keep the secrets of the valid ones. Partial signatures on them are
+                // then invalid, which is one of the faults that the honest node must prove.
                 let (secrets, nonces) = self.nonces(view, pool, kind);
                 let source = NonceSource::Inline(list(nonces));
                 let body = Body::Nonces(Nonces { boot, attempt, source });
@@ -128,7 +130,8 @@ impl<C: Engine> Deceiver<C> {
         (secrets, alter(nonces, kind, PublicNonce::to_bytes, PublicNonce::new, copied))
     }
 
-    /// On everyone's nonces of this life and attempt, where they are there and its own were not used yet; with their transcript.
+    /// Makes partial signatures on everyone's nonces of this life and attempt, if these are there
+    /// and its own are still unused. Returns them with the transcript.
     fn partials(
         &mut self,
         view: &SessionView,
@@ -142,6 +145,8 @@ impl<C: Engine> Deceiver<C> {
             fits && matches!(&one.body, Body::Nonces(nonces) if nonces.attempt == attempt)
         });
         let hash = own.map(|own| statement_hash(&view.id, me, &own.body));
+        // A secret nonce cannot be cloned, so each is used at most once. Without one, the invalid
+        // numbers below take the place of partial signatures.
         let secrets = hash.and_then(|hash| self.secrets.remove(&hash)).unwrap_or_default();
         let mut partials = Vec::new();
         if let Some(gathered) = &gathered {
@@ -163,7 +168,7 @@ impl<C: Engine> Deceiver<C> {
     }
 }
 
-/// Good numbers, as a fuzzer wants them.
+/// Returns valid numbers, changed as the fuzzer wants.
 fn alter<T: Clone, const N: usize>(
     mut good: Vec<T>,
     kind: &Numbers,
@@ -188,7 +193,7 @@ fn alter<T: Clone, const N: usize>(
     good
 }
 
-/// A proof of any two statements.
+/// Makes a proof from any two statements.
 fn accuse(pool: &[Statement], one: u8, other: u8) -> Option<Proof> {
     let pick = |place: u8| pool.get(usize::from(place) % pool.len().max(1));
     let (one, other) = (pick(one)?, pick(other)?);
@@ -220,7 +225,7 @@ fn accuse(pool: &[Statement], one: u8, other: u8) -> Option<Proof> {
     })
 }
 
-/// The key of each item, with its tweaks.
+/// Returns the key of each item, with its tweaks.
 fn item_keys<C: Engine>(view: &SessionView) -> impl Iterator<Item = C::KeyAggregate> {
     let untweaked =
         C::aggregate_keys(view.manifest.signers()).unwrap_or_else(|error| panic!("{error}"));
@@ -231,8 +236,10 @@ fn item_keys<C: Engine>(view: &SessionView) -> impl Iterator<Item = C::KeyAggreg
     })
 }
 
-/// A life of its own, or one of somebody.
+/// Returns a life of its own, or one from a statement of anyone.
 pub(super) fn boot(life: u8, pool: &[Statement]) -> Boot {
+    // Twelve own lives are more than the ten joins that a signer may make, so that runs reach that
+    // limit.
     let heard = usize::from(life).checked_rem(pool.len()).filter(|_| life >= 200);
     heard.and_then(|place| pool[place].boot()).unwrap_or(Boot::new([life % 12 + 1; 16]))
 }

@@ -1,4 +1,4 @@
-//! Every decoder, on any bytes.
+//! Runs every decoder on any bytes.
 
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::decode_message;
@@ -6,8 +6,8 @@ use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::proof::Evidence;
 use musig2_proto::{MAX_EVIDENCE_SIZE, PublicKey, SecretKey, Signature};
 
-/// Decodes any bytes as everything that comes from outside: frames, publications, announcements, evidence, and hexadecimal text.
-/// None may panic, or allocate more than [`decoding_limit`].
+/// Decodes any bytes as everything that comes from outside: frames, publications, announcements,
+/// evidence, and hexadecimal text. No decoder may panic, or allocate more than [`decoding_limit`].
 pub fn decode(data: &[u8]) {
     let _ = decode_message::<Frame>(data, MAX_EVIDENCE_SIZE);
     let _ = decode_message::<Publication>(data, MAX_EVIDENCE_SIZE);
@@ -20,10 +20,13 @@ pub fn decode(data: &[u8]) {
     }
 }
 
-/// The most that [`decode`] may have allocated at any moment, in bytes, for so many bytes of input.
+/// Returns the most bytes that [`decode`] may have allocated at any moment, given the size of its
+/// input.
 ///
-/// The worst is a list whose elements are short on the wire and long in memory: two bytes say that a signer had no lives, and 32 hold
-/// it. A list doubles as it grows, and the smaller half is still there when the larger one is made: 48 for each byte, at the most.
+/// The worst case is a list whose elements are short on the wire and long in memory: a signer
+/// without lives takes two bytes on the wire and 32 in memory. A list doubles its capacity as it
+/// grows, and the old half still exists while the new list is made. That is at most 48 bytes for
+/// each byte of input.
 pub const fn decoding_limit(size: usize) -> usize {
     4096 + 64 * size
 }

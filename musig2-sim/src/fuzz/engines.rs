@@ -1,4 +1,4 @@
-//! Two engines, the same answers.
+//! Checks that two engines give the same answers.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use musig2_proto::{
@@ -6,11 +6,12 @@ use musig2_proto::{
     PublicNonce, SecretKey, Signature, TweakScalar, XOnlyPublicKey,
 };
 
-/// Gives libsecp256k1 and the `musig2` crate the same keys, tweaks, nonces, partial signatures and signatures, good, bad and on the edge,
-/// through every function that a node calls. Both must give the same bytes, or refuse for the same reason.
+/// Gives libsecp256k1 and the `musig2` crate the same keys, tweaks, nonces, partial signatures and
+/// signatures (valid, invalid, and edge cases) through every function that a node calls. Both must
+/// return the same bytes, or refuse for the same reason.
 ///
 /// # Panics
-/// Where they differ.
+/// If they differ.
 pub fn engines(data: &[u8]) {
     let Ok(case) = Case::arbitrary(&mut Unstructured::new(data)) else { return };
     let (by_c, by_rust) = (case.run::<Libsecp256k1>(), case.run::<K256>());
@@ -21,7 +22,7 @@ pub fn engines(data: &[u8]) {
 #[derive(Debug)]
 struct Number([u8; 32]);
 
-/// The order of the group, and the prime of the field.
+/// Zero, the order of the group, the prime of the field, and the largest number.
 const BOUNDS: [[u8; 32]; 4] = [
     [0; 32],
     [
@@ -49,7 +50,7 @@ impl<'a> Arbitrary<'a> for Number {
     }
 }
 
-/// A compressed point: of a secret key, or any bytes.
+/// A compressed point: that of a secret key, its negative, or any bytes.
 #[derive(Debug, Arbitrary)]
 enum Point {
     Of(Number),
@@ -79,7 +80,7 @@ impl Point {
     }
 }
 
-/// The two halves of a nonce.
+/// The two points of a nonce.
 #[derive(Debug, Arbitrary)]
 struct Halves(Point, Point);
 
@@ -92,30 +93,30 @@ impl Halves {
     }
 }
 
-/// What both are given.
+/// The inputs that both engines get.
 #[derive(Debug, Arbitrary)]
 struct Case {
-    /// Two who sign, in the order of their keys.
+    /// Two signers, in the order of their keys.
     signers: [Number; 2],
-    /// Another key, perhaps none.
+    /// Another key, which may be missing or invalid.
     third: Option<Point>,
     tweaks: Vec<(bool, Number)>,
     randomness: [Number; 2],
     extra: [u8; 32],
     message: [u8; 32],
-    /// In place of the nonces that the two make.
+    /// Replace the nonces that the two signers make.
     nonces: Vec<Halves>,
     aggregate: Option<Halves>,
-    /// In place of the partial signatures that they make.
+    /// Replace the partial signatures that they make.
     partials: Vec<Number>,
     auxiliary: [u8; 32],
     statement: [[u8; 32]; 2],
-    /// A key and a signature, of nobody in particular.
+    /// A key and a signature that belong to nobody in particular.
     verify: (Number, [Number; 2]),
 }
 
 impl Case {
-    /// A line for every answer: what was asked, and the bytes or the reason.
+    /// Returns a line for every answer: what was asked, and the bytes or the reason.
     fn run<C: Crypto>(&self) -> Vec<String> {
         let mut answers = Vec::new();
         let mut say = |what: &str, answer: String| answers.push(format!("{what}: {answer}"));

@@ -1,4 +1,4 @@
-//! A forger of evidence.
+//! Forges evidence.
 
 use super::loot::Loot;
 use super::pen::list;
@@ -9,13 +9,13 @@ use musig2_proto::wire::statement::{Nonces, Partials};
 use musig2_proto::{AggregateNonce, Boot, K256, Libsecp256k1, Manifest, Signature, SignerIndex};
 use std::sync::OnceLock;
 
-/// Evidence that is put together from what honest signers stated in several sessions, attempts and lives, from changes to it, from true
-/// evidence against another signer, or from nothing at all.
+/// Fuzzes evidence: assembled from what honest signers stated in several sessions, attempts and
+/// lives, from changes to that, from true evidence against another signer, or from arbitrary bytes.
 ///
-/// None of it convicts an honest key, and both engines come to the same verdict.
+/// None of it convicts an honest key, and both engines reach the same verdict.
 ///
 /// # Panics
-/// Where either does not hold.
+/// If either does not hold.
 pub fn evidence(data: &[u8]) {
     static LOOT: OnceLock<Loot> = OnceLock::new();
     let loot = LOOT.get_or_init(Loot::new);
@@ -38,7 +38,8 @@ pub fn evidence(data: &[u8]) {
     }
 }
 
-/// True evidence, with other bytes in some places: two for the place, and one.
+/// Changes true evidence in some places. Each change takes three bytes: two for the place, and one
+/// to XOR.
 fn altered(loot: &Loot, data: &[u8]) -> Option<Evidence> {
     let (which, changes) = data.split_first()?;
     let mut bytes = pick(&loot.evidence, u16::from(*which)).to_bytes();
@@ -54,7 +55,7 @@ fn assembled(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Evidence> {
     Ok(Evidence { manifest, proof: proof(loot, from)? })
 }
 
-/// The manifest of some session, perhaps with a byte of it changed.
+/// Returns the manifest of some session, perhaps with one byte changed.
 fn manifest(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Manifest> {
     let manifest = pick(&loot.manifests, from.arbitrary()?).clone();
     if !from.ratio(1, 8)? {
@@ -99,7 +100,7 @@ fn proof(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Proof> {
     })
 }
 
-/// A true statement, perhaps with another author or another signature.
+/// Returns a true statement, perhaps with another author or another signature.
 fn signed<T: Content>(pool: &[Signed<T>], from: &mut Unstructured<'_>) -> Result<Signed<T>> {
     let mut signed = pick(pool, from.arbitrary()?).clone();
     if from.ratio(1, 8)? {
@@ -111,7 +112,7 @@ fn signed<T: Content>(pool: &[Signed<T>], from: &mut Unstructured<'_>) -> Result
     Ok(signed)
 }
 
-/// Nonces that their author stated, perhaps moved to another life or attempt.
+/// Returns nonces that their author stated, perhaps moved to another life or attempt.
 fn nonces(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Signed<Nonces>> {
     let mut nonces = signed(&loot.nonces, from)?;
     if from.ratio(1, 4)? {
@@ -135,7 +136,7 @@ fn boot(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Boot> {
     Ok(Boot::new(spoil(pick(&loot.joins, from.arbitrary()?).content.boot.to_bytes(), from)?))
 }
 
-/// Whoever restarted in some session, perhaps with lives of another one.
+/// Returns the signers that restarted in some session, perhaps with lives from another one.
 fn restarted(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Vec<Restarted>> {
     let mut claim = Vec::new();
     for (signer, boots) in pick(&loot.restarted, from.arbitrary()?) {
@@ -148,7 +149,7 @@ fn restarted(loot: &Loot, from: &mut Unstructured<'_>) -> Result<Vec<Restarted>>
     Ok(claim)
 }
 
-/// One time in four, changes a byte.
+/// Changes a byte in one case out of four.
 fn spoil<const N: usize>(mut bytes: [u8; N], from: &mut Unstructured<'_>) -> Result<[u8; N]> {
     if from.ratio(1, 4)? {
         bytes[from.choose_index(N)?] ^= from.arbitrary::<u8>()?;

@@ -1,4 +1,5 @@
-//! What a forger of evidence may have: everything that honest signers stated, and true evidence against one that is not.
+//! What a forger of evidence may have: everything that honest signers stated, and true evidence
+//! against a signer that is not honest.
 
 use super::pen::{Pen, gather, list, restarted};
 use super::room::Room;
@@ -16,12 +17,12 @@ use musig2_proto::{
     PartialSignature, Proposal, PublicKey, PublicNonce, SessionView, SignerIndex,
 };
 
-/// The seat whose key breaks the protocol. Those below are honest.
+/// The seat whose key breaks the protocol. Seats with lower numbers are honest.
 const GUILTY: u8 = 3;
 
-/// Everything that a forger may put together. Each list has something in it.
+/// Everything that a forger may use. No list is empty.
 pub(super) struct Loot {
-    /// Whom no evidence may convict.
+    /// The keys that no evidence may convict.
     pub(super) honest: Vec<PublicKey>,
     pub(super) manifests: Vec<Manifest>,
     pub(super) joins: Vec<Signed<Join>>,
@@ -34,7 +35,7 @@ pub(super) struct Loot {
 }
 
 impl Loot {
-    /// From sessions with and without restarts.
+    /// Collects loot from sessions with and without restarts.
     pub(super) fn new() -> Self {
         let mut loot = Self {
             honest: (0..GUILTY).map(|number| seat(number).key).collect(),
@@ -73,7 +74,7 @@ impl Loot {
     }
 }
 
-/// Every statement about a session in these frames, once.
+/// Returns every statement about a session in these frames, once.
 fn statements(view: &SessionView, frames: &[Vec<u8>]) -> Vec<Statement> {
     let mut stated = Vec::new();
     for frame in frames.iter().filter_map(|bytes| decode_message::<Frame>(bytes, usize::MAX).ok()) {
@@ -90,7 +91,7 @@ fn seat(number: u8) -> Seat<Libsecp256k1> {
     Seat::new(number, Config::default())
 }
 
-/// Every fault there is, committed and proven.
+/// Commits and proves every kind of fault.
 fn true_evidence() -> Vec<Evidence> {
     let mut accuser = seat(0);
     let proposal =
@@ -106,6 +107,7 @@ fn true_evidence() -> Vec<Evidence> {
     let mut state = |body: Body| pen.state(session, guilty, body);
 
     let boots = [1, 2].map(|boot| Boot::new([boot; 16]));
+    // Any valid points will do as public nonces, so two public keys serve.
     let points = [seat(0).key, seat(1).key].map(PublicKey::to_bytes);
     let mut nonces = |boot: Boot, attempt: AttemptId, halves: [[u8; 33]; 2]| {
         let nonce = PublicNonce::new(halves.concat().try_into().unwrap_or([0; 66]));

@@ -1,27 +1,29 @@
-//! What fuzzers run: a function for each target, which takes any bytes and panics where something does not hold.
+//! What fuzzers run: a function for each target, which takes any bytes and panics if something does
+//! not hold.
 //!
-//! The targets in `fuzz/` are a few lines around them, and `cargo test` replays its corpus through them, so that they run on stable
-//! without any tool. They are there for one's own fuzzer, too.
+//! The targets in `fuzz/` are a few lines around these functions, and `cargo test` replays its
+//! corpus through them, so that they run on stable Rust without any tool. You can call them from
+//! your own fuzzer, too.
 //!
 //! | function | what is fuzzed | what must hold |
 //! | --- | --- | --- |
 //! | [`decode`] | every decoder | no panic, memory bounded by the size of the input |
 //! | [`round_trip`] | every encoding | one value, one encoding |
 //! | [`engines`] | libsecp256k1 against the `musig2` crate | the same bytes, or the same refusal |
-//! | [`one_node`] | a node with any orders, inputs and clocks | refusals change nothing, time gets on, outputs are bounded |
-//! | [`three_nodes`] | three honest nodes, and what becomes of each message | all of safety, and liveness once it heals |
-//! | [`byzantine`] | one honest node between two signers without scruples | all of safety, every session ends |
-//! | [`evidence`] | evidence put together from all that honest signers said | no honest signer is convicted |
+//! | [`one_node`] | any orders, inputs and clocks | refusals are no-ops, time advances, bounded outputs |
+//! | [`three_nodes`] | three honest nodes and their messages | safety, and liveness once healed |
+//! | [`byzantine`] | one honest node between two dishonest ones | safety, and every session ends |
+//! | [`evidence`] | evidence made from what honest signers said | no honest signer is convicted |
 //! | [`plan`] | a whole simulation | everything that [`trial::run`](crate::trial::run) checks |
 //!
 //! | file | subject |
 //! | --- | --- |
 //! | `seat.rs` | a node, every call of which is checked |
-//! | `room/` | three of them, with what is between them |
+//! | `room/` | three of them, and the messages between them |
 //! | `crowd/`, `deceiver.rs`, `moves.rs` | one of them, and two signers that hold real keys |
 //! | `pen.rs` | a key that signs what the core would not |
 //! | `loot.rs` | what a forger of evidence has |
-//! | `seeds.rs` | what fuzzing begins with |
+//! | `seeds.rs` | the inputs that fuzzing begins with |
 
 mod byzantine;
 mod crowd;
@@ -55,13 +57,13 @@ use crate::transparent::Transparent;
 /// A function to fuzz, by the name of its target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// As in `cargo fuzz run NAME`, and the name of its folder in the corpus.
+    /// The name in `cargo fuzz run NAME`, and of its folder in the corpus.
     pub name: &'static str,
-    /// Takes any bytes. Panics where something does not hold.
+    /// Takes any bytes. Panics if something does not hold.
     pub body: fn(&[u8]),
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 8] = [
     Target { name: "decode", body: decode },
     Target { name: "round_trip", body: round_trip },

@@ -1,6 +1,6 @@
-//! What signers without scruples can do: read from bytes, carried out by the crowd.
+//! What dishonest signers can do: read from bytes, carried out by the crowd.
 
-/// One of the two, 0 or 1.
+/// One of the two dishonest signers, 0 or 1.
 pub(super) type Who = usize;
 
 /// One step: six bytes, of which the first says what it is.
@@ -8,82 +8,83 @@ pub(super) type Who = usize;
 pub(super) enum Move {
     /// The honest application proposes a session of all three.
     Propose { items: u8 },
-    /// One of the two announces a session of its own: to everybody, or in a frame.
+    /// One of the two announces a session of its own, to everyone or in a frame.
     Announce { who: Who, items: u8, in_frame: bool },
-    /// The honest application answers what it was asked.
+    /// The honest application answers the sessions that it was asked about.
     Answer { joins: bool },
-    /// One of the two signs something, and keeps it.
+    /// One of the two signs a statement, which goes into the pool.
     State { who: Who, what: What },
-    /// Statements that were made or heard, by their places, reach the honest node in one frame.
+    /// Statements from the pool, by their places, reach the honest node in one frame.
     Send { who: Who, which: [u8; 3], around: Around },
-    /// So many of the newest statements do.
+    /// The newest statements of the pool do, this many of them.
     SendNewest { who: Who, count: u8, around: Around },
-    /// One of the two says what it holds, or what another does.
+    /// One of the two says what it, or another signer, holds.
     Claim { who: Who, claim: Claim, around: Around },
-    /// A frame or publication that was sent before comes, with a byte of it changed where `change` is not zero.
+    /// A frame or publication that was sent before comes again, with one byte changed if `change`
+    /// is not zero.
     Again { which: u8, place: u16, change: u8 },
     /// One of the two says hello.
     Hello { who: Who, late: bool },
-    /// This many milliseconds.
+    /// This many milliseconds pass.
     Wait(u16),
-    /// Until the honest node's deadline.
+    /// Time passes until the honest node's deadline.
     Deadline,
     /// The honest node forgets everything, says hello, and resumes what its application kept.
     Restart,
-    /// The honest application gives up.
+    /// The honest application aborts.
     Abort,
-    /// A signer is reachable, or no longer.
+    /// A signer becomes reachable, or unreachable.
     Reach { who: Who, lost: bool },
 }
 
 /// What a statement says.
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    /// That it is here, in this life; at its address, or nowhere.
+    /// It joins in this life, with its contact or without one.
     Join { life: u8, reachable: bool },
-    /// Nonces for an attempt.
+    /// It states nonces for an attempt.
     Nonces { life: u8, attempt: Attempt, kind: Numbers },
-    /// Partial signatures on the nonces so far; with their transcript, or another.
+    /// It states partial signatures on the nonces in the pool, under their transcript or another.
     Partials { life: u8, attempt: Attempt, kind: Numbers, rogue: bool },
-    /// That it ends its part; perhaps with a proof made of any two statements.
+    /// It aborts, perhaps with a proof made from any two statements.
     Abort { life: u8, proof: Option<[u8; 2]> },
 }
 
-/// For which attempt.
+/// The attempt that a statement is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Attempt {
-    /// The one that follows from all joins that were made or heard.
+    /// The one that follows from all joins in the pool.
     Derived,
     First,
     Other,
 }
 
-/// Nonces or partial signatures.
+/// The numbers in a statement: nonces or partial signatures.
 #[derive(Debug, Clone)]
 pub(super) enum Numbers {
     /// As an honest signer makes them.
     Good,
-    /// As an honest signer makes them, with a byte of the first changed.
+    /// As an honest signer makes them, but with one byte of the first changed.
     Spoiled { place: u8, change: u8 },
-    /// All the same byte.
+    /// The same byte repeated.
     Same(u8),
-    /// Those of a statement that was made or heard.
+    /// Those of a statement in the pool.
     Copied(u8),
-    /// One more or one less than there are items.
+    /// One more or one fewer than there are items.
     Miscounted { more: bool },
 }
 
-/// What a frame has beside its statements.
+/// What a frame has besides its statements.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around {
-    /// A question, and of what.
+    /// Its request: nothing, statements, or the announcement.
     pub(super) asks: u8,
     pub(super) announcement: bool,
     /// Final signatures: none, those that were heard, or false ones.
     pub(super) signatures: u8,
 }
 
-/// A summary, true or not: a bit for each signer.
+/// A summary, true or not. Each of `joins`, `nonces` and `partials` has a bit for each signer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim {
     pub(super) signer: u8,
@@ -96,7 +97,7 @@ pub(super) struct Claim {
 }
 
 impl Move {
-    /// What six bytes say. Every six say something.
+    /// Reads a move from six bytes. Any six bytes are a move.
     pub(super) fn read([code, flags, a, b, c, d]: [u8; 6]) -> Self {
         let who = usize::from(flags & 1);
         let around = Around {

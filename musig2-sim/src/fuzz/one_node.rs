@@ -1,4 +1,4 @@
-//! One node, and a fuzzer that is everything around it.
+//! One node, and a fuzzer that plays everything around it.
 
 use super::seat::{BEGINNING, Seat, contact, source};
 use crate::oracle::Engine;
@@ -16,20 +16,23 @@ use musig2_proto::{
 /// The most operations of one run.
 const MAX_OPERATIONS: usize = 100;
 
-/// Every clock is before this: some 30,000 years.
+/// Every clock stays before this, some 30,000 years after 1970.
 const LAST_TIME: u64 = 1 << 50;
 
-/// One node with any configuration near the defaults, given orders, frames, publications, news of its peers and clocks, all of them any. What
-/// others sign it has only from itself and from one honest proposer.
+/// Fuzzes one node with any configuration near the defaults, and with arbitrary orders, frames,
+/// publications, clocks, and news of its peers. Everything it hears that others signed comes from
+/// one honest proposer.
 ///
-/// No call panics, a refused order changes nothing, whatever is sent decodes, each call gives a bounded number of outputs, and its deadline
-/// is later than now afterwards, so that whoever wakes it at its deadlines gets on. It convicts nobody, since nobody else stated anything.
+/// No call panics, a refused order changes nothing, everything that is sent decodes, each call
+/// returns a bounded number of outputs, and afterwards the node's deadline is later than now, so
+/// that a driver that wakes it at its deadlines makes progress. It convicts nobody, since nobody
+/// broke the protocol.
 ///
 /// # Panics
-/// Where something of this does not hold.
+/// If any of this does not hold.
 pub fn one_node<C: Engine>(data: &[u8]) {
     let mut from = Unstructured::new(data);
-    // Bytes that run out end the run.
+    // The run ends when the bytes do.
     let _ = run::<C>(&mut from);
 }
 
@@ -52,7 +55,7 @@ fn run<C: Engine>(from: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Small numbers, so that limits are met.
+/// Makes a configuration with small numbers, so that runs reach the limits.
 fn config(from: &mut Unstructured<'_>) -> Result<Config> {
     let choices: u8 = from.arbitrary()?;
     let on = |bit: u8| choices >> bit & 1 == 1;
@@ -69,11 +72,11 @@ fn config(from: &mut Unstructured<'_>) -> Result<Config> {
 
 struct Bench<C: Engine> {
     node: Seat<C>,
-    /// Makes announcements that are well signed.
+    /// Makes announcements that are validly signed.
     proposer: Seat<C>,
     now: Timestamp,
     sessions: Vec<SessionId>,
-    /// Frames and publications, the node's own among them.
+    /// Frames and publications, including the node's own.
     heard: Vec<Input>,
     announcements: Vec<Vec<u8>>,
 }
@@ -87,6 +90,8 @@ impl<C: Engine> Bench<C> {
             }
             3 => self.hear_proposal(from)?,
             4 => {
+                // A well-formed frame for a known session gets past the decoder, to the code behind
+                // it.
                 let mut frame: Frame = from.arbitrary()?;
                 frame.session = self.session(from)?;
                 let bytes = encode_message(&frame);
@@ -98,6 +103,7 @@ impl<C: Engine> Bench<C> {
                 self.give(Input::Announcement { from: source(from.arbitrary()?), bytes });
             }
             6 => {
+                // Raw bytes test the decoder and the limits in front of it.
                 let (source, bytes) = (source(from.arbitrary()?), from.arbitrary()?);
                 self.give(Input::Frame { from: source, bytes });
             }
@@ -122,6 +128,7 @@ impl<C: Engine> Bench<C> {
                 self.now = self.now.max(deadline.unwrap_or(self.now));
                 self.give(Input::Tick);
             }
+            // The clock may be set to anything, also back.
             _ => self.now = Timestamp::from_millis(from.arbitrary::<u64>()? % LAST_TIME),
         }
         self.now = self.now.min(Timestamp::from_millis(LAST_TIME));
@@ -190,7 +197,7 @@ impl<C: Engine> Bench<C> {
         known.or_else(|_| from.arbitrary())
     }
 
-    /// A good announcement or hello, or the good frames that go with it.
+    /// Gives the node a valid announcement or hello, or the last of the proposer's valid frames.
     fn hear_proposal(&mut self, from: &mut Unstructured<'_>) -> Result<()> {
         let proposal = self.proposal(from)?;
         let mut outputs = self.proposer.order(self.now, Command::CreateSession(proposal));
@@ -211,7 +218,8 @@ impl<C: Engine> Bench<C> {
         Ok(())
     }
 
-    /// Something from before, perhaps with a byte changed, or passed on to the proposer, whose answer is heard.
+    /// Gives the node something from before, perhaps with a byte changed. Or passes it to the
+    /// proposer, whose answer joins what may be given later.
     fn give_again(&mut self, from: &mut Unstructured<'_>) -> Result<()> {
         let Ok(input) = from.choose_iter(self.heard.iter()).cloned() else { return Ok(()) };
         if from.arbitrary()? {

@@ -1,4 +1,4 @@
-//! What a signer without the core's scruples needs.
+//! What a signer needs that signs what the core would not.
 
 use super::seat::secret;
 use crate::adversary::Round;
@@ -15,7 +15,7 @@ pub(super) struct Pen<C: Crypto> {
 }
 
 impl<C: Crypto> Pen<C> {
-    /// With the key of the seat of this number.
+    /// Takes the key of the seat with this number.
     pub(super) fn new(number: u8) -> Self {
         let keypair = C::keypair(&secret(number)).unwrap_or_else(|error| panic!("{error}"));
         Self { keypair, drawn: 0 }
@@ -25,13 +25,13 @@ impl<C: Crypto> Pen<C> {
         &self.keypair
     }
 
-    /// 32 bytes that were not drawn before.
+    /// Returns 32 bytes that were not drawn before.
     pub(super) fn draw(&mut self) -> [u8; 32] {
         self.drawn += 1;
         tagged("pen", &[C::public_key(&self.keypair).as_bytes(), &self.drawn.to_le_bytes()])
     }
 
-    /// A statement in anyone's name. Never twice the same signature.
+    /// Makes a statement in anyone's name. It never makes the same signature twice.
     pub(super) fn state(
         &mut self,
         session: &SessionId,
@@ -46,8 +46,9 @@ impl<C: Crypto> Pen<C> {
     }
 }
 
-/// What follows from one statement of nonces of each signer: the last in the pool, of this attempt and, where it is the signer's own,
-/// this life. None where someone's are missing, or are no nonces.
+/// Returns the round that follows from one nonce statement of each signer: the last one in the pool
+/// for this attempt, and for the signer's own life if it is its own. `None` if a signer's is
+/// missing, or its nonces are not valid.
 pub(super) fn gather<C: Crypto>(
     view: &SessionView,
     attempt: AttemptId,
@@ -65,7 +66,8 @@ pub(super) fn gather<C: Crypto>(
     Round::new::<C>(view, attempt, view.manifest.indices().map(of).collect::<Option<_>>()?)
 }
 
-/// The lives of each signer that joined more than once, as the statements in a pool say.
+/// Returns the lives of each signer that joined more than once, according to the statements in a
+/// pool.
 pub(super) fn restarted(pool: &[Statement]) -> Vec<(SignerIndex, Vec<Boot>)> {
     let mut lives = BTreeMap::<_, Vec<_>>::new();
     for join in pool.iter().filter(|one| matches!(one.body, Body::Join(_))) {
@@ -78,7 +80,8 @@ pub(super) fn restarted(pool: &[Statement]) -> Vec<(SignerIndex, Vec<Boot>)> {
     lives.into_iter().filter(|(_, boots)| boots.len() > 1).collect()
 }
 
-/// What an honest signer states once at most: its nonces, or its partial signatures, of one life in one attempt of one session.
+/// What an honest signer states at most once: its nonces, or its partial signatures, of one life in
+/// one attempt of one session.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
     session: SessionId,
@@ -88,7 +91,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Where a statement stands; none for those that may be repeated with other words.
+    /// Returns the slot of a statement; `None` for kinds that may be repeated with different
+    /// content.
     pub(super) fn of(session: SessionId, body: &Body) -> Option<Self> {
         match body {
             Body::Nonces(Nonces { attempt, boot, .. }) => {
@@ -102,7 +106,7 @@ impl Slot {
     }
 }
 
-/// As many of them as there is room for.
+/// Makes a list of as many elements as it has room for.
 pub(super) fn list<T, const MAX: usize>(elements: impl IntoIterator<Item = T>) -> List<T, MAX> {
     List::new(elements.into_iter().take(MAX).collect()).unwrap_or_else(|_| List::empty())
 }

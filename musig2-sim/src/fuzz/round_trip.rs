@@ -1,4 +1,4 @@
-//! One value, one encoding.
+//! Checks that one value has one encoding.
 
 use arbitrary::{Arbitrary, Unstructured};
 use core::fmt::Debug;
@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 /// The largest message here, in bytes.
 const MAX_SIZE: usize = 1 << 20;
 
-/// Bytes that decode are what their value encodes to; and any value, drawn from the same bytes, comes back from its encoding.
+/// Checks that bytes that decode are the encoding of their value, and that any value drawn from the
+/// same bytes survives encoding and decoding.
 ///
 /// # Panics
-/// Where either does not hold.
+/// If either does not hold.
 pub fn round_trip(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
     match kind % 4 {

@@ -1,4 +1,4 @@
-//! A node in a fuzzer's hands, every call of which is checked.
+//! A node under a fuzzer's control, every call of which is checked.
 
 use super::pen::Slot;
 use crate::oracle::{Engine, Judge};
@@ -14,7 +14,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When everything begins.
+/// When every run begins.
 pub(super) const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// How many ticks at one moment a node may need until its deadline is later.
@@ -30,15 +30,16 @@ pub(super) struct Seat<C: Engine> {
     lives: u8,
     /// The sessions that ended in this life.
     ended: BTreeSet<SessionId>,
-    /// The clock was set back in this life: what had been over long enough to be forgotten may begin again.
+    /// Whether the clock was set back in this life. Then a session that had been forgotten after
+    /// its expiry may begin again.
     set_back: bool,
     now: Timestamp,
-    /// What it stated, in all its lives: one thing in one place.
+    /// What it stated, in all its lives: one content for each slot.
     stated: BTreeMap<Slot, [u8; 32]>,
 }
 
 impl<C: Engine> Seat<C> {
-    /// A node that knows its key and its contact.
+    /// Makes a node that knows its key and its contact.
     pub(super) fn new(number: u8, config: Config) -> Self {
         let (node, key) = node(number, &config);
         let mut seat = Self {
@@ -58,7 +59,7 @@ impl<C: Engine> Seat<C> {
         seat
     }
 
-    /// Forgets everything but the key.
+    /// Forgets everything except the key.
     pub(super) fn restart(&mut self, now: Timestamp) {
         self.node = node(self.number, &self.config).0;
         self.rng = generator(self.number, self.lives);
@@ -81,13 +82,14 @@ impl<C: Engine> Seat<C> {
         source(self.number)
     }
 
-    /// Gives the node an order. Where it refuses, nothing changed.
+    /// Gives the node an order. If the node refuses, nothing may have changed.
     pub(super) fn execute(
         &mut self,
         now: Timestamp,
         command: Command,
     ) -> Result<Vec<Output>, CommandError> {
-        // Where time stood still: a node notices the time before it looks at the order.
+        // Only comparable if time stood still, because a node processes the time before it looks at
+        // the order.
         let before = (now == self.now).then(|| self.state());
         self.notice(now);
         match self.node.execute(now, &mut self.rng, command.clone()) {
@@ -100,7 +102,7 @@ impl<C: Engine> Seat<C> {
         }
     }
 
-    /// As [`Seat::execute`]: a refusal is nothing.
+    /// Does the same as [`Seat::execute`], but ignores a refusal.
     pub(super) fn order(&mut self, now: Timestamp, command: Command) -> Vec<Output> {
         self.execute(now, command).unwrap_or_default()
     }
@@ -121,8 +123,10 @@ impl<C: Engine> Seat<C> {
         (self.node.sessions().collect(), self.node.next_deadline())
     }
 
-    /// What must hold after every call.
+    /// Checks what must hold after every call.
     fn check(&mut self, now: Timestamp, mut outputs: Vec<Output>) -> Vec<Output> {
+        // A call may leave a deadline that is due at once. A driver would tick now, and a few ticks
+        // must move the deadline on, or the driver would spin.
         let mut ticks = 0;
         while let Some(deadline) = self.node.next_deadline().filter(|&deadline| deadline <= now) {
             assert!(ticks < MAX_TICKS, "still due at {deadline}, after {ticks} ticks at {now}");
@@ -167,7 +171,7 @@ impl<C: Engine> Seat<C> {
         }
     }
 
-    /// It never contradicts itself.
+    /// Checks that the node never contradicts itself.
     fn check_frame(&mut self, frame: &Frame) {
         let Some(view) = self.node.session(&frame.session) else { return };
         for statement in frame.statements.iter().filter(|one| one.author == view.me) {
@@ -195,7 +199,7 @@ impl<C: Engine> Seat<C> {
     }
 }
 
-/// The signatures are good, under keys that the core did not compute.
+/// Checks that the signatures are valid, under keys that the core did not compute.
 fn check_signatures<C: Engine>(view: &SessionView, signatures: &[Signature]) {
     let items = view.manifest.items();
     assert_eq!(signatures.len(), items.len());
@@ -207,7 +211,8 @@ fn check_signatures<C: Engine>(view: &SessionView, signatures: &[Signature]) {
     }
 }
 
-/// Every list of a view is a set of the session's signers, and no longer than there are any.
+/// Checks that every list of a view is a sorted set of the session's signers, and that only signers
+/// that joined have nonces or partial signatures.
 fn check_view(view: &SessionView) {
     let signers = view.manifest.signer_count();
     for list in [&view.joined, &view.nonces, &view.partials, &view.awaiting] {

@@ -1,4 +1,4 @@
-//! What fuzzing begins with: messages, scripts and cases that reach deep.
+//! The inputs that fuzzing begins with: messages, scripts and cases that reach deep.
 
 use super::loot::Loot;
 use super::room::Room;
@@ -7,7 +7,7 @@ use musig2_proto::{Evidence, Libsecp256k1};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Scripts of three nodes: a name, the configuration, and the operations.
+/// Scripts for three nodes: a name, the configuration, and the operations.
 pub(super) const SCRIPTS: [(&str, u8, &[u8]); 8] = [
     ("calm", 0, &[0, 0, 1, 0, 12, 1, 12, 2, 1, 0, 1, 0, 1, 0, 1, 0]),
     ("hub", 1, &[0, 4, 1, 0, 12, 0, 12, 2, 1, 0, 1, 0, 1, 0, 10, 100, 1, 0, 1, 0]),
@@ -45,16 +45,18 @@ pub(super) const SCRIPTS: [(&str, u8, &[u8]); 8] = [
     ),
 ];
 
-/// Both of those beside the honest node join, state nonces, and send what they stated.
+/// The two dishonest signers join, state nonces, or state partial signatures, and send what they
+/// stated.
 const JOIN: [[u8; 6]; 3] = [[3, 0, 0, 0, 0, 0], [3, 1, 0, 0, 0, 0], [12, 0, 1, 0, 0, 0]];
 const NONCES: [[u8; 6]; 3] = [[4, 0, 0, 0, 0, 0], [4, 1, 0, 0, 0, 0], [12, 1, 1, 0, 0, 0]];
 const PARTIALS: [[u8; 6]; 3] = [[7, 0, 0, 0, 0, 0], [7, 1, 0, 0, 0, 0], [12, 0, 1, 0, 0, 0]];
-/// The honest node proposes a session of one item; of two; one of the others does; the honest node joins that.
+/// The honest node proposes a session of one item, or of two; or another signer proposes one, and
+/// the honest node joins it.
 const PROPOSE: [[u8; 6]; 1] = [[0, 0, 0, 0, 0, 0]];
 const PROPOSE_TWO: [[u8; 6]; 1] = [[0, 0, 1, 0, 0, 0]];
 const DISCOVER: [[u8; 6]; 2] = [[1, 1, 1, 0, 0, 0], [2, 0, 0, 0, 0, 0]];
 
-/// What happens between one honest node and two others: a name, and the moves.
+/// Returns what happens between one honest node and two others: a name, and the moves.
 pub(super) fn encounters() -> Vec<(String, Vec<u8>)> {
     let other_nonces = [[4, 0, 0, 0, 0, 0], [12, 1, 0, 0, 0, 0]];
     let bad_partials = [[7, 0, 0, 5, 7, 0], [7, 1, 0, 0, 0, 0], [12, 0, 1, 0, 0, 0]];
@@ -94,10 +96,10 @@ pub(super) fn encounters() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-/// For each target, inputs to begin with, by name. Always the same.
+/// Returns the inputs that each target begins with, by name. They are always the same.
 ///
 /// # Panics
-/// Where three honest nodes do not do as they should.
+/// If three honest nodes do not behave as they should.
 pub fn seeds() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
     let scripts = || {
         SCRIPTS.iter().map(|(name, configuration, script)| {
@@ -127,7 +129,8 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
     ])
 }
 
-/// Frames, publications and announcements as three nodes sent them: the shortest of each size class, so that they stay few.
+/// Returns frames, publications and announcements as three nodes sent them. Keeps only the first of
+/// each size, so that there are few.
 fn messages() -> Vec<(String, Vec<u8>)> {
     let mut sizes = BTreeSet::new();
     let mut messages = Vec::new();
@@ -142,14 +145,14 @@ fn messages() -> Vec<(String, Vec<u8>)> {
     messages
 }
 
-/// Of each profile, with the rest by chance.
+/// Returns plans of every profile, with the rest drawn by chance.
 fn plans() -> Vec<(String, Vec<u8>)> {
     let profiles = (0..5_u8).cycle();
     let plans = drawn("plan").into_iter().zip(profiles);
     plans.map(|((name, bytes), profile)| (name, [&[profile], &bytes[..]].concat())).collect()
 }
 
-/// Bytes without a meaning: structured targets draw what they want from them.
+/// Returns bytes without a meaning, from which structured targets draw what they need.
 fn drawn(name: &str) -> Vec<(String, Vec<u8>)> {
     let draw = |number: u32, size: u32| {
         let blocks = (0..size).map(|block| Sha256::digest(format!("{name}/{number}/{block}")));

@@ -7,15 +7,17 @@ use core::time::Duration;
 /// The most operations of one run.
 const MAX_OPERATIONS: usize = 300;
 
-/// Three honest nodes sign, while the bytes say which message is delivered, lost, doubled or put off, who crashes with an empty disk and
-/// comes back, how time passes and what applications do: two bytes an operation, after one for the configuration.
+/// Fuzzes three honest nodes that sign. The bytes say which message is delivered, lost, duplicated
+/// or delayed, who crashes with an empty disk and comes back, how time passes, and what
+/// applications do. One byte is for the configuration, and then two for each operation.
 ///
-/// Nobody is ever blamed, no nonce meets two challenges, every session ends once, and signatures are good. Whenever the bytes say so, and at
-/// the end, the network heals and everyone is up: then every session ends, and all of them are complete that nobody ended, unless the
-/// bytes let too much time pass or set a clock.
+/// Nobody is ever blamed, no nonce answers two challenges, every session ends once, and signatures
+/// are valid. Whenever the bytes say so, and at the end, the network heals and everyone is up. Then
+/// every session ends, and every session that no application ended is complete, unless the bytes
+/// let too much time pass or set a clock.
 ///
 /// # Panics
-/// Where something of this does not hold.
+/// If any of this does not hold.
 pub fn three_nodes<C: Engine>(data: &[u8]) {
     let Some((&configuration, script)) = data.split_first() else { return };
     run(Room::<C>::new(configuration), script);

@@ -1,23 +1,24 @@
-//! Messages that arrive as others than were sent.
+//! Messages that arrive altered.
 
 use crate::chance::{Chance, Decision};
 use core::fmt;
 use rand_chacha::rand_core::Rng;
 
-/// What the network made of a message.
+/// How the network altered a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Alteration {
-    /// So many bits were flipped, one at least; fewer where one was met twice.
+    /// This many bits were flipped, at least one; fewer if the same bit was flipped twice.
     Flipped(u8),
-    /// So many bytes are missing at the end.
+    /// This many bytes are missing at the end.
     Cut(u16),
-    /// So many bytes were added at the end.
+    /// This many bytes were added at the end.
     Grown(u8),
 }
 
 impl Alteration {
-    /// Alters a message in one of these ways. Nothing can be cut from or flipped in one without bytes.
+    /// Alters a message in one of these ways. An empty message has nothing to cut or flip, so bytes
+    /// are added to it.
     pub(super) fn of(bytes: &mut Vec<u8>, chance: &Chance, decision: Decision) -> Self {
         let mut rng = chance.generator(decision);
         let mut below = |most: usize| rng.next_u32() as usize % most.max(1);

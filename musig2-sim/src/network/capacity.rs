@@ -1,39 +1,42 @@
-//! Links that carry only so much.
+//! Links with a limited capacity.
 
 use super::{Channel, NodeId};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How much a link carries. What is sent faster waits in a queue before the link, and is lost where that is full.
+/// How much a link carries. Messages that are sent faster wait in a queue in front of the link, and
+/// are lost if the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Capacity {
-    /// In bytes a second; 0 counts as 1.
+    /// In bytes per second; 0 counts as 1.
     pub bytes_per_second: u64,
-    /// How many bytes can wait. A message that finds nobody waiting is taken whatever its size.
+    /// How many bytes can wait. If nothing waits, a message is accepted whatever its size.
     pub queue: u64,
 }
 
 impl Capacity {
-    /// So many bytes a second, with a second's worth of queue.
+    /// A capacity of this many bytes per second, with room for one second's worth of bytes to wait.
     pub const fn bytes_per_second(bytes_per_second: u64) -> Self {
         Self { bytes_per_second, queue: bytes_per_second }
     }
 
-    /// With room for so many bytes to wait.
+    /// Makes room for this many bytes to wait.
     #[must_use]
     pub const fn with_queue(self, queue: u64) -> Self {
         Self { queue, ..self }
     }
 }
 
-/// When each link has carried all that it was given. Bounded by the number of links.
+/// The moment when each link will have carried everything that it was given. Bounded by the number
+/// of links.
 #[derive(Default)]
 pub(super) struct Pipes(BTreeMap<(Channel, NodeId, NodeId), Micros>);
 
 impl Pipes {
-    /// Gives a message of this size to a link: when it has gone in, or `None` where the queue is full.
+    /// Gives a message of this size to a link. Returns the moment when the whole message has
+    /// entered it, or `None` if the queue is full.
     pub(super) fn take(
         &mut self,
         now: Micros,

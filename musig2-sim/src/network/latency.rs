@@ -1,10 +1,10 @@
-//! How long messages take. All of it is integer arithmetic: the same on every machine.
+//! How long messages take. All arithmetic is on integers, so that it is the same on every machine.
 
 use crate::chance::{Chance, Decision, Probability};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
-/// A length of time, certain or not.
+/// A length of time, fixed or random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Latency {
@@ -17,12 +17,12 @@ pub enum Latency {
         /// The longest.
         most: Micros,
     },
-    /// Memoryless: mostly short, seldom long, at most 45 times the mean.
+    /// Memoryless: mostly short, rarely long, at most 45 times the mean.
     Exponential {
         /// The average.
         mean: Micros,
     },
-    /// One of two: a short way and a long one.
+    /// One of two: a short path or a long one.
     Bimodal {
         /// The usual one.
         usual: Micros,
@@ -31,7 +31,8 @@ pub enum Latency {
         /// How often it is the other one.
         share: Probability,
     },
-    /// Pareto's, of shape 1: how often it is longer than x falls off as slowly as 1/x, up to `most`.
+    /// Pareto's distribution of shape 1: the probability of more than x falls only as 1/x, up to
+    /// `most`.
     HeavyTailed {
         /// The shortest.
         least: Micros,
@@ -42,7 +43,7 @@ pub enum Latency {
 
 impl Latency {
     pub(crate) fn draw(self, chance: &Chance, decision: Decision) -> Micros {
-        // Each is a function of one number, even where only a few of its bits count.
+        // Each latency is a function of one random word, even if only a few of its bits matter.
         let word = || chance.within(0, u64::MAX, decision);
         match self {
             Self::Constant(latency) => latency,
@@ -73,17 +74,18 @@ impl Default for Latency {
     }
 }
 
-/// `-ln(word / 2^64)` times the mean, in integers.
+/// Returns `-ln(word / 2^64)` times the mean, in integers.
 fn exponential(mean: u64, word: u64) -> u64 {
     /// ln 2, in parts of 2^32.
     const LN_2: u128 = 2_977_044_472;
-    // Both factors behind it have 38 and 32 bits.
+    // The other two factors have 38 and 32 bits, so the product fits.
     let mean = u128::from(mean.min(1 << 56));
     let halvings = u128::from((64_u64 << 32) - log2(word.max(1)));
     u64::try_from((mean * halvings * LN_2) >> 64).unwrap_or(u64::MAX)
 }
 
-/// The binary logarithm of a number from 1, in parts of 2^32: the fraction is found a bit at a time, by squaring.
+/// Returns the binary logarithm of a number that is at least 1, in parts of 2^32. Squaring yields
+/// the fraction bit by bit.
 fn log2(number: u64) -> u64 {
     let whole = u64::from(number.ilog2());
     let mut mantissa = u128::from(number << number.leading_zeros());
@@ -132,7 +134,7 @@ mod tests {
     fn an_exponential_latency_has_its_mean_and_median() {
         let drawn = draws(Latency::Exponential { mean: Micros::new(100_000) });
         assert!((98_000..102_000).contains(&mean(&drawn)), "{}", mean(&drawn));
-        // ln 2 of the mean.
+        // The median is ln 2 times the mean.
         let median = drawn[drawn.len() / 2];
         assert!((67_500..71_000).contains(&median), "{median}");
         assert_eq!(exponential(100_000, u64::MAX), 0);
@@ -160,7 +162,7 @@ mod tests {
             assert!(longer.abs_diff(expected) < expected / 5 + 20, "{longer}, not some {expected}");
         }
         assert!(drawn.first() >= Some(&least.get()) && drawn.last() <= Some(&most.get()));
-        // least (1 + ln(most / least)) = 7.9 times the shortest.
+        // The mean is least (1 + ln(most / least)), which is 7.9 times the shortest.
         assert!((70_000..88_000).contains(&mean(&drawn)), "{}", mean(&drawn));
     }
 

@@ -9,36 +9,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Link {
-    /// How long a message takes. Messages overtake each other where it varies.
+    /// How long a message takes. If it varies, messages overtake each other.
     pub latency: Latency,
     /// How often a message is lost.
     pub loss: Probability,
-    /// How often a message that is not lost comes a second time, another latency later.
+    /// How often a message that is not lost arrives a second time, another latency later.
     pub duplication: Probability,
     /// How often a message takes `delay` longer.
     pub delayed: Probability,
-    /// How much longer.
+    /// How much longer a delayed message takes.
     pub delay: Latency,
-    /// Messages sent within one window of this length arrive in the reverse of the order they were sent in.
+    /// Messages that are sent within one window of this length arrive in reverse order.
     pub reversal: Option<Micros>,
     /// How often a message arrives altered: bits flipped, bytes cut off, bytes added.
     pub corruption: Probability,
-    /// How much it carries; everything, unless set.
+    /// How much it carries; unlimited if `None`.
     pub capacity: Option<Capacity>,
 }
 
-/// How messages travel from one node to one other, in this direction.
+/// How messages travel from one node to another, in this direction only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairLink {
-    /// From here.
+    /// The sender.
     pub from: NodeId,
-    /// To there.
+    /// The receiver.
     pub to: NodeId,
-    /// In this way.
+    /// How messages travel.
     pub link: Link,
 }
 
-/// [`Default`] takes 10 ms and loses nothing.
+/// By [`Default`], a link takes 10 ms and loses nothing.
 ///
 /// ```
 /// use musig2_sim::{Capacity, Latency, Link, Micros, Probability};
@@ -77,7 +77,7 @@ impl Link {
         self
     }
 
-    /// Sets [`Link::delayed`] and [`Link::delay`]: how often a message takes how much longer.
+    /// Sets [`Link::delayed`] and [`Link::delay`]: how often a message is delayed, and by how much.
     #[must_use]
     pub fn with_delays(mut self, delayed: Probability, delay: Latency) -> Self {
         (self.delayed, self.delay) = (delayed, delay);

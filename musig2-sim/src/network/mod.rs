@@ -1,5 +1,5 @@
-//! What the network does to a message: how late it comes, whether it comes at all, whether it comes twice, and whether it comes as it
-//! was sent.
+//! What the network does to a message: how late it arrives, whether it arrives at all or twice, and
+//! whether it arrives unaltered.
 
 mod alteration;
 mod capacity;
@@ -26,7 +26,8 @@ use musig2_proto::{Contact, Destination, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A node's number, from 0. Not a signer's index: that is the place of its key in a session's sorted list.
+/// A node's number, from 0. This is not a signer index, which is the position of its key in a
+/// session's sorted list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(u16);
@@ -37,12 +38,12 @@ impl NodeId {
         Self(number)
     }
 
-    /// As a number.
+    /// Returns the number.
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// The first `count` nodes.
+    /// Returns the first `count` nodes.
     pub fn first(count: u16) -> impl Iterator<Item = Self> + Clone {
         (0..count).map(Self)
     }
@@ -51,7 +52,7 @@ impl NodeId {
         self.0 as usize
     }
 
-    /// Where this node can be reached, as its joins and hellos say.
+    /// Returns the contact of this node, which its joins and hellos state.
     ///
     /// # Panics
     /// Never: a contact has room for a number.
@@ -60,22 +61,23 @@ impl NodeId {
             .unwrap_or_else(|_| unreachable!("two bytes fit a contact"))
     }
 
-    /// Whom other nodes are told that something of this node's comes from.
+    /// Returns the source that other nodes see on messages from this node.
     pub fn source(self) -> Source {
         Source::new(self.address())
     }
 
-    /// The node that a contact is of; `None` if it is not one that a node of a world has.
+    /// Returns the node with a contact; `None` if no node of a world can have it.
     pub fn of_contact(contact: &Contact) -> Option<Self> {
         Self::from_address(contact.as_bytes())
     }
 
-    /// The node that something comes from; `None` if no node of a world has this handle.
+    /// Returns the node behind a source; `None` if no node of a world can have it.
     pub fn of_source(source: &Source) -> Option<Self> {
         Self::from_address(source.as_bytes())
     }
 
-    /// The node that a frame goes to; `None` if it goes to none of a world's.
+    /// Returns the node that a frame is sent to; `None` if no node of a world can have that
+    /// destination.
     pub fn of_destination(to: &Destination) -> Option<Self> {
         match to {
             Destination::Contact(contact) => Self::of_contact(contact),
@@ -83,7 +85,7 @@ impl NodeId {
         }
     }
 
-    /// The bytes of this node's contact and source handle.
+    /// Returns the bytes of this node's contact and source.
     pub(crate) const fn address(self) -> [u8; 2] {
         self.0.to_be_bytes()
     }
@@ -99,28 +101,29 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// The network between all nodes. [`Default`] is a calm one: 10 ms everywhere, no faults.
+/// The network between all nodes. By [`Default`] it is calm: 10 ms everywhere, and no faults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Network {
-    /// How frames travel, on each link of two nodes.
+    /// How frames travel, on each link between two nodes.
     pub frames: Link,
     /// How publications travel from their author to each other node.
     pub gossip: Link,
-    /// How frames and publications travel from one node to another, in place of `frames` and `gossip`. Of several for one pair the last counts.
+    /// How frames and publications travel on particular links, instead of `frames` and `gossip`. If
+    /// a pair has several, the last one counts.
     #[serde(default)]
     pub links: Vec<PairLink>,
-    /// When whom cannot reach whom.
+    /// Who cannot reach whom, and when.
     pub partitions: Vec<Partition>,
     /// Faults that strike chosen messages.
     pub targets: Vec<Target>,
-    /// From when on nothing is lost, duplicated, delayed, reversed, altered or cut any more, and every link carries everything. Latency
-    /// stays.
+    /// The moment from which nothing is lost, duplicated, delayed, reversed, altered or cut any
+    /// more, and capacities are unlimited. Latency remains.
     pub heals_at: Option<Micros>,
 }
 
 impl Network {
-    /// How messages of a channel travel from one node to another.
+    /// Returns how messages of a channel travel from one node to another.
     fn link(&self, channel: Channel, from: NodeId, to: NodeId) -> &Link {
         let own = self.links.iter().rfind(|link| (link.from, link.to) == (from, to));
         own.map_or_else(
@@ -132,12 +135,12 @@ impl Network {
         )
     }
 
-    /// Whether a frame is lost in a partition.
+    /// Returns whether a partition cuts the direct link at this moment.
     fn cuts(&self, at: Micros, from: NodeId, to: NodeId) -> bool {
         self.partitions.iter().any(|partition| partition.cuts(at, from, to))
     }
 
-    /// Whether no chain of nodes leads around the partitions.
+    /// Returns whether no chain of nodes leads around the partitions. Gossip is lost only then.
     fn separates(&self, at: Micros, nodes: u16, from: NodeId, to: NodeId) -> bool {
         if !self.cuts(at, from, to) {
             return false;

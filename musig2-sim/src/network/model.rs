@@ -1,14 +1,17 @@
-//! A network of one's own.
+//! The interface for your own network.
 
 use super::{Channel, NodeId};
 use crate::time::Micros;
 use rand_chacha::ChaCha8Rng;
 
-/// What becomes of each message, by rules of one's own, in place of the plan's [`Network`](super::Network): of its links, partitions, targets and heal
-/// time only the notices of partitions ([`Partition::noticed_after`](super::Partition::noticed_after)) are left. Install it with
+/// Decides what becomes of each message by your own rules, instead of the plan's
+/// [`Network`](super::Network). The plan's links, partitions, targets and heal time then have no
+/// effect, except that partitions are still noticed
+/// ([`Partition::noticed_after`](super::Partition::noticed_after)). Install it with
 /// [`World::with_network`](crate::World::with_network).
 ///
-/// Its decisions must follow from what it is given (randomness is in [`Passage`]): the same plan must give the same run.
+/// Its decisions must depend only on what it is given ([`Passage`] has randomness), because the
+/// same plan must give the same run.
 ///
 /// ```
 /// use musig2_sim::{Delivery, Micros, NetworkModel, Passage, Plan, World};
@@ -29,7 +32,7 @@ use rand_chacha::ChaCha8Rng;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait NetworkModel {
-    /// What becomes of one message.
+    /// Decides what becomes of one message.
     fn carry(&mut self, passage: &mut Passage<'_>) -> Delivery;
 }
 
@@ -39,17 +42,18 @@ pub trait NetworkModel {
 pub struct Passage<'a> {
     /// When it was sent.
     pub now: Micros,
-    /// A frame, or a publication.
+    /// Whether it is a frame or a publication.
     pub channel: Channel,
     /// Who sent it.
     pub from: NodeId,
-    /// To whom; of a publication, each other node in turn.
+    /// To whom. A publication passes once for each other node.
     pub to: NodeId,
     /// The message.
     pub bytes: &'a [u8],
-    /// How many went from the one to the other on this channel before.
+    /// How many messages went from the one to the other on this channel before.
     pub number: u64,
-    /// For this message and no other: it follows from the plan's seed, the channel, both nodes and the number.
+    /// A generator for this message only: it follows from the plan's seed, the channel, both nodes
+    /// and the number.
     pub rng: &'a mut ChaCha8Rng,
 }
 

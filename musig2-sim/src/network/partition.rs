@@ -5,29 +5,30 @@ use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Two groups of nodes that cannot reach each other for a time: what one sends to the other in it is lost, both ways
-/// unless it is [one-way](Partition::one_way). Nodes in
-/// neither group reach everyone, and carry gossip from one to the other.
+/// Two groups of nodes that cannot reach each other for a time. What one group sends to the other
+/// meanwhile is lost, in both directions unless the partition is [one-way](Partition::one_way).
+/// Nodes in neither group reach everyone, and carry gossip from one group to the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Partition {
-    /// These.
+    /// The first group.
     pub one: BTreeSet<NodeId>,
-    /// And those.
+    /// The second group.
     pub other: BTreeSet<NodeId>,
-    /// The first moment of it.
+    /// When it begins.
     pub from: Micros,
-    /// The first moment after it.
+    /// When it ends: the first moment after it.
     pub until: Micros,
-    /// How long the transport takes to notice and to say so with `Input::PeerLost`; it then also says
-    /// `Input::PeerConnected` when the partition is over. `None`: it never notices.
+    /// How long the transport takes to notice and to report it with `Input::PeerLost`. It then also
+    /// reports `Input::PeerConnected` when the partition ends. If `None`, it never notices.
     pub noticed_after: Option<Micros>,
-    /// Only what the first group sends to the second is lost.
+    /// Whether only what the first group sends to the second is lost.
     pub one_way: bool,
 }
 
 impl Partition {
-    /// Between these groups, from the beginning of the world until [`Network::heals_at`](super::Network::heals_at).
+    /// A partition between these groups, from the beginning of the world until
+    /// [`Network::heals_at`](super::Network::heals_at).
     pub fn new(
         one: impl IntoIterator<Item = NodeId>,
         other: impl IntoIterator<Item = NodeId>,
@@ -42,19 +43,19 @@ impl Partition {
         }
     }
 
-    /// From this moment until before that one.
+    /// Makes it last from one moment until just before another.
     #[must_use]
     pub fn during(self, from: Micros, until: Micros) -> Self {
         Self { from, until, ..self }
     }
 
-    /// Noticed by the transport after this time.
+    /// Lets the transport notice it after this time.
     #[must_use]
     pub fn noticed_after(self, delay: Micros) -> Self {
         Self { noticed_after: Some(delay), ..self }
     }
 
-    /// Losing only what the first group sends to the second.
+    /// Makes it lose only what the first group sends to the second.
     #[must_use]
     pub fn one_way(self) -> Self {
         Self { one_way: true, ..self }
@@ -70,7 +71,7 @@ impl Partition {
         (self.from..self.until).contains(&at) && self.separates(from, to)
     }
 
-    /// Each ordered pair that it separates.
+    /// Returns each ordered pair of nodes from the two groups.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
         let pairs =
             self.one.iter().flat_map(|&one| self.other.iter().map(move |&other| (one, other)));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
-    /// From node to node.
+    /// Directly from node to node.
     Frame,
     /// On the announcement topic.
     Gossip,
@@ -21,23 +21,24 @@ pub enum Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// Lost, by chance or as the plan says.
+    /// It was lost, by chance or because the plan says so.
     Lost,
-    /// Lost in a partition.
+    /// It was lost in a partition.
     Cut,
-    /// Lost before a link whose queue was full.
+    /// It was lost in front of a link whose queue was full.
     Crowded,
-    /// Sent to an address that is no node's.
+    /// It was sent to an address that no node has.
     Nowhere,
-    /// On its way.
+    /// It is in flight.
     Arrives {
-        /// When.
+        /// When it arrives.
         at: Micros,
-        /// When once more, where it is duplicated.
+        /// When it arrives again, if it is duplicated.
         again: Option<Micros>,
-        /// Whether it comes after everything else that arrives at that moment, last sent first.
+        /// Whether it comes after everything else that arrives at that moment, the last one sent
+        /// first.
         reversed: bool,
-        /// How it differs from what was sent, where it does: both times, where it is duplicated.
+        /// How it was altered, if it was. A duplicate is altered in the same way.
         altered: Option<Alteration>,
     },
 }
@@ -45,15 +46,16 @@ pub enum Fate {
 /// A message with its fate.
 pub(crate) struct Routed {
     pub(crate) fate: Fate,
-    /// As it arrives.
+    /// The bytes as they arrive.
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// Decides the fate of each message. Remembers how many there were on each link (at most one count for each
-/// channel and pair of nodes), when each link is free, and how many messages fitted each target.
+/// Decides the fate of each message. Remembers how many messages went over each link (one count for
+/// each channel and pair of nodes), when each link is free, and how many messages matched each
+/// target.
 pub(crate) struct Router {
     network: Network,
-    /// Decides in the network's place, if there is one.
+    /// Decides instead of the network, if there is one.
     model: Option<Box<dyn NetworkModel>>,
     nodes: u16,
     chance: Chance,
@@ -63,14 +65,14 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    /// For this many nodes.
+    /// Makes a router for this many nodes.
     pub(crate) fn new(network: Network, nodes: u16, chance: Chance) -> Self {
         let (sent, pipes, targets) =
             (BTreeMap::new(), Pipes::default(), Targets::new(&network.targets));
         Self { network, model: None, nodes, chance, sent, pipes, targets }
     }
 
-    /// Has a model decide from now on.
+    /// Lets a model decide from now on.
     pub(crate) fn follow(&mut self, model: Box<dyn NetworkModel>) {
         self.model = Some(model);
     }
@@ -114,7 +116,8 @@ impl Router {
         }
         let happens = |probability, domain| self.chance.happens(probability, decision(domain));
         let blows = self.targets.strike(channel, from, to, sent);
-        // What is lost behind a link took its place there: whether it is lost changes nothing for others.
+        // A message that is lost behind the link still took its place in the queue. So whether it
+        // is lost changes nothing for other messages.
         let gone = match link.capacity {
             Some(capacity) => self.pipes.take(now, (channel, from, to), capacity, sent.len()),
             None => Some(now),
@@ -169,7 +172,7 @@ fn fate_of(now: Micros, delivery: Delivery) -> Fate {
     Fate::Arrives { at: now + first, again, reversed: false, altered: None }
 }
 
-/// As far after the end of its window as `now` is before it.
+/// Returns the moment that is as far after the end of the window as `now` is before it.
 fn reversed(now: Micros, window: Micros) -> Micros {
     let window = window.get().max(1);
     let end = (now.get() / window).saturating_add(1).saturating_mul(window);

@@ -8,7 +8,7 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::Body;
 use serde::{Deserialize, Serialize};
 
-/// Something that a message can carry. A frame often carries several.
+/// Something that a message can carry. A frame often carries several of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -25,7 +25,7 @@ pub enum Kind {
     Abort,
     /// The final signatures.
     Signatures,
-    /// A question: for statements, or for the announcement.
+    /// A request: for statements, or for the announcement.
     Request,
     /// The hello of a signer that lost its memory.
     Hello,
@@ -46,39 +46,39 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Pick {
-    /// What they carry.
+    /// What the messages carry.
     pub kind: Kind,
-    /// Who sends them; anyone, unless set.
+    /// Who sends them; anyone if `None`.
     pub from: Option<NodeId>,
-    /// To whom; anyone, unless set.
+    /// To whom they go; anyone if `None`.
     pub to: Option<NodeId>,
-    /// Which of those that fit, from 1, in the order they are sent in; all, unless set.
+    /// Which one of those that match, from 1, in the order of sending; all if `None`.
     pub number: Option<u64>,
 }
 
 impl Pick {
-    /// All that carry this.
+    /// Picks every message that carries this.
     pub const fn every(kind: Kind) -> Self {
         Self { kind, from: None, to: None, number: None }
     }
 
-    /// The first that carries this.
+    /// Picks the first message that carries this.
     pub const fn first(kind: Kind) -> Self {
         Self::nth(kind, 1)
     }
 
-    /// The one of this number, from 1, of those that carry this.
+    /// Picks the message with this number, from 1, among those that carry this.
     pub const fn nth(kind: Kind, number: u64) -> Self {
         Self { number: Some(number), ..Self::every(kind) }
     }
 
-    /// Of those that this node sends.
+    /// Restricts the choice to messages from this node.
     #[must_use]
     pub const fn from(self, node: NodeId) -> Self {
         Self { from: Some(node), ..self }
     }
 
-    /// Of those that are sent to this node.
+    /// Restricts the choice to messages to this node.
     #[must_use]
     pub const fn to(self, node: NodeId) -> Self {
         Self { to: Some(node), ..self }
@@ -91,7 +91,7 @@ impl Pick {
     }
 }
 
-/// A fault and the messages that it strikes, before the network heals.
+/// A fault, and the messages that it strikes before the network heals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Target {
@@ -107,15 +107,15 @@ pub struct Target {
 pub enum Blow {
     /// It is lost.
     Lost,
-    /// It takes so much longer.
+    /// It takes this much longer.
     Delayed(Micros),
-    /// It comes a second time, so much later.
+    /// It arrives a second time, this much later.
     Repeated(Micros),
-    /// It arrives as another one.
+    /// It arrives altered.
     Altered,
 }
 
-/// The targets of a network, and how many messages fitted each so far.
+/// The targets of a network, and how many messages have matched each.
 pub(super) struct Targets(Vec<(Target, u64)>);
 
 impl Targets {
@@ -123,7 +123,7 @@ impl Targets {
         Self(targets.iter().map(|target| (*target, 0)).collect())
     }
 
-    /// What happens to a message that is being sent.
+    /// Returns what happens to a message that is being sent.
     pub(super) fn strike(
         &mut self,
         channel: Channel,
@@ -145,7 +145,7 @@ impl Targets {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Announcement,
         Self::Join,
@@ -157,7 +157,7 @@ impl Kind {
         Self::Hello,
     ];
 
-    /// Whether a message carries this. What is no message carries nothing.
+    /// Returns whether a message carries this. Bytes that are not a message carry nothing.
     fn is_in(self, channel: Channel, bytes: &[u8]) -> bool {
         let Some((&VERSION, content)) = bytes.split_first() else { return false };
         match channel {

@@ -1,4 +1,5 @@
-//! What of the protocol a run reached: a sweep in which nothing goes wrong must also show that there was something to go wrong.
+//! Which parts of the protocol a run reached. A sweep in which nothing goes wrong must also show
+//! that there was something that could have gone wrong.
 
 use crate::network::Fate;
 use crate::plan::Disk;
@@ -8,7 +9,8 @@ use musig2_proto::{AbortCause, Event, Fault, ManifestError, Offence, Phase, Sess
 
 macro_rules! points {
     ($($(#[$meta:meta])* $point:ident = $name:literal,)*) => {
-        /// Something that a run can reach. Prints as a few words, which are also its name in a sweep's report.
+        /// Something that a run can reach. Prints as a few words, which are also its name in a
+        /// sweep's report.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Point {
@@ -20,7 +22,7 @@ macro_rules! points {
         }
 
         impl Point {
-            /// All that a sweep over all profiles should reach.
+            /// All points. A sweep over all profiles should reach every one.
             pub const ALL: &[Self] = &[$(Self::$point,)*];
         }
 
@@ -114,7 +116,8 @@ points! {
     Refused = "node: refuses an order",
 }
 
-/// The [`Point`]s that were reached: a bit for each. Merge those of many runs, and ask what is missing.
+/// The [`Point`]s that were reached, a bit for each. Merge the coverage of many runs, and ask what
+/// is missing.
 ///
 /// ```
 /// use musig2_sim::{Coverage, Plan, Point, World};
@@ -131,12 +134,12 @@ points! {
 pub struct Coverage(u128);
 
 impl Coverage {
-    /// Notes that a point was reached.
+    /// Records that a point was reached.
     pub fn reach(&mut self, point: Point) {
         self.0 |= 1 << point as u32;
     }
 
-    /// Whether a point was reached.
+    /// Returns whether a point was reached.
     pub const fn contains(&self, point: Point) -> bool {
         self.0 >> point as u32 & 1 == 1
     }
@@ -146,17 +149,17 @@ impl Coverage {
         self.0 |= other.0;
     }
 
-    /// What was reached.
+    /// Returns what was reached.
     pub fn reached(&self) -> impl Iterator<Item = Point> {
         Point::ALL.iter().copied().filter(|point| self.contains(*point))
     }
 
-    /// What was not.
+    /// Returns what was not reached.
     pub fn unreached(&self) -> impl Iterator<Item = Point> {
         Point::ALL.iter().copied().filter(|point| !self.contains(*point))
     }
 
-    /// Notes a step of the trace.
+    /// Records the points of one step of the trace.
     pub(crate) fn note(&mut self, action: &Action) {
         match action {
             Action::Started | Action::Ordered(_) | Action::Ticked => {}
@@ -230,7 +233,7 @@ impl Coverage {
             Event::Stalled { phase, .. } => {
                 return of_stall(*phase).into_iter().for_each(|at| self.reach(at));
             }
-            // An engine that miscomputes is planted where it is tested: a sweep has none.
+            // Tests plant an engine that miscomputes; a sweep never runs on one.
             Event::SessionError {
                 error: SessionError::ComputingFault | SessionError::AggregationFault,
                 ..
@@ -244,7 +247,7 @@ impl Coverage {
     }
 }
 
-/// `None` where a phase has nobody to wait for.
+/// Returns `None` for a phase that waits for nobody.
 fn of_stall(phase: Phase) -> Option<Point> {
     match phase {
         Phase::Joining => Some(Point::StalledJoining),
@@ -276,7 +279,7 @@ fn of_cause(cause: &AbortCause) -> Point {
             Phase::Joining => Point::TimedOutJoining,
             Phase::Nonces => Point::TimedOutNonces,
             Phase::PartialSignatures => Point::TimedOutPartialSignatures,
-            // These last as long as the session.
+            // These phases last as long as the session, so their timeout is its expiry.
             Phase::Finalizing | Phase::Complete | Phase::Aborted => Point::AbortedExpired,
             other => unreachable!("the coverage does not know the phase {other:?}"),
         },

@@ -1,5 +1,5 @@
-//! Which key a session signs for and whether a signature is good, computed without the core: key aggregation and
-//! verification by the `musig2` crate, tweaks from the BIPs.
+//! Which key a session signs for and whether a signature is valid, computed without the core: the
+//! `musig2` crate aggregates keys and verifies signatures, and the tweaks follow the BIPs.
 
 use super::{Recording, Work};
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,37 +12,39 @@ use musig2_proto::{
 use sha2::Sha512;
 use std::error::Error;
 
-/// An engine that worlds can run on: it comes with a judge of its signatures.
+/// An engine that worlds can run on. It comes with a judge of its signatures.
 ///
-/// Engines in another group than secp256k1 bring a judge of their own.
+/// An engine in another group than secp256k1's brings its own judge.
 pub trait Engine: Crypto + 'static {
-    /// What knows its group.
+    /// Judges signatures in this engine's group.
     type Judge: Judge;
-    /// What evidence is checked with: another engine of the same group, where there is one.
+    /// The engine that checks evidence: another one in the same group, if there is one.
     type Other: Crypto;
 
-    /// A world begins. An engine that keeps a record starts another one.
+    /// Announces that a world begins. An engine that keeps a record starts a new one.
     fn begin() {}
 
-    /// What it did since it was last asked; nothing, where it keeps no record.
+    /// Returns what it did since the last call, or nothing if it keeps no record.
     fn work() -> Work {
         Work::default()
     }
 
-    /// The random bytes that went into each secret nonce since the world began, where it keeps a record.
+    /// Shows the random bytes that went into each secret nonce since the world began, if it keeps a
+    /// record.
     fn each_secret(_see: impl FnMut(&[u8; 32])) {}
 
-    /// Does something that is not to be on the record, where it keeps one.
+    /// Does something without recording it.
     fn unrecorded<T>(something: impl FnOnce() -> T) -> T {
         something()
     }
 
-    /// A copy of a node, to try something out on. `None` where a secret nonce cannot be copied, as it must be where anything is at stake.
+    /// Returns a copy of a node to experiment on. `None` if secret nonces cannot be copied, as must
+    /// be the case for any engine that signs for real money.
     fn copy(_node: &Node<Self>) -> Option<Node<Self>> {
         None
     }
 
-    /// The same for a node on [`Recording`] of this engine.
+    /// Does the same for a node on [`Recording`] of this engine.
     fn copy_recording(_node: &Node<Recording<Self>>) -> Option<Node<Recording<Self>>> {
         None
     }
@@ -53,21 +55,22 @@ impl Engine for Libsecp256k1 {
     type Other = K256;
 }
 
-/// For this engine the judge is independent in its tweaks only: both use the `musig2` crate.
+/// With this engine the judge is independent only in its tweaks, because both use the `musig2`
+/// crate.
 impl Engine for K256 {
     type Judge = Bip340;
     type Other = Libsecp256k1;
 }
 
-/// Computes keys and checks signatures on its own.
+/// Computes keys and checks signatures independently of the core.
 pub trait Judge {
-    /// The key that this item's signature has to verify under.
+    /// Returns the key under which this item's signature has to verify.
     ///
     /// # Errors
-    /// Where a key is not on the curve, or a tweak cannot be applied.
+    /// If a key is not on the curve, or a tweak cannot be applied.
     fn output_key(signers: &[PublicKey], item: &Item) -> Result<XOnlyPublicKey, NoOutputKey>;
 
-    /// Whether the signature is good.
+    /// Returns whether the signature is valid.
     fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> bool;
 }
 
@@ -94,7 +97,7 @@ pub enum Bip340 {}
 pub struct NoOutputKey(String);
 
 impl NoOutputKey {
-    /// For this reason.
+    /// Makes the error from a reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
@@ -135,7 +138,7 @@ fn apply(keys: KeyAggContext, tweak: &Tweak) -> Result<KeyAggContext, Box<dyn Er
     }
 }
 
-/// BIP32 CKDpub, once for each child number.
+/// Applies BIP32's CKDpub once for each child number.
 fn derive(
     mut keys: KeyAggContext,
     chain_code: &ChainCode,
@@ -151,8 +154,8 @@ fn derive(
     Ok(keys)
 }
 
-/// BIP32: what a child number adds is the left half of `HMAC-SHA512(chain code, compressed key || child number)`, and the right half
-/// is the child's chain code.
+/// Returns a child's tweak and chain code (BIP32): the left and the right half of
+/// `HMAC-SHA512(chain code, compressed key || child number)`.
 pub(crate) fn child_tweak(
     key: &[u8; 33],
     chain_code: &ChainCode,
@@ -174,7 +177,7 @@ pub(crate) fn child_tweak(
 mod tests {
     use super::*;
 
-    /// The first test vector of BIP328.
+    /// Uses the first test vector of BIP328.
     #[test]
     fn the_judge_aggregates_as_bip328_does() {
         let signers: [PublicKey; 2] = [

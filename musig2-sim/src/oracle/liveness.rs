@@ -6,8 +6,9 @@ use crate::plan::SessionPlan;
 use crate::world::World;
 use musig2_proto::{AbortCause, AbortReason, CommandError, Event, SessionId, SignerIndex};
 
-/// Liveness, once the network has healed and the world is quiet: a session that must complete by its plan, and that was not lost with
-/// everyone's memory, is complete on each of its signers; and one that a Byzantine signer spoilt has a suspect.
+/// Checks liveness once the network has healed and the world is quiet. A session that must complete
+/// by its plan must be complete on each of its signers, unless everyone who knew of it lost their
+/// memory. A session that a Byzantine signer spoilt must have a suspect.
 pub(crate) fn liveness<C: Engine>(world: &World<C>) -> Result<(), Violation> {
     for (session, plan) in world.plan().sessions.iter().enumerate() {
         if plan.signers.iter().all(|&node| world.is_honest(node)) {
@@ -28,7 +29,7 @@ fn check_complete<C: Engine>(
         return Ok(());
     }
     let Some(id) = world.session_id(session) else {
-        // Its coordinator was down when it was to propose, or crashed before anything of it left.
+        // The coordinator was down when it was to propose, or crashed before it sent anything.
         if has_crashed(world, plan.coordinator) {
             return Ok(());
         }
@@ -40,7 +41,7 @@ fn check_complete<C: Engine>(
     if !is_known(world, plan, id) {
         return Ok(());
     }
-    // Who had the signatures and lost them in a later crash completed it.
+    // A signer that lost the signatures in a later crash counts as having completed the session.
     let completed = |node: NodeId| {
         let mut ends = world.lives(node).filter_map(|life| life.terminal(&id));
         ends.any(|(_, event)| matches!(event, Event::SessionComplete { .. }))
@@ -48,7 +49,9 @@ fn check_complete<C: Engine>(
     if may_wait_in_vain(world, plan) {
         return Ok(());
     }
-    // It may have taken with it what others still needed, and its application has no reason to take part again.
+    // Such a signer completed the session and then lost it in a crash, perhaps together with what
+    // others still needed. Its application has no reason to take part again, so the others may
+    // never complete.
     let is_through = |node: NodeId| {
         let wants =
             world.plan().nodes.get(node.as_usize()).is_some_and(|habits| habits.approval.is_yes());
@@ -72,8 +75,12 @@ fn check_complete<C: Engine>(
     Err(Violation::NotComplete { session, node, state })
 }
 
-/// Whether there are more sessions of its coordinator than places, and one of them need not end in time, or never left the places that a crash made
-/// it forget: the others may wait until they expire. Or whether somebody Byzantine had the queue filled.
+/// Returns whether a session may wait for a place until it expires.
+///
+/// That is so if its coordinator proposes more sessions than one of its signers has places, and one
+/// of those sessions need not end in time, or a crash made a node forget a session that still keeps
+/// places elsewhere. It is also so if a signer's queue was full and a Byzantine node may have
+/// filled it.
 fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
     let all = world.plan().sessions.iter().enumerate();
     let same: Vec<_> = all
@@ -94,8 +101,9 @@ fn may_wait_in_vain<C: Engine>(world: &World<C>, plan: &SessionPlan) -> bool {
     (waits && (is_stuck || crashed)) || is_filled
 }
 
-/// Where every honest signer joined and nobody got the signatures, somebody names or suspects a Byzantine signer. Of nodes that crashed,
-/// sessions without enough time, clocks that do not agree, or an application that gave up by itself, nothing follows.
+/// Checks that if every honest signer joined and none got the signatures, one of them names or
+/// suspects a Byzantine signer. Nothing follows if an honest signer crashed, the session had too
+/// little time, clocks do not agree, or an application gave up on its own.
 fn check_suspected<C: Engine>(
     world: &World<C>,
     session: usize,
@@ -103,7 +111,8 @@ fn check_suspected<C: Engine>(
 ) -> Result<(), Violation> {
     let Some(id) = world.session_id(session) else { return Ok(()) };
     let honest = || plan.signers.iter().copied().filter(|&node| world.is_honest(node));
-    // Where its turn never came nobody of it was awaited: whoever is at fault is named in the sessions that kept the places.
+    // A session that never got a place awaited nobody. The sessions that kept the places name the
+    // culprit.
     if !world.plan().has_time(plan) || may_wait_in_vain(world, plan) {
         return Ok(());
     }
@@ -135,7 +144,7 @@ fn check_suspected<C: Engine>(
     if suspected || gave_up { Ok(()) } else { Err(Violation::NobodySuspected { session }) }
 }
 
-/// Whom an event names for a fault, for an abort, or for being awaited.
+/// Returns the signers that an event names for a fault, for an abort, or because it awaits them.
 fn suspects(event: &Event) -> Vec<SignerIndex> {
     match event {
         Event::Stalled { awaiting, .. } => awaiting.clone(),
@@ -158,8 +167,9 @@ fn suspects(event: &Event) -> Vec<SignerIndex> {
     }
 }
 
-/// Whether a signer can still tell others of a session: after crashes, what nobody knows is gone. Signatures that came to a node that had
-/// not joined in this life went to its application, and the node keeps the session's name only: it cannot pass them on.
+/// Returns whether a signer can still tell others of a session; after crashes, nobody may know it
+/// any more. A node that received the signatures without having joined in this life does not count:
+/// it handed them to its application and keeps only the session's id, so it cannot pass them on.
 fn is_known<C: Engine>(world: &World<C>, plan: &SessionPlan, id: SessionId) -> bool {
     let knows = |&node: &NodeId| {
         let application = world.application(node);

@@ -1,12 +1,12 @@
-//! What must hold of every run, checked without asking the core whether it does.
+//! What must hold for every run, checked without asking the core whether it does.
 //!
 //! | file | what it does |
 //! | --- | --- |
 //! | `watch/` | safety, at every step |
 //! | `liveness.rs` | what must have happened once the network has healed |
-//! | `coverage.rs` | what of the protocol a run reached |
+//! | `coverage.rs` | which parts of the protocol a run reached |
 //! | `judge.rs` | keys and signatures, computed independently |
-//! | `recording.rs`, `nonces.rs` | what engines were asked to do, and what became of each secret nonce |
+//! | `recording.rs`, `nonces.rs` | what engines did, and what became of each secret nonce |
 //! | `violation.rs` | what can go wrong |
 
 mod coverage;

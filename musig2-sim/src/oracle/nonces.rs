@@ -1,10 +1,10 @@
-//! What became of every secret nonce, and what must hold of it.
+//! What became of every secret nonce, and the rules that it must obey.
 
 use core::cell::{Cell, RefCell};
 use musig2_proto::{AggregateNonce, Message, PublicKey, PublicNonce};
 use std::collections::BTreeMap;
 
-/// What a partial signature is made on. A secret nonce that meets two of them gives its key away.
+/// What a partial signature is made on. A secret nonce that answers two of them gives its key away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Challenge {
     /// The aggregate nonce.
@@ -15,24 +15,24 @@ pub struct Challenge {
     pub message: Message,
 }
 
-/// What an engine did since it was last asked.
+/// What an engine did since the last time that it was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Work {
-    /// How many signatures and partial signatures it checked, and keys it aggregated.
+    /// How many signatures and partial signatures it checked, and keys it aggregated, added up.
     pub checks: u64,
     /// What it signed, in order.
     pub signed: Vec<Challenge>,
-    /// A secret nonce that was not used as it must be.
+    /// A misuse of a secret nonce.
     pub fault: Option<NonceFault>,
 }
 
-/// Everything that happened to secret nonces on this thread since its last world was made. Bounded by what the world's
-/// plan lets happen: an entry for each nonce made.
+/// Everything that happened to secret nonces on this thread since its last world was made. It has
+/// one entry for each nonce made, so the world's plan bounds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct NonceRecord {
     nonces: BTreeMap<PublicNonce, Uses>,
-    /// The first that was not used as it must be; one that met two challenges before any other.
+    /// The first misuse. Two challenges are graver than any other misuse, and replace it.
     fault: Option<NonceFault>,
     signed: Vec<Challenge>,
 }
@@ -42,38 +42,39 @@ pub struct NonceRecord {
 struct Uses {
     generated: u32,
     signed: u32,
-    /// What it met first.
+    /// The first challenge that it signed.
     challenge: Option<Challenge>,
-    /// What went into it: as secret as the nonce.
+    /// The randomness that it was made from, which is as secret as the nonce.
     randomness: [u8; 32],
 }
 
-/// A secret nonce was not used as it must be: its key is as good as published.
+/// A misuse of a secret nonce: its key is as good as published.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NonceFault {
-    /// It came out of more than one call of NonceGen.
+    /// More than one call of NonceGen returned it.
     #[error("the nonce {nonce} was generated {times} times")]
     GeneratedAgain {
-        /// Which, by its public half.
+        /// Which nonce, by its public half.
         nonce: PublicNonce,
-        /// How often.
+        /// How many calls.
         times: u32,
     },
-    /// It signed more than once, on the same challenge each time. That gives nothing away, and must not happen either.
+    /// It signed more than once, on the same challenge each time. This gives nothing away, but must
+    /// not happen either.
     #[error("the nonce {nonce} signed {times} times")]
     SignedAgain {
-        /// Which, by its public half.
+        /// Which nonce, by its public half.
         nonce: PublicNonce,
-        /// How often.
+        /// How many times.
         times: u32,
     },
-    /// It met different challenges.
+    /// It signed different challenges.
     #[error("the nonce {nonce} signed two different challenges")]
     TwoChallenges {
-        /// Which, by its public half.
+        /// Which nonce, by its public half.
         nonce: PublicNonce,
-        /// What it met first, and what it met then.
+        /// The first challenge, and the one that followed.
         challenges: Box<[Challenge; 2]>,
     },
 }
@@ -85,22 +86,22 @@ thread_local! {
 }
 
 impl NonceRecord {
-    /// Looks at this thread's record.
+    /// Calls `look` with this thread's record.
     pub fn with<T>(look: impl FnOnce(&Self) -> T) -> T {
         RECORD.with_borrow(look)
     }
 
-    /// How many secret nonces were made.
+    /// Returns how many secret nonces were made.
     pub fn generated(&self) -> usize {
         self.nonces.len()
     }
 
-    /// How many of them signed.
+    /// Returns how many of them signed.
     pub fn signed(&self) -> usize {
         self.nonces.values().filter(|uses| uses.signed > 0).count()
     }
 
-    /// The random bytes that went into each secret nonce.
+    /// Returns the random bytes that went into each secret nonce.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &[u8; 32]> {
         self.nonces.values().map(|uses| &uses.randomness)
     }
@@ -108,11 +109,11 @@ impl NonceRecord {
     pub(super) fn clear() {
         RECORD.set(Self::default());
         CHECKS.set(0);
-        // A panic may have left it set.
+        // A panic inside `unrecorded` may have left it set.
         IDLE.set(false);
     }
 
-    /// Goes on with this record, where runs branch.
+    /// Replaces this thread's record, to continue a run from where it branched.
     pub(crate) fn put(record: Self) {
         RECORD.set(record);
         CHECKS.set(0);
@@ -123,7 +124,7 @@ impl NonceRecord {
         RECORD.take()
     }
 
-    /// What was done since this was last asked.
+    /// Returns what was done since the last call.
     pub(super) fn work() -> Work {
         RECORD.with_borrow_mut(|record| Work {
             checks: CHECKS.take(),
@@ -132,7 +133,7 @@ impl NonceRecord {
         })
     }
 
-    /// Does something that is not to be on the record.
+    /// Does something without recording it.
     pub(super) fn unrecorded<T>(something: impl FnOnce() -> T) -> T {
         let before = IDLE.replace(true);
         let done = something();

@@ -1,4 +1,4 @@
-//! An engine that writes down what becomes of every secret nonce, and counts what it checks.
+//! An engine that records what becomes of every secret nonce, and counts what it checks.
 
 use super::Engine;
 use super::nonces::{Challenge, NonceRecord, Work};
@@ -8,11 +8,11 @@ use musig2_proto::{
     PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, XOnlyPublicKey,
 };
 
-/// The engine `C`, and a record of which secret nonce signed what. A secret nonce goes by its public nonce: two of one
-/// public nonce are one.
+/// The engine `C`, and a record of which secret nonce signed what. Secret nonces are identified by
+/// their public nonces: two with the same public nonce count as one.
 ///
-/// Each thread has one record, and a [`World`](crate::World) begins another when it is made: let each end before the next
-/// is made.
+/// Each thread has one record, and making a [`World`](crate::World) starts a new one. So let one
+/// world end before you make the next.
 ///
 /// ```
 /// use musig2_proto::Libsecp256k1;
@@ -29,7 +29,7 @@ use musig2_proto::{
 #[derive(Debug, Clone, Copy, Hash)]
 pub struct Recording<C>(PhantomData<C>);
 
-/// A secret nonce that knows its public half. It can be cloned where that of `C` can, and nowhere else.
+/// A secret nonce that knows its public half. It can be cloned only if that of `C` can.
 #[derive(Clone, Hash)]
 pub struct RecordedNonce<C: Crypto> {
     secret: C::SecretNonce,
@@ -174,7 +174,8 @@ mod tests {
 
     type C = Recording<Libsecp256k1>;
 
-    /// Two rounds of one signer with another, on different messages, and how often a nonce of this randomness signs in each.
+    /// Runs one signing round after another, each with a nonce of this randomness and on this
+    /// message. Returns what the record finds.
     fn fault(rounds: &[(u8, u8)]) -> Option<NonceFault> {
         C::begin();
         let keypair = C::keypair(&SecretKey::new([1; 32])).unwrap();

@@ -1,4 +1,5 @@
-//! The oracles find what is planted: after a good run, or in the middle of one, a node is made to say or do what it did not.
+//! The oracles find what is planted: after a good run, or in the middle of one, these tests make a
+//! node appear to say or do something that it did not.
 
 use super::nonces::NonceRecord;
 use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
@@ -21,12 +22,12 @@ const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
 const CAROL: NodeId = NodeId::new(2);
 
-/// Only time passed.
+/// Nothing happened but time passing.
 const IDLY: Cause<'_> = Cause::Heard { size: 0, input: None };
 
 type Recorded = World<Recording<Libsecp256k1>>;
 
-/// Two sessions over the same two items, one after the other.
+/// Plans two sessions over the same two items, one after the other.
 fn plan() -> Plan {
     let items = [Item::new(Message::new([1; 32])), Item::new(Message::new([2; 32]))];
     let session = SessionPlan::new(NodeId::first(3)).with_items(items);
@@ -40,7 +41,7 @@ fn completed<C: Engine>() -> World<C> {
     world
 }
 
-/// In the middle of the first session: Bob has discovered it and not joined.
+/// Stops in the middle of the first session: Bob has discovered it and not joined.
 fn undecided() -> (Recorded, SessionId) {
     let mut world = World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
@@ -48,7 +49,7 @@ fn undecided() -> (Recorded, SessionId) {
     (world, session)
 }
 
-/// The signatures that Alice has of a session.
+/// Returns the signatures that Alice has for a session.
 fn signatures<C: Engine>(world: &World<C>, session: usize) -> Vec<Signature> {
     match world.application(ALICE).terminal(&world.session_id(session).unwrap()) {
         Some((_, Event::SessionComplete { signatures, .. })) => signatures.clone(),
@@ -56,7 +57,7 @@ fn signatures<C: Engine>(world: &World<C>, session: usize) -> Vec<Signature> {
     }
 }
 
-/// What the oracles find where Bob now gives this out.
+/// Returns what the oracles find if Bob now gives out this output.
 fn after<C: Engine>(mut world: World<C>, output: Output) -> Result<(), Violation> {
     world.witness(BOB, IDLY, &[output]);
     assert_eq!(
@@ -71,7 +72,7 @@ fn says<C: Engine>(world: World<C>, event: Event) -> Result<(), Violation> {
     after(world, Output::Event(event))
 }
 
-/// What the oracles find where Bob has these signatures now.
+/// Returns what the oracles find if Bob now has these signatures.
 fn late<C: Engine>(change: impl FnOnce(&World<C>, &mut Vec<Signature>)) -> Result<(), Violation> {
     let world = completed::<C>();
     let mut late = signatures(&world, 0);
@@ -114,7 +115,7 @@ fn a_missing_signature_is_found() {
 
 #[test]
 fn two_valid_sets_of_signatures_from_one_attempt_are_found() {
-    // The other session has the same keys and messages, so that its signatures verify in this one.
+    // The other session has the same keys and messages, so its signatures verify in this one.
     let found = late::<Libsecp256k1>(|world, late| *late = signatures(world, 1));
     assert!(matches!(found, Err(Violation::Disagreement { node: BOB, .. })));
     let found = late::<Recording<Libsecp256k1>>(|world, late| *late = signatures(world, 1));
@@ -166,7 +167,7 @@ fn a_session_that_is_discovered_again_is_found() {
 #[test]
 fn a_session_without_consent_of_all_is_found() {
     let (world, session) = undecided();
-    // The other session's signatures are good for this one, too.
+    // The other session's signatures are valid for this one, too.
     let signatures = signatures(&completed::<Libsecp256k1>(), 0);
     let found = says(world, Event::SessionComplete { session, signatures });
     assert_eq!(found, Err(Violation::NotApproved { session, node: BOB }));
@@ -174,7 +175,7 @@ fn a_session_without_consent_of_all_is_found() {
 
 #[test]
 fn a_session_other_than_was_proposed_is_found() {
-    // Alice is back with nothing in her memory, and gets a session for another proposal.
+    // Alice comes back with an empty memory, and gets a session for another proposal.
     let (mut world, session) = undecided();
     let proposal = SessionPlan::new(NodeId::first(3)).proposal(world.sorted_keys(0));
     world.crash(ALICE, Disk::Empty);
@@ -216,7 +217,7 @@ fn a_partial_signature_that_was_not_approved_is_found() {
         signs(&mut world, nonce(3), [3; 32]),
         Err(Violation::SignedUnapproved { node: ALICE, .. })
     ));
-    // Bob approved nothing, and Alice nothing any more once it is over.
+    // Both sessions are over, and with them Alice's approval.
     let mut world: Recorded = completed();
     assert!(matches!(
         signs(&mut world, nonce(4), [1; 32]),
@@ -266,11 +267,11 @@ fn who_gives_a_phase_up_before_its_time_is_found() {
         world.witness(ALICE, IDLY, &[Output::Event(event)]);
         world.check_safety()
     };
-    // Joining takes five minutes, and half of them is over after 150 s.
+    // Joining takes five minutes, and half of that is over after 150 s.
     assert!(matches!(stalls(149, 0), Err(Violation::TooSoon { node: ALICE, .. })));
     assert_eq!(stalls(150, 0), Ok(()));
     assert_eq!(stalls(140, 10_000), Ok(()), "by its own clock");
-    // A clock that is set back does not make what was young any younger, nor older.
+    // Setting a clock back makes a phase neither younger nor older.
     assert!(matches!(stalls(149, -100_000), Err(Violation::TooSoon { .. })));
     assert_eq!(stalls(151, -100_000), Ok(()));
 }
@@ -348,7 +349,7 @@ fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
     assert!(matches!(world.check_safety(), Err(Violation::TooManyChecks { checks: 1_000, .. })));
 }
 
-/// A world that is looked at closely, on an engine whose nodes can be copied.
+/// Makes a world that is checked closely, on an engine whose nodes can be copied.
 fn close() -> World<Recording<Transparent>> {
     let mut world = World::with_engine(plan()).unwrap().closely();
     world.run_until_quiet().unwrap();
@@ -358,7 +359,7 @@ fn close() -> World<Recording<Transparent>> {
 
 #[test]
 fn what_is_not_canonical_is_found() {
-    // A frame with a byte too many, and nothing at all.
+    // An empty frame, and one byte too many after it.
     let mut frame = vec![1];
     frame.extend([0; 32 + 6]);
     let send = |bytes: &[u8]| Output::Send {
@@ -381,7 +382,7 @@ fn a_secret_in_an_output_is_found() {
     assert!(secrets.len() >= 12, "two sessions, three signers, two items");
     let session = world.session_id(0).unwrap();
     let signatures = vec![Signature::new([[7; 32], secrets[5]].concat().try_into().unwrap()); 2];
-    // The signature is found to be bad before it is searched.
+    // The signature is found to be invalid before it is searched for secrets.
     assert!(says(world, Event::LateSignature { session, signatures }).is_err());
     let source = Source::new([vec![1], secrets[3].to_vec()].concat());
     let report = Report { source, offence: Offence::UnknownSession };
@@ -393,7 +394,7 @@ fn a_secret_in_an_output_is_found() {
 
 #[test]
 fn what_is_heard_again_and_changes_something_is_found() {
-    // Carol's frames reach Bob, who is said to have heard them already.
+    // Carol's frame reaches Bob, and the oracle is told that Bob has heard it already.
     let mut world: World<Recording<Transparent>> = World::with_engine(plan()).unwrap().closely();
     world.run_until(Micros::from_millis(15)).unwrap();
     let mut frames = World::<Transparent>::with_engine(plan()).unwrap().recorded();

@@ -5,21 +5,21 @@ use crate::network::NodeId;
 use core::time::Duration;
 use musig2_proto::{Event, Phase, Report, SessionId, SignerIndex};
 
-/// What did not hold. `session` is a session's name where it is about what happened, and its number in the plan where it is about
-/// what did not.
+/// What did not hold. `session` is a session's id if the violation is about something that
+/// happened, and its number in the plan if it is about something that did not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A secret nonce was not used as it must be. Only engines that keep a [record](crate::Recording) notice.
+    /// A secret nonce was misused. Found only with engines that keep a [record](crate::Recording).
     #[error("{node}: {fault}")]
     Nonce {
-        /// Whose.
+        /// Whose nonce.
         node: NodeId,
         /// What happened to it.
         fault: NonceFault,
     },
-    /// A node signed what its application did not approve, or after the session's time. Only engines that keep a
-    /// [record](crate::Recording) notice.
+    /// A node signed what its application did not approve, or after the session had expired. Found
+    /// only with engines that keep a [record](crate::Recording).
     #[error("{node} signed {}, under the key {}, and no open session that it approved asks for that", .challenge.message, .challenge.key)]
     SignedUnapproved {
         /// Which node.
@@ -27,7 +27,7 @@ pub enum Violation {
         /// What it signed.
         challenge: Box<Challenge>,
     },
-    /// A node that its application did not let join a session spoke in it for itself.
+    /// A node spoke for itself in a session that its application did not let it join.
     #[error("{node} takes part in session {session}, which it never approved")]
     SpokeUnapproved {
         /// Which node.
@@ -35,15 +35,16 @@ pub enum Violation {
         /// Which session.
         session: SessionId,
     },
-    /// A session was signed and one of its honest signers did not consent.
+    /// A session was signed although one of its honest signers did not consent.
     #[error("session {session} was completed, and {node} never approved it")]
     NotApproved {
         /// Which session.
         session: SessionId,
-        /// Who did not.
+        /// Who did not consent.
         node: NodeId,
     },
-    /// A node made a session other than what its application proposed, or sees it otherwise than others do.
+    /// A node made a session other than the one its application proposed, or sees it differently
+    /// from other nodes.
     #[error("{node} has another manifest for session {session} than was proposed")]
     OtherManifest {
         /// Which session.
@@ -51,7 +52,7 @@ pub enum Violation {
         /// Which node.
         node: NodeId,
     },
-    /// There is not one signature for each item.
+    /// The number of signatures is not the number of items.
     #[error("{node} completed session {session} with {got} signatures for {items} items")]
     WrongCount {
         /// Which session.
@@ -63,7 +64,7 @@ pub enum Violation {
         /// How many there should be.
         items: usize,
     },
-    /// A node thinks that it signs for another key than it should.
+    /// A node has the wrong key for an item.
     #[error("{node} has the wrong output key for item {item} of session {session}")]
     WrongKey {
         /// Which session.
@@ -80,10 +81,10 @@ pub enum Violation {
         session: SessionId,
         /// Which item.
         item: usize,
-        /// Why.
+        /// Why not.
         error: NoOutputKey,
     },
-    /// A signature is not good.
+    /// A signature does not verify.
     #[error(
         "{node} completed session {session} with a signature for item {item} that does not verify"
     )]
@@ -95,15 +96,16 @@ pub enum Violation {
         /// Which item.
         item: usize,
     },
-    /// A node ended a session with other signatures than another did in the same attempt.
+    /// A node ended a session with different signatures from another node's in the same attempt.
     #[error("{node} completed session {session} with other signatures than another did")]
     Disagreement {
         /// Which session.
         session: SessionId,
-        /// The later of them.
+        /// The later of the two.
         node: NodeId,
     },
-    /// A node said something of a session that it does not know, that has ended there, or that it has not joined.
+    /// A node said something about a session that it does not know, that has ended there, or that
+    /// it has not joined.
     #[error("{node} says out of place: {event:?}")]
     OutOfPlace {
         /// Which node.
@@ -111,7 +113,7 @@ pub enum Violation {
         /// What it said.
         event: Event,
     },
-    /// A session goes on beyond its expiry by the node's own clock.
+    /// A node continues a session beyond its expiry by the node's own clock.
     #[error("session {session} is over, and {node} goes on with it")]
     Overdue {
         /// Which session.
@@ -119,7 +121,7 @@ pub enum Violation {
         /// Which node.
         node: NodeId,
     },
-    /// A node says that a phase took its time, or half of it, before it did by the node's own clock.
+    /// A node says that a phase, or half of it, is over before that is so by the node's own clock.
     #[error("{node} is too soon: {event:?}, {elapsed:?} after the phase began")]
     TooSoon {
         /// Which node.
@@ -129,17 +131,18 @@ pub enum Violation {
         /// How long the phase had lasted.
         elapsed: Duration,
     },
-    /// A node takes a session that was made further in its future than clocks may differ.
+    /// A node accepts a session that was created further in its future than clocks may differ.
     #[error("{node} takes session {session}, which was made {ahead:?} in its future")]
     FromTheFuture {
         /// Which session.
         session: SessionId,
         /// Which node.
         node: NodeId,
-        /// How far.
+        /// How far in the future.
         ahead: Duration,
     },
-    /// A node named an honest signer for a fault or an abort, or took itself for one of two.
+    /// A node blamed an honest signer for a fault or an abort, or wrongly believed that its own key
+    /// also signs elsewhere.
     #[error("{node} blames an honest signer: {event:?}")]
     HonestBlamed {
         /// Which node.
@@ -147,7 +150,7 @@ pub enum Violation {
         /// What it said.
         event: Event,
     },
-    /// A node reported an honest peer for what no honest node sends.
+    /// A node reported an honest peer for something that no honest node sends.
     #[error("{node} reports an honest peer: {report:?}")]
     HonestReported {
         /// Which node.
@@ -155,7 +158,7 @@ pub enum Violation {
         /// What it said.
         report: Report,
     },
-    /// A node convicted a signer with evidence that does not prove it.
+    /// A node convicted a signer with evidence that does not prove the fault.
     #[error("{node} has evidence that proves nothing, {reason}: {event:?}")]
     BadEvidence {
         /// Which node.
@@ -165,52 +168,53 @@ pub enum Violation {
         /// Why it proves nothing.
         reason: String,
     },
-    /// A node gave out more in one call than there can be reason for.
+    /// A node gave out more outputs in one call than can be justified.
     #[error("{node} gave out {outputs} outputs in one call, and {most} are the most")]
     TooManyOutputs {
         /// Which node.
         node: NodeId,
-        /// How many.
+        /// How many outputs.
         outputs: usize,
-        /// The most.
+        /// How many are allowed.
         most: usize,
     },
-    /// A node checked more signatures in one call than there can be reason for. Only engines that keep a
-    /// [record](crate::Recording) notice.
+    /// A node checked more signatures in one call than can be justified. Found only with engines
+    /// that keep a [record](crate::Recording).
     #[error("{node} checked {checks} signatures in one call, and {most} are the most")]
     TooManyChecks {
         /// Which node.
         node: NodeId,
-        /// How many.
+        /// How many checks.
         checks: u64,
-        /// The most.
+        /// How many are allowed.
         most: usize,
     },
-    /// A node sent something that is not a message in its one encoding.
+    /// A node sent something that is not a message in its only encoding.
     #[error("{node} sent what is no message")]
     NotAMessage {
         /// Which node.
         node: NodeId,
     },
-    /// A node gave out, or shows, a secret key or what a secret nonce was made of.
+    /// A node gave out, or shows, a secret key or the randomness of a secret nonce.
     #[error("{node} gives a secret away in {place}")]
     SecretLeaked {
         /// Which node.
         node: NodeId,
-        /// Where it is to be seen.
+        /// Where it can be seen.
         place: &'static str,
     },
-    /// What a node shows of a session contradicts itself.
+    /// A node's view of a session contradicts itself.
     #[error("{node} shows of session {session} {what}")]
     Inconsistent {
         /// Which node.
         node: NodeId,
         /// Which session.
         session: SessionId,
-        /// What cannot be.
+        /// What it shows that cannot be.
         what: &'static str,
     },
-    /// Something that a node had heard already made it change or say something. Only engines whose nodes can be copied notice.
+    /// A node changed or said something when it heard a message that it had already heard. Found
+    /// only with engines whose nodes can be copied.
     #[error("{node} hears something again, and {what}")]
     HeardAgain {
         /// Which node.
@@ -218,14 +222,14 @@ pub enum Violation {
         /// What it said or changed.
         what: String,
     },
-    /// A node knows of more sessions than there is room for.
+    /// A node knows more sessions than it has room for.
     #[error("{node} holds {sessions} sessions, and {most} are the most")]
     TooManySessions {
         /// Which node.
         node: NodeId,
-        /// How many.
+        /// How many sessions.
         sessions: usize,
-        /// The most.
+        /// How many are allowed.
         most: usize,
     },
     /// The session was never made.
@@ -233,29 +237,29 @@ pub enum Violation {
     NotCreated {
         /// Which session.
         session: usize,
-        /// What the node said, or that its time has not come.
+        /// What the node said, or that the moment to propose has not come.
         refusal: String,
     },
-    /// A session was aborted by every honest signer, and none of them named or awaited a Byzantine one.
+    /// Every honest signer aborted a session, and none of them named or awaited a Byzantine one.
     #[error("session {session} was spoilt by a Byzantine signer, and nobody suspects one")]
     NobodySuspected {
         /// Which session.
         session: usize,
     },
-    /// A session that could be completed was not.
+    /// A session that could have been completed was not.
     #[error("{node} did not complete session {session}: {state}")]
     NotComplete {
         /// Which session.
         session: usize,
         /// Which node.
         node: NodeId,
-        /// How far it is there.
+        /// How far it got there.
         state: Progress,
     },
 }
 
 impl Violation {
-    /// Where it was seen, where that is one node.
+    /// Returns the node where it was seen, if it was one node.
     pub const fn node(&self) -> Option<NodeId> {
         match self {
             Self::Nonce { node, .. }
@@ -287,19 +291,19 @@ impl Violation {
     }
 }
 
-/// How far a session is on one node.
+/// How far a session got on one node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Progress {
     /// The node never heard of it.
     #[error("it never heard of it")]
     Unknown,
-    /// It goes on.
+    /// It is still open.
     #[error("it is in {phase:?}, awaiting {awaiting:?}")]
     Open {
-        /// In this phase.
+        /// Its phase.
         phase: Phase,
-        /// Waiting for these.
+        /// The signers that it awaits.
         awaiting: Vec<SignerIndex>,
     },
     /// It ended in another way.

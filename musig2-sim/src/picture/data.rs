@@ -1,4 +1,5 @@
-//! What the page is given, as JSON. Times are in microseconds; a step is named by its place in the trace.
+//! What the page is given, as JSON. Times are in microseconds, and a step is identified by its
+//! place in the trace.
 
 use super::shown::Shown;
 use super::{lanes, messages, states, turns};
@@ -11,7 +12,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Data {
-    /// In decimal: a script's numbers have 53 bits.
+    /// As decimal text, because a script's numbers have only 53 bits.
     pub(super) seed: String,
     pub(super) hash: String,
     pub(super) end: u64,
@@ -25,9 +26,10 @@ pub(super) struct Data {
     pub(super) heals_at: Option<u64>,
     pub(super) turns: Vec<Turn>,
     pub(super) messages: Vec<Message>,
-    /// By [`Message::content`].
+    /// The contents of messages; [`Message::content`] is an index into this list.
     pub(super) contents: Vec<Shown>,
-    /// By node: the steps at which its sessions changed, and all of them from then on.
+    /// For each node, the steps at which its sessions changed, and all of its sessions from then
+    /// on.
     pub(super) states: Vec<Vec<(usize, Vec<State>)>>,
 }
 
@@ -44,21 +46,22 @@ pub(super) struct Pin {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Lane {
     pub(super) key: String,
-    /// How it breaks the protocol, where it does.
+    /// How it breaks the protocol, if it does.
     pub(super) strategy: Option<String>,
-    /// When it is not running: from and until a step, or from the beginning or to the end.
+    /// When it is not running: from one step until another. `None` means from the beginning or to
+    /// the end.
     pub(super) absent: Vec<(Option<usize>, Option<usize>)>,
-    /// When it stands still: from and until a step, or to the end.
+    /// When it is paused: from one step until another. `None` means to the end.
     pub(super) paused: Vec<(usize, Option<usize>)>,
-    /// How its clock goes wrong by itself, where it does.
+    /// Its clock's own offset and drift, if any.
     pub(super) clock: Option<String>,
 }
 
-/// A session, the plan's in its order first.
+/// A session. The plan's sessions come first, in the plan's order.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Session {
     pub(super) id: String,
-    /// The node of each signer, by its index; `None` where the key is no node's.
+    /// The node of each signer, by its index; `None` if no node has the key.
     pub(super) signers: Vec<Option<u16>>,
     pub(super) manifest: Option<Shown>,
 }
@@ -74,7 +77,7 @@ pub(super) struct Cut {
     pub(super) one_way: bool,
 }
 
-/// One call of a node, and what it gave out: an input, and the outputs up to the next.
+/// One call of a node and what it gave out: an input, and the outputs up to the next input.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Turn {
     pub(super) step: usize,
@@ -82,11 +85,11 @@ pub(super) struct Turn {
     pub(super) node: u16,
     pub(super) kind: &'static str,
     pub(super) text: String,
-    /// The message that came with it.
+    /// The message that arrived with it.
     pub(super) message: Option<usize>,
-    /// The turn that led to it, where no message did.
+    /// The turn that led to it, if no message did.
     pub(super) cause: Option<usize>,
-    /// The session that was ordered something.
+    /// The session that an order was about.
     pub(super) session: Option<usize>,
     pub(super) notes: Vec<Note>,
 }
@@ -97,7 +100,7 @@ pub(super) struct Note {
     pub(super) step: usize,
     pub(super) text: String,
     pub(super) session: Option<usize>,
-    /// What the page marks the turn with.
+    /// The mark that the page puts on the turn.
     pub(super) mark: Option<&'static str>,
     pub(super) evidence: Option<Shown>,
 }
@@ -106,20 +109,20 @@ pub(super) struct Note {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Message {
     pub(super) step: usize,
-    /// The world's number of it.
+    /// Its number in the world.
     pub(super) number: u64,
     pub(super) gossip: bool,
     pub(super) at: u64,
     pub(super) from: u16,
     pub(super) to: Option<u16>,
-    /// The turn it was sent in.
+    /// The turn in which it was sent.
     pub(super) turn: usize,
     pub(super) size: usize,
     pub(super) words: String,
     pub(super) kinds: Vec<&'static str>,
     pub(super) session: Option<usize>,
     pub(super) content: usize,
-    /// What became of it; two where it was duplicated.
+    /// What became of it: two entries if it was duplicated.
     pub(super) ways: Vec<Way>,
 }
 
@@ -127,11 +130,11 @@ pub(super) struct Message {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Way {
     pub(super) fate: &'static str,
-    /// When it arrives, or would.
+    /// When it arrives, or would have arrived.
     pub(super) at: Option<u64>,
-    /// The turn it arrived in.
+    /// The turn in which it arrived.
     pub(super) turn: Option<usize>,
-    /// Whether this is the second of two.
+    /// Whether this is the second of two arrivals.
     pub(super) again: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Messages field by field. Every field of the wire format is named here, so that a new one must be shown.
+//! Shows messages field by field. Every field of the wire format is named here, so that adding a
+//! field breaks the build until it is shown.
 
 use super::shown::Shown;
 use crate::trace::{decode_frame, decode_publication};
@@ -16,13 +17,13 @@ use musig2_proto::{Item, Manifest, SessionId, Tweak};
 /// A message for the page.
 pub(super) struct Decoded {
     pub(super) shown: Shown,
-    /// Which session it is about, where it is about one.
+    /// The session that it is about, if any.
     pub(super) session: Option<SessionId>,
-    /// What is in it, as the page's filter names it.
+    /// What it contains, in the words of the page's filter.
     pub(super) kinds: Vec<&'static str>,
 }
 
-/// A frame, or its bytes where it is none.
+/// Shows a frame, or the bytes if they are not a frame.
 pub(super) fn frame(bytes: &[u8]) -> Decoded {
     let Some(frame) = decode_frame(bytes) else { return undecodable(bytes) };
     let Frame { session, request, have, announcement, statements, signatures } = &frame;
@@ -53,7 +54,7 @@ pub(super) fn frame(bytes: &[u8]) -> Decoded {
     Decoded { shown, session: Some(*session), kinds }
 }
 
-/// A publication, or its bytes where it is none.
+/// Shows a publication, or the bytes if they are not a publication.
 pub(super) fn publication(bytes: &[u8]) -> Decoded {
     let Some(publication) = decode_publication(bytes) else { return undecodable(bytes) };
     let (fresh, content, session, kind) = match &publication {
@@ -164,7 +165,7 @@ fn abort(abort: &Abort) -> Fields {
     ]
 }
 
-/// A proof, as in an abort or in evidence.
+/// Shows a proof from an abort or from evidence.
 pub(super) fn proof(proof: &Proof) -> Shown {
     let fields = match proof {
         Proof::EquivocatingNonces { first, second } => {
@@ -237,7 +238,7 @@ fn announcement(announcement: &Announcement) -> Shown {
     ])
 }
 
-/// What can be seen of a manifest: all but what is reserved and empty, and its salt.
+/// Shows a manifest, except for its salt and its reserved, empty fields.
 pub(super) fn manifest(manifest: &Manifest) -> Shown {
     Shown::Fields(vec![
         ("session", Shown::hex(manifest.id().as_bytes())),

@@ -1,4 +1,4 @@
-//! What is behind the messages: the nodes, their sessions, the partitions between them.
+//! What is behind the messages: the nodes, their sessions, and the partitions between nodes.
 
 use super::data::{Cut, Lane, Session};
 use super::decode;
@@ -11,7 +11,7 @@ use musig2_proto::{Manifest, PublicKey, SessionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The sessions of a run: the plan's, then whatever else a node saw.
+/// The sessions of a run: those of the plan, then all others that a node saw.
 pub(super) struct Sessions {
     ids: Vec<SessionId>,
     manifests: BTreeMap<SessionId, Arc<Manifest>>,
@@ -30,7 +30,7 @@ impl Sessions {
             .collect();
         let others: Vec<_> = manifests.keys().filter(|id| !ids.contains(id)).copied().collect();
         ids.extend(others);
-        // Of several nodes with one key the first: the others are copies of it.
+        // If several nodes have one key, the first one counts; the others are copies of it.
         let mut by_key = BTreeMap::new();
         for node in nodes {
             by_key.entry(world.public_key(node)).or_insert(node);
@@ -57,6 +57,7 @@ impl Sessions {
 }
 
 pub(super) fn lane<C: Engine>(world: &World<C>, node: NodeId) -> Lane {
+    // A node is absent until it starts.
     let (mut absent, mut paused) = (vec![(None, None)], Vec::new());
     for (step, Step { node: of, action, .. }) in world.trace().recorded().iter().enumerate() {
         match action {

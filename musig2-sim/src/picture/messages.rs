@@ -12,7 +12,7 @@ use musig2_proto::SessionId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A message is late where it takes so many times as long as usual.
+/// A message is late if it takes more than this many times the usual trip.
 const LATE: u64 = 4;
 
 pub(super) struct Messages {
@@ -22,7 +22,7 @@ pub(super) struct Messages {
     pub(super) trip: u64,
 }
 
-/// What is the same for everybody to whom a publication goes.
+/// What is the same for all receivers of a publication.
 struct Carried {
     size: usize,
     words: String,
@@ -39,7 +39,7 @@ impl Carried {
     }
 }
 
-/// The messages, in order; and the turns are told which of them they are about.
+/// Returns the messages, in order, and tells the turns which message each of them is about.
 pub(super) fn of(steps: &[Step], turns: &mut [Turn], sessions: &Sessions) -> Messages {
     let trip = median_trip(steps);
     let mut arrivals = arrivals(steps);
@@ -94,7 +94,7 @@ pub(super) fn of(steps: &[Step], turns: &mut [Turn], sessions: &Sessions) -> Mes
     Messages { messages, contents, trip }
 }
 
-/// The steps in which a message came to a node, and whether it was missed.
+/// The steps at which a message reached a node, and whether it was missed.
 type Arrivals = BTreeMap<(MessageId, NodeId), Vec<(usize, bool)>>;
 
 fn arrivals(steps: &[Step]) -> Arrivals {

@@ -1,11 +1,12 @@
-//! A recorded run as one HTML file that needs nothing else: no network, no server, no other file.
+//! Draws a recorded run as one HTML file that needs nothing else: no network, no server, no other
+//! file.
 //!
 //! | file | subject |
 //! | --- | --- |
 //! | `data.rs` | what the page is given, as JSON |
 //! | `turns.rs`, `messages.rs` | the run as calls of nodes, and the messages between them |
 //! | `lanes.rs`, `states.rs` | what is behind the messages: lanes, partitions, sessions |
-//! | `decode.rs`, `shown.rs` | messages field by field |
+//! | `decode.rs`, `shown.rs` | messages, field by field |
 //! | `page/` | the page itself: HTML, style, script |
 
 mod data;
@@ -24,9 +25,11 @@ use crate::trial::Failure;
 use crate::world::World;
 use data::{Data, Pin};
 
-/// A picture of a run: a lane for each node, virtual time downwards, an arrow for each message.
+/// A picture of a run: a lane for each node, virtual time running downwards, an arrow for each
+/// message.
 ///
-/// It shows what was [recorded](World::recorded): of a world that does not record, the lanes alone.
+/// It shows what was [recorded](World::recorded). If a world was not recorded, it shows only the
+/// lanes.
 ///
 /// ```
 /// use musig2_sim::{Picture, Plan, Probability, World};
@@ -42,19 +45,20 @@ use data::{Data, Pin};
 pub struct Picture(Data);
 
 impl Picture {
-    /// Of everything that was recorded so far.
+    /// Makes a picture of everything that has been recorded.
     pub fn of<C: Engine>(world: &World<C>) -> Self {
         Self(Data::of(world))
     }
 
-    /// Shows the command that gives this run again.
+    /// Shows the command that repeats this run.
     #[must_use]
     pub fn with_replay_command(mut self, command: impl Into<String>) -> Self {
         self.0.replay = Some(command.into());
         self
     }
 
-    /// Pins why the run failed to where it was found: the last turn of the node that broke a rule, or the last of all.
+    /// Pins the reason why the run failed to the place where it was found: the last turn of the
+    /// node that broke a rule, or the last turn of all.
     #[must_use]
     pub fn with_failure(mut self, failure: &Failure) -> Self {
         let node = match failure {
@@ -72,7 +76,7 @@ impl Picture {
         self
     }
 
-    /// The page. It loads nothing, and says so in its content security policy.
+    /// Returns the page. It loads nothing, which its content security policy enforces.
     pub fn to_html(&self) -> String {
         page::render(&self.0)
     }

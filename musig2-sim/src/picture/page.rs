@@ -4,7 +4,7 @@ use super::data::Data;
 
 const HTML: &str = include_str!("page/picture.html");
 const STYLE: &str = include_str!("page/picture.css");
-/// In this order: each uses what those before it define.
+/// The order matters: each script uses what earlier ones define.
 const SCRIPTS: [&str; 6] = [
     include_str!("page/run.js"),
     include_str!("page/layout.js"),
@@ -15,13 +15,14 @@ const SCRIPTS: [&str; 6] = [
 ];
 
 pub(super) fn render(data: &Data) -> String {
-    // Maps have no place in the data, and nothing else fails to become JSON.
+    // The data has no maps, and nothing else in it can fail to become JSON.
     let json = serde_json::to_string(data).unwrap_or_default();
     let script = SCRIPTS.concat();
     let parts = [("STYLE", STYLE), ("SCRIPT", &script), ("DATA", &escape(&json))];
     let mut page = String::with_capacity(HTML.len() + STYLE.len() + script.len() + json.len());
     let mut rest = HTML;
-    // Each mark once, in the page's order: what is filled in is not searched for marks.
+    // Each mark occurs once, in the page's order. Text that was filled in is never searched for
+    // marks, because a peer may have written it.
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { break };
         page.push_str(before);
@@ -31,7 +32,8 @@ pub(super) fn render(data: &Data) -> String {
     page + rest
 }
 
-/// JSON that cannot end the element it is in: what a peer wrote is in it.
+/// Escapes JSON so that it cannot close the element that it is in. It contains text that peers
+/// wrote.
 fn escape(json: &str) -> String {
     json.replace('<', "\\u003c")
 }

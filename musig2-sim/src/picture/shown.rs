@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use crate::time::Micros;
 
-/// A value for the details of a message or state.
+/// A value in the details of a message or state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Shown {
-    /// As it is.
+    /// Plain text.
     Text(String),
-    /// Bytes, in hex. The page shortens them.
+    /// Bytes in hex. The page shortens them.
     Hex(String),
-    /// A signer's place; the page adds its node.
+    /// A signer index. The page adds its node.
     Signer(u16),
-    /// Several of them.
+    /// Several values.
     List(Vec<Shown>),
-    /// Named parts.
+    /// Named values.
     Fields(Vec<(&'static str, Shown)>),
 }
 
@@ -28,7 +28,7 @@ impl Shown {
         Self::Text(value.to_string())
     }
 
-    /// A word that is the same in code.
+    /// Shows a word as it is in code.
     pub(super) fn debug(value: impl fmt::Debug) -> Self {
         Self::Text(format!("{value:?}"))
     }
@@ -72,7 +72,7 @@ impl Shown {
         value.map_or(Self::none(), show)
     }
 
-    /// What a clock shows, as time since the world began.
+    /// Shows a timestamp as time since the world began.
     pub(super) fn moment(timestamp: Timestamp) -> Self {
         let since = timestamp.saturating_since(Micros::WORLD_BEGAN).as_millis();
         let before = Micros::WORLD_BEGAN.saturating_since(timestamp).as_millis();

@@ -9,7 +9,7 @@ use crate::oracle::Engine;
 use crate::world::World;
 use musig2_proto::{AbortCause, Evidence, Phase, SessionView};
 
-/// Each change: the step, and all sessions of the node from then on.
+/// Returns each change: the step, and all sessions of the node from then on.
 pub(super) fn of<C: Engine>(
     world: &World<C>,
     node: NodeId,
@@ -44,7 +44,7 @@ fn state(view: &SessionView, sessions: &Sessions) -> Option<State> {
     Some(State { session: sessions.number(&view.id)?, phase: phase(view.phase), fields })
 }
 
-/// As the page names it and colours it.
+/// Returns the phase's name on the page, which also decides its colour.
 fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Proposed => "proposed",
@@ -73,7 +73,7 @@ fn cause(cause: &AbortCause) -> Shown {
     }
 }
 
-/// Evidence without its manifest, which is the session's.
+/// Shows evidence without its manifest, which is the session's.
 pub(super) fn evidence(evidence: &Evidence) -> Shown {
     let Evidence { manifest: _, proof } = evidence;
     decode::proof(proof)

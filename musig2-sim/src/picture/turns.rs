@@ -7,7 +7,7 @@ use crate::network::NodeId;
 use crate::trace::{Action, Step};
 use musig2_proto::{AbortCause, Command, Event, SessionId};
 
-/// The turns, in order. A message's turn knows the message later, from [`super::messages`].
+/// Returns the turns, in order. [`super::messages`] later tells a turn which message it is about.
 pub(super) fn of(steps: &[Step], sessions: &Sessions) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
@@ -44,18 +44,18 @@ pub(super) fn of(steps: &[Step], sessions: &Sessions) -> Vec<Turn> {
     turns
 }
 
-/// The step of the turn that a node's step was part of.
+/// Returns the step of the turn to which a node's step belongs.
 pub(super) fn turn_of(turns: &[Turn], node: u16, step: usize) -> usize {
     let before = turns.partition_point(|turn| turn.step <= step);
     let turn = turns[..before].iter().rfind(|turn| turn.node == node);
     turn.map_or(step, |turn| turn.step)
 }
 
-/// What a step is to a turn.
+/// The part that a step plays in a turn.
 enum Part {
-    /// It begins one of this kind.
+    /// It begins a turn of this kind.
     Input(&'static str),
-    /// It is something the node said.
+    /// It is something that the node said.
     Output,
     /// It is a message, drawn as an arrow.
     Message,
@@ -79,7 +79,8 @@ fn part(action: &Action) -> Part {
     }
 }
 
-/// What a node is told of addresses when it starts would crowd the picture.
+/// Returns whether a step tells a starting node a contact. These steps are shown within the start's
+/// turn, or they would crowd the picture.
 fn is_of_the_start(turn: &Turn, step: &Step) -> bool {
     matches!(turn.kind, "started" | "restarted")
         && turn.at == step.at.get()
@@ -97,7 +98,7 @@ fn note(step: usize, action: &Action, sessions: &Sessions) -> Note {
         _ => (None, None, None),
     };
     let session = session.and_then(|session| sessions.number(&session));
-    // What convicts a signer is shown field by field, not in the text.
+    // Evidence is shown field by field, not in the text.
     let text = match action {
         Action::Event(Event::SessionAborted {
             cause: AbortCause::Convicted { signer, fault, .. },
@@ -145,7 +146,8 @@ fn ordered(action: &Action) -> Option<&SessionId> {
     }
 }
 
-/// The step at the same node that led to this one, where it was no message: a start to a crash, an event to an order.
+/// Returns the step at the same node that led to this one, if no message did: for example a crash
+/// to a restart, or an event to an order.
 fn cause(before: &[Step], node: NodeId, action: &Action) -> Option<usize> {
     let last = |is: &dyn Fn(&Action) -> bool| {
         before.iter().rposition(|step| step.node == node && is(&step.action))

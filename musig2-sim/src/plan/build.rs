@@ -1,4 +1,4 @@
-//! Plans in a test's own words.
+//! Builder functions: a test writes its plan with these.
 
 use super::{Answer, NodePlan, Plan, SessionPlan};
 use crate::adversary::Strategy;
@@ -46,7 +46,8 @@ impl Plan {
         self
     }
 
-    /// Sets how frames and publications travel between two nodes, both ways. For one way, add to [`Network::links`].
+    /// Sets how frames and publications travel between two nodes, in both directions. For one
+    /// direction, add to [`Network::links`].
     #[must_use]
     pub fn with_link(mut self, one: NodeId, other: NodeId, link: Link) -> Self {
         for (from, to) in [(one, other), (other, one)] {
@@ -79,7 +80,7 @@ impl Plan {
         self
     }
 
-    /// Sets how often a frame or publication takes how much longer.
+    /// Sets how often a frame or publication is delayed, and the extra delay.
     #[must_use]
     pub fn with_delays(mut self, delayed: Probability, delay: Latency) -> Self {
         for link in [&mut self.network.frames, &mut self.network.gossip] {
@@ -88,7 +89,7 @@ impl Plan {
         self
     }
 
-    /// Makes frames that are sent within a window of this length arrive in reverse order.
+    /// Reverses the order of arrival of frames that are sent within a window of this length.
     #[must_use]
     pub fn with_reversal(mut self, window: Micros) -> Self {
         self.network.frames.reversal = Some(window);
@@ -103,7 +104,7 @@ impl Plan {
         self
     }
 
-    /// Sets how much every link carries of frames.
+    /// Sets the capacity of every link for frames.
     #[must_use]
     pub fn with_capacity(mut self, capacity: Capacity) -> Self {
         self.network.frames.capacity = Some(capacity);
@@ -116,13 +117,13 @@ impl Plan {
         self.with_target(pick, Blow::Lost)
     }
 
-    /// Delays chosen messages by so much.
+    /// Delays the chosen messages by `delay`.
     #[must_use]
     pub fn with_delayed(self, pick: Pick, delay: Micros) -> Self {
         self.with_target(pick, Blow::Delayed(delay))
     }
 
-    /// Lets chosen messages come a second time, so much later.
+    /// Delivers the chosen messages a second time, `later` after the first.
     #[must_use]
     pub fn with_repeated(self, pick: Pick, later: Micros) -> Self {
         self.with_target(pick, Blow::Repeated(later))
@@ -153,35 +154,37 @@ impl Plan {
         self
     }
 
-    /// Starts a node late. Without effect where there is no such node.
+    /// Starts a node late. Has no effect if there is no such node.
     #[must_use]
     pub fn with_late_start(mut self, node: NodeId, at: Micros) -> Self {
         self.change(node, |plan| plan.starts_at = at);
         self
     }
 
-    /// Lets a node hear the announcement topic late. Without effect where there is no such node.
+    /// Lets a node hear the announcement topic only from `at` on. Has no effect if there is no such
+    /// node.
     #[must_use]
     pub fn with_late_listener(mut self, node: NodeId, at: Micros) -> Self {
         self.change(node, |plan| plan.listens_at = at);
         self
     }
 
-    /// Sets what a node does about sessions it discovers. Without effect where there is no such node.
+    /// Sets what a node does about sessions it discovers. Has no effect if there is no such node.
     #[must_use]
     pub fn with_approval(mut self, node: NodeId, approval: Answer) -> Self {
         self.change(node, |plan| plan.approval = approval);
         self
     }
 
-    /// Sets how many sessions of one coordinator a node takes part in at once. Without effect where there is no such node.
+    /// Sets how many sessions of one coordinator a node takes part in at once. Has no effect if
+    /// there is no such node.
     #[must_use]
     pub fn with_places(mut self, node: NodeId, places: usize) -> Self {
         self.change(node, |plan| plan.places = Some(places));
         self
     }
 
-    /// Sets what every node does when a step waits for it.
+    /// Sets what every node does when a step waits for its application.
     #[must_use]
     pub fn with_stepping(mut self, stepping: Answer) -> Self {
         self.nodes
@@ -190,37 +193,39 @@ impl Plan {
         self
     }
 
-    /// Sets how many milliseconds a node's clock is ahead of the true one; behind it, where negative. Without effect where there is no
-    /// such node.
+    /// Sets how many milliseconds a node's clock is ahead of the true one; a negative number sets
+    /// it behind. Has no effect if there is no such node.
     #[must_use]
     pub fn with_clock_ahead(mut self, node: NodeId, millis: i64) -> Self {
         self.change(node, |plan| plan.clock.ahead = millis);
         self
     }
 
-    /// Sets how many parts per million a node's clock is faster than the true one; slower, where negative. Without effect where there
-    /// is no such node.
+    /// Sets how many parts per million a node's clock runs faster than the true one; a negative
+    /// number makes it slower. Has no effect if there is no such node.
     #[must_use]
     pub fn with_clock_drift(mut self, node: NodeId, parts_per_million: i32) -> Self {
         self.change(node, |plan| plan.clock.drift = parts_per_million);
         self
     }
 
-    /// Sets a node's clock so many milliseconds forward at one moment; back, where negative. Without effect where there is no such node.
+    /// Sets a node's clock forward by `millis` milliseconds at one moment; a negative number sets
+    /// it back. Has no effect if there is no such node.
     #[must_use]
     pub fn with_clock_jump(mut self, node: NodeId, at: Micros, millis: i64) -> Self {
         self.change(node, |plan| plan.clock.jumps.push(Jump::new(at, millis)));
         self
     }
 
-    /// Makes a node Byzantine. Without effect where there is no such node.
+    /// Makes a node Byzantine. Has no effect if there is no such node.
     #[must_use]
     pub fn with_strategy(mut self, node: NodeId, strategy: Strategy) -> Self {
         self.change(node, |plan| plan.strategy = Some(strategy));
         self
     }
 
-    /// Adds a node with the key of another one: neither of them knows, and neither is honest any more.
+    /// Adds a node with the same key as another one. Neither knows of the other, and neither counts
+    /// as honest any more.
     #[must_use]
     pub fn with_twin(mut self, of: NodeId) -> Self {
         let strategy = Some(Strategy::Twin { of });
@@ -228,7 +233,8 @@ impl Plan {
         self
     }
 
-    /// Adds a copy of a node, down to its random generator: neither of them knows, and neither is honest any more.
+    /// Adds a copy of a node, including its random generator. Neither knows of the other, and
+    /// neither counts as honest any more.
     #[must_use]
     pub fn with_clone(mut self, of: NodeId) -> Self {
         let strategy = Some(Strategy::Clone { of });

@@ -1,16 +1,17 @@
-//! Crashes: nodes that lose their memory, and come back with what is left on their disks.
+//! Crashes: a node loses its memory, and comes back with whatever its disk kept.
 
 use super::Plan;
 use crate::network::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
-/// A crash. The node is gone, and with it whatever had not left it; what reaches it while it is down is lost. It comes back with the
-/// same key and another random generator, and says hello. Its application knows what its disk says.
+/// A crash. The node loses its memory, including outputs that had not left it yet; messages that
+/// arrive while it is down are lost. It comes back with the same key and a fresh random generator,
+/// and says hello. Its application knows only what is on its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Crash {
-    /// Who crashes. Without effect while it is not running.
+    /// Who crashes. A crash of a node that is not running has no effect.
     pub node: NodeId,
     /// When.
     pub when: CrashMoment,
@@ -26,13 +27,13 @@ pub struct Crash {
 pub enum CrashMoment {
     /// At this moment.
     At(Micros),
-    /// As soon as it has given out so many outputs (frames, publications, events, reports) in all its lives. What the
-    /// same call would have given out after that is lost.
+    /// As soon as it has given out this many outputs (frames, publications, events, reports),
+    /// counted over all its lives. What the same call would have given out after that is lost.
     AfterOutput(u64),
 }
 
-/// What a crash leaves of what an application [stored](crate::Storage): the announcements of its sessions, what it approved, where
-/// other signers are.
+/// What a crash leaves of what an application [stored](crate::Storage): the announcements of its
+/// sessions, its approvals, and the contacts of other signers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Disk {
@@ -41,26 +42,27 @@ pub enum Disk {
     Empty,
     /// Everything.
     Kept,
-    /// What it was so long before the crash: a backup, or a snapshot of a machine.
+    /// What was on it this long before the crash: a restored backup or machine snapshot.
     RolledBack(Micros),
 }
 
 impl Plan {
-    /// Crashes a node at one moment, and lets it come back at another, with an empty disk.
+    /// Crashes a node at `at` and brings it back at `back_at`, with an empty disk.
     #[must_use]
     pub fn with_crash(self, node: NodeId, at: Micros, back_at: Micros) -> Self {
         let down_for = back_at.saturating_sub(at);
         self.add_crash(Crash { node, when: CrashMoment::At(at), down_for, disk: Disk::Empty })
     }
 
-    /// Crashes a node right after its output of this number, counted from 1 over all its lives, with an empty disk.
+    /// Crashes a node right after the output with this number, counted from 1 over all its lives,
+    /// with an empty disk.
     #[must_use]
     pub fn with_crash_after_output(self, node: NodeId, output: u64, down_for: Micros) -> Self {
         let when = CrashMoment::AfterOutput(output);
         self.add_crash(Crash { node, when, down_for, disk: Disk::Empty })
     }
 
-    /// Sets what all crashes so far leave on the disk.
+    /// Sets what the crashes added up to now leave on the disk.
     #[must_use]
     pub fn with_disks(mut self, disk: Disk) -> Self {
         self.crashes.iter_mut().for_each(|crash| crash.disk = disk);

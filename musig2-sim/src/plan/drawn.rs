@@ -1,4 +1,4 @@
-//! A plan from a seed and a profile, or from a fuzzer's bytes: one way to draw it.
+//! Draws plans, in one way from two sources: a seed and a profile, or a fuzzer's bytes.
 
 use super::draws::Draws;
 use super::{Answer, Plan, Profile, SessionPlan};
@@ -8,8 +8,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use musig2_proto::{Config, Item, Message, PhaseTimeout, Stepping, Topology, Tweak};
 
 impl Plan {
-    /// A plan of this profile. Its network has healed after 20 s at the latest, early enough for every session that
-    /// [must complete](Plan::must_complete).
+    /// Draws a plan of this profile. Its network heals within 20 s, early enough for every session
+    /// that [must complete](Plan::must_complete).
     ///
     /// ```
     /// use musig2_sim::{Plan, Profile};
@@ -21,8 +21,9 @@ impl Plan {
         Draws::seeded(seed, profile).plan(seed, profile)
     }
 
-    /// The plan that these bytes are: the profile, eight bytes of seed, and then what [`Plan::drawn`] draws by chance. So whatever holds
-    /// of drawn plans holds of these, and a byte changes one thing. Few bytes are a calm plan.
+    /// Reads a plan from bytes: the profile, eight bytes of seed, and then the choices that
+    /// [`Plan::drawn`] makes by chance. So everything that holds for drawn plans also holds for
+    /// these, and changing one byte changes one thing. A short input gives a calm plan.
     ///
     /// ```
     /// use musig2_sim::Plan;
@@ -35,7 +36,7 @@ impl Plan {
     }
 
     fn unstructured(bytes: &mut Unstructured<'_>) -> Self {
-        // What is missing is zero: neither fails.
+        // Missing bytes read as zero, so neither call fails.
         let profile = bytes.arbitrary::<u8>().unwrap_or_default();
         let profile = Profile::ALL[usize::from(profile) % Profile::ALL.len()];
         let seed = bytes.arbitrary().unwrap_or_default();
@@ -43,7 +44,7 @@ impl Plan {
     }
 }
 
-/// As [`Plan::from_bytes`].
+/// Works like [`Plan::from_bytes`].
 impl<'a> Arbitrary<'a> for Plan {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(Self::unstructured(bytes))
@@ -81,7 +82,7 @@ impl Draws<'_, '_> {
         plan
     }
 
-    /// Nodes, sessions and habits, and a network without faults.
+    /// Draws nodes, sessions and habits, and a network without faults.
     fn world(&mut self, seed: u64) -> Plan {
         let nodes = match self.number(0, 99) {
             0..25 => 2,
@@ -124,12 +125,14 @@ impl Draws<'_, '_> {
         plan
     }
 
-    /// Up to three applications propose several sessions each in one moment, more than there are places for, and all of them want all.
+    /// Lets up to three applications propose several sessions each at the same moment, more than
+    /// nodes have places for, and every application wants to sign them all. Such bursts deadlock if
+    /// nodes admit sessions in different orders.
     fn burst(&mut self, plan: &mut Plan) {
         plan.config = plan.config.clone().with_max_concurrent_sessions(self.small(1, 3).into());
         let thoughtful = self.coin();
         for node in &mut plan.nodes {
-            // Each thinks for a time of its own, so that they approve in different orders.
+            // Each node takes its own time to answer, so they approve in different orders.
             node.approval =
                 Answer::After(if thoughtful { self.millis(0, 3_000) } else { Micros::ZERO });
             node.finalizing = Answer::After(self.millis(0, 1_000));
@@ -144,7 +147,7 @@ impl Draws<'_, '_> {
                 let item = self.item();
                 let mut session = model.clone().at(moment).with_items([item]);
                 session.duration = None;
-                // Of several signers, some are in one and not in the other.
+                // The signer sets differ: with three or more signers, some sessions leave one out.
                 if session.signers.len() > 2 && self.one_in(3) {
                     let mut others =
                         session.signers.iter().filter(|signer| **signer != session.coordinator);
@@ -162,7 +165,7 @@ impl Draws<'_, '_> {
         if self.one_in(30) { Answer::Refuses(thought) } else { Answer::After(thought) }
     }
 
-    /// Now and then after more than half of the time that is left.
+    /// Sometimes takes more than half of the session's remaining time.
     fn last_step(&mut self) -> Answer {
         Answer::After(if self.one_in(8) {
             self.millis(300_000, 420_000)
@@ -180,7 +183,8 @@ impl Draws<'_, '_> {
             .with_stepping(stepping)
             .with_phase_timeout(timeout);
         let config = match self.one_in(10) {
-            // A board is sent in pieces: not much more than the least for so many items.
+            // Close to the least frame size that is allowed for this many items, so that a board is
+            // sent in pieces.
             true => config.with_max_items(16).with_max_frame_size(self.index(4_000) + 12_000),
             false => config,
         };
@@ -223,7 +227,7 @@ impl Draws<'_, '_> {
             .proposed_by(coordinator)
             .at(self.millis(0, 5_000))
             .with_items(items);
-        // So short that it may expire at any moment.
+        // A duration so short that the session may expire in any phase.
         let session = if self.one_in(10) {
             session.with_duration(self.millis(2_000, 60_000))
         } else {
@@ -236,7 +240,7 @@ impl Draws<'_, '_> {
         let mut message = [0; 32];
         message[..8].copy_from_slice(&self.number(0, u64::MAX).to_be_bytes());
         let item = Item::new(Message::new(message));
-        // One tweak is within every limit.
+        // A single tweak is always within the limits, so this cannot fail.
         if self.coin() {
             item.clone().with_tweaks(vec![Tweak::BIP86]).unwrap_or(item)
         } else {

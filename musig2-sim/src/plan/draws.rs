@@ -1,4 +1,4 @@
-//! What plans are drawn from: numbers that follow from a seed, or from a fuzzer's bytes.
+//! The source that plans are drawn from: numbers derived from a seed, or from a fuzzer's bytes.
 
 use super::Profile;
 use crate::chance::{Chance, Decision, Domain, Probability};
@@ -6,14 +6,15 @@ use crate::network::NodeId;
 use crate::time::Micros;
 use arbitrary::Unstructured;
 
-/// Draws one after the other: here, unlike in a run, what is drawn decides what is to be drawn.
+/// A source that draws in sequence. Unlike the decisions of a run, these cannot be keyed: what has
+/// been drawn decides what is drawn next.
 pub(super) enum Draws<'a, 'b> {
     Seeded {
         chance: Chance,
         profile: NodeId,
         drawn: u64,
     },
-    /// Where the bytes are used up, everything is as little as it can be.
+    /// Once the bytes are used up, every number is the least that it can be.
     Bytes(&'a mut Unstructured<'b>),
 }
 
@@ -22,7 +23,7 @@ impl Draws<'_, '_> {
         Self::Seeded { chance: Chance::new(seed), profile: NodeId::new(profile as u16), drawn: 0 }
     }
 
-    /// From `least` to `most`, both included.
+    /// Returns a number from `least` to `most`, both included.
     pub(super) fn number(&mut self, least: u64, most: u64) -> u64 {
         match self {
             Self::Seeded { chance, profile, drawn } => {
@@ -39,12 +40,13 @@ impl Draws<'_, '_> {
         u16::try_from(self.number(least.into(), most.into())).unwrap_or(most)
     }
 
-    /// Below `count`; 0 where that is none.
+    /// Returns a number below `count`, or 0 if `count` is 0.
     pub(super) fn index(&mut self, count: usize) -> usize {
         usize::try_from(self.number(0, (count as u64).saturating_sub(1))).unwrap_or(0)
     }
 
-    /// The greatest of so many numbers: never, where bytes are used up.
+    /// Returns whether the number drawn is the greatest of `count`. So this is false once the bytes
+    /// are used up.
     pub(super) fn one_in(&mut self, count: u64) -> bool {
         self.number(1, count) == count
     }
@@ -57,13 +59,13 @@ impl Draws<'_, '_> {
         Micros::new(self.number(least * 1_000, most * 1_000))
     }
 
-    /// So far to either side of zero at most.
+    /// Returns a number at most `most` away from zero, in either direction.
     pub(super) fn around(&mut self, most: u64) -> i64 {
         let size = i64::try_from(self.number(0, most)).unwrap_or(i64::MAX);
         if self.coin() { -size } else { size }
     }
 
-    /// Seldom, now and then, or often.
+    /// Returns a probability of at most 1 %, 10 % or 35 %.
     pub(super) fn probability(&mut self) -> Probability {
         let most = [10_000, 100_000, 350_000][self.index(3)];
         Probability::per_million(u32::try_from(self.number(0, most)).unwrap_or(0))

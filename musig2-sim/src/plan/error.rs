@@ -7,10 +7,10 @@ use musig2_proto::ConfigError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// More nodes than there are numbers.
+    /// More nodes than can be numbered.
     #[error("{0} nodes, and at most {max} can be numbered", max = u16::MAX)]
     TooManyNodes(usize),
-    /// A session names a node that there is not.
+    /// A session names a node that does not exist.
     #[error("session {session} names {node}, and there are only {nodes}")]
     NoSuchNode {
         /// Which session, from 0.
@@ -20,7 +20,7 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
-    /// A crash is to happen to a node that there is not.
+    /// A crash is planned for a node that does not exist.
     #[error("{node} is to crash, and there are only {nodes}")]
     NoSuchNodeToCrash {
         /// The node.
@@ -28,7 +28,7 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
-    /// A node is to stand still that there is not.
+    /// A pause is planned for a node that does not exist.
     #[error("{node} is to stand still, and there are only {nodes}")]
     NoSuchNodeToPause {
         /// The node.
@@ -36,7 +36,7 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
-    /// A link is of a node that there is not.
+    /// A link names a node that does not exist.
     #[error("a link of {node}, and there are only {nodes}")]
     NoSuchNodeToLink {
         /// The node.
@@ -52,7 +52,7 @@ pub enum PlanError {
         /// Whose.
         node: NodeId,
     },
-    /// A node is to be the twin of one that there is not, or that is a twin itself.
+    /// A node is to be the twin of a node that does not exist, or that is itself a twin.
     #[error("{node} is to be the twin of {of}, which is no node or a twin itself")]
     NoSuchNodeToDouble {
         /// The twin.

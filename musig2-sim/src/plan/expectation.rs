@@ -1,4 +1,4 @@
-//! What must follow from a plan, whatever the network does: the oracles know no more than this.
+//! What must follow from a plan, whatever the network does. The oracles assume nothing beyond this.
 
 use super::{Answer, Disk, NodePlan, Plan, SessionPlan};
 use crate::clock::Clock;
@@ -6,17 +6,22 @@ use crate::network::NodeId;
 use crate::time::Micros;
 use musig2_proto::{MAX_RESTARTS, Stepping};
 
-/// A session of less time may expire before a network that was bad has let it through.
+/// A session with less time than this may expire before a bad network lets its messages through.
 const ENOUGH_TIME: Micros = Micros::from_secs(120);
 
-/// How far a clock may be set forward in all: that takes from the time that each phase has.
+/// How far a clock may be set forward in all, because every jump shortens the time that a phase
+/// has.
 const MAX_FORWARD_MS: u64 = 10_000;
 
 impl Plan {
-    /// Whether every signer of the session of this number must complete it, provided that it is made and that not all
-    /// who know of it lose their memory. Every signer is honest and wants it; nobody restarts too often; it has two minutes; its signers'
-    /// [clocks agree](Plan::clocks_agree); and where it is private, they know one another from the start. That the network becomes good
-    /// in time, if it is not, and nobody stands still or thinks for too long, is for the plan to see to: a drawn one does.
+    /// Returns whether every signer must complete the session with this number, provided that it is
+    /// proposed and that not all who know of it lose their memory.
+    ///
+    /// This needs all of the following: every signer is honest and wants the session; no signer
+    /// restarts too often; the session has two minutes; its signers' [clocks
+    /// agree](Plan::clocks_agree); and if it is private, its signers know one another's contacts
+    /// from the start. The plan itself must make the network heal in time, and let no node pause or
+    /// think for too long. Drawn plans do.
     pub fn must_complete(&self, session: usize) -> bool {
         let Some(plan) = self.sessions.get(session) else { return false };
         let crashes = |node: NodeId| self.crashes.iter().filter(move |crash| crash.node == node);
@@ -27,13 +32,14 @@ impl Plan {
         };
         let wants = |node: NodeId| {
             self.nodes.get(node.as_usize()).is_some_and(|habits| {
-                // Who proposes a session wants it, until a crash makes its application forget that it does.
+                // The proposer wants its own session, until a crash makes its application forget
+                // that it does.
                 let approves =
                     habits.approval.is_yes() || (node == plan.coordinator && keeps_disk(node));
                 approves && steps(habits)
             })
         };
-        // Who forgot where the others are cannot tell them of what is private.
+        // A coordinator that forgot the others' contacts cannot tell them of a private session.
         let tells = !plan.private || (self.known_contacts && keeps_disk(plan.coordinator));
         tells
             && self.has_time(plan)
@@ -42,14 +48,15 @@ impl Plan {
             })
     }
 
-    /// Whether what is honest, and wants it, comes to an end with a session before its time is over.
+    /// Returns whether every honest node that wants the session finishes with it before it expires.
     pub(crate) fn has_time(&self, session: &SessionPlan) -> bool {
         session.duration.is_none_or(|duration| duration >= ENOUGH_TIME)
             && self.clocks_agree(session)
     }
 
-    /// Whether the clocks of a session's signers are, while it can last, never further apart than the configuration allows, and none is
-    /// set forward by more than ten seconds in all.
+    /// Returns whether the clocks of a session's signers, as long as it can last, are never further
+    /// apart than the configuration allows, and no clock is set forward by more than ten seconds in
+    /// all.
     pub fn clocks_agree(&self, session: &SessionPlan) -> bool {
         let clocks = || {
             session.signers.iter().filter_map(|node| Some(&self.nodes.get(node.as_usize())?.clock))
@@ -60,7 +67,7 @@ impl Plan {
         let longest =
             u64::try_from(self.config.max_session_duration.as_micros()).unwrap_or(u64::MAX);
         let end = session.at + Micros::new(longest);
-        // Between jumps they drift evenly: the extremes are at the ends.
+        // Clocks drift evenly between jumps, so the extremes are at the ends of these intervals.
         let jumps =
             clocks().flat_map(|clock| &clock.jumps).map(|jump| jump.at).filter(|at| *at <= end);
         let ends =

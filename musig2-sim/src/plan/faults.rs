@@ -9,11 +9,12 @@ use core::time::Duration;
 use musig2_proto::{MAX_RESTARTS, Stepping, Topology};
 use std::collections::BTreeSet;
 
-/// All faults but wrong clocks are over by then, in milliseconds: well within the shortest timeout of a phase.
+/// All faults except wrong clocks end by then, in milliseconds. This is well within the shortest
+/// phase timeout.
 const HEALED_MS: u64 = 20_000;
 
 impl Draws<'_, '_> {
-    /// Each kind of fault by a coin of its own.
+    /// Turns each kind of fault on or off by a separate coin.
     pub(super) fn faults(&mut self, plan: &mut Plan) {
         plan.network.heals_at = Some(self.millis(0, HEALED_MS));
         self.link_faults(&mut plan.network.frames);
@@ -66,7 +67,8 @@ impl Draws<'_, '_> {
         }
     }
 
-    /// One of the first messages of a kind, or all of them, from or to some node or any.
+    /// Picks one of the first messages of a kind, or all of them, from or to a given node or any
+    /// node.
     fn target(&mut self, plan: &Plan) -> Target {
         let kind = Kind::ALL[self.index(Kind::ALL.len())];
         let mut pick =
@@ -98,7 +100,8 @@ impl Draws<'_, '_> {
         if self.coin() { partition.noticed_after(self.millis(0, 5_000)) } else { partition }
     }
 
-    /// Some start late, some hear the topic late. A coordinator proposes when it has started.
+    /// Makes some nodes start late, and some hear the topic late. A coordinator proposes once it
+    /// has started.
     fn late_nodes(&mut self, plan: &mut Plan) {
         for node in &mut plan.nodes {
             if self.one_in(3) {
@@ -115,7 +118,8 @@ impl Draws<'_, '_> {
         }
     }
 
-    /// One to four crashes of some nodes, at a moment or after an output, with any kind of disk; now and then too many of one.
+    /// Draws one to four crashes of some nodes, at a moment or after an output, with any kind of
+    /// disk. Now and then one node crashes more often than a signer may restart.
     pub(super) fn crashes(&mut self, plan: &mut Plan) {
         let often = self.one_in(30).then(|| self.node(plan));
         let count = if often.is_some() { MAX_RESTARTS + 2 } else { self.index(4) + 1 };
@@ -133,7 +137,9 @@ impl Draws<'_, '_> {
             };
             plan.crashes.push(Crash { node, when, down_for: self.millis(0, 6_000), disk });
         }
-        // What everyone steps through again after each restart is neither at once nor at the last moment.
+        // After each restart everyone steps through the phases again. Some of these steps take up
+        // to 15 s, but none waits for the last moment, or the repetitions would exceed the
+        // session's time.
         let slow = self.coin();
         let manual = plan.config.stepping == Stepping::Manual;
         for node in plan.nodes.iter_mut().filter(|_| manual) {
@@ -144,7 +150,7 @@ impl Draws<'_, '_> {
         }
     }
 
-    /// Wrong clocks: within what the configuration allows, or wildly.
+    /// Makes clocks wrong: within what the configuration allows, or far beyond it.
     pub(super) fn clocks(&mut self, plan: &mut Plan) {
         let skew = [30_000, 10_000, 120_000][self.index(3)];
         plan.config = plan.config.clone().with_clock_skew(Duration::from_millis(skew));
@@ -164,7 +170,7 @@ impl Draws<'_, '_> {
                 }
             }
         }
-        // A machine that slept may find that it is much later.
+        // A machine that slept may wake up with a very different time on its clock.
         for pause in plan.pauses.iter().filter(|_| wild) {
             if let Some(node) = plan.nodes.get_mut(pause.node.as_usize()) {
                 node.clock.jumps.push(Jump::new(pause.from, self.around(jump)));
@@ -172,8 +178,8 @@ impl Draws<'_, '_> {
         }
     }
 
-    /// Mostly one Byzantine node, and always an honest one; several may collude. Now and then one that does not know
-    /// that it has a twin, or is one of two copies.
+    /// Makes nodes Byzantine: mostly one, and never all. Several may collude. Now and then a node
+    /// has a twin that it does not know of, or is one of two copies.
     pub(super) fn byzantine(&mut self, plan: &mut Plan) {
         let nodes = plan.nodes.len();
         let count = match self.number(0, 9) {
@@ -192,6 +198,7 @@ impl Draws<'_, '_> {
         for node in (first..first + count).map(|node| node % nodes) {
             let strategy = if collude { Strategy::Collude } else { self.strategy() };
             plan.nodes[node].strategy = Some(strategy);
+            // These two only act as coordinators, so the node proposes all of its sessions.
             if matches!(strategy, Strategy::LyingHub | Strategy::TwoManifests) {
                 let starts_at = plan.nodes[node].starts_at;
                 let node = NodeId::new(u16::try_from(node).unwrap_or(0));

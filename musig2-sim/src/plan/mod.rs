@@ -1,5 +1,5 @@
-//! What happens in a world: who takes part, what they sign, what the network does. A [`Plan`] is data: it can be stored
-//! and compared, and the same plan always gives the same run.
+//! What happens in a world: who takes part, what they sign, what the network does. A [`Plan`] is
+//! data: it can be stored and compared, and the same plan always gives the same run.
 
 mod build;
 mod crash;
@@ -26,8 +26,9 @@ use crate::time::Micros;
 use musig2_proto::Config;
 use serde::{Deserialize, Serialize};
 
-/// Everything that happens in a [`World`](crate::World). Written by a test with the `with_*` functions, or drawn by
-/// [`Plan::drawn`] from a seed or with [`Plan::from_bytes`] from any bytes.
+/// Everything that happens in a [`World`](crate::World). A test writes it with the `with_*`
+/// functions, [`Plan::drawn`] draws it from a seed, and [`Plan::from_bytes`] reads it from any
+/// bytes.
 ///
 /// ```
 /// use musig2_sim::{Latency, Micros, NodeId, Partition, Plan, Probability};
@@ -35,39 +36,45 @@ use serde::{Deserialize, Serialize};
 /// let [alice, bob, carol] = [0, 1, 2].map(NodeId::new);
 /// let plan = Plan::one_session(3)
 ///     .with_seed(42)
-///     .with_latency(Latency::Uniform { least: Micros::from_millis(5), most: Micros::from_millis(80) })
+///     .with_latency(Latency::Uniform {
+///         least: Micros::from_millis(5),
+///         most: Micros::from_millis(80),
+///     })
 ///     .with_loss(Probability::percent(10))
-///     .with_partition(Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(4)))
+///     .with_partition(
+///         Partition::new([alice, bob], [carol]).during(Micros::ZERO, Micros::from_secs(4)),
+///     )
 ///     .with_heal_at(Micros::from_secs(10));
 /// assert_eq!(plan.nodes.len(), 3);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Plan {
-    /// Where all randomness comes from: keys, nonces, and what the network does.
+    /// The source of all randomness: keys, nonces, and what the network does.
     pub seed: u64,
-    /// The nodes, by number. Each has one key of its own.
+    /// The nodes, by number. Each has its own key.
     pub nodes: Vec<NodePlan>,
-    /// The sessions, in the order in which [`World`](crate::World) names them.
+    /// The sessions, in the order in which [`World`](crate::World) numbers them.
     pub sessions: Vec<SessionPlan>,
-    /// What is between the nodes.
+    /// The network between the nodes.
     pub network: Network,
-    /// Who crashes, when, for how long, and what is left.
+    /// Who crashes, when, for how long, and what is left on the disk.
     pub crashes: Vec<Crash>,
-    /// Who stands still, and when.
+    /// Who pauses, and when.
     pub pauses: Vec<Pause>,
     /// How each node is configured.
     pub config: Config,
-    /// Whether each node is told from the start where every other is.
+    /// Whether each node knows every other node's contact from the start.
     pub known_contacts: bool,
     /// A run that is not quiet by then has failed.
     pub time_limit: Micros,
-    /// A run that takes more steps (see [`Trace::steps`](crate::Trace::steps)) has failed. It bounds memory, too.
+    /// A run that takes more steps than this (see [`Trace::steps`](crate::Trace::steps)) has
+    /// failed. This also bounds memory.
     pub step_limit: u64,
 }
 
 impl Plan {
-    /// This many nodes, seed 0, a calm network and no session yet.
+    /// Makes a plan with this many nodes, seed 0, a calm network and no session yet.
     pub fn new(nodes: u16) -> Self {
         Self {
             seed: 0,
@@ -83,30 +90,32 @@ impl Plan {
         }
     }
 
-    /// This many nodes that sign one message together, proposed by node 0 at the beginning.
+    /// Makes a plan in which this many nodes sign one message together, proposed by node 0 at the
+    /// beginning.
     pub fn one_session(signers: u16) -> Self {
         Self::new(signers).with_session(SessionPlan::new(NodeId::first(signers)))
     }
 
-    /// The numbers of all nodes.
+    /// Returns the numbers of all nodes.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + Clone + use<> {
         NodeId::first(u16::try_from(self.nodes.len()).unwrap_or(u16::MAX))
     }
 
-    /// Whether a node follows the protocol, and is alone with its key.
+    /// Returns whether a node follows the protocol and no other node has its key.
     pub fn is_honest(&self, node: NodeId) -> bool {
         let is_twin = |plan: &NodePlan| plan.strategy.and_then(Strategy::doubles) == Some(node);
         self.nodes.get(node.as_usize()).is_none_or(|plan| plan.strategy.is_none())
             && !self.nodes.iter().any(is_twin)
     }
 
-    /// The node whose key a node has: its own, but for twins and clones.
+    /// Returns the node whose key a node has: itself, except for twins and clones.
     pub(crate) fn key_of(&self, node: NodeId) -> NodeId {
         let strategy = self.nodes.get(node.as_usize()).and_then(|plan| plan.strategy);
         strategy.and_then(Strategy::doubles).unwrap_or(node)
     }
 
-    /// How a node is configured.
+    /// Returns a node's configuration: the plan's, with the node's own number of places if it has
+    /// one.
     pub(crate) fn config_of(&self, node: NodeId) -> Config {
         let places = self.nodes.get(node.as_usize()).and_then(|plan| plan.places);
         match places {

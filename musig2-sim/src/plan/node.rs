@@ -9,21 +9,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NodePlan {
-    /// When it starts. What is sent to it before is lost.
+    /// When it starts. Messages sent to it earlier are lost.
     pub starts_at: Micros,
-    /// When it hears the announcement topic. What is published before is lost to it.
+    /// When it begins to hear the announcement topic. It misses earlier publications.
     pub listens_at: Micros,
     /// What it does about a session it discovers.
     pub approval: Answer,
-    /// What it does when its nonces or partial signatures wait for it; only where stepping is manual.
+    /// What it does when its nonces or partial signatures wait for its approval. Only used if
+    /// stepping is manual.
     pub stepping: Answer,
-    /// What it does when everything is there to be put together; only where stepping is manual.
+    /// What it does when the signatures can be put together. Only used if stepping is manual.
     pub finalizing: Answer,
-    /// How many sessions of one coordinator it takes part in at once; as [`Plan::config`](crate::Plan::config) says unless set.
+    /// How many sessions of one coordinator it takes part in at once;
+    /// [`Plan::config`](crate::Plan::config) decides if this is `None`.
     pub places: Option<usize>,
     /// How its clock differs from the true one.
     pub clock: Clock,
-    /// How it breaks the protocol; `None` where it is honest.
+    /// How it breaks the protocol; `None` if it is honest.
     pub strategy: Option<Strategy>,
 }
 
@@ -31,16 +33,18 @@ pub struct NodePlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Answer {
-    /// What is asked, after this time.
+    /// It does what is asked, after this time.
     After(Micros),
-    /// The opposite of what is asked, after this time: it declines the session, or aborts it where it has joined.
+    /// It does the opposite, after this time: it declines the session, or aborts it if it has
+    /// joined.
     Refuses(Micros),
-    /// Nothing by itself. A test can still order it with [`World::command`](crate::World::command).
+    /// It does nothing on its own. A test can still give it orders with
+    /// [`World::command`](crate::World::command).
     Never,
 }
 
 impl Answer {
-    /// What is asked, at once.
+    /// It does what is asked at once.
     pub const AT_ONCE: Self = Self::After(Micros::ZERO);
 }
 

@@ -5,29 +5,31 @@ use crate::network::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
-/// A node stands still, as a stopped process or a sleeping machine does: it hears nothing, is not woken, and its application orders
-/// nothing. Then it goes on where it was, by whatever its clock shows by then. A crash ends it, and so does the network's healing.
+/// A pause. The node stands still, as a stopped process or a sleeping machine does: it hears
+/// nothing, is not woken, and its application orders nothing. Then it continues where it was, with
+/// whatever its clock shows by then. A crash ends a pause, and so does the healing of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Pause {
-    /// Who. Without effect while it is not running or stands still already.
+    /// Who pauses. A pause of a node that is not running, or is paused already, has no effect.
     pub node: NodeId,
-    /// The first moment of it.
+    /// When it begins.
     pub from: Micros,
-    /// The first moment after it.
+    /// When it ends: the first moment at which the node runs again.
     pub until: Micros,
-    /// Whether what comes meanwhile is lost; else it waits, and is heard first when the node goes on.
+    /// Whether messages that arrive meanwhile are lost. Otherwise they wait, and the node hears
+    /// them first when it continues.
     pub deaf: bool,
 }
 
 impl Plan {
-    /// Lets a node stand still from one moment until another. What comes meanwhile waits.
+    /// Pauses a node from one moment until another. Messages that arrive meanwhile wait.
     #[must_use]
     pub fn with_pause(self, node: NodeId, from: Micros, until: Micros) -> Self {
         self.add_pause(Pause { node, from, until, deaf: false })
     }
 
-    /// Lets a node stand still from one moment until another. What comes meanwhile is lost.
+    /// Pauses a node from one moment until another. Messages that arrive meanwhile are lost.
     #[must_use]
     pub fn with_deaf_pause(self, node: NodeId, from: Micros, until: Micros) -> Self {
         self.add_pause(Pause { node, from, until, deaf: true })

@@ -4,14 +4,18 @@ use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
-/// What kind of trouble [`Plan::drawn`](super::Plan::drawn) makes. Every profile draws the number of nodes (mostly two to four, now
-/// and then up to fifteen), the sessions, the topology and the applications' habits.
+/// What kind of trouble [`Plan::drawn`](super::Plan::drawn) makes. Every profile draws the number
+/// of nodes (mostly two to four, now and then up to fifteen), the sessions, the topology and the
+/// applications' habits.
 ///
 /// ```
 /// use musig2_sim::Profile;
 ///
 /// assert_eq!("crashy".parse(), Ok(Profile::Crashy));
-/// assert_eq!(Profile::ALL.map(|profile| profile.to_string()).join(" "), "calm swarm byzantine crashy skewed");
+/// assert_eq!(
+///     Profile::ALL.map(|profile| profile.to_string()).join(" "),
+///     "calm swarm byzantine crashy skewed"
+/// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -19,27 +23,29 @@ use serde::{Deserialize, Serialize};
 pub enum Profile {
     /// Nothing goes wrong.
     Calm,
-    /// Every kind of network fault, and of pause, is there or not by a coin of its own, so that each is tried with and without every other.
+    /// A separate coin turns each kind of network fault, and of pause, on or off, so that each is
+    /// tried with and without every other.
     Swarm,
-    /// As [`Profile::Swarm`], and some signers do not follow the protocol.
+    /// Like [`Profile::Swarm`], and some signers do not follow the protocol.
     Byzantine,
-    /// As [`Profile::Swarm`], and nodes crash at all kinds of moments, with all kinds of disks.
+    /// Like [`Profile::Swarm`], and nodes crash at all kinds of moments, with all kinds of disks.
     Crashy,
-    /// As [`Profile::Swarm`], and clocks are wrong: within the skew that the configuration allows, or far beyond it.
+    /// Like [`Profile::Swarm`], and clocks are wrong: within the skew that the configuration
+    /// allows, or far beyond it.
     Skewed,
 }
 
-/// A profile that there is not.
+/// A profile name that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no profile `{0}`: calm, swarm, byzantine, crashy or skewed")]
 pub struct UnknownProfile(String);
 
 impl Profile {
-    /// All of them.
+    /// All profiles.
     pub const ALL: [Self; 5] =
         [Self::Calm, Self::Swarm, Self::Byzantine, Self::Crashy, Self::Skewed];
 
-    /// The profile of a seed where all profiles take turns.
+    /// Returns the profile of a seed when all profiles take turns.
     pub fn of_seed(seed: u64) -> Self {
         match seed % 5 {
             0 => Self::Calm,

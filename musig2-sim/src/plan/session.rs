@@ -19,14 +19,14 @@ pub struct SessionPlan {
     pub signers: BTreeSet<NodeId>,
     /// What is signed.
     pub items: Vec<Item>,
-    /// Tell only the known contacts, and publish nothing.
+    /// Whether only known contacts are told, and nothing is published.
     pub private: bool,
-    /// Within how long; the nodes' `max_session_duration` unless set.
+    /// How long the session may take; the nodes' `max_session_duration` if `None`.
     pub duration: Option<Micros>,
 }
 
 impl SessionPlan {
-    /// One message, proposed at the beginning by the first of these signers.
+    /// Makes a session of one message, proposed at the beginning by the first of these signers.
     pub fn new(signers: impl IntoIterator<Item = NodeId>) -> Self {
         let signers: BTreeSet<_> = signers.into_iter().collect();
         Self {

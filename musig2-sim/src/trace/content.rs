@@ -6,12 +6,12 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::wire::statement::{Body, Statement};
 use serde::de::DeserializeOwned;
 
-/// `None` where the bytes are no frame.
+/// Decodes a frame; `None` if the bytes are not one.
 pub(crate) fn decode_frame(bytes: &[u8]) -> Option<Frame> {
     decode(bytes)
 }
 
-/// `None` where the bytes are no publication.
+/// Decodes a publication; `None` if the bytes are not one.
 pub(crate) fn decode_publication(bytes: &[u8]) -> Option<Publication> {
     decode(bytes)
 }
@@ -21,7 +21,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(content).ok()
 }
 
-/// What a frame says; `?` where it is not one.
+/// Says what is in a frame, or `?` if the bytes are not one.
 pub(crate) fn words(bytes: &[u8]) -> String {
     let Some(frame) = decode_frame(bytes) else { return "?".into() };
     let announcement = frame.announcement.iter().map(|_| "announcement".into());
@@ -38,7 +38,7 @@ pub(crate) fn words(bytes: &[u8]) -> String {
     all.join(", ")
 }
 
-/// What a publication says; `?` where it is not one.
+/// Says what a publication is, or `?` if the bytes are not one.
 pub(crate) fn publication_words(bytes: &[u8]) -> &'static str {
     match decode_publication(bytes) {
         None => "?",

@@ -1,5 +1,6 @@
-//! Steps as bytes for the running hash: each starts with a number for its kind, and everything of variable length with
-//! its length, so that two different runs are two different byte strings.
+//! Encodes steps as bytes for the running hash. Each starts with a number for its kind, and
+//! everything of variable length starts with its length, so that two different runs give two
+//! different byte strings.
 
 use super::{Action, Step};
 use crate::network::{Alteration, Fate, NodeId};
@@ -113,6 +114,7 @@ impl Fold<'_> {
             Fate::Lost => self.kind(0),
             Fate::Cut => self.kind(1),
             Fate::Nowhere => self.kind(2),
+            // 3 and 4 belong to `Arrives` below.
             Fate::Crowded => self.kind(5),
             Fate::Arrives { at, again, reversed, altered } => {
                 self.kind(3 + u8::from(reversed));
@@ -131,7 +133,8 @@ impl Fold<'_> {
         }
     }
 
-    /// The frequent orders field by field; whatever is seldom, or new in the core, as it prints.
+    /// Encodes the frequent orders field by field. Rare ones, and ones that the core adds later,
+    /// are encoded as their `Debug` text.
     fn command(&mut self, command: &Command) {
         match command {
             Command::JoinSession { session } => self.session(0, session),
@@ -154,7 +157,8 @@ impl Fold<'_> {
         }
     }
 
-    /// The frequent events field by field; whatever is seldom, or new in the core, as it prints.
+    /// Encodes the frequent events field by field. Rare ones, and ones that the core adds later,
+    /// are encoded as their `Debug` text.
     fn event(&mut self, event: &Event) {
         match event {
             Event::SessionCreated { session } => self.session(0, session),
@@ -192,7 +196,8 @@ impl Fold<'_> {
         signatures.iter().for_each(|signature| self.0.extend_from_slice(signature.as_bytes()));
     }
 
-    /// The `Debug` text, in as many pieces as it is printed in, and an end mark that no UTF-8 text contains.
+    /// Appends the `Debug` text piece by piece as it is printed, without a buffer, and an end mark
+    /// that no UTF-8 text contains.
     fn printed(&mut self, value: &impl fmt::Debug) {
         // The writer below never fails.
         let _ = fmt::write(self, format_args!("{value:?}"));

@@ -1,4 +1,4 @@
-//! What happened, step by step, and its hash: two runs are the same where their hashes are.
+//! What happened, step by step, and its hash: two runs are the same if their hashes are.
 
 mod content;
 mod fold;
@@ -16,14 +16,14 @@ use states::States;
 use std::sync::Arc;
 use twox_hash::XxHash3_128;
 
-/// The run so far: a running hash over every step and, where asked for with
-/// [`World::recorded`](crate::World::recorded), the steps themselves.
+/// The run so far: a running hash over every step and, if
+/// [`World::recorded`](crate::World::recorded) asked for them, the steps themselves.
 ///
-/// Prints as text, a line for each recorded step. The plan's `step_limit` bounds them.
+/// Prints as text, one line for each recorded step. The plan's `step_limit` bounds the steps.
 #[derive(Clone, Default)]
 pub struct Trace {
     hash: TraceHash,
-    /// Room for the bytes of one step.
+    /// A reused buffer for the bytes of one step.
     bytes: Vec<u8>,
     count: u64,
     recorded: Option<Vec<Step>>,
@@ -34,11 +34,11 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
-    /// When.
+    /// When it happened.
     pub at: Micros,
-    /// Where.
+    /// Where it happened.
     pub node: NodeId,
-    /// What.
+    /// What happened.
     pub action: Action,
 }
 
@@ -55,29 +55,29 @@ pub enum Action {
     },
     /// It came back.
     Restarted,
-    /// It stands still.
+    /// It is paused.
     Paused {
-        /// Whether what comes meanwhile is lost; else it waits.
+        /// Whether messages that arrive meanwhile are lost; otherwise they wait.
         deaf: bool,
     },
-    /// It went on.
+    /// It continues after a pause.
     Resumed,
     /// Its clock was set.
     ClockSet {
-        /// So many milliseconds ahead of the true one; behind it, where negative.
+        /// By how many milliseconds it is now ahead of the true one; negative if behind.
         ahead: i64,
     },
     /// Its application, or the test, ordered something.
     Ordered(Command),
     /// The node refused the order.
     Refused(CommandError),
-    /// It was told that only time has passed.
+    /// It was told that time has passed, and nothing else.
     Ticked,
     /// It sent a frame.
     Sent {
         /// Which of the world's messages.
         message: MessageId,
-        /// To whom; `None` where the address is no node's.
+        /// To whom; `None` if no node has the address.
         to: Option<NodeId>,
         /// The frame.
         bytes: Arc<[u8]>,
@@ -107,7 +107,8 @@ pub enum Action {
         /// Who sent it.
         from: NodeId,
     },
-    /// A frame or publication came while it was not running or did not listen.
+    /// A frame or publication came while it was not running, was paused and deaf, or did not listen
+    /// yet.
     Missed {
         /// Which of the world's messages.
         message: MessageId,
@@ -124,7 +125,8 @@ pub enum Action {
     Reported(Report),
 }
 
-/// A message's number in its world: the how manyth frame or publication it was, from 0.
+/// A message's number in its world: the position of this frame or publication in the order of
+/// sending, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MessageId(pub u64);
 
@@ -134,7 +136,8 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// The hash of a run (16 bytes): equal for equal runs. XXH3 of the hash so far and the next step: nobody forges runs.
+/// The hash of a run (16 bytes): equal for equal runs. It is XXH3 of the hash so far and the next
+/// step. It need not be cryptographic, because nobody has a reason to forge a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct TraceHash([u8; 16]);
 
@@ -152,23 +155,23 @@ impl fmt::Display for TraceHash {
 }
 
 impl Trace {
-    /// The hash of all steps so far.
+    /// Returns the hash of all steps so far.
     pub fn hash(&self) -> TraceHash {
         self.hash
     }
 
-    /// How many steps there were.
+    /// Returns how many steps there have been.
     pub fn steps(&self) -> u64 {
         self.count
     }
 
-    /// The steps, where they are recorded; empty where they are not.
+    /// Returns the steps if they are recorded, and an empty slice otherwise.
     pub fn recorded(&self) -> &[Step] {
         self.recorded.as_deref().unwrap_or_default()
     }
 
-    /// How a node's sessions changed, where steps are recorded: the step's place in [`Trace::recorded`], and all its sessions
-    /// from then on.
+    /// Returns how a node's sessions changed, if steps are recorded: for each change, the step's
+    /// place in [`Trace::recorded`], and all its sessions from then on.
     pub fn changes(&self, node: NodeId) -> impl Iterator<Item = (usize, &[SessionView])> {
         self.states.of(node)
     }

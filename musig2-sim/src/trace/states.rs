@@ -1,10 +1,10 @@
-//! What each node knew of its sessions, and since which step: only changes are kept.
+//! What each node knew of its sessions, and from which step on. Only changes are kept.
 
 use crate::network::NodeId;
 use musig2_proto::SessionView;
 use std::collections::BTreeMap;
 
-/// For each node the steps that changed what it knows, ascending, and what it knew from then on.
+/// For each node, the steps that changed what it knows, ascending, and what it knew from then on.
 #[derive(Clone, Default)]
 pub(super) struct States(BTreeMap<NodeId, Vec<(usize, Vec<SessionView>)>>);
 

@@ -1,4 +1,4 @@
-//! Steps as text, a line each.
+//! Steps as text, one line each.
 
 use super::{Action, Step, Trace, publication_words, words};
 use crate::network::Fate;
@@ -81,7 +81,7 @@ impl fmt::Display for Fate {
     }
 }
 
-/// An order in a few words.
+/// Writes an order in a few words.
 fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut about =
         |what: &str, session: &SessionId| write!(f, "{what} session {}", short(session));
@@ -107,12 +107,13 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// The first eight hex digits.
+/// Returns the first eight hex digits.
 fn short(session: &SessionId) -> String {
     session.to_string().chars().take(8).collect()
 }
 
-/// As it prints, with the first eight hex digits of the session and no signatures.
+/// Writes an event in a few words, with the first eight hex digits of the session and without
+/// signatures.
 fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let session = short(&event.session());
     match event {

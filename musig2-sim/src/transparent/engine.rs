@@ -1,4 +1,4 @@
-//! BIP327 and BIP340, step by step as written there.
+//! BIP327 and BIP340, step by step as they are written.
 
 use super::group::Element;
 use super::hash::Hash;
@@ -10,17 +10,18 @@ use musig2_proto::{
     XOnlyPublicKey,
 };
 
-/// MuSig2 without secrets: the group is that of the integers modulo 2^61 - 1, where **whoever sees a public key has the secret one**.
-/// It is there for speed, and because its secret nonces can be cloned, and with them a [`Node`](musig2_proto::Node): a state can be
-/// explored in more than one direction.
+/// MuSig2 without secrets: its group is the integers modulo 2^61 - 1, where **anyone who sees a
+/// public key has the secret key**. It is fast, and its secret nonces can be cloned, and with them
+/// a [`Node`](musig2_proto::Node). So a state can be explored in more than one direction.
 ///
-/// Everything else is exact. All encodings have the sizes of secp256k1, points have an x and the parity of a y, and the equations of
-/// BIP327 and BIP340 hold, tweaks and an aggregate nonce at infinity included: what is honest verifies, a partial signature or
-/// signature with one bit changed does not, and bytes that are no point or no scalar are refused. Secret keys and tweaks are
-/// scalars of secp256k1, refused where they are none there, and reduced.
+/// Everything else is exact. All encodings have the sizes of secp256k1, points have an x and the
+/// parity of a y, and the equations of BIP327 and BIP340 hold, including tweaks and an aggregate
+/// nonce at infinity. What is honest verifies, a partial signature or signature with one bit
+/// changed does not, and bytes that are not a point or not a scalar are refused. Secret keys and
+/// tweaks are scalars of secp256k1. They are refused if they are not valid there, and then reduced.
 ///
-/// Nobody has to break it to forge: an attacker's code could compute every secret. Strategies that do not try are stopped as they are
-/// on the real curve.
+/// An attacker's code could compute every secret, so forging takes no effort. Strategies that do
+/// not try that are stopped as they are on the real curve.
 ///
 /// ```
 /// use musig2_sim::{Plan, Transparent, World};
@@ -40,28 +41,28 @@ pub struct Keypair {
     public: PublicKey,
 }
 
-/// BIP327 KeyAgg Context.
+/// BIP327's KeyAgg Context.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Has taken in the list of all keys, and wants one of them.
+    /// A hash state that has absorbed the list of all keys; a coefficient needs one key more.
     coefficients: Hash,
-    /// The first key that differs from the first.
+    /// The first key in the list that differs from the first.
     second: Option<PublicKey>,
     aggregate: Element,
-    /// `gacc`: one, or minus one.
+    /// BIP327's `gacc`: one, or minus one.
     sign: Element,
-    /// `tacc`.
+    /// BIP327's `tacc`.
     tweak: Element,
 }
 
-/// A secret nonce, which can be cloned and hashed, on purpose.
+/// A secret nonce, which can deliberately be cloned and hashed.
 #[derive(Debug, Clone, Hash)]
 pub struct SecretNonce {
     halves: [Element; 2],
     public_key: PublicKey,
 }
 
-/// BIP327 Session Context, with what GetSessionValues computes of it.
+/// BIP327's Session Context, with what GetSessionValues computes from it.
 #[derive(Debug, Clone)]
 pub struct Round {
     keys: Keys,
@@ -222,7 +223,8 @@ impl Crypto for Transparent {
         ) else {
             return false;
         };
-        // Points are scalars here: what is to be signed with the secrets is what has to come out of the public halves.
+        // Points are scalars here. So the equation that signs with the secrets also gives the
+        // expected result from their public halves.
         partial == round.response(nonce, key, signer)
     }
 
@@ -271,7 +273,7 @@ impl Crypto for Transparent {
 }
 
 impl Keys {
-    /// BIP327 KeyAggCoeff.
+    /// Computes BIP327's KeyAggCoeff.
     fn coefficient(&self, key: &PublicKey) -> Element {
         if self.second.as_ref() == Some(key) {
             Element::ONE
@@ -282,7 +284,8 @@ impl Keys {
 }
 
 impl Round {
-    /// BIP327 Sign, of secrets; the left side of PartialSigVerify, of points.
+    /// Computes BIP327 Sign when given secrets, and the expected side of PartialSigVerify when
+    /// given points.
     fn response(&self, [first, second]: [Element; 2], key: Element, public: &PublicKey) -> Element {
         let nonce = parity(self.nonce) * (first + self.nonce_coefficient * second);
         let sign = parity(self.keys.aggregate) * self.keys.sign;
@@ -290,7 +293,7 @@ impl Round {
     }
 }
 
-/// One where y is even, minus one where it is odd.
+/// Returns one if y is even, and minus one if it is odd.
 fn parity(point: Element) -> Element {
     if point.has_even_y() { Element::ONE } else { -Element::ONE }
 }

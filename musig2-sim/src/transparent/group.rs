@@ -1,7 +1,9 @@
-//! The group: the integers modulo the prime 2^61 - 1 under addition, with generator 1. A point is its own discrete logarithm.
+//! The group: the integers modulo the prime 2^61 - 1 under addition, with generator 1. A point is
+//! its own discrete logarithm.
 //!
-//! Points have an x and the parity of a y, as on a curve: x is the smaller of v and p - v, and y is even where v is that one. So x
-//! goes from 1 to (p - 1) / 2, a point and its negation share it, and most strings of bytes are no point.
+//! Points have an x and the parity of a y, as on a curve: x is the smaller of v and p - v, and y is
+//! even if v is the smaller one. So x goes from 1 to (p - 1) / 2, a point and its negation have the
+//! same x, and most byte strings are not a point.
 
 use core::iter::Sum;
 use core::ops::{Add, Mul, Neg};
@@ -12,10 +14,10 @@ const ORDER: u64 = (1 << 61) - 1;
 /// The greatest x of a point.
 const MAX_X: u64 = (ORDER - 1) / 2;
 
-/// What 2^64 leaves.
+/// 2^64 modulo the order.
 const RADIX: Element = Element(8);
 
-/// The order of secp256k1, big-endian: what is no scalar there is none here.
+/// The order of secp256k1, big-endian. A number that is not a scalar there is not accepted here.
 const SECP256K1_ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
     0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
@@ -26,52 +28,53 @@ const SECP256K1_ORDER: [u8; 32] = [
 pub(super) struct Element(u64);
 
 impl Element {
-    /// No scalar at all, and the point at infinity.
+    /// The scalar zero, and the point at infinity.
     pub(super) const ZERO: Self = Self(0);
     /// The generator.
     pub(super) const ONE: Self = Self(1);
 
-    /// The remainder of a number.
+    /// Returns a number modulo the order.
     pub(super) const fn reduce(number: u64) -> Self {
         let folded = (number & ORDER) + (number >> 61);
         Self(if folded >= ORDER { folded - ORDER } else { folded })
     }
 
-    /// The remainder of a scalar of secp256k1 (32 bytes, big-endian): secret keys and tweaks are made for any engine.
+    /// Reduces a scalar of secp256k1 (32 bytes, big-endian), because secret keys and tweaks are
+    /// made for any engine.
     pub(super) fn from_foreign(bytes: &[u8; 32]) -> Option<Self> {
         let words =
             bytes.as_chunks::<8>().0.iter().map(|word| Self::reduce(u64::from_be_bytes(*word)));
         (*bytes < SECP256K1_ORDER).then(|| words.fold(Self::ZERO, |sum, word| sum * RADIX + word))
     }
 
-    /// A scalar in its own encoding: 32 bytes, big-endian, below the order.
+    /// Decodes a scalar: 32 bytes, big-endian, below the order.
     pub(super) fn from_scalar(bytes: &[u8; 32]) -> Option<Self> {
         narrow(bytes).filter(|&word| word < ORDER).map(Self)
     }
 
-    /// As a scalar (32 bytes, big-endian).
+    /// Encodes a scalar (32 bytes, big-endian).
     pub(super) fn to_scalar(self) -> [u8; 32] {
         widen(self.0)
     }
 
-    /// BIP340 `lift_x`: the point of this x with even y.
+    /// BIP340's `lift_x`: returns the point with this x and an even y.
     pub(super) fn lift_x(x: &[u8; 32]) -> Option<Self> {
         narrow(x).filter(|x| (1..=MAX_X).contains(x)).map(Self)
     }
 
-    /// BIP327 `cpoint`: 0x02 or 0x03 for an even or odd y, then x.
+    /// BIP327's `cpoint`: 0x02 or 0x03 for an even or odd y, then x.
     pub(super) fn from_point(bytes: &[u8; 33]) -> Option<Self> {
         let [parity @ (2 | 3), x @ ..] = bytes else { return None };
         let even = Self::lift_x(x)?;
         Some(if *parity == 2 { even } else { -even })
     }
 
-    /// BIP327 `cpoint_ext`: as [`Element::from_point`], or 33 zeros for infinity.
+    /// BIP327's `cpoint_ext`: like [`Element::from_point`], or 33 zero bytes for infinity.
     pub(super) fn from_point_or_infinity(bytes: &[u8; 33]) -> Option<Self> {
         if *bytes == [0; 33] { Some(Self::ZERO) } else { Self::from_point(bytes) }
     }
 
-    /// BIP327 `cbytes_ext`: compressed, 33 zeros for infinity.
+    /// BIP327's `cbytes_ext`: compressed, or 33 zero bytes for infinity.
     pub(super) fn to_point(self) -> [u8; 33] {
         let mut bytes = [0; 33];
         if self != Self::ZERO {
@@ -81,7 +84,7 @@ impl Element {
         bytes
     }
 
-    /// A point's x (32 bytes).
+    /// Returns a point's x (32 bytes).
     pub(super) fn x(self) -> [u8; 32] {
         widen(self.with_even_y().0)
     }
@@ -90,7 +93,7 @@ impl Element {
         self.0 <= MAX_X
     }
 
-    /// Of a point and its negation, the one with even y.
+    /// Returns the one with even y, of a point and its negation.
     pub(super) fn with_even_y(self) -> Self {
         if self.has_even_y() { self } else { -self }
     }
@@ -114,7 +117,8 @@ impl Mul for Element {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
         let product = u128::from(self.0) * u128::from(other.0);
-        // 2^61 leaves 1, so the high bits count like the low ones; both parts are below 2^61.
+        // 2^61 is 1 modulo the order, so the high bits are simply added to the low ones. Both parts
+        // are below 2^61.
         Self::reduce((product as u64 & ORDER) + (product >> 61) as u64)
     }
 }
@@ -125,7 +129,7 @@ impl Sum for Element {
     }
 }
 
-/// The number in the last 8 of 32 bytes, where the others are zero.
+/// Returns the number in the last 8 of 32 bytes, if the other bytes are zero.
 fn narrow(bytes: &[u8; 32]) -> Option<u64> {
     let [zeros @ .., word] = bytes.as_chunks::<8>().0 else { return None };
     zeros.iter().all(|word| *word == [0; 8]).then(|| u64::from_be_bytes(*word))

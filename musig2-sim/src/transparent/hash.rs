@@ -1,10 +1,11 @@
-//! The hashes, one for each purpose. Not cryptographic, as nothing here is: XXH3 over each part, with the hash so far as its seed, so
-//! that every byte, the length of each part, and their order matter.
+//! The hashes, one for each purpose. They are not cryptographic, as nothing here is: each is XXH3
+//! over each part with the previous hash as its seed, so that every byte, the length of each part,
+//! and the order of the parts matter.
 
 use super::group::Element;
 use twox_hash::XxHash3_64;
 
-/// A hash in the making.
+/// A hash that more parts can be added to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hash(u64);
 
@@ -26,7 +27,7 @@ impl Hash {
         Self(XxHash3_64::oneshot_with_seed(self.0, part))
     }
 
-    /// As bytes, to go into another.
+    /// Returns the hash as bytes, to add to another hash.
     pub(super) fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
     }

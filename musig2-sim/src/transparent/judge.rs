@@ -1,4 +1,5 @@
-//! Keys and signatures once more, in plain arithmetic and from the BIPs alone. Only the hashes are the engine's.
+//! Computes keys and signatures a second time, in plain arithmetic and from the BIPs only. Only the
+//! hashes are the engine's.
 
 use super::hash::Hash;
 use crate::oracle::{Judge, NoOutputKey, child_tweak};
@@ -27,14 +28,14 @@ impl Judge for TransparentJudge {
         else {
             return false;
         };
-        // BIP340: s G = R + e P, both points with even y, so that they are their own x.
+        // BIP340: s G = R + e P. Both points have even y, so each is its own x.
         [nonce, key].iter().all(|&x| x != 0 && x <= P / 2)
             && response < P
             && response == (nonce + challenge * key) % P
     }
 }
 
-/// BIP327 KeyAgg.
+/// Computes BIP327's KeyAgg.
 fn aggregate(signers: &[PublicKey]) -> Result<u128, NoOutputKey> {
     let list = signers.iter().fold(Hash::KEY_LIST, |hash, key| hash.add(key.as_bytes())).to_bytes();
     let first = signers.first().ok_or_else(|| NoOutputKey::new("no signers"))?;
@@ -75,7 +76,7 @@ fn apply(key: u128, tweak: &Tweak) -> Result<u128, NoOutputKey> {
     }
 }
 
-/// The key plus a tweak, of which only the remainder counts. The engine refuses one that is no scalar of secp256k1.
+/// Adds a tweak, reduced, to the key. The engine refuses a tweak that is not a scalar of secp256k1.
 fn add(key: u128, tweak: &[u8; 32]) -> Result<u128, NoOutputKey> {
     finite(tweak.iter().fold(0, |sum, byte| (sum * 256 + u128::from(*byte)) % P) + key)
 }
@@ -111,7 +112,7 @@ fn x_of(key: u128) -> [u8; 32] {
     bytes
 }
 
-/// A number of 32 big-endian bytes, where it is below 2^64.
+/// Returns the number in 32 big-endian bytes, if it is below 2^64.
 fn number(bytes: &[u8]) -> Option<u128> {
     let (zeros, low) = bytes.split_at(24);
     zeros

@@ -1,11 +1,11 @@
-//! An engine in a group where nothing is secret, and everything else is as it should be.
+//! An engine in a group in which nothing is secret, and everything else works as on secp256k1.
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `group.rs` | the integers modulo 2^61 - 1, as scalars and as points, in the encodings of secp256k1 |
-//! | `hash.rs` | the hashes of BIP327 and BIP340, for speed |
+//! | `group.rs` | the integers modulo 2^61 - 1, as scalars and points, encoded as in secp256k1 |
+//! | `hash.rs` | fast hashes that stand in for those of BIP327 and BIP340 |
 //! | `engine.rs` | BIP327 and BIP340 in that group |
-//! | `judge.rs` | the same once more, for the oracles |
+//! | `judge.rs` | the same, written a second time for the oracles |
 
 mod engine;
 mod group;

@@ -1,4 +1,4 @@
-//! Whatever is honest verifies, whatever is changed does not, and the judge agrees.
+//! What is honest verifies, what is changed does not, and the judge agrees.
 
 use super::{Transparent, TransparentJudge};
 use crate::oracle::Judge;
@@ -13,7 +13,7 @@ type C = Transparent;
 type Keypair = <C as Crypto>::Keypair;
 type Round = <C as Crypto>::Round;
 
-/// One item signed by everyone.
+/// One item, signed by everyone.
 struct Session {
     keys: Vec<PublicKey>,
     round: Round,
@@ -47,13 +47,13 @@ fn sign(secrets: &[[u8; 32]], tweaks: &[PlainTweak], message: &Message) -> Sessi
     Session { keys, round, nonces, partials, output, signature }
 }
 
-/// One bit changed.
+/// Returns the bytes with one bit changed.
 fn flipped<const N: usize>(mut bytes: [u8; N], bit: usize) -> [u8; N] {
     bytes[bit / 8 % N] ^= 1 << (bit % 8);
     bytes
 }
 
-/// Below the order of secp256k1, and not zero.
+/// Generates scalars below the order of secp256k1 and not zero.
 fn scalar() -> impl Strategy<Value = [u8; 32]> {
     (0..0xff_u8, any::<[u8; 31]>()).prop_map(|(high, low)| {
         let mut scalar = [high; 32];
@@ -104,7 +104,8 @@ proptest! {
         let item = |tweaks: &[Tweak]| Item::new(Message::new([7; 32])).with_tweaks(tweaks.to_vec()).unwrap();
         let judged = TransparentJudge::output_key(&keys, &item(&tweaks)).unwrap();
         prop_assert_eq!(judged, C::aggregate_key(&tweaked(&keys, &raw)).x_only());
-        // Those that the core makes scalars of are compared in whole sessions; here, that each changes the key.
+        // Tweaks that the core turns into scalars are compared in whole sessions. This only checks
+        // that each of them changes the key.
         let path = DerivationPath::new(path).unwrap();
         let derives = !path.is_empty();
         tweaks.push(Tweak::Bip32 { chain_code: ChainCode::BIP328, path });
@@ -166,7 +167,7 @@ fn nonces_that_cancel_out_make_infinity_and_go_on_as_bip327_says() {
     let pairs = [1, 2].map(|byte| keypair([byte; 32]));
     let keys = C::aggregate_keys(&pairs.clone().map(|pair| C::public_key(&pair))).unwrap();
     let (_, nonce) = C::generate_nonce(&pairs[0], &keys, &message, [1; 32], [0; 32]).unwrap();
-    // The other parity of each half is its negation.
+    // Flipping the parity of each half negates it.
     let mut opposite = nonce.to_bytes();
     opposite[0] ^= 1;
     opposite[33] ^= 1;
@@ -179,7 +180,7 @@ fn nonces_that_cancel_out_make_infinity_and_go_on_as_bip327_says() {
         assert!(C::verify_partial(&round, &C::public_key(pair), &public, &partial));
         partial
     });
-    // Each answers rightly, for other nonces than the aggregate's.
+    // Each partial signature is valid, but for other nonces than those in the aggregate.
     assert_eq!(C::aggregate_signatures(&round, &partials), None);
 }
 

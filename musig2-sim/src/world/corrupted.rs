@@ -1,4 +1,4 @@
-//! A host whose node is in an adversary's hands.
+//! A host whose node an adversary controls.
 
 use super::World;
 use super::host::{Host, keypair};
@@ -8,24 +8,25 @@ use crate::network::NodeId;
 use crate::oracle::Engine;
 use musig2_proto::{Input, Node, Output, SecretKey, Timestamp};
 
-/// An adversary, with the key and the randomness of its node. It outlives the node's crashes.
+/// An adversary with the key and the randomness of its node. It survives the node's crashes.
 pub(super) struct Corrupted<C: Engine> {
     adversary: Box<dyn Adversary<C>>,
     secret: SecretKey,
     chance: Chance,
     me: NodeId,
     nodes: u16,
-    /// How often it was asked: each time it has a generator of its own.
+    /// How often it was asked. Each call gets its own generator.
     calls: u64,
-    /// Whether it ever did something else than the honest code.
+    /// Whether it ever did something other than what honest code does.
     acted: bool,
 }
 
 impl<C: Engine> World<C> {
-    /// Puts a node into an adversary's hands, from now on. What the plan says of its strategy no longer counts.
+    /// Hands a node to an adversary from now on. The plan's strategy for that node no longer
+    /// counts.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn corrupt(&mut self, node: NodeId, adversary: Box<dyn Adversary<C>>) {
         let nodes = u16::try_from(self.plan.nodes.len()).unwrap_or(u16::MAX);
         let secret = keypair::<C>(&self.chance, self.plan.key_of(node)).0;
@@ -36,8 +37,9 @@ impl<C: Engine> World<C> {
         self.watch.corrupted(node);
     }
 
-    /// The nodes in adversaries' hands that did what the honest code does and nothing else: a strategy may wait for what never came. A run shows nothing
-    /// about it then.
+    /// Returns the nodes under adversary control that did only what honest code does, for instance
+    /// because the strategy waits for something that never came. Such a run shows nothing about the
+    /// strategy.
     pub fn without_effect(&self) -> impl Iterator<Item = NodeId> {
         let idle =
             |host: &Host<C>| host.corrupted.as_ref().is_some_and(|corrupted| !corrupted.acted);
@@ -48,7 +50,8 @@ impl<C: Engine> World<C> {
             .map(|(node, _)| node)
     }
 
-    /// Whether a node follows the protocol, and is alone with its key. What any other does is not judged, and it may be blamed.
+    /// Returns whether a node follows the protocol and no other node has its key. The oracles do
+    /// not judge any other node's actions, and other nodes may be blamed.
     pub fn is_honest(&self, node: NodeId) -> bool {
         self.watch.is_honest(node)
     }

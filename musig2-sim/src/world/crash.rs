@@ -10,11 +10,12 @@ use crate::trace::Action;
 use musig2_proto::Command;
 
 impl<C: Engine> World<C> {
-    /// Crashes a node now: its memory is gone, and what reaches it is lost until [`World::restart`]. Its application will find this on
-    /// its disk. Without effect where it is not running.
+    /// Crashes a node now: its memory is gone, and what reaches it is lost until
+    /// [`World::restart`]. Its application will find `disk` when it comes back. Has no effect if
+    /// the node is not running.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn crash(&mut self, node: NodeId, disk: Disk) {
         let Some(running) = self.node(node) else { return };
         let expiries =
@@ -28,14 +29,15 @@ impl<C: Engine> World<C> {
         self.lose_waiting(node);
     }
 
-    /// Starts a crashed node again, with its key: its application tells it of the contacts on its disk, resumes the sessions whose
-    /// announcements are there, and says hello. Without effect where it is running.
+    /// Starts a crashed node again, with the same key. Its application tells it the contacts that
+    /// are on its disk, resumes the sessions whose announcements are there, and says hello. Has no
+    /// effect if the node is running.
     ///
     /// # Errors
-    /// Where the node does not take its key or its own contact.
+    /// If the node does not accept its key or its own contact.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn restart(&mut self, node: NodeId) -> Result<(), RunError> {
         if self.node(node).is_some() {
             return Ok(());
@@ -47,7 +49,8 @@ impl<C: Engine> World<C> {
         let announcements = self.application(node).stored.announcements();
         let announcements: Vec<_> = announcements.into_values().map(<[u8]>::to_vec).collect();
         for announcement in announcements {
-            // A refusal is in the application's notes and the trace: the session may be over.
+            // The session may be over, so a refusal is no error here. The application's notes and
+            // the trace record it.
             let _ = self.order(node, Command::ResumeSession { announcement });
         }
         let hello = self.order(node, Command::SayHello);
@@ -58,10 +61,11 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// What a node's application did and was told in each of its lives, the present or last one at the end.
+    /// Returns what a node's application did and was told in each of its lives; the current or last
+    /// life comes last.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn lives(&self, node: NodeId) -> impl Iterator<Item = &Application> {
         let host = &self.hosts[node.as_usize()];
         host.former.iter().chain([&host.application])
@@ -74,7 +78,8 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// Counts an output of a node; crashes the node where the plan says so. Says whether it did.
+    /// Counts an output of a node, and crashes the node if the plan says so. Returns whether it
+    /// did.
     pub(super) fn crashes_after_output(&mut self, node: NodeId) -> bool {
         let host = &mut self.hosts[node.as_usize()];
         host.outputs += 1;

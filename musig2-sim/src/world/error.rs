@@ -9,7 +9,7 @@ use musig2_proto::{CommandError, SessionId};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Something happened that must not: the last step did it.
+    /// Something happened that must not happen. The last step did it.
     #[error(transparent)]
     Violated(Violation),
     /// Sessions are still open at the plan's time limit.
@@ -17,20 +17,21 @@ pub enum RunError {
     NotQuiet {
         /// The plan's time limit.
         limit: Micros,
-        /// What has not ended where.
+        /// What has not ended, and where.
         open: Vec<(NodeId, SessionId)>,
     },
-    /// The plan's step limit was reached: nodes keep each other busy for nothing, or the limit is too low.
+    /// The plan's step limit was reached: nodes keep each other busy without progress, or the limit
+    /// is too low.
     #[error("{limit} steps by {at}: a livelock, or `step_limit` is too low; open: {}", list(.open))]
     TooManySteps {
         /// The plan's step limit.
         limit: u64,
         /// When it was reached.
         at: Micros,
-        /// What has not ended where.
+        /// What has not ended, and where.
         open: Vec<(NodeId, SessionId)>,
     },
-    /// A node wants to be woken again and again at one moment.
+    /// A node keeps asking to be woken at the same moment.
     #[error("{node} still has the deadline {at} after {ticks} ticks at that moment")]
     StuckDeadline {
         /// Which node.
@@ -40,7 +41,7 @@ pub enum RunError {
         /// How often it was woken.
         ticks: u32,
     },
-    /// A node still wants to be woken when every session is long forgotten.
+    /// A node still wants to be woken when every session should be long forgotten.
     #[error("{node} still has something to do at {limit}, when every session is long forgotten")]
     NotSilent {
         /// Which node.
@@ -48,15 +49,15 @@ pub enum RunError {
         /// When everything should have been over.
         limit: Micros,
     },
-    /// Nodes go on talking after all sessions are over.
+    /// Nodes keep talking after all sessions are over.
     #[error("{messages} messages after all sessions were over, and {most} are the most")]
     Storm {
-        /// How many.
+        /// How many messages there were.
         messages: u64,
-        /// The most.
+        /// How many are allowed.
         most: u64,
     },
-    /// A node did not take its key or its own contact.
+    /// A node did not accept its key or its own contact.
     #[error("{node} cannot start: {reason}")]
     CannotStart {
         /// Which node.
@@ -72,7 +73,7 @@ pub enum OrderError {
     /// The node has not started.
     #[error("{0} has not started")]
     NotStarted(NodeId),
-    /// The node stands still.
+    /// The node is paused.
     #[error("{0} stands still")]
     Paused(NodeId),
     /// The node refused.

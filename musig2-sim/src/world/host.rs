@@ -1,4 +1,5 @@
-//! A place for a node: its key, its generator, its application, and the deadline it is woken at.
+//! The place of one node: its key, its generator, its application, and the deadline at which it is
+//! woken.
 
 use super::corrupted::Corrupted;
 use crate::adversary::Pot;
@@ -17,31 +18,32 @@ use rand_chacha::ChaCha8Rng;
 pub(super) struct Host<C: Engine> {
     pub(super) public_key: PublicKey,
     secret: SecretKey,
-    /// The number that the random generator comes from: this host's, but for clones.
+    /// The node whose number seeds the random generator: this one, except for clones.
     rng_of: NodeId,
-    /// In whose hands the node is, where it is not honest.
+    /// The adversary that controls the node, if it is not honest.
     pub(super) corrupted: Option<Corrupted<C>>,
-    /// Of the present life, or of the last where the node is down.
+    /// The application of the current life, or of the last one if the node is down.
     pub(super) application: Application,
-    /// Of the lives before. Bounded by the plan's crashes and those that a test orders.
+    /// The applications of earlier lives. Bounded by the plan's crashes and those that a test
+    /// orders.
     pub(super) former: Vec<Application>,
-    /// How many outputs there were, in all lives.
+    /// How many outputs the node gave out, in all its lives.
     pub(super) outputs: u64,
-    /// The deadline that the node is to be woken at.
+    /// When the node is to be woken.
     pub(super) wake: Option<Micros>,
-    /// Wakes at one moment, in a row.
+    /// The moment of the last wake, and how many wakes in a row were at that moment.
     pub(super) ticks: (Micros, u32),
     running: Option<Running<C>>,
-    /// Where it stands still.
+    /// Set while the node is paused.
     pub(super) stillness: Option<Stillness>,
     pub(super) dial: Dial,
-    /// How often the node has started: each life has a generator of its own.
+    /// How often the node has started. Each life gets its own generator.
     pub(super) starts: u64,
 }
 
-/// What waits for a node that stands still. Bounded as the world's queue is.
+/// What waits for a paused node. Bounded by the world's queue.
 pub(super) struct Stillness {
-    /// Whether what comes is lost instead.
+    /// Whether messages are lost instead of waiting.
     pub(super) deaf: bool,
     pub(super) waiting: Vec<Happening>,
 }
@@ -52,7 +54,7 @@ struct Running<C: Engine> {
 }
 
 impl<C: Engine> Host<C> {
-    /// With the key of this number, the random generator of that one, and this clock.
+    /// Makes a host with the key of one number, the random generator of another, and this clock.
     pub(super) fn new(chance: &Chance, key_of: NodeId, rng_of: NodeId, dial: Dial) -> Self {
         let (secret, public_key) = keypair::<C>(chance, key_of);
         Self {
@@ -92,19 +94,19 @@ impl<C: Engine> Host<C> {
         self.running.as_ref().map(|running| &running.node)
     }
 
-    /// What the node's clock shows.
+    /// Returns what the node's clock shows.
     pub(super) fn clock(&self, now: Micros) -> Timestamp {
         self.dial.shows(now)
     }
 
-    /// When the node has to be woken, by its own clock.
+    /// Returns when the node has to be woken, by its own clock.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let node = self.node()?.next_deadline();
         let adversary = self.corrupted.as_ref().and_then(Corrupted::next_deadline);
         node.into_iter().chain(adversary).min()
     }
 
-    /// `None` where the node has not started.
+    /// Gives the node an input. Returns `None` if the node has not started.
     pub(super) fn handle(
         &mut self,
         now: Micros,
@@ -123,7 +125,7 @@ impl<C: Engine> Host<C> {
         Some(corrupted.after(node, pot, now, outputs))
     }
 
-    /// `None` where the node has not started.
+    /// Gives the node an order. Returns `None` if the node has not started.
     pub(super) fn execute(
         &mut self,
         now: Micros,
@@ -138,7 +140,7 @@ impl<C: Engine> Host<C> {
     }
 }
 
-/// A node's keys. Only the seed and its number matter.
+/// Returns a node's keys, which depend only on the seed and the node's number.
 pub(super) fn keypair<C: Engine>(chance: &Chance, node: NodeId) -> (SecretKey, PublicKey) {
     let mut tries = 0;
     loop {

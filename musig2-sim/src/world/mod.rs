@@ -1,4 +1,4 @@
-//! The simulation: nodes, network and applications in one thread and virtual time.
+//! The simulation: nodes, network and applications, in one thread and in virtual time.
 
 mod corrupted;
 mod crash;
@@ -23,11 +23,12 @@ use crate::trace::Trace;
 use host::Host;
 use musig2_proto::{Command, DefaultCrypto, Event, Node, PublicKey, SessionId, SessionView};
 
-/// How many worlds are looked at closely by themselves: one in 64.
+/// The share of worlds that are checked closely without being asked to: one in 64.
 const SCRUTINY: Probability = Probability::per_million(15_625);
 
-/// A discrete-event simulation of real [`Node`]s: it carries their frames and publications as the [`Plan`] says, wakes
-/// them at their deadlines, and answers for their applications. The same plan always gives the same run.
+/// A discrete-event simulation of real [`Node`]s: it carries their frames and publications as the
+/// [`Plan`] says, wakes them at their deadlines, and plays their applications. The same plan always
+/// gives the same run.
 ///
 /// ```
 /// use musig2_sim::{Plan, Probability, World};
@@ -47,7 +48,7 @@ pub struct World<C: Engine = DefaultCrypto> {
     hosts: Vec<Host<C>>,
     /// What adversaries share.
     pot: Pot,
-    /// The names of the plan's sessions, as far as they were made.
+    /// The ids of the plan's sessions; `None` until a session is made.
     sessions: Vec<Option<SessionId>>,
     now: Micros,
     counters: Counters,
@@ -67,17 +68,17 @@ pub struct Counters {
     pub publications: u64,
     /// Frames and publications that reached a node, duplicates included.
     pub received: u64,
-    /// Frames, and publications to one node, that were lost: by chance, in a partition, before a full link, or for want of a
-    /// node there.
+    /// Frames, and publications to one node, that were lost: by chance, in a partition, on a full
+    /// link, or because no node was there.
     pub lost: u64,
-    /// Frames, and publications to one node, that came twice.
+    /// Frames, and publications to one node, that arrived twice.
     pub duplicated: u64,
-    /// Frames, and publications to one node, that arrive as others than were sent.
+    /// Frames, and publications to one node, that arrive altered.
     pub altered: u64,
 }
 
 impl World {
-    /// Sets the world up, at moment zero, on the engine that people sign with.
+    /// Sets up the world at moment zero, on the engine that real signers use.
     ///
     /// # Errors
     /// If the plan contradicts itself.
@@ -87,13 +88,15 @@ impl World {
 }
 
 impl<C: Engine> World<C> {
-    /// Sets the world up, at moment zero, on an engine of the caller's choice: `World::<Transparent>::with_engine(plan)`.
+    /// Sets up the world at moment zero, on the caller's engine:
+    /// `World::<Transparent>::with_engine(plan)`.
     ///
     /// # Errors
     /// If the plan contradicts itself.
     pub fn with_engine(plan: Plan) -> Result<Self, PlanError> {
         plan.check()?;
         Node::<C>::with_engine(plan.config.clone())?;
+        // The engine's record starts with the world, before any node uses the engine.
         C::begin();
         let chance = Chance::new(plan.seed);
         let host = |(node, habits): (NodeId, &NodePlan)| {
@@ -161,24 +164,28 @@ impl<C: Engine> World<C> {
         Ok(if world.chance.happens(SCRUTINY, closely) { world.closely() } else { world })
     }
 
-    /// Has every step looked at closely: messages are canonical, views agree with what was proposed, no secret is in anything, and what a node
-    /// has heard already changes nothing (where its engine lets it be copied). That takes several times as long as the run, and
-    /// does not change it. Of all seeds, one in 64 is looked at so by itself.
+    /// Checks every step more closely: messages are canonical, views agree with what was proposed,
+    /// no message, event or view contains a secret, and repeating what a node has already heard
+    /// changes nothing (if the engine allows a node to be copied). This takes several times as long
+    /// as the run itself, and does not change the run. One seed in 64 is checked like this without
+    /// being asked to.
     #[must_use]
     pub fn closely(mut self) -> Self {
         let nodes = self.plan.node_ids().filter(|&node| self.is_honest(node));
         let secrets = nodes.map(|node| *host::keypair::<C>(&self.chance, node).0.expose_secret());
         let secrets = secrets.collect();
-        // The copy of a running machine goes on with the generator of the first.
+        // A clone runs on with the same generator as the original, so for clones the generators do
+        // not differ.
         let is_copy = |node: &NodePlan| matches!(node.strategy, Some(Strategy::Clone { .. }));
         let generators_differ = !self.plan.nodes.iter().any(is_copy);
         self.watch.look_closely(secrets, generators_differ);
         self
     }
 
-    /// Has a network of the caller's own carry all messages from now on.
+    /// Lets the caller's own network model carry all messages from now on.
     ///
-    /// What it loses for good it may keep sessions from completing by: [`World::check`] still asks for those that the plan's network would let complete.
+    /// A model that loses messages for good may keep sessions from completing: [`World::check`]
+    /// still requires every session that would complete on the plan's network.
     #[must_use]
     pub fn with_network(mut self, model: Box<dyn NetworkModel>) -> Self {
         self.router.follow(model);
@@ -192,12 +199,12 @@ impl<C: Engine> World<C> {
         self
     }
 
-    /// Runs until nothing is on its way and every session that was made or joined at an honest node has ended there, or its time is
-    /// over where a crash took it. (What a node
-    /// that is done does later, see with [`World::run_until`].)
+    /// Runs until no message is in flight and every session that an honest node made or joined has
+    /// ended there or, if a crash made the node forget it, has expired. To see what a node does
+    /// after it has finished, use [`World::run_until`].
     ///
     /// # Errors
-    /// Where a limit of the plan is reached first, or something happens that must not.
+    /// If a limit of the plan is reached first, or something happens that must not happen.
     pub fn run_until_quiet(&mut self) -> Result<(), RunError> {
         while !self.is_quiet() {
             if self.queue.next_at().is_none_or(|at| at > self.plan.time_limit) {
@@ -208,10 +215,10 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// Runs until this moment: everything before it and at it has happened then.
+    /// Runs until this moment: everything up to and including it has then happened.
     ///
     /// # Errors
-    /// Where the plan's step limit is reached first, or something happens that must not.
+    /// If the plan's step limit is reached first, or something happens that must not happen.
     pub fn run_until(&mut self, moment: Micros) -> Result<(), RunError> {
         while self.queue.next_at().is_some_and(|at| at <= moment) {
             self.step()?;
@@ -220,24 +227,25 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// Lets a node's application order something now, as a test wants it.
+    /// Gives a node an order on behalf of its application, as a test wishes.
     ///
     /// # Errors
-    /// Where the node has not started, or refuses.
+    /// If the node has not started, or is paused, or refuses.
     pub fn command(&mut self, node: NodeId, command: Command) -> Result<(), OrderError> {
         self.order(node, command)
     }
 
-    /// Sets a node's clock so many milliseconds ahead of the true one; behind it, where negative. A crash leaves it as it is.
+    /// Sets a node's clock to this many milliseconds ahead of the true one; a negative number sets
+    /// it behind. A crash does not change it.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn set_clock(&mut self, node: NodeId, ahead: i64) {
         self.hosts[node.as_usize()].dial.set(self.now, ahead);
         self.clock_is_set(node);
     }
 
-    /// Checks everything that must hold of a run once it is quiet.
+    /// Checks everything that must hold for a run once it is quiet.
     ///
     /// # Errors
     /// Says what does not hold.
@@ -246,17 +254,20 @@ impl<C: Engine> World<C> {
         self.check_liveness()
     }
 
-    /// Whether everything held that must hold at every moment, whatever the network does. It was checked at every step, and the
-    /// first thing that did not hold also ended the run with [`RunError::Violated`]:
+    /// Returns whether everything held that must hold at every moment, whatever the network does.
+    /// This was checked at every step, and the first violation also ended the run with
+    /// [`RunError::Violated`]:
     ///
-    /// - with a [`Recording`](crate::Recording) engine: a secret nonce meets one challenge at most, and what it signs was approved by the
-    ///   node's application and is not over;
-    /// - signatures verify under independently computed keys, for what all signers approved, and are the same on all honest nodes that
-    ///   ended with the same attempt;
-    /// - nobody speaks in a session that it did not approve; a session ends once in each life of a node, and not after its time;
-    /// - nobody honest is blamed or reported, and evidence convicts by its bytes alone;
-    /// - a call gives out, and makes the engine check, only so much;
-    /// - of a world that is looked at [closely](World::closely), more.
+    /// - with a [`Recording`](crate::Recording) engine: a secret nonce answers at most one
+    ///   challenge, and what it signs was approved by the node's application and has not expired;
+    /// - signatures verify under independently computed keys, for what all signers approved, and
+    ///   are the same on all honest nodes that ended with the same attempt;
+    /// - no node speaks in a session that it did not approve; a session ends once in each life of a
+    ///   node, and not after it has expired;
+    /// - no honest node is blamed or reported, and the bytes of evidence are enough to convict;
+    /// - a call gives out only a bounded number of outputs, and makes the engine check only a
+    ///   bounded number of signatures;
+    /// - a world that is checked [closely](World::closely) must satisfy more.
     ///
     /// # Errors
     /// Says what did not hold.
@@ -267,75 +278,76 @@ impl<C: Engine> World<C> {
     /// Checks that every session that all its signers approve is complete on each of them.
     ///
     /// # Errors
-    /// Says which is not, and how far it is.
+    /// Says which session is not, and how far it got.
     pub fn check_liveness(&self) -> Result<(), Violation> {
         oracle::liveness(self)
     }
 
-    /// What the world runs by.
+    /// Returns the plan that the world runs.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The present moment.
+    /// Returns the current moment.
     pub fn now(&self) -> Micros {
         self.now
     }
 
-    /// How many messages there were so far.
+    /// Returns how many messages there have been.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// What of the protocol was reached so far.
+    /// Returns which parts of the protocol the run has reached.
     pub fn coverage(&self) -> Coverage {
         self.watch.coverage()
     }
 
-    /// What happened so far.
+    /// Returns what has happened.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
 
-    /// A node, where it is running.
+    /// Returns a node, if it is running.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn node(&self, node: NodeId) -> Option<&Node<C>> {
         self.hosts[node.as_usize()].node()
     }
 
-    /// What a node's application did and was told, in the present life where it crashed and came back. All of them are
-    /// [`World::lives`].
+    /// Returns what a node's application did and was told in the current life, or the last one if
+    /// the node is down. [`World::lives`] has all of them.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn application(&self, node: NodeId) -> &Application {
         &self.hosts[node.as_usize()].application
     }
 
-    /// A node's public key.
+    /// Returns a node's public key.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn public_key(&self, node: NodeId) -> PublicKey {
         self.hosts[node.as_usize()].public_key
     }
 
-    /// The name of the plan's session of this number; `None` until it is made.
+    /// Returns the id of the plan's session with this number; `None` until it is made.
     pub fn session_id(&self, session: usize) -> Option<SessionId> {
         self.sessions.get(session).copied().flatten()
     }
 
-    /// The plan's session of this number as it stands on a node, where the node knows it.
+    /// Returns a node's view of the plan's session with this number, if the node knows the session.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn view(&self, node: NodeId, session: usize) -> Option<SessionView> {
         self.node(node)?.session(&self.session_id(session)?)
     }
 
-    /// When the last of its signers completed the plan's session of this number; `None` until all have.
+    /// Returns when the last signer completed the plan's session with this number; `None` until all
+    /// have.
     pub fn completed_at(&self, session: usize) -> Option<Micros> {
         let id = self.session_id(session)?;
         let signers = &self.plan.sessions.get(session)?.signers;
@@ -346,7 +358,7 @@ impl<C: Engine> World<C> {
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    /// The keys of a session's signers, sorted (BIP327 KeySort).
+    /// Returns the keys of a session's signers, sorted (BIP327 KeySort).
     pub(crate) fn sorted_keys(&self, session: usize) -> Vec<PublicKey> {
         let signers = self.plan.sessions.get(session).into_iter().flat_map(|plan| &plan.signers);
         let mut keys: Vec<_> = signers.map(|&signer| self.public_key(signer)).collect();
@@ -355,7 +367,8 @@ impl<C: Engine> World<C> {
     }
 
     fn is_quiet(&self) -> bool {
-        // What was forgotten can come back until its time is over, or nobody has anything more to say.
+        // A session that a crash made a node forget can come back until it expires, or until nobody
+        // has anything more to say.
         let silent = self.queue.next_at().is_none();
         let rests = |host: &Host<C>| {
             let mut forgotten = host.application.forgotten.values();
@@ -365,7 +378,8 @@ impl<C: Engine> World<C> {
         self.queue.is_idle() && self.honest_hosts().all(|(_, host)| rests(host))
     }
 
-    /// What a Byzantine node leaves open holds nobody up.
+    /// Returns the honest nodes. A Byzantine node may leave sessions open for ever, and must not
+    /// hold up the run.
     fn honest_hosts(&self) -> impl Iterator<Item = (NodeId, &Host<C>)> {
         self.plan.node_ids().zip(&self.hosts).filter(|(node, _)| self.is_honest(*node))
     }

@@ -9,12 +9,12 @@ use crate::time::Micros;
 use crate::trace::Action;
 
 impl<C: Engine> World<C> {
-    /// Lets a node stand still from now on, until [`World::resume`] or a crash: it hears nothing, is not woken, and its application
-    /// orders nothing. What comes meanwhile is lost where it is `deaf`, and waits where it is not. Without effect where it is not running
-    /// or stands still already.
+    /// Pauses a node from now on, until [`World::resume`] or a crash: it hears nothing, is not
+    /// woken, and its application orders nothing. If `deaf`, messages that arrive meanwhile are
+    /// lost; otherwise they wait. Has no effect if the node is not running or is paused already.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn pause(&mut self, node: NodeId, deaf: bool) {
         if self.node(node).is_some() && !self.is_paused(node) {
             let host = &mut self.hosts[node.as_usize()];
@@ -24,10 +24,11 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// Lets a node that stands still go on: what waits for it comes at once, in the order in which it came. Without effect on others.
+    /// Lets a paused node continue: everything that waits for it happens at once, in its order of
+    /// arrival. Has no effect if the node is not paused.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn resume(&mut self, node: NodeId) {
         let Some(Stillness { waiting, .. }) = self.hosts[node.as_usize()].stillness.take() else {
             return;
@@ -37,10 +38,10 @@ impl<C: Engine> World<C> {
         self.read_clock(node);
     }
 
-    /// Whether a node stands still.
+    /// Returns whether a node is paused.
     ///
     /// # Panics
-    /// Where the plan has no such node.
+    /// If the plan has no such node.
     pub fn is_paused(&self, node: NodeId) -> bool {
         self.hosts[node.as_usize()].stillness.is_some()
     }
@@ -53,7 +54,8 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// Keeps what happens to a node that stands still for later. What its application would do waits in any case.
+    /// Puts off what happens to a paused node. Messages to a deaf node are lost; what its
+    /// application would do waits in any case.
     pub(super) fn put_off(&mut self, happening: Happening) -> Option<Happening> {
         let Some(node) = self.concerns(&happening) else { return Some(happening) };
         let Some(stillness) = &mut self.hosts[node.as_usize()].stillness else {
@@ -67,7 +69,8 @@ impl<C: Engine> World<C> {
         None
     }
 
-    /// The node that must run for this to happen to it. (A deadline passes without one.)
+    /// Returns the node that must be running for this to happen. (A deadline simply passes while
+    /// its node is paused.)
     fn concerns(&self, happening: &Happening) -> Option<NodeId> {
         match happening {
             Happening::Arrive(arrival) => Some(arrival.to),
@@ -81,11 +84,11 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// What waited for a node is lost with it.
+    /// Drops what waited for a paused node when the node crashes.
     pub(super) fn lose_waiting(&mut self, node: NodeId) {
         let stillness = self.hosts[node.as_usize()].stillness.take();
         for happening in stillness.into_iter().flat_map(|stillness| stillness.waiting) {
-            // Nobody remembers what was to be proposed.
+            // Proposals and orders vanish: after a crash, nobody remembers them.
             if let Happening::Arrive(arrival) = happening {
                 self.miss(&arrival);
             }

@@ -9,17 +9,18 @@ use crate::trace::{Action, MessageId, Step};
 use musig2_proto::{Command, Destination, Event, Input, Output};
 use std::sync::Arc;
 
-/// A node woken more often than this at one moment does not move its deadline on.
+/// A node that is woken more often than this at one moment is not moving its deadline on.
 const MAX_TICKS_AT_ONCE: u32 = 1_000;
 
-/// How long a node may not know that its clock was set.
+/// How long it may take until a node notices that its clock was set.
 const CLOCK_IS_READ: Micros = Micros::from_secs(5);
 
 impl<C: Engine> World<C> {
-    /// Lets the next thing happen. `false` where nothing is left to happen.
+    /// Lets the next thing happen. Returns `false` if nothing is left to happen.
     ///
     /// # Errors
-    /// Where the plan's step limit is reached, a node is stuck, or something happens that must not.
+    /// If the plan's step limit is reached, a node is stuck, or something happens that must not
+    /// happen.
     pub fn step(&mut self) -> Result<bool, RunError> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
@@ -39,7 +40,8 @@ impl<C: Engine> World<C> {
             Happening::Order { node, starts, .. }
                 if self.hosts[node.as_usize()].starts != starts => {}
             Happening::Order { node, command, .. } => {
-                // A refusal is in the application's notes and the trace, where the oracles find it.
+                // A refusal is recorded in the application's notes and in the trace, where the
+                // oracles find it.
                 let _ = self.order(node, command);
             }
             Happening::PeerLost { node, peer } => {
@@ -67,6 +69,8 @@ impl<C: Engine> World<C> {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else {
             return Err(OrderError::NotStarted(node));
         };
+        // This is an order of the test itself, which can try again. Orders of the application were
+        // put off in `step`.
         if host.stillness.is_some() {
             return Err(OrderError::Paused(node));
         }
@@ -79,6 +83,8 @@ impl<C: Engine> World<C> {
             Ok(outputs) => {
                 application.ordered(now, &command);
                 self.store_announcement(node, &command);
+                // The watch sees the node as the call left it. Carrying out the outputs may crash
+                // the node.
                 self.witness(node, Cause::Ordered(&command), &outputs);
                 self.absorb(node, outputs);
                 Ok(())
@@ -86,6 +92,7 @@ impl<C: Engine> World<C> {
             Err(error) => {
                 application.refusals.push((now, command, error.clone()));
                 let clock = self.hosts[node.as_usize()].clock(now);
+                // Even a refused order tells the node the time, so phases age.
                 self.watch.told_time(node, clock);
                 self.note(node, Action::Refused(error.clone()));
                 Err(OrderError::Refused { node, error })
@@ -93,7 +100,8 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// The first start: the application learns what it is to know of the others.
+    /// Starts a node for the first time: its application learns the contacts that the plan gives
+    /// it.
     fn start_first(&mut self, node: NodeId) -> Result<(), RunError> {
         if self.plan.known_contacts {
             for other in self.plan.node_ids().filter(|&other| other != node) {
@@ -121,7 +129,8 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// Makes a session and announces it. Where the node refuses, its application's notes and the trace say so.
+    /// Makes a session and announces it. If the node refuses, the application's notes and the trace
+    /// record it.
     fn propose(&mut self, session: usize) {
         let Some(plan) = self.plan.sessions.get(session) else { return };
         let (node, audience) = (plan.coordinator, plan.audience());
@@ -141,7 +150,7 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// A message comes to nobody.
+    /// Counts and records a message that nobody hears.
     pub(super) fn miss(&mut self, arrival: &Arrival) {
         self.counters.lost += 1;
         self.note(arrival.to, Action::Missed { message: arrival.message, from: arrival.from });
@@ -169,7 +178,8 @@ impl<C: Engine> World<C> {
 
     fn wake(&mut self, node: NodeId, at: Micros) -> Result<(), RunError> {
         let host = &mut self.hosts[node.as_usize()];
-        // Who stands still is woken when it goes on.
+        // An outdated deadline. A pause clears the deadline too, and the node is woken when it
+        // continues.
         if host.wake != Some(at) {
             return Ok(());
         }
@@ -183,7 +193,7 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// Gives a node an input, where it has started.
+    /// Gives a node an input, if it has started.
     fn tell(&mut self, node: NodeId, action: Action, input: Input) {
         let now = self.now;
         let size = match &input {
@@ -199,7 +209,8 @@ impl<C: Engine> World<C> {
         self.absorb(node, outputs);
     }
 
-    /// Whoever wants to resume a session after a crash stores its announcement before anything of it leaves.
+    /// Stores a session's announcement before anything of the session leaves the node. Otherwise
+    /// the application could not resume the session after a crash.
     fn store_announcement(&mut self, node: NodeId, command: &Command) {
         let (Command::AnnounceSession { session, .. } | Command::JoinSession { session }) = command
         else {
@@ -210,7 +221,7 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// Sets a node's clock by so many milliseconds.
+    /// Sets a node's clock forward by this many milliseconds; a negative number sets it back.
     fn turn_clock(&mut self, node: NodeId, by: i64) {
         self.hosts[node.as_usize()].dial.turn(by);
         self.clock_is_set(node);
@@ -218,18 +229,18 @@ impl<C: Engine> World<C> {
 
     pub(super) fn clock_is_set(&mut self, node: NodeId) {
         let ahead = self.hosts[node.as_usize()].dial.ahead(self.now).div_euclid(1_000);
-        // A year at most.
+        // The plan limits its own settings to a year, but a test may set any value.
         self.note(node, Action::ClockSet { ahead: i64::try_from(ahead).unwrap_or(i64::MAX) });
         self.read_clock(node);
     }
 
-    /// Has a node look at its clock soon, which may have been set: a driver that sleeps until a deadline of a clock that is set back
-    /// meanwhile would oversleep.
+    /// Makes a node read its clock soon, because the clock may have been set. A driver that sleeps
+    /// until a deadline would oversleep if the clock were set back meanwhile.
     pub(super) fn read_clock(&mut self, node: NodeId) {
         self.wake_by(node, Some(self.now + CLOCK_IS_READ));
     }
 
-    /// Has the watch look at what a node just did.
+    /// Lets the watch check what a node just did.
     pub(crate) fn witness(&mut self, node: NodeId, cause: Cause<'_>, outputs: &[Output]) {
         let host = &self.hosts[node.as_usize()];
         let Some(state) = host.node() else { return };
@@ -237,7 +248,7 @@ impl<C: Engine> World<C> {
         self.watch.witness(&Call { node, clock, cause, outputs, state });
     }
 
-    /// Carries out what a node returned, in its order.
+    /// Carries out what a node returned, in order. A crash after an output loses the rest.
     fn absorb(&mut self, node: NodeId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
@@ -324,12 +335,12 @@ impl<C: Engine> World<C> {
         }
     }
 
-    /// Sees to it that the node is woken at its deadline as it is now.
+    /// Makes sure that the node is woken at its current deadline.
     pub(super) fn schedule_wake(&mut self, node: NodeId) {
         self.wake_by(node, None);
     }
 
-    /// The same, but not later than this.
+    /// Does the same, but no later than `latest`.
     fn wake_by(&mut self, node: NodeId, latest: Option<Micros>) {
         let host = &mut self.hosts[node.as_usize()];
         let wake = host.deadline().map(|deadline| {

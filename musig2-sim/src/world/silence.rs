@@ -6,23 +6,24 @@ use crate::oracle::Engine;
 use crate::time::Micros;
 use core::time::Duration;
 
-/// A node that lost its memory says hello with growing pauses for as long as a session can last: so often, by the default
-/// configuration.
+/// How often a node that lost its memory says hello, with the default configuration: with growing
+/// pauses, for as long as a session can last.
 const HELLOS: u64 = 32;
 
 impl<C: Engine> World<C> {
-    /// Runs on from [`World::run_until_quiet`] until no honest node has anything left to do: sessions that nobody answered are
-    /// over, and ended ones forgotten. Each session takes at most a few messages more for each pair of signers.
+    /// Continues from [`World::run_until_quiet`] until no honest node has anything left to do:
+    /// unanswered sessions have expired, and ended ones are forgotten. Each session may take only a
+    /// few more messages for each pair of signers.
     ///
     /// # Errors
-    /// Where a node is still busy when every session is long forgotten, or there are more messages than that. Otherwise as
-    /// [`World::run_until_quiet`].
+    /// If a node is still busy when every session should be long forgotten, or there are more
+    /// messages than that. Otherwise the same as [`World::run_until_quiet`].
     pub fn run_until_silent(&mut self) -> Result<(), RunError> {
         let before = self.counters.frames + self.counters.publications;
         let (mut begun, mut limit, mut most) = (None, Micros::ZERO, 0);
         while let Some(node) = self.busy() {
-            // Whoever crashes after an output that comes only now has a whole life before it, and so has a session that a
-            // Byzantine node makes only now.
+            // A node that crashes only now has a whole life ahead of it, and so has a session that
+            // a Byzantine node makes only now. Both start the limits again.
             let now = Some((self.starts(), self.watch.known_sessions()));
             if begun != now {
                 begun = now;
@@ -41,7 +42,7 @@ impl<C: Engine> World<C> {
         Ok(())
     }
 
-    /// An honest node that still has something to do.
+    /// Returns an honest node that still has something to do.
     fn busy(&self) -> Option<NodeId> {
         self.honest_hosts().find(|(_, host)| host.deadline().is_some()).map(|(node, _)| node)
     }
@@ -50,7 +51,8 @@ impl<C: Engine> World<C> {
         self.hosts.iter().map(|host| host.starts).sum()
     }
 
-    /// How long any node, whatever its clock shows, can remember a session that is open now.
+    /// Returns how long any node, whatever its clock shows, can remember a session that is open
+    /// now.
     fn longest_memory(&self) -> Micros {
         let config = &self.plan.config;
         let away = self.plan.nodes.iter().map(|node| node.clock.away());
@@ -67,7 +69,8 @@ impl<C: Engine> World<C> {
         Micros::new(u64::try_from(memory.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// The most messages that there is reason for. Whom Byzantine nodes ask may answer as often.
+    /// Returns the most messages that can be justified. There is no bound if any node is Byzantine:
+    /// honest nodes may answer each of its requests.
     fn last_words(&self) -> u64 {
         if self.honest_hosts().count() < self.hosts.len() {
             return u64::MAX;

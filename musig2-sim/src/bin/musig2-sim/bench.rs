@@ -1,4 +1,4 @@
-//! `musig2-sim bench`: how much a core does in a second of its time.
+//! `musig2-sim bench`: how much one core does in a second of processor time.
 
 use super::exit::{Error, Finding};
 use clap::Args;
@@ -9,12 +9,14 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Measure what one core does in a second: sessions of three signers on a calm network, one to a world, every check on
+/// Measure what one core does in a second: sessions of three signers on a calm network, one to a
+/// world, every check on
 ///
-/// Beside both engines, in the same run, it measures what they cannot be faster than: a bare session, which is what three signers ask of
-/// libsecp256k1 for one signature where there is no protocol at all; and the same with everything that the protocol has them sign and
-/// verify beside it. A second is one of the processor's time, and each figure the best of several rounds, so that other work
-/// on the machine counts as little as can be.
+/// Beside both engines, in the same run, it measures what they cannot be faster than: a bare
+/// session, which is what three signers ask of libsecp256k1 for one signature where there is no
+/// protocol at all; and the same with everything that the protocol has them sign and verify beside
+/// it. A second is one of the processor's time, and each figure the best of several rounds, so that
+/// other work on the machine counts as little as can be.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Print one JSON object
@@ -25,7 +27,7 @@ pub struct BenchArgs {
     rounds: u64,
 }
 
-/// How long one thing is measured in a round, of the processor's time.
+/// How much processor time one measurement takes in a round.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// How many signers there are.
@@ -48,7 +50,7 @@ struct Speed {
     events_per_s: u64,
 }
 
-/// The same without a protocol.
+/// What bare signing did in a second, without a protocol.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Floor {
     sessions_per_s: u64,
@@ -116,7 +118,8 @@ fn worlds<C: Engine>(round: u64) -> Result<Speed, Box<Failure>> {
     })
 }
 
-/// Signs for a while, without a protocol, and with or without what it signs and verifies.
+/// Signs for a while without a protocol, with or without the statements that the protocol signs and
+/// verifies.
 fn floor(with_statements: bool) -> Floor {
     let pairs: Vec<_> = (1..=SIGNERS)
         .map(|signer| SecretKey::new([u8::try_from(signer).unwrap_or(1); 32]))
@@ -138,8 +141,10 @@ fn floor(with_statements: bool) -> Floor {
     Floor { sessions_per_s: per_second(sessions, started.elapsed()) }
 }
 
-/// One signature as BIP327 makes it: each signer aggregates the keys, makes a nonce, aggregates the nonces, signs, aggregates the partial
-/// signatures and verifies the outcome. The protocol has it also verify its own partial signature before that leaves.
+/// Makes one signature as BIP327 describes: each signer aggregates the keys, makes a nonce,
+/// aggregates the nonces, signs, aggregates the partial signatures and verifies the result. With
+/// `verify_own`, each signer also verifies its own partial signature before sending it, as the
+/// protocol requires.
 fn bare_session<C: Crypto>(
     pairs: &[C::Keypair],
     message: &Message,
@@ -169,8 +174,8 @@ fn bare_session<C: Crypto>(
     rounds.iter().try_for_each(|round| C::aggregate_signatures(round, &partials).map(|_| ()))
 }
 
-/// What the protocol signs for one such signature: an announcement, and of each signer its join, its nonces and its partial signature.
-/// Every other signer verifies each.
+/// Signs and verifies what the protocol adds to one such signature: an announcement, and each
+/// signer's join, nonces and partial signature. Every other signer verifies each of them.
 fn statements<C: Crypto>(pairs: &[C::Keypair], message: &Message) -> Option<()> {
     let authors = pairs.iter().flat_map(|author| [author; 3]).chain(pairs.first());
     let mut stated = [7; 64];

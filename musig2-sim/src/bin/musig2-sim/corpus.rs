@@ -1,4 +1,4 @@
-//! `musig2-sim corpus`: what fuzzing begins with.
+//! `musig2-sim corpus`: the inputs that fuzzing begins with.
 
 use super::exit::{Error, Finding};
 use clap::Args;

@@ -16,7 +16,7 @@ pub enum Crypto {
 }
 
 impl Crypto {
-    /// As it is written on the command line.
+    /// Returns its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Transparent => "transparent",
@@ -59,7 +59,8 @@ thread_local! {
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Panics of nodes are findings, told with their seed where it is known: nothing is printed the moment they happen.
+/// Remembers where code panics, and prints nothing at that moment. A panic of a node is a finding,
+/// and is reported together with its seed.
 pub fn remember_where_code_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -70,7 +71,7 @@ pub fn remember_where_code_panics() {
     }));
 }
 
-/// Adds to a panic where it was.
+/// Adds to a panic where it happened.
 pub fn locate(failure: &mut Failure) {
     if let (Failure::Panic(message), Some(place)) = (failure, PANICKED_AT.take()) {
         message.push_str(" at ");

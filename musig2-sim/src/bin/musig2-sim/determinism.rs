@@ -1,4 +1,4 @@
-//! `musig2-sim check-determinism`: the same seeds in two processes.
+//! `musig2-sim check-determinism`: runs the same seeds in two processes.
 
 use super::crypto::Crypto;
 use super::exit::{Error, Finding};
@@ -54,7 +54,7 @@ pub fn check(args: &CheckArgs) -> Result<Finding, Error> {
         }
     };
     if let Some(line) = difference {
-        // Neither is of use any more; whether they could be stopped makes no difference.
+        // Neither process is needed any more, so it does not matter if one could not be stopped.
         let _ = (one.kill(), other.kill(), one.wait(), other.wait());
         let mut words = line.split(' ');
         let seed = words.next().and_then(|seed| seed.parse().ok()).unwrap_or(args.seeds.0.start);

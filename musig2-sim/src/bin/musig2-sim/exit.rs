@@ -4,7 +4,7 @@ use musig2_sim::FailureKind;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Why the command did not do its work, for people.
+/// Why the command could not do its work, as a message for people.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be read or written.
@@ -13,7 +13,7 @@ pub enum Error {
     /// A file is not what it should be.
     #[error("{path} is not a case of this version of musig2-sim: {reason}")]
     Case { path: String, reason: String },
-    /// Standard output is gone or full.
+    /// Standard output is closed or full.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     /// There is nothing to shrink.
@@ -25,31 +25,31 @@ pub enum Error {
 }
 
 impl Error {
-    /// About this file.
+    /// Makes the error about this file.
     pub fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::File { path: path.display().to_string(), source }
     }
 }
 
-/// What was found.
+/// What was found, least serious first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// Everything held.
     Nothing,
-    /// Something did not happen that must.
+    /// Something did not happen that must happen.
     Liveness,
     /// Two runs of one plan differ.
     Difference,
     /// Code panicked.
     Panic,
-    /// Something happened that must never.
+    /// Something happened that must never happen.
     Safety,
 }
 
 impl From<FailureKind> for Finding {
     fn from(kind: FailureKind) -> Self {
         match kind {
-            // A profile draws no plan that cannot be run: whoever finds one has found a bug.
+            // A profile never draws a plan that cannot be run, so such a plan is a bug.
             FailureKind::Plan | FailureKind::Panic => Self::Panic,
             FailureKind::Safety => Self::Safety,
             FailureKind::Liveness => Self::Liveness,
@@ -57,7 +57,8 @@ impl From<FailureKind> for Finding {
     }
 }
 
-/// The process's exit code. Whoever closed our output has seen enough.
+/// Returns the process's exit code. A reader that closed the output has seen enough, so that is not
+/// an error.
 pub fn code(ended: Result<Finding, Error>) -> ExitCode {
     match ended {
         Ok(Finding::Nothing) => ExitCode::SUCCESS,

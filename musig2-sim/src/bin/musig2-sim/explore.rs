@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Try every order in which anything can happen to a few signers
 ///
-/// One session, on the transparent engine. Messages arrive in every order; faults happen at every moment, as often as is said here. From
-/// every state in which nothing is on its way everyone must come to the signatures once nothing more goes wrong.
+/// One session, on the transparent engine. Messages arrive in every order; faults happen at every
+/// moment, as often as is said here. From every state in which nothing is on its way everyone must
+/// come to the signatures once nothing more goes wrong.
 #[derive(Debug, Args)]
 pub struct ExploreArgs {
     /// How many signers

@@ -18,10 +18,11 @@ mod sweep;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Deterministic simulation of MuSig2 signing sessions: networks that lose, cut and garble, signers that crash, lie and collude
+/// Deterministic simulation of MuSig2 signing sessions: networks that lose, cut and garble, signers
+/// that crash, lie and collude
 ///
-/// A seed and a profile give a plan, and a plan gives one run, to the last bit. Each run is judged by oracles that do not use the
-/// protocol's own code.
+/// A seed and a profile give a plan, and a plan gives one run, to the last bit. Each run is judged
+/// by oracles that do not use the protocol's own code.
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -1,4 +1,4 @@
-//! `musig2-sim replay`: a stored case, once more.
+//! `musig2-sim replay`: runs a stored case again.
 
 use super::exit::{Error, Finding};
 use super::recorded::{Show, tell};

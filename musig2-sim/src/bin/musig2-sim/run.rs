@@ -1,4 +1,4 @@
-//! `musig2-sim run`: one seed, told step by step where that is wanted.
+//! `musig2-sim run`: runs one seed, and shows each step if asked to.
 
 use super::crypto::Crypto;
 use super::exit::{Error, Finding};
@@ -13,7 +13,8 @@ use std::io::{self, Write};
 pub struct RunArgs {
     /// The seed
     seed: Seed,
-    /// What kind of plan the seed gives [default: the one that a sweep over all profiles gives this seed]
+    /// What kind of plan the seed gives [default: the one that a sweep over all profiles gives this
+    /// seed]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<Profile>,
     /// The engine that signs
@@ -27,12 +28,12 @@ pub fn run(args: &RunArgs) -> Result<Finding, Error> {
     let Seed(seed) = args.seed;
     let profile = args.profile.unwrap_or_else(|| Profile::of_seed(seed));
     let replay = command(seed, profile, args.crypto);
-    // Before the run: it may take the process with it.
+    // Printed before the run, because the run may kill the process.
     writeln!(io::stderr(), "seed {seed}, profile {profile}; replay: {replay}")?;
     tell(Plan::drawn(seed, profile), args.crypto, &replay, &args.show)
 }
 
-/// The command that does this run again.
+/// Returns the command that repeats this run.
 pub fn command(seed: u64, profile: Profile, crypto: Crypto) -> String {
     format!("musig2-sim run {seed} --profile {profile} --crypto {}", crypto.name())
 }

@@ -4,18 +4,19 @@ use core::fmt;
 use core::ops::Range;
 use core::str::FromStr;
 
-/// How many hexadecimal digits of a commit id count: so many that no range which starts there reaches the end of the numbers.
+/// How many hexadecimal digits of a commit id count. There are few enough that a range that starts
+/// at such a seed never overflows.
 const COMMIT_DIGITS: usize = 15;
 
 /// One seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
-/// Seeds from one to before another.
+/// Seeds from one number up to, but not including, another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seeds(pub Range<u64>);
 
-/// What was given is no seed or range of seeds.
+/// The text is not a seed, or not a range of seeds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
     #[error(

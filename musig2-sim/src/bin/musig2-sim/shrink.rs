@@ -1,4 +1,4 @@
-//! `musig2-sim shrink`: the smallest plan that still fails in the same way.
+//! `musig2-sim shrink`: finds the smallest plan that still fails in the same way.
 
 use super::crypto::Crypto;
 use super::exit::{Error, Finding};
@@ -19,7 +19,8 @@ pub struct ShrinkArgs {
     /// The seed, or a case as `musig2-sim shrink` wrote it
     #[arg(value_name = "SEED|CASE.json")]
     from: From,
-    /// What kind of plan the seed gives [default: the one that a sweep over all profiles gives this seed]
+    /// What kind of plan the seed gives [default: the one that a sweep over all profiles gives this
+    /// seed]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<Profile>,
     /// The engine that signs [default: the case's, or transparent]
@@ -33,7 +34,7 @@ pub struct ShrinkArgs {
     tries: u64,
 }
 
-/// What is made smaller.
+/// What is to be shrunk.
 #[derive(Debug, Clone)]
 enum From {
     Seed(u64),
@@ -52,7 +53,7 @@ impl FromStr for From {
     }
 }
 
-/// A plan to make smaller, the engine it fails on, and the command that runs it again.
+/// Returns the plan to shrink, the engine on which it fails, and the command that runs it again.
 fn start(args: &ShrinkArgs) -> Result<(Plan, Crypto, String), Error> {
     match &args.from {
         From::Seed(seed) => {
@@ -107,7 +108,7 @@ pub fn run(args: &ShrinkArgs) -> Result<Finding, Error> {
 }
 
 fn style() -> ProgressStyle {
-    // The template is a constant.
+    // The template is a constant, so this cannot fail.
     ProgressStyle::with_template("{spinner} {pos} plans tried, {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

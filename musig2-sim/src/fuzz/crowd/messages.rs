@@ -18,6 +18,7 @@ impl<C: Engine> Crowd<C> {
         let deceiver = &mut self.deceivers[who];
         let Some((view, announcement)) = deceiver.propose(self.now, proposal) else { return };
         let (from, id) = (deceiver.source(), view.id);
+        // From here on, moves are about this session.
         self.session = Some((view, announcement.clone()));
         if in_frame {
             let frame = Frame { announcement: Some(announcement), ..empty(id) };
@@ -73,6 +74,8 @@ impl<C: Engine> Crowd<C> {
             partials: map(claim.partials),
             reach: map(claim.joins),
             ended: claim.ended,
+            // No board has this digest, so the node has to treat the claimed board as a different
+            // one.
             digest: BoardDigest::new([0; 32]),
         }
     }
@@ -88,6 +91,7 @@ impl<C: Engine> Crowd<C> {
     }
 
     pub(super) fn give(&mut self, input: Input) {
+        // A tick has no content that could be sent again.
         if input != Input::Tick && self.sent.len() < MAX_HEARD {
             self.sent.push(input.clone());
         }
@@ -101,6 +105,8 @@ impl<C: Engine> Crowd<C> {
     }
 
     pub(super) fn take(&mut self, outputs: Vec<Output>) {
+        // An application stores the announcement of a session that it joined before anything
+        // leaves.
         for view in self.honest.node.sessions().filter(|view| view.joined.contains(&view.me)) {
             self.kept.extend(self.honest.node.announcement(&view.id).map(|bytes| (view.id, bytes)));
         }
@@ -111,6 +117,7 @@ impl<C: Engine> Crowd<C> {
                     if let Ok(frame) = decode_message::<Frame>(&bytes, bytes.len()) {
                         frame.statements.iter().for_each(|statement| self.hear(statement.clone()));
                         self.signatures.extend(frame.signatures.iter().flat_map(|all| all.iter()));
+                        // No session here has more than two items.
                         self.signatures.truncate(2);
                     }
                     if self.sent.len() < MAX_HEARD {
@@ -133,7 +140,7 @@ impl<C: Engine> Crowd<C> {
     }
 }
 
-/// A frame with nothing in it.
+/// Makes an empty frame.
 fn empty(session: SessionId) -> Frame {
     let (have, announcement, signatures) = (None, None, None);
     Frame {

@@ -1,4 +1,4 @@
-//! One honest node, two signers without scruples, and everything that was said between them.
+//! One honest node, two dishonest signers, and everything that was said between them.
 
 mod messages;
 
@@ -18,16 +18,16 @@ use musig2_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many statements are remembered, and how many inputs.
+/// The most statements that are remembered, and the most inputs.
 const MAX_HEARD: usize = 200;
 
-/// The lives of the honest signer, so that it reaches no limit.
+/// The most lives of the honest signer: few enough to stay under the protocol's limit.
 const MAX_LIVES: u8 = 8;
 
-/// How long sessions last: short, since the end of each is waited for.
+/// How long sessions last. This is short, because every run waits for their end.
 const SESSION: Duration = Duration::from_secs(150);
 
-/// Shorter than a session: one that is not joined ends before it expires.
+/// Shorter than a session, so that one that is not joined ends before it expires.
 const TIME_TO_JOIN: Duration = Duration::from_secs(60);
 
 /// Longer than any session.
@@ -37,17 +37,19 @@ pub(super) struct Crowd<C: Engine> {
     honest: Seat<Recording<C>>,
     deceivers: [Deceiver<C>; 2],
     now: Timestamp,
-    /// The session that everything is about, and its announcement: the last one that was proposed.
+    /// The session that everything is about, and its announcement. It is the last one that was
+    /// proposed.
     session: Option<(SessionView, Announcement)>,
     /// Statements that were made or heard.
     pool: Vec<Statement>,
-    /// What was sent to anyone, to be sent again.
+    /// What was sent to anyone, so that it can be sent again.
     sent: Vec<Input>,
     signatures: Vec<Signature>,
-    /// What the honest application stored, what it was asked, and what it ended.
+    /// The announcements that the honest application stored.
     kept: BTreeMap<SessionId, Vec<u8>>,
+    /// The sessions that wait for its answer.
     asked: BTreeSet<SessionId>,
-    /// How its sessions ended.
+    /// How the honest node's sessions ended.
     ends: Vec<Event>,
 }
 
@@ -107,6 +109,8 @@ impl<C: Engine> Crowd<C> {
             Move::Again { which, place, change } => self.again(*which, *place, *change),
             Move::Hello { who, late } => {
                 let deceiver = &mut self.deceivers[*who];
+                // A late hello carries the time of the beginning, which soon is too long ago to be
+                // taken.
                 let bytes = deceiver.hello(if *late { BEGINNING } else { self.now });
                 let from = deceiver.source();
                 self.give(Input::Announcement { from, bytes });
@@ -134,7 +138,7 @@ impl<C: Engine> Crowd<C> {
         }
     }
 
-    /// Lets all time run out, looks at what remains, and says how the sessions ended.
+    /// Lets all time run out, checks what remains, and returns how the sessions ended.
     pub(super) fn conclude(mut self) -> Vec<Event> {
         self.pass(LONG);
         let open = self.honest.node.sessions().find(|view| view.deadline.is_some());
@@ -144,7 +148,8 @@ impl<C: Engine> Crowd<C> {
         self.ends
     }
 
-    /// The honest node's partial signatures are no proof against it, on whatever nonces it made them.
+    /// Checks that the honest node's partial signatures are no proof against it, whatever nonces it
+    /// made them on.
     fn check_partials(&self, view: &SessionView) {
         let Some(me) = view.manifest.index_of(&self.honest.key) else { return };
         let own = |one: &&Statement| one.author == me;

@@ -5,10 +5,10 @@ use crate::fuzz::seat::contact;
 use crate::oracle::Engine;
 use musig2_proto::{Command, Destination, Input, Output, Severity};
 
-/// How many messages may be on their way before the oldest are lost.
+/// How many messages may be in flight before the oldest is lost.
 const MAX_MAIL: usize = 200;
 
-/// A message on its way.
+/// A message in flight.
 pub(super) struct Letter {
     pub(super) to: usize,
     pub(super) input: Input,
@@ -16,7 +16,7 @@ pub(super) struct Letter {
 
 impl<C: Engine> Room<C> {
     pub(in crate::fuzz) fn deliver_all(&mut self) {
-        // As many as there are: what follows from them waits.
+        // Delivers only the messages in flight now. Those that they cause have to wait.
         for _ in 0..self.mail.len() {
             self.deliver(0);
         }
@@ -59,12 +59,14 @@ impl<C: Engine> Room<C> {
     }
 
     pub(super) fn take(&mut self, place: usize) -> Option<Letter> {
+        // Any number names some message, so that no byte of the fuzzer's is wasted.
         let place = place.checked_rem(self.mail.len())?;
         Some(self.mail.remove(place))
     }
 
     pub(super) fn post(&mut self, letter: Letter) {
         self.mail.push(letter);
+        // Once healed, the network must lose nothing, or the end could not be demanded.
         if self.mail.len() > MAX_MAIL && !self.healed {
             self.mail.remove(0);
         }

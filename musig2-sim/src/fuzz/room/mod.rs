@@ -13,21 +13,23 @@ use musig2_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many sessions a run may have, and how many lives a signer, so that nobody reaches a limit.
+/// How many sessions a run may have, and how many lives a signer: few enough to stay under the
+/// protocol's limits.
 const MAX_SESSIONS: usize = 3;
 const MAX_LIVES: u8 = 8;
 
 type Nodes<C> = Seat<Recording<C>>;
 
-/// What an application knows: what it stored, and what it has been told. A crash of its node takes nothing of it.
+/// What an application stored and was told. A crash of its node takes none of it away, except open
+/// questions.
 #[derive(Default)]
 struct Application {
     up: bool,
     /// How far its node's clock is ahead, in milliseconds.
     clock_ahead: i64,
-    /// Announcements of the sessions that it consented to.
+    /// The announcements of the sessions that it consented to.
     kept: BTreeMap<SessionId, Vec<u8>>,
-    /// Sessions that wait for its answer.
+    /// The sessions that wait for its answer.
     asked: BTreeSet<SessionId>,
     complete: BTreeSet<SessionId>,
 }
@@ -35,21 +37,21 @@ struct Application {
 pub(super) struct Room<C: Engine> {
     seats: Vec<Nodes<C>>,
     applications: Vec<Application>,
-    /// The oldest first.
+    /// The messages in flight, oldest first.
     mail: Vec<Letter>,
     now: Timestamp,
     known_contacts: bool,
-    /// What was proposed, and when.
+    /// The sessions that were proposed, and when.
     sessions: BTreeMap<SessionId, Timestamp>,
-    /// Some application ended these.
+    /// The sessions that some application ended.
     given_up: BTreeSet<SessionId>,
-    /// Time did something else than pass slowly.
+    /// Whether time did anything but pass slowly, so that timeouts are excused.
     untimely: bool,
-    /// Everyone is up, and applications answer at once.
+    /// Whether everyone is up, and applications answer at once.
     healed: bool,
-    /// Every session as it was proposed.
+    /// Every session, as it was proposed.
     views: Vec<SessionView>,
-    /// Every frame that was sent, where that is recorded.
+    /// Every frame that was sent, if frames are recorded.
     frames: Option<Vec<Vec<u8>>>,
 }
 
@@ -74,7 +76,7 @@ impl<C: Engine> Room<C> {
             views: Vec::new(),
             frames: None,
         };
-        // Clocks that differ as far as they may.
+        // Clocks differ by up to 24 s; the configuration allows 30 s.
         for (number, application) in room.applications.iter_mut().enumerate() {
             application.clock_ahead =
                 [0, 12_000, -12_000][(usize::from(configuration >> 2) * number) % 3];
@@ -122,7 +124,8 @@ impl<C: Engine> Room<C> {
         }
     }
 
-    /// Brings a node back that had crashed: it knows nothing but its key, says hello, and resumes what its application kept.
+    /// Brings a crashed node back. It knows nothing but its key, says hello, and resumes what its
+    /// application kept.
     pub(super) fn start(&mut self, seat: usize) {
         if self.applications[seat].up {
             return;
@@ -141,7 +144,7 @@ impl<C: Engine> Room<C> {
         }
     }
 
-    /// Lets an application consent to what it was asked.
+    /// Lets an application consent to everything that it was asked.
     pub(super) fn answer(&mut self, seat: usize) {
         for session in core::mem::take(&mut self.applications[seat].asked) {
             self.order(seat, Command::JoinSession { session });
@@ -181,7 +184,7 @@ impl<C: Engine> Room<C> {
         self.order(seat, Command::SayHello);
     }
 
-    /// A session that is joined here and has not ended.
+    /// Returns a session that this node has joined and that is not complete here.
     fn running(&self, seat: usize) -> Option<SessionId> {
         let application = &self.applications[seat];
         let running = |session: &&SessionId| {
@@ -221,6 +224,8 @@ impl<C: Engine> Room<C> {
                 self.applications[seat].complete.insert(session);
             }
             Event::SessionAborted { cause, .. } => {
+                // Honest nodes may end a session only if an application gave up on it, or if time
+                // ran out for a reason.
                 let excused = match cause {
                     AbortCause::BySigner { .. }
                     | AbortCause::Declined

@@ -1,21 +1,22 @@
-//! How time passes, and that everything comes to its end.
+//! How time passes, and that everything comes to an end.
 
 use super::Room;
 use crate::oracle::Engine;
 use core::time::Duration;
 use musig2_proto::{Input, Timestamp};
 
-/// As long as no more time passed than this, no phase runs out of it.
+/// As long as no more time than this has passed, no phase times out.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Within this time of the network's healing everything has ended: the longest session, and the time that ended sessions are remembered for.
+/// Everything has ended this long after the network healed: the longest session, and the time for
+/// which ended sessions are remembered.
 const END_OF_EVERYTHING: Duration = Duration::from_secs(10 * 60 + 2 * 30 + 5 * 60 + 60);
 
 impl<C: Engine> Room<C> {
     /// Lets time pass, and wakes the nodes at their deadlines.
     pub(in crate::fuzz) fn pass(&mut self, duration: Duration) {
         let end = self.now.saturating_add(duration);
-        // First: phases may run out of time on the way.
+        // This is set first, because phases may time out on the way.
         let oldest = self.sessions.values().min().copied().unwrap_or(end);
         self.untimely |= !self.healed && end.saturating_since(oldest) > PATIENCE;
         while let Some(next) = self.next_deadline().filter(|&next| next <= end) {
@@ -37,7 +38,8 @@ impl<C: Engine> Room<C> {
         self.wake(seat);
     }
 
-    /// Everyone is up, nothing is lost, applications answer: everything comes to its end.
+    /// Heals the network: everyone is up, nothing is lost, and applications answer. Checks that
+    /// everything comes to an end.
     pub(in crate::fuzz) fn settle(&mut self) {
         self.healed = true;
         for seat in 0..3 {
@@ -81,7 +83,7 @@ impl<C: Engine> Room<C> {
         shift(self.now, self.applications[seat].clock_ahead)
     }
 
-    /// By the true time.
+    /// Returns the next deadline of any node, in true time.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let up =
             self.seats.iter().zip(&self.applications).filter(|(_, application)| application.up);

@@ -1,4 +1,4 @@
-//! Fates on a link of two nodes.
+//! Tests of fates on a link between two nodes.
 
 use super::*;
 use crate::chance::Probability;
@@ -11,7 +11,7 @@ fn router(network: Network) -> Router {
     Router::new(network, 3, Chance::new(1))
 }
 
-/// 100 bytes.
+/// Sends 100 bytes.
 fn send(router: &mut Router, now: Micros, channel: Channel, from: NodeId, to: NodeId) -> Fate {
     router.route(now, channel, from, to, &vec![0; 100].into()).fate
 }
@@ -52,7 +52,8 @@ fn without_one_fault_all_others_strike_as_they_did_with_it() {
     assert!((100..200).contains(&lost), "{lost} of 500 lost at 30 %");
     let frames = || all.frames.clone();
     let slow = |fate: &Fate, than: &Fate| matches!((fate, than), (Fate::Arrives { at: slow, .. }, Fate::Arrives { at, .. }) if slow > at);
-    // Each fault, and what a message that it struck looks like beside what becomes of it without that fault.
+    // Each case turns one fault off. The closure says whether that fault struck a message, given
+    // its fate with and without it.
     type Struck<'a> = Box<dyn Fn(&Fate, &Fate) -> bool + 'a>;
     let cases: [(Link, Struck<'_>); 4] = [
         (Link { loss: Probability::NEVER, ..frames() }, Box::new(|with, _| *with == Fate::Lost)),
@@ -113,7 +114,8 @@ fn what_is_altered_arrives_as_another_message() {
     for _ in 0..100 {
         let routed = router.route(Micros::ZERO, Channel::Frame, ALICE, BOB, &sent);
         assert!(matches!(routed.fate, Fate::Arrives { altered: Some(_), .. }));
-        // An even number of flips can meet one bit; the seed is one where it does not come to nothing.
+        // Two flips can hit the same bit and cancel out. With this seed, no message ends up
+        // unchanged.
         assert_ne!(routed.bytes, sent);
     }
 }

@@ -1,4 +1,4 @@
-//! Blame names no honest signer, and its proof convicts by its bytes alone.
+//! No event blames an honest signer, and the bytes of a proof are enough to convict.
 
 use super::Watch;
 use crate::network::NodeId;
@@ -23,14 +23,14 @@ impl Watch {
                 })?;
                 self.is_innocent(session, *signer, *fault)
             }
-            // Whoever is honest runs once.
+            // An honest signer has one life at a time.
             AbortCause::RivalInstance => true,
             AbortCause::BySigner { signer, .. } => {
                 let key = self.sessions[session].manifest.signer(*signer);
                 let owner = key.and_then(|key| self.honest_owner(key));
                 owner.is_some_and(|host| !host.parts.get(session).is_some_and(|part| part.gave_up))
             }
-            // That it did decline was looked at when that was told.
+            // Whether it did decline was checked when its decline was reported.
             AbortCause::SignerDeclined { .. } => false,
             AbortCause::Declined | AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
                 false
@@ -40,7 +40,8 @@ impl Watch {
         if unjust { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
     }
 
-    /// Nobody declines in an honest signer's name what its application did not have it decline.
+    /// Checks that nobody declines in an honest signer's name without that signer's application
+    /// having declined.
     pub(super) fn check_decline(
         &self,
         node: NodeId,
@@ -55,7 +56,8 @@ impl Watch {
         if forged { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }
     }
 
-    /// An honest signer is guilty of nothing but of having restarted more often than is allowed.
+    /// Returns whether a signer is honest and did not commit this fault. The only fault that an
+    /// honest signer can commit is restarting more often than allowed.
     fn is_innocent(&self, session: usize, signer: SignerIndex, fault: Fault) -> bool {
         let key = self.sessions[session].manifest.signer(signer);
         let Some(host) = key.and_then(|key| self.honest_owner(key)) else { return false };
@@ -63,7 +65,8 @@ impl Watch {
         fault != Fault::RestartLimit || joins < MAX_JOINS
     }
 
-    /// No honest node sends what only a dishonest one does. What the network altered is not its own.
+    /// Checks that a node does not report an honest peer for something that only a dishonest node
+    /// sends. Peers whose messages the network altered are exempt.
     pub(super) fn check_report(&self, node: NodeId, report: &Report) -> Result<(), Violation> {
         let source = NodeId::of_source(&report.source);
         let garbled = |source: NodeId| self.hosts[node.as_usize()].garbled.contains(&source);
@@ -75,7 +78,8 @@ impl Watch {
     }
 }
 
-/// Whether evidence, from its bytes alone and by another engine, convicts this signer of this. Says why not.
+/// Checks that the bytes of the evidence are enough for another engine to convict this signer of
+/// this fault. Says why not.
 fn convicts<C: Engine>(
     evidence: &Evidence,
     signer: SignerIndex,

@@ -1,5 +1,5 @@
-//! What costs more to check than a call takes: every message taken apart and put together again, every view looked through, and
-//! everything searched for secrets.
+//! Checks that cost more than the call itself: every message is decoded and encoded again, every
+//! view is examined, and everything is searched for secrets.
 
 use super::{Call, State, Watch};
 use crate::network::NodeId;
@@ -14,16 +14,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// The most statements on a board of one signer other than the own: joins, nonces and partial signatures of three lives that were set
-/// aside until their attempt came and three others, an abort.
+/// The most statements that a board holds of one signer other than the node itself: joins; nonces
+/// and partial signatures of three lives that waited until their attempt came, and of three others;
+/// and an abort.
 const STATEMENTS: usize = MAX_JOINS + 6 + 6 + 1;
 
-/// What looking closely takes.
+/// What close checks need to know.
 #[derive(Clone)]
 pub(super) struct Close {
-    /// The honest nodes' keys.
+    /// The honest nodes' secret keys.
     secrets: Vec<[u8; 32]>,
-    /// Every node draws from a generator of its own: what one draws for a secret, no other draws for all to see.
+    /// Whether every node has its own generator. If two share one, what one draws as a secret the
+    /// other may draw for something public.
     generators_differ: bool,
     /// The last messages that each node heard in this life.
     pub(super) heard: BTreeMap<NodeId, VecDeque<Input>>,
@@ -119,7 +121,8 @@ impl Watch {
         outputs: &[Output],
         views: &[SessionView],
     ) -> Result<(), Violation> {
-        // What a view shows now it shows at the next output, too: it is the dearest thing to print.
+        // Printing the views is the most expensive part. What a view shows now, it also shows at
+        // the next output.
         if outputs.is_empty() {
             return Ok(());
         }
@@ -153,13 +156,13 @@ impl Watch {
     }
 }
 
-/// Of a node's own key a board holds a statement of each round for each of its lives and attempts. There are as many attempts as restarts of
-/// all signers.
+/// Returns the most statements that a board holds of its node's own key: one of each round for each
+/// of its lives and attempts. There are as many attempts as restarts of all signers.
 fn own_statements(signers: usize) -> usize {
     2 * MAX_JOINS * MAX_JOINS * signers
 }
 
-/// Whether these bytes are a message, and the only ones that are this message.
+/// Returns whether these bytes are a message, in its only encoding.
 fn is_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
     let Some((&VERSION, content)) = bytes.split_first() else { return false };
     let message = postcard::from_bytes::<T>(content);
@@ -170,7 +173,8 @@ fn holds_any(bytes: &[u8], secrets: &BTreeSet<[u8; 32]>) -> bool {
     bytes.windows(32).any(|window| secrets.contains(window))
 }
 
-/// Bytes as text shows them: in hexadecimal, from its first digit and from its second, or as `Debug` prints lists.
+/// Returns the bytes that a text may show: as hexadecimal, starting from the first or the second
+/// digit, or as the lists that `Debug` prints.
 fn printed(text: &str) -> impl Iterator<Item = Vec<u8>> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16);
     let pair = move |pair: &[u8]| Some((digit(pair.first()?)? * 16 + digit(pair.get(1)?)?) as u8);

@@ -1,4 +1,5 @@
-//! What is signed was approved: by this node's application, for this session, in its time.
+//! Everything that is signed was approved: by this node's application, for this session, and before
+//! it expired.
 
 use super::{Call, Host, Met, Session, State, Watch};
 use crate::network::NodeId;
@@ -11,11 +12,12 @@ use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{Command, SessionId, Timestamp, XOnlyPublicKey};
 use std::collections::BTreeSet;
 
-/// Where a frame says what its sender holds: behind version, session and request. Zero where it has not joined.
+/// The offset at which a frame says what its sender holds: behind version, session and request. The
+/// byte there is zero if the sender has not joined.
 const HAVE: usize = 1 + SessionId::SIZE + 1;
 
 impl Watch {
-    /// Notes that a node carried out an order.
+    /// Records that a node carried out an order.
     pub(super) fn ordered<C: Engine>(&mut self, call: &Call<'_, C>, command: &Command) {
         let id = match command {
             Command::JoinSession { session }
@@ -35,7 +37,7 @@ impl Watch {
         match command {
             Command::AbortSession { .. } => part.gave_up = true,
             Command::DeclineSession { reason, .. } => part.declined |= reason.is_some(),
-            // It was approved when it was made.
+            // Making the session already counted as approval.
             Command::AnnounceSession { .. } => part.since = call.clock,
             _ => {
                 part.state = State::Approved;
@@ -45,7 +47,8 @@ impl Watch {
         }
     }
 
-    /// A node made a partial signature: for an item of a session that its application approved, which is not over.
+    /// Checks a partial signature: it must be for an item of a session that the node's application
+    /// approved and that has not expired.
     pub(super) fn check_signed<C: Engine>(
         &mut self,
         node: NodeId,
@@ -54,7 +57,8 @@ impl Watch {
     ) -> Result<(), Violation> {
         let parts = &self.hosts[node.as_usize()].parts;
         let key = challenge.key.x_only();
-        // Of several sessions of the same signers and messages it may be either's.
+        // Several sessions may have the same signers and messages, and the signature may belong to
+        // any of them.
         let mut is_approved = false;
         for (session, part) in self.sessions.iter_mut().zip(parts) {
             if part.state != State::Approved || clock >= session.manifest.expires_at() {
@@ -80,7 +84,8 @@ impl Watch {
         }
     }
 
-    /// A node that has not consented says nothing of its own about a session; but that it declines it, if its application had that told.
+    /// Checks that a node that has not consented says nothing of its own about a session, except
+    /// that it declines, if its application wanted that told.
     pub(super) fn check_frame(&self, node: NodeId, bytes: &[u8]) -> Result<(), Violation> {
         let id =
             bytes.get(1..=SessionId::SIZE).and_then(|id| id.try_into().ok()).map(SessionId::new);
@@ -99,7 +104,7 @@ impl Watch {
         if spoke { Err(Violation::SpokeUnapproved { node, session: id }) } else { Ok(()) }
     }
 
-    /// Nothing is open on a node beyond its time by the node's own clock.
+    /// Checks that no session is open on a node after it has expired by the node's own clock.
     pub(super) fn check_time(&self, node: NodeId, clock: Timestamp) -> Result<(), Violation> {
         for (session, part) in self.sessions.iter().zip(&self.hosts[node.as_usize()].parts) {
             let open = matches!(part.state, State::Discovered | State::Approved);
@@ -111,7 +116,8 @@ impl Watch {
     }
 }
 
-/// Whether a frame has a statement of its sender's own. Only asked of the few frames of those who have not joined.
+/// Returns whether a frame has one of its sender's own statements. This decodes the frame, and so
+/// is asked only about the few frames of nodes that have not joined.
 fn has_own_statement(host: &Host, session: &Session, may_decline: bool, bytes: &[u8]) -> bool {
     let (Some((&VERSION, content)), Some(own)) =
         (bytes.split_first(), session.manifest.index_of(&host.key))
@@ -126,7 +132,7 @@ fn has_own_statement(host: &Host, session: &Session, may_decline: bool, bytes: &
 }
 
 impl Session {
-    /// Which item a challenge is about.
+    /// Returns the item that a challenge is about.
     fn item<C: Engine>(
         &mut self,
         challenge: &Challenge,
@@ -145,7 +151,7 @@ impl Session {
         Ok(same.next().map(|(place, _)| place))
     }
 
-    /// The key of each item, computed independently.
+    /// Returns the key of each item, computed independently.
     pub(super) fn keys<C: Engine>(&mut self) -> Result<&[XOnlyPublicKey], Violation> {
         let keys =
             match self.keys.take() {

@@ -1,4 +1,4 @@
-//! A session begins once, goes on while it is open, and ends once, in each life of a node.
+//! In each life of a node a session begins once, progresses while it is open, and ends once.
 
 use super::{Call, Cause, Session, State, Watch};
 use crate::network::NodeId;
@@ -13,7 +13,7 @@ impl Watch {
         event: &Event,
     ) -> Result<(), Violation> {
         let (node, id) = (call.node, event.session());
-        // The session need not be known to anybody else.
+        // No other node need know the session.
         let out_of_place = || Violation::OutOfPlace { node, event: event.clone() };
         if let Event::SessionRefused { error, .. } = event {
             let is_near = |ahead: Duration| ahead <= call.state.config().clock_skew;
@@ -39,12 +39,14 @@ impl Watch {
                 let joined = complete || part.state == State::Approved;
                 let state = if made_room(event) { State::Unknown } else { State::Ended { joined } };
                 let before = core::mem::replace(&mut part.state, state);
-                // Whoever convicts tells the others, with the proof; and whoever's session is declined, who declined it.
+                // A node that convicts tells the others, with the proof. A node whose session is
+                // declined tells them who declined. So both count as having aborted.
                 part.gave_up |= is_told(event);
                 matches!(before, State::Discovered | State::Approved)
             }
             Event::SessionWithdrawn { .. } => part.state == State::Discovered,
-            // Whoever is honest runs once; but a node whose clock was set back may take its own earlier join for another's.
+            // An honest signer has one life at a time. But a node whose clock was set back may take
+            // its own earlier join for somebody else's.
             Event::KeyInUseElsewhere { .. } => was_set_back,
             Event::LateSignature { .. } => matches!(part.state, State::Ended { .. }),
             _ => part.state == State::Approved,
@@ -69,7 +71,7 @@ impl Watch {
         }
     }
 
-    /// The session that a node made is the one that its application proposed.
+    /// Checks that the session that a node made is the one that its application proposed.
     fn check_proposed<C: Engine>(
         &self,
         call: &Call<'_, C>,
@@ -84,7 +86,8 @@ impl Watch {
         if same { Ok(()) } else { Err(Violation::OtherManifest { session: *id, node: call.node }) }
     }
 
-    /// A session that was discovered was made before now, as far as clocks may differ.
+    /// Checks that a discovered session was not created in the future, except for as much as clocks
+    /// may differ.
     fn check_present<C: Engine>(
         &self,
         call: &Call<'_, C>,
@@ -97,7 +100,7 @@ impl Watch {
         if is_present { Ok(()) } else { Err(violation) }
     }
 
-    /// Whether a session can be discovered: it is not known, or was forgotten.
+    /// Returns whether a session can be discovered: it is unknown, or was forgotten.
     fn may_begin<C: Engine>(&self, node: NodeId, session: usize, call: &Call<'_, C>) -> bool {
         let host = &self.hosts[node.as_usize()];
         match host.parts.get(session).map(|part| part.state).unwrap_or_default() {
@@ -105,7 +108,8 @@ impl Watch {
             State::Discovered | State::Approved => false,
             State::Ended { joined } => {
                 let over = self.sessions[session].manifest.expires_at();
-                // Those that were never joined are remembered by their names alone, and no longer than they last.
+                // Sessions that were never joined are remembered only by their ids, and only until
+                // they expire.
                 let pause =
                     if joined { call.state.config().clock_skew * 2 } else { Duration::ZERO };
                 host.latest >= over.saturating_add(pause)
@@ -114,7 +118,7 @@ impl Watch {
     }
 }
 
-/// Such a session can be discovered again.
+/// Returns whether a session was dropped to make room. It can be discovered again.
 fn made_room(event: &Event) -> bool {
     matches!(event, Event::SessionAborted { cause: AbortCause::MadeRoom, .. })
 }

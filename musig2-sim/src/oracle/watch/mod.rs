@@ -1,22 +1,25 @@
-//! Safety, checked at every step: each call of an honest node is looked at, with what the engine did in it.
+//! Safety, checked at every step: each call of an honest node is checked, together with what the
+//! engine did in it.
 //!
-//! What a call costs here does not grow with the run: nothing that happened before is looked at again.
-//!
-//! | file | what must hold |
-//! | --- | --- |
-//! | `consent.rs` | what is signed was approved, and its time is not over |
-//! | `events.rs` | a session begins, goes on and ends once in each life of a node |
-//! | `phases.rs` | nobody gives a phase up before its time |
-//! | `signatures.rs` | they verify for what was approved, and are the same for all |
-//! | `blame.rs` | it names no honest signer, and is proven by bytes alone |
-//! | `bounds.rs` | a call does and gives out only so much |
-//!
-//! Where the world is [looked at closely](crate::World::closely), also what costs more than the run itself:
+//! The cost of a check does not grow with the length of the run: earlier steps are never looked at
+//! again.
 //!
 //! | file | what must hold |
 //! | --- | --- |
-//! | `close.rs` | messages are canonical; views agree with what was proposed; no secret is in anything |
-//! | `probe.rs` | what was heard already changes nothing |
+//! | `consent.rs` | what is signed was approved, and has not expired |
+//! | `events.rs` | a session begins, progresses and ends once in each life of a node |
+//! | `phases.rs` | no node gives up on a phase too early |
+//! | `signatures.rs` | signatures verify for what was approved, and all nodes agree on them |
+//! | `blame.rs` | no honest signer is blamed, and the bytes of a proof convict |
+//! | `bounds.rs` | outputs and checks of a call are bounded |
+//!
+//! If the world is [checked closely](crate::World::closely), these checks are added, which cost
+//! more than the run itself:
+//!
+//! | file | what must hold |
+//! | --- | --- |
+//! | `close.rs` | messages are canonical; views agree with what was proposed; no secret shows |
+//! | `probe.rs` | hearing a message again changes nothing |
 
 mod blame;
 mod bounds;
@@ -39,16 +42,16 @@ use musig2_proto::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What every node did, as far as anything must hold of it.
+/// What every node did, as far as a rule applies to it.
 #[derive(Clone)]
 pub(crate) struct Watch {
     hosts: Vec<Host>,
-    /// The sessions that honest nodes know, in the order in which the first of them came to know it.
+    /// The sessions that honest nodes know, in the order in which an honest node first knew each.
     sessions: Vec<Session>,
     names: BTreeMap<SessionId, usize>,
     coverage: Coverage,
     violation: Option<Violation>,
-    /// What looking closely takes; `None` where it is not done.
+    /// What close checks need to know; `None` if they are off.
     close: Option<Close>,
 }
 
@@ -57,34 +60,38 @@ pub(crate) struct Watch {
 struct Host {
     key: PublicKey,
     honest: bool,
-    /// Whether its node does as it likes. One with a twin is not honest, and does as the protocol says.
+    /// Whether an adversary controls the node. A node with a twin is not honest either, but follows
+    /// the protocol.
     corrupted: bool,
-    /// Whose messages to it the network has altered.
+    /// The nodes of which the network has altered a message to this one.
     garbled: BTreeSet<NodeId>,
-    /// By the session's number here; shorter than the list of sessions where it knows none of the last.
+    /// By the session's number in `sessions`. Shorter than that list if the node does not know the
+    /// last ones.
     parts: Vec<Part>,
-    /// The latest that its clock showed in this life.
+    /// The latest time that its clock showed in this life.
     latest: Timestamp,
-    /// The latest in any life.
+    /// The latest time that its clock showed in any life.
     latest_ever: Timestamp,
-    /// Whether it was ever set back, in a life or between two.
+    /// Whether its clock was ever set back, during a life or between two.
     was_set_back: bool,
-    /// What it showed last.
+    /// What its clock showed last.
     clock: Timestamp,
-    /// The largest message that it took, in bytes.
+    /// The largest message that it received, in bytes.
     largest: usize,
 }
 
-/// What a session is, as the first honest node saw it that came to know it. Its name binds everyone else to the same.
+/// A session, as the first honest node that knew it saw it. Its id commits everyone else to the
+/// same manifest.
 #[derive(Clone, Hash)]
 struct Session {
     id: SessionId,
     manifest: Arc<Manifest>,
-    /// Of each item, by the judge; computed when first asked for.
+    /// The key of each item, from the judge; computed when first needed.
     keys: Option<Vec<XOnlyPublicKey>>,
-    /// The signatures that honest nodes ended with. More than one only where there were several attempts.
+    /// The signatures that honest nodes ended with. There are several sets only if there were
+    /// several attempts.
     valid: Vec<Vec<Signature>>,
-    /// Which honest nodes signed an item with which aggregate nonce.
+    /// Which honest nodes signed which item with which aggregate nonce.
     met: Vec<Met>,
 }
 
@@ -99,17 +106,17 @@ struct Met {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Part {
     state: State,
-    /// How often its application approved it, in all lives.
+    /// How often its application approved the session, in all lives.
     approvals: usize,
     /// Whether it told the others, in any life, that it takes no further part.
     gave_up: bool,
-    /// Whether its application declined it in any life, and had its proposer told so.
+    /// Whether its application declined the session in any life and had the proposer told.
     declined: bool,
     /// When its phase began, by the node's clock.
     since: Timestamp,
 }
 
-/// How far a session is in this life of a node.
+/// How far a session got in this life of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 enum State {
     #[default]
@@ -117,7 +124,7 @@ enum State {
     Discovered,
     Approved,
     Ended {
-        /// Joined before, or with signatures: it is remembered as a whole.
+        /// Whether it joined before, or ended with signatures: then it remembers the whole session.
         joined: bool,
     },
 }
@@ -129,25 +136,25 @@ pub(crate) struct Call<'a, C: Engine> {
     pub(crate) clock: Timestamp,
     pub(crate) cause: Cause<'a>,
     pub(crate) outputs: &'a [Output],
-    /// The node after it.
+    /// The node after the call.
     pub(crate) state: &'a Node<C>,
 }
 
 /// What a node was called with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Cause<'a> {
-    /// An order, carried out.
+    /// An order that it carried out.
     Ordered(&'a Command),
     /// Something from outside.
     Heard {
-        /// Its size in bytes; none, where only time passed or a peer came or went.
+        /// Its size in bytes; zero if only time passed, or a peer came or went.
         size: usize,
-        /// What it was, where that is looked at closely.
+        /// What it was, if the world is checked closely.
         input: Option<&'a Input>,
     },
 }
 
-/// What later calls are judged by: not what was reached so far.
+/// Hashes what later calls are judged by. Coverage is not part of that.
 impl Hash for Watch {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.hosts, &self.sessions).hash(state);
@@ -155,7 +162,7 @@ impl Hash for Watch {
 }
 
 impl Watch {
-    /// Of nodes with these keys, each honest or not.
+    /// Makes a watch over nodes with these keys, each honest or not.
     pub(crate) fn new(keys: impl IntoIterator<Item = (PublicKey, bool)>) -> Self {
         let host = |(key, honest)| Host {
             key,
@@ -179,7 +186,8 @@ impl Watch {
         }
     }
 
-    /// Looks closely from now on, also for these secret keys; for what nodes draw where their `generators_differ`.
+    /// Turns on close checks, which also search for these secret keys and, if `generators_differ`,
+    /// for the nonces' randomness.
     pub(crate) fn look_closely(&mut self, secrets: Vec<[u8; 32]>, generators_differ: bool) {
         self.close = Some(Close::new(secrets, generators_differ));
     }
@@ -188,7 +196,7 @@ impl Watch {
         self.close.is_some()
     }
 
-    /// The first thing that did not hold.
+    /// Returns the first thing that did not hold.
     pub(crate) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
@@ -197,7 +205,8 @@ impl Watch {
         self.coverage
     }
 
-    /// Notes a step of the trace. What an adversary's node says shows nothing.
+    /// Records a step of the trace. Events and reports of a node under adversary control do not
+    /// count, because its adversary may have made them up.
     pub(crate) fn note(&mut self, node: NodeId, action: &Action) {
         if let Action::Sent { to: Some(to), fate, .. } | Action::Spread { to, fate, .. } = action
             && matches!(fate, Fate::Arrives { altered: Some(_), .. })
@@ -211,14 +220,14 @@ impl Watch {
         }
     }
 
-    /// A node is honest no more.
+    /// Records that an adversary controls a node from now on.
     pub(crate) fn corrupted(&mut self, node: NodeId) {
         if let Some(host) = self.hosts.get_mut(node.as_usize()) {
             (host.honest, host.corrupted) = (false, true);
         }
     }
 
-    /// A node lost its memory.
+    /// Records that a node lost its memory.
     pub(crate) fn crashed(&mut self, node: NodeId) {
         let Some(host) = self.hosts.get_mut(node.as_usize()) else { return };
         (host.latest, host.clock) = Default::default();
@@ -230,9 +239,10 @@ impl Watch {
         }
     }
 
-    /// Looks at a call of a node.
+    /// Checks a call of a node.
     pub(crate) fn witness<C: Engine>(&mut self, call: &Call<'_, C>) {
-        // Of a dishonest node as well: what it did is not to be laid at the next one's door.
+        // Asked for dishonest nodes too: otherwise the next honest node would be charged with their
+        // work.
         let work = C::work();
         if self.violation.is_none() && self.is_honest(call.node) {
             self.violation = self.look(call, work).err();
@@ -245,7 +255,10 @@ impl Watch {
         if let Cause::Heard { size, .. } = call.cause {
             host.largest = host.largest.max(size);
         }
+        // The bounds depend on the sessions known before the call, so they are checked before
+        // anything below adds one.
         self.check_bounds(call, work.checks)?;
+        // Approvals count before signatures: the call that joins a session may also sign in it.
         if let Cause::Ordered(command) = call.cause {
             self.ordered(call, command);
         }
@@ -264,6 +277,7 @@ impl Watch {
                 other => unreachable!("the watch does not know the output {other:?}"),
             }
         }
+        // Checked after the events, because this very call may have ended an expired session.
         self.check_time(call.node, call.clock)?;
         if self.is_close() {
             self.check_closely(call)?;
@@ -272,7 +286,7 @@ impl Watch {
         Ok(())
     }
 
-    /// A node was told the time, in whatever call.
+    /// Records that a node was told the time, in whatever call.
     pub(crate) fn told_time(&mut self, node: NodeId, clock: Timestamp) {
         if let Some(host) = self.hosts.get_mut(node.as_usize()) {
             host.latest = host.latest.max(clock);
@@ -282,17 +296,17 @@ impl Watch {
         }
     }
 
-    /// How many sessions have become known.
+    /// Returns how many sessions have become known.
     pub(crate) fn known_sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Whether a node does what the protocol says.
+    /// Returns whether a node follows the protocol and no other node has its key.
     pub(crate) fn is_honest(&self, node: NodeId) -> bool {
         self.hosts.get(node.as_usize()).is_some_and(|host| host.honest)
     }
 
-    /// The honest node with this key; `None` where a dishonest one has it as well.
+    /// Returns the honest node with this key; `None` if a dishonest node has it as well.
     fn honest_owner(&self, key: &PublicKey) -> Option<&Host> {
         let mut owners = self.hosts.iter().filter(|host| host.key == *key);
         let owner = owners.next().filter(|host| host.honest)?;
@@ -307,7 +321,8 @@ impl Watch {
         &mut parts[session]
     }
 
-    /// The number of a session here. `None` where no honest node knows it, the one just called included.
+    /// Returns the number of a session, adding it if the node just called knows it. `None` if no
+    /// honest node does.
     fn session<C: Engine>(&mut self, call: &Call<'_, C>, id: &SessionId) -> Option<usize> {
         if let Some(&session) = self.names.get(id) {
             return Some(session);

@@ -1,5 +1,6 @@
-//! Nobody gives a phase up before its time: a phase begins with what the node says of it, and anew with each attempt. Its time is the
-//! node's own, and goes on where it was when the clock is set back.
+//! No node gives up on a phase too early. A phase begins when the node says so, and again with each
+//! attempt. Its length is measured by the node's own clock; setting that clock back does not change
+//! how old the phase is.
 
 use super::{Call, Host, Watch};
 use crate::oracle::{Engine, Violation};
@@ -7,7 +8,8 @@ use core::time::Duration;
 use musig2_proto::{AbortCause, Config, Event, Phase, Timestamp};
 
 impl Host {
-    /// Its clock shows this. Where it was set back, phases are as old as before.
+    /// Records what its clock shows. If it was set back, the beginnings of phases move with it, so
+    /// that phases keep their age.
     pub(super) fn notice_time(&mut self, clock: Timestamp) {
         let back = self.clock.saturating_since(clock);
         self.clock = clock;
@@ -20,7 +22,7 @@ impl Host {
 }
 
 impl Watch {
-    /// Notes that a phase begins, and looks whether one ends too soon.
+    /// Records that a phase begins, and checks that none ends too early.
     pub(super) fn check_phase<C: Engine>(
         &mut self,
         call: &Call<'_, C>,
@@ -45,7 +47,7 @@ impl Watch {
         };
         let config = call.state.config();
         let time = length(phase, config).min(expiry.saturating_since(part.since));
-        // A session in which nothing happens ends in any phase.
+        // Inactivity may end a session in any phase.
         let time = if share == 1 { time.min(config.inactivity_timeout) } else { time };
         let elapsed = call.clock.saturating_since(part.since);
         let violation = || Violation::TooSoon { node: call.node, event: event.clone(), elapsed };
@@ -54,13 +56,13 @@ impl Watch {
     }
 }
 
-/// How long a phase may last, where the session does not end before.
+/// Returns how long a phase may last, if the session does not end before.
 fn length(phase: Phase, config: &Config) -> Duration {
     match phase {
         Phase::Proposed | Phase::Joining => config.announcement_ttl,
         Phase::Nonces => config.nonce_timeout,
         Phase::PartialSignatures => config.partial_sig_timeout,
-        // As long as the session.
+        // These last as long as the session.
         _ => Duration::MAX,
     }
 }

@@ -1,5 +1,5 @@
-//! What a node has heard already changes nothing: a copy of it hears everything a second time, and what is over hears again what came
-//! before.
+//! Hearing a message again changes nothing. A copy of the node hears each message a second time;
+//! and when a session ends, the copy hears the last messages from before once more.
 
 use super::{Call, Cause, State, Watch};
 use crate::oracle::{Engine, Violation};
@@ -13,7 +13,8 @@ const KEPT: usize = 32;
 impl Watch {
     pub(super) fn probe<C: Engine>(&mut self, call: &Call<'_, C>) -> Result<(), Violation> {
         let Cause::Heard { input: Some(input), .. } = call.cause else { return Ok(()) };
-        // What was put off for want of time counts when it comes again.
+        // A message that was dropped for lack of time or room is not known yet, so hearing it again
+        // may change something.
         let put_off = |output: &Output| matches!(output, Output::Report(report) if matches!(report.offence, Offence::TooMany | Offence::Busy | Offence::NoRoom));
         let Some(mut copy) = C::copy(call.state).filter(|_| !call.outputs.iter().any(put_off))
         else {
@@ -48,7 +49,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Has a copy hear something that the node has heard: nothing happens in these sessions, and they look the same.
+    /// Lets a copy hear something that the node has already heard. The sessions concerned must not
+    /// report an event, and their views must stay the same.
     fn hear_again<C: Engine>(
         &self,
         call: &Call<'_, C>,
@@ -61,7 +63,7 @@ impl Watch {
         let mut rng = ChaCha20Rng::from_seed([7; 32]);
         let outputs = C::unrecorded(|| copy.handle(call.clock, &mut rng, input.clone()));
         let said = outputs.iter().find_map(|output| match output {
-            // What is over may have been forgotten since, in the same call.
+            // The same call may have forgotten an expired session, and then refuse it.
             Output::Event(Event::SessionRefused { error, .. })
                 if matches!(**error, ManifestError::Over(_)) =>
             {
@@ -80,7 +82,7 @@ impl Watch {
     }
 }
 
-/// The session that this ends.
+/// Returns the session that this output ends.
 fn ended(output: &Output) -> Option<&SessionId> {
     match output {
         Output::Event(

@@ -1,5 +1,5 @@
-//! Signatures verify under a key computed independently, for what everyone approved, and are the same for all who ended with
-//! the same attempt.
+//! Signatures verify under an independently computed key, for what everyone approved, and are the
+//! same on all nodes that ended with the same attempt.
 
 use super::{Session, Watch};
 use crate::network::NodeId;
@@ -7,7 +7,7 @@ use crate::oracle::{Engine, Judge, Violation};
 use musig2_proto::Signature;
 
 impl Watch {
-    /// A node has these signatures.
+    /// Checks the signatures that a node has.
     pub(super) fn check_signatures<C: Engine>(
         &mut self,
         node: NodeId,
@@ -30,7 +30,7 @@ impl Watch {
         }
     }
 
-    /// What is signed, each honest signer approved in some life.
+    /// Checks that each honest signer approved, in some life, what is signed.
     fn check_approved(&self, session: usize) -> Result<(), Violation> {
         let facts = &self.sessions[session];
         for (node, host) in (0..).map(NodeId::new).zip(&self.hosts) {
@@ -42,9 +42,9 @@ impl Watch {
         Ok(())
     }
 
-    /// How many sets of signatures there can be: one for each aggregate nonce that all honest signers signed an item with. (Of items that are
-    /// the same, all count for the first.)
-    /// Where the engine keeps no record, several attempts excuse any number.
+    /// Returns how many sets of signatures there can be: one for each aggregate nonce with which
+    /// all honest signers signed an item. (If several items are the same, all count for the first.)
+    /// If the engine keeps no record, any number is accepted once there were several attempts.
     fn filled(&self, session: usize) -> usize {
         let facts = &self.sessions[session];
         if facts.met.is_empty() {

@@ -1,4 +1,5 @@
-// The details of what is selected: the message field by field, what was said, the state before and after.
+// The details of what is selected: the message field by field, what the node said, and its state
+// before and after.
 
 const panel = document.getElementById("details");
 const content = document.getElementById("details-content");
@@ -106,7 +107,7 @@ function itemButton(item) {
     html("span", { class: "when" }, time(item.at)), html("b", {}, title), ` ${isMessage(item) ? item.words || "summary" : item.text}`);
 }
 
-// The sessions of a node before and after a turn: what changed stands out.
+// Shows the sessions of a node before and after a turn. Changes stand out.
 function stateSection(turn, whose) {
   const { before, after } = statesAround(turn);
   const numbers = [...new Set([...before, ...after].map((state) => state.session))];
@@ -132,7 +133,7 @@ function stateTable(number, before, after) {
     html("tbody", {}, ...rows));
 }
 
-// A value as the simulator gave it: see `shown.rs`.
+// Shows a value as the simulator gave it: see `shown.rs`.
 function shown(value, session) {
   const [[kind, of]] = Object.entries(value);
   switch (kind) {
@@ -153,7 +154,7 @@ function list(values, session) {
   return html("ol", { class: "list" }, ...values.map((value) => html("li", {}, shown(value, session))));
 }
 
-// Of many signers it is quicker read who is missing.
+// If almost all of many signers are listed, naming the missing ones is quicker to read.
 function signerNames(session, signers) {
   const all = run.sessions[session]?.signers.length ?? 0;
   const names = (some) => some.map((signer) => signerName(session, signer)).join(", ");
@@ -163,7 +164,7 @@ function signerNames(session, signers) {
   return `all but ${names([...Array(all).keys()].filter((signer) => !signers.includes(signer)))}`;
 }
 
-// Signers are named by their place among the sorted keys; the lanes by node.
+// Signers are named by their position among the sorted keys; lanes are named by node.
 function signerName(session, signer) {
   const node = session === null ? null : nodeOf(session, signer);
   return node === null ? `signer ${signer}` : `${signer}\u00a0(node\u00a0${node})`;

@@ -1,4 +1,5 @@
-// The drawing. Only what is near the visible part is in the document: a run can have many thousand messages.
+// The drawing. The document holds only what is near the visible part, because a run can have many
+// thousands of messages.
 
 const svg = document.getElementById("picture");
 const scroll = document.getElementById("scroll");
@@ -17,7 +18,7 @@ const label = (kind, x, y, text, anchor = "start") =>
   element("text", { class: kind, x: round(x), y: round(y), "text-anchor": anchor }, text);
 const round = (number) => Math.round(number * 10) / 10;
 
-// Lays everything out anew, for this width and these filters.
+// Lays out everything again, for this width and these filters.
 function redraw() {
   drawn.layout = layOut(scroll.clientWidth);
   drawn.bands = bands();
@@ -43,7 +44,7 @@ function drawHeads() {
   }));
 }
 
-// Draws what is near the visible part, where that is not drawn yet.
+// Draws what is near the visible part, unless it is already drawn.
 function drawVisible() {
   const top = scroll.scrollTop;
   const bottom = top + scroll.clientHeight;
@@ -126,14 +127,14 @@ function drawLanes(layout) {
   });
 }
 
-// Each session a strip of its own, side by side.
+// Draws each session as its own strip, side by side.
 function drawBands(layout, near) {
   const sessions = run.sessions.map((_, session) => session).filter((session) => filters.sessions.has(session));
   const width = Math.min(14, Math.max(6, layout.lane * 0.4));
   const strip = width / Math.max(1, sessions.length);
   return drawn.bands.flatMap(({ node, session, phase, from, until }) => {
     const place = sessions.indexOf(session);
-    // A band that ends nowhere goes on for as long as the node runs.
+    // A band without an end continues for as long as the node runs.
     const end = until ?? Math.max(from, layout.bottom);
     if (place < 0 || !near(from, end)) return [];
     return [rectangle(`band phase-${phase}`, layout.x(node) - width / 2 + place * strip, from, Math.max(1.5, strip - 1), end - from)];
@@ -191,7 +192,7 @@ function drawTurn(turn) {
   return made;
 }
 
-// In words, where there is room, what else only a legend tells.
+// If there is room, writes out in words what otherwise only the legend explains.
 function drawNotes(layout, near) {
   if (layout.lane < 92) return [];
   const words = { complete: "complete", aborted: "aborted", error: "error", stalled: "stalled", attempt: "new attempt",
@@ -202,7 +203,8 @@ function drawNotes(layout, near) {
     .map((turn) => label(`note mark-${markOf(turn)}`, layout.x(turn.node) + 12, turn.y + 4, words[markOf(turn)]));
 }
 
-// What a message says, above its arrow: where lanes are far apart, and as many as do not cover one another.
+// Writes above each arrow what its message says, if lanes are far apart and as long as the words do
+// not overlap.
 function drawWords(layout, near) {
   if (layout.lane < 150) return [];
   const taken = [];
@@ -233,7 +235,7 @@ function drawPin(layout) {
   ];
 }
 
-// Lights what is pointed at, or else selected, with what led to it and what it led to.
+// Highlights what is pointed at, or else selected, with its causes and effects.
 function highlight() {
   const item = chosen.hovered ?? chosen.selected;
   const lit = new Map();
@@ -254,7 +256,7 @@ function highlight() {
   }
 }
 
-// What is nearest to a point, within a finger's width.
+// Returns what is nearest to a point, within `reach`.
 function nearest(x, y, reach) {
   let best = null;
   let distance = reach;
@@ -263,7 +265,7 @@ function nearest(x, y, reach) {
   };
   for (const turn of run.turns) {
     if (Math.abs(turn.y - y) > reach || !showsTurn(turn)) continue;
-    // Marks before arrows, which are long and have other places to point at.
+    // Marks win over arrows, which are long and can be pointed at elsewhere.
     consider(turn, Math.hypot(drawn.layout.x(turn.node) - x, turn.y - y) * 0.55);
   }
   for (const arrow of arrows) {

@@ -1,4 +1,4 @@
-// What is shown: by session, kind of message and fate; and the search.
+// What is shown, by session, kind of message and fate; and the search.
 
 const kinds = [...new Set(run.messages.flatMap((message) => message.kinds))].sort();
 const fates = Object.keys(FATES).filter((fate) => arrows.some((arrow) => arrow.fate === fate));
@@ -7,7 +7,7 @@ const filters = {
   kinds: new Set(kinds),
   fates: new Set(fates),
 };
-// A hello is about no session: it is shown with any.
+// A hello is about no session, and is shown with any.
 const aboutShown = (session) => session === null || filters.sessions.has(session);
 const shows = (message, way) => aboutShown(message.session)
   && message.kinds.some((kind) => filters.kinds.has(kind)) && filters.fates.has(way.fate);
@@ -23,7 +23,8 @@ function buildFilters() {
   chips("fate-filter", "Fates", filters.fates, ofFate, (fate) => fate);
 }
 
-// A row of buttons. A click shows or hides; a double click, or one with Alt, shows this alone, and all again.
+// Makes a row of buttons. A click shows or hides one value. A double click or Alt-click shows only
+// that value; repeated, it shows all again.
 function chips(place, title, chosenValues, values, name) {
   const row = document.getElementById(place);
   const buttons = values.map(([value, extra]) => {
@@ -50,7 +51,7 @@ function chips(place, title, chosenValues, values, name) {
   row.press = press;
 }
 
-// The search: over what is said of messages and turns, and all their fields.
+// The search: over all texts of messages and turns, and all fields of messages.
 const input = document.getElementById("search");
 let results = [];
 const textOf = (item) => isMessage(item)

@@ -1,12 +1,13 @@
-// Where everything is: lanes from left to right, time downwards, and only as much room for silence as is needed to see it.
+// Where everything is drawn: lanes from left to right, time downwards, and only as much room for
+// silence as is needed to notice it.
 
 const PITCH = 13;
 const HEAD = 8;
 const FOOT = 56;
 
-// Turns that are close in time stand in one block, each lane filled from its top; a turn is below what led to it. Blocks follow
-// each other, further apart after a longer silence. So time never runs upwards, and a busy moment takes as much room as its
-// busiest node.
+// Puts turns that are close in time into one block. In it each lane is filled from its top, and a
+// turn is below the one that led to it. Blocks follow each other, further apart after a longer
+// silence. So time never runs upwards, and a busy moment takes as much room as its busiest node.
 function layBlocks(turns) {
   const near = Math.max(1, Math.floor(run.trip / 4));
   const blocks = [];
@@ -37,7 +38,7 @@ function gap(silence, near) {
   return 16 + Math.min(44, 11 * Math.log2(1 + silence / (2 * near)));
 }
 
-// The height of a moment, between turns as well.
+// Returns the height of a moment, which may be between turns.
 function heightOf(blocks, moment) {
   let previous = null;
   for (const block of blocks) {
@@ -70,7 +71,7 @@ function layOut(width) {
   return { ...lanes, blocks, bottom, height: bottom + 12, forWidth: width };
 }
 
-// An arrow ends where it is received; one that is not ends on the way.
+// Places an arrow. It ends where the message is received, or on the way if it is not.
 function placeArrow(arrow, lanes, bottom) {
   const { message } = arrow;
   const sender = turnOf.get(message.turn);
@@ -83,14 +84,15 @@ function placeArrow(arrow, lanes, bottom) {
   } else if (arrow.fate === "flying") {
     Object.assign(arrow, { x1: x1 + side * 4, y1, x2: to - side * 6, y2: bottom - 14 });
   } else {
-    // Shortly before the lane of its receiver, and those that are sent together not all at one height.
+    // It ends shortly before its receiver's lane. The height depends on the distance, so that
+    // arrows sent together do not all end at the same height.
     const reach = arrow.fate === "nowhere" ? 1 : arrow.fate === "cut" ? 0.5 : 0.68;
     const fall = 15 + 2 * Math.abs(message.from - (message.to ?? message.from));
     Object.assign(arrow, { x1: x1 + side * 4, y1, x2: x1 + (to - x1) * reach, y2: y1 + fall });
   }
 }
 
-// The runs of one phase that each lane's sessions go through, from turn to turn.
+// Returns the stretches of one phase that each lane's sessions go through, from turn to turn.
 function bands() {
   const found = [];
   run.states.forEach((changes, node) => {

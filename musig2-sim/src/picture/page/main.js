@@ -1,4 +1,4 @@
-// What is chosen, how it is chosen, and the address that says so.
+// What is selected, how it is selected, and the address that reflects it.
 
 const chosen = { selected: null, hovered: null, matches: new Set() };
 const live = document.getElementById("live");
@@ -28,7 +28,7 @@ function bringIntoView(item) {
   drawVisible();
 }
 
-// Keys: along the lane, to the lanes beside it, along causes.
+// Keys move along the lane, to the lanes beside it, and along causes.
 const KEYS = {
   ArrowDown: () => along(1), ArrowUp: () => along(-1),
   ArrowRight: () => beside(1), ArrowLeft: () => beside(-1),
@@ -91,7 +91,7 @@ svg.addEventListener("pointerleave", () => {
 });
 svg.addEventListener("click", (event) => select(at(event, 16)));
 
-// The address: what is selected and shown, for others to open.
+// The address says what is selected and shown, so that others can open the same view.
 function writeHash() {
   const parts = new URLSearchParams();
   if (chosen.selected) parts.set("select", chosen.selected.step);
@@ -156,7 +156,7 @@ async function copy() {
     await navigator.clipboard.writeText(run.replay);
     button.textContent = "Copied";
   } catch {
-    // Where the clipboard is closed to us, the command is marked for the reader to copy.
+    // If the page may not use the clipboard, the command is marked for the reader to copy.
     getSelection().selectAllChildren(document.getElementById("command"));
     button.textContent = "Marked";
   }

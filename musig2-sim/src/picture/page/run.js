@@ -1,11 +1,12 @@
-// The run as the page was given it, with what the rest looks up in it.
+// The run as given to the page, and look-up tables for the other scripts.
 
 const run = JSON.parse(document.getElementById("run").textContent);
 const turnOf = new Map(run.turns.map((turn) => [turn.step, turn]));
 const messageOf = new Map(run.messages.map((message) => [message.step, message]));
 
-// The protocol names signers by their place among the sorted keys, the lanes are nodes: what is said of a signer tells both, and
-// what a message carries is named by node, unless it is the sender's own.
+// The protocol names signers by their position among the sorted keys, and lanes are nodes. So text
+// about a signer gives both, and what a message carries is named by node, unless it is the sender's
+// own.
 const nodeOf = (session, signer) => run.sessions[session]?.signers[signer] ?? null;
 function named(text, session) {
   return text.replace(/\bsigner (\d+)/g, (words, signer) => {
@@ -22,7 +23,7 @@ for (const message of run.messages) {
 }
 for (const note of run.turns.flatMap((turn) => turn.notes)) note.text = named(note.text, note.session);
 
-// An arrow is one way of a message: a duplicated message has two.
+// An arrow is one arrival of a message: a duplicated message has two.
 const arrows = run.messages.flatMap((message) =>
   message.ways.map((way, index) => ({ key: `m${message.step}.${index}`, message, ...way })));
 
@@ -32,7 +33,8 @@ for (const message of run.messages) {
   if (!sentIn.has(message.turn)) sentIn.set(message.turn, []);
   sentIn.get(message.turn).push(message);
 }
-// The turns that another turn led to without a message: an order after an event, a start after a crash.
+// The turns that another turn led to without a message, such as an order after an event or a start
+// after a crash.
 const ledTo = new Map();
 for (const turn of run.turns) {
   if (turn.cause === null) continue;
@@ -45,7 +47,7 @@ for (const turn of run.turns) {
   turn.sessions = new Set(about.filter((session) => session !== null));
 }
 
-// Each fate that an arrow can have, as the legend has it. "again" is drawn for the second of two.
+// Each fate that an arrow can have, with its words in the legend.
 const FATES = {
   delivered: "delivered",
   late: "late: over four times the usual trip",
@@ -59,7 +61,7 @@ const FATES = {
   flying: "on its way when the run ended",
 };
 const PHASES = ["proposed", "joining", "nonces", "partials", "finalizing", "complete", "aborted"];
-// What a turn is marked with: the first of these that it said, else its kind.
+// The mark of a turn is the first of these that its notes have, or else the turn's kind.
 const MARKS = {
   error: "an error that should not be",
   aborted: "session aborted",
@@ -89,7 +91,7 @@ function time(micros) {
   if (micros < 1_000_000) return `${trimmed(micros / 1_000, 3)} ms`;
   return `${trimmed(micros / 1_000_000, 3)} s`;
 }
-// As short as an axis needs it.
+// Shortens a time as much as an axis needs.
 function briefly(micros) {
   if (micros < 1_000_000) return `${trimmed(micros / 1_000, micros < 100_000 ? 1 : 0)} ms`;
   return `${trimmed(micros / 1_000_000, micros < 10_000_000 ? 3 : 2)} s`;
@@ -97,12 +99,12 @@ function briefly(micros) {
 const exactly = (micros) => `${Math.floor(micros / 1_000_000)}.${String(micros % 1_000_000).padStart(6, "0")} s`;
 const trimmed = (number, digits) => String(Number(number.toFixed(digits)));
 
-// What a node's sessions were before and after a turn.
+// Returns a node's sessions before and after a turn.
 function statesAround(turn) {
   const changes = run.states[turn.node] ?? [];
   let after = changes.length;
   while (after > 0 && changes[after - 1][0] > turn.step) after -= 1;
-  // The same call may note several steps; its own change is the one at the turn's step.
+  // One call may record several steps; its own change is the one at the turn's step.
   const changed = after > 0 && changes[after - 1][0] === turn.step;
   const known = (count) => (count > 0 ? changes[count - 1][1] : []);
   return { before: known(changed ? after - 1 : after), after: known(after) };
@@ -112,7 +114,7 @@ const nameOf = (message) => (message.to === null ? "nowhere" : `node ${message.t
 const titleOf = (message) =>
   `${message.gossip ? "Publication" : "Frame"} #${message.number}: node ${message.from} → ${nameOf(message)}`;
 
-// What led to an item (a turn or a message), the latest first.
+// Returns what led to an item (a turn or a message), latest first.
 function causes(item) {
   const chain = [];
   for (let next = causeOf(item); next && chain.length < 1_000; next = causeOf(next)) chain.push(next);
@@ -123,7 +125,7 @@ function causeOf(item) {
   if (item.message !== null) return messageOf.get(item.message);
   return turnOf.get(item.cause);
 }
-// What an item led to, one step on.
+// Returns what an item led to directly.
 function effects(item) {
   if (isMessage(item)) return item.ways.map((way) => turnOf.get(way.turn)).filter(Boolean);
   return [...(sentIn.get(item.step) ?? []), ...(ledTo.get(item.step) ?? [])];
@@ -132,6 +134,6 @@ const isMessage = (item) => item.ways !== undefined;
 const itemOf = (step) => {
   if (messageOf.has(step)) return messageOf.get(step);
   if (turnOf.has(step)) return turnOf.get(step);
-  // Something that was said in a turn.
+  // The step is something that was said in a turn.
   return run.turns.find((turn) => turn.notes.some((note) => note.step === step)) ?? null;
 };

@@ -1,4 +1,4 @@
-//! `musig2-sim sweep`: many seeds, in parallel.
+//! `musig2-sim sweep`: runs many seeds in parallel.
 
 mod progress;
 mod results;
@@ -20,7 +20,8 @@ use worker::Work;
 
 /// Run many seeds
 ///
-/// Every hundredth seed is run twice, to see whether the two runs are the same; and, on the transparent engine, once more on the real one.
+/// Every hundredth seed is run twice, to see whether the two runs are the same; and, on the
+/// transparent engine, once more on the real one.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
     /// The seeds: A..B or A..+COUNT

@@ -1,16 +1,16 @@
-//! How far a sweep is, for people: a bar on a terminal, now and then a line elsewhere.
+//! Shows people how far a sweep is: a bar on a terminal, and a line now and then elsewhere.
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often a line is printed where there is no terminal.
+/// How often a line is printed if there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
 pub struct Progress {
     bar: ProgressBar,
-    /// When the last line was printed; none where a bar is drawn.
+    /// When the last line was printed; `None` if a bar is drawn.
     line: Option<Cell<Instant>>,
     begun: Instant,
 }
@@ -29,7 +29,7 @@ impl Progress {
         Self { bar, line: (!terminal).then(|| Cell::new(begun)), begun }
     }
 
-    /// So many more seeds are done.
+    /// Adds this many finished seeds.
     pub fn add(&self, seeds: u64, sessions: u64, violations: u64) {
         self.bar.inc(seeds);
         let second = self.begun.elapsed().as_secs_f64().max(0.001);
@@ -44,13 +44,13 @@ impl Progress {
         if line.get().elapsed() >= EVERY {
             line.set(Instant::now());
             let done = HumanCount(self.bar.position());
-            // Nobody is left to tell where this cannot be written.
+            // If this cannot be written, there is nobody left to tell.
             let _ =
                 writeln!(io::stderr(), "{done} seeds, {speed} sessions/s, {violations} violations");
         }
     }
 
-    /// Prints a line beside the bar.
+    /// Prints a line above the bar.
     pub fn say(&self, text: &str) {
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr(), "{text}");

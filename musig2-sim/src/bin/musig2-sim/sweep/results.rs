@@ -44,7 +44,7 @@ enum Line<'a> {
 }
 
 impl Results {
-    /// Found nothing yet.
+    /// Makes empty results.
     pub fn new(file: Option<&Path>) -> Result<Self, Error> {
         let open = |path: &Path| {
             let file = File::create(path).map_err(Error::file(path))?;
@@ -58,7 +58,7 @@ impl Results {
         self.violations
     }
 
-    /// Adds what became of a few seeds.
+    /// Adds the results of a few seeds.
     pub fn take(&mut self, batch: Batch, progress: &Progress) -> Result<(), Error> {
         self.total.seeds += batch.seeds;
         self.total.sessions += batch.sessions;
@@ -104,7 +104,7 @@ impl Results {
         })
     }
 
-    /// Ends the file and says what there was.
+    /// Ends the file and prints a summary.
     pub fn summary(mut self, took: Duration, asked: u64) -> Result<Finding, Error> {
         let Batch { seeds, sessions, steps, real_sessions, .. } = self.total;
         let unreached: Vec<_> =

@@ -7,12 +7,12 @@ use musig2_sim::{Coverage, Failure, Plan, Profile, TraceHash};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-/// How many seeds a thread takes at once.
+/// How many seeds a thread takes at a time.
 const BATCH: u64 = 64;
-/// Every how manyth seed is run again.
+/// One seed out of this many is run again.
 const AGAIN: u64 = 100;
 
-/// The seeds of a sweep, as threads take them.
+/// The seeds of a sweep, which threads take in batches.
 pub struct Work {
     seeds: Range<u64>,
     profile: Option<Profile>,
@@ -22,13 +22,13 @@ pub struct Work {
     stopped: AtomicBool,
 }
 
-/// What became of a few seeds.
+/// The results of a few seeds.
 #[derive(Default)]
 pub struct Batch {
     pub seeds: u64,
     pub sessions: u64,
     pub steps: u64,
-    /// Sessions of runs on the real engine beside those asked for.
+    /// Sessions of additional runs on the real engine.
     pub real_sessions: u64,
     pub coverage: Coverage,
     pub violations: Vec<Found>,
@@ -46,7 +46,7 @@ pub struct Found {
 pub enum What {
     /// Something did not hold.
     Failure(Failure),
-    /// Two runs differ.
+    /// Two runs of the same seed differ.
     Difference,
 }
 
@@ -61,12 +61,12 @@ impl Work {
         Self { seeds, profile, crypto, until, taken, stopped: AtomicBool::new(false) }
     }
 
-    /// No further seed is begun.
+    /// Stops: no further seed is begun.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Takes and runs seeds until there are no more.
+    /// Takes and runs seeds until there are none left.
     pub fn run(&self, done: &Sender<Batch>) {
         while let Some(seeds) = self.take() {
             let mut batch = Batch::default();
