@@ -5,7 +5,7 @@ use crate::report::{Console, Line};
 use crate::result::Hex;
 use clap::{Args, Subcommand};
 use musig2_libp2p::musig2_proto::{
-    DecodeError, DefaultCrypto, Evidence, EvidenceError, Fault, MAX_EVIDENCE_SIZE, Proof,
+    DecodeError, DefaultCrypto, Evidence, EvidenceError, MAX_EVIDENCE_SIZE,
 };
 use serde::Serialize;
 use std::fs::File;

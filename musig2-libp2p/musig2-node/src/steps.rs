@@ -8,7 +8,7 @@ use crate::roster::AtPeer;
 use crate::terms::{Terms, until};
 use crate::text::Text;
 use musig2_libp2p::NodeEvent;
-use musig2_libp2p::musig2_proto::{Event, Phase, PublicKey, SessionId, SessionView, SignerIndex};
+use musig2_libp2p::musig2_proto::{Event, PublicKey, SessionId, SessionView, SignerIndex};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 

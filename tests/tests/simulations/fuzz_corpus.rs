@@ -67,8 +67,8 @@ macro_rules! regressions {
                         #[test]
                         fn $behaviour() {
                             let path = concat!("regressions/", stringify!($target), "/", stringify!($behaviour));
-                            let input = std::fs::read(crate::folder(path)).unwrap();
-                            (crate::target(stringify!($target)).body)(&input);
+                            let input = std::fs::read(crate::fuzz_corpus::folder(path)).unwrap();
+                            (crate::fuzz_corpus::target(stringify!($target)).body)(&input);
                         }
                     )*
                 }
