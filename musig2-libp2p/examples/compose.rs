@@ -68,7 +68,7 @@ impl Peer {
                 self.swarm.behaviour_mut().signing.execute(Command::SetContact(contact))?;
             }
             SwarmEvent::Behaviour(ApplicationEvent::Signing(event)) => {
-                self.on_signing_event(event)?
+                self.on_signing_event(event)?;
             }
             // Three lines carry announcements: what comes is checked and only then passed on,
             SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Message {

@@ -52,7 +52,7 @@ impl Storage {
         for (_, entry) in &self.journal {
             match entry {
                 Entry::Announcement(session, bytes) => {
-                    _ = announcements.insert(*session, bytes.as_slice())
+                    _ = announcements.insert(*session, bytes.as_slice());
                 }
                 Entry::Over(session) => _ = announcements.remove(session),
                 _ => {}

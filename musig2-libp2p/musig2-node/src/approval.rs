@@ -197,7 +197,7 @@ impl Approver {
         match self {
             Self::Person(questions) => questions.withdraw(session, reason),
             Self::Policy(approver) => {
-                approver.program.iter_mut().for_each(|program| program.forget(session))
+                approver.program.iter_mut().for_each(|program| program.forget(session));
             }
             Self::All => {}
         }

@@ -220,7 +220,7 @@ impl<'a> Demo<'a> {
         let mut progress = Progress::default();
         match told? {
             Told::Session(event, view) => {
-                progress.result = self.session_event(place, &event, &view)?
+                progress.result = self.session_event(place, &event, &view)?;
             }
             Told::Network(event) => progress.address = self.network_event(place, event)?,
             Told::Nothing => {}
@@ -261,7 +261,7 @@ impl<'a> Demo<'a> {
             // The connection itself is reported.
             NodeEvent::BootstrapReached { .. } => {}
             other => {
-                self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?
+                self.console.step(Some(place), &Step::of_network(&other, &Labels::default()))?;
             }
         }
         Ok(None)

@@ -80,7 +80,7 @@ mod tests {
         let mut ignored = Ignored::default();
         assert_eq!(ignored.due().now_or_never(), None);
         let add = |ignored: &mut Ignored| {
-            ignored.add(PeerId::random(), &[], &"too much", &"nothing was done")
+            ignored.add(PeerId::random(), &[], &"too much", &"nothing was done");
         };
         add(&mut ignored);
         // The first one is reported at once.

@@ -94,7 +94,7 @@ impl SessionResult {
             match value.get("type").and_then(Value::as_str) {
                 Some("result") => result = Some(value),
                 Some("failure") => {
-                    failure = value.get("message").and_then(Value::as_str).map(Into::into)
+                    failure = value.get("message").and_then(Value::as_str).map(Into::into);
                 }
                 _ => {}
             }

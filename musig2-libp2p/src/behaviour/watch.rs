@@ -87,7 +87,7 @@ impl Watch {
             Event::SessionQueued { .. } => info!("waits for its turn"),
             Event::SessionDiscovered { .. } => info!("session discovered"),
             Event::SignerJoined { signer, .. } => {
-                debug!(signer = signer.as_usize(), "a signer joined")
+                debug!(signer = signer.as_usize(), "a signer joined");
             }
             Event::SignerDeclined { signer, reason, .. } => {
                 info!(signer = signer.as_usize(), %reason, "a signer declined");
@@ -123,7 +123,7 @@ impl Watch {
                 info!(outcome = outcome(cause), "withdrawn before it was approved here");
             }
             Event::SessionError { error, .. } => {
-                error!(%error, "the session goes on after an error")
+                error!(%error, "the session goes on after an error");
             }
             Event::Stalled { phase, .. } => {
                 metrics.stalled(phase.as_str());
@@ -312,7 +312,7 @@ fn ended(cause: &AbortCause, signers: Option<String>, released: bool) {
             info!(outcome, signer = signers, released, "ended without signatures");
         }
         AbortCause::Declined | AbortCause::MadeRoom => {
-            info!(outcome, released, "ended without signatures")
+            info!(outcome, released, "ended without signatures");
         }
         AbortCause::SignerDeclined { reason, .. } => {
             info!(outcome, signer = signers, %reason, released, "ended without signatures");

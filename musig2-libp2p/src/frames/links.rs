@@ -164,7 +164,7 @@ impl Links {
                 self.add(established.peer_id, Connection { id, is_relayed });
             }
             FromSwarm::ConnectionClosed(closed) => {
-                self.remove(closed.peer_id, closed.connection_id)
+                self.remove(closed.peer_id, closed.connection_id);
             }
             FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. }) => {
                 self.dial_failed(*peer, error);

@@ -56,7 +56,7 @@ async fn what_a_node_counts_can_be_read() {
         config.with_metrics(taken.borrow_mut().next().expect("one for each"))
     };
     let mut signers = network(2, TCP, adjust).await;
-    signers::sign(&mut signers).await;
+    crate::signers::sign(&mut signers).await;
     let texts = metrics.map(|metrics| metrics.encode());
     for (text, direction) in texts.iter().zip(["in", "out"]) {
         let opened = format!("musig2_connections_opened_total{{direction=\"{direction}\"}} 1\n");

@@ -292,7 +292,7 @@ async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
                     told = true;
                 }
                 Event::Session(Signing::SessionDiscovered { session }) => {
-                    discovered = Some(session)
+                    discovered = Some(session);
                 }
                 _ => {}
             }

@@ -33,7 +33,7 @@ impl<C: Crypto> Node<C> {
             }
             Command::CreateSession(proposal) => self.create(call, proposal)?,
             Command::AnnounceSession { session, audience } => {
-                self.announce(call, session, audience)?
+                self.announce(call, session, audience)?;
             }
             Command::JoinSession { session } => self.join(call, session)?,
             Command::ResumeSession { announcement } => self.resume(call, &announcement)?,

@@ -31,7 +31,7 @@ impl<C: Crypto> Session<C> {
             let sender = frame.have.as_ref().map(|have| have.signer);
             match self.receive_statement(cx, from, statement) {
                 Ok(true) if sender == Some(statement.author) => {
-                    self.locate(cx, statement.author, from)
+                    self.locate(cx, statement.author, from);
                 }
                 Ok(_) => {}
                 // The source's allowance is used up: the rest of the frame is dropped.

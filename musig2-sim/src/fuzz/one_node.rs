@@ -269,10 +269,10 @@ impl<C: Engine> Bench<C> {
         for output in outputs {
             match output.clone() {
                 Output::Publish(bytes) => {
-                    self.heard.push(Input::Announcement { from: source(who), bytes })
+                    self.heard.push(Input::Announcement { from: source(who), bytes });
                 }
                 Output::Send { bytes, .. } => {
-                    self.heard.push(Input::Frame { from: source(who), bytes })
+                    self.heard.push(Input::Frame { from: source(who), bytes });
                 }
                 _ => {}
             }

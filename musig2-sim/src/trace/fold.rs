@@ -139,7 +139,7 @@ impl Fold<'_> {
         match command {
             Command::JoinSession { session } => self.session(0, session),
             Command::AnnounceSession { session, audience: Audience::Everyone } => {
-                self.session(1, session)
+                self.session(1, session);
             }
             Command::SetContact(contact) => {
                 self.kind(2);
@@ -170,7 +170,7 @@ impl Fold<'_> {
             Event::PartialSigReceived { session, signer } => self.signer(6, session, *signer),
             Event::SignerJoined { session, signer } => self.signer(7, session, *signer),
             Event::SessionComplete { session, signatures } => {
-                self.signatures(8, session, signatures)
+                self.signatures(8, session, signatures);
             }
             Event::LateSignature { session, signatures } => self.signatures(9, session, signatures),
             other => {

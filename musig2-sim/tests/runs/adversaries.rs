@@ -164,7 +164,7 @@ fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
         for (node, end) in ends {
             match end {
                 End::Convicted(MALLORY, Fault::Equivocation | Fault::ConcurrentInstances) => {
-                    convicted += 1
+                    convicted += 1;
                 }
                 End::Complete | End::Other(AbortCause::TimedOut { .. }) => {}
                 end => panic!("seed {seed}: {node}: {end:?}"),

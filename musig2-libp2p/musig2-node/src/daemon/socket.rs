@@ -104,7 +104,7 @@ impl Socket {
                 }
                 // Nothing in the task panics, and the runtime outlives this.
                 Err(error) => {
-                    tracing::debug!(%error, "nobody looked whether the socket is still there")
+                    tracing::debug!(%error, "nobody looked whether the socket is still there");
                 }
             }
         }

@@ -101,7 +101,7 @@ impl Task {
                 self.on_dial_failed(connection_id, peer, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
-                self.on_listening(listener_id, address)
+                self.on_listening(listener_id, address);
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(address),
             SwarmEvent::ListenerError { error, .. } => self.on_refused(&error),

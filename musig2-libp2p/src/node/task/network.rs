@@ -40,7 +40,7 @@ impl Task {
                 self.on_identified(connection_id, peer_id, info);
             }
             NetworkEvent::Ping(ping::Event { connection, result, .. }) => {
-                self.on_ping(connection, &result)
+                self.on_ping(connection, &result);
             }
             NetworkEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
@@ -85,7 +85,7 @@ impl Task {
                     }
                     event if event.is_terminal() => self.forget_ended(&event.session()),
                     SessionCreated { session } | SessionDiscovered { session } => {
-                        self.meet_signers(session)
+                        self.meet_signers(session);
                     }
                     SessionReady { session } => self.know_signers(session),
                     _ => {}
@@ -262,7 +262,7 @@ impl Task {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
             upnp::Event::GatewayNotFound => {
-                tracing::warn!("no router here opens ports: going on without")
+                tracing::warn!("no router here opens ports: going on without");
             }
             upnp::Event::NonRoutableGateway => {
                 tracing::warn!(

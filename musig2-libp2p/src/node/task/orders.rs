@@ -26,7 +26,7 @@ impl Task {
                     (Some(disk), Some(session)) if done.is_ok() => {
                         let removed = disk.remove(session);
                         tokio::spawn(async move {
-                            drop(reply.send(tell_removal(session, removed.await)))
+                            drop(reply.send(tell_removal(session, removed.await)));
                         });
                     }
                     _ => drop(reply.send(done)),
@@ -164,7 +164,7 @@ impl Task {
             let reason = Note::new(STOPPED);
             match self.signing().execute(Command::AbortSession { session, reason }) {
                 Ok(()) => {
-                    self.later(move |store| drop(tell_removal(session, store.remove(&session))))
+                    self.later(move |store| drop(tell_removal(session, store.remove(&session))));
                 }
                 // This node never joined it, so there is nothing to end.
                 Err(CommandError::NotJoined(_)) => {}
@@ -186,7 +186,7 @@ impl Task {
         let announcement = self.signing().core().announcement(session);
         match (announcement, &self.disk) {
             (Some(announcement), Some(disk)) => {
-                disk.sign(*session, announcement, signatures.to_vec())
+                disk.sign(*session, announcement, signatures.to_vec());
             }
             _ => self.forget_ended(session),
         }
