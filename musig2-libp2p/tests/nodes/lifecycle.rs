@@ -1,4 +1,4 @@
-//! Nodes that start, meet, are late, stop.
+//! Nodes that start, meet, arrive late and stop.
 
 use crate::signers::{QUIC, Signer, TCP, network, proposal, public_key};
 use musig2_libp2p::musig2_proto::{self, Audience, Command, Event, SecretKey};
@@ -12,7 +12,7 @@ fn quiet(listen: &str) -> NodeConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_signer_hears_of_the_session_soon() {
-    // Left alone, the session would be announced again after eight seconds.
+    // If nobody new arrived, the session would be announced again only after eight seconds.
     let protocol = musig2_proto::Config::default()
         .with_announce_interval(Duration::from_secs(8))
         .with_announce_instead(Duration::from_secs(60));

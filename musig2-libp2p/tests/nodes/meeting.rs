@@ -1,4 +1,4 @@
-//! Ready-made nodes on loopback finish sessions, however they find one another.
+//! Ready-made nodes on loopback complete sessions, however they find one another.
 
 use crate::signers::{QUIC, Signer, TCP, network, sign_together};
 use musig2_libp2p::PeerContact;
@@ -23,7 +23,7 @@ async fn without_the_hash_table_contacts_suffice() {
     sign_together(network(3, TCP, |config| config.with_dht(false)).await).await;
 }
 
-/// Without gossip and hash table, the proposer is told where the others are.
+/// Without gossip and the hash table, the proposer is told where the others are.
 #[tokio::test(flavor = "multi_thread")]
 async fn contacts_that_the_application_tells_suffice() {
     for listen in [TCP, QUIC] {
@@ -37,7 +37,7 @@ async fn contacts_that_the_application_tells_suffice() {
     }
 }
 
-/// The proposer knows who the others are and not where.
+/// The proposer knows who the others are, but not where they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_without_addresses_is_found_through_the_hash_table() {
     let signers: Vec<Signer> = network(3, TCP, |config| config.with_gossipsub(false)).await;
