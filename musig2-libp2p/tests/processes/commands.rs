@@ -4,7 +4,7 @@ use crate::child::{Finished, keygen, run};
 use std::fs;
 use tempfile::tempdir;
 
-/// Three keys and their aggregate, in this order, from the test vectors of BIP327.
+/// Three keys from the test vectors of BIP327, and below their aggregate in this order.
 const SIGNERS: [&str; 3] = [
     "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
     "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659",
@@ -266,7 +266,7 @@ fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
     let path = |name: &str| folder.path().join(name);
     let marked = |name: &str| {
         let text = fs::read_to_string(path(name)).expect("text");
-        // The mode stays.
+        // Writing keeps the file's mode.
         fs::write(path(name), format!("\u{feff}{text}")).expect("written");
     };
     keygen(&path("signer.key"));
@@ -289,7 +289,7 @@ fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
     }
 }
 
-/// Whoever can write them decides what is signed.
+/// Anyone who can write them decides what is signed.
 #[cfg(unix)]
 #[test]
 fn a_configuration_or_program_that_everybody_can_write_is_refused() {

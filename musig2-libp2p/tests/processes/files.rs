@@ -1,11 +1,11 @@
-//! Key files.
+//! How key files are written, read and refused.
 
 use crate::child::{keygen, musig2_node, run};
 use std::fs;
 use std::process::Command;
 use tempfile::tempdir;
 
-/// A file grew beyond what its writer may write.
+/// The signal for a file that grew beyond what its writer may write.
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
@@ -28,7 +28,7 @@ fn a_key_that_is_being_written_when_its_writer_is_killed_is_not_there() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     let node = musig2_node(["keygen", "--plain", "--out"]);
-    // The system kills whoever writes the first byte to a file.
+    // The system kills the process that writes the first byte to a file.
     let mut killed = Command::new("sh");
     killed.args(["-c", "ulimit -c 0; ulimit -f 0; exec \"$@\"", "sh"]).arg(node.get_program());
     let ended = killed.args(node.get_args()).arg(&file).output().expect("`sh` starts");
