@@ -1,4 +1,5 @@
-//! What an operator calls the signers, and on which chain they sign: shown wherever a signer or an address is told.
+//! An operator's labels for the signers, and the chain that they sign on: both are shown wherever a
+//! signer or an address is named.
 
 use crate::child::{Running, keygen, run};
 use crate::daemons::{Signers, message};
@@ -6,7 +7,8 @@ use serde_json::{Value, json};
 use std::fs;
 use tempfile::tempdir;
 
-/// The label of the signer with this key, where a list of keys has a list of labels.
+/// Returns the label of the signer with this key, from an object that has a list of keys and a list
+/// of labels.
 fn label(object: &Value, key: &str) -> Value {
     let signers = object["signers"].as_array().expect("a list");
     let place = signers.iter().position(|signer| signer == key).expect("it is a signer");

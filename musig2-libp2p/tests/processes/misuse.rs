@@ -1,4 +1,4 @@
-//! What a user mistypes is told in a sentence, with exit code 2 and no panic.
+//! A user's mistake is reported in a sentence, with exit code 2 and without a panic.
 
 use crate::child::{Running, keygen, musig2_node, run};
 use std::fs;
@@ -198,7 +198,7 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     ]);
     let address = first.address();
     let taken = address.split("/p2p/").next().expect("an address");
-    // In use; no address of this machine (RFC 5737); no transport there is.
+    // In use; not an address of this machine (RFC 5737); not a transport that there is.
     for unusable in
         [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"]
     {
@@ -210,13 +210,13 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     }
 }
 
-/// What a command that cannot print says, and its exit code.
+/// Returns the exit code and the error output of a command that cannot print its result.
 fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String) {
     let mut command = musig2_node(arguments);
     match stdout {
         Some(file) => command.stdout(file),
         None => {
-            // Closed before the command starts: one that is quick must find nobody either.
+            // Closed before the command starts, so that even a quick command finds no reader.
             let (reader, writer) = std::io::pipe().expect("a pipe");
             drop(reader);
             command.stdout(writer)

@@ -1,4 +1,4 @@
-//! Where nodes listen, and where they start from.
+//! Where nodes listen, and which peers they dial first.
 
 use crate::child::{Running, keygen, musig2_node, run};
 use crate::daemons::{Signers, message};
@@ -8,14 +8,14 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
-/// An address at which nobody listens.
+/// Returns an address at which nobody listens.
 fn closed() -> String {
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     format!("/ip4/127.0.0.1/tcp/{port}")
 }
 
-/// Starts signer 0's daemon with this table, and waits until it serves.
+/// Starts signer 0's daemon with this `[network]` table, and waits until it serves.
 fn daemon(signers: &Signers, network: &str) -> Running {
     fs::write(signers.path(0, "node.toml"), format!("[network]\n{network}\n")).expect("written");
     let mut daemon = Running::start(["run", "--config", &signers.text(0, "node.toml")]);
@@ -62,7 +62,7 @@ fn a_port_that_is_taken_by_ipv4_only_is_free_by_ipv6() {
         let at = |host: &str| format!("{host}/{protocol}/{port}{quic}");
         let mut node = Running::start(cosign.iter().chain(&[at("/ip6/::").as_str()]));
         assert!(node.address().starts_with(&at("/ip6/::1")));
-        // Now it is taken, by either.
+        // Now the port is taken for both.
         for host in ["/ip6/::", "/ip4/0.0.0.0"] {
             let second = run(cosign.iter().chain(&[at(host).as_str()]));
             assert_eq!(second.code, Some(1), "{second:?}");

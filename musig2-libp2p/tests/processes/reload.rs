@@ -1,4 +1,4 @@
-//! A daemon that reads its policy and labels again, and goes on meanwhile.
+//! A daemon reads its policy and labels again, and goes on meanwhile.
 
 use crate::child::{musig2_node, run};
 use crate::daemons::{Daemon, Signers, message};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Changes a daemon's configuration: every line that is the first one becomes the second.
+/// Changes a daemon's configuration: replaces each `from` in it with `to`.
 fn change(signers: &Signers, signer: usize, from: &str, to: &str) {
     let file = signers.path(signer, "node.toml");
     let text = fs::read_to_string(&file).expect("text");
@@ -29,7 +29,7 @@ fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
     let _third = signers.start(2, Some(&first), "", &any);
     let before = signers.ask(1, &["status"]).last();
 
-    // Open while the policy changes under it: the third has yet to answer what it was asked before.
+    // A configuration with an error is not taken: the former policy still holds.
     let allowed = |byte: u8| format!("messages = [\"{}\"]", message(byte));
     change(&signers, 1, &allowed(1), "messages = [\"07\"]");
     let refused = hang_up(&mut second, "not_reloaded");
