@@ -1,4 +1,4 @@
-//! Processes that know one bootstrap address find one another, and sign or say why not.
+//! Processes that know one bootstrap address find one another, and sign or say why they do not.
 
 use crate::child::{Finished, Running, keygen, run};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 
-/// Three signers' keys.
+/// The keys of three signers.
 struct Signers {
     folder: TempDir,
     public: [String; 3],
@@ -43,7 +43,7 @@ impl Signers {
         Running::start(arguments)
     }
 
-    /// By signer 0, to the others.
+    /// Has signer 0 propose to the others.
     fn propose(&self, listen: &str, bootstrap: &str, more: &[&str]) -> Running {
         let key = self.key(0);
         let [_, one, two] = &self.public;
@@ -169,7 +169,8 @@ fn what_a_policy_allows_is_signed() {
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
 }
 
-/// Each `propose` is a new node, at other addresses, with the key that the co-signers met at an earlier one.
+/// Each `propose` starts a new node at other addresses, with a key that the co-signers met at an
+/// earlier address.
 #[test]
 fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
     let signers = Signers::new();
@@ -218,7 +219,8 @@ fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_
         )
         .finish()
     };
-    // It was started a moment ago, and asks for its sessions when it meets its first peer.
+    // The cosigner was started a moment ago, so it asks for its sessions when it meets its first
+    // peer.
     let asked = private(&["--bootstrap", &address]);
     assert_eq!(asked.code, Some(0), "{asked:?}");
     assert!(asked.stderr.contains("give --contact PUBKEY=ADDR"), "{}", asked.stderr);
@@ -237,7 +239,7 @@ fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_
     assert!(alone.stderr.contains("after `listening on` with --contact"), "{}", alone.stderr);
 }
 
-/// Sets a value in a result.
+/// Returns the result with one value changed.
 fn tampered(result: &Value, pointer: &str, value: impl Into<Value>) -> String {
     let mut result = result.clone();
     *result.pointer_mut(pointer).expect("there is such a field") = value.into();

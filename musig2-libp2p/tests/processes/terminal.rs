@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two keys. With less between them a terminal's two readers are not told apart.
+/// The pause between two keys. If it is shorter, the terminal's two readers are not told apart.
 const KEY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A terminal with the command on it. The command is killed when this is dropped.
@@ -33,7 +33,7 @@ impl Terminal {
         Self::spawn(Command::new(env!("CARGO_BIN_EXE_musig2-node")).args(arguments))
     }
 
-    /// Of a command that leads to `musig2-node`.
+    /// Starts a command that leads to `musig2-node`.
     fn spawn(command: Command) -> Self {
         let (pty, pts) = open().expect("there are terminals");
         let mut command = command.env_remove("MUSIG2_PASSPHRASE_FILE");
@@ -51,7 +51,7 @@ impl Terminal {
         Self { pty, _pts: pts, child, output, seen: String::new() }
     }
 
-    /// Waits for this text, and gives what came before it since the last time.
+    /// Waits for this text, and returns what came before it since the last time.
     fn wait_for(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         while !self.seen.contains(text) {
@@ -66,7 +66,7 @@ impl Terminal {
         before
     }
 
-    /// As slowly as a fast typist.
+    /// Types at the speed of a fast typist.
     fn type_slowly(&mut self, text: &str) {
         for byte in text.bytes() {
             self.pty.write_all(&[byte]).expect("typed");
@@ -89,7 +89,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // An error is a process that has ended.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -187,7 +187,7 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
     let strangers: Vec<_> = (1..=3).map(|message| propose(&stranger, message)).collect();
     cosigner.wait_for("Type y or n");
     let (proposed, session) = propose(&alice, 9);
-    // Nothing need be typed for it.
+    // Nothing needs to be typed for this.
     cosigner.wait_for(
         "1 session of signers that you know and 2 of strangers: they wait for an answer, too.",
     );
@@ -245,7 +245,7 @@ fn a_question_is_taken_back_when_its_proposer_gives_up() {
     let patient = propose("120");
     cosigner.wait_for("Type y or n:");
     cosigner.type_slowly("y\n");
-    // What was typed may have been meant for the session that has ended.
+    // What was typed may have been meant for the session that ended.
     cosigner.wait_for("Type y or n:");
     cosigner.type_slowly("y\n");
     cosigner.wait_for("complete");

@@ -1,4 +1,4 @@
-//! The behaviour, composed by hand into swarms without gossip.
+//! The behaviour on its own, composed by hand into swarms without gossip.
 
 use futures::StreamExt;
 use futures::future::select_all;
