@@ -1,4 +1,4 @@
-//! Sessions of behaviours whose connections break, are denied, or lead to peers that misbehave.
+//! Sessions over connections that break, are denied, or lead to peers that misbehave.
 
 use crate::group::{Group, Happened, contact, key, protocol};
 use crate::rogue::framed;
@@ -19,7 +19,7 @@ use musig2_libp2p::{Banned, Behaviour, Config, Consequence, Event};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Gives everyone an order, and breaks all connections before anything of it can arrive.
+/// Gives everyone an order, and breaks all connections before any frame that results can arrive.
 fn order_and_disconnect(group: &mut Group, order: impl Fn() -> Command) {
     for signer in &mut group.signers {
         signer.behaviour_mut().execute(order()).unwrap();
@@ -29,7 +29,7 @@ fn order_and_disconnect(group: &mut Group, order: impl Fn() -> Command) {
     }
 }
 
-/// Until it has happened at every signer.
+/// Waits until it has happened at every signer.
 async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
     let mut at = vec![false; group.signers.len()];
     group
@@ -150,7 +150,8 @@ impl NetworkBehaviour for Denier {
 #[derive(NetworkBehaviour)]
 #[behaviour(prelude = "musig2_libp2p::libp2p::swarm::derive_prelude")]
 struct WithSibling {
-    // The wrong order, on purpose: the behaviour hears of connections that its sibling then denies.
+    // In the wrong order, on purpose: the behaviour hears of connections that its sibling then
+    // denies.
     signing: Behaviour,
     denier: Denier,
 }
@@ -221,7 +222,7 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
     }
     assert_eq!(group.signers[0].behaviour().banned_peers().collect::<Vec<_>>(), [rogue]);
 
-    // It dials until it is let in.
+    // The rogue dials until it is let in.
     let (start, address) = (Instant::now(), group.address(0));
     group.rogue.dial(address.clone()).unwrap();
     let mut denied = 0;
@@ -256,7 +257,7 @@ async fn after_an_offence_nothing_is_read_for_a_while() {
     let victim = group.peer(0);
     let start = Instant::now();
     for number in 1..=2 {
-        // One at a time, as what has been read when the pause begins is not unread.
+        // One at a time, because frames that were read before the pause begins cannot be unread.
         group.rogue.behaviour_mut().open(victim, framed(&[]));
         group.until(|group, _| (group.offences.len() == number).then_some(())).await;
     }

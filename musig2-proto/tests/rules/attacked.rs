@@ -1,4 +1,4 @@
-//! Declines, refusals and told signatures, when somebody holds back, repeats or invents messages.
+//! Declines, refusals and told signatures, if somebody holds back, repeats or invents messages.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -15,7 +15,7 @@ use musig2_proto::{
 
 const NO: DeclineReason = DeclineReason::Person;
 
-/// Whoever is at none of the room's nodes.
+/// A source that is none of the room's nodes.
 const STRANGER: usize = 9;
 
 fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {
@@ -26,7 +26,7 @@ fn frame(session: SessionId, statement: Statement) -> Frame {
     Frame { statements: List::new(vec![statement]).unwrap(), ..empty(session) }
 }
 
-/// A node without memory, but for the way to itself.
+/// Restarts a node without memory, except for its own contact.
 fn forget(room: &mut Room, node: usize, config: Config) {
     room.nodes[node] = Node::new(config).unwrap();
     room.nodes[node].add_key(&secret(node as u8 + 1)).unwrap();
@@ -54,7 +54,8 @@ fn refused(room: &Room, node: usize) -> Vec<SessionId> {
     room.events[node].iter().filter_map(of).collect()
 }
 
-/// A session of three whose node 1 declined, then joined; and that old decline. Its proposer has lost its memory since and taken the session up again.
+/// Makes a session of three. Node 1 has declined it, lost its memory, and joined. After that its
+/// proposer has lost its memory and resumed it. Returns it with that old decline.
 fn resumed() -> (Room, SessionId, Statement) {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
@@ -99,7 +100,8 @@ fn a_decline_ends_a_resumed_session_once_nobody_shows_a_join() {
     assert_eq!(*cause, AbortCause::SignerDeclined { signer: place(&room, 1, session), reason: NO });
 }
 
-/// Two nodes, the second of which takes sessions of one item only; and an announcement of two.
+/// Makes two nodes, the second of which only takes sessions of one item, and an announcement of a
+/// session with two.
 fn too_large() -> (Room, Announcement) {
     let mut room = Room::new(2, &Config::default());
     forget(&mut room, 1, Config::default().with_max_items(1));
@@ -117,7 +119,7 @@ fn introducing(announcement: &Announcement) -> Frame {
 #[test]
 fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
     let (mut room, _) = too_large();
-    // Its proposer says nothing of where it is.
+    // Its proposer does not say where it is.
     room.execute(0, Command::SetContact(Contact::default()));
     let session = room.create(0, room.proposal(2));
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
@@ -141,7 +143,7 @@ fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up(
     bytes[40] ^= 1;
     announcement.signature = musig2_proto::Signature::new(bytes);
     let input = input(STRANGER, &introducing(&announcement));
-    // Until the source has long had enough.
+    // Goes on until the source has long used up what it may send.
     for _ in 0..2000 {
         let signer = room.nodes[1].handle(room.now, &mut room.rng, input.clone());
         let other = outsider.handle(room.now, &mut room.rng, input.clone());
@@ -179,7 +181,7 @@ fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
     let frame = Frame { statements: List::new(vec![join]).unwrap(), ..introducing(&announcement) };
     room.handle(1, input(0, &frame));
     assert_eq!(refused(&room, 1), []);
-    // A join that is not this key's own hides nothing.
+    // A join that was not signed with this key hides nothing.
     let forged =
         sign(session, place(&room, 1, session).get(), frame.statements[0].body.clone(), &secret(9));
     let frame = Frame { statements: List::new(vec![forged]).unwrap(), ..frame };
@@ -210,7 +212,8 @@ fn a_refused_session_is_forgotten_in_time_though_it_says_that_it_lasts_for_month
     }
 }
 
-/// A session that all have signed, its announcement and signatures, and node 1 without memory.
+/// Makes a session that all have signed, and takes node 1's memory away. Returns the session and
+/// the command that tells a node its signatures.
 fn signed() -> (Room, SessionId, Command) {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
@@ -258,7 +261,7 @@ fn signatures_are_told_whatever_others_made_of_the_session_before() {
         });
         assert_eq!(told.count(), 1, "{name}");
         assert!(room.nodes[1].announcement(&session).is_some(), "{name}");
-        // Whoever asks is answered.
+        // A node that asks is answered.
         room.frames.clear();
         room.handle(1, self::input(0, &Frame { request: Request::Announcement, ..empty(session) }));
         assert!(room.frames.iter().any(|(from, ..)| *from == 1), "{name}");

@@ -1,4 +1,4 @@
-//! A misused command is a typed error that says what to do, and changes nothing.
+//! A misused command returns a typed error that says what to do, and changes nothing.
 
 use crate::common::Room;
 use core::time::Duration;
@@ -263,7 +263,8 @@ fn what_is_joined_or_ended_is_not_resumed() {
     assert_eq!(refused(&mut room, 0, resume), CommandError::Ended(session));
 }
 
-/// A session whose announcement, with memo, contacts and tweaks, comes to more than the least that a frame may be.
+/// Announces a session whose announcement, with memo, contacts and tweaks, is larger than the
+/// smallest limit that frames may have.
 fn announce_much(room: &mut Room) -> Result<SessionId, CommandError> {
     let (signer, contact) = (room.keys[1], Contact::new(vec![1; Contact::MAX_SIZE]).unwrap());
     room.execute(0, Command::SetContact(contact.clone()));
@@ -289,7 +290,7 @@ fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
         let mut room = Room::new(2, &spacious(max_frame_size));
         announce_much(&mut room).map(|session| room.nodes[0].announcement(&session).unwrap().len())
     };
-    // Sixteen signatures of 64 bytes; four bitmaps of a byte, and 512 around them.
+    // Sixteen signatures of 64 bytes, four bitmaps of one byte, and 512 bytes around them.
     let least = size(1 << 20).unwrap() + 16 * 64 + 4 + 512;
     assert!(size(least).is_ok());
     assert_eq!(size(least - 1), Err(CommandError::TooLarge { size: least, max: least - 1 }));
@@ -305,7 +306,7 @@ fn an_announcement_that_the_own_frames_would_have_no_room_for_is_not_taken() {
         let session = announce_much(&mut room).unwrap();
         room.settle();
         let size = room.nodes[0].announcement(&session).unwrap().len();
-        // Frames of the coordinator, which allows larger ones, may be too large as well.
+        // The coordinator allows larger frames, so some of its frames may be too large as well.
         let mut offences = room.reports[1].iter().map(|report| report.offence.clone());
         (size, offences.find(|offence| matches!(offence, Offence::Manifest(_))))
     };
