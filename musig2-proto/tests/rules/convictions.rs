@@ -1,4 +1,4 @@
-//! What proves a fault ends the session at once, with evidence that anyone can check.
+//! A proof of a fault ends the session at once, with evidence that anyone can check.
 
 use crate::common::Room;
 use crate::common::forge::{empty, input, nonces, said, secret, sign};
@@ -10,7 +10,7 @@ use musig2_proto::{
     SessionId, SignerIndex,
 };
 
-/// Two signers; node 0 hears nothing of node 1 but what is brought by hand.
+/// Makes two signers. Node 0 hears from node 1 only what a test brings it.
 fn deaf() -> (Room, SessionId, SignerIndex) {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
@@ -25,7 +25,8 @@ fn bring(room: &mut Room, session: SessionId, statements: Vec<Statement>) {
     room.handle(0, input(1, &Frame { statements, ..empty(session) }));
 }
 
-/// Node 0 convicts node 1, and the evidence says the same from its bytes.
+/// Checks that node 0 convicts node 1, and that the evidence says the same when read from its
+/// bytes. Returns the fault.
 fn convicted(room: &Room) -> Fault {
     let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. }] =
         room.ends(0)[..]
@@ -41,7 +42,8 @@ fn convicted(room: &Room) -> Fault {
     *fault
 }
 
-/// What node 1 said, after node 0 was brought its join and nonces.
+/// Brings node 1's join and nonces to node 0, and returns the partial signatures that node 1 then
+/// states.
 fn partials(room: &mut Room, session: SessionId) -> Statement {
     let round = [
         said(room, 1, |body| matches!(body, Body::Join(_))),

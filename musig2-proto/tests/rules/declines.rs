@@ -1,4 +1,4 @@
-//! What a signer that does not take part says, and what comes of it at the others.
+//! What a signer that does not take part says, and what the others do about it.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -13,7 +13,7 @@ use musig2_proto::{
 
 const NO: DeclineReason = DeclineReason::Person;
 
-/// A room in which a session of all nodes is announced, and nobody but its proposer has joined.
+/// Makes a room in which a session of all nodes is announced. Only its proposer has joined.
 fn proposed(nodes: usize, config: &Config) -> (Room, SessionId) {
     let mut room = Room::new(nodes, config);
     room.join = false;
@@ -22,7 +22,7 @@ fn proposed(nodes: usize, config: &Config) -> (Room, SessionId) {
     (room, session)
 }
 
-/// The nodes have met before.
+/// Gives the nodes one another's contacts, as if they had met before.
 fn meet(room: &mut Room) {
     for (node, other) in
         (0..room.nodes.len()).flat_map(|node| (0..3).map(move |other| (node, other)))
@@ -42,7 +42,7 @@ fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {
     room.nodes[0].session(&session).unwrap().manifest.index_of(&room.keys[node]).unwrap()
 }
 
-/// Whom a node was told to have declined, and why.
+/// Returns which signers a node was told to have declined, and why.
 fn declined(room: &Room, node: usize) -> Vec<(SignerIndex, DeclineReason)> {
     let of = |event: &Event| match event {
         Event::SignerDeclined { signer, reason, .. } => Some((*signer, *reason)),
@@ -51,7 +51,7 @@ fn declined(room: &Room, node: usize) -> Vec<(SignerIndex, DeclineReason)> {
     room.events[node].iter().filter_map(of).collect()
 }
 
-/// Who has declined and not joined, as a node sees its session.
+/// Returns which signers have declined and not joined, as a node sees its session.
 fn decliners(room: &Room, node: usize, session: SessionId) -> Vec<(SignerIndex, DeclineReason)> {
     let view = room.nodes[node].session(&session).unwrap();
     view.declined.iter().map(|one| (one.signer, one.reason)).collect()
@@ -107,7 +107,7 @@ fn a_proposer_that_waits_is_told_and_goes_on() {
         matches!(cause(&room, 0), AbortCause::TimedOut { awaiting, .. } if awaiting == [signer])
     );
     assert_eq!(decliners(&room, 0, session), [(signer, NO)]);
-    // Nobody but the proposer is told.
+    // Only the proposer is told.
     assert_eq!(declined(&room, 1), []);
 }
 
@@ -146,7 +146,7 @@ fn a_join_stands_whatever_its_author_declined_before() {
     room.lost = Box::new(|from, _| from == 1);
     decline(&mut room, 1, session);
     let old = said(&room, 1, |body| matches!(body, Body::Decline(_)));
-    // It lost its memory, was asked again, and joined.
+    // The signer lost its memory, was asked again, and joined.
     room.lost = Box::new(|_, _| false);
     let (signer, contact) = (old.author, musig2_proto::Contact::new(vec![1]).unwrap());
     let join = Body::Join(musig2_proto::wire::statement::Join {
@@ -184,7 +184,7 @@ fn nobody_declines_in_anothers_name() {
     let signer = place(&room, 1, session);
     let forged = sign(session, signer.get(), Body::Decline(Decline { reason: NO }), &secret(3));
     room.handle(0, input(2, &frame(session, forged)));
-    // Nor in that of the node itself.
+    // Nobody can decline in the node's own name either.
     let own = sign(
         session,
         place(&room, 0, session).get(),
@@ -221,7 +221,7 @@ fn a_decline_is_one_check_and_its_repetition_none() {
     );
 }
 
-/// What node 1 refused.
+/// Returns for which errors node 1 refused sessions.
 fn refused(room: &Room) -> Vec<ManifestError> {
     let of = |event: &Event| match event {
         Event::SessionRefused { error, .. } => Some(ManifestError::clone(error)),
@@ -254,7 +254,8 @@ fn a_session_beyond_a_nodes_limits_is_told_to_its_application_which_may_tell_the
     }
 }
 
-/// What node 0 hears if the clock of node 1 is that many seconds from its own, and the application of node 1 has it told.
+/// Returns what node 0 knows if node 1's clock is this many seconds from its own, and node 1's
+/// application has it told.
 fn with_clock_off_by(seconds: i64) -> (Room, SessionId) {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
@@ -331,7 +332,7 @@ fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
     room.join = false;
     let [first, second] = [room.propose(), room.propose()];
     room.settle();
-    // The first goes on for as long as nobody hears of the join.
+    // The first stays open for as long as nobody hears of the join.
     room.lost = Box::new(|from, _| from == 1);
     room.execute(1, Command::JoinSession { session: first });
     room.execute(1, Command::JoinSession { session: second });

@@ -1,4 +1,4 @@
-//! What an ended session still says, to whom, and for how long.
+//! What a node still says about an ended session, to whom, and for how long.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
@@ -14,7 +14,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What node 0 answers.
+/// Returns what node 0 answers.
 fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
     let before = room.frames.len();
     room.handle(0, input);
@@ -24,7 +24,7 @@ fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
         .collect()
 }
 
-/// The last frame from one node that says what its sender holds.
+/// Returns the last frame from a node that says what the node holds.
 fn last(room: &Room, node: usize) -> Frame {
     let frames = room.frames.iter().rev().filter(|(from, ..)| *from == node);
     let mut frames = frames.map(|(.., bytes)| postcard::from_bytes::<Frame>(&bytes[1..]).unwrap());
@@ -39,7 +39,7 @@ fn complete() -> (Room, SessionId) {
     (room, session)
 }
 
-/// What signer 1 publishes when it has lost its memory.
+/// Returns what signer 1 publishes after it has lost its memory.
 fn hello(room: &mut Room) -> Input {
     let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&SecretKey::new([2; 32])).unwrap();
@@ -70,7 +70,7 @@ fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
     for request in [Request::Statements, Request::Announcement] {
         for finished in [true, false] {
             let mut room = Room::new(2, &Config::default());
-            // Of an open session node 0 has not heard enough to finish.
+            // If the session is open, node 0 has not heard enough to finish it.
             room.lost = Box::new(move |from, _| from == 1 && !finished);
             let session = room.propose();
             room.settle();
@@ -101,7 +101,8 @@ fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_l
     let session = room.propose();
     room.pass(seconds(10));
     assert!((0..3).all(|node| room.is_complete(node)));
-    // It is not kept from reaching the others: it knows where they are, and they do not know where it is.
+    // Nothing keeps it from reaching the others: it knows where they are, but they do not know
+    // where it is.
     room.nodes[2] = Node::new(Config::default()).unwrap();
     room.nodes[2].add_key(&SecretKey::new([3; 32])).unwrap();
     room.events[2].clear();
@@ -111,7 +112,8 @@ fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_l
     assert!(room.is_complete(2), "{:?}", room.events[2]);
     let Event::SessionComplete { signatures, .. } = room.ends(2)[0] else { panic!() };
     assert_eq!(Some(signatures.clone()), room.nodes[0].session(&session).unwrap().signatures);
-    // Its hellos after 0, 1, 3 and 7 seconds, and an announcement by each of the two that it asks; as often as others pass one on at most.
+    // It says hello after 0, 1, 3 and 7 seconds, and each of the two that it asks publishes an
+    // announcement, at most as often as others pass one on.
     let said = room.publications[told..].len();
     assert!((3..=12).contains(&said), "{said}");
 }
@@ -126,7 +128,7 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
         if aborted {
             room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
         }
-        // From five minutes after its creation on nobody takes a published announcement.
+        // From five minutes after its creation on, nobody takes a published announcement.
         room.pass(seconds(if late { 300 } else { 200 }));
         let mut node = Node::new(Config::default()).unwrap();
         node.add_key(&SecretKey::new([2; 32])).unwrap();
@@ -139,7 +141,7 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
             usize::from(!aborted && !late),
             "{aborted} {late}"
         );
-        // Said again at once it brings nothing more.
+        // Repeated at once, the hello brings nothing more.
         room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
         assert!(room.publications.len() - before < 2);
     }
@@ -164,7 +166,7 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
     let ask =
         Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
     let [told] = &answers(&mut room, input(9, &ask))[..] else { panic!() };
-    // The join that the abort's life exists through, and the abort.
+    // The join through which the abort's life exists, and the abort.
     assert!(told.statements.len() == 2 && told.announcement.is_none() && told.signatures.is_none());
 }
 
@@ -182,7 +184,8 @@ fn a_first_word_counts_and_an_application_is_told_of_one_end() {
     assert_eq!(note.as_str(), "no");
 }
 
-/// A room of three in which nodes 0 and 1 have the signatures. Node 2 has released its partial signatures, has heard nothing since, and was then aborted.
+/// Makes a room of three in which nodes 0 and 1 have the signatures. Node 2 released its partial
+/// signatures, has heard nothing since, and was then aborted.
 fn one_without_signatures(audience: Audience) -> (Room, SessionId) {
     let mut room = Room::new(3, &Config::default());
     for node in 0..3 {
