@@ -1,4 +1,5 @@
-//! An engine that fails, as a broken machine's might: it is said once, and is nobody's fault.
+//! An engine that fails, as on a broken machine: the failure is reported once and is nobody's
+//! fault.
 
 use crate::common::RoomOf;
 use crate::common::engine::{Copyable, Failing, fail_at};
@@ -10,7 +11,7 @@ use musig2_proto::{
 
 type Room = RoomOf<Copyable>;
 
-/// Two nodes that go on by hand, whose session all have joined.
+/// Makes two nodes that are stepped by hand. Everyone has joined their session.
 fn pair() -> (Room, SessionId) {
     let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
@@ -26,7 +27,8 @@ fn errors(room: &Room, node: usize) -> Vec<SessionError> {
     room.events[node].iter().filter_map(of_event).collect()
 }
 
-/// Everyone takes all steps that it can; the engine fails at one of them for node 0 alone.
+/// Lets everyone take all the steps that it can. The engine fails at one of them, and only for node
+/// 0.
 fn sign(room: &mut Room, session: SessionId, failing: Option<Failing>) {
     let steps = [
         Command::ShareNonces { session },
@@ -51,13 +53,13 @@ fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_
     for (failing, phase) in [
         (Failing::Nonces, Phase::Nonces),
         (Failing::Signing, Phase::PartialSignatures),
-        // What does not verify would give the key away: it stays here.
+        // A partial signature that does not verify could give the key away, so it is not released.
         (Failing::SigningWell, Phase::PartialSignatures),
     ] {
         let (mut room, session) = pair();
         sign(&mut room, session, Some(failing));
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
-        // Whoever tries again would fail again, and the nonces that were taken to sign with are gone.
+        // A second try would fail as well, and the nonces that were taken to sign with are gone.
         sign(&mut room, session, None);
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
         assert!(!room.nodes[0].session(&session).unwrap().released);

@@ -1,4 +1,5 @@
-//! What ends a session keeps this node from signing, though all that it needs for that came in the same frame; and nobody need be asked about it.
+//! What ends a session keeps a node from signing, even if everything that it needs to sign came in
+//! the same frame. Nor does anyone need to be asked about an ended session.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -11,7 +12,7 @@ use musig2_proto::{
     PublicNonce, SessionId, SignerIndex,
 };
 
-/// Node 0 lacks nothing but what is given back: the join and the nonces of node 1.
+/// Makes two nodes. Node 0 only lacks what is returned: the join and the nonces of node 1.
 fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
@@ -23,7 +24,7 @@ fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
     (room, session, signer, [join, nonces])
 }
 
-/// How the session ends for node 0, which has released nothing.
+/// Returns how the session ends for node 0, which has released nothing.
 fn end(room: &mut Room, session: SessionId, statements: Vec<Statement>) -> AbortCause {
     let statements = List::new(statements).unwrap();
     room.handle(0, input(1, &Frame { statements, ..empty(session) }));
@@ -46,7 +47,7 @@ fn nothing_is_signed_for_who_aborts() {
 fn nothing_is_signed_for_who_equivocates() {
     let (mut room, session, signer, [join, nonces]) = before_signing();
     let Body::Nonces(mut others) = nonces.body.clone() else { panic!() };
-    // The same points the other way round.
+    // The same two points in the other order.
     let (first, second) = others.source.nonces()[0].as_bytes().split_at(33);
     let swapped = PublicNonce::new([second, first].concat().try_into().unwrap());
     others.source = NonceSource::Inline(List::new(vec![swapped]).unwrap());
@@ -70,7 +71,7 @@ fn who_joins_what_another_has_aborted_makes_no_nonces() {
     room.settle();
     room.execute(1, Command::JoinSession { session });
     assert!(matches!(room.ends(1)[..], [Event::SessionAborted { released: false, .. }]));
-    // The coordinator's join, nonces and abort, and the own join.
+    // The coordinator's join, nonces and abort, and the node's own join.
     assert_eq!(room.nodes[1].session(&session).unwrap().statements, 3 + 1);
 }
 
@@ -101,7 +102,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
         panic!("{:?}", room.events[1])
     };
     assert_eq!((session, signer), (first, by));
-    // Whoever repeats what was said withdraws nothing again.
+    // Frames that are repeated withdraw nothing again.
     let repeated = room
         .frames
         .iter()
@@ -113,7 +114,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
     assert_eq!(withdrawn(&room).len(), 1);
     let second = ask_and_take_back(&mut room);
     assert_eq!(withdrawn(&room).len(), 2);
-    // As if it still asked both.
+    // Both still count, as if the node still asked about them.
     ask_and_take_back(&mut room);
     assert_eq!(withdrawn(&room).len(), 2);
     assert!(room.reports[1].iter().any(|report| report.offence == Offence::NoRoom));
@@ -138,7 +139,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
     let reason = AbortReason::Requested(Note::new("mine"));
     let abort =
         || Body::Abort(Abort { boot: Boot::new([9; 16]), reason: reason.clone(), proof: None });
-    // Signer 2's key in the proposer's name, and a stranger's key.
+    // In the proposer's name, first with signer 2's key and then with a stranger's.
     for key in [secret(3), secret(9)] {
         let statements = [join(), abort()].map(|body| sign(session, proposer.get(), body, &key));
         room.handle(
@@ -149,7 +150,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
             ),
         );
     }
-    // An abort of a boot that no join made exist.
+    // An abort of a boot that has no join.
     let statements = vec![sign(session, other.get(), abort(), &secret(3))];
     room.handle(
         1,

@@ -1,4 +1,4 @@
-//! What was once possible: each of these failed before it was mended.
+//! What was once possible: each of these tests failed before the fix.
 
 use crate::common::forge::{empty, input, of_a_stranger};
 use crate::common::{Room, contact, source};
@@ -16,7 +16,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A switch for what is lost, to be thrown while the room is in use.
+/// Makes a switch for what is lost, which a test can throw while the room is in use.
 fn cut(room: &mut Room, lost: impl Fn(usize, usize) -> bool + 'static) -> Rc<Cell<bool>> {
     let switch = Rc::new(Cell::new(false));
     let seen = switch.clone();
@@ -114,12 +114,12 @@ fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
 #[test]
 fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
     let mut room = Room::new(3, &Config::default());
-    // Node 2 can only be answered, so node 0 must bring it what it lacks by itself.
+    // For now nothing from node 0 reaches node 2, so node 0 must later bring it what it lacks.
     let session = room.propose();
     let cut = cut(&mut room, |from, to| from == 0 && to == 2);
     cut.set(true);
     room.settle();
-    // Someone says in the name of each that it holds everything, and always will.
+    // Somebody claims in each signer's name that it holds everything, now and for ever.
     let real = room.frames.iter().find_map(|(_, _, bytes)| {
         let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
         frame.have
@@ -168,7 +168,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
     room.settle();
     room.execute(1, Command::JoinSession { session });
     room.settle();
-    // Node 1 forgets, and joins again; for a few seconds nothing that it says arrives.
+    // Node 1 loses its memory and joins again. For a few seconds nothing that it sends arrives.
     let cut = cut(&mut room, |from, _| from == 1);
     forget(&mut room, 1, &config);
     cut.set(true);
@@ -183,7 +183,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
     for _ in 0..8 {
         room.pass(seconds(5));
         for node in 0..3 {
-            // Refused where it is too early, or done.
+            // These are refused if it is too early, or if they are done.
             let _ = room.try_execute(node, Command::ShareNonces { session });
             let _ = room.try_execute(node, Command::SharePartialSignatures { session });
             let _ = room.try_execute(node, Command::FinalizeSession { session });
@@ -281,7 +281,7 @@ fn a_clock_set_back_by_an_hour_stops_nothing() {
     room.pass(seconds(8));
     cut.set(false);
     room.now = room.now.saturating_sub(seconds(3600));
-    // A node hears of the time when it is called: an adapter's timer runs by another clock.
+    // A node learns the time when it is called: an adapter's timer runs by another clock.
     for node in 0..3 {
         room.handle(node, Input::Tick);
     }

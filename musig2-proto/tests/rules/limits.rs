@@ -1,4 +1,4 @@
-//! What a node takes on is bounded, and what has ended makes room at once.
+//! What a node takes on is bounded, and a session that has ended makes room at once.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, source};
@@ -80,7 +80,7 @@ fn of_one_proposer_eight_refused_sessions_are_told_a_minute_and_of_strangers_hal
     const PROPOSERS: usize = 18;
     let mut room = Room::new(PROPOSERS + 1, &Config::default());
     room.lost = Box::new(|_, _| true);
-    // The last of them is no stranger, wherever it can be reached.
+    // The last of them is not a stranger, although its contact is empty.
     let signer = room.keys[PROPOSERS - 1];
     room.execute(PROPOSERS, Command::AddContact { signer, contact: Contact::default() });
     let early = room.now.saturating_sub(Duration::from_secs(100));
@@ -176,7 +176,7 @@ fn a_changed_byte_in_an_announcement_is_never_a_session() {
     room.propose();
     room.settle();
     let bytes = room.publications[0].clone();
-    // The first ten are version, kind and `fresh`, which nobody signed.
+    // The first ten bytes are the version, the kind and `fresh`, which nobody signed.
     for at in 10..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
@@ -199,11 +199,11 @@ fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
     let mut deliver = |from: usize, frame: Frame| {
         room.nodes[0].handle(room.now, &mut room.rng, input(from, &frame))
     };
-    // Of one session: the first two senders are asked, each once.
+    // Of one session: the first two senders are asked, once each.
     let asked =
         [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
     assert_eq!(asked, [true, false, true, false]);
-    // Of many sessions from one sender: no more than eight.
+    // Of many sessions from one sender: no more than eight are kept.
     let reported = (1..200)
         .filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)]))
         .count();
@@ -234,7 +234,8 @@ fn a_source_has_so_many_signatures_checked_and_no_more() {
         room.reports[0].iter().filter(|report| report.offence == offence).count()
     };
     assert_eq!((of(&room, Offence::BadSignature), of(&room, Offence::TooMany)), (1000, 10));
-    // Two hundred more in a second: one frame's worth, which is given up at the first too many.
+    // A second later there are two hundred more checks. One frame uses them up, and is given up at
+    // the first signature too many.
     room.now = room.now.saturating_add(Duration::from_secs(1));
     room.handle(0, statements(session, (2000..2300).map(unsigned).collect()));
     assert_eq!(room.reports[0].len(), 1011);
@@ -269,7 +270,7 @@ fn false_signatures_finish_nothing() {
         room.handle(0, input(1, &Frame { signatures, ..empty(session) }));
     }
     assert!(room.ends(0).is_empty());
-    // Of a session of two items.
+    // The session has two items.
     let reported: Vec<_> = room.reports[0].iter().map(|report| report.offence.clone()).collect();
     assert_eq!(
         reported,
@@ -281,7 +282,7 @@ fn false_signatures_finish_nothing() {
 fn frames_that_come_before_the_announcement_are_not_lost() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
-    // What node 0 publishes reaches node 2 late; what node 1 sends it, in time.
+    // What node 0 publishes reaches node 2 late. What node 1 sends reaches it in time.
     room.lost = Box::new(|from, to| (from, to) == (0, 2));
     room.propose();
     room.settle();
