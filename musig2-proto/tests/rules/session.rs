@@ -1,4 +1,4 @@
-//! Sessions from announcement to end, where the network does what the test says.
+//! Sessions from announcement to end, on a network that does what the test says.
 
 use crate::common::{Room, contact};
 use core::time::Duration;
@@ -130,7 +130,7 @@ fn an_abort_ends_the_session_everywhere_and_says_who_and_why() {
         };
         assert_eq!((*signer, note.as_str()), (me, "wrong amount"));
     }
-    // Who comes later learns it from those who were there.
+    // A signer that comes later learns it from the others.
     room.execute(2, Command::JoinSession { session });
     room.pass(seconds(3));
     assert!(matches!(
@@ -148,7 +148,7 @@ fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
     for node in [1, 2] {
         room.execute(node, Command::JoinSession { session });
     }
-    // Everyone's nonces arrive; then nothing reaches node 2 any more.
+    // From here on nothing reaches node 2, until the others have settled.
     room.lost = Box::new(|_, to| to == 2);
     room.settle();
     assert!(!room.is_complete(0));
@@ -163,7 +163,8 @@ fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
 fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
     let mut room = Room::new(3, &Config::default().with_partial_sig_timeout(seconds(5)));
     let session = room.propose();
-    // Node 2 hears everything and is heard; when partial signatures are on their way, nothing reaches it.
+    // Node 2 hears everything and is heard until partial signatures are on their way. From then on
+    // nothing reaches it.
     let cut = std::rc::Rc::new(core::cell::Cell::new(false));
     let is_cut = cut.clone();
     room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
@@ -175,7 +176,7 @@ fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
     };
     assert!(matches!(cause, AbortCause::TimedOut { phase: Phase::PartialSignatures, .. }));
     assert!(room.is_complete(0) && room.is_complete(1));
-    // The application asks a friend by other means.
+    // Its application gets the signatures by other means.
     cut.set(false);
     let frame = room.signatures_of(0, session);
     room.handle(2, frame);

@@ -1,4 +1,4 @@
-//! What strangers can learn of a node.
+//! What strangers can learn about a node.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
@@ -7,7 +7,7 @@ use musig2_proto::{
     Audience, Command, Config, Input, Message, Node, Output, Proposal, SecretKey, SessionId,
 };
 
-/// A session of a stranger with node 0, which node 0 has heard of.
+/// Makes a session of a stranger with node 0, of which node 0 has heard.
 fn probed(room: &mut Room) -> SessionId {
     let mut stranger = Node::new(Config::default()).unwrap();
     let key = stranger.add_key(&SecretKey::new([99; 32])).unwrap();

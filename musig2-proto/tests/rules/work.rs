@@ -1,4 +1,4 @@
-//! What strangers and co-signers can make a node do, keep and pass on.
+//! What strangers and co-signers can make a node do, keep and relay.
 
 use crate::common::forge::{empty, input, nonces, secret, sign};
 use crate::common::{Room, contact, source};
@@ -21,7 +21,7 @@ fn stranger(number: u8) -> Node {
     node
 }
 
-/// A session that a stranger announces, with these co-signers.
+/// Makes a session with these co-signers that a stranger announces.
 fn announced_by(room: &mut Room, number: u8, others: &[u8]) -> (SessionId, Vec<u8>) {
     let mut author = stranger(number);
     let keys = author
@@ -42,7 +42,7 @@ fn announced_by(room: &mut Room, number: u8, others: &[u8]) -> (SessionId, Vec<u
     (session, published.unwrap())
 }
 
-/// What a node reports of something that came from `source(66)`.
+/// Returns what a node reports about an input that came from `source(66)`.
 fn reported(room: &mut Room, node: usize, input: Input) -> Option<Offence> {
     let known = room.reports[node].len();
     room.handle(node, input);
@@ -63,7 +63,7 @@ fn frame(
     input(66, &Frame { statements, signatures, ..empty(session) })
 }
 
-/// A signer's abort with the proof that it equivocated itself.
+/// Makes a signer's abort with the proof that the signer itself equivocated.
 fn confession(session: SessionId, author: u16, count: usize, key: &SecretKey) -> Statement {
     let [first, second] = [2, 3].map(|fill| nonces(session, author, fill, count, key));
     let proof = Some(Box::new(Proof::EquivocatingNonces { first, second }));
@@ -124,7 +124,7 @@ fn a_known_announcement_is_passed_on_as_often_as_signers_need_it_and_not_once_it
             passed_on += usize::from(repeat(&mut room).is_none());
         }
         assert_eq!(passed_on, 20, "in ten seconds");
-        // With the skew of a minute that clocks may have.
+        // This counts the minute by which clocks may differ.
         room.now = room.now.saturating_add(Duration::from_secs(350));
         assert!(matches!(repeat(&mut room), Some(Offence::Manifest(ManifestError::Over(_)))));
     }
@@ -187,7 +187,7 @@ fn a_proof_convicts_whoever_shows_it() {
     room.settle();
     let keys = room.nodes[0].session(&session).unwrap().manifest.signers().to_vec();
     let index = keys.iter().position(|key| *key == room.keys[2]).unwrap() as u16;
-    // The abort is by a life whose join is not there.
+    // The abort is by a life whose join is missing.
     let abort = confession(session, index, 1, &secret(3));
     room.handle(0, frame(session, vec![abort], None));
     let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. }] =
@@ -221,7 +221,8 @@ fn strangers_keep_no_restarted_signer_out_of_its_session() {
     flooded(&mut room);
     room.execute(0, Command::ResumeSession { announcement: kept });
     assert!(room.nodes[0].session(&session).is_some());
-    // Without anything kept: its co-signers, who are strangers to it now, bring its own earlier join.
+    // Without anything kept, its co-signers, which are strangers to it now, bring its own earlier
+    // join.
     room.settle();
     flooded(&mut room);
     room.execute(0, Command::SayHello);
@@ -241,7 +242,8 @@ fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_c
         room.join = false;
         for number in 100..140 {
             let (_, bytes) = announced_by(&mut room, number, &[2]);
-            // From where the coordinator's come: else they would make room for it.
+            // From where the coordinator's announcements come: otherwise they would make room for
+            // its session.
             room.handle(1, Input::Announcement { from: source(0), bytes });
         }
         room.execute(1, Command::SetContact(contact(1)));
@@ -385,12 +387,13 @@ fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobo
 fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
-    // One that took little, before all others.
+    // A session that takes little room, before all others.
     let small = room.propose();
     room.execute(0, Command::AbortSession { session: small, reason: Default::default() });
     room.events[0].clear();
     let mut first = None;
-    // Each ends with a proof that is 4,096 nonces of a session of one item, twice: there, and as evidence.
+    // Each ends with a proof of 4,096 nonces in a session of one item, which is kept twice: on the
+    // board and as evidence.
     for _ in 0..140 {
         room.now = room.now.saturating_add(Duration::from_secs(1));
         let session = room.propose();
@@ -419,14 +422,14 @@ fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
         "what others take a lot for does not make it forget"
     );
     assert!(room.nodes[0].session(&first).is_none());
-    // And are not opened again.
+    // They are not opened again.
     let announcement = decode_message(&announcement, announcement.len()).unwrap();
     let publication = encode_message(&Publication::Announcement { fresh: [1; 8], announcement });
     room.handle(0, heard(publication));
     assert_eq!(room.nodes[0].sessions().count(), kept);
 }
 
-/// Has node 0 end a session that `coordinator` proposed, by a proof of so many nonces.
+/// Has node 0 end a session that `coordinator` proposed, by a proof of this many nonces.
 fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> SessionId {
     room.now = room.now.saturating_add(Duration::from_secs(1));
     let session = room.create(coordinator, room.proposal(1));
@@ -454,7 +457,7 @@ fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten(
     room.lost = Box::new(|_, _| true);
     room.join = false;
     let large = convicted(&mut room, 1, 4096);
-    // Together 100 MB, each half as large.
+    // Each is half as large, and together they take 100 MB.
     let small: Vec<_> = (0..400).map(|_| convicted(&mut room, 0, 2000)).collect();
     let kept = small.iter().filter(|session| room.nodes[0].session(session).is_some()).count();
     assert!(kept < small.len(), "there is room for all");
@@ -511,7 +514,7 @@ fn an_announcement_with_one_key_twice_or_two_of_this_nodes_is_refused() {
     let (_, bytes) = announced_by(&mut room, 60, &[1, 2]);
     let several = Offence::Manifest(musig2_proto::ManifestError::SeveralOwnKeys);
     assert_eq!(reported(&mut room, 0, heard(bytes)), Some(several));
-    // One of the strangers' keys in the place of the other.
+    // One of the strangers' keys takes the place of the other.
     let (_, mut bytes) = announced_by(&mut room, 60, &[1, 61]);
     let [one, other] = [60, 61].map(|number| stranger(number).public_keys().next().unwrap());
     let place = bytes.windows(33).position(|window| window == one.as_bytes()).unwrap();

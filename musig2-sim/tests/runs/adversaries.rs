@@ -1,4 +1,4 @@
-//! Byzantine nodes of every built-in kind, and what honest ones make of them.
+//! Byzantine nodes of every built-in kind, and how honest nodes deal with them.
 
 use musig2_proto::{
     AbortCause, Config, DefaultCrypto, Destination, Event, Evidence, Fault, Input, Output,
@@ -24,7 +24,7 @@ fn owner(world: &World, session: &Evidence, signer: SignerIndex) -> NodeId {
     world.plan().node_ids().find(|&node| world.public_key(node) == *key).expect("a node's key")
 }
 
-/// Runs a plan to its end; every honest node's ends of all sessions it took part in.
+/// Runs a plan to its end. Returns how each session ended at each honest node that took part in it.
 fn run(plan: Plan) -> (World, Vec<(NodeId, End)>) {
     let seed = plan.seed;
     let mut world = World::new(plan).unwrap();
@@ -154,7 +154,8 @@ fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
 fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
     let (mut convicted, mut noticed) = (0, 0);
     for seed in 0..20 {
-        // By hand and slowly: by the time of their nonces the copies have asked, and so drawn, differently often.
+        // Stepped by hand and slowly: by the time of their nonces the copies have polled a
+        // different number of times, and so have drawn different randomness.
         let config = Config::default().with_stepping(Stepping::Manual);
         let latency =
             Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_secs(3) };
@@ -196,7 +197,7 @@ fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
     }
 }
 
-/// Loses what goes to one node, and counts what comes from another.
+/// Drops what goes to one node, and counts what comes from another.
 #[derive(Default)]
 struct Picky {
     heard: std::rc::Rc<std::cell::Cell<usize>>,
@@ -244,7 +245,7 @@ fn an_adversary_can_tell_whose_message_it_has_before_it() {
 
 #[test]
 fn a_strategy_that_found_nothing_to_do_is_told_of() {
-    // Nobody restarts, so the one that waits for it does what the honest code does.
+    // This adversary changes nothing, so its node does what the honest code does.
     struct Waits;
     impl Adversary<DefaultCrypto> for Waits {}
     let mut world =

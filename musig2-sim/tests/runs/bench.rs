@@ -1,4 +1,4 @@
-//! `musig2-sim bench` measures the simulator and, in the same run, what it cannot be faster than.
+//! `musig2-sim bench` measures the simulator and, in the same run, a bound on its speed.
 #![cfg(feature = "cli")]
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn one_json_object_holds_both_engines_and_what_they_cannot_be_faster_than() {
     let number = |thing: &str, what: &str| report[thing][what].as_u64().unwrap();
     let [transparent, real] = ["transparent", "real"]
         .map(|engine| [number(engine, "sessions_per_s"), number(engine, "events_per_s")]);
-    // Far apart, whatever else the machine does.
+    // They are far apart, whatever else the machine does.
     assert!(transparent[0] > real[0], "{report}");
     for [sessions, events] in [transparent, real] {
         assert!(sessions > 0 && events > 10 * sessions, "{report}");

@@ -5,7 +5,7 @@ use musig2_sim::{Counters, Latency, Micros, Plan, World};
 
 const TRIP: Micros = Micros::from_millis(100);
 
-/// Runs one session to its end; answers with its frames and trips.
+/// Runs one session to its end, and returns how many frames and trips it took.
 fn cost(plan: Plan) -> (u64, u64) {
     let mut world = World::new(plan.with_latency(Latency::Constant(TRIP))).unwrap();
     world.run_until_quiet().unwrap();

@@ -1,4 +1,5 @@
-//! Clocks that are wrong are their nodes' own: they change when something is late, and nothing else.
+//! A wrong clock only concerns its own node: it changes when something is late there, and nothing
+//! else.
 
 use musig2_proto::{Event, Offence};
 use musig2_sim::{
@@ -28,7 +29,8 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
     let calm = Plan::one_session(3);
     let drifts = calm.clone().with_clock_drift(BOB, 20_000).with_clock_drift(CAROL, -20_000);
     assert!(drifts.must_complete(0));
-    // Nothing is timed out, and the same happens at the same times. (Nonces differ: the time of the call is part of them.)
+    // Nothing times out, and the same happens at the same times. (Nonces differ, because the time
+    // of the call is part of them.)
     let story = |plan: Plan| {
         let world = signed(plan);
         [ALICE, BOB, CAROL].map(|node| {
@@ -37,7 +39,7 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
         })
     };
     assert_eq!(story(drifts), story(calm.clone()));
-    // Half of the five minutes for joining: by their own clocks.
+    // Half of the five minutes for joining, by each node's own clock.
     let absent = |plan: Plan| signed(plan.with_approval(CAROL, Answer::Never));
     let world = absent(calm.with_clock_drift(BOB, 20_000));
     assert_eq!(stalled_at(&world, ALICE), Micros::from_secs(150));
@@ -70,7 +72,7 @@ fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
 
 #[test]
 fn a_clock_that_is_set_back_keeps_nobody_waiting() {
-    // What Bob is to hear is lost; his clock is set back when he is about to ask for it.
+    // What Bob should hear is lost, and his clock is set back when he is about to ask for it.
     let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
     let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
     let mut world: World<Transparent> = World::with_engine(
@@ -84,7 +86,8 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
 
 #[test]
 fn a_node_that_slept_through_a_sessions_time_signs_nothing_when_it_wakes() {
-    // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own clock, with everything that came.
+    // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own
+    // clock, and only then hears everything that came meanwhile.
     for asleep in 15..35 {
         let [asleep, awake] = [asleep, 1_000].map(Micros::from_millis);
         let plan = Plan::one_session(3).with_pause(BOB, asleep, awake).with_clock_jump(

@@ -19,7 +19,7 @@ fn objects(path: &Path) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A case of which it is known that it fails: its time is over before a message can arrive.
+/// Writes a case that is known to fail: its time is over before a message can arrive.
 fn hopeless(directory: &Path) -> String {
     let plan = Plan::one_session(3).with_time_limit(Micros::from_millis(1));
     let path = directory.join("case.json");
