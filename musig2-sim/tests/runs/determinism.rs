@@ -1,4 +1,4 @@
-//! One plan, one run; and runs that cannot end are given up.
+//! One plan gives one run, and runs that cannot end are given up.
 
 use musig2_proto::{K256, Libsecp256k1};
 use musig2_sim::{
@@ -22,7 +22,7 @@ fn the_same_plan_gives_the_same_run_and_another_seed_another() {
     for seed in 0..20 {
         let plan = Plan::drawn(seed, Profile::Swarm);
         assert_eq!(hash(plan.clone()), hash(plan.clone()), "seed {seed}");
-        // The same faults as far as they are planned, but other chances, keys and nonces.
+        // The planned faults are the same, but chances, keys and nonces are different.
         assert_ne!(hash(plan.clone()), hash(plan.with_seed(seed + 1)), "seed {seed}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every order of everything, for a few signers.
+//! Every order of everything that can happen, for a few signers.
 
 use core::time::Duration;
 use musig2_proto::Config;
@@ -36,7 +36,7 @@ fn three_signers_sign_in_every_order() {
 
 #[test]
 fn what_must_not_be_is_found_with_a_shortest_way_there() {
-    // Who has no time to ask again does not survive a loss.
+    // A signer that has no time to ask again does not survive a loss.
     let hasty = Config::default().with_partial_sig_timeout(Duration::from_millis(500));
     let pair = Explorer::new(2).with_config(hasty).with_horizon(Micros::from_secs(3));
     assert!(explore(&pair).states > 5);

@@ -21,7 +21,7 @@ fn signed(plan: Plan) -> World<Transparent> {
     world
 }
 
-/// What became of the frames from one node to another.
+/// Returns what became of the frames from one node to another.
 fn fates(world: &World<Transparent>, sender: NodeId, receiver: NodeId) -> Vec<(String, Fate)> {
     let sent = world.trace().recorded().iter().filter(|step| step.node == sender);
     sent.filter_map(|step| match &step.action {
@@ -87,7 +87,8 @@ fn a_chosen_message_is_delayed_repeated_or_altered() {
 
 #[test]
 fn every_kind_of_message_can_be_chosen() {
-    // Alice proposes, Bob crashes and says hello, Carol's frames are often lost, so that there are questions.
+    // Alice proposes, and Bob crashes and says hello. Losing every message of a kind makes nodes
+    // ask for them.
     let plan = Plan::one_session(3).with_crash(BOB, millis(15), millis(900));
     for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Abort) {
         let mut world: World<Transparent> = World::with_engine(
@@ -140,7 +141,7 @@ fn a_narrow_link_slows_a_session_down_and_a_session_that_overflows_it_gets_throu
 
 #[test]
 fn without_one_targeted_fault_every_other_message_fares_as_it_did() {
-    // Until the message that it strikes is missed, and after that as long as the same is said.
+    // The first step that differs is the message that the fault strikes.
     for seed in 0..20 {
         let mut plan = Plan::drawn(seed, Profile::Swarm);
         plan.network.targets.clear();
@@ -203,7 +204,8 @@ fn a_link_of_its_own_is_between_its_two_nodes_and_nowhere_else() {
     }
 }
 
-/// Everything comes twice, but what Bob says first to each other is lost; by chance it takes up to 30 ms.
+/// Delivers everything twice, after up to 30 ms at random, but loses what Bob says first to each
+/// other node.
 struct Forgetful;
 
 impl NetworkModel for Forgetful {
@@ -227,7 +229,8 @@ fn a_network_of_ones_own_decides_what_becomes_of_each_message_and_the_same_again
         (world.completed_at(0).unwrap(), world.counters(), world.trace().hash())
     };
     let (_, counters, hash) = run();
-    // The first of Bob's frames to each of the two, and of his publications, if he made any.
+    // It loses the first of Bob's frames to each of the two, and the first of his publications if
+    // he made any.
     assert!((2..=4).contains(&counters.lost), "{counters:?}");
     assert!(counters.duplicated > 0);
     assert_eq!(run().2, hash);

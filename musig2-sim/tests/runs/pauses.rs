@@ -1,4 +1,4 @@
-//! A node that stands still does nothing, and goes on where it was.
+//! A node that stands still does nothing, and then goes on where it stopped.
 
 use musig2_sim::{
     Action, Answer, Disk, Micros, NodeId, OrderError, Plan, Step, Transparent, World,
@@ -18,7 +18,7 @@ fn signed(plan: Plan) -> World<Transparent> {
     world
 }
 
-/// What a node does between two moments.
+/// Returns what a node does between two moments.
 fn steps(world: &World<Transparent>, node: NodeId, from: Micros, until: Micros) -> Vec<&Step> {
     let steps = world.trace().recorded().iter();
     steps.filter(|step| step.node == node && step.at > from && step.at < until).collect()

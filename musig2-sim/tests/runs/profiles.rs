@@ -1,4 +1,4 @@
-//! Drawn plans end as they must, whatever they are drawn from.
+//! Drawn plans end as they must, whatever they were drawn from.
 
 use musig2_proto::Config;
 use musig2_sim::{
@@ -42,9 +42,11 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
     }
 }
 
-/// A proposer that completed, lost its memory and took others' partial signatures with it; and a copied machine that draws for a salt what
-/// the first drew for a nonce; and a place that somebody else's sessions had taken; and a clock set back by two hours, while nobody told the node;
-/// and a crash of everyone, after which those who got the signatures had not joined and could not pass them on.
+/// In these runs, a proposer completed, lost its memory, and lost the others' partial signatures
+/// with it; a copied machine drew for a salt what the first one drew for a nonce; somebody else's
+/// sessions took a place; a clock was set back by two hours while nobody called the node; and
+/// everyone crashed, after which the nodes that got the signatures had not joined and could not
+/// pass them on.
 #[test]
 fn runs_that_the_oracles_once_found_fault_with_pass() {
     for (seed, profile) in [
@@ -62,7 +64,8 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
     }
 }
 
-/// Every application decides after a time of its own, so that each node would take up the sessions in another order.
+/// Every application decides after a different time, so that each node would take the sessions up
+/// in another order.
 #[test]
 fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
     for (seed, places) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 3)]) {
@@ -120,7 +123,7 @@ fn few_bytes_are_a_calm_plan() {
     assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));
     assert_eq!(plan.network.frames.latency, Latency::Constant(Micros::ZERO));
     assert!(plan.must_complete(0) && plan.crashes.is_empty() && plan.pauses.is_empty());
-    // The fourth profile crashes somebody, at once, and empties its disk.
+    // The fourth profile crashes a node at once and empties its disk.
     let crashy = Plan::from_bytes(&[3]);
     assert_eq!((crashy.crashes.len(), crashy.crashes[0].disk), (1, Disk::Empty));
 }

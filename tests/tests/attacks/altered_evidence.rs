@@ -1,4 +1,5 @@
-//! True evidence of every kind, with any byte of it changed, convicts nobody else and of nothing else.
+//! True evidence of every kind, with one bit of any byte changed, convicts nobody else and of
+//! nothing else.
 
 use crate::attacker::Attacker;
 use crate::room::Room;
@@ -8,7 +9,7 @@ use musig2_proto::wire::proof::{Evidence, Proof, Restarted, Signed};
 use musig2_proto::{Boot, Fault, Libsecp256k1, MAX_JOINS, Manifest, PublicNonce, Transcript};
 use musig2_sim::protocol;
 
-/// A proof of each kind against one attacker, in a session with two honest signers.
+/// Makes a proof of each kind against one attacker, in a session with two honest signers.
 fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -87,7 +88,7 @@ fn a_hash_of_restarts_that_nobody_joined_for_proves_nothing() {
     };
     let session = mallory.session;
     assert_eq!(first.content.attempt, second.content.attempt);
-    // The list must hash to the attempt that both put their name to.
+    // The list must hash to the attempt that both statements name.
     let claims = [
         vec![first.content.boot],
         vec![first.content.boot, second.content.boot, Boot::new([3; 16])],

@@ -1,4 +1,4 @@
-//! A signer that states two different nonces in one attempt is convicted by everyone, however they come.
+//! Everyone convicts a signer that states two different nonces in one attempt, however they arrive.
 
 use crate::room::Room;
 use musig2_proto::Fault;
