@@ -1,4 +1,5 @@
-//! An accusation is worth what its proof is: a false one reports the accuser's frame and convicts nobody.
+//! An accusation is worth no more than its proof: a false one gets its sender reported and convicts
+//! nobody.
 
 use crate::room::Room;
 use musig2_proto::wire::proof::{Proof, Signed};
@@ -78,7 +79,7 @@ fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_o
             room.send_all(&[nonces]);
             room.settle();
         }
-        // One signer alone is told.
+        // Only one signer is told.
         room.send(1, [abort]);
         for end in room.conclude_one() {
             let crate::verdict::End::Aborted(musig2_proto::AbortCause::BySigner { signer, .. }) =

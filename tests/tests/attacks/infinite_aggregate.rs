@@ -1,4 +1,5 @@
-//! `R = -sum of the others`: the aggregate nonce is the point at infinity. BIP327 goes on, and so do we: nobody is at fault for it.
+//! If a nonce is `-sum of the others`, the aggregate nonce is the point at infinity. BIP327 goes
+//! on, and so do the nodes: nobody is at fault for it.
 
 use crate::attacker::{Attacker, INFINITY};
 use crate::room::Room;
@@ -6,7 +7,7 @@ use musig2_proto::wire::statement::Statement;
 use musig2_proto::{Fault, Phase, PublicNonce, SessionId};
 use musig2_sim::{Round, nonces_of};
 
-/// A room in which the attacker, the last to speak, has cancelled everyone else's nonces out.
+/// Makes a room in which the attacker, which speaks last, has cancelled everyone else's nonces out.
 fn cancelled() -> (Room, SessionId, Attacker, Statement) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -23,7 +24,7 @@ fn cancelled() -> (Room, SessionId, Attacker, Statement) {
     (room, session, mallory, nonces)
 }
 
-/// The negative of the sum of all nonces of an item, each half by itself.
+/// Returns the negative of the sum of all nonces of an item, computed for each half separately.
 fn cancel(others: &[Statement], item: usize) -> PublicNonce {
     let half = |at: usize| {
         let points = others.iter().map(|nonces| {

@@ -8,7 +8,8 @@ use musig2_proto::{
 };
 use musig2_sim::Round;
 
-/// A room in which everyone has everyone's nonces, and the attacker's partial signatures are awaited.
+/// Makes a room in which everyone has everyone's nonces and awaits the attacker's partial
+/// signatures.
 fn before_the_partials() -> (Room, SessionId, Attacker, Statement, Round) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -104,7 +105,7 @@ fn too_few_or_too_many_partial_signatures_are_refused_and_count_as_silence() {
     }
 }
 
-/// The same signers, and other messages.
+/// Makes a manifest with the same signers and other messages.
 fn another_manifest(room: &mut Room) -> musig2_proto::Manifest {
     let tweaked = Item::new(Message::new([4; 32])).with_tweaks(vec![Tweak::BIP86]).unwrap();
     let proposal =

@@ -1,4 +1,4 @@
-//! Whatever the order in which messages come, the session finishes.
+//! The session finishes, in whatever order messages arrive.
 
 use crate::room::Room;
 use core::time::Duration;

@@ -1,4 +1,5 @@
-//! A signer that falls silent is awaited, named when time runs out, and convicted of nothing. The rest end in time.
+//! A signer that falls silent is awaited, named when time runs out, and convicted of nothing. The
+//! others end in time.
 
 use crate::room::Room;
 use core::time::Duration;
@@ -63,7 +64,7 @@ fn a_coordinator_that_vanishes_after_announcing_is_named_and_the_others_find_one
     for topology in [Topology::Mesh, Topology::Hub] {
         let mut room = Room::with_config(3, 1, Config::default().with_topology(topology));
         let announced = room.puppet().announce(room.now, room.proposal(), Audience::Everyone);
-        // One signer alone hears of it.
+        // Only one signer hears of it.
         room.publish([1], &announced.bytes);
         room.conclude_with_timeout(Phase::Joining);
     }

@@ -1,4 +1,4 @@
-//! A stranger, with no key in a session, can neither end it nor finish it.
+//! A stranger, which has no key in a session, can neither end it nor finish it.
 
 use crate::node::source;
 use crate::room::Room;
@@ -34,7 +34,7 @@ fn its_abort_in_anyones_name_is_refused() {
         let forged = stranger.state_as(SignerIndex::new(author), body.clone());
         deliver(&mut room, &protocol::frame(session, [forged]));
     }
-    // To the third, the session is not even known.
+    // The third does not even know the session.
     assert_eq!(offences(&room, &Offence::BadSignature), 2 * 3);
     assert_eq!(offences(&room, &Offence::Misfit), 2);
     room.lost = Box::new(|_, _| false);
@@ -51,7 +51,7 @@ fn false_signatures_finish_nothing_before_and_after_the_end() {
     for false_one in false_ones() {
         deliver(&mut room, &signatures(session, false_one));
     }
-    // None at all for two items is not worth a look.
+    // An empty list for two items is refused without a check.
     let refused =
         |room: &Room| [Offence::FalseSignatures, Offence::Misfit].map(|one| offences(room, &one));
     assert_eq!(refused(&room), [2 * 2, 2]);
@@ -88,7 +88,7 @@ fn whoever_brings_true_signatures_finishes_the_session() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();
-    // The third hears all but the partial signatures.
+    // The third hears everything except the partial signatures.
     while !room.events[2].iter().any(|(_, event)| matches!(event, Event::SessionReady { .. })) {
         room.lost = Box::new(|_, _| false);
         room.step();
