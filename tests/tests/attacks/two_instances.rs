@@ -1,4 +1,5 @@
-//! One key in two places at once. It is named, with a proof, and neither life signs where the other might.
+//! One key in two places at once. It is convicted with a proof, and neither life signs where the
+//! other might.
 
 use crate::room::Room;
 use crate::verdict::End;
@@ -17,7 +18,7 @@ fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
     let both = [(mallory.index, lives)];
     let first = [mallory.restart(1, &both), mallory.nonces()];
     let second = [mallory.restart(2, &both), mallory.nonces()];
-    // Each life speaks to another signer.
+    // Each life speaks to a different signer.
     room.send(0, first);
     room.send(1, second);
     room.conclude_with_conviction(Fault::ConcurrentInstances);
@@ -70,7 +71,7 @@ fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
-    // Someone who has seat 0's key, and its boot: a copied machine.
+    // Somebody has seat 0's key and its boot: a copied machine.
     let honest = room.nonces(session);
     let own = honest.iter().find(|one| one.author == room.index(0, session)).expect("stated");
     let boot = own.boot().expect("nonces are of a life");

@@ -1,4 +1,5 @@
-//! A coordinator that tells different signers different things gets nothing signed that not everyone saw.
+//! If a coordinator tells different signers different things, nothing is signed that not everyone
+//! saw.
 
 use crate::node::contact;
 use crate::room::Room;
@@ -37,7 +38,7 @@ fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
         let announcement = Some(announced.announcement.clone());
         room.send_frame(seat, &Frame { announcement, ..protocol::frame(announced.session, []) });
     }
-    // The coordinator takes part in both, as far as each signer can see.
+    // As far as each signer can see, the coordinator takes part in its session.
     for (seat, announced) in [(0, &one), (1, &other)] {
         let mut mallory = room.attacker(0, announced.session);
         let statements = [mallory.join(), mallory.nonces()];
@@ -60,7 +61,7 @@ fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
     for (seat, announced) in [(0, &one), (1, &other)] {
         let announcement = Some(announced.announcement.clone());
         room.send_frame(seat, &Frame { announcement, ..protocol::frame(announced.session, []) });
-        // Someone asks for what this signer stated.
+        // Somebody asks for what this signer stated.
         let request = musig2_proto::wire::frame::Request::Statements;
         room.send_frame(seat, &Frame { request, ..protocol::frame(announced.session, []) });
     }
@@ -83,7 +84,7 @@ fn a_coordinator_that_lies_about_where_the_others_are_keeps_nobody_apart() {
     let mut room = Room::new(3, 1);
     let mut puppet = room.puppet();
     for seat in 0..3 {
-        // All letters to the signers go to the coordinator.
+        // All frames to the signers go to the coordinator.
         puppet.tell(room.now, room.keys[seat], contact(3));
     }
     let announced = puppet.announce(room.now, room.proposal(), Audience::Everyone);

@@ -1,4 +1,4 @@
-//! Cables that are cut.
+//! Cables that are cut between hosts.
 
 use crate::hosts::{Hosts, PATIENCE, Transport};
 use crate::link::{Link, Path};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const PATH: Path = Path::of(Duration::from_millis(25));
 
-/// All have joined.
+/// Starts three signers that have all joined a session.
 fn three_in_a_session(transport: Transport) -> Option<Hosts> {
     let mut hosts = Hosts::new(3, transport, PATH, Until::Joined)?;
     hosts.go_on(Until::Signed);
@@ -18,7 +18,8 @@ fn three_in_a_session(transport: Transport) -> Option<Hosts> {
     Some(hosts)
 }
 
-/// The third is cut off, and comes back after the others have done what they can, or have noticed.
+/// Cuts the third signer off, and reconnects it after the others have done what they can, or have
+/// noticed.
 fn a_cut_in_the_middle(transport: Transport, is_noticed: bool) {
     let Some(mut hosts) = three_in_a_session(transport) else { return };
     hosts.link.set_cut(&[0, 1], &[2], true);
@@ -48,7 +49,7 @@ fn a_cut_in_the_middle(transport: Transport, is_noticed: bool) {
     println!("{transport:?}, noticed: {is_noticed}: {:?} after the cut", healed.elapsed());
 }
 
-/// The second and the third hear each other only through the first.
+/// Lets the second and the third hear each other only through the first.
 fn only_through_a_third(transport: Transport, cut: fn(&Link)) {
     let Some(mut hosts) = three_in_a_session(transport) else { return };
     cut(&hosts.link);
@@ -98,7 +99,7 @@ fn a_connection_that_is_cut_with_much_under_way_is_given_up_and_its_peer_signs_w
     let Some(mut hosts) = Hosts::new(3, Transport::Tcp, PATH, Until::Signed) else { return };
     hosts.warm_up();
     hosts.link.set_cut(&[0], &[1, 2], true);
-    // More than the system takes for a peer that confirms nothing.
+    // More than the system takes for a peer that acknowledges nothing.
     let proposals = 40;
     (0..proposals).for_each(|_| hosts.propose());
     hosts.signers[2]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 const PATH: Path = Path::of(Duration::from_millis(10));
 
-/// The last two signers are behind NATs, and have a place at the relay, so that they tell it to the others.
+/// Starts signers of which the last two are behind NATs. They have a place at the relay, so they
+/// tell the others to reach them there.
 fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
     let mut hosts =
         Hosts::at(Place::BehindNats(mapping), 3, transport, PATH, Until::Signed, |_| ())?;
@@ -41,7 +42,8 @@ fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
     println!("in the end: {:?}", hosts.signed());
 }
 
-/// TCP has no ports to guess, as each connection has its own; of a symmetric NAT nobody can.
+/// With TCP there is no port to guess, because each connection has its own. With a symmetric NAT
+/// nobody can guess the port.
 #[test]
 fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
     for (transport, mapping) in [
