@@ -1,5 +1,6 @@
-//! Signers are processes, and one is killed without a chance to notice it, in each phase of a session. If it comes back with its key,
-//! with its store or without any memory, everyone has the signature in time; if it does not, the others say in time that it is it they waited for.
+//! Signers are processes, and one is killed in each phase of a session, without a chance to notice.
+//! If it comes back with its key, with its store or without any memory, everyone has the signature
+//! in time. If it does not, the others say in time that they waited for it.
 
 mod case;
 
@@ -9,7 +10,7 @@ use std::thread;
 
 const VICTIMS: [Victim; 3] = [Victim::Coordinator, Victim::Bootstrap, Victim::Other];
 
-/// Each of three signers in turn, back again or not.
+/// Kills each of three signers in turn, which then comes back or does not.
 fn three(transport: Transport, at: Until) {
     let cases = VICTIMS.into_iter().flat_map(|victim| {
         [Return::Never, Return::WithoutMemory, Return::WithStore].map(|comes_back| Case {
@@ -23,7 +24,7 @@ fn three(transport: Transport, at: Until) {
     at_once(cases.collect());
 }
 
-/// Of seven signers the coordinator, the bootstrap peer and another one.
+/// Kills the coordinator, the bootstrap peer and another one of seven signers.
 fn seven(transport: Transport, at: Until) {
     at_once(
         VICTIMS
@@ -38,7 +39,7 @@ fn seven(transport: Transport, at: Until) {
     );
 }
 
-/// Most of what a case takes is waiting.
+/// Runs all cases at once, because most of the time that a case takes is waiting.
 fn at_once(cases: Vec<Case>) {
     thread::scope(|scope| {
         for case in cases {
