@@ -184,7 +184,7 @@ impl<T: Debug> Probe<T> {
 }
 
 #[test]
-fn what_holds_secrets_cannot_be_printed_or_prints_none() {
+fn types_that_hold_secrets_print_nothing_of_them() {
     const { assert!(Probe::<u8>::PRINTS) }
     const { assert!(!Probe::<<DefaultCrypto as Crypto>::SecretNonce>::PRINTS) }
     const { assert!(!Probe::<<DefaultCrypto as Crypto>::Keypair>::PRINTS) }

@@ -87,7 +87,7 @@ async fn oversize_frames_cost_their_sender_the_connection() {
 }
 
 #[tokio::test]
-async fn half_of_a_large_frame_on_each_of_many_substreams_takes_no_room() {
+async fn half_frames_on_many_substreams_take_no_memory() {
     let mut attack = Attack::new(&Config::default()).await;
     for _ in 0..100 {
         attack.write([&(1_u32 << 20).to_be_bytes()[..], &[0; 100 << 10]].concat());
@@ -98,7 +98,7 @@ async fn half_of_a_large_frame_on_each_of_many_substreams_takes_no_room() {
 }
 
 #[tokio::test]
-async fn substreams_by_the_hundred_cost_their_opener_the_connection() {
+async fn hundreds_of_substreams_cost_their_opener_the_connection() {
     let mut attack = Attack::new(&Config::default()).await;
     for _ in 0..500 {
         attack.write(Vec::new());
@@ -116,7 +116,7 @@ fn frame_of_unknown_session(number: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn ten_thousand_frames_are_read_at_the_pace_that_is_allowed() {
+async fn ten_thousand_frames_are_read_at_the_allowed_rate() {
     let config = Config::default().with_frames_per_second(500);
     let mut attack = Attack::new(&config).await;
     attack.write((0..10_000).flat_map(frame_of_unknown_session).collect());
@@ -136,7 +136,7 @@ async fn ten_thousand_frames_are_read_at_the_pace_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn who_asks_and_never_reads_the_answers_is_cut_off() {
+async fn a_peer_that_asks_but_never_reads_answers_is_cut_off() {
     let config = Config::default()
         .with_frames_per_second(5000)
         .with_write_timeout(Duration::from_millis(500));

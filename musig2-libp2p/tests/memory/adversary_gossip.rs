@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 const MOST_MEMORY: usize = 64 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
+async fn rubbish_travels_one_hop_and_its_sender_is_soon_ignored() {
     let _turn = TURN.lock().await;
     let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
     let mut rogue = rogue();
@@ -50,7 +50,7 @@ async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_and_are_soon_not_listened_to()
+async fn a_flood_of_forged_and_replayed_announcements_is_soon_ignored()
  {
     let _turn = TURN.lock().await;
     let mut signers = network(3, TCP, |config| config.with_dht(false)).await;

@@ -27,7 +27,7 @@ struct Held {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
+async fn memory_and_file_descriptors_do_not_grow_with_past_sessions() {
     let _turn = TURN.lock().await;
     for (listen, gossip) in [(TCP, false), (QUIC, false), (TCP, true)] {
         let protocol = Config::default()

@@ -53,7 +53,7 @@ async fn announce(signer: &Signer, with: impl IntoIterator<Item = u8>) -> Sessio
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newcomer_hears_at_once_of_a_session_from_signers_it_is_not_connected_to() {
+async fn a_newcomer_hears_at_once_of_a_session_of_unconnected_signers() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let mut signers = [1, 2].map(|number| Signer::start(number, config(Some(&address))));
@@ -72,7 +72,7 @@ async fn a_newcomer_hears_at_once_of_a_session_from_signers_it_is_not_connected_
 
 /// The connections exist before the application has decided about the session.
 #[tokio::test(flavor = "multi_thread")]
-async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() {
+async fn a_node_connects_to_co_signers_once_a_session_is_announced() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let mut signers = [1, 2, 3].map(|number| Signer::start(number, config(Some(&address))));
@@ -99,7 +99,7 @@ async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_that_was_cut_off_hears_at_once_of_what_it_missed() {
+async fn a_reconnected_signer_hears_at_once_of_what_it_missed() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let link = Link::to(&address).await;
@@ -120,7 +120,7 @@ async fn a_signer_that_was_cut_off_hears_at_once_of_what_it_missed() {
 
 /// Without the node's own check, TCP would take more than a minute to notice.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_carries_nothing_any_more_is_noticed_and_made_anew() {
+async fn a_silent_link_is_noticed_and_replaced() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let link = Link::to(&address).await;

@@ -16,12 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// If both dialled from the ports they listen on, a third of these pairs would end up without a
 /// connection over TCP.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_tcp_all_meet() {
+async fn a_hundred_pairs_that_dial_each_other_at_once_over_tcp_all_meet() {
     all_meet(TCP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
+async fn a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
     all_meet(QUIC).await;
 }
 
@@ -66,7 +66,7 @@ async fn meet(listen: &str) {
 /// Tries an address, a name, an IPv4 address written as IPv6, and an address within another, of
 /// which TCP dials the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
+async fn a_contact_cannot_send_an_internet_node_into_its_own_network() {
     let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     inside.set_nonblocking(true).expect("it can");
     let port = inside.local_addr().expect("it is bound").port();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// published once. With gossipsub's usual settings, some would hear nothing, and the address would
 /// be silenced.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_announcement_reaches_each_of_a_star_of_24() {
+async fn an_announcement_reaches_all_24_nodes_around_a_centre() {
     let protocol =
         Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
     let adjust =

@@ -30,7 +30,7 @@ fn is_relayed(address: &Multiaddr) -> bool {
 
 /// It listens nowhere: everything that reaches it comes through the relay.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
+async fn a_signer_reachable_only_through_a_relay_signs() {
     let mut relay = relay().await;
     let hidden = alone().with_listen([]).with_bootstrap_peers([relay.address().await]);
     let mut hidden = Signer::start(1, hidden);
@@ -44,7 +44,7 @@ async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
 
 /// The others are told its relayed address.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_reached_through_a_relay_proposes_as_well() {
+async fn a_signer_reachable_only_through_a_relay_can_propose() {
     let mut relay = relay().await;
     let address = relay.address().await;
     let config = || {
@@ -67,7 +67,7 @@ async fn who_is_reached_through_a_relay_proposes_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_comes_back_is_listened_through_again() {
+async fn a_node_listens_again_through_a_relay_that_comes_back() {
     let identity = musig2_libp2p::libp2p::identity::Keypair::generate_ed25519();
     let start = |address: Multiaddr| {
         let config = alone().with_listen([address.clone()]).with_external_addresses([address]);
@@ -92,7 +92,7 @@ async fn a_relay_that_comes_back_is_listened_through_again() {
 
 /// If there is neither multicast nor a router, as in a container, the node goes on without them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_without_multicast_or_router_takes_nothing_away() {
+async fn nodes_sign_without_multicast_or_a_router() {
     let config = || alone().with_listen([TCP.parse().unwrap()]).with_mdns(true).with_upnp(true);
     let mut signers = vec![Signer::start(1, config()), Signer::start(2, config())];
     let contact = signers[0].contact().await;

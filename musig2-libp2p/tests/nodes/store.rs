@@ -74,7 +74,7 @@ async fn resumed(signer: &mut Signer) -> SessionId {
 /// A cosigner and the proposer stop before the third signer is there. They come back and need no
 /// second approval.
 #[tokio::test(flavor = "multi_thread")]
-async fn restarted_nodes_take_up_what_they_had_approved() {
+async fn restarted_nodes_resume_what_they_had_approved() {
     let mut meeting =
         Signer::start_without_key(NodeConfig::default().with_listen([TCP.parse().unwrap()]));
     let bootstrap = meeting.address().await;
@@ -146,7 +146,7 @@ async fn signatures_outlive_the_memory_of_all_nodes_if_one_has_a_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_aborted_session_is_not_taken_up_again() {
+async fn an_aborted_session_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2])).await;
@@ -159,7 +159,7 @@ async fn an_aborted_session_is_not_taken_up_again() {
 /// An application that learns that a session has timed out may pay in another way. So either no
 /// restart can take the session up again, or the answer to the order says that one may.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_says_that_it_is_not()
+async fn an_order_that_ends_a_session_deletes_its_approval_or_fails()
 {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("approvals");
@@ -188,7 +188,7 @@ async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
+async fn a_node_that_stops_for_good_aborts_its_sessions_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
@@ -227,7 +227,7 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_expired_is_deleted_and_told() {
+async fn an_expired_approval_is_deleted_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2]).with_duration(Duration::from_secs(1))).await;
@@ -250,7 +250,7 @@ async fn what_has_expired_is_deleted_and_told() {
 
 /// They come before the addresses that it listens on, as its announcement shows.
 #[tokio::test(flavor = "multi_thread")]
-async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
+async fn co_signers_are_told_a_nodes_configured_addresses_first() {
     let folder = tempfile::tempdir().unwrap();
     let external: Multiaddr = "/dns4/signer.example/tcp/4001".parse().unwrap();
     let config = config(None, folder.path()).with_external_addresses([external.clone()]);
@@ -265,7 +265,7 @@ async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
 
 /// Nothing can be written, because a file is in the place of the folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted() {
+async fn an_unwritable_store_refuses_joins_and_aborts_own_sessions() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
@@ -289,7 +289,7 @@ async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted()
 }
 
 #[tokio::test]
-async fn one_node_at_a_time_uses_a_store() {
+async fn only_one_node_at_a_time_uses_a_store() {
     let folder = tempfile::tempdir().unwrap();
     let first = Signer::start(1, config(None, folder.path()));
     let store = folder.path().join("approvals");
@@ -349,7 +349,7 @@ async fn a_damaged_approval_is_named_and_left_alone() {
 
 /// The approval stays, for a start with the key that gave it.
 #[tokio::test]
-async fn without_its_key_a_session_is_not_taken_up_and_not_forgotten() {
+async fn without_its_key_a_session_is_neither_resumed_nor_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2])).await;

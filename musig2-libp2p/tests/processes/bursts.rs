@@ -60,12 +60,12 @@ fn three_daemons_that_propose_eight_sessions_each_at_once_sign_them_all() {
 }
 
 #[test]
-fn a_proposer_with_more_places_than_its_co_signers_gets_everything_signed() {
+fn a_proposer_with_more_places_than_its_co_signers_gets_all_signed() {
     burst([10, 2, 2], [6, 0, 0]);
 }
 
 #[test]
-fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all_hundred_and_fifty() {
+fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all() {
     burst([10; 3], [50; 3]);
 }
 
@@ -84,7 +84,7 @@ fn begin(signers: &Signers, signer: usize, number: u8) -> (BufReader<UnixStream>
 }
 
 #[test]
-fn what_waits_for_its_turn_waits_again_after_a_restart_and_is_signed() {
+fn queued_sessions_wait_again_after_a_restart_and_are_signed() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let one_place = format!("[protocol]\nmax_concurrent_sessions = 1\n{policy}");

@@ -35,7 +35,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words() {
+fn the_check_and_the_daemon_refuse_in_the_same_words() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let private = |name: &str, text: &str| {
@@ -125,7 +125,7 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
 }
 
 #[test]
-fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothing() {
+fn the_check_shows_each_sets_key_and_address_and_changes_nothing() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("signer.key");
     let own = keygen(&key);
@@ -170,7 +170,7 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
 }
 
 #[test]
-fn the_configuration_of_a_daemon_that_runs_can_be_checked() {
+fn the_configuration_of_a_running_daemon_can_be_checked() {
     let signers = Signers::new();
     let _running = signers.start(0, None, "", "");
     let checked = run(["config", "--json", "--check", &signers.text(0, "node.toml")]);

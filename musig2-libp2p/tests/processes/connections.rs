@@ -59,7 +59,7 @@ fn sign(signers: &Signers, byte: u8) {
 }
 
 #[test]
-fn a_daemon_without_a_free_descriptor_goes_on_and_signs_when_it_has_one() {
+fn a_daemon_out_of_descriptors_goes_on_and_signs_once_it_has_one() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -93,7 +93,7 @@ fn a_daemon_without_a_free_descriptor_goes_on_and_signs_when_it_has_one() {
 }
 
 #[test]
-fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
+fn strangers_connections_leave_descriptors_for_co_signers() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     // This start only writes a configuration for the one below.
@@ -124,7 +124,7 @@ fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
 }
 
 #[test]
-fn idle_connections_from_one_address_keep_nobody_else_out() {
+fn idle_connections_from_one_address_shut_out_nobody_else() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -142,7 +142,7 @@ fn idle_connections_from_one_address_keep_nobody_else_out() {
 }
 
 #[test]
-fn clients_that_ask_nothing_keep_nobody_from_monitoring() {
+fn clients_that_ask_nothing_do_not_block_monitoring() {
     /// The most connections that are served at once.
     const MOST: usize = 32;
     let signers = Signers::new();

@@ -131,7 +131,7 @@ fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
 }
 
 #[test]
-fn a_signer_that_signs_wrongly_is_convicted_by_each_process_with_evidence() {
+fn each_process_convicts_a_signer_that_signs_wrongly() {
     let folder = tempdir().expect("a folder");
     let mut cosigners: Vec<_> = ["first", "second"]
         .map(|name| {

@@ -104,7 +104,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
 }
 
 #[test]
-fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why() {
+fn a_declined_session_ends_at_once_and_all_learn_who_declined_and_why() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let strict = signers.policy(&format!("messages = [\"{}\"]", message(1)));
@@ -152,7 +152,7 @@ fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why
 }
 
 #[test]
-fn a_program_decides_by_the_whole_session_as_json() {
+fn an_approval_program_is_given_the_whole_session_as_json() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     // The program keeps what it is told, and refuses one message.
@@ -198,7 +198,7 @@ fn a_program_decides_by_the_whole_session_as_json() {
 }
 
 #[test]
-fn a_program_that_does_not_answer_in_time_declines() {
+fn an_approval_program_that_does_not_answer_in_time_declines() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let slow =
@@ -214,7 +214,7 @@ fn a_program_that_does_not_answer_in_time_declines() {
 }
 
 #[test]
-fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
+fn a_daemon_reports_its_status_and_stops_on_request() {
     let signers = Signers::new();
     let mut first = signers.start(0, None, "", "");
     assert_eq!(first.serving["signs_nothing_without"], "signer_sets");
@@ -259,7 +259,7 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
 }
 
 #[test]
-fn a_restarted_daemon_takes_up_what_it_had_approved() {
+fn a_restarted_daemon_resumes_what_it_had_approved() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -282,7 +282,7 @@ fn a_restarted_daemon_takes_up_what_it_had_approved() {
 }
 
 #[test]
-fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
+fn a_daemon_waits_as_long_as_asked_even_if_the_client_leaves() {
     let signers = Signers::new();
     let mut first = signers.start(0, None, "", "");
     let asked = Instant::now();
@@ -323,7 +323,7 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
 
 /// A client that takes this failure for the session's end may pay twice.
 #[test]
-fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_signed() {
+fn clients_of_a_killed_daemon_learn_that_it_may_still_be_signed() {
     let signers = Signers::new();
     let daemon = signers.start(0, None, "", &signers.policy("messages = \"any\""));
     let mut waiting = signers.propose(&message(1), &["--timeout", "5"]);
@@ -344,7 +344,7 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
 }
 
 #[test]
-fn whoever_is_missing_is_named_at_every_signer_also_afterwards() {
+fn every_signer_names_the_missing_one_during_and_after_the_session() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -371,7 +371,7 @@ fn whoever_is_missing_is_named_at_every_signer_also_afterwards() {
 }
 
 #[test]
-fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
+fn a_proposer_that_ends_its_session_is_named_but_not_blamed() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -389,7 +389,7 @@ fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
 }
 
 #[test]
-fn a_daemon_whose_key_another_one_signs_with_says_so_with_its_label() {
+fn a_daemon_says_so_with_its_label_if_its_key_is_used_elsewhere() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);

@@ -160,7 +160,7 @@ fn a_session_waits_for_the_store(
 }
 
 #[test]
-fn a_full_disk_holds_up_only_the_session_that_cannot_be_stored() {
+fn a_full_disk_delays_only_the_session_that_cannot_be_stored() {
     let signers = Signers::new();
     let Some(disk) = SmallDisk::at(&signers.path(1, "approvals")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -182,7 +182,7 @@ fn a_full_disk_holds_up_only_the_session_that_cannot_be_stored() {
 }
 
 #[test]
-fn a_store_that_is_removed_while_its_daemon_runs_is_made_again() {
+fn a_store_removed_while_its_daemon_runs_is_created_again() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -197,7 +197,7 @@ fn a_store_that_is_removed_while_its_daemon_runs_is_made_again() {
 }
 
 #[test]
-fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
+fn a_full_disk_leaves_a_key_with_its_old_passphrase() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = SmallDisk::at(&folder.path().join("disk")) else { return };
@@ -242,7 +242,7 @@ fn signed(signers: &Signers, count: usize) -> Vec<Value> {
 }
 
 #[test]
-fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
+fn a_hung_disk_for_results_delays_nobody() {
     let signers = Signers::new();
     let Some(disk) = HangingDisk::at(&signers.path(1, "results")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -274,7 +274,7 @@ fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
 }
 
 #[test]
-fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
+fn a_hung_disk_for_approvals_delays_only_its_sessions() {
     let signers = Signers::new();
     let Some(disk) = HangingDisk::at(&signers.path(1, "approvals")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -293,7 +293,7 @@ fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
 }
 
 #[test]
-fn a_disk_that_takes_nothing_stops_no_abort() {
+fn a_read_only_disk_does_not_stop_an_abort() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let mut first = signers.start(0, None, "", &policy);

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 #[test]
-fn each_message_is_signed_under_the_key_that_its_own_tweaks_give() {
+fn each_message_is_signed_under_the_key_of_its_own_tweaks() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);

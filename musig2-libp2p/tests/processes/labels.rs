@@ -17,7 +17,7 @@ fn label(object: &Value, key: &str) -> Value {
 }
 
 #[test]
-fn a_signer_is_told_by_its_label_wherever_a_daemon_tells_of_it() {
+fn a_daemon_shows_a_signers_label_wherever_it_names_it() {
     let signers = Signers::new();
     let [own, bob, carol] = &signers.public;
     let told = signers.text(1, "told");
@@ -58,7 +58,7 @@ fn a_signer_is_told_by_its_label_wherever_a_daemon_tells_of_it() {
 }
 
 #[test]
-fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
+fn a_proposer_without_a_daemon_takes_labels_from_its_command_line() {
     let folder = tempdir().expect("a folder");
     let own = folder.path().join("own.key");
     let key = own.to_str().expect("text").to_owned();
@@ -84,7 +84,7 @@ fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
 }
 
 #[test]
-fn addresses_are_of_the_chain_that_the_configuration_names_wherever_a_daemon_tells_of_them() {
+fn a_daemon_shows_addresses_of_the_configured_chain_everywhere() {
     let signers = Signers::new();
     let told = signers.text(1, "told");
     let script = json!(["sh", "-c", "cat > $0; exit 1", told]);

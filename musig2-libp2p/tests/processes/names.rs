@@ -33,7 +33,7 @@ fn with_resolv_conf(file: &Path, arguments: &[&str]) -> Option<Command> {
 }
 
 #[test]
-fn without_a_resolver_everything_works_that_needs_no_names() {
+fn without_a_resolver_all_that_needs_no_names_works() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "").expect("written");
@@ -47,7 +47,7 @@ fn without_a_resolver_everything_works_that_needs_no_names() {
 }
 
 #[test]
-fn a_resolver_that_comes_later_is_used() {
+fn a_resolver_that_appears_later_is_used() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "").expect("written");
@@ -115,7 +115,7 @@ fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
 }
 
 #[test]
-fn a_list_of_addresses_that_stands_in_dns_is_a_place_to_start_from() {
+fn a_list_of_addresses_in_dns_can_be_a_bootstrap_peer() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "nameserver 127.0.0.154\noptions attempts:1 timeout:2\n").expect("written");

@@ -95,7 +95,7 @@ fn without_values(format: &str) -> String {
 }
 
 #[test]
-fn the_page_explains_every_line_that_the_log_can_warn_with_and_no_other() {
+fn the_page_explains_every_warning_of_the_log_and_no_other() {
     let logged = messages();
     assert!(logged.len() > 20, "the sources were not read: {logged:?}");
     for (level, message) in &logged {
@@ -159,7 +159,7 @@ fn the_unit_is_valid_and_hardened() {
 }
 
 #[test]
-fn the_unit_cannot_restart_a_signer_until_it_is_convicted() {
+fn the_unit_never_restarts_a_signer_often_enough_to_convict_it() {
     // Nine lives in a session convict nobody (PROTOCOL.md), and the tenth would. A session lasts
     // ten minutes, unless configured otherwise.
     let pause: u32 = setting("RestartSec").parse().expect("seconds");
@@ -225,7 +225,7 @@ fn the_container_runs_as_a_user_of_its_own() {
 }
 
 #[test]
-fn the_configuration_for_the_unit_is_right_but_for_the_key() {
+fn the_units_configuration_lacks_only_the_key() {
     let told = run(["config", "--check", contrib("musig2-node.toml").to_str().expect("text")]);
     // Only the missing key is reported.
     assert_eq!(told.code, Some(2), "{told:?}");
@@ -248,7 +248,7 @@ fn the_configuration_for_the_unit_is_right_but_for_the_key() {
 }
 
 #[test]
-fn the_pages_commands_are_for_the_unit_and_its_configuration() {
+fn the_pages_commands_fit_the_unit_and_its_configuration() {
     let config = fs::read_to_string(contrib("musig2-node.toml")).expect("text");
     let socket = config.lines().find_map(|line| line.strip_prefix("socket = ")).expect("it is set");
     let socket = socket.trim_matches('"');

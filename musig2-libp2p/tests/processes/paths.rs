@@ -31,7 +31,7 @@ fn folder(name: &[u8]) -> (TempDir, PathBuf) {
 /// macOS refuses such names.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
+fn a_path_that_is_not_text_works_and_breaks_no_json() {
     let (_within, folder) = folder(b"sign\xff");
     let path = |name: &[u8]| folder.join(OsStr::from_bytes(name));
     let key = path(b"signer\xfe.key");
@@ -116,7 +116,7 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
 }
 
 #[test]
-fn an_empty_file_is_told_as_such_and_stays_as_it_is() {
+fn an_empty_file_is_reported_as_empty_and_left_alone() {
     let (_within, folder) = folder(b"signer");
     let empty = private(folder.join("empty"), "");
     crate::child::keygen(&folder.join("signer.key"));

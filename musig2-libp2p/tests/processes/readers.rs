@@ -53,7 +53,7 @@ impl Drop for Unread {
 }
 
 #[test]
-fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
+fn a_daemon_that_cannot_print_goes_on_signing_and_logs_it_once() {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
     // The second's reader leaves, and the third writes to a full disk.
@@ -77,7 +77,7 @@ fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
 }
 
 #[test]
-fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_nothing_that_there_is_room_for()
+fn a_daemon_whose_reader_stalls_goes_on_signing_and_keeps_its_results()
  {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
@@ -111,7 +111,7 @@ fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_noth
 }
 
 #[test]
-fn a_service_without_output_and_log_signs() {
+fn a_daemon_without_output_or_log_signs() {
     let signers = Signers::new();
     let (_first, others) = start(&signers);
     let daemons = others.map(|config| {

@@ -32,7 +32,7 @@ fn list(signers: &Signers, signer: usize, more: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after() {
+fn an_interrupted_proposal_goes_on_and_its_signatures_are_kept() {
     let signers = Signers::new();
     let policy = signers.policy(ANY);
     let first = signers.start(0, None, "", &policy);
@@ -92,7 +92,7 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
 }
 
 #[test]
-fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
+fn unsigned_sessions_leave_records_and_evict_no_signed_ones() {
     let signers = Signers::new();
     let bounds = "[results]\nmax_signed = 2\nmax_unsigned = 2";
     let policy = signers.policy(&format!("messages = [\"{}\"]", message(1)));
@@ -130,7 +130,7 @@ fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
 }
 
 #[test]
-fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
+fn a_damaged_record_or_an_unwritable_folder_stops_no_signing() {
     let signers = Signers::new();
     let policy = signers.policy(ANY);
     let first = signers.start(0, None, "", &policy);
@@ -188,7 +188,7 @@ fn kept(signers: &Signers, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn whatever_is_signed_when_a_daemon_is_told_to_stop_is_in_its_results_at_once_or_when_it_is_back() {
+fn a_daemon_stopped_while_it_signs_loses_no_result() {
     const COUNT: u8 = 12;
     let signers = Signers::new();
     let policy = signers.policy(ANY);

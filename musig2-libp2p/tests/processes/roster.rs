@@ -21,7 +21,7 @@ fn wait_for(signers: &Signers, of: usize, is_so: impl Fn(&Value) -> bool) -> Val
 }
 
 #[test]
-fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_why() {
+fn status_shows_which_co_signers_are_missing_since_when_and_why() {
     let signers = Signers::new();
     let [_, bob, carol] = &signers.public;
     let labels = format!("[signers]\nbob = \"{bob}\"\ncarol = \"{carol}\"\n");

@@ -118,7 +118,7 @@ fn three_processes_that_know_one_address_sign_over_quic() {
 }
 
 #[test]
-fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
+fn a_message_outside_a_policy_is_not_signed_and_the_refuser_is_named() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
     let allowed =
@@ -148,7 +148,7 @@ fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
 }
 
 #[test]
-fn what_a_policy_allows_is_signed() {
+fn a_message_that_the_policies_allow_is_signed() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
     let set = serde_json::to_string(&signers.public).expect("a list");
@@ -172,7 +172,7 @@ fn what_a_policy_allows_is_signed() {
 /// Each `propose` starts a new node at other addresses, with a key that the co-signers met at an
 /// earlier address.
 #[test]
-fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
+fn a_proposer_that_returns_at_another_address_is_answered_there() {
     let signers = Signers::new();
     let mut first = signers.cosign(1, TCP, None, "all");
     let address = first.address();
@@ -206,7 +206,7 @@ fn a_proposer_that_reaches_nobody_says_so() {
 }
 
 #[test]
-fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_is_better() {
+fn a_private_session_without_contacts_reaches_signers_that_ask_for_it() {
     let signers = Signers::new();
     let mut cosigner = signers.cosign(1, TCP, None, "all");
     let address = cosigner.address();
@@ -247,7 +247,7 @@ fn tampered(result: &Value, pointer: &str, value: impl Into<Value>) -> String {
 }
 
 #[test]
-fn the_demonstration_verifies_and_no_field_of_its_result_can_be_changed() {
+fn the_demos_result_verifies_and_no_field_of_it_can_be_changed() {
     let shown = Running::start(["demo", "--signers", "3", "--items", "4"]).finish();
     assert_eq!(shown.code, Some(0), "{shown:?}");
     let folder = tempdir().expect("a folder");
@@ -288,7 +288,7 @@ fn the_demonstration_verifies_and_no_field_of_its_result_can_be_changed() {
 }
 
 #[test]
-fn the_demonstration_works_over_quic() {
+fn the_demo_works_over_quic() {
     let shown = Running::start(["demo", "--transport", "quic"]).finish();
     assert_eq!(shown.code, Some(0), "{shown:?}");
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
+fn the_socket_is_private_and_a_live_one_is_not_taken_over() {
     let signers = Signers::new();
     let first = signers.start(0, None, "", "");
     let socket = signers.path(0, "musig2-node.sock");
@@ -47,7 +47,7 @@ fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
 }
 
 #[test]
-fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
+fn a_bad_request_is_answered_with_its_mistake_and_harms_nobody() {
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
     let send = |request: &[u8]| {
@@ -120,7 +120,7 @@ fn answer(from: &mut BufReader<UnixStream>) -> Value {
 }
 
 #[test]
-fn whoever_waits_for_a_proposal_keeps_nobody_else_waiting() {
+fn clients_that_wait_for_a_proposal_keep_nobody_else_waiting() {
     const MOST: usize = 32;
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
@@ -138,7 +138,7 @@ fn whoever_waits_for_a_proposal_keeps_nobody_else_waiting() {
 }
 
 #[test]
-fn one_client_too_many_waits_while_those_before_it_are_answered() {
+fn a_client_too_many_waits_for_its_turn_and_is_not_refused() {
     const MOST: usize = 32;
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
@@ -156,7 +156,7 @@ fn one_client_too_many_waits_while_those_before_it_are_answered() {
 }
 
 #[test]
-fn another_user_is_refused_even_where_the_files_mode_lets_it_in() {
+fn another_user_is_refused_even_if_the_files_mode_lets_it_in() {
     /// The user `nobody` on most systems; any user but the daemon's would do.
     const OTHER: u32 = 65534;
     let signers = Signers::new();
@@ -199,7 +199,7 @@ fn hints(message: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_hint_leads_to_the_same_daemon_when_it_is_pasted() {
+fn a_pasted_hint_leads_to_the_same_daemon() {
     let signers = Signers::new();
     let _daemon = signers.start(0, None, "socket = \"the node's.sock\"", "");
     let socket = signers.text(0, "the node's.sock");
@@ -239,7 +239,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_socket_that_somebody_removes_is_made_again() {
+fn a_removed_socket_is_created_again() {
     let signers = Signers::new();
     let folder = signers.path(0, "reached");
     let make = || fs::create_dir(&folder).expect("made");

@@ -144,7 +144,7 @@ fn a_person_types_the_passphrase_and_then_answers() {
 }
 
 #[test]
-fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_it_before_those_of_strangers()
+fn a_labelled_co_signers_session_is_asked_about_before_strangers()
  {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
@@ -205,7 +205,7 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
 }
 
 #[test]
-fn a_question_is_taken_back_when_its_proposer_gives_up() {
+fn a_question_is_withdrawn_when_its_proposer_gives_up() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, other) = (path("a.key"), path("b.key"));
@@ -286,7 +286,7 @@ fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again_when_it_goes_on() {
+fn a_stopped_prompt_returns_the_terminal_and_asks_again_once_resumed() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let mut terminal = Terminal::start(&["keygen", "--out", out.to_str().expect("text")]);
@@ -337,7 +337,7 @@ fn a_person_changes_a_passphrase_at_the_terminal() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt_and_after_it() {
+fn a_signal_ignored_from_the_start_stays_ignored_at_a_prompt() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let script = "trap '' HUP; exec \"$0\" keygen --out \"$1\"";
@@ -354,7 +354,7 @@ fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt
 }
 
 #[test]
-fn a_daemon_whose_passphrase_was_typed_reads_its_policy_again_at_each_hangup() {
+fn a_daemon_whose_passphrase_was_typed_reloads_at_each_hangup() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, passphrase, config) = (path("signer.key"), path("passphrase"), path("node.toml"));

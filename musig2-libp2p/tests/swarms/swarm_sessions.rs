@@ -41,7 +41,7 @@ async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
 }
 
 #[tokio::test]
-async fn a_session_outlives_the_loss_of_all_connections_in_each_phase() {
+async fn a_session_survives_the_loss_of_all_connections_in_each_phase() {
     let manual = protocol().with_stepping(Stepping::Manual);
     let mut group = Group::new(3, &manual, &Config::default()).await;
     let session = group.propose();
@@ -71,7 +71,7 @@ async fn a_session_outlives_the_loss_of_all_connections_in_each_phase() {
 }
 
 #[tokio::test]
-async fn the_loss_of_a_co_signers_connection_is_told() {
+async fn the_loss_of_a_co_signers_connection_is_reported() {
     let mut group = Group::new(2, &protocol(), &Config::default()).await;
     let (session, other) = (group.propose(), group.peer(1));
     group
@@ -157,7 +157,7 @@ struct WithSibling {
 }
 
 #[tokio::test]
-async fn a_connection_that_a_sibling_denies_is_not_believed_in() {
+async fn a_connection_that_a_sibling_denies_is_not_relied_on() {
     let mut core = Node::new(protocol()).unwrap();
     core.add_key(&SecretKey::new([9; 32])).unwrap();
     let mut proposer = Swarm::new_ephemeral_tokio(|identity| WithSibling {
@@ -197,7 +197,7 @@ async fn a_connection_that_a_sibling_denies_is_not_believed_in() {
 }
 
 #[tokio::test]
-async fn a_ban_is_for_some_time_and_then_it_is_over() {
+async fn a_ban_ends_after_its_time() {
     const BAN: Duration = Duration::from_millis(500);
     let config = Config::default()
         .with_max_offences(2)
@@ -249,7 +249,7 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
 }
 
 #[tokio::test]
-async fn after_an_offence_nothing_is_read_for_a_while() {
+async fn after_an_offence_a_peer_is_not_read_for_a_while() {
     const PAUSE: Duration = Duration::from_millis(400);
     let config = Config::default().with_offence_pause(PAUSE);
     let mut group = Group::new(1, &musig2_proto::Config::default(), &config).await;
@@ -266,7 +266,7 @@ async fn after_an_offence_nothing_is_read_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
+async fn a_peer_that_takes_no_frames_is_reported_and_delays_nobody() {
     let mut group = Group::new(2, &protocol(), &Config::default()).await;
     let mut stranger = Swarm::new_ephemeral_tokio(|_| dummy::Behaviour);
     stranger.listen().with_memory_addr_external().await;

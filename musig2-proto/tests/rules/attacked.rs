@@ -78,7 +78,7 @@ fn resumed() -> (Room, SessionId, Statement) {
 }
 
 #[test]
-fn an_old_decline_ends_no_resumed_session_whose_signer_has_joined_since() {
+fn a_decline_from_before_a_join_does_not_end_a_resumed_session() {
     let (mut room, session, old) = resumed();
     room.handle(0, input(STRANGER, &frame(session, old)));
     assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
@@ -89,7 +89,7 @@ fn an_old_decline_ends_no_resumed_session_whose_signer_has_joined_since() {
 }
 
 #[test]
-fn a_decline_ends_a_resumed_session_once_nobody_shows_a_join() {
+fn a_decline_ends_a_resumed_session_if_nobody_shows_a_join() {
     let (mut room, session, old) = resumed();
     room.lost = Box::new(|from, _| from != 0);
     room.handle(0, input(STRANGER, &frame(session, old)));
@@ -117,7 +117,7 @@ fn introducing(announcement: &Announcement) -> Frame {
 }
 
 #[test]
-fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
+fn a_stranger_that_relays_a_session_is_not_sent_its_decline() {
     let (mut room, _) = too_large();
     // Its proposer does not say where it is.
     room.execute(0, Command::SetContact(Contact::default()));
@@ -135,7 +135,7 @@ fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
 }
 
 #[test]
-fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up() {
+fn reports_do_not_show_whether_a_node_has_a_key_of_a_refused_session() {
     let (mut room, mut announcement) = too_large();
     let mut outsider = Node::new(Config::default().with_max_items(1)).unwrap();
     outsider.add_key(&secret(77)).unwrap();
@@ -153,7 +153,7 @@ fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up(
 }
 
 #[test]
-fn repeating_sessions_that_are_over_hides_none_that_cannot_be_taken_up() {
+fn repeated_expired_sessions_hide_no_newly_refused_session() {
     let mut room = Room::new(2, &Config::default().with_max_concurrent_sessions(64));
     forget(&mut room, 1, Config::default().with_max_items(1));
     room.lost = Box::new(|_, _| true);
@@ -174,7 +174,7 @@ fn repeating_sessions_that_are_over_hides_none_that_cannot_be_taken_up() {
 }
 
 #[test]
-fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
+fn a_session_that_an_earlier_life_joined_is_not_reported_as_refused() {
     let (mut room, announcement) = too_large();
     let session = announcement.content.manifest.id();
     let join = join_of(session, place(&room, 1, session), 2);
@@ -190,7 +190,7 @@ fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
 }
 
 #[test]
-fn a_refused_session_is_forgotten_in_time_though_it_says_that_it_lasts_for_months() {
+fn a_refused_session_is_forgotten_even_if_it_claims_to_last_months() {
     let mut room = Room::new(2, &Config::default());
     let months = Duration::from_secs(3600 * 24 * 300);
     forget(&mut room, 0, Config::default().with_max_session_duration(months));
@@ -229,7 +229,7 @@ fn signed() -> (Room, SessionId, Command) {
 }
 
 #[test]
-fn signatures_are_told_whatever_others_made_of_the_session_before() {
+fn told_signatures_are_taken_whatever_state_the_session_is_in() {
     let publication =
         |room: &Room| Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
     type Before = fn(&mut Room, SessionId);
@@ -269,7 +269,7 @@ fn signatures_are_told_whatever_others_made_of_the_session_before() {
 }
 
 #[test]
-fn false_signatures_change_nothing_whatever_became_of_the_session() {
+fn told_signatures_that_are_false_are_refused_and_change_nothing() {
     let (mut room, session, tell) = signed();
     let Command::TellSignatures { announcement, signatures } = tell else { panic!() };
     let publication = Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
@@ -286,7 +286,7 @@ fn false_signatures_change_nothing_whatever_became_of_the_session() {
 }
 
 #[test]
-fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
+fn a_strangers_long_sessions_evict_no_newer_decline() {
     let mut room = Room::new(1, &Config::default().with_discoveries_per_author(4096));
     let mut stranger = Node::new(Config::default().with_max_concurrent_sessions(4096)).unwrap();
     let key = stranger.add_key(&secret(50)).unwrap();
@@ -329,7 +329,7 @@ fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
 }
 
 #[test]
-fn times_and_offences_of_what_is_over_are_the_same_for_a_node_with_a_key_and_without() {
+fn expired_sessions_are_reported_alike_with_a_key_and_without() {
     let (mut room, announcement) = too_large();
     let bytes = encode_message(&Publication::Announcement {
         announcement: announcement.clone(),

@@ -62,7 +62,7 @@ fn the_eleventh_session_of_a_coordinator_waits_for_one_of_ten_to_end() {
 }
 
 #[test]
-fn sessions_of_one_coordinator_take_no_place_of_anothers() {
+fn sessions_of_one_coordinator_take_no_places_from_another() {
     let config = Config::default().with_max_concurrent_sessions(2);
     let mut room = Room::new(3, &config);
     // Node 2 hears nothing, so the sessions that the others joined stay open.
@@ -79,7 +79,7 @@ fn sessions_of_one_coordinator_take_no_place_of_anothers() {
 }
 
 #[test]
-fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_another() {
+fn nodes_with_few_places_do_not_deadlock_over_approval_orders() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(2));
     let mut room = Room::new(4, &mine);
     restart_with(&mut room, 1..4, &theirs);
@@ -117,7 +117,7 @@ fn approve(room: &mut Room, node: usize, sessions: &[SessionId]) {
 }
 
 #[test]
-fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_another_place() {
+fn an_undecided_session_delays_no_others_while_a_place_is_free() {
     let mut room = Room::new(3, &Config::default());
     restart_with(&mut room, [1, 2], &Config::default().with_max_concurrent_sessions(2));
     room.join = false;
@@ -141,7 +141,7 @@ fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_ano
 }
 
 #[test]
-fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_ever() {
+fn undecided_sessions_do_not_block_other_coordinators_for_ever() {
     let config = Config::default().with_max_concurrent_sessions(3).with_max_joined_sessions(4);
     let mut room = Room::new(6, &Config::default());
     restart_with(&mut room, [4, 5], &config);
@@ -175,7 +175,7 @@ fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_
 }
 
 #[test]
-fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
+fn queued_sessions_are_joined_earliest_first_across_proposers() {
     let mut room = Room::new(4, &Config::default());
     restart_with(
         &mut room,
@@ -213,7 +213,7 @@ fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
 }
 
 #[test]
-fn a_queue_that_is_full_refuses_and_changes_nothing() {
+fn a_full_queue_refuses_sessions_and_changes_nothing() {
     let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -226,7 +226,7 @@ fn a_queue_that_is_full_refuses_and_changes_nothing() {
 }
 
 #[test]
-fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
+fn an_author_that_fills_the_queue_leaves_room_for_others() {
     let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(8);
     let mut room = Room::new(1, &config);
     room.join = false;
@@ -246,7 +246,7 @@ fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
 }
 
 #[test]
-fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
+fn a_queued_session_can_be_aborted_and_ends_when_it_expires() {
     let config = Config::default().with_max_concurrent_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -273,7 +273,7 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
 }
 
 #[test]
-fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
+fn sessions_approved_before_a_restart_are_queued_again() {
     let config = Config::default().with_max_concurrent_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -290,7 +290,7 @@ fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
 }
 
 #[test]
-fn what_waits_for_its_turn_is_told_to_nobody() {
+fn a_queued_session_is_told_to_nobody() {
     let mut room = Room::new(2, &Config::default().with_max_concurrent_sessions(1));
     room.join = false;
     let [first, second] = [(); 2].map(|()| propose(&mut room, 0));
@@ -303,7 +303,7 @@ fn what_waits_for_its_turn_is_told_to_nobody() {
 }
 
 #[test]
-fn a_session_that_its_proposer_gave_up_waits_no_longer() {
+fn a_queued_session_ends_when_its_proposer_aborts_it() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(1));
     let mut room = Room::new(3, &mine);
     restart_with(&mut room, [1], &theirs);

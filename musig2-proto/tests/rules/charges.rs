@@ -50,7 +50,7 @@ fn offence(room: &mut Room, input: Input) -> Option<Offence> {
 }
 
 #[test]
-fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
+fn an_announcement_costs_two_checks_plus_half_per_key_and_step() {
     // How many announcements of two signers and this many steps are taken at once for eight checks.
     for (steps, taken) in [(0, 2), (2, 2), (4, 1), (10, 1)] {
         let by_gossip = |room: &mut Room, bytes| {
@@ -78,7 +78,7 @@ fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
 }
 
 #[test]
-fn what_concerns_others_costs_one_check_and_leaves_room_for_what_concerns_this_node() {
+fn announcements_for_others_cost_one_check_and_leave_room_for_own() {
     let mut room = Room::new(2, &poor());
     for number in 0..10 {
         let bytes = announced(&mut room, number, &[1], 0);
@@ -106,7 +106,7 @@ fn hello_from(room: &mut Room, secret: u8, after: u64, contact: Contact) -> Inpu
 }
 
 #[test]
-fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_sessions() {
+fn strangers_hellos_leave_room_for_co_signers_hellos() {
     for ends in [false, true] {
         let mut room = Room::new(2, &poor());
         room.join = ends;
@@ -126,7 +126,7 @@ fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_session
 }
 
 #[test]
-fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
+fn a_signer_pays_for_what_its_hellos_bring_it() {
     // An announcement of 256 items with their nonces, or their signatures, costs as much as one
     // check, beside the check for the hello. If the session is open, the node also pushes its own
     // statements, once.
@@ -165,7 +165,7 @@ fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
 }
 
 #[test]
-fn announcements_for_those_without_a_contact_are_paid_for_as_well() {
+fn announcements_for_signers_without_a_contact_are_charged_too() {
     let mut room = Room::new(2, &poor());
     room.join = false;
     for _ in 0..10 {
@@ -181,7 +181,7 @@ fn announcements_for_those_without_a_contact_are_paid_for_as_well() {
 }
 
 #[test]
-fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
+fn a_source_pays_for_what_an_ended_session_sends_it() {
     let mut room = Room::new(2, &poor());
     let items = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
         proposal.with_message(Message::new([item; 32]))
@@ -199,7 +199,7 @@ fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
 }
 
 #[test]
-fn an_own_hello_that_comes_back_is_not_answered() {
+fn a_nodes_own_hello_that_comes_back_is_not_answered() {
     for ends in [false, true] {
         let mut room = Room::new(2, &Config::default());
         room.join = ends;
@@ -212,7 +212,7 @@ fn an_own_hello_that_comes_back_is_not_answered() {
 }
 
 #[test]
-fn who_asks_is_answered_as_often_as_it_may_ask() {
+fn requests_are_answered_until_the_source_has_no_checks_left() {
     for ends in [false, true] {
         let mut room = Room::new(2, &poor());
         room.join = ends;
@@ -245,7 +245,7 @@ fn final_signatures_cost_a_check_each_time() {
 }
 
 #[test]
-fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
+fn an_abort_costs_one_check_plus_one_per_statement_of_its_proof() {
     let mut room = Room::new(2, &poor());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -268,7 +268,7 @@ fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
 }
 
 #[test]
-fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
+fn signers_are_heard_and_not_reported_among_many_sources() {
     let config = Config::default().with_checks_per_source(1).with_source_burst(60);
     let mut room = Room::new(3, &config);
     room.join = false;
@@ -304,7 +304,7 @@ fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
 }
 
 #[test]
-fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
+fn an_announcement_refused_for_its_time_or_shape_costs_nothing() {
     let mut room = Room::new(1, &poor());
     let late = announced(&mut room, 0, &[0], 10);
     room.now = room.now.saturating_add(Duration::from_secs(601));
@@ -326,7 +326,7 @@ fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
 }
 
 #[test]
-fn repeated_hellos_cost_nobody_anything_and_are_not_passed_on() {
+fn repeated_hellos_cost_nothing_and_are_not_relayed() {
     let mut room = Room::new(2, &poor());
     room.join = false;
     room.propose();

@@ -138,7 +138,7 @@ fn a_declined_session_is_not_discovered_again() {
 }
 
 #[test]
-fn a_step_by_hand_that_must_wait_says_for_whom() {
+fn a_manual_step_that_must_wait_says_for_which_signers() {
     let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.pass(Duration::from_secs(1));
@@ -171,7 +171,7 @@ fn a_step_by_hand_that_must_wait_says_for_whom() {
 }
 
 #[test]
-fn a_key_is_taken_once_and_only_where_it_is_one() {
+fn a_key_must_be_valid_and_can_be_added_only_once() {
     let mut node = Node::new(Config::default()).unwrap();
     assert!(matches!(node.add_key(&SecretKey::new([0; 32])), Err(KeyError::Invalid(_))));
     assert!(matches!(node.add_key(&SecretKey::new([0xff; 32])), Err(KeyError::Invalid(_))));
@@ -180,7 +180,7 @@ fn a_key_is_taken_once_and_only_where_it_is_one() {
 }
 
 #[test]
-fn two_own_keys_in_one_session_are_refused_and_in_two_are_fine() {
+fn two_own_keys_are_refused_in_one_session_and_fine_in_two() {
     let mut room = Room::new(2, &Config::default());
     let second = room.nodes[0].add_key(&SecretKey::new([50; 32])).unwrap();
     let both = room_proposal(&[room.keys[0], second, room.keys[1]]);
@@ -198,13 +198,13 @@ fn two_own_keys_in_one_session_are_refused_and_in_two_are_fine() {
 }
 
 #[test]
-fn secrets_do_not_print() {
+fn secret_keys_print_as_redacted() {
     let secret = SecretKey::new([0xab; 32]);
     assert_eq!(format!("{secret:?}"), "SecretKey(<redacted>)");
 }
 
 #[test]
-fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
+fn keys_are_sorted_as_in_bip327_unless_told_otherwise() {
     let mut room = Room::new(3, &Config::default());
     let mut keys = room.keys.clone();
     keys.sort();
@@ -219,7 +219,7 @@ fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
 }
 
 #[test]
-fn what_was_proposed_and_configured_can_be_looked_at() {
+fn a_proposal_and_a_configuration_can_be_read_back() {
     let config = Config::default().with_max_signers(3);
     let room = Room::new(2, &config);
     assert_eq!(*room.nodes[0].config(), config);
@@ -231,7 +231,7 @@ fn what_was_proposed_and_configured_can_be_looked_at() {
 }
 
 #[test]
-fn a_generator_that_repeats_itself_makes_no_second_session() {
+fn a_random_generator_that_repeats_makes_no_second_session() {
     let mut room = Room::new(2, &Config::default());
     let seed = || rand_chacha::rand_core::SeedableRng::from_seed([8; 32]);
     let (created, proposal) = (room.now, room.proposal(1));
@@ -252,7 +252,7 @@ fn a_generator_that_repeats_itself_makes_no_second_session() {
 }
 
 #[test]
-fn what_is_joined_or_ended_is_not_resumed() {
+fn a_joined_or_ended_session_is_not_resumed() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -285,7 +285,7 @@ fn spacious(max_frame_size: usize) -> Config {
 }
 
 #[test]
-fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
+fn an_announcement_must_fit_a_frame_with_signatures_and_envelope() {
     let size = |max_frame_size: usize| {
         let mut room = Room::new(2, &spacious(max_frame_size));
         announce_much(&mut room).map(|session| room.nodes[0].announcement(&session).unwrap().len())
@@ -297,7 +297,7 @@ fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
 }
 
 #[test]
-fn an_announcement_that_the_own_frames_would_have_no_room_for_is_not_taken() {
+fn an_announcement_too_large_for_a_nodes_own_frames_is_refused() {
     let refused = |max_frame_size: usize| {
         let mut room = Room::new(2, &spacious(1 << 20));
         room.join = false;

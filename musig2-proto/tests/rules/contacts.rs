@@ -46,7 +46,7 @@ fn sent_to(room: &mut Room) -> Vec<usize> {
 }
 
 #[test]
-fn a_join_that_was_held_back_does_not_override_what_the_application_has_told_since() {
+fn a_withheld_join_does_not_override_what_the_application_said_since() {
     let (mut room, session, join) = withheld(contact(9));
     tell(&mut room, 1);
     bring(&mut room, session, join);
@@ -54,7 +54,7 @@ fn a_join_that_was_held_back_does_not_override_what_the_application_has_told_sin
 }
 
 #[test]
-fn a_join_overrides_what_the_application_had_told_before_its_session_was_created() {
+fn a_join_overrides_what_the_application_said_before_its_session() {
     let mut room = Room::new(2, &Config::default());
     tell(&mut room, 7);
     room.pass(Duration::from_secs(1));
@@ -67,7 +67,7 @@ fn a_join_overrides_what_the_application_had_told_before_its_session_was_created
 }
 
 #[test]
-fn a_join_that_was_held_back_does_not_override_one_of_a_later_session() {
+fn a_withheld_join_does_not_override_one_of_a_later_session() {
     let (mut room, session, join) = withheld(contact(9));
     room.lost = Box::new(|_, _| false);
     room.execute(1, Command::SetContact(contact(1)));
@@ -79,7 +79,7 @@ fn a_join_that_was_held_back_does_not_override_one_of_a_later_session() {
 }
 
 #[test]
-fn a_join_without_a_contact_hides_nothing_that_was_known() {
+fn a_join_without_a_contact_keeps_the_known_contact() {
     for before in [false, true] {
         let mut room = Room::new(2, &Config::default());
         if before {
@@ -100,7 +100,7 @@ fn a_join_without_a_contact_hides_nothing_that_was_known() {
 }
 
 #[test]
-fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_nothing() {
+fn a_known_signers_hello_updates_its_view_and_a_repeated_one_does_not() {
     let mut room = Room::new(3, &Config::default());
     let [known, stranger] = [room.keys[1], room.keys[2]];
     room.execute(0, Command::AddContact { signer: known, contact: Contact::default() });
@@ -136,7 +136,7 @@ fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_
 }
 
 #[test]
-fn a_proposal_of_a_signer_that_a_node_knows_tells_where_it_is_before_anybody_approves() {
+fn a_known_proposers_announcement_updates_its_view_before_approval() {
     let mut room = Room::new(2, &Config::default());
     let signer = room.keys[0];
     room.join = false;

@@ -34,7 +34,7 @@ fn acquainted(count: usize, config: &Config) -> Room {
 }
 
 #[test]
-fn in_a_mesh_each_signer_sends_each_other_two_frames() {
+fn in_a_mesh_each_signer_sends_two_frames_to_each_other() {
     let mut room = acquainted(4, &Config::default());
     room.propose();
     room.pass(seconds(60));
@@ -49,7 +49,7 @@ fn in_a_mesh_each_signer_sends_each_other_two_frames() {
 }
 
 #[test]
-fn through_a_hub_each_signer_sends_two_frames_and_gets_two() {
+fn through_a_hub_each_signer_sends_and_receives_two_frames() {
     let mut room = Room::new(4, &Config::default().with_topology(Topology::Hub));
     room.propose();
     room.pass(seconds(60));
@@ -59,7 +59,7 @@ fn through_a_hub_each_signer_sends_two_frames_and_gets_two() {
 }
 
 #[test]
-fn a_hub_holds_back_its_own_word_for_half_a_second_at_most() {
+fn a_hub_holds_back_its_own_statements_for_at_most_half_a_second() {
     let mut room = Room::new(3, &Config::default().with_topology(Topology::Hub));
     room.lost = Box::new(|from, _| from == 2);
     room.propose();
@@ -101,7 +101,7 @@ fn sent_in(room: &mut Room, duration: Duration) -> Vec<u64> {
 }
 
 #[test]
-fn who_waits_asks_after_a_second_and_then_less_and_less_often() {
+fn a_waiting_node_polls_after_a_second_and_then_less_and_less_often() {
     let (mut room, _) = waiting_for_nonces();
     let sent = sent_in(&mut room, seconds(40));
     let pauses: Vec<_> = [0].iter().chain(&sent).zip(&sent).map(|(one, next)| next - one).collect();
@@ -118,7 +118,7 @@ fn who_waits_asks_after_a_second_and_then_less_and_less_often() {
 }
 
 #[test]
-fn every_third_question_in_vain_brings_everything_and_a_hello() {
+fn every_third_poll_in_vain_sends_everything_and_a_hello() {
     let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -151,7 +151,7 @@ fn every_third_question_in_vain_brings_everything_and_a_hello() {
 }
 
 #[test]
-fn while_joins_are_missing_pauses_grow_to_half_a_minute() {
+fn while_joins_are_missing_polls_slow_to_every_half_minute() {
     let mut room = acquainted(2, &Config::default());
     room.join = false;
     room.propose();
@@ -163,7 +163,7 @@ fn while_joins_are_missing_pauses_grow_to_half_a_minute() {
 }
 
 #[test]
-fn who_is_back_is_asked_at_once_and_not_more_often_than_would_be_fair() {
+fn a_signer_that_reconnects_is_asked_at_once_but_not_too_often() {
     let (mut room, _) = waiting_for_nonces();
     room.pass(seconds(10));
     let before = room.frames.len();
@@ -196,7 +196,7 @@ fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
 }
 
 #[test]
-fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_and_changes_nothing_else()
+fn a_flapping_connection_gets_only_its_signer_asked_ever_less_often()
  {
     let (frames, publications) = in_a_minute(None);
     assert_eq!(in_a_minute(Some(66)), (frames, publications), "who only says that it is a signer");
@@ -207,7 +207,7 @@ fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_an
 }
 
 #[test]
-fn who_is_back_is_asked_and_nobody_else_is() {
+fn only_the_signer_that_reconnects_is_asked() {
     let mut room = acquainted(4, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -221,7 +221,7 @@ fn who_is_back_is_asked_and_nobody_else_is() {
 }
 
 #[test]
-fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebody_joins() {
+fn churn_on_the_topic_slows_announcements_until_somebody_joins() {
     let in_a_minute = |flapping: bool| {
         let mut room = Room::new(3, &Config::default());
         room.lost = Box::new(|_, _| true);
@@ -257,7 +257,7 @@ fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebo
 }
 
 #[test]
-fn others_announce_only_while_the_coordinator_is_not_heard() {
+fn others_announce_only_while_the_coordinator_is_silent() {
     let mut room = Room::new(3, &Config::default());
     // Node 2 hears nothing, so the session stays open.
     room.lost = Box::new(|_, to| to == 2);
@@ -276,7 +276,7 @@ fn others_announce_only_while_the_coordinator_is_not_heard() {
 }
 
 #[test]
-fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
+fn what_an_author_cannot_deliver_is_relayed_once_after_half_a_second() {
     let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
     room.join = false;
     let session = room.propose();
@@ -303,7 +303,7 @@ fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
 }
 
 #[test]
-fn a_hub_passes_on_all_that_waits_at_once() {
+fn a_hub_relays_everything_that_waits_together() {
     let mut room = Room::new(15, &Config::default().with_topology(Topology::Hub));
     room.join = false;
     let session = room.propose();
@@ -321,7 +321,7 @@ fn a_hub_passes_on_all_that_waits_at_once() {
 }
 
 #[test]
-fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
+fn only_a_coordinators_first_frame_brings_the_announcement() {
     let mut room = acquainted(2, &Config::default());
     // Gossip does not arrive.
     let session = room.create(0, room.proposal(1));
@@ -337,7 +337,7 @@ fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
 }
 
 #[test]
-fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_statements_does_not() {
+fn only_a_request_for_the_announcement_is_answered_with_it() {
     let (mut room, session) = waiting_for_nonces();
     for (request, introduced) in [(Request::Announcement, true), (Request::Statements, false)] {
         let before = room.frames.len();
@@ -349,7 +349,7 @@ fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_sta
 }
 
 #[test]
-fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
+fn the_first_statement_that_a_hello_brings_is_the_signers_own_join() {
     let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -372,7 +372,7 @@ fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
 }
 
 #[test]
-fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
+fn a_signer_without_a_contact_is_polled_where_it_last_spoke_from() {
     // The frame is its author's own, or one in which another signer relays the statements.
     for is_own in [true, false] {
         let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
@@ -398,7 +398,7 @@ fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
 }
 
 #[test]
-fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
+fn a_request_with_another_digest_is_answered_with_everything() {
     let (mut room, session) = waiting_for_nonces();
     let (.., bytes) = room.frames.iter().rfind(|(from, to, _)| (*from, *to) == (1, 0)).unwrap();
     let have = frame(bytes).have.unwrap();
@@ -421,7 +421,7 @@ fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
 }
 
 #[test]
-fn a_coordinator_that_hears_its_own_announcement_repeats_it_no_more_often() {
+fn a_coordinator_repeats_an_echoed_announcement_no_more_often() {
     let count = |echo: bool| {
         let mut room = acquainted(2, &Config::default());
         room.join = false;
@@ -440,7 +440,7 @@ fn a_coordinator_that_hears_its_own_announcement_repeats_it_no_more_often() {
 }
 
 #[test]
-fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
+fn a_signer_whose_hub_is_silent_asks_those_it_waits_for() {
     let mut room = acquainted(3, &Config::default().with_topology(Topology::Hub));
     room.join = false;
     let session = room.propose();
@@ -459,7 +459,7 @@ fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
 }
 
 #[test]
-fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
+fn a_finished_node_answers_requests_and_nothing_else() {
     let mut room = acquainted(2, &Config::default());
     let session = room.propose();
     room.pass(seconds(5));

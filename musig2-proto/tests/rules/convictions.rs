@@ -55,7 +55,7 @@ fn partials(room: &mut Room, session: SessionId) -> Statement {
 }
 
 #[test]
-fn nonces_that_are_no_points_convict_once_all_are_there() {
+fn nonces_that_are_not_points_convict_once_all_are_there() {
     let (mut room, session, accused) = deaf();
     let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
     let Body::Join(of) = &join.body else { panic!() };
@@ -67,7 +67,7 @@ fn nonces_that_are_no_points_convict_once_all_are_there() {
 }
 
 #[test]
-fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
+fn an_abort_leaves_out_a_proof_that_fits_into_no_frame() {
     for (count, shown) in [(60, true), (99, false)] {
         let config =
             Config::default().with_max_signers(2).with_max_items(1).with_max_frame_size(7168);
@@ -89,7 +89,7 @@ fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
 }
 
 #[test]
-fn what_an_earlier_life_gave_up_is_no_fault_of_the_engine() {
+fn an_abort_of_an_earlier_life_is_not_reported_as_an_engine_error() {
     let (mut room, session, accused) = deaf();
     let me = room.nodes[0].session(&session).unwrap().me.get();
     let boot = Boot::new([77; 16]);
@@ -105,7 +105,7 @@ fn what_an_earlier_life_gave_up_is_no_fault_of_the_engine() {
 }
 
 #[test]
-fn a_partial_signature_that_does_not_verify_convicts() {
+fn a_partial_signature_that_does_not_verify_convicts_its_signer() {
     let (mut room, session, _) = deaf();
     let good = partials(&mut room, session);
     let Body::Partials(mut bad) = good.body else { panic!() };
@@ -116,7 +116,7 @@ fn a_partial_signature_that_does_not_verify_convicts() {
 }
 
 #[test]
-fn a_good_partial_signature_completes() {
+fn a_valid_partial_signature_completes_the_session() {
     let (mut room, session, _) = deaf();
     let good = partials(&mut room, session);
     bring(&mut room, session, vec![good]);

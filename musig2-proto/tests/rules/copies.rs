@@ -70,7 +70,7 @@ fn hash(node: &Node<Copyable>) -> u64 {
 }
 
 #[test]
-fn a_copy_is_the_same_state_and_goes_on_as_the_first_would_have() {
+fn a_copy_has_the_same_state_and_goes_on_like_the_original() {
     let (mut nodes, session) = pair();
     execute(&mut nodes[1], 2, Command::JoinSession { session });
     let mut copy = nodes[1].clone();
@@ -83,7 +83,7 @@ fn a_copy_is_the_same_state_and_goes_on_as_the_first_would_have() {
 }
 
 #[test]
-fn what_a_session_holds_is_part_of_the_state() {
+fn a_sessions_statements_are_part_of_the_state() {
     let (mut nodes, session) = pair();
     let mut seen = vec![hash(&nodes[1])];
     for command in [Command::JoinSession { session }, Command::ShareNonces { session }] {
@@ -94,7 +94,7 @@ fn what_a_session_holds_is_part_of_the_state() {
 }
 
 #[test]
-fn a_secret_nonce_is_part_of_the_state_though_nobody_has_seen_it() {
+fn a_secret_nonce_is_part_of_the_state_although_nobody_has_seen_it() {
     let (mut nodes, session) = pair();
     execute(&mut nodes[1], 2, Command::JoinSession { session });
     let [one, other] = [3, 4].map(|seed| {
@@ -107,7 +107,7 @@ fn a_secret_nonce_is_part_of_the_state_though_nobody_has_seen_it() {
 }
 
 #[test]
-fn an_attempt_that_is_over_leaves_no_secret_nonce_behind() {
+fn a_past_attempt_leaves_no_secret_nonce_behind() {
     let (nodes, session) = pair();
     // Two copies of one node have different secret nonces, which nobody else can tell apart.
     let mut copies = [3, 4].map(|seed| {

@@ -75,7 +75,7 @@ fn frame(session: SessionId, statement: Statement) -> Frame {
 }
 
 #[test]
-fn a_declined_session_ends_at_once_and_everyone_is_told_who_declined_and_why() {
+fn a_declined_session_ends_and_everyone_learns_who_declined_and_why() {
     let (mut room, session) = proposed(3, &Config::default());
     room.execute(1, Command::JoinSession { session });
     room.settle();
@@ -92,7 +92,7 @@ fn a_declined_session_ends_at_once_and_everyone_is_told_who_declined_and_why() {
 }
 
 #[test]
-fn a_proposer_that_waits_is_told_and_goes_on() {
+fn a_proposer_set_to_wait_is_told_of_a_decline_and_goes_on() {
     let config = Config::default().with_on_decline(OnDecline::Wait);
     let (mut room, session) = proposed(3, &config);
     meet(&mut room);
@@ -112,7 +112,7 @@ fn a_proposer_that_waits_is_told_and_goes_on() {
 }
 
 #[test]
-fn whoever_asks_about_a_declined_session_pays_and_only_its_proposer_is_told_again() {
+fn a_stranger_that_asks_about_a_declined_session_pays_and_learns_nothing() {
     let (mut room, session) = proposed(2, &Config::default().with_on_decline(OnDecline::Wait));
     meet(&mut room);
     room.lost = Box::new(|from, _| from == 1);
@@ -132,7 +132,7 @@ fn whoever_asks_about_a_declined_session_pays_and_only_its_proposer_is_told_agai
 }
 
 #[test]
-fn an_application_may_say_nothing_of_one_session() {
+fn an_application_may_decline_without_telling_anyone() {
     let (mut room, session) = proposed(2, &Config::default());
     room.execute(1, Command::DeclineSession { session, reason: None });
     room.pass(Duration::from_secs(60));
@@ -141,7 +141,7 @@ fn an_application_may_say_nothing_of_one_session() {
 }
 
 #[test]
-fn a_join_stands_whatever_its_author_declined_before() {
+fn a_join_stands_even_if_an_older_decline_arrives_later() {
     let (mut room, session) = proposed(3, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
     decline(&mut room, 1, session);
@@ -179,7 +179,7 @@ fn a_later_join_drops_a_decline() {
 }
 
 #[test]
-fn nobody_declines_in_anothers_name() {
+fn nobody_can_decline_in_anothers_name() {
     let (mut room, session) = proposed(3, &Config::default());
     let signer = place(&room, 1, session);
     let forged = sign(session, signer.get(), Body::Decline(Decline { reason: NO }), &secret(3));
@@ -200,7 +200,7 @@ fn nobody_declines_in_anothers_name() {
 }
 
 #[test]
-fn a_decline_is_one_check_and_its_repetition_none() {
+fn a_decline_costs_one_check_and_a_repeated_one_none() {
     let (mut room, session) = proposed(2, &Config::default().with_on_decline(OnDecline::Wait));
     decline(&mut room, 1, session);
     let real = said(&room, 1, |body| matches!(body, Body::Decline(_)));
@@ -231,7 +231,7 @@ fn refused(room: &Room) -> Vec<ManifestError> {
 }
 
 #[test]
-fn a_session_beyond_a_nodes_limits_is_told_to_its_application_which_may_tell_the_proposer() {
+fn an_application_may_decline_a_session_beyond_its_nodes_limits() {
     for reason in [None, Some(DeclineReason::Unsupported)] {
         let mut room = Room::new(2, &Config::default());
         room.nodes[1] = musig2_proto::Node::new(Config::default().with_max_items(1)).unwrap();
@@ -278,7 +278,7 @@ fn with_clock_off_by(seconds: i64) -> (Room, SessionId) {
 }
 
 #[test]
-fn a_clock_that_is_ahead_ends_the_session_and_one_that_will_show_its_time_does_not() {
+fn a_clock_decline_ends_a_session_unless_its_time_will_come() {
     for seconds in [-29, 299] {
         let (room, _) = with_clock_off_by(seconds);
         assert!(declined(&room, 0).is_empty(), "{seconds} s are no reason");
@@ -296,7 +296,7 @@ fn a_clock_that_is_ahead_ends_the_session_and_one_that_will_show_its_time_does_n
 }
 
 #[test]
-fn a_session_that_was_declined_because_of_the_clock_is_signed_when_its_time_has_come() {
+fn a_session_declined_for_a_late_clock_is_signed_once_its_time_comes() {
     let (mut room, session) = with_clock_off_by(-41);
     let publication = Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
     room.pass(Duration::from_secs(11));
@@ -309,7 +309,7 @@ fn a_session_that_was_declined_because_of_the_clock_is_signed_when_its_time_has_
 }
 
 #[test]
-fn another_reason_replaces_that_of_a_clock_and_no_other() {
+fn another_reason_replaces_only_a_decline_because_of_a_clock() {
     let (mut room, session) = with_clock_off_by(-41);
     let signer = place(&room, 1, session);
     let first = declined(&room, 0)[0];
@@ -323,7 +323,7 @@ fn another_reason_replaces_that_of_a_clock_and_no_other() {
 }
 
 #[test]
-fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
+fn a_decline_of_a_queued_session_is_sent_to_its_proposer() {
     let mut room = Room::new(2, &Config::default().with_on_decline(OnDecline::Wait));
     room.nodes[1] =
         musig2_proto::Node::new(Config::default().with_max_concurrent_sessions(1)).unwrap();
@@ -344,7 +344,7 @@ fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
 }
 
 #[test]
-fn whoever_gives_up_names_those_it_waited_for_and_the_others_are_told_that_it_waits_no_longer() {
+fn a_proposer_that_gives_up_names_the_missing_and_tells_the_others() {
     let (mut room, session) = proposed(3, &Config::default());
     meet(&mut room);
     room.execute(1, Command::JoinSession { session });

@@ -50,7 +50,7 @@ fn hello(room: &mut Room) -> Input {
 }
 
 #[test]
-fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
+fn a_signer_without_memory_is_told_only_while_the_session_lasts() {
     let (mut room, _) = complete();
     let end = room.nodes[0].sessions().next().unwrap().manifest.expires_at();
     room.now = end.saturating_sub(Duration::from_millis(1));
@@ -66,7 +66,7 @@ fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
 }
 
 #[test]
-fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
+fn an_ended_node_that_asks_is_sent_only_the_signatures() {
     for request in [Request::Statements, Request::Announcement] {
         for finished in [true, false] {
             let mut room = Room::new(2, &Config::default());
@@ -94,7 +94,7 @@ fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
 }
 
 #[test]
-fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_learns_its_signatures()
+fn a_signer_without_memory_or_contact_still_learns_the_signatures()
  {
     let mut room = Room::new(3, &Config::default());
     room.execute(2, Command::SetContact(Contact::default()));
@@ -119,7 +119,7 @@ fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_l
 }
 
 #[test]
-fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() {
+fn an_ended_session_is_announced_only_if_signed_and_still_in_time() {
     for (aborted, late) in [(true, false), (false, true), (false, false)] {
         let mut room = Room::new(2, &Config::default());
         room.join = !aborted;
@@ -148,7 +148,7 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
 }
 
 #[test]
-fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_another() {
+fn a_missed_abort_is_sent_on_request_but_never_in_answer_to_an_abort() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -171,7 +171,7 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
 }
 
 #[test]
-fn a_first_word_counts_and_an_application_is_told_of_one_end() {
+fn an_application_is_told_only_of_a_sessions_first_end() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -209,7 +209,7 @@ fn one_without_signatures(audience: Audience) -> (Room, SessionId) {
 }
 
 #[test]
-fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
+fn a_node_that_released_partials_asks_until_it_has_the_signatures() {
     let (mut room, session) = one_without_signatures(Audience::Everyone);
     room.pass(seconds(20));
     assert!(room.nodes[2].session(&session).unwrap().signatures.is_none());
@@ -227,7 +227,7 @@ fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
 }
 
 #[test]
-fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_says_where_it_is() {
+fn requests_for_signatures_slow_down_and_end_at_expiry() {
     for audience in [Audience::Everyone, Audience::KnownContacts] {
         let (mut room, session) = one_without_signatures(audience);
         let (start, end) =
@@ -267,7 +267,7 @@ fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_sa
 }
 
 #[test]
-fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_running() {
+fn a_hello_brings_the_signatures_however_long_the_node_has_run() {
     let (mut room, session) = one_without_signatures(Audience::Everyone);
     let said = room.publications.len();
     room.until(|room| room.publications.len() > said);
@@ -280,7 +280,7 @@ fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_runni
 }
 
 #[test]
-fn what_expires_after_the_release_is_asked_for_once() {
+fn a_session_that_expires_after_the_release_is_asked_for_once() {
     let config =
         Config::default().with_phase_timeout(PhaseTimeout::Report).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
@@ -301,7 +301,7 @@ fn what_expires_after_the_release_is_asked_for_once() {
 }
 
 #[test]
-fn a_signature_in_the_name_of_another_session_is_no_late_one() {
+fn signatures_of_another_session_are_not_late_signatures() {
     let mut room = Room::new(2, &Config::default());
     let first = room.propose();
     room.settle();

@@ -49,7 +49,7 @@ fn sign(room: &mut Room, session: SessionId, failing: Option<Failing>) {
 }
 
 #[test]
-fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_blame() {
+fn a_failed_step_is_reported_once_and_times_out_without_blame() {
     for (failing, phase) in [
         (Failing::Nonces, Phase::Nonces),
         (Failing::Signing, Phase::PartialSignatures),
@@ -80,7 +80,7 @@ fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_
 }
 
 #[test]
-fn nonces_that_the_engine_cannot_bring_together_are_nobodys_fault() {
+fn nonces_that_the_engine_cannot_aggregate_are_nobodys_fault() {
     let (mut room, session) = pair();
     for node in [0, 1] {
         room.execute(node, Command::ShareNonces { session });
@@ -104,7 +104,7 @@ fn nonces_that_the_engine_cannot_bring_together_are_nobodys_fault() {
 }
 
 #[test]
-fn who_cannot_put_signatures_together_is_given_them_by_who_can() {
+fn a_node_that_cannot_aggregate_is_sent_the_signatures() {
     let (mut room, session) = pair();
     sign(&mut room, session, Some(Failing::Aggregating));
     assert_eq!(errors(&room, 0), [SessionError::AggregationFault]);
@@ -115,7 +115,7 @@ fn who_cannot_put_signatures_together_is_given_them_by_who_can() {
 }
 
 #[test]
-fn a_session_whose_join_cannot_be_signed_never_was() {
+fn a_session_whose_join_cannot_be_signed_is_not_created() {
     let mut room = Room::new(2, &Config::default());
     let proposal = room.proposal(1);
     fail_at(Some(Failing::Statements));
@@ -127,7 +127,7 @@ fn a_session_whose_join_cannot_be_signed_never_was() {
 }
 
 #[test]
-fn a_session_that_cannot_be_joined_waits_for_another_try() {
+fn a_session_whose_join_failed_can_be_joined_later() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -142,7 +142,7 @@ fn a_session_that_cannot_be_joined_waits_for_another_try() {
 }
 
 #[test]
-fn an_abort_that_cannot_be_signed_ends_the_session_here_and_is_told_of() {
+fn an_unsigned_abort_ends_the_session_locally_and_is_reported() {
     let (mut room, session) = pair();
     fail_at(Some(Failing::Statements));
     room.execute(0, Command::AbortSession { session, reason: Note::new("enough") });

@@ -38,7 +38,7 @@ fn bring(room: &mut Room, frame: &Frame) -> (usize, Option<Offence>, bool) {
 }
 
 #[test]
-fn a_bad_statement_is_dropped_and_the_rest_is_taken_but_the_request_is_not_answered() {
+fn a_frame_with_a_bad_statement_is_taken_in_part_and_not_answered() {
     let (mut room, session, join, nonces, have) = unheard();
     let forged = Statement { signature: Signature::new([1; 64]), ..join.clone() };
     let asks = Frame { request: Request::Statements, have: Some(have), ..empty(session) };

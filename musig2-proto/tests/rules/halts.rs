@@ -35,7 +35,7 @@ fn end(room: &mut Room, session: SessionId, statements: Vec<Statement>) -> Abort
 }
 
 #[test]
-fn nothing_is_signed_for_who_aborts() {
+fn a_node_does_not_sign_after_a_signer_aborts() {
     let (mut room, session, signer, [join, nonces]) = before_signing();
     room.execute(1, Command::AbortSession { session, reason: Note::new("no") });
     let abort = said(&room, 1, |body| matches!(body, Body::Abort(_)));
@@ -44,7 +44,7 @@ fn nothing_is_signed_for_who_aborts() {
 }
 
 #[test]
-fn nothing_is_signed_for_who_equivocates() {
+fn a_node_does_not_sign_after_a_signer_equivocates() {
     let (mut room, session, signer, [join, nonces]) = before_signing();
     let Body::Nonces(mut others) = nonces.body.clone() else { panic!() };
     // The same two points in the other order.
@@ -60,7 +60,7 @@ fn nothing_is_signed_for_who_equivocates() {
 }
 
 #[test]
-fn who_joins_what_another_has_aborted_makes_no_nonces() {
+fn joining_an_aborted_session_makes_no_nonces() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let (signer, contact) = (room.keys[1], contact(1));
@@ -76,7 +76,7 @@ fn who_joins_what_another_has_aborted_makes_no_nonces() {
 }
 
 #[test]
-fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place() {
+fn an_aborted_session_is_withdrawn_once_and_keeps_its_place() {
     let config = Config::default().with_max_discovered_per_author(2);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -127,7 +127,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
 }
 
 #[test]
-fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
+fn only_a_signers_own_abort_withdraws_a_session() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -175,7 +175,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
 }
 
 #[test]
-fn a_join_of_ones_own_key_that_no_earlier_life_can_have_made_is_told() {
+fn a_join_of_the_own_key_that_no_earlier_life_made_is_reported() {
     for (age, is_told) in [(30, false), (31, true)] {
         for joins in [true, false] {
             let mut room = Room::new(3, &Config::default());

@@ -26,7 +26,7 @@ fn replace(room: &mut Room, node: usize, of: usize, config: &Config) {
 }
 
 #[test]
-fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() {
+fn a_key_at_its_restart_limit_cannot_join_and_convict_itself() {
     let config = Config::default();
     let mut room = Room::new(3, &config);
     room.join = false;
@@ -48,7 +48,7 @@ fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() 
 }
 
 #[test]
-fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
+fn a_step_permitted_in_one_attempt_is_not_permitted_in_the_next() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
     let session = room.propose();
@@ -84,7 +84,7 @@ fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
 }
 
 #[test]
-fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
+fn a_key_that_runs_in_two_places_stops_in_both_and_is_convicted() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut room = Room::new(3, &config);
     replace(&mut room, 2, 1, &config);
@@ -119,7 +119,7 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
 }
 
 #[test]
-fn a_generator_that_starts_again_from_the_same_state_repeats_no_life_and_no_nonce_unless_in_the_same_millisecond()
+fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later()
  {
     let mut room = Room::new(2, &Config::default());
     room.join = false;

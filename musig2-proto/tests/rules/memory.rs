@@ -59,7 +59,7 @@ fn discovered(room: &Room, node: usize) -> usize {
 }
 
 #[test]
-fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remember() {
+fn a_joined_session_is_never_joined_again_however_full_memory_is() {
     let config = Config::default().with_discoveries_per_author(10_000).with_source_burst(100_000);
     let mut room = Room::new(2, &config);
     room.lost = Box::new(|_, _| true);
@@ -105,7 +105,7 @@ fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remem
 }
 
 #[test]
-fn a_name_is_remembered_until_nobody_can_sign_the_session_any_more() {
+fn a_name_is_remembered_until_nobody_can_sign_its_session() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -127,7 +127,7 @@ fn a_name_is_remembered_until_nobody_can_sign_the_session_any_more() {
 }
 
 #[test]
-fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() {
+fn a_node_that_can_remember_no_more_names_joins_no_more_sessions() {
     let mut room = Room::new(2, &Config::default().with_max_joined_names(3));
     let end = |room: &mut Room| {
         let session = room.propose();
@@ -152,7 +152,7 @@ fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() 
 }
 
 #[test]
-fn signatures_of_another_session_end_one_that_nobody_joined_and_leave_only_its_name() {
+fn valid_signatures_end_an_unjoined_session_and_leave_only_its_name() {
     let mut room = Room::new(2, &Config::default());
     let joined = room.propose();
     room.settle();
@@ -177,7 +177,7 @@ fn signatures_of_another_session_end_one_that_nobody_joined_and_leave_only_its_n
 }
 
 #[test]
-fn who_has_forgotten_that_it_joined_is_shown_so_with_the_signatures() {
+fn a_signer_without_memory_is_shown_its_join_with_the_signatures() {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
     room.settle();
@@ -196,7 +196,7 @@ fn who_has_forgotten_that_it_joined_is_shown_so_with_the_signatures() {
 }
 
 #[test]
-fn a_session_that_cannot_be_resumed_leaves_nothing() {
+fn a_session_that_cannot_be_resumed_leaves_nothing_behind() {
     let mut room = RoomOf::<Copyable>::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -258,7 +258,7 @@ fn told(room: &mut Room, live: SessionId) -> (usize, usize, bool) {
 }
 
 #[test]
-fn a_signer_that_says_hello_is_told_of_live_sessions_first_and_of_ended_ones_a_few_each_second() {
+fn a_hello_brings_live_sessions_first_and_ended_ones_at_a_limited_rate() {
     let (mut room, live) = with_ended(1000);
     room.lost = Box::new(|_, _| true);
     let said = hello(&mut room, Duration::ZERO);
@@ -291,7 +291,7 @@ fn a_signer_is_not_told_of_what_it_cannot_have_forgotten() {
 }
 
 #[test]
-fn an_answer_that_was_lost_is_given_again_and_ever_more_seldom() {
+fn a_lost_answer_to_a_hello_is_repeated_less_and_less_often() {
     let (mut room, live) = with_ended(1);
     room.lost = Box::new(|_, _| true);
     let start = room.now;

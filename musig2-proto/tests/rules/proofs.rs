@@ -150,7 +150,7 @@ fn hash(tag: &str, content: &[u8]) -> [u8; 32] {
 const MISFIT: Result<(), EvidenceError> = Err(EvidenceError::Misfit);
 
 #[test]
-fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_the_session_has_items()
+fn a_proof_fits_evidence_and_aborts_only_with_one_entry_per_item()
  {
     for count in [1, 2, 3] {
         let fits = if count == 2 { Ok(()) } else { MISFIT };
@@ -183,7 +183,7 @@ fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_
 }
 
 #[test]
-fn restarts_that_prove_are_of_the_sessions_signers_in_order_and_one_entry_has_both_lives() {
+fn restarts_in_a_proof_are_in_order_and_one_entry_has_both_lives() {
     let judge = |restarted: &[(u16, &[u8])]| {
         let court = Court::new();
         let proof = court.concurrent(restarted, 2);
@@ -217,7 +217,7 @@ fn restarts_that_prove_are_of_the_sessions_signers_in_order_and_one_entry_has_bo
 }
 
 #[test]
-fn an_aggregate_that_is_no_point_proves_nothing_of_its_item_and_nothing_against_the_others() {
+fn an_invalid_aggregate_nonce_voids_a_proof_only_for_its_own_item() {
     let court = Court::new();
     let no_point = AggregateNonce::new([5; 66]);
     let [point, _] = court.aggregates(2).try_into().unwrap();
@@ -233,7 +233,7 @@ fn an_aggregate_that_is_no_point_proves_nothing_of_its_item_and_nothing_against_
 }
 
 #[test]
-fn ten_joins_of_different_lives_convict_and_nine_are_nobodys_fault() {
+fn ten_joins_of_different_lives_convict_and_nine_do_not() {
     for (count, verdict) in [(9, Err(EvidenceError::NoFault)), (10, Ok(()))] {
         let court = Court::new();
         let join =

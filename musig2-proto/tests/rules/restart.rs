@@ -23,7 +23,7 @@ fn come_back(room: &mut Room, node: usize) {
 }
 
 #[test]
-fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
+fn a_session_finishes_whichever_signer_forgets_it_and_whenever() {
     // As many messages as a calm session of three takes, and a few more.
     for moment in 0..24 {
         for node in 0..3 {
@@ -54,7 +54,7 @@ fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
 }
 
 #[test]
-fn a_proposer_that_alone_knows_the_session_resumes_it_from_what_its_application_kept() {
+fn a_proposer_resumes_a_session_nobody_knows_from_what_was_kept() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -111,7 +111,7 @@ fn hellos(room: &mut Room, duration: Duration) -> Vec<u64> {
 }
 
 #[test]
-fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_open() {
+fn a_restarted_signer_says_hello_until_no_session_can_be_open() {
     let mut room =
         Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
@@ -120,7 +120,7 @@ fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_ope
 }
 
 #[test]
-fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_came_from_elsewhere()
+fn an_unreachable_signer_finds_its_session_again_after_a_restart()
 {
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(Contact::default()));
@@ -141,7 +141,7 @@ fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_ca
 }
 
 #[test]
-fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
+fn a_clock_set_back_does_not_change_the_number_of_hellos() {
     let mut room =
         Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
@@ -155,7 +155,7 @@ fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
 }
 
 #[test]
-fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
+fn a_hello_is_taken_up_to_the_allowed_clock_difference() {
     for (apart, is_taken) in [(30_000, true), (30_001, false)] {
         for early in [true, false] {
             let mut room = Room::new(2, &Config::default());
@@ -194,7 +194,7 @@ fn finished_by_one() -> (Room, SessionId, Vec<u8>, Vec<Signature>) {
 }
 
 #[test]
-fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
+fn signatures_that_only_one_node_kept_reach_all_after_its_restart() {
     let (mut room, session, announcement, signatures) = finished_by_one();
     room.lost = Box::new(|_, _| false);
     forget(&mut room, 0);
@@ -228,7 +228,7 @@ fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
 }
 
 #[test]
-fn told_signatures_are_believed_no_more_than_others_and_leave_nothing_if_they_are_wrong() {
+fn told_signatures_are_verified_and_leave_nothing_if_they_are_wrong() {
     let (mut room, session, announcement, signatures) = finished_by_one();
     let end = room.nodes[1].session(&session).unwrap().manifest.expires_at();
     forget(&mut room, 0);

@@ -24,7 +24,7 @@ fn probed(room: &mut Room) -> SessionId {
 }
 
 #[test]
-fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_the_session_is_joined()
+fn a_stranger_is_not_answered_until_its_session_is_joined()
  {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
@@ -41,7 +41,7 @@ fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_th
 }
 
 #[test]
-fn a_signer_that_this_node_has_signed_with_is_answered_before_the_session_is_joined() {
+fn a_past_co_signer_is_answered_before_the_session_is_joined() {
     let mut room = Room::new(2, &Config::default());
     room.propose();
     room.settle();

@@ -43,7 +43,7 @@ fn undecided() -> Room {
 }
 
 #[test]
-fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
+fn many_sessions_of_few_keys_make_room_for_a_new_proposer() {
     let mut room = undecided();
     let theirs: Vec<_> =
         (0..32).map(|number| hear(&mut room, 40 + number % 4, 9).unwrap()).collect();
@@ -61,7 +61,7 @@ fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
 }
 
 #[test]
-fn many_keys_behind_one_connection_make_room_for_one_that_comes_from_elsewhere() {
+fn many_keys_behind_one_connection_make_room_for_one_from_elsewhere() {
     let mut room = undecided();
     for author in 40..72 {
         hear(&mut room, author, 9).unwrap();
@@ -72,7 +72,7 @@ fn many_keys_behind_one_connection_make_room_for_one_that_comes_from_elsewhere()
 }
 
 #[test]
-fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
+fn a_session_that_made_room_comes_back_only_to_a_free_place() {
     let mut room = undecided();
     let announcements: Vec<_> =
         (0..32).map(|number| announcement(&mut room, 40 + number % 4)).collect();
@@ -86,7 +86,7 @@ fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
 }
 
 #[test]
-fn replayed_announcements_keep_no_restarted_signer_out_of_a_session_that_it_had_joined() {
+fn replayed_announcements_keep_no_restarted_signer_out() {
     let config =
         Config::default().with_max_discovered_per_author(3).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);

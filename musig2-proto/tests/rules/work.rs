@@ -76,7 +76,7 @@ fn confession(session: SessionId, author: u16, count: usize, key: &SecretKey) ->
 }
 
 #[test]
-fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_session() {
+fn forged_announcements_of_open_and_ended_sessions_are_reported() {
     let mut room = Room::new(3, &Config::default());
     let joined = room.propose();
     room.settle();
@@ -100,7 +100,7 @@ fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_s
 }
 
 #[test]
-fn a_known_announcement_is_passed_on_as_often_as_signers_need_it_and_not_once_its_time_is_over() {
+fn a_known_announcement_is_relayed_at_a_bounded_rate_while_in_time() {
     for joins in [true, false] {
         let mut room = Room::new(3, &Config::default());
         room.join = joins;
@@ -158,7 +158,7 @@ fn every_signature_of_a_batch_is_charged_for() {
 }
 
 #[test]
-fn a_session_keeps_one_proof_and_none_that_is_longer_than_it_can_be() {
+fn a_session_keeps_one_proof_and_none_that_is_too_long() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let (session, bytes) = announced_by(&mut room, 60, &[1, 61, 62]);
@@ -180,7 +180,7 @@ fn a_session_keeps_one_proof_and_none_that_is_longer_than_it_can_be() {
 }
 
 #[test]
-fn a_proof_convicts_whoever_shows_it() {
+fn a_proof_convicts_even_in_an_abort_of_a_life_that_never_joined() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();
@@ -201,7 +201,7 @@ fn a_proof_convicts_whoever_shows_it() {
 }
 
 #[test]
-fn strangers_keep_no_restarted_signer_out_of_its_session() {
+fn strangers_sessions_keep_no_restarted_signer_out_of_its_own() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -231,7 +231,7 @@ fn strangers_keep_no_restarted_signer_out_of_its_session() {
 }
 
 #[test]
-fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_coordinator_it_does_not_know()
+fn strangers_leave_room_only_for_sessions_that_a_signer_had_joined()
  {
     for joins in [true, false] {
         let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
@@ -254,7 +254,7 @@ fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_c
 }
 
 #[test]
-fn announcements_that_there_is_no_room_for_cost_the_others_nothing() {
+fn announcements_without_room_cost_other_proposers_nothing() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     for number in 100..200 {
@@ -271,7 +271,7 @@ fn announcements_that_there_is_no_room_for_cost_the_others_nothing() {
 }
 
 #[test]
-fn a_large_batch_that_the_configuration_allows_is_opened() {
+fn a_large_batch_that_the_configuration_allows_is_taken() {
     let mut room = Room::new(2, &Config::default().with_max_items(1000));
     let path = || Tweak::Bip32 {
         chain_code: musig2_proto::ChainCode::BIP328,
@@ -294,7 +294,7 @@ fn a_large_batch_that_the_configuration_allows_is_opened() {
 }
 
 #[test]
-fn one_author_is_discovered_so_often_and_no_more() {
+fn discoveries_of_one_authors_sessions_are_bounded() {
     let config =
         Config::default().with_discoveries_per_author(1).with_max_discovered_per_author(100);
     let mut room = Room::new(1, &config);
@@ -312,7 +312,7 @@ fn one_author_is_discovered_so_often_and_no_more() {
 }
 
 #[test]
-fn an_abort_of_an_earlier_life_does_not_gag_the_next() {
+fn an_abort_of_an_earlier_life_does_not_prevent_a_new_one() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -331,7 +331,7 @@ fn an_abort_of_an_earlier_life_does_not_gag_the_next() {
 }
 
 #[test]
-fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_after() {
+fn a_node_that_timed_out_gives_its_partials_out_until_expiry() {
     let config = Config::default().with_partial_sig_timeout(Duration::from_secs(2));
     let mut room = Room::new(3, &config);
     let session = room.propose();
@@ -360,7 +360,7 @@ fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_aft
 }
 
 #[test]
-fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobody_woke_the_node() {
+fn unsent_partial_signatures_stay_after_expiry_even_without_a_tick() {
     let mut room =
         Room::new(3, &Config::default().with_partial_sig_timeout(Duration::from_secs(3600)));
     let session = room.propose();
@@ -384,7 +384,7 @@ fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobo
 }
 
 #[test]
-fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
+fn ended_sessions_leave_only_their_names_if_they_take_too_much() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     // A session that takes little room, before all others.
@@ -452,7 +452,7 @@ fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> Ses
 }
 
 #[test]
-fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten() {
+fn small_sessions_of_one_coordinator_evict_no_large_one_of_another() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     room.join = false;
@@ -465,7 +465,7 @@ fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten(
 }
 
 #[test]
-fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
+fn an_inactive_session_ends_whatever_its_phases_may_take() {
     let config = Config::default()
         .with_phase_timeout(PhaseTimeout::Report)
         .with_inactivity_timeout(Duration::from_secs(90));
@@ -484,7 +484,7 @@ fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
 }
 
 #[test]
-fn every_offence_has_its_grade() {
+fn every_offence_has_its_severity() {
     let benign = [
         Offence::Version(9),
         Offence::Busy,
@@ -508,7 +508,7 @@ fn every_offence_has_its_grade() {
 }
 
 #[test]
-fn an_announcement_with_one_key_twice_or_two_of_this_nodes_is_refused() {
+fn an_announcement_with_a_repeated_key_or_two_own_keys_is_refused() {
     let mut room = Room::new(1, &Config::default());
     room.nodes[0].add_key(&secret(2)).unwrap();
     let (_, bytes) = announced_by(&mut room, 60, &[1, 2]);

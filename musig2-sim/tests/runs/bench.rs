@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 #[test]
-fn one_json_object_holds_both_engines_and_what_they_cannot_be_faster_than() {
+fn one_json_object_reports_both_engines_and_bounds_on_their_speed() {
     let bench = ["bench", "--json", "--rounds", "3"];
     let output = Command::new(env!("CARGO_BIN_EXE_musig2-sim")).args(bench).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -48,7 +48,7 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
 }
 
 #[test]
-fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
+fn a_session_from_the_future_is_taken_once_clocks_agree_enough() {
     let discovered_at = |ahead| {
         let mut world: World<Transparent> =
             World::with_engine(Plan::one_session(2).with_clock_ahead(ALICE, ahead)).unwrap();
@@ -71,7 +71,7 @@ fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+fn a_clock_set_back_keeps_nobody_waiting() {
     // What Bob should hear is lost, and his clock is set back when he is about to ask for it.
     let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
     let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
@@ -111,7 +111,7 @@ fn a_clock_goes_on_through_a_crash() {
 }
 
 #[test]
-fn where_clocks_disagree_liveness_is_not_asked_for_and_safety_is() {
+fn if_clocks_disagree_only_safety_is_required() {
     for seed in 0..60 {
         let outcome = trial::run::<Transparent>(Plan::drawn(seed, Profile::Skewed));
         assert_eq!(outcome.verdict, Ok(()), "seed {seed}");
@@ -123,14 +123,14 @@ fn where_clocks_disagree_liveness_is_not_asked_for_and_safety_is() {
 }
 
 #[test]
-fn jumps_forward_take_from_the_time_of_a_phase() {
+fn clock_jumps_forward_take_from_the_time_of_a_phase() {
     let jump = |by| Plan::one_session(2).with_clock_jump(BOB, Micros::from_secs(1), by);
     assert!(jump(10_000).must_complete(0) && jump(-30_000).must_complete(0));
     assert!(!jump(10_001).must_complete(0) && !jump(-30_001).must_complete(0));
 }
 
 #[test]
-fn a_clock_that_cannot_be_is_refused() {
+fn an_impossible_clock_is_refused() {
     let year: i64 = 366 * 24 * 60 * MINUTE;
     for plan in [
         Plan::one_session(2).with_clock_ahead(BOB, year),
@@ -145,7 +145,7 @@ fn a_clock_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_node_whose_clock_was_set_back_may_take_its_own_earlier_join_for_another_process() {
+fn a_node_set_back_in_time_may_take_its_own_join_for_anothers() {
     let plan = Plan::drawn(1_147_721_723_722_340_064, Profile::Skewed);
     let outcome = trial::run::<Transparent>(plan);
     assert_eq!(outcome.verdict, Ok(()));

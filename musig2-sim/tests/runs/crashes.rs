@@ -57,7 +57,7 @@ fn a_crash_after_an_output_loses_the_rest_of_the_call() {
 }
 
 #[test]
-fn what_reaches_a_node_that_is_down_is_lost() {
+fn messages_to_a_node_that_is_down_are_lost() {
     let plan =
         Plan::one_session(2).with_crash(BOB, Micros::from_millis(5), Micros::from_millis(15));
     let mut world = World::new(plan).unwrap().recorded();
@@ -84,7 +84,7 @@ fn what_reaches_a_node_that_is_down_is_lost() {
 }
 
 #[test]
-fn an_application_forgets_what_it_was_about_to_do() {
+fn a_crashed_application_forgets_what_it_was_about_to_do() {
     let plan = Plan::one_session(2).with_approval(BOB, Answer::After(Micros::from_secs(2)));
     let mut world = World::new(plan).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
@@ -104,7 +104,7 @@ fn an_application_forgets_what_it_was_about_to_do() {
 }
 
 #[test]
-fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
+fn a_run_is_not_over_while_a_forgotten_session_can_come_back() {
     // Everything is complete and silent when Bob comes back and finds nobody.
     let [crash, back, heal] = [1, 2, 30].map(Micros::from_secs);
     let plan = Plan::one_session(2)
@@ -117,7 +117,7 @@ fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
 }
 
 #[test]
-fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_is_still_there() {
+fn an_announcement_is_stored_before_it_leaves_and_resumed_from_disk() {
     for (disk, resumes) in [
         (Disk::Empty, false),
         (Disk::Kept, true),
@@ -167,7 +167,7 @@ fn a_rolled_back_disk_signs_nothing_twice() {
 }
 
 #[test]
-fn what_was_approved_before_a_crash_is_not_thought_over_again() {
+fn a_session_approved_before_a_crash_is_not_asked_about_again() {
     let thinks = Answer::After(Micros::from_secs(20));
     let completed = |disk| {
         let [crash, back] = [21_000, 22_000].map(Micros::from_millis);
@@ -184,7 +184,7 @@ fn what_was_approved_before_a_crash_is_not_thought_over_again() {
 }
 
 #[test]
-fn what_an_application_knew_of_the_others_is_on_its_disk() {
+fn an_application_keeps_the_contacts_it_knew_on_its_disk() {
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let told = |disk| {
         let plan = Plan::one_session(3)
@@ -203,7 +203,7 @@ fn what_an_application_knew_of_the_others_is_on_its_disk() {
 }
 
 #[test]
-fn a_wrong_clock_is_a_nodes_own() {
+fn a_wrong_clock_only_affects_its_own_node() {
     const MINUTE: i64 = 60_000;
     for ahead in [-MINUTE, MINUTE] {
         let mut world = World::new(Plan::one_session(2)).unwrap();

@@ -19,7 +19,7 @@ fn swarms_pass_with_each_of_200_seeds() {
 }
 
 #[test]
-fn every_profile_passes_and_reaches_what_is_its_own() {
+fn every_profile_passes_and_reaches_its_own_coverage_points() {
     for (profile, points) in [
         (Profile::Calm, [Point::SessionComplete, Point::SessionQueued, Point::NoncesComplete]),
         (Profile::Swarm, [Point::Paused, Point::PausedDeaf, Point::Resumed]),
@@ -48,7 +48,7 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
 /// everyone crashed, after which the nodes that got the signatures had not joined and could not
 /// pass them on.
 #[test]
-fn runs_that_the_oracles_once_found_fault_with_pass() {
+fn runs_that_once_violated_an_oracle_pass() {
     for (seed, profile) in [
         (703_360_035_242_577_908, Profile::Crashy),
         (572_154_921_338_680_352, Profile::Byzantine),
@@ -67,7 +67,7 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
 /// Every application decides after a different time, so that each node would take the sessions up
 /// in another order.
 #[test]
-fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
+fn more_proposals_at_once_than_places_are_all_signed() {
     for (seed, places) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 3)]) {
         let config = Config::default().with_max_concurrent_sessions(places);
         let latency =
@@ -112,13 +112,13 @@ fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
 }
 
 #[test]
-fn a_session_that_a_byzantine_node_makes_late_is_forgotten_as_long_after_it_was_made_as_any() {
+fn a_session_made_late_by_a_byzantine_node_is_forgotten_in_time() {
     let plan = Plan::drawn(406_847_605_492_715_752, Profile::Byzantine);
     assert_eq!(trial::run::<Transparent>(plan).verdict, Ok(()));
 }
 
 #[test]
-fn few_bytes_are_a_calm_plan() {
+fn few_bytes_make_a_calm_plan() {
     let plan = Plan::from_bytes(&[]);
     assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));
     assert_eq!(plan.network.frames.latency, Latency::Constant(Micros::ZERO));
@@ -129,7 +129,7 @@ fn few_bytes_are_a_calm_plan() {
 }
 
 #[test]
-fn each_disk_is_the_same_after_it_was_stored() {
+fn each_disk_setting_survives_being_stored() {
     for disk in [
         Disk::Empty,
         Disk::Kept,
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_are_a_plan_of_which_holds_what_holds_of_every_other(
+    fn any_bytes_make_a_plan_that_passes(
         bytes in proptest::collection::vec(any::<u8>(), 0..400)
     ) {
         let plan = Plan::from_bytes(&bytes);

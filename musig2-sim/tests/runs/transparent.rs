@@ -16,14 +16,14 @@ fn run(plan: Plan) -> World<Transparent> {
 }
 
 #[test]
-fn faulty_sessions_complete_and_are_judged_good() {
+fn faulty_sessions_complete_and_pass_the_check() {
     for seed in 0..200 {
         run(Plan::drawn(seed, Profile::Swarm));
     }
 }
 
 #[test]
-fn keys_under_every_kind_of_tweak_are_judged_good() {
+fn sessions_with_every_kind_of_tweak_pass_the_check() {
     let raw = |kind| Tweak::Raw(PlainTweak { kind, scalar: TweakScalar::new([9; 32]) });
     let path = DerivationPath::new(vec![0, 7, 1 << 30]).unwrap();
     let tweaks = [
@@ -45,7 +45,7 @@ fn keys_under_every_kind_of_tweak_are_judged_good() {
 
 /// Does what a model checker does: goes in two directions from one state.
 #[test]
-fn a_cloned_node_goes_on_as_the_original_does() {
+fn a_cloned_node_goes_on_like_the_original() {
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     let mut alice: Node<Transparent> = Node::with_engine(Config::default()).unwrap();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);

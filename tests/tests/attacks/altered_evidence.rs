@@ -64,7 +64,7 @@ fn restarts(mallory: &mut Attacker) -> Proof {
 }
 
 #[test]
-fn one_changed_bit_makes_it_worthless_or_leaves_it_as_it_was() {
+fn one_changed_bit_voids_evidence_or_leaves_its_verdict_unchanged() {
     let (mallory, proofs) = proofs();
     for (fault, proof) in proofs {
         let evidence = Evidence { manifest: Manifest::clone(&mallory.view.manifest), proof };
@@ -81,7 +81,7 @@ fn one_changed_bit_makes_it_worthless_or_leaves_it_as_it_was() {
 }
 
 #[test]
-fn a_hash_of_restarts_that_nobody_joined_for_proves_nothing() {
+fn restarts_that_do_not_hash_to_the_attempt_prove_nothing() {
     let (mut mallory, _) = proofs();
     let Proof::ConcurrentInstances { first, second, .. } = concurrent(&mut mallory) else {
         unreachable!()

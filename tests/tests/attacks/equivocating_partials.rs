@@ -6,7 +6,7 @@ use crate::verdict::End;
 use musig2_proto::{Event, Fault, Transcript};
 
 #[test]
-fn two_partial_signatures_in_one_place_convict_their_author() {
+fn two_partial_signatures_in_one_slot_convict_their_author() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -21,7 +21,7 @@ fn two_partial_signatures_in_one_place_convict_their_author() {
 }
 
 #[test]
-fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures_and_one_of_them_the_name()
+fn valid_partials_to_one_signer_complete_and_invalid_ones_convict()
  {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -44,7 +44,7 @@ fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures
 }
 
 #[test]
-fn a_rogue_transcript_to_one_signer_does_not_keep_from_it_what_the_other_could_finish() {
+fn a_rogue_transcript_to_one_signer_does_not_cost_it_the_signatures() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();

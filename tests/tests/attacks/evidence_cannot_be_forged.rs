@@ -83,13 +83,13 @@ fn a_session_with_restarts(room: &mut Room, moment: usize, seat: usize) -> Sessi
 }
 
 #[test]
-fn not_from_all_that_honest_signers_said_in_one_session_restarted_at_every_moment() {
+fn no_evidence_can_be_made_from_one_session_with_restarts() {
     loot();
 }
 
 #[test]
 #[should_panic(expected = "an honest signer is convicted")]
-fn the_forger_is_no_fool_and_convicts_who_is_guilty() {
+fn the_forger_does_convict_a_guilty_signer() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -213,7 +213,7 @@ impl Choices {
 }
 
 #[test]
-fn not_from_any_of_it_across_sessions_however_it_is_altered() {
+fn no_evidence_can_be_made_across_sessions_however_altered() {
     // This runs before the cases, so that a failure in it is not repeated for each of them.
     let loot = loot();
     let config =

@@ -33,7 +33,7 @@ fn boot(room: &Room, session: SessionId, seat: usize) -> Boot {
 }
 
 #[test]
-fn in_every_phase_and_under_every_loss_the_session_finishes() {
+fn a_session_finishes_with_forged_summaries_in_any_phase_and_loss() {
     for topology in [Topology::Mesh, Topology::Hub] {
         for everything in [true, false] {
             for moment in (0..30).step_by(5) {
@@ -59,7 +59,7 @@ fn in_every_phase_and_under_every_loss_the_session_finishes() {
 }
 
 #[test]
-fn forged_at_every_step_the_session_finishes() {
+fn a_session_finishes_with_forged_summaries_at_every_step() {
     let mut room = Room::new(3, 0);
     let session = room.propose();
     for step in 0..200 {

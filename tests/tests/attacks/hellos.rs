@@ -50,7 +50,7 @@ fn nobody_can_say_where_another_signer_is() {
 }
 
 #[test]
-fn a_true_hello_said_again_later_leads_nobody_astray() {
+fn a_true_hello_repeated_later_leads_nobody_astray() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 1);
     room.propose();

@@ -38,7 +38,7 @@ fn cancel(others: &[Statement], item: usize) -> PublicNonce {
 }
 
 #[test]
-fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_go_on_to_sign() {
+fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_sign() {
     let (mut room, session, ..) = cancelled();
     for seat in 0..2 {
         assert!(room.current(seat, session).released, "signs as BIP327 says");
@@ -47,7 +47,7 @@ fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_go_on_to_sign() {
 }
 
 #[test]
-fn who_made_it_infinite_cannot_sign_and_is_convicted_of_what_it_states_instead() {
+fn a_signer_that_makes_it_infinite_cannot_sign_and_is_convicted() {
     let (mut room, session, mut mallory, nonces) = cancelled();
     let round: Round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     let garbage = mallory.partials_with(mallory.garbage(), round.transcript);

@@ -39,7 +39,7 @@ fn a_nonce_at_infinity_convicts() {
 }
 
 #[test]
-fn a_nonce_of_another_encoding_than_compressed_convicts_on_both_engines() {
+fn a_nonce_that_is_not_compressed_convicts_on_both_engines() {
     for tag in (0..=255).filter(|tag| !matches!(tag, 2 | 3)) {
         let mut nonce = [2; 66];
         nonce[0] = tag;

@@ -50,21 +50,21 @@ fn one_life_with_two_contacts_is_nobodys_fault() {
 }
 
 #[test]
-fn as_many_restarts_as_are_allowed_end_with_signatures() {
+fn as_many_restarts_as_allowed_still_end_with_signatures() {
     let (mut room, session, mut mallory) = seated();
     join_again(&mut room, &mut mallory, MAX_RESTARTS + 1);
     finish(&mut room, session, &mut mallory);
 }
 
 #[test]
-fn one_restart_too_many_names_its_author_and_only_it() {
+fn one_restart_too_many_convicts_its_author_and_nobody_else() {
     let (mut room, _, mut mallory) = seated();
     join_again(&mut room, &mut mallory, MAX_JOINS);
     room.conclude_with_conviction(Fault::RestartLimit);
 }
 
 #[test]
-fn more_joins_than_a_board_holds_are_dropped_and_the_author_named() {
+fn more_joins_than_a_board_holds_convict_their_author() {
     let (mut room, _, mut mallory) = seated();
     let joins: Vec<_> = (0..200)
         .map(|life| {
@@ -77,7 +77,7 @@ fn more_joins_than_a_board_holds_are_dropped_and_the_author_named() {
 }
 
 #[test]
-fn restarts_one_after_another_until_time_runs_out_hold_nobody_longer_than_the_session() {
+fn constant_restarts_hold_nobody_longer_than_the_session() {
     let (mut room, _, mut mallory) = seated();
     let mut boots = Vec::new();
     for life in 1..=(MAX_RESTARTS + 1) as u8 {
@@ -95,7 +95,7 @@ fn restarts_one_after_another_until_time_runs_out_hold_nobody_longer_than_the_se
 }
 
 #[test]
-fn one_life_to_one_signer_and_another_to_the_other_is_a_restart() {
+fn two_lives_shown_to_two_signers_are_a_restart() {
     let (mut room, session, mut mallory) = seated();
     let (first, nonces) = (mallory.join(), mallory.nonces());
     room.send(0, [first, nonces]);

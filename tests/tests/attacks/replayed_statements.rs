@@ -36,7 +36,7 @@ fn statements_of_another_session_are_refused_and_their_relayer_reported() {
 }
 
 #[test]
-fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobody() {
+fn statements_of_another_attempt_are_set_aside_and_blame_nobody() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -63,7 +63,7 @@ fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobo
 }
 
 #[test]
-fn an_honest_signers_own_statements_of_earlier_attempts_sent_back_to_it_are_no_rivals() {
+fn own_statements_of_earlier_attempts_sent_back_are_not_rivals() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -85,7 +85,7 @@ fn an_honest_signers_own_statements_of_earlier_attempts_sent_back_to_it_are_no_r
 }
 
 #[test]
-fn nobody_else_can_state_an_honest_signers_nonces() {
+fn a_stranger_cannot_state_an_honest_signers_nonces() {
     let mut room = Room::new(3, 0);
     // The three do not hear one another yet, so the stranger comes first.
     room.lost = Box::new(|_, _| true);
@@ -123,7 +123,7 @@ fn a_signer_cannot_state_anything_in_anothers_name() {
 }
 
 #[test]
-fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted() {
+fn an_altered_statement_gets_its_relayer_reported_not_its_author() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();

@@ -23,7 +23,7 @@ fn offences(room: &Room, offence: &Offence) -> usize {
 }
 
 #[test]
-fn its_abort_in_anyones_name_is_refused() {
+fn a_strangers_abort_in_anyones_name_is_refused() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|from, to| from == 2 || to == 2);
     let session = room.propose();
@@ -42,7 +42,7 @@ fn its_abort_in_anyones_name_is_refused() {
 }
 
 #[test]
-fn false_signatures_finish_nothing_before_and_after_the_end() {
+fn false_signatures_complete_nothing_before_or_after_the_end() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -66,7 +66,7 @@ fn false_signatures_finish_nothing_before_and_after_the_end() {
 }
 
 #[test]
-fn true_signatures_of_another_session_finish_nothing() {
+fn valid_signatures_of_another_session_complete_nothing() {
     let mut room = Room::new(3, 0);
     let first = room.propose();
     room.settle();
@@ -84,7 +84,7 @@ fn true_signatures_of_another_session_finish_nothing() {
 }
 
 #[test]
-fn whoever_brings_true_signatures_finishes_the_session() {
+fn a_stranger_with_valid_signatures_completes_the_session() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();

@@ -9,7 +9,7 @@ use musig2_proto::{AbortCause, Boot, Fault};
 use std::collections::BTreeMap;
 
 #[test]
-fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
+fn two_lives_with_nonces_in_one_attempt_are_convicted_by_everyone() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -25,7 +25,7 @@ fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
 }
 
 #[test]
-fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_partial_signatures_of_both()
+fn two_nodes_with_one_key_never_both_sign_in_one_attempt()
  {
     for heard_first in [1, 3] {
         let mut room = Room::new(3, 0);
@@ -67,7 +67,7 @@ fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_
 }
 
 #[test]
-fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
+fn a_copy_of_a_life_that_contradicts_it_stops_it() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();

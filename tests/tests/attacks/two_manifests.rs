@@ -9,7 +9,7 @@ use musig2_proto::{Audience, Message, Phase, Proposal};
 use musig2_sim::protocol;
 
 #[test]
-fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_of() {
+fn two_published_manifests_are_two_sessions_that_everyone_learns_of() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::Everyone);
@@ -28,7 +28,7 @@ fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_
 }
 
 #[test]
-fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
+fn two_private_manifests_get_no_signature_and_convict_nobody() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::KnownContacts);
@@ -53,7 +53,7 @@ fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
 }
 
 #[test]
-fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
+fn statements_moved_from_one_manifest_to_another_are_refused() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::KnownContacts);
@@ -80,7 +80,7 @@ fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
 }
 
 #[test]
-fn a_coordinator_that_lies_about_where_the_others_are_keeps_nobody_apart() {
+fn a_coordinator_that_lies_about_contacts_keeps_nobody_apart() {
     let mut room = Room::new(3, 1);
     let mut puppet = room.puppet();
     for seat in 0..3 {

@@ -41,7 +41,7 @@ fn accusation(restarts: usize) -> Vec<u8> {
 }
 
 #[test]
-fn decoding_a_frame_takes_no_more_than_so_many_times_its_size_and_what_a_list_needs_to_grow() {
+fn decoding_a_frame_takes_memory_bounded_by_its_size() {
     let _alone = alone();
     let tweaked = [&[7; 32][..], &list(8, &[0, 0]), &[0]].concat();
     let path = [&[1][..], &[7; 32], &list(15, &[1])].concat();

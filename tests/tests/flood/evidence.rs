@@ -66,7 +66,7 @@ fn verify<C: Crypto>(bytes: &[u8]) -> Fault {
 }
 
 #[test]
-fn evidence_takes_memory_for_its_signers_and_for_the_one_item_that_it_names_under_both_engines() {
+fn evidence_takes_memory_only_for_its_signers_and_the_item_it_names() {
     let _alone = alone();
     let bytes = evidence().to_bytes();
     for (engine, verify) in

@@ -49,7 +49,7 @@ const MESSAGES: usize = 100_000;
 const BOUND: usize = 48 << 20;
 
 #[test]
-fn a_hundred_thousand_hostile_messages_fit_into_the_bound_and_stop_no_honest_session() {
+fn a_flood_of_hostile_messages_stays_in_bounds_and_stops_no_session() {
     let _alone = alone();
     let mut room = Room::new(3, 1);
     let spoilt = room.propose();

@@ -121,7 +121,7 @@ fn held<C: Crypto>() -> usize {
 }
 
 #[test]
-fn a_full_session_takes_no_more_than_is_stated_under_both_engines() {
+fn a_full_session_takes_no_more_memory_than_is_documented() {
     let _alone = alone();
     for (engine, held) in [("C", held::<Libsecp256k1> as fn() -> usize), ("Rust", held::<K256>)] {
         let held = held();

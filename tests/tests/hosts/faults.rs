@@ -70,7 +70,7 @@ fn a_session_goes_on_after_a_cut_that_ends_connections() {
 }
 
 #[test]
-fn two_that_lose_each_other_finish_through_a_third() {
+fn two_signers_that_lose_each_other_finish_through_a_third() {
     for transport in [Transport::Tcp, Transport::Quic] {
         only_through_a_third(transport, |link| link.set_cut(&[1], &[2], true));
         only_through_a_third(transport, |link| link.set_cut_one_way(&[1], &[2], true));
@@ -78,7 +78,7 @@ fn two_that_lose_each_other_finish_through_a_third() {
 }
 
 #[test]
-fn two_that_never_meet_finish_through_a_third() {
+fn two_signers_that_never_meet_finish_through_a_third() {
     for transport in [Transport::Tcp, Transport::Quic] {
         let prepare = |link: &Link| link.set_cut(&[1], &[2], true);
         let Some(mut hosts) = Hosts::prepared(3, transport, PATH, Until::Signed, prepare) else {
@@ -95,7 +95,7 @@ fn two_that_never_meet_finish_through_a_third() {
 }
 
 #[test]
-fn a_connection_that_is_cut_with_much_under_way_is_given_up_and_its_peer_signs_when_it_is_back() {
+fn a_connection_cut_under_load_is_given_up_and_its_peer_signs_later() {
     let Some(mut hosts) = Hosts::new(3, Transport::Tcp, PATH, Until::Signed) else { return };
     hosts.warm_up();
     hosts.link.set_cut(&[0], &[1, 2], true);

@@ -60,13 +60,13 @@ fn fifteen_signers_take_one_and_a_half_round_trips_over_quic() {
 }
 
 #[test]
-fn three_signers_finish_where_packets_are_lost() {
+fn three_signers_finish_although_packets_are_lost() {
     with_loss(3, Transport::Tcp);
     with_loss(3, Transport::Quic);
 }
 
 #[test]
-fn fifteen_signers_finish_where_packets_are_lost() {
+fn fifteen_signers_finish_although_packets_are_lost() {
     with_loss(15, Transport::Tcp);
     with_loss(15, Transport::Quic);
 }

@@ -22,7 +22,7 @@ fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
 
 /// They meet through the relay, and get through both NATs from there.
 #[test]
-fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
+fn signers_behind_nats_end_up_connected_without_the_relay() {
     let Some(mut hosts) = behind_nats(Transport::Quic, Mapping::EndpointIndependent) else {
         return;
     };
@@ -45,7 +45,7 @@ fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
 /// With TCP there is no port to guess, because each connection has its own. With a symmetric NAT
 /// nobody can guess the port.
 #[test]
-fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
+fn signers_behind_nats_that_let_nobody_in_sign_through_a_relay() {
     for (transport, mapping) in [
         (Transport::Tcp, Mapping::EndpointIndependent),
         (Transport::Quic, Mapping::EndpointDependent),
@@ -70,7 +70,7 @@ fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
 }
 
 #[test]
-fn who_can_be_reached_from_outside_learns_it() {
+fn a_node_that_is_reachable_from_outside_learns_it() {
     let Some(mut hosts) = Hosts::at(Place::Public, 2, Transport::Quic, PATH, Until::Signed, |_| ())
     else {
         return;
@@ -81,7 +81,7 @@ fn who_can_be_reached_from_outside_learns_it() {
 }
 
 #[test]
-fn signers_on_one_network_find_each_other_by_themselves() {
+fn signers_on_one_network_find_each_other_unaided() {
     for transport in [Transport::Tcp, Transport::Quic] {
         let Some(mut hosts) =
             Hosts::at(Place::Neighbours, 3, transport, PATH, Until::Signed, |_| ())

@@ -60,16 +60,16 @@ macro_rules! tests {
 }
 
 tests! {
-    one_of_three_is_killed_after_the_announcement_over_tcp: three(Tcp, Announced);
-    one_of_three_is_killed_after_the_joins_over_tcp: three(Tcp, Joined);
-    one_of_three_is_killed_after_the_nonces_over_tcp: three(Tcp, NoncesOut);
-    one_of_three_is_killed_after_its_partial_signatures_over_tcp: three(Tcp, PartialsOut);
-    one_of_three_is_killed_after_the_announcement_over_quic: three(Quic, Announced);
-    one_of_three_is_killed_after_the_joins_over_quic: three(Quic, Joined);
-    one_of_three_is_killed_after_the_nonces_over_quic: three(Quic, NoncesOut);
-    one_of_three_is_killed_after_its_partial_signatures_over_quic: three(Quic, PartialsOut);
-    one_of_seven_is_killed_after_the_announcement: seven(Quic, Announced);
-    one_of_seven_is_killed_after_the_joins: seven(Tcp, Joined);
-    one_of_seven_is_killed_after_the_nonces: seven(Quic, NoncesOut);
-    one_of_seven_is_killed_after_its_partial_signatures: seven(Tcp, PartialsOut);
+    three_sign_or_name_one_killed_after_the_announcement_over_tcp: three(Tcp, Announced);
+    three_sign_or_name_one_killed_after_the_joins_over_tcp: three(Tcp, Joined);
+    three_sign_or_name_one_killed_after_the_nonces_over_tcp: three(Tcp, NoncesOut);
+    three_sign_or_name_one_killed_after_its_partials_over_tcp: three(Tcp, PartialsOut);
+    three_sign_or_name_one_killed_after_the_announcement_over_quic: three(Quic, Announced);
+    three_sign_or_name_one_killed_after_the_joins_over_quic: three(Quic, Joined);
+    three_sign_or_name_one_killed_after_the_nonces_over_quic: three(Quic, NoncesOut);
+    three_sign_or_name_one_killed_after_its_partials_over_quic: three(Quic, PartialsOut);
+    seven_sign_although_one_is_killed_after_the_announcement: seven(Quic, Announced);
+    seven_sign_although_one_is_killed_after_the_joins: seven(Tcp, Joined);
+    seven_sign_although_one_is_killed_after_the_nonces: seven(Quic, NoncesOut);
+    seven_sign_although_one_is_killed_after_its_partials: seven(Tcp, PartialsOut);
 }

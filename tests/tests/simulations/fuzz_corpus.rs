@@ -101,7 +101,7 @@ fn the_corpus_is_no_larger_than_a_megabyte() {
 }
 
 #[test]
-fn what_fuzzing_begins_with_is_always_the_same_and_holds_on_both_engines() {
+fn fuzzing_seeds_are_reproducible_and_hold_on_both_engines() {
     let seeds = fuzz::seeds();
     assert_eq!(seeds, fuzz::seeds());
     for (name, inputs) in &seeds {

@@ -62,7 +62,7 @@ fn imports(text: &str) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn no_room_imports_from_one_above_it() {
+fn no_room_imports_from_a_room_above_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     for House { sources: folder, floors, doors } in HOUSES {
         let (folder, mut files) = (root.join(folder), Vec::new());

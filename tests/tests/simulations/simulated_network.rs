@@ -108,7 +108,7 @@ fn a_partition_heals_and_the_session_finishes() {
 }
 
 #[test]
-fn two_signers_that_never_reach_each_other_finish_by_way_of_a_third() {
+fn two_signers_that_never_reach_each_other_finish_through_a_third() {
     for topology in [Topology::Mesh, Topology::Hub] {
         for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
             for seed in 0..20 {
@@ -157,14 +157,14 @@ fn a_duplicate_of_every_message_changes_nothing() {
 }
 
 #[test]
-fn messages_in_reverse_order_are_as_good() {
+fn a_session_finishes_with_messages_in_reverse_order() {
     for seed in 0..20 {
         signed(Plan::one_session(4).with_seed(seed).with_reversal(Micros::from_millis(500)));
     }
 }
 
 #[test]
-fn a_batch_of_64_items_with_different_tweaks_is_one_session() {
+fn a_batch_of_64_items_with_different_tweaks_takes_one_session() {
     let config = Config::default().with_raw_tweaks_allowed(true);
     let session = SessionPlan::new(NodeId::first(3)).with_items((0..64).map(item));
     let plan = Plan::new(3).with_config(config).with_known_contacts().with_session(session);
@@ -224,7 +224,7 @@ fn applications_can_step_through_every_round_by_hand() {
 }
 
 #[test]
-fn applications_that_step_by_themselves_finish_on_a_rough_network() {
+fn manual_stepping_finishes_on_a_rough_network() {
     let config = Config::default().with_stepping(Stepping::Manual);
     for seed in 0..20 {
         let plan = rough(Plan::one_session(3)).with_config(config.clone()).with_seed(seed);
@@ -277,7 +277,7 @@ fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
 /// Nothing heals, times are short, and one signer aborts: sessions complete, time out, expire and
 /// are aborted.
 #[test]
-fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silent() {
+fn whatever_goes_wrong_each_session_ends_once_on_each_node() {
     let seconds = Duration::from_secs;
     let config = Config::default()
         .with_announcement_ttl(seconds(12))
@@ -344,7 +344,7 @@ fn kind_of_end(event: &Event) -> Option<&'static str> {
 }
 
 #[test]
-fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited() {
+fn without_one_signer_nothing_is_signed_and_all_others_name_it() {
     let config = Config::default().with_announcement_ttl(Duration::from_secs(60));
     let plan = Plan::one_session(3).with_config(config).with_approval(CAROL, Answer::Never);
     let mut world = World::new(plan).unwrap();

@@ -111,7 +111,7 @@ fn taproot_output_keys_are_those_of_bip341_also_below_a_path() {
 }
 
 #[test]
-fn tweaks_that_are_not_safe_are_refused_with_the_reason() {
+fn unsafe_tweaks_are_refused_with_the_reason() {
     let (mut node, keys) = keys();
     let mut refused = |tweak| match create(&mut node, &keys, vec![tweak]).unwrap_err() {
         CommandError::Manifest(ManifestError::Tweak { item: 0, error }) => error,
@@ -127,7 +127,7 @@ fn tweaks_that_are_not_safe_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_raw_tweak_that_makes_the_session_sign_for_a_signers_own_key_is_refused_even_where_raw_tweaks_are_allowed()
+fn a_raw_tweak_to_a_signers_own_key_is_refused_even_if_raw_is_allowed()
  {
     // The victim's key is 1·G. The aggregate Q is of keys whose secrets are known here, so t = 1 -
     // q makes Q + t·G the victim's key.

@@ -39,7 +39,7 @@ fn eight_restarts_of_one_signer_are_nobodys_fault() {
 
 /// His node learns of the lives before from the others, and does not join once too often.
 #[test]
-fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
+fn a_signer_that_is_told_of_its_lives_does_not_join_too_often() {
     let mut world: Recorded = World::with_engine(restarts(LIMIT + 1)).unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();

@@ -34,7 +34,7 @@ fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
 /// Bob's clock is set an hour ahead, so that he ends the session and forgets it. Then it is set
 /// right, and he resumes. His process and its random generator are the same all the time.
 #[test]
-fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
+fn a_signer_that_cleans_up_and_resumes_is_never_convicted() {
     const HOUR: i64 = 3_600_000;
     let mut again = 0;
     for plan in networks() {

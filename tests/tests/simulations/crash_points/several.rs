@@ -25,7 +25,7 @@ fn two_crashes(plan: Plan, seed: u64) -> Plan {
 /// The two may be the only ones that know of the session, so their applications keep the
 /// announcement.
 #[test]
-fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
+fn two_signers_may_crash_on_a_rough_network_with_each_of_500_seeds() {
     let mut both = 0;
     let networks = networks().map(rough);
     for (seed, plan) in (0..500).zip(networks.iter().cycle()) {
@@ -38,7 +38,7 @@ fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
 
 /// The third remembers. What the others do not happen to be sent, they ask for.
 #[test]
-fn two_signers_crash_and_the_third_remembers() {
+fn two_signers_may_crash_if_the_third_remembers() {
     for plan in networks() {
         for (one, other) in [(ALICE, BOB), (BOB, CAROL), (CAROL, ALICE)] {
             // By 25 ms everyone knows the session; nobody completes before 30 ms.
@@ -52,7 +52,7 @@ fn two_signers_crash_and_the_third_remembers() {
 }
 
 #[test]
-fn all_signers_crash_one_after_another() {
+fn all_signers_may_crash_one_after_another() {
     for plan in networks() {
         for first in (12..60).step_by(4) {
             for down_for in [50, 1_000, 5_000] {
@@ -75,7 +75,7 @@ fn all_signers_crash_one_after_another() {
 
 /// Nobody remembers the session. Each signer has only its key and the announcement.
 #[test]
-fn all_signers_crash_at_once_and_resume() {
+fn all_signers_may_crash_at_once_and_resume() {
     for plan in networks() {
         for millis in 12..45 {
             let [at, back] = [millis, 2_000].map(Micros::from_millis);

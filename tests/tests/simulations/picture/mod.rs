@@ -158,7 +158,7 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
 }
 
 #[test]
-fn filters_and_the_search_leave_what_was_asked_for() {
+fn filters_and_the_search_show_only_what_was_asked_for() {
     let Some(mut browser) = Browser::start() else { return };
     let sessions = [0..3, 1..4].map(|nodes| SessionPlan::new(nodes.map(NodeId::new)));
     let [one, other] = sessions;
