@@ -159,8 +159,7 @@ async fn an_aborted_session_is_not_resumed() {
 /// An application that learns that a session has timed out may pay in another way. So either no
 /// restart can take the session up again, or the answer to the order says that one may.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_ends_a_session_deletes_its_approval_or_fails()
-{
+async fn an_order_that_ends_a_session_deletes_its_approval_or_fails() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("approvals");
     let node = Signer::start(1, config(None, folder.path()));

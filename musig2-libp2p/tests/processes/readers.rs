@@ -77,8 +77,7 @@ fn a_daemon_that_cannot_print_goes_on_signing_and_logs_it_once() {
 }
 
 #[test]
-fn a_daemon_whose_reader_stalls_goes_on_signing_and_keeps_its_results()
- {
+fn a_daemon_whose_reader_stalls_goes_on_signing_and_keeps_its_results() {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
     let start = |config: &str, level: &str| {

@@ -144,8 +144,7 @@ fn a_person_types_the_passphrase_and_then_answers() {
 }
 
 #[test]
-fn a_labelled_co_signers_session_is_asked_about_before_strangers()
- {
+fn a_labelled_co_signers_session_is_asked_about_before_strangers() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, alice, stranger) = (path("own.key"), path("alice.key"), path("stranger.key"));

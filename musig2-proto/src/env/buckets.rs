@@ -210,8 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_full_bucket_makes_room_even_if_a_clock_is_set_back()
-     {
+    fn only_the_first_full_bucket_makes_room_even_if_a_clock_is_set_back() {
         let mut buckets = buckets(1, 10);
         let at = Timestamp::from_millis;
         for key in 0..1024 {

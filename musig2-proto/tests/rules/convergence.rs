@@ -196,8 +196,7 @@ fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
 }
 
 #[test]
-fn a_flapping_connection_gets_only_its_signer_asked_ever_less_often()
- {
+fn a_flapping_connection_gets_only_its_signer_asked_ever_less_often() {
     let (frames, publications) = in_a_minute(None);
     assert_eq!(in_a_minute(Some(66)), (frames, publications), "who only says that it is a signer");
     let (asked, said) = in_a_minute(Some(1));

@@ -94,8 +94,7 @@ fn an_ended_node_that_asks_is_sent_only_the_signatures() {
 }
 
 #[test]
-fn a_signer_without_memory_or_contact_still_learns_the_signatures()
- {
+fn a_signer_without_memory_or_contact_still_learns_the_signatures() {
     let mut room = Room::new(3, &Config::default());
     room.execute(2, Command::SetContact(Contact::default()));
     let session = room.propose();

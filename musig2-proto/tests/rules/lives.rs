@@ -119,8 +119,7 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_is_convicted() {
 }
 
 #[test]
-fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later()
- {
+fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let session = room.propose();

@@ -120,8 +120,7 @@ fn a_restarted_signer_says_hello_until_no_session_can_be_open() {
 }
 
 #[test]
-fn an_unreachable_signer_finds_its_session_again_after_a_restart()
-{
+fn an_unreachable_signer_finds_its_session_again_after_a_restart() {
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(Contact::default()));
     // Somebody else delivers its first frame, so answers to it go there.

@@ -24,8 +24,7 @@ fn probed(room: &mut Room) -> SessionId {
 }
 
 #[test]
-fn a_stranger_is_not_answered_until_its_session_is_joined()
- {
+fn a_stranger_is_not_answered_until_its_session_is_joined() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let session = probed(&mut room);

@@ -231,8 +231,7 @@ fn strangers_sessions_keep_no_restarted_signer_out_of_its_own() {
 }
 
 #[test]
-fn strangers_leave_room_only_for_sessions_that_a_signer_had_joined()
- {
+fn strangers_leave_room_only_for_sessions_that_a_signer_had_joined() {
     for joins in [true, false] {
         let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
         room.join = joins;

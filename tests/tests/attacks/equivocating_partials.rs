@@ -21,8 +21,7 @@ fn two_partial_signatures_in_one_slot_convict_their_author() {
 }
 
 #[test]
-fn valid_partials_to_one_signer_complete_and_invalid_ones_convict()
- {
+fn valid_partials_to_one_signer_complete_and_invalid_ones_convict() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();

@@ -66,8 +66,7 @@ fn an_abort_of_a_life_that_never_joined_ends_nothing() {
 }
 
 #[test]
-fn a_signer_that_aborts_is_named_but_never_convicted()
-{
+fn a_signer_that_aborts_is_named_but_never_convicted() {
     for after in [false, true] {
         let mut room = Room::new(2, 1);
         let session = room.propose();

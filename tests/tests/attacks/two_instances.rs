@@ -25,8 +25,7 @@ fn two_lives_with_nonces_in_one_attempt_are_convicted_by_everyone() {
 }
 
 #[test]
-fn two_nodes_with_one_key_never_both_sign_in_one_attempt()
- {
+fn two_nodes_with_one_key_never_both_sign_in_one_attempt() {
     for heard_first in [1, 3] {
         let mut room = Room::new(3, 0);
         room.lost = Box::new(|_, _| true);

@@ -74,8 +74,7 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn ignored_messages_are_summed_up_in_one_line_a_minute()
-    {
+    async fn ignored_messages_are_summed_up_in_one_line_a_minute() {
         let mut ignored = Ignored::default();
         assert_eq!(ignored.due().now_or_never(), None);
         let add = |ignored: &mut Ignored| {

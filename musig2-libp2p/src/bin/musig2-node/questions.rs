@@ -411,8 +411,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn known_proposers_come_before_strangers_and_those_waiting_are_counted()
-    {
+    async fn known_proposers_come_before_strangers_and_those_waiting_are_counted() {
         let (sender, mut questions) = questions(&[ONE]);
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(said().ends_with("Sign everything in session 01010101? Type y or n:\n"));

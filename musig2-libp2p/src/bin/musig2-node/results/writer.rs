@@ -463,8 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_after_an_earlier_runs_decline_is_recorded()
-    {
+    fn an_approval_after_an_earlier_runs_decline_is_recorded() {
         let folder = tempfile::tempdir().unwrap();
         let mut before = writer(folder.path());
         before.take(Note::Declined(record(1, Status::Declined, &[]), "you said no".into()));
