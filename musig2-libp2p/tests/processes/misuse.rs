@@ -198,7 +198,7 @@ fn a_command_ends_if_it_cannot_listen_on_an_address() {
     ]);
     let address = first.address();
     let taken = address.split("/p2p/").next().expect("an address");
-    // In use; not an address of this machine (RFC 5737); not a transport that there is.
+    // In use; not an address of this machine (RFC 5737); not a transport that exists.
     for unusable in
         [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"]
     {

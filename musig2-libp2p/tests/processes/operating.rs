@@ -127,8 +127,8 @@ fn the_page_explains_every_warning_of_the_log_and_no_other() {
     assert!(stale.is_empty(), "OPERATING.md explains what nothing says: {stale:#?}");
 }
 
-/// Returns whether a row stands for a message. A row that ends in `…` stands for every message that
-/// begins like it.
+/// Returns whether a row stands for a message. A row that ends in `…` stands for every message
+/// that begins like it.
 fn stands_for(row: &str, message: &str) -> bool {
     row == message || row.strip_suffix('…').is_some_and(|start| message.starts_with(start))
 }

@@ -19,7 +19,7 @@ const ROOM: usize = 20_000;
 /// More than the largest packet.
 const PACKET: usize = 4096;
 
-/// What the way from one host to another does to packets.
+/// What the path from one host to another does to packets.
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
     /// How long each packet takes.

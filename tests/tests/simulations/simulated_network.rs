@@ -54,7 +54,8 @@ fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> b
     secp256k1::schnorr::verify(&signature, message.as_bytes(), &key).is_ok()
 }
 
-/// Loses and duplicates a tenth of everything, from the first moment to the last, and lets messages overtake each other.
+/// Loses and duplicates a tenth of everything, from the first moment to the last, and lets messages
+/// overtake each other.
 fn rough(plan: Plan) -> Plan {
     plan.with_loss(Probability::percent(10))
         .with_duplication(Probability::percent(10))

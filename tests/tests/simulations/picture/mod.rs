@@ -205,7 +205,7 @@ fn fifteen_signers_fit_a_phone() {
             return heads.some((head, place) => place > 0 && heads[place - 1].right > head.left); })()";
         assert_eq!(browser.evaluate(overlap), false);
         assert_eq!(browser.count(".head"), 15);
-        // A publication to each other signer, and the frames.
+        // The publications to each other signer, and the frames.
         assert_eq!(browser.count("#picture .arrow"), 14 + 420);
         assert_eq!(browser.complaints().len(), 0);
     }
