@@ -177,7 +177,8 @@ fn a_failed_change_of_passphrase_leaves_the_key_file_as_it_was() {
     assert_eq!(fs::read(&key).expect("a file"), before);
 }
 
-/// systemd puts credentials into that folder with an access list, which shows as mode 0440.
+/// systemd puts credentials into `$CREDENTIALS_DIRECTORY` with an access list, which shows as mode
+/// 0440.
 #[test]
 fn only_systemd_may_give_a_passphrase_that_a_group_can_read() {
     let folder = tempdir().expect("a folder");

@@ -150,7 +150,7 @@ fn hash(tag: &str, content: &[u8]) -> [u8; 32] {
 const MISFIT: Result<(), EvidenceError> = Err(EvidenceError::Misfit);
 
 #[test]
-fn a_proof_fits_evidence_and_aborts_only_with_one_entry_per_item() {
+fn a_proofs_lists_need_one_entry_per_item_in_evidence_and_aborts() {
     for count in [1, 2, 3] {
         let fits = if count == 2 { Ok(()) } else { MISFIT };
         let court = Court::new();

@@ -54,7 +54,7 @@ fn a_session_finishes_whichever_signer_forgets_it_and_whenever() {
 }
 
 #[test]
-fn a_proposer_resumes_a_session_nobody_knows_from_what_was_kept() {
+fn a_proposer_can_resume_a_session_that_nobody_else_knows() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();

@@ -124,7 +124,7 @@ fn a_known_announcement_is_relayed_at_a_bounded_rate_while_in_time() {
             passed_on += usize::from(repeat(&mut room).is_none());
         }
         assert_eq!(passed_on, 20, "in ten seconds");
-        // This counts the minute by which clocks may differ.
+        // Its five minutes are over, and so is the minute by which clocks may differ.
         room.now = room.now.saturating_add(Duration::from_secs(350));
         assert!(matches!(repeat(&mut room), Some(Offence::Manifest(ManifestError::Over(_)))));
     }
@@ -359,7 +359,7 @@ fn a_node_that_timed_out_gives_its_partials_out_until_expiry() {
 }
 
 #[test]
-fn unsent_partial_signatures_stay_after_expiry_even_without_a_tick() {
+fn unsent_partials_are_not_sent_after_expiry_even_without_a_tick() {
     let mut room =
         Room::new(3, &Config::default().with_partial_sig_timeout(Duration::from_secs(3600)));
     let session = room.propose();

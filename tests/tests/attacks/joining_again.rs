@@ -77,7 +77,7 @@ fn more_joins_than_a_board_holds_convict_their_author() {
 }
 
 #[test]
-fn constant_restarts_hold_nobody_longer_than_the_session() {
+fn repeated_restarts_hold_nobody_longer_than_the_session() {
     let (mut room, _, mut mallory) = seated();
     let mut boots = Vec::new();
     for life in 1..=(MAX_RESTARTS + 1) as u8 {
