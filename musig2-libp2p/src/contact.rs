@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn addresses_that_do_not_fit_a_contact_are_left_out() {
         let long: Multiaddr =
             format!("/dns4/{}.example/tcp/4001", "x".repeat(120)).parse().unwrap();
         let peer = PeerId::random();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_id_at_the_end_of_an_address_is_taken_off() {
+    fn a_peer_id_at_the_end_of_an_address_is_removed() {
         let peer = PeerId::random();
         let address: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
         let contact =
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_bytes_are_an_error() {
+    fn a_malformed_contact_is_an_error() {
         let good =
             PeerContact::new(PeerId::random(), ["/ip4/192.0.2.1/tcp/1".parse().unwrap()]).encode();
         for end in 0..good.as_bytes().len() {

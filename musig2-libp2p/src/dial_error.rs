@@ -60,7 +60,7 @@ mod tests {
     use std::io;
 
     #[test]
-    fn an_address_gives_a_terminal_no_orders() {
+    fn an_address_cannot_control_the_terminal() {
         let address: libp2p::Multiaddr = "/dns4/a\u{1b}[2Jb\n/tcp/1".parse().expect("an address");
         let attempt = (address, TransportError::Other(io::Error::other("Connection refused")));
         assert_eq!(
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_once_with_its_address() {
+    fn a_dial_errors_cause_is_shown_once_with_its_address() {
         let refused = "Multiple dial errors occurred:\n - Connection refused (os error 111): Connection refused (os error 111)";
         let attempts = [
             ("/ip4/127.0.0.1/tcp/1", refused),

@@ -1,9 +1,11 @@
 //! What the logs of a whole session hold, and what they must not.
 //!
-//! Everything that this crate and libp2p log at any level is captured (the core logs nothing), and looked through for any six bytes in a row of the signers'
-//! secret keys and the nodes' identities, in every form that a log line could show them in. Secret nonces and the randomness behind them cannot be known from
-//! outside: that the types which hold them print nothing is looked at here, and that a secret nonce cannot be read, copied or serialised in
-//! the compile-fail tests across the crates.
+//! Captures everything that this crate and libp2p log, at any level (the core logs nothing), and
+//! searches it for any six consecutive bytes of the signers' secret keys or the nodes' identities,
+//! in every form in which a log line could show them. Secret nonces and the randomness behind them
+//! cannot be known from outside. For those, a test here checks that the types which hold them
+//! cannot be printed, and the compile-fail tests across the crates check that a secret nonce cannot
+//! be read, copied or serialised.
 #![cfg(feature = "node")]
 
 mod signers;
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// All that is logged, from now on.
+/// Collects everything that is logged from now on.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -59,10 +61,11 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// Each run of this many bytes of a secret is one too many.
+/// How many consecutive bytes of a secret count as a leak.
 const RUN: usize = 6;
 
-/// How bytes look in a log: as they are, as hexadecimal of either case, and as Rust's `Debug` prints lists of numbers.
+/// Returns how bytes can look in a log: raw, escaped, as hexadecimal in either case, and as Rust's
+/// `Debug` prints lists of numbers.
 fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex = |digits: fn(&u8) -> String| secret.iter().map(digits).collect::<String>();
     let decimal = secret.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
@@ -80,10 +83,10 @@ fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The first spelling of a run of any of the secrets that the log holds.
+/// Returns the first spelling of a run of any of the secrets that the log holds.
 fn shown(log: &[u8], secrets: &[[u8; 32]]) -> Option<String> {
     let mut by_length: BTreeMap<usize, HashSet<Vec<u8>>> = BTreeMap::new();
-    // Most places in a log are told apart by two bytes.
+    // Two bytes are enough to skip most places in a log.
     let mut starts = vec![false; 1 << 16];
     let start = |bytes: &[u8]| usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
     for spelling in secrets.iter().flat_map(|secret| secret.windows(RUN)).flat_map(spellings) {
@@ -100,7 +103,7 @@ fn find(log: &[u8], wanted: &[u8]) -> bool {
     log.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// No two keys share a run, and no byte is one that stands in a log anyway.
+/// Makes a secret. No two secrets share a run, and none has a run that appears in a log anyway.
 fn secret(number: u8) -> [u8; 32] {
     std::array::from_fn(|at| {
         (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(89)) ^ 0xa5
@@ -143,7 +146,7 @@ async fn no_secret_is_in_the_log_of_a_session_at_any_level() {
 
     let log = log.bytes();
     assert_eq!(shown(&log, &[1, 2, 3, 11, 12, 13].map(secret)), None);
-    // What an operator follows a session by is there, and at the lowest level something as well.
+    // What an operator follows a session by is in the log, and so are lines of the lowest level.
     for wanted in [
         format!(
             "signing{{session={session}}}: musig2_libp2p::behaviour::watch: session discovered"
@@ -166,7 +169,8 @@ async fn no_secret_is_in_the_log_of_a_session_at_any_level() {
     println!("{} KiB of log", log.len() >> 10);
 }
 
-/// Resolves to the first where a type prints, and to the second where it does not.
+/// `Probe::<T>::PRINTS` is the inherent constant below (`true`) if `T` implements `Debug`, and
+/// otherwise this one (`false`).
 trait Prints {
     const PRINTS: bool = false;
 }
@@ -180,7 +184,7 @@ impl<T: Debug> Probe<T> {
 }
 
 #[test]
-fn what_holds_secrets_cannot_be_printed_or_prints_none() {
+fn types_that_hold_secrets_print_nothing_of_them() {
     const { assert!(Probe::<u8>::PRINTS) }
     const { assert!(!Probe::<<DefaultCrypto as Crypto>::SecretNonce>::PRINTS) }
     const { assert!(!Probe::<<DefaultCrypto as Crypto>::Keypair>::PRINTS) }

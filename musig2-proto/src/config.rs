@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_at_least_a_millisecond_and_at_most_a_year() {
+    fn an_interval_is_at_least_a_millisecond_and_at_most_a_year() {
         for (pause, is_good) in [
             (Duration::from_micros(999), false),
             (Duration::from_millis(1), true),

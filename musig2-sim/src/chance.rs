@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_of_the_key_matters() {
+    fn each_part_of_a_decisions_key_matters() {
         let drawn = |seed, decision| Chance::new(seed).bytes(decision);
         let first = drawn(7, decision(0));
         assert_eq!(first, drawn(7, decision(0)));

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_woken_at_the_first_moment_at_which_its_clock_shows_the_deadline() {
+    fn a_node_is_woken_as_soon_as_its_clock_shows_the_deadline() {
         for drift in [-500_000, -333_333, -1, 0, 1, 7, 333_333, 500_000] {
             for ahead in [-3_600_000, -1, 0, 1, 12_345] {
                 let dial = Dial::new(&Clock { ahead, drift, ..Clock::default() });
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_leads_so_far_and_a_clock_that_is_set_stands_there() {
+    fn a_clock_jumps_as_far_as_told_and_can_be_set() {
         let at = Micros::from_secs(10);
         let clock = Clock { drift: 1_000, jumps: vec![Jump::new(at, -5_000)], ..Clock::default() };
         assert_eq!(clock.ahead_at(at.saturating_sub(Micros::new(1))), 9_999);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn no_clock_is_further_away_than_a_year_or_much_too_fast() {
+    fn no_clock_is_more_than_a_year_away_or_much_too_fast() {
         let year = Clock::MAX_AWAY as i64;
         assert!(Clock { ahead: -year, ..Clock::default() }.is_allowed());
         let jumps = vec![Jump::new(Micros::ZERO, i64::MIN), Jump::new(Micros::ZERO, i64::MAX)];

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn happenings_of_one_moment_keep_their_order_and_reversed_ones_come_last_first() {
+    fn simultaneous_happenings_keep_their_order_and_reversed_ones_reverse() {
         let mut queue = Queue::default();
         let at = Micros::new(5);
         queue.add_reversed(at, Happening::Propose(3));

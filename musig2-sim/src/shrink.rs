@@ -173,7 +173,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn what_does_not_matter_goes_and_what_matters_stays() {
+    fn shrinking_removes_what_does_not_matter_and_keeps_the_rest() {
         let carol = NodeId::new(2);
         let mut plan = Plan::drawn(5, Profile::Swarm);
         plan.nodes = Plan::new(5).nodes;

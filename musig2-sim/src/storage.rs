@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_deleted() {
+    fn an_ended_session_is_deleted_from_the_disk() {
         assert_eq!(stored().approved(), [session(2)].into());
         assert!(stored().announcements().is_empty());
         assert_eq!(stored().contacts().len(), 1);
     }
 
     #[test]
-    fn a_crash_leaves_everything_nothing_or_what_it_was_before() {
+    fn a_crash_leaves_the_whole_disk_nothing_or_an_earlier_state() {
         assert_eq!(after(Disk::Kept), stored());
         assert_eq!(after(Disk::Empty), Storage::default());
         assert_eq!(after(Disk::RolledBack(Micros::from_secs(9))), Storage::default());

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arithmetic_stops_at_both_ends_rather_than_wrap() {
+    fn arithmetic_saturates_at_both_ends() {
         let most = Micros::new(u64::MAX);
         assert_eq!(
             (most + Micros::new(1), most * 2, Micros::ZERO - most),

@@ -145,14 +145,14 @@ mod tests {
     use musig2_proto::{Config, Libsecp256k1};
 
     #[test]
-    fn a_good_plan_passes_and_says_how_much_was_done() {
+    fn a_good_plan_passes_and_reports_how_much_was_done() {
         let outcome = run::<Libsecp256k1>(Plan::one_session(2));
         assert_eq!((outcome.verdict, outcome.sessions), (Ok(()), 1));
         assert!(outcome.steps > 10 && outcome.hash.is_some());
     }
 
     #[test]
-    fn a_plan_that_cannot_be_run_a_run_without_end_and_a_session_without_end_are_told_apart() {
+    fn impossible_plans_endless_runs_and_missing_sessions_are_distinguished() {
         let failure = |plan| run::<Libsecp256k1>(plan).verdict.unwrap_err();
         let bad = failure(
             Plan::one_session(3)

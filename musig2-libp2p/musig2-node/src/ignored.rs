@@ -75,8 +75,7 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn people_are_told_of_a_hundred_ignored_messages_in_one_line_and_of_more_a_minute_later()
-    {
+    async fn ignored_messages_are_summed_up_in_one_line_a_minute() {
         let mut ignored = Ignored::default();
         assert_eq!(ignored.due().now_or_never(), None);
         let add = |ignored: &mut Ignored| {

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_the_tweaks_that_stand_after_it() {
+    fn a_message_has_the_tweaks_written_after_it() {
         let root = "08".repeat(32);
         let path = DerivationPath::new(vec![0, 5]).unwrap();
         let child = Tweak::Bip32 { chain_code: ChainCode::BIP328, path };
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_part_is_named_with_what_would_be_right() {
+    fn a_mistyped_part_is_named_with_a_correction() {
         let root = format!(",root={}", "08".repeat(32));
         let cases = [
             (",bip68".into(), "`bip68` is not a tweak: write bip86, bip32=PATH or root=HEX"),

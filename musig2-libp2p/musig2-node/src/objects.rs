@@ -35,7 +35,7 @@ macro_rules! one_of_each {
 }
 
 #[test]
-fn one_of_each_object_is_as_the_readme_says_and_none_in_it_is_never_printed() {
+fn the_readme_lists_exactly_the_objects_that_are_printed() {
     let mut printed = BTreeSet::new();
     let mut check = |line: &Line<'_>| {
         let object = serde_json::to_value(Timed::now(line)).expect("it can be written");

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_nobody_reads_in_time_are_lost_and_counted_and_whoever_wrote_them_goes_on() {
+    fn unread_lines_are_dropped_and_counted_without_blocking_the_writer() {
         /// More than a pipe holds.
         const LIMIT: usize = 1 << 20;
         let (reader, writer) = io::pipe().unwrap();

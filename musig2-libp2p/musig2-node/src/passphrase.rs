@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_that_was_mistyped_is_asked_for_again_a_few_times() {
+    fn a_mistyped_passphrase_is_asked_for_again_a_few_times() {
         let (made, _) =
             type_lines(&["correct horse", "correct hose", "battery staple", "battery staple"]);
         assert_eq!(made.unwrap(), "battery staple");

@@ -552,7 +552,7 @@ mod tests {
     use musig2_libp2p::musig2_proto::SessionId;
 
     #[test]
-    fn a_long_list_ends_with_how_many_messages_which_keys_and_which_addresses() {
+    fn a_long_list_ends_with_a_count_of_messages_per_key_and_address() {
         let item = |place: u8| ItemTerms {
             message: Hex([place; 32]),
             derivation: vec![],

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_allows_what_is_in_it_and_any_allows_all() {
+    fn a_list_allows_only_its_entries_and_any_allows_everything() {
         let message = "07".repeat(32);
         let policy =
             parse(&format!("signer_sets = [[\"{KEY}\"]] # Alice\nmessages = [\"{message}\"]"))
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_key_line_and_what_is_allowed() {
+    fn a_policy_error_names_the_line_the_key_and_what_is_allowed() {
         let cases = [
             (
                 "signer_sets = \"any\"\nmesages = \"any\"",

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exit_code_0_approves_and_every_other_end_declines() {
+    async fn exit_code_0_approves_and_any_other_end_declines() {
         assert_eq!(ask("exit 0", 60).await, Ok(()));
         assert_eq!(ask("grep -q a", 60).await, Ok(()), "it can read the question");
         assert_eq!(ask("exec 0<&-; exit 3", 60).await, Err("declined (exit status: 3)".into()));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_a_session_that_has_ended_the_program_is_asked_no_more() {
+    async fn a_program_is_not_asked_about_a_session_that_has_ended() {
         let command = ["sh", "-c", "grep -q session"].map(OsString::from);
         let mut program = Program::new(&command, Duration::from_secs(60)).unwrap().unwrap();
         let [ended, other] = [1, 2].map(|number| SessionId::new([number; 32]));
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_never_ends_or_never_stops_talking_is_stopped() {
+    async fn a_program_that_never_ends_or_prints_for_ever_is_stopped() {
         assert_eq!(ask("exec sleep 1000", 1).await, Err("late".into()));
         // The closed pipe ends `yes`.
         assert!(ask("exec yes 1>&2", 60).await.is_err());
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_program_is_stopped_with_what_it_started() {
+    async fn a_program_is_stopped_together_with_what_it_started() {
         let session = SessionId::new([1; 32]);
         let ask = |family: &Family, seconds| {
             let mut program =
@@ -408,13 +408,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_a_program_leaves_behind_delays_no_answer() {
+    async fn a_process_that_a_program_leaves_behind_does_not_delay_the_answer() {
         assert_eq!(ask("sleep 30 & exit 0", 20).await, Ok(()));
         assert_eq!(ask("sleep 30 & exit 3", 20).await, Err("declined (exit status: 3)".into()));
     }
 
     #[tokio::test]
-    async fn of_what_a_program_says_the_beginning_is_kept() {
+    async fn only_the_beginning_of_a_programs_output_is_kept() {
         let mut said = Said::default();
         said.read(&b"no\x1b\n".repeat(2000)[..]).await.unwrap();
         assert_eq!(said.kept.len(), MAX_KEPT);

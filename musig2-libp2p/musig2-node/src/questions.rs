@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_typed_before_a_question_does_not_answer_it() {
+    async fn a_line_typed_before_a_question_does_not_answer_it() {
         let (sender, mut questions) = questions(&[ONE]);
         sender.try_send("y".into()).unwrap();
         assert_eq!(questions.answer().now_or_never(), None);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_expires_before_the_answer_is_not_asked_about_any_more() {
+    async fn a_session_that_expires_before_the_answer_is_no_longer_asked_about() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         assert_eq!(questions.answer().now_or_never(), None);
         said();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_no_consent() {
+    async fn a_missing_person_does_not_consent() {
         let (sender, mut questions) = questions(&[ONE, TWO]);
         drop(sender);
         assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::Gone)));
@@ -422,8 +422,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn known_proposers_are_asked_about_before_strangers_and_the_question_tells_how_many_wait()
-    {
+    async fn known_proposers_come_before_strangers_and_those_waiting_are_counted() {
         let (sender, mut questions) = questions(&[ONE]);
         assert_eq!(questions.answer().now_or_never(), None);
         assert!(said().ends_with("Sign everything in session 01010101? Type y or n:\n"));
@@ -457,7 +456,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_answer_declines_all_that_waits_of_a_proposer_and_nothing_of_others() {
+    async fn one_answer_can_decline_everything_of_only_one_proposer() {
         let sessions: Vec<_> = (1..=5).map(|number| SessionId::new([number; 32])).collect();
         let (sender, mut questions) = questions(&sessions);
         for place in [0, 2, 4] {
@@ -480,7 +479,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_is_shown_again_below_whatever_else_was_shown() {
+    async fn a_question_is_shown_again_below_other_lines() {
         let (sender, mut questions) = questions(&[ONE]);
         assert_eq!(questions.answer().now_or_never(), None);
         let mut shown_after = |lines: usize| {

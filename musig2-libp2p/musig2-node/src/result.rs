@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_instead_of_a_missing_result() {
+    fn a_failure_is_reported_instead_of_a_missing_result() {
         let text = r#"{"type":"event"} {"type":"failure","message":"timed out"}"#;
         let error = SessionResult::last_in(text).unwrap_err().to_string();
         assert!(error.ends_with("the session failed: timed out"), "{error}");

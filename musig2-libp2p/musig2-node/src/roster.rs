@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_take_no_room_among_co_signers_and_of_many_that_were_met_the_last_are_remembered() {
+    fn the_roster_excludes_strangers_and_keeps_the_last_signers_met() {
         let roster = Roster::default();
         let session = SessionId::new([1; 32]);
         let in_future = |proposer| {

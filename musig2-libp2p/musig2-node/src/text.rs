@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn values_are_read_back_as_written() {
         assert_eq!(read::<DerivationPath>("m/0/5").unwrap(), "m/0/5");
         assert_eq!(read::<Duration>("600s").unwrap(), "10m");
         let message = "07".repeat(32);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_of_key_is_named_and_not_repeated() {
+    fn another_kind_of_key_is_named_but_not_shown() {
         let cases = [
             (
                 "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_what_would_be_right() {
+    fn a_mistake_is_explained_with_a_correction() {
         let cases = [
             (read::<DerivationPath>("0/5"), "such as m/0/5"),
             (read::<DerivationPath>("m/0'"), "hardened"),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_of_null_is_bip86_and_one_that_is_not_there_is_no_tweak() {
+    fn a_null_root_is_bip86_and_an_absent_root_is_no_tweak() {
         assert_eq!(tweaks(r#"{"taproot_root":null}"#), [Tweak::BIP86]);
         assert_eq!(tweaks(r#"{"bip86":true}"#), [Tweak::BIP86]);
         assert_eq!(tweaks("{}"), []);

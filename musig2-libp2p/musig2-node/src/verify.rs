@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_to_what_was_signed_is_seen() {
+    fn every_change_to_what_was_signed_is_detected() {
         let (signers, good) = result(true);
         let keys = aggregate(&signers).unwrap();
         assert_eq!(check_item(&keys, &good), []);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn signers_that_are_no_keys_are_named() {
+    fn signers_that_are_not_keys_are_named() {
         assert_eq!(aggregate(&[]).unwrap_err(), Problem::NoSigners);
         let (mut signers, _) = result(true);
         signers.push(Hex([5; 33]));

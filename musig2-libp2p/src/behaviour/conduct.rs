@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn who_offends_seldom_is_never_cut_off() {
+    fn a_peer_that_rarely_offends_is_never_cut_off() {
         let (mut conduct, peer, now) = conduct();
         for number in 0..1000 {
             let at = now + number * 2 * MINUTE;
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_honest_counts_nothing_and_what_is_only_passed_on_a_tenth() {
+    fn benign_offences_count_nothing_and_relayed_ones_a_tenth() {
         let (mut conduct, peer, now) = conduct();
         for _ in 0..1000 {
             assert_eq!(conduct.judge(peer, Benign, Via::Frame, now), Consequence::None);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_cut_off_or_banned_where_that_is_not_wanted() {
+    fn disconnecting_and_banning_can_be_turned_off() {
         let (conduct, peer, now) = conduct();
         let mut lenient = Conduct::new(conduct.config.clone().with_max_offences(0));
         let mut mild = Conduct::new(conduct.config.with_ban_time(Duration::ZERO));
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_who_is_banned_stays_in_it() {
+    fn the_table_of_peers_is_bounded_and_keeps_banned_ones() {
         let (mut conduct, peer, now) = conduct();
         for _ in 0..6 {
             conduct.judge(peer, Malicious, Via::Frame, now);

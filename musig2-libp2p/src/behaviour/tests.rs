@@ -28,7 +28,7 @@ fn key(signer: &Swarm<Behaviour>) -> PublicKey {
 }
 
 #[tokio::test]
-async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them() {
+async fn a_connection_carries_a_hundred_frames_in_order_and_then_a_session() {
     let (mut first, mut second) = (signer(1, Config::default()), signer(2, Config::default()));
     let (from, to) = (*first.local_peer_id(), *second.local_peer_id());
     let at = address(&mut second).await;
@@ -67,7 +67,7 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_a_session_after_them
 }
 
 #[tokio::test]
-async fn a_peer_that_goes_on_sending_rubbish_is_reported_and_disconnected() {
+async fn a_peer_that_keeps_sending_rubbish_is_reported_and_disconnected() {
     let mut victim = signer(
         1,
         Config::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)),
@@ -151,7 +151,7 @@ async fn closes_within(
 
 #[cfg(feature = "metrics")]
 #[tokio::test]
-async fn what_happens_in_a_session_is_counted() {
+async fn the_metrics_count_what_happens_in_a_session() {
     let metrics = [crate::Metrics::new(), crate::Metrics::new()];
     let signer = |number: u8| {
         let core = core(number, musig2_proto::Config::default());
@@ -207,7 +207,7 @@ async fn what_happens_in_a_session_is_counted() {
 
 #[cfg(feature = "metrics")]
 #[tokio::test]
-async fn a_ban_is_counted_until_it_is_over() {
+async fn the_metrics_count_a_ban_until_it_is_over() {
     let metrics = crate::Metrics::new();
     let config = Config::default().with_max_offences(1).with_ban_time(Duration::from_millis(300));
     let core = core(1, musig2_proto::Config::default());

@@ -55,7 +55,7 @@ mod tests {
     use std::future::poll_fn;
 
     #[tokio::test]
-    async fn it_is_ready_at_the_deadline_and_not_before() {
+    async fn the_timer_is_ready_at_the_deadline_and_not_before() {
         let deadline = now().saturating_add(Duration::from_millis(30));
         let mut timer = Timer::default();
         poll_fn(|context| timer.poll(Some(deadline), context)).await;
@@ -64,7 +64,7 @@ mod tests {
 
     /// A clock that was set back by an hour looks like this.
     #[tokio::test]
-    async fn of_a_far_deadline_the_core_is_told_the_time_meanwhile() {
+    async fn the_timer_fires_meanwhile_if_the_deadline_is_far_away() {
         let deadline = now().saturating_add(Duration::from_secs(3600));
         let mut timer = Timer { longest: Duration::from_millis(10), ..Timer::default() };
         for _ in 0..3 {

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_frames_are_read_back() {
         let mut queue = Queue::new(10, usize::MAX);
         let frames = [vec![], vec![1, 2, 3], vec![7; 3 * CHUNK + 1]];
         for frame in &frames {
@@ -226,21 +226,21 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_too_large_is_refused_by_its_length_alone() {
+    fn a_frame_too_large_is_refused_by_its_length() {
         let (frames, error) = read(&[0, 0, 0, 1, 9, 0, 0, 0, 3], 2);
         assert_eq!(frames, [[9]]);
         assert!(matches!(error, ReadError::TooLarge { size: 3 }));
     }
 
     #[test]
-    fn a_frame_cut_short_is_no_frame() {
+    fn a_frame_cut_short_is_not_read() {
         let (frames, error) = read(&[0, 0, 0, 2, 1], 2);
         assert!(frames.is_empty());
         assert!(matches!(error, ReadError::Closed));
     }
 
     #[test]
-    fn a_full_queue_takes_no_more() {
+    fn a_full_queue_takes_no_more_frames() {
         let mut queue = Queue::new(2, 10);
         assert!(queue.push(vec![0; 100]), "one frame fits always");
         assert!(!queue.push(vec![0]));

@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_without_a_relay_is_sent_on_as_soon_as_there_is_one() {
+    fn frames_use_a_direct_connection_as_soon_as_there_is_one() {
         let mut links = Links::new(PeerId::random(), Config::default(), 1024);
         let peer = PeerId::random();
         let relay = PeerId::random();

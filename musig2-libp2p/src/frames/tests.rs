@@ -166,7 +166,7 @@ fn received(event: LinkEvent) -> Option<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn frames_arrive_in_order_also_those_that_waited_for_the_connection() {
+async fn frames_arrive_in_order_even_if_they_waited_for_the_connection() {
     let (mut first, mut second, address) =
         pair(Config::default().with_frames_per_second(10_000)).await;
     let to = *second.local_peer_id();
@@ -185,7 +185,7 @@ async fn frames_arrive_in_order_also_those_that_waited_for_the_connection() {
 }
 
 #[tokio::test]
-async fn an_oversize_frame_costs_the_substream_and_not_the_connection() {
+async fn an_oversize_frame_costs_the_substream_but_not_the_connection() {
     let mut first = alone(Config::default(), 10 * MAX);
     let mut second = alone(Config::default(), 100);
     let (to, at) = (*second.local_peer_id(), address(&mut second).await);
@@ -206,7 +206,7 @@ async fn an_oversize_frame_costs_the_substream_and_not_the_connection() {
 }
 
 #[tokio::test]
-async fn of_two_connections_one_is_sent_on_and_either_may_close() {
+async fn one_of_two_connections_carries_frames_and_either_may_close() {
     let (mut first, mut second, at_second) = pair(Config::default()).await;
     let at_first = address(&mut first).await;
     let (one, other) = (*first.local_peer_id(), *second.local_peer_id());
@@ -254,7 +254,7 @@ async fn of_two_connections_one_is_sent_on_and_either_may_close() {
 }
 
 #[tokio::test]
-async fn who_sends_too_fast_is_read_slowly_and_loses_nothing() {
+async fn a_peer_that_sends_too_fast_is_read_slowly_and_loses_nothing() {
     let config = Config::default().with_frames_per_second(100).with_queued_frames(200);
     let (mut first, mut second, address) = pair(config).await;
     let to = *second.local_peer_id();
@@ -269,7 +269,7 @@ async fn who_sends_too_fast_is_read_slowly_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_read_before_the_end_is_told() {
+async fn frames_sent_before_the_end_are_read_before_it_is_reported() {
     let (mut first, mut second, address) = pair(Config::default()).await;
     let to = *second.local_peer_id();
     send(&mut first, to, &[address], vec![0]);
@@ -298,7 +298,7 @@ async fn what_was_sent_is_read_before_the_end_is_told() {
 }
 
 #[tokio::test]
-async fn a_peer_that_reads_nothing_costs_no_more_than_its_queue_and_loses_the_connection() {
+async fn a_peer_that_reads_nothing_costs_only_its_queue_and_is_dropped() {
     let config =
         Config::default().with_write_timeout(Duration::from_millis(300)).with_queued_bytes(MAX);
     let (mut first, mut second, address) = pair(config).await;
@@ -355,7 +355,7 @@ async fn frames_for_a_peer_that_cannot_be_reached_are_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_frames_is_told_apart() {
+async fn a_peer_that_takes_no_frames_is_reported_as_unsupported() {
     let mut first = alone(Config::default(), MAX);
     let mut second = swarm(|_| dummy::Behaviour);
     let (to, at) = (*second.local_peer_id(), address(&mut second).await);

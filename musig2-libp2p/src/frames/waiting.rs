@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_dialled_now() {
+    fn a_newly_found_address_is_dialled_at_once() {
         let (lower, higher) = peers();
         let now = Instant::now();
         let mut waiting = Waiting::new(lower, Config::default());

@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_is_documented_and_there_from_the_start() {
+    fn every_series_is_documented_and_exists_from_the_start() {
         let quoted = |cell: &'static str| cell.split('`').skip(1).step_by(2);
         let rows =
             include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `musig2_"));
@@ -390,7 +390,7 @@ mod tests {
 
     /// An alert about a series that does not exist never fires.
     #[test]
-    fn the_alerts_are_about_what_is_counted() {
+    fn the_alerts_only_use_series_that_exist() {
         let rules = include_str!("../../contrib/prometheus-alerts.yml");
         let series = counted(&Metrics::new().encode());
         let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));

@@ -221,7 +221,7 @@ mod tests {
     const WORLD: &str = "ip4/198.51.100.1";
 
     #[test]
-    fn a_far_peer_cannot_send_this_node_into_its_own_network() {
+    fn a_remote_peer_cannot_send_this_node_into_its_own_network() {
         let claimed = || {
             [HOST, SITE, WORLD, "ip6/::1", "ip6/fd00::1", "ip6/::ffff:127.0.0.1", "ip4/0.0.0.0"]
                 .map(address)
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_leads_inside_is_none_of_the_world() {
+    fn an_address_that_leads_inside_does_not_count_as_public() {
         for inside in [
             "/ip6/64:ff9b::a00:5/tcp/1",
             "/ip6/64:ff9b:1::1/tcp/1",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_node_is_seen_is_told_with_the_port_that_it_listens_on() {
+    fn an_observed_address_is_announced_with_the_listening_port() {
         let mut own = OwnAddresses::new(PeerId::random());
         own.add_observed(&address(WORLD));
         assert_eq!(own.contact().addresses().len(), 0, "it listens nowhere");
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_only_where_there_is_nothing_else() {
+    fn loopback_is_announced_only_if_there_is_no_other_address() {
         let mut own = OwnAddresses::new(PeerId::random());
         own.add_listening(address(HOST));
         assert_eq!(own.contact().addresses(), [address(HOST)]);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_each_kind_is_told_however_many_there_are_of_one() {
+    fn one_address_of_each_kind_is_always_announced() {
         let mut own = OwnAddresses::new(PeerId::random());
         for number in 1..20 {
             own.add_listening(address(&format!("ip6/2001:db8::{number}")));
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_is_told_after_the_addresses_that_need_none() {
+    fn relayed_addresses_are_announced_after_direct_ones() {
         let mut own = OwnAddresses::new(PeerId::random());
         let relayed =
             address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit);
@@ -337,7 +337,7 @@ mod tests {
 
     #[cfg(feature = "nat")]
     #[test]
-    fn who_can_be_reached_without_a_relay_needs_none() {
+    fn a_node_with_a_confirmed_public_address_needs_no_relay() {
         let mut own = OwnAddresses::new(PeerId::random());
         own.add_confirmed(
             address(WORLD).with(Protocol::P2p(PeerId::random())).with(Protocol::P2pCircuit),

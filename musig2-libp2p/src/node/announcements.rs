@@ -122,12 +122,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_settings_are_valid() {
+    fn the_gossipsub_settings_are_valid() {
         assert!(gossipsub(&Config::default()).is_ok());
     }
 
     #[test]
-    fn what_nobody_hears_is_kept_within_bounds() {
+    fn unheard_announcements_are_kept_within_bounds() {
         let config = Config::default();
         let mut gossip = gossipsub(&config).unwrap();
         let mut announcements = Announcements::new(&config);

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bootstrap_peer_is_dialled_until_it_answers_and_again_when_it_is_lost() {
+    fn a_bootstrap_peer_is_dialled_until_it_answers_and_again_if_lost() {
         let start = Instant::now();
         let mut bootstrap = Bootstrap::new(&["/ip4/192.0.2.1/tcp/1".parse().unwrap()], start);
         let mut now = start;
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_address_is_told_and_left_alone() {
+    fn a_nodes_own_bootstrap_address_is_reported_and_not_dialled_again() {
         let now = Instant::now();
         let addresses =
             [1, 2].map(|port| format!("/ip4/192.0.2.1/tcp/{port}").parse::<Multiaddr>().unwrap());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_peer_that_dials_first_counts() {
+    fn a_named_bootstrap_peer_that_dials_first_counts() {
         let now = Instant::now();
         let peer = PeerId::random();
         let address: Multiaddr = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}").parse().unwrap();

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_makes_no_sense_is_named_with_what_to_do() {
+    fn an_invalid_setting_is_named_with_what_to_do() {
         let config = NodeConfig::default();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_can_never_be_dialled_is_refused_beforehand() {
+    fn an_address_that_can_never_be_dialled_is_refused_at_the_start() {
         for good in [
             "/ip4/192.0.2.1/tcp/4001",
             "/dns4/signer.example/tcp/4001",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bootstrap_peer_that_may_not_be_dialled_is_refused_beforehand() {
+    fn a_bootstrap_peer_that_may_not_be_dialled_is_refused_at_the_start() {
         let config = NodeConfig::default().with_bootstrap_peers(address("/ip4/10.0.0.1/tcp/4001"));
         assert_eq!(config.check(), Ok(()));
         assert_eq!(
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_is_no_place_to_listen_on() {
+    fn a_relayed_address_cannot_be_listened_on() {
         let peer = libp2p::PeerId::random();
         let relayed = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");
         assert!(

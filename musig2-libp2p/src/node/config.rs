@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn who_seems_to_be_on_the_internet_dials_no_private_addresses() {
+    fn a_node_that_seems_public_dials_no_private_addresses() {
         let (everywhere, public) = ("/ip4/0.0.0.0/tcp/1", "/ip4/198.51.100.1/tcp/1");
         assert!(!dials_private(&[public, "/dns4/signer.example/tcp/1"], &[everywhere]));
         assert!(!dials_private(&["/dns4/signer.example/tcp/1"], &[public]));

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_misses_the_oldest_but_no_end_of_a_session() {
+    async fn a_slow_reader_misses_the_oldest_events_but_no_sessions_end() {
         let (sender, mut events) = channel(2);
         for event in
             [complete(1), discovered(2), discovered(3), discovered(4), complete(5), discovered(6)]
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_for_a_reader_that_left() {
+    async fn no_events_are_kept_for_a_reader_that_left() {
         let (sender, events) = channel(2);
         sender.send(discovered(1));
         drop(events);

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_takes_all_places_and_the_next_one_always_finds_some() {
+    fn no_address_takes_all_places_and_the_next_always_finds_some() {
         let mut crowd = Crowd::new();
         assert_eq!(crowd.flood("ip4/198.51.100.1"), 56, "half of those that are for strangers");
         assert_eq!(crowd.flood("ip6/2001:db8::1"), 28);
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gives_up_leaves_its_place() {
+    fn a_connection_that_is_given_up_frees_its_place() {
         let mut crowd = Crowd::new();
         crowd.flood("ip4/198.51.100.1");
         let id = *crowd.places.pending.keys().next().unwrap();
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn known_peers_find_a_place_among_however_many_open_connections() {
+    fn known_peers_find_a_place_among_any_number_of_connections() {
         let mut crowd = Crowd::new();
         let signers: Vec<_> = (0..50).map(|_| PeerId::random()).collect();
         signers.iter().for_each(|signer| crowd.places.know(*signer));
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_known_is_bounded() {
+    fn the_number_of_known_peers_is_bounded() {
         let mut crowd = Crowd::new();
         let first = PeerId::random();
         crowd.places.know(first);

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_relay_is_asked_once_and_few_of_them() {
+    fn only_a_few_relays_are_asked_and_each_once() {
         let mut relays = Relays::default();
         let [one, other, third] = [(); 3].map(|()| PeerId::random());
         let listener = ListenerId::next();

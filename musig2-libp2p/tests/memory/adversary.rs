@@ -1,4 +1,4 @@
-//! A peer that does what it can to three signers, while they sign.
+//! A malicious peer attacks three signers while they sign.
 
 use crate::group::{Group, Happened};
 use crate::rogue::framed;
@@ -9,7 +9,8 @@ use musig2_libp2p::{Config, Consequence, Event, Undelivered};
 use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 
-/// What everything in the process may take beyond what it took before the attack, in bytes: the signers, and the rogue's own queues.
+/// How much memory the whole process may take beyond what it took before the attack, in bytes: for
+/// the signers and for the rogue's own queues.
 const MOST_MEMORY: usize = 32 << 20;
 
 struct Attack {
@@ -21,7 +22,7 @@ struct Attack {
 }
 
 impl Attack {
-    /// Three signers, of whom the first proposes a session; the rogue is connected to that one.
+    /// Starts three signers. The first proposes a session, and the rogue is connected to it.
     async fn new(config: &Config) -> Self {
         let turn = TURN.lock().await;
         let mut group = Group::new(3, &musig2_proto::Config::default(), config).await;
@@ -32,19 +33,19 @@ impl Attack {
         Self { group, session, memory, start: Instant::now(), _turn: turn }
     }
 
-    /// The rogue writes this on a substream of its own.
+    /// Has the rogue write these bytes on a new substream.
     fn write(&mut self, bytes: Vec<u8>) {
         let victim = self.group.peer(0);
         self.group.rogue.behaviour_mut().open(victim, bytes);
     }
 
-    /// The session that runs beside it ends well, and soon.
+    /// Checks that the session beside the attack completes within ten seconds.
     async fn sign(&mut self) {
         self.group.signatures(self.session).await;
         assert!(self.start.elapsed() < Duration::from_secs(10), "{:?}", self.start.elapsed());
     }
 
-    /// The rogue loses its connection, for this by the signer's own word.
+    /// Waits until the rogue has lost its connection and the signer has reported this consequence.
     async fn is_cut_off(&mut self, wanted: Consequence) {
         let is_over =
             |group: &Group| group.rogue_is_cut_off && group.consequences.contains(&wanted);
@@ -86,7 +87,7 @@ async fn oversize_frames_cost_their_sender_the_connection() {
 }
 
 #[tokio::test]
-async fn half_of_a_large_frame_on_each_of_many_substreams_takes_no_room() {
+async fn half_frames_on_many_substreams_take_no_memory() {
     let mut attack = Attack::new(&Config::default()).await;
     for _ in 0..100 {
         attack.write([&(1_u32 << 20).to_be_bytes()[..], &[0; 100 << 10]].concat());
@@ -97,7 +98,7 @@ async fn half_of_a_large_frame_on_each_of_many_substreams_takes_no_room() {
 }
 
 #[tokio::test]
-async fn substreams_by_the_hundred_cost_their_opener_the_connection() {
+async fn hundreds_of_substreams_cost_their_opener_the_connection() {
     let mut attack = Attack::new(&Config::default()).await;
     for _ in 0..500 {
         attack.write(Vec::new());
@@ -107,7 +108,7 @@ async fn substreams_by_the_hundred_cost_their_opener_the_connection() {
     attack.memory_is_bounded();
 }
 
-/// Well-formed, of a session that does not exist, and asking for nothing.
+/// Makes a well-formed frame of a session that does not exist. The frame asks for nothing.
 fn frame_of_unknown_session(number: u32) -> Vec<u8> {
     let mut session = [0; 32];
     session[..4].copy_from_slice(&number.to_be_bytes());
@@ -115,26 +116,27 @@ fn frame_of_unknown_session(number: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn ten_thousand_frames_are_read_at_the_pace_that_is_allowed() {
+async fn ten_thousand_frames_are_read_at_the_allowed_rate() {
     let config = Config::default().with_frames_per_second(500);
     let mut attack = Attack::new(&config).await;
     attack.write((0..10_000).flat_map(frame_of_unknown_session).collect());
     attack.sign().await;
-    // Beyond the few of a source that are kept, each is told as it is read.
+    // The node keeps a few frames of each source and reports the others as it reads them.
     attack.group.until(|group, _| (group.offences.len() >= 1000).then_some(())).await;
     let seconds = attack.start.elapsed().as_secs_f64();
     let read = attack.group.offences.len() as f64;
     assert!(read <= 500.0 * (seconds + 1.0) + 50.0, "{read} frames in {seconds} s");
     assert!(attack.group.offences.iter().all(|offence| *offence == Offence::NoRoom));
     attack.memory_is_bounded();
-    // None of it is more than an honest peer might do. What is, costs it the connection, whatever it sent before.
+    // An honest peer might send all of this. A peer that sends what no honest peer sends loses its
+    // connection, whatever it sent before.
     assert!(!attack.group.rogue_is_cut_off);
     attack.write(framed(&[]).repeat(10));
     attack.is_cut_off(Consequence::Disconnected).await;
 }
 
 #[tokio::test]
-async fn who_asks_and_never_reads_the_answers_is_cut_off() {
+async fn a_peer_that_asks_but_never_reads_answers_is_cut_off() {
     let config = Config::default()
         .with_frames_per_second(5000)
         .with_write_timeout(Duration::from_millis(500));

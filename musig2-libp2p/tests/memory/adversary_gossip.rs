@@ -1,4 +1,4 @@
-//! What strangers publish on the announcement topic.
+//! Strangers publish rubbish, forgeries and replays on the announcement topic.
 
 use crate::signers::{TCP, network, sign};
 use crate::{MEMORY, TURN};
@@ -14,11 +14,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-/// What everything in the process may take beyond what it took before, in bytes: three nodes, and the rogue's own queues.
+/// How much memory the whole process may take beyond what it took before, in bytes: for three nodes
+/// and for the rogue's own queues.
 const MOST_MEMORY: usize = 64 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
+async fn rubbish_travels_one_hop_and_its_sender_is_soon_ignored() {
     let _turn = TURN.lock().await;
     let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
     let mut rogue = rogue();
@@ -33,7 +34,7 @@ async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
         ) {}
         for number in 0..200_u8 {
             rogue.behaviour_mut().publish(topic.clone(), [1, 0xf0, number]).unwrap();
-            // Two hundred a second.
+            // The rogue publishes two hundred a second.
             let next = Instant::now() + Duration::from_millis(5);
             while timeout_at(next, rogue.next()).await.is_ok() {}
         }
@@ -49,8 +50,7 @@ async fn rubbish_goes_no_further_than_one_hop_and_is_soon_not_listened_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_and_are_soon_not_listened_to()
- {
+async fn a_flood_of_forged_and_replayed_announcements_is_soon_ignored() {
     let _turn = TURN.lock().await;
     let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
     let mut rogue = rogue();
@@ -74,12 +74,13 @@ async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_an
         for burst in 0..400_u32 {
             for number in 0..5 {
                 let mut announcement = genuine.clone();
-                // Eight random bytes make it another message for gossipsub, and no other announcement.
+                // Changing the random bytes makes it a new message for gossipsub, but not a new
+                // announcement.
                 announcement[2..6].copy_from_slice(&burst.to_be_bytes());
                 announcement[6] = number;
-                // Every other one has a signature that does not verify.
+                // Every other one has an invalid signature.
                 *announcement.last_mut().unwrap() ^= number % 2;
-                // An error is a queue that is full.
+                // An error means that the queue is full.
                 let _ = rogue.behaviour_mut().publish(topic.clone(), announcement);
             }
             let next = Instant::now() + Duration::from_millis(5);
@@ -88,7 +89,7 @@ async fn a_thousand_announcements_a_second_forged_and_replayed_disturb_nobody_an
         done.send(()).unwrap();
         rogue.for_each(|_| future::ready(())).await;
     });
-    // The rogue may join too late to hear of the first.
+    // The rogue may join too late to hear the first announcement.
     for _ in 0..50 {
         sign(&mut signers).await;
         if has_begun.try_recv().is_ok() {

@@ -1,4 +1,5 @@
-//! What nodes and swarms take of memory, whoever does what. In a program of their own, one test at a time: memory is counted for the whole process.
+//! How much memory nodes and swarms take, whatever anyone does. These tests have a program of their
+//! own and run one at a time, because memory is counted for the whole process.
 #![cfg(all(feature = "node", target_os = "linux"))]
 
 mod adversary;
@@ -17,5 +18,5 @@ use tokio::sync::Mutex;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Held by whichever test runs.
+/// Held by the test that is running.
 static TURN: Mutex<()> = Mutex::const_new(());

@@ -8,17 +8,18 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 const SESSIONS: usize = 200;
-/// By now everything has been used that is ever used.
+/// After this many sessions, everything that is ever used has been used.
 const WARM: usize = 20;
-/// Ended sessions are remembered until they would have expired.
+/// How long a session may last: ended sessions are remembered until they would have expired.
 const DURATION: Duration = Duration::from_secs(2);
 const SKEW: Duration = Duration::from_millis(50);
-/// Gossipsub remembers for two minutes who delivered what, whatever it is told: at most so much for the announcements of a session, on three nodes.
+/// Gossipsub remembers for two minutes who delivered what, and no setting changes that: at most
+/// this many bytes for the announcements of one session, on three nodes.
 const OF_GOSSIP: usize = 6 << 10;
-/// What comes and goes: a table that has just been enlarged, a connection's buffer.
+/// Allows for what comes and goes: a table that has just grown, a connection's buffer.
 const SLACK: usize = 64 << 10;
 
-/// What this process holds on to while nothing goes on.
+/// What this process holds while it is idle.
 #[derive(Debug)]
 struct Held {
     bytes: usize,
@@ -26,7 +27,7 @@ struct Held {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
+async fn memory_and_file_descriptors_do_not_grow_with_past_sessions() {
     let _turn = TURN.lock().await;
     for (listen, gossip) in [(TCP, false), (QUIC, false), (TCP, true)] {
         let protocol = Config::default()
@@ -65,7 +66,7 @@ async fn memory_and_file_descriptors_do_not_grow_with_the_sessions_behind() {
     }
 }
 
-/// Once no session is remembered any more.
+/// Measures what the process holds once no session is remembered any more.
 async fn held_in_quiet(signers: &[Signer]) -> Held {
     let forgotten = Instant::now() + DURATION + 3 * SKEW;
     tokio::time::sleep_until(forgotten.into()).await;

@@ -7,7 +7,7 @@ use musig2_libp2p::musig2_proto::{self, Audience, Command, Event, Message, Propo
 use musig2_libp2p::{NodeConfig, NodeEvent};
 use std::time::{Duration, Instant};
 
-/// Nobody announces anything twice, and no one meets but through bootstrap peers.
+/// Nobody repeats an announcement, and nodes meet only through bootstrap peers.
 fn config(bootstrap: Option<&Multiaddr>) -> NodeConfig {
     let pause = Duration::from_secs(60);
     let protocol = musig2_proto::Config::default()
@@ -36,7 +36,7 @@ fn disconnected(event: &NodeEvent) -> Option<()> {
     matches!(event, NodeEvent::PeerDisconnected { .. }).then_some(())
 }
 
-/// A node without keys, for others to meet at.
+/// Starts a node without keys, at which the others meet.
 async fn meeting_point() -> Signer {
     let mut node = Signer::start_without_key(config(None));
     node.address().await;
@@ -53,7 +53,7 @@ async fn announce(signer: &Signer, with: impl IntoIterator<Item = u8>) -> Sessio
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newcomer_hears_at_once_of_a_session_from_signers_it_is_not_connected_to() {
+async fn a_newcomer_hears_at_once_of_a_session_of_unconnected_signers() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let mut signers = [1, 2].map(|number| Signer::start(number, config(Some(&address))));
@@ -70,9 +70,9 @@ async fn a_newcomer_hears_at_once_of_a_session_from_signers_it_is_not_connected_
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
-/// While its application still makes up its mind.
+/// The connections exist before the application has decided about the session.
 #[tokio::test(flavor = "multi_thread")]
-async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() {
+async fn a_node_connects_to_co_signers_once_a_session_is_announced() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let mut signers = [1, 2, 3].map(|number| Signer::start(number, config(Some(&address))));
@@ -84,7 +84,7 @@ async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() 
     signers[2].knows(&signers[1], &contact).await;
     let mut others = vec![signers[1].handle.peer_id(), signers[2].handle.peer_id()];
     let session = announce(&signers[2], [1, 2]).await;
-    // The others may have heard of it before, and have connected.
+    // The others may have heard of the session earlier, and may have connected already.
     let mut heard_of = None;
     let all = signers[0].until(|event| {
         if let NodeEvent::PeerConnected { peer, .. } = event {
@@ -99,7 +99,7 @@ async fn signers_are_connected_to_as_soon_as_a_session_with_them_is_announced() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_that_was_cut_off_hears_at_once_of_what_it_missed() {
+async fn a_reconnected_signer_hears_at_once_of_what_it_missed() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let link = Link::to(&address).await;
@@ -118,9 +118,9 @@ async fn a_signer_that_was_cut_off_hears_at_once_of_what_it_missed() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
-/// TCP alone would take a minute and more.
+/// Without the node's own check, TCP would take more than a minute to notice.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_carries_nothing_any_more_is_noticed_and_made_anew() {
+async fn a_silent_link_is_noticed_and_replaced() {
     let mut bootstrap = meeting_point().await;
     let address = bootstrap.address().await;
     let link = Link::to(&address).await;

@@ -1,4 +1,4 @@
-//! Two that dial each other at the same moment, and dials that are not made.
+//! Two nodes that dial each other at the same moment, and dials that are refused.
 
 use crate::signers::{QUIC, Signer, TCP, proposal};
 use futures::{StreamExt, stream};
@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 const TRIALS: usize = 100;
-/// More than any dial takes, and less than it takes to notice that both failed and to dial again a few times.
+/// More than any dial takes, but less than it takes to notice that both dials failed and to dial
+/// again a few times.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Over TCP, from the ports they listen on, a third of these would leave them without a connection.
+/// If both dialled from the ports they listen on, a third of these pairs would end up without a
+/// connection over TCP.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_tcp_all_meet() {
+async fn a_hundred_pairs_that_dial_each_other_at_once_over_tcp_all_meet() {
     all_meet(TCP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
+async fn a_hundred_pairs_that_dial_each_other_at_once_over_quic_all_meet() {
     all_meet(QUIC).await;
 }
 
@@ -61,9 +63,10 @@ async fn meet(listen: &str) {
     tokio::join!(one.handle.stop(), other.handle.stop());
 }
 
-/// By an address, by a name, by an address that IPv6 can say as well, and by one within another, of which TCP dials the last.
+/// Tries an address, a name, an IPv4 address written as IPv6, and an address within another, of
+/// which TCP dials the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
+async fn a_contact_cannot_send_an_internet_node_into_its_own_network() {
     let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     inside.set_nonblocking(true).expect("it can");
     let port = inside.local_addr().expect("it is bound").port();
@@ -88,7 +91,7 @@ async fn a_node_on_the_internet_is_not_sent_into_its_own_network() {
         NodeEvent::DialFailed { error, .. } => Some(error.matches("see `dial_private`").count()),
         _ => None,
     };
-    // The first dial, before anything is sent, is to believable addresses alone.
+    // The first dial, before anything is sent, goes only to believable addresses.
     while pair[0].until(refused).await < 4 {}
     assert!(inside.accept().is_err(), "somebody knocked");
 }

@@ -1,4 +1,4 @@
-//! Nodes that start, meet, are late, stop.
+//! Nodes that start, meet, arrive late and stop.
 
 use crate::signers::{QUIC, Signer, TCP, network, proposal, public_key};
 use musig2_libp2p::musig2_proto::{self, Audience, Command, Event, SecretKey};
@@ -12,7 +12,7 @@ fn quiet(listen: &str) -> NodeConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_signer_hears_of_the_session_soon() {
-    // Left alone, the session would be announced again after eight seconds.
+    // If nobody new arrived, the session would be announced again only after eight seconds.
     let protocol = musig2_proto::Config::default()
         .with_announce_interval(Duration::from_secs(8))
         .with_announce_instead(Duration::from_secs(60));
@@ -43,7 +43,7 @@ async fn a_late_signer_hears_of_the_session_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_at_its_end_leaves_nobody_behind() {
+async fn a_node_that_stops_after_signing_leaves_nobody_behind() {
     for listen in [TCP, QUIC] {
         let mut signers = network(3, listen, |config| config).await;
         let proposal = proposal(&signers);
@@ -103,7 +103,7 @@ async fn a_lost_bootstrap_peer_is_found_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_says_why() {
+async fn a_node_that_cannot_start_says_why() {
     let start =
         |config, key| Node::start(config, [SecretKey::new([key; 32])]).map(drop).unwrap_err();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -118,6 +118,6 @@ async fn what_cannot_start_says_why() {
 }
 
 #[test]
-fn outside_of_a_runtime_nothing_starts() {
+fn a_node_does_not_start_outside_a_runtime() {
     assert!(matches!(Node::start(NodeConfig::default(), []), Err(StartError::NoRuntime)));
 }

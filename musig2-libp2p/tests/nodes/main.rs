@@ -1,4 +1,4 @@
-//! The ready-made node.
+//! Tests of the ready-made node.
 #![cfg(feature = "node")]
 
 mod catch_up;

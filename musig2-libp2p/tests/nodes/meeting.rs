@@ -1,31 +1,31 @@
-//! Ready-made nodes on loopback finish sessions, however they find one another.
+//! Ready-made nodes on loopback complete sessions, however they find one another.
 
 use crate::signers::{QUIC, Signer, TCP, network, sign_together};
 use musig2_libp2p::PeerContact;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_signers_over_tcp_know_one_address_and_finish() {
+async fn three_signers_that_know_one_address_finish_over_tcp() {
     sign_together(network(3, TCP, |config| config).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_signers_over_quic_know_one_address_and_finish() {
+async fn three_signers_that_know_one_address_finish_over_quic() {
     sign_together(network(3, QUIC, |config| config).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifteen_signers_over_tcp_finish() {
+async fn fifteen_signers_finish_over_tcp() {
     sign_together(network(15, TCP, |config| config).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_hash_table_contacts_suffice() {
+async fn contacts_suffice_without_the_hash_table() {
     sign_together(network(3, TCP, |config| config.with_dht(false)).await).await;
 }
 
-/// Without gossip and hash table, the proposer is told where the others are.
+/// Without gossip and the hash table, the proposer is told where the others are.
 #[tokio::test(flavor = "multi_thread")]
-async fn contacts_that_the_application_tells_suffice() {
+async fn contacts_from_the_application_suffice() {
     for listen in [TCP, QUIC] {
         let mut signers =
             network(3, listen, |config| config.with_gossipsub(false).with_dht(false)).await;
@@ -37,7 +37,7 @@ async fn contacts_that_the_application_tells_suffice() {
     }
 }
 
-/// The proposer knows who the others are and not where.
+/// The proposer knows who the others are, but not where they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_without_addresses_is_found_through_the_hash_table() {
     let signers: Vec<Signer> = network(3, TCP, |config| config.with_gossipsub(false)).await;
@@ -49,7 +49,7 @@ async fn a_contact_without_addresses_is_found_through_the_hash_table() {
 
 #[cfg(feature = "metrics")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_node_counts_can_be_read() {
+async fn a_nodes_metrics_can_be_read() {
     let metrics = [(); 2].map(|()| musig2_libp2p::Metrics::new());
     let taken = std::cell::RefCell::new(metrics.iter().cloned());
     let adjust = |config: musig2_libp2p::NodeConfig| {

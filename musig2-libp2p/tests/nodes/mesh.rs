@@ -1,4 +1,4 @@
-//! Announcements among many.
+//! Announcements among many nodes.
 
 use crate::signers::{TCP, network, proposal};
 use futures::future::join_all;
@@ -6,10 +6,11 @@ use musig2_libp2p::NodeEvent;
 use musig2_libp2p::musig2_proto::{Audience, Command, Config, Event};
 use std::time::{Duration, Instant};
 
-/// All on one address, around one node, and by one publication: with gossipsub's usual settings some would hear nothing, and the address would be
-/// silenced.
+/// All nodes share one address and are connected to one node in the middle, and the session is
+/// published once. With gossipsub's usual settings, some would hear nothing, and the address would
+/// be silenced.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_announcement_reaches_each_of_a_star_of_24() {
+async fn an_announcement_reaches_all_24_nodes_around_a_centre() {
     let protocol =
         Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
     let adjust =
@@ -39,7 +40,7 @@ async fn an_announcement_reaches_each_of_a_star_of_24() {
     let took = join_all(signers.iter_mut().map(|signer| signer.until(discovered))).await;
     let longest = took.iter().max().expect("there are signers");
     println!("the last of {} heard of it after {longest:?}", took.len());
-    // A few heartbeats, at the worst, on a machine that is busy with other things.
+    // At worst this takes a few heartbeats, on a machine that is busy with other things.
     assert!(*longest < Duration::from_secs(3), "{took:?}");
     proposer.handle.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Behind a NAT, through a relay; and what is asked of the local network.
+//! Signing behind a NAT through a relay, and what a node asks of the local network.
 #![cfg(all(feature = "nat", feature = "relay-server", feature = "mdns", feature = "upnp"))]
 
 use crate::signers::{Signer, TCP, proposal, sign_together};
@@ -7,12 +7,12 @@ use musig2_libp2p::libp2p::multiaddr::Protocol;
 use musig2_libp2p::{NodeConfig, NodeEvent, PeerContact};
 use std::net::TcpListener;
 
-/// Meets others only where it is told to.
+/// Configures a node that meets others only where it is told to.
 fn alone() -> NodeConfig {
     NodeConfig::default().with_gossipsub(false).with_dht(false)
 }
 
-/// A relay must know where it can be reached, and on loopback nobody tells it.
+/// Starts a relay. It must know where it can be reached, and on loopback nobody tells it.
 async fn relay() -> Signer {
     let free = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     let port = free.local_addr().expect("it is bound").port();
@@ -28,9 +28,9 @@ fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
-/// Listens nowhere: what reaches it comes through the relay.
+/// It listens nowhere: everything that reaches it comes through the relay.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
+async fn a_signer_reachable_only_through_a_relay_signs() {
     let mut relay = relay().await;
     let hidden = alone().with_listen([]).with_bootstrap_peers([relay.address().await]);
     let mut hidden = Signer::start(1, hidden);
@@ -42,9 +42,9 @@ async fn a_signer_that_can_be_reached_only_through_a_relay_signs() {
     sign_together(vec![hidden, proposer]).await;
 }
 
-/// It is what the others are told.
+/// The others are told its relayed address.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_reached_through_a_relay_proposes_as_well() {
+async fn a_signer_reachable_only_through_a_relay_can_propose() {
     let mut relay = relay().await;
     let address = relay.address().await;
     let config = || {
@@ -67,7 +67,7 @@ async fn who_is_reached_through_a_relay_proposes_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_comes_back_is_listened_through_again() {
+async fn a_node_listens_again_through_a_relay_that_comes_back() {
     let identity = musig2_libp2p::libp2p::identity::Keypair::generate_ed25519();
     let start = |address: Multiaddr| {
         let config = alone().with_listen([address.clone()]).with_external_addresses([address]);
@@ -90,9 +90,9 @@ async fn a_relay_that_comes_back_is_listened_through_again() {
     assert_eq!(hidden.until(listening).await, before);
 }
 
-/// Where neither multicast nor a router is, as in a container, the node goes on without.
+/// If there is neither multicast nor a router, as in a container, the node goes on without them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_without_multicast_or_router_takes_nothing_away() {
+async fn nodes_sign_without_multicast_or_a_router() {
     let config = || alone().with_listen([TCP.parse().unwrap()]).with_mdns(true).with_upnp(true);
     let mut signers = vec![Signer::start(1, config()), Signer::start(2, config())];
     let contact = signers[0].contact().await;

@@ -1,4 +1,4 @@
-//! What a node keeps on disk, and what it makes of it when it is started again.
+//! What a node keeps on disk, and what it does with it when it is started again.
 
 use crate::signers::{Signer, TCP, network, public_key};
 use musig2_libp2p::libp2p::Multiaddr;
@@ -24,7 +24,7 @@ fn config(bootstrap: Option<&Multiaddr>, folder: &Path) -> NodeConfig {
         .with_store(folder.join("approvals"))
 }
 
-/// The sessions that are stored, by the names of their files.
+/// Returns the names of the files in which sessions are stored.
 fn stored(folder: &TempDir) -> Vec<String> {
     let files = fs::read_dir(folder.path().join("approvals")).expect("the store is there");
     let names = files
@@ -71,9 +71,10 @@ async fn resumed(signer: &mut Signer) -> SessionId {
     signer.until(resumed).await
 }
 
-/// Both a cosigner and the proposer stop while a third is not there yet, come back, and need no second approval.
+/// A cosigner and the proposer stop before the third signer is there. They come back and need no
+/// second approval.
 #[tokio::test(flavor = "multi_thread")]
-async fn restarted_nodes_take_up_what_they_had_approved() {
+async fn restarted_nodes_resume_what_they_had_approved() {
     let mut meeting =
         Signer::start_without_key(NodeConfig::default().with_listen([TCP.parse().unwrap()]));
     let bootstrap = meeting.address().await;
@@ -106,7 +107,7 @@ async fn restarted_nodes_take_up_what_they_had_approved() {
     );
 }
 
-/// Everybody forgets, and one of them has a disk.
+/// All nodes lose their memory, and one of them has a disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn signatures_outlive_the_memory_of_all_nodes_if_one_has_a_store() {
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +133,7 @@ async fn signatures_outlive_the_memory_of_all_nodes_if_one_has_a_store() {
     let mut forgetful = other();
     assert_eq!(forgetful.signatures(session).await, signatures);
 
-    // Damaged, it is named and left alone as an approval is.
+    // A damaged file is named and left alone, as a damaged approval is.
     signer.handle.stop().await;
     let file = folder.path().join("approvals").join(format!("{session}.signed"));
     let good = fs::read(&file).unwrap();
@@ -145,7 +146,7 @@ async fn signatures_outlive_the_memory_of_all_nodes_if_one_has_a_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_aborted_session_is_not_taken_up_again() {
+async fn an_aborted_session_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2])).await;
@@ -155,10 +156,10 @@ async fn an_aborted_session_is_not_taken_up_again() {
     assert_eq!(stored(&folder), [""; 0]);
 }
 
-/// Who is told that a session has timed out may pay in another way: no restart may take the session up again, or somebody says so.
+/// An application that learns that a session has timed out may pay in another way. So either no
+/// restart can take the session up again, or the answer to the order says that one may.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_says_that_it_is_not()
-{
+async fn an_order_that_ends_a_session_deletes_its_approval_or_fails() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("approvals");
     let node = Signer::start(1, config(None, folder.path()));
@@ -186,7 +187,7 @@ async fn an_order_that_ends_a_session_is_answered_when_the_approval_is_gone_or_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
+async fn a_node_that_stops_for_good_aborts_its_sessions_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
@@ -194,7 +195,7 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
         Signer::start(2, config(Some(&bootstrap), folder.path()).with_goodbye(Goodbye::Abort));
     let session = propose(&leaving, among([1, 2, 3])).await;
     join(&mut signers[0], session).await;
-    // It cannot tell whom it does not know.
+    // The node can only tell signers that it knows.
     let me = leaving.view(session).await.me;
     let joined = |event: &NodeEvent| {
         matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me)
@@ -225,7 +226,7 @@ async fn a_node_that_stops_for_good_ends_its_sessions_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_expired_is_deleted_and_told() {
+async fn an_expired_approval_is_deleted_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2]).with_duration(Duration::from_secs(1))).await;
@@ -246,9 +247,9 @@ async fn what_has_expired_is_deleted_and_told() {
     assert_eq!(stored(&folder), [""; 0]);
 }
 
-/// Before the addresses that it listens on: see what it announced.
+/// They come before the addresses that it listens on, as its announcement shows.
 #[tokio::test(flavor = "multi_thread")]
-async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
+async fn co_signers_are_told_a_nodes_configured_addresses_first() {
     let folder = tempfile::tempdir().unwrap();
     let external: Multiaddr = "/dns4/signer.example/tcp/4001".parse().unwrap();
     let config = config(None, folder.path()).with_external_addresses([external.clone()]);
@@ -261,9 +262,9 @@ async fn co_signers_are_told_the_addresses_that_a_node_is_given() {
     assert_eq!(PeerContact::decode(&own.contact).unwrap().addresses(), [external, listening]);
 }
 
-/// Nothing can be written, as a file is in the place of the folder.
+/// Nothing can be written, because a file is in the place of the folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted() {
+async fn an_unwritable_store_refuses_joins_and_aborts_own_sessions() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let mut signers = network(1, TCP, |config| config).await;
     let bootstrap = signers[0].address().await;
@@ -282,12 +283,12 @@ async fn what_cannot_be_stored_is_not_joined_and_what_was_announced_is_aborted()
     let refused = node.handle.execute(announce).await;
     assert!(matches!(refused, Err(HandleError::Store(StoreError::NoFolder { .. }))), "{refused:?}");
     assert!(node.view(own).await.cause.is_some());
-    // The other one asks whether it may sign for as long as it may, and nobody ever does.
+    // The other one polls for as long as it may, and this node never joins.
     assert_eq!(signers[0].view(session).await.joined.len(), 1);
 }
 
 #[tokio::test]
-async fn one_node_at_a_time_uses_a_store() {
+async fn only_one_node_at_a_time_uses_a_store() {
     let folder = tempfile::tempdir().unwrap();
     let first = Signer::start(1, config(None, folder.path()));
     let store = folder.path().join("approvals");
@@ -309,7 +310,7 @@ fn refused(folder: &TempDir) -> StoreError {
     }
 }
 
-/// In every way that a disk or a person can damage a file.
+/// Tries every way in which a disk or a person can damage a file.
 #[tokio::test]
 async fn a_damaged_approval_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -345,9 +346,9 @@ async fn a_damaged_approval_is_named_and_left_alone() {
     assert_eq!(stored(&folder), [file_of(session)]);
 }
 
-/// The approval stays for a start with the key that gave it.
+/// The approval stays, for a start with the key that gave it.
 #[tokio::test]
-async fn without_its_key_a_session_is_not_taken_up_and_not_forgotten() {
+async fn without_its_key_a_session_is_neither_resumed_nor_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let node = Signer::start(1, config(None, folder.path()));
     let session = propose(&node, among([1, 2])).await;

@@ -21,7 +21,7 @@ pub struct Signer {
     pub handle: Handle,
     pub events: Events,
     pub offences: Vec<Offence>,
-    /// Where it listens, once that was asked.
+    /// Where it listens, once a test has asked.
     pub addresses: Vec<Multiaddr>,
 }
 
@@ -35,7 +35,7 @@ impl Signer {
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
     }
 
-    /// Without a key: for others to meet at.
+    /// Starts a node without a key, at which others meet.
     pub fn start_without_key(config: NodeConfig) -> Self {
         let (handle, events) = Node::start(config, []).expect("the node starts");
         Self { handle, events, offences: Vec::new(), addresses: Vec::new() }
@@ -79,7 +79,7 @@ impl Signer {
         timeout(PATIENCE, found).await.expect("what is waited for happens in time")
     }
 
-    /// Joins whatever session comes, and sees it through.
+    /// Joins the next session that comes, and sees it through.
     pub async fn cosign(&mut self) -> (SessionId, Vec<Signature>) {
         let session = self
             .until(|event| match event {
@@ -122,13 +122,13 @@ impl Signer {
     }
 }
 
-/// Of the signer that is started with this number.
+/// Returns the public key of the signer that is started with this number.
 pub fn public_key(number: u8) -> PublicKey {
     let mut core: Core = Core::new(musig2_proto::Config::default()).expect("the default is sound");
     core.add_key(&SecretKey::new([number; 32])).expect("a key")
 }
 
-/// The first node is the others' bootstrap peer; the last one proposes.
+/// Starts nodes. The first is the bootstrap peer of the others, and the last is to propose.
 pub async fn network(
     signers: u8,
     listen: &str,
@@ -153,7 +153,8 @@ pub fn proposal(signers: &[Signer]) -> Proposal {
         )
 }
 
-/// Everyone has the same signatures, nobody sends anything wrong, and all stop.
+/// Checks that everyone gets the same signatures and that nobody sends anything wrong, and stops
+/// all nodes.
 pub async fn sign_together(mut signers: Vec<Signer>) {
     sign(&mut signers).await;
     for signer in &signers {
@@ -164,7 +165,8 @@ pub async fn sign_together(mut signers: Vec<Signer>) {
     println!("stopped in {:?}", start.elapsed());
 }
 
-/// The last one proposes. Everyone has the same signatures, and the `musig2` crate, which computes the keys by itself, agrees that they are valid.
+/// Has the last node propose. Checks that everyone gets the same signatures, and that they are
+/// valid by the `musig2` crate, which computes the keys independently.
 pub async fn sign(signers: &mut [Signer]) {
     let proposal = proposal(signers);
     let start = Instant::now();

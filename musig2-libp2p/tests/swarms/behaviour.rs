@@ -1,4 +1,4 @@
-//! The behaviour, composed by hand into swarms without gossip.
+//! The behaviour on its own, composed by hand into swarms without gossip.
 
 use futures::StreamExt;
 use futures::future::select_all;
@@ -48,7 +48,7 @@ impl Signer {
 }
 
 #[tokio::test]
-async fn signers_who_know_one_another_need_nothing_but_the_behaviour() {
+async fn signers_that_know_one_another_need_only_the_behaviour() {
     let mut signers = Vec::new();
     for number in 1..=4 {
         signers.push(Signer::new(number).await);

@@ -1,4 +1,4 @@
-//! The behaviour in swarms of one's own.
+//! The behaviour in swarms that a test composes.
 
 mod behaviour;
 mod group;

@@ -1,4 +1,4 @@
-//! Sessions of behaviours whose connections break, are denied, or lead to peers that misbehave.
+//! Sessions over connections that break, are denied, or lead to peers that misbehave.
 
 use crate::group::{Group, Happened, contact, key, protocol};
 use crate::rogue::framed;
@@ -19,7 +19,7 @@ use musig2_libp2p::{Banned, Behaviour, Config, Consequence, Event};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Gives everyone an order, and breaks all connections before anything of it can arrive.
+/// Gives everyone an order, and breaks all connections before any frame that results can arrive.
 fn order_and_disconnect(group: &mut Group, order: impl Fn() -> Command) {
     for signer in &mut group.signers {
         signer.behaviour_mut().execute(order()).unwrap();
@@ -29,7 +29,7 @@ fn order_and_disconnect(group: &mut Group, order: impl Fn() -> Command) {
     }
 }
 
-/// Until it has happened at every signer.
+/// Waits until it has happened at every signer.
 async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
     let mut at = vec![false; group.signers.len()];
     group
@@ -41,7 +41,7 @@ async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
 }
 
 #[tokio::test]
-async fn a_session_outlives_the_loss_of_all_connections_in_each_phase() {
+async fn a_session_survives_the_loss_of_all_connections_in_each_phase() {
     let manual = protocol().with_stepping(Stepping::Manual);
     let mut group = Group::new(3, &manual, &Config::default()).await;
     let session = group.propose();
@@ -71,7 +71,7 @@ async fn a_session_outlives_the_loss_of_all_connections_in_each_phase() {
 }
 
 #[tokio::test]
-async fn the_loss_of_a_co_signers_connection_is_told() {
+async fn the_loss_of_a_co_signers_connection_is_reported() {
     let mut group = Group::new(2, &protocol(), &Config::default()).await;
     let (session, other) = (group.propose(), group.peer(1));
     group
@@ -150,13 +150,14 @@ impl NetworkBehaviour for Denier {
 #[derive(NetworkBehaviour)]
 #[behaviour(prelude = "musig2_libp2p::libp2p::swarm::derive_prelude")]
 struct WithSibling {
-    // The wrong order, on purpose: the behaviour hears of connections that its sibling then denies.
+    // In the wrong order, on purpose: the behaviour hears of connections that its sibling then
+    // denies.
     signing: Behaviour,
     denier: Denier,
 }
 
 #[tokio::test]
-async fn a_connection_that_a_sibling_denies_is_not_believed_in() {
+async fn a_connection_that_a_sibling_denies_is_not_relied_on() {
     let mut core = Node::new(protocol()).unwrap();
     core.add_key(&SecretKey::new([9; 32])).unwrap();
     let mut proposer = Swarm::new_ephemeral_tokio(|identity| WithSibling {
@@ -196,7 +197,7 @@ async fn a_connection_that_a_sibling_denies_is_not_believed_in() {
 }
 
 #[tokio::test]
-async fn a_ban_is_for_some_time_and_then_it_is_over() {
+async fn a_ban_ends_after_its_time() {
     const BAN: Duration = Duration::from_millis(500);
     let config = Config::default()
         .with_max_offences(2)
@@ -221,7 +222,7 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
     }
     assert_eq!(group.signers[0].behaviour().banned_peers().collect::<Vec<_>>(), [rogue]);
 
-    // It dials until it is let in.
+    // The rogue dials until it is let in.
     let (start, address) = (Instant::now(), group.address(0));
     group.rogue.dial(address.clone()).unwrap();
     let mut denied = 0;
@@ -248,7 +249,7 @@ async fn a_ban_is_for_some_time_and_then_it_is_over() {
 }
 
 #[tokio::test]
-async fn after_an_offence_nothing_is_read_for_a_while() {
+async fn after_an_offence_a_peer_is_not_read_for_a_while() {
     const PAUSE: Duration = Duration::from_millis(400);
     let config = Config::default().with_offence_pause(PAUSE);
     let mut group = Group::new(1, &musig2_proto::Config::default(), &config).await;
@@ -256,7 +257,7 @@ async fn after_an_offence_nothing_is_read_for_a_while() {
     let victim = group.peer(0);
     let start = Instant::now();
     for number in 1..=2 {
-        // One at a time, as what has been read when the pause begins is not unread.
+        // One at a time, because frames that were read before the pause begins cannot be unread.
         group.rogue.behaviour_mut().open(victim, framed(&[]));
         group.until(|group, _| (group.offences.len() == number).then_some(())).await;
     }
@@ -265,7 +266,7 @@ async fn after_an_offence_nothing_is_read_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_frames_is_told_and_the_others_are_not_held_up() {
+async fn a_peer_that_takes_no_frames_is_reported_and_delays_nobody() {
     let mut group = Group::new(2, &protocol(), &Config::default()).await;
     let mut stranger = Swarm::new_ephemeral_tokio(|_| dummy::Behaviour);
     stranger.listen().with_memory_addr_external().await;

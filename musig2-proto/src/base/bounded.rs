@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_are_allowed_are_taken_and_one_more_is_not() {
+    fn a_list_takes_as_many_elements_as_allowed_and_no_more() {
         assert!(List::<u8, 4>::new(vec![7; 4]).is_ok_and(|list| list.into_vec() == [7; 4]));
         assert_eq!(
             List::<u8, 4>::new(vec![7; 5]).unwrap_err().to_string(),

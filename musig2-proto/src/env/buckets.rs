@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_more_than_a_bucket_holds_takes_a_full_one() {
+    fn work_that_costs_more_than_a_bucket_takes_a_full_bucket() {
         let mut buckets = buckets(10, 5);
         assert!(buckets.allows(Timestamp::from_millis(1_000_000), &1, 6));
         assert!(!buckets.allows(Timestamp::from_millis(1_000_000), &1, 1));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn more_keys_than_there_is_room_for_share_one_bucket() {
+    fn keys_beyond_the_limit_share_one_bucket() {
         let mut buckets = buckets(1, 2);
         for key in 0..1024 {
             assert_eq!(drain(&mut buckets, 1_000_000, key), 2);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_key_keeps_its_bucket_where_there_is_no_room_for_more() {
+    fn a_known_key_keeps_its_bucket_when_there_is_no_room() {
         let mut buckets = buckets(1, 2);
         for key in 0..1024 {
             drain(&mut buckets, 1_000_000, key);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_bucket_and_who_has_emptied_its_own_are_told_apart() {
+    fn a_key_without_a_bucket_differs_from_one_that_emptied_its_own() {
         let mut buckets = buckets(1, 2);
         for key in 0..1024 {
             drain(&mut buckets, 1_000_000, key);
@@ -220,8 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bucket_that_is_full_again_makes_room_and_no_other_after_a_clock_was_set_back_either()
-     {
+    fn only_the_first_full_bucket_makes_room_even_if_a_clock_is_set_back() {
         let mut buckets = buckets(1, 10);
         let at = Timestamp::from_millis;
         for key in 0..1024 {

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_met_the_one_longest_unheard_of_is_forgotten() {
+    fn the_signer_heard_of_longest_ago_is_forgotten_first() {
         let mut book = ContactBook::default();
         for number in 0..1024 {
             book.meet(at(0), signer(number), &Contact::default());
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_counts_and_what_says_nothing_does_not() {
+    fn a_newer_contact_counts_and_an_empty_one_does_not() {
         let mut book = ContactBook::default();
         let of = |book: &ContactBook| book.contact(&signer(0)).cloned();
         assert_eq!(of(&book), None);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_before_the_clock_was_set_back_is_older_than_what_is_met_since() {
+    fn a_contact_from_before_a_clock_was_set_back_counts_as_older() {
         let mut book = ContactBook::default();
         book.tell(at(500), signer(0), contact(1));
         book.meet(at(510), signer(1), &contact(1));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_that_nobody_told_of_and_that_was_not_met_takes_no_room() {
+    fn a_signer_neither_named_nor_met_takes_no_room() {
         let mut book = ContactBook::default();
         book.hear(&signer(0), Some(&contact(1)), reading(0, 0));
         assert!(book.heard.is_empty() && book.signer(&signer(0)).is_none());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_signer_is_follows_from_what_was_said_last() {
+    fn a_signers_place_follows_from_its_latest_contact() {
         let mut book = ContactBook::default();
         let of = |book: &ContactBook| book.signer(&signer(0)).unwrap().contact;
         book.tell(at(1), signer(0), Contact::default());
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_readings_of_ten_minutes_the_one_that_says_most_about_a_clock_counts() {
+    fn the_most_precise_clock_reading_of_ten_minutes_counts() {
         let mut book = ContactBook::default();
         book.tell(at(0), signer(0), Contact::default());
         let mut hear = |said, arrived| {

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proven_source_keeps_its_bucket_however_many_strangers_there_are_and_what_it_had_taken() {
+    fn a_proven_source_keeps_its_bucket_among_any_number_of_strangers() {
         let mut sources = sources();
         assert_eq!(take(&mut sources, 1), Taken::Yes);
         sources.prove(NOW, &source(1), &signer(1));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_signer_the_last_four_sources_are_remembered_and_of_signers_the_last_thousand() {
+    fn the_last_four_sources_of_the_last_1024_signers_are_remembered() {
         let mut sources = sources();
         let is_of = |sources: &Sources, place, of| sources.is_of(&source(place), &signer(of));
         for place in [1, 2, 3, 4, 1, 5] {

@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_as_is_allowed_is_taken_and_more_is_not() {
+    fn a_manifest_at_its_limits_is_taken_and_beyond_them_refused() {
         assert_eq!(check(&manifest(15, vec![item(), item()])), Ok(()));
         assert_eq!(
             check(&manifest(16, vec![item()])),
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_signed_in_its_time_alone() {
+    fn a_manifest_is_taken_only_within_its_time() {
         let check = |manifest: &Manifest, now| {
             check_time(manifest, Timestamp::from_millis(now), &Config::default())
         };

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_brought_forward_all_the_time_is_done_ever_more_seldom_until_it_is_worth_it() {
+    fn work_brought_forward_slows_down_until_it_is_rewarded() {
         let mut haste = Haste::default();
         assert_eq!(done(&mut haste, 1_000, 8_000), [1_000, 1_250, 1_750, 2_750, 4_750, 6_750]);
         haste.reward(Timestamp::from_millis(8_000));

@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn contacts_are_of_signers_ascending_and_one_each() {
+    fn contacts_ascend_by_signer_with_at_most_one_each() {
         assert!(announcement(&[]).fits() && announcement(&[0, 2]).fits());
         assert!(!announcement(&[2, 0]).fits() && !announcement(&[1, 1]).fits());
         assert!(!announcement(&[0, 3]).fits());
     }
 
     #[test]
-    fn a_signers_contact_is_found_where_there_is_one() {
+    fn a_signers_contact_is_found_if_there_is_one() {
         let announcement = announcement(&[0, 2]);
         let contact =
             |signer| announcement.contact(SignerIndex::new(signer)).map(Contact::as_bytes);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_holds_its_members_and_nobody_else() {
+    fn a_bitmap_holds_its_members_and_no_others() {
         let set = bitmap(20, &[0, 1, 9, 19]);
         assert_eq!(set.iter().map(SignerIndex::get).collect::<Vec<_>>(), [0, 1, 9, 19]);
         assert_eq!(set.count(), 4);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_fits_the_number_of_signers_that_it_was_made_for() {
+    fn a_bitmap_fits_the_number_of_signers_that_it_was_made_for() {
         assert!(bitmap(10, &[0, 9]).fits(10));
         assert!(!bitmap(10, &[0, 9]).fits(9), "a bit for signer 9 of 9");
         assert!(!bitmap(10, &[]).fits(8) && !bitmap(10, &[]).fits(17), "another size");

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_of_signers_that_there_are() {
+    fn a_summary_fits_only_the_signers_of_its_session() {
         let all: &[u16] = &[0, 1, 2];
         assert!(have(2, [all; 4]).fits(3));
         assert!(!have(3, [all; 4]).fits(3));

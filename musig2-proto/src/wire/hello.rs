@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_is_signed_whole() {
+    fn a_hello_is_signed_as_a_whole() {
         let good = hello(b"here", 5);
         assert!(good.verify::<DefaultCrypto>());
         let signature = good.signature;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_signers_hellos_those_a_second_apart_are_answered() {
+    fn a_signers_hellos_are_answered_if_a_second_apart() {
         let is_after = |time, last| {
             hello(b"here", time)
                 .content

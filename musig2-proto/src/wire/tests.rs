@@ -373,7 +373,7 @@ fn frames_are_as_written_down() {
 }
 
 #[test]
-fn another_version_is_told_from_garbage() {
+fn another_version_is_distinguished_from_garbage() {
     let mut bytes = encode_message(&frame());
     bytes[0] = 2;
     assert_eq!(decode_message::<Frame>(&bytes, 1 << 20), Err(DecodeError::Version(2)));
@@ -411,14 +411,14 @@ fn a_length_without_its_content_is_refused() {
 }
 
 #[test]
-fn words_of_strangers_are_escaped() {
+fn text_from_strangers_is_escaped() {
     assert_eq!(Note::new("a\n\u{1b}[2Jb").to_string(), "a\\n\\u{1b}[2Jb");
     assert_eq!(format!("{:?}", Note::new("a\n")), "\"a\\n\"");
 }
 
 proptest! {
     #[test]
-    fn any_bytes_decode_to_what_encodes_to_them_or_not_at_all(
+    fn bytes_that_decode_encode_to_the_same_bytes(
         bytes in prop::collection::vec(any::<u8>(), 0..400)
     ) {
         let bytes = [&[1][..], &bytes].concat();
@@ -431,7 +431,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_frame_decodes_to_what_encodes_to_it_or_not_at_all(
+    fn a_changed_frame_that_decodes_encodes_to_the_same_bytes(
         at in any::<prop::sample::Index>(),
         to in any::<u8>(),
         cut in any::<prop::sample::Index>()

@@ -1,4 +1,4 @@
-//! Declines, refusals and told signatures, when somebody holds back, repeats or invents messages.
+//! Declines, refusals and told signatures, if somebody holds back, repeats or invents messages.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -15,7 +15,7 @@ use musig2_proto::{
 
 const NO: DeclineReason = DeclineReason::Person;
 
-/// Whoever is at none of the room's nodes.
+/// A source that is none of the room's nodes.
 const STRANGER: usize = 9;
 
 fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {
@@ -26,7 +26,7 @@ fn frame(session: SessionId, statement: Statement) -> Frame {
     Frame { statements: List::new(vec![statement]).unwrap(), ..empty(session) }
 }
 
-/// A node without memory, but for the way to itself.
+/// Restarts a node without memory, except for its own contact.
 fn forget(room: &mut Room, node: usize, config: Config) {
     room.nodes[node] = Node::new(config).unwrap();
     room.nodes[node].add_key(&secret(node as u8 + 1)).unwrap();
@@ -54,7 +54,8 @@ fn refused(room: &Room, node: usize) -> Vec<SessionId> {
     room.events[node].iter().filter_map(of).collect()
 }
 
-/// A session of three whose node 1 declined, then joined; and that old decline. Its proposer has lost its memory since and taken the session up again.
+/// Makes a session of three. Node 1 has declined it, lost its memory, and joined. After that its
+/// proposer has lost its memory and resumed it. Returns it with that old decline.
 fn resumed() -> (Room, SessionId, Statement) {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
@@ -77,7 +78,7 @@ fn resumed() -> (Room, SessionId, Statement) {
 }
 
 #[test]
-fn an_old_decline_ends_no_resumed_session_whose_signer_has_joined_since() {
+fn a_decline_from_before_a_join_does_not_end_a_resumed_session() {
     let (mut room, session, old) = resumed();
     room.handle(0, input(STRANGER, &frame(session, old)));
     assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
@@ -88,7 +89,7 @@ fn an_old_decline_ends_no_resumed_session_whose_signer_has_joined_since() {
 }
 
 #[test]
-fn a_decline_ends_a_resumed_session_once_nobody_shows_a_join() {
+fn a_decline_ends_a_resumed_session_if_nobody_shows_a_join() {
     let (mut room, session, old) = resumed();
     room.lost = Box::new(|from, _| from != 0);
     room.handle(0, input(STRANGER, &frame(session, old)));
@@ -99,7 +100,8 @@ fn a_decline_ends_a_resumed_session_once_nobody_shows_a_join() {
     assert_eq!(*cause, AbortCause::SignerDeclined { signer: place(&room, 1, session), reason: NO });
 }
 
-/// Two nodes, the second of which takes sessions of one item only; and an announcement of two.
+/// Makes two nodes, the second of which only takes sessions of one item, and an announcement of a
+/// session with two.
 fn too_large() -> (Room, Announcement) {
     let mut room = Room::new(2, &Config::default());
     forget(&mut room, 1, Config::default().with_max_items(1));
@@ -115,9 +117,9 @@ fn introducing(announcement: &Announcement) -> Frame {
 }
 
 #[test]
-fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
+fn a_stranger_that_relays_a_session_is_not_sent_its_decline() {
     let (mut room, _) = too_large();
-    // Its proposer says nothing of where it is.
+    // Its proposer does not say where it is.
     room.execute(0, Command::SetContact(Contact::default()));
     let session = room.create(0, room.proposal(2));
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
@@ -133,7 +135,7 @@ fn a_stranger_that_passes_a_session_on_is_not_told_that_it_is_declined() {
 }
 
 #[test]
-fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up() {
+fn reports_do_not_show_whether_a_node_has_a_key_of_a_refused_session() {
     let (mut room, mut announcement) = too_large();
     let mut outsider = Node::new(Config::default().with_max_items(1)).unwrap();
     outsider.add_key(&secret(77)).unwrap();
@@ -141,7 +143,7 @@ fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up(
     bytes[40] ^= 1;
     announcement.signature = musig2_proto::Signature::new(bytes);
     let input = input(STRANGER, &introducing(&announcement));
-    // Until the source has long had enough.
+    // Goes on until the source has long used up what it may send.
     for _ in 0..2000 {
         let signer = room.nodes[1].handle(room.now, &mut room.rng, input.clone());
         let other = outsider.handle(room.now, &mut room.rng, input.clone());
@@ -151,7 +153,7 @@ fn no_report_shows_whether_a_node_has_a_key_of_a_session_that_it_cannot_take_up(
 }
 
 #[test]
-fn repeating_sessions_that_are_over_hides_none_that_cannot_be_taken_up() {
+fn repeated_expired_sessions_hide_no_newly_refused_session() {
     let mut room = Room::new(2, &Config::default().with_max_concurrent_sessions(64));
     forget(&mut room, 1, Config::default().with_max_items(1));
     room.lost = Box::new(|_, _| true);
@@ -172,14 +174,14 @@ fn repeating_sessions_that_are_over_hides_none_that_cannot_be_taken_up() {
 }
 
 #[test]
-fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
+fn a_session_that_an_earlier_life_joined_is_not_reported_as_refused() {
     let (mut room, announcement) = too_large();
     let session = announcement.content.manifest.id();
     let join = join_of(session, place(&room, 1, session), 2);
     let frame = Frame { statements: List::new(vec![join]).unwrap(), ..introducing(&announcement) };
     room.handle(1, input(0, &frame));
     assert_eq!(refused(&room, 1), []);
-    // A join that is not this key's own hides nothing.
+    // A join that was not signed with this key hides nothing.
     let forged =
         sign(session, place(&room, 1, session).get(), frame.statements[0].body.clone(), &secret(9));
     let frame = Frame { statements: List::new(vec![forged]).unwrap(), ..frame };
@@ -188,7 +190,7 @@ fn a_session_that_an_earlier_life_joined_is_not_refused_to_its_application() {
 }
 
 #[test]
-fn a_refused_session_is_forgotten_in_time_though_it_says_that_it_lasts_for_months() {
+fn a_refused_session_is_forgotten_even_if_it_claims_to_last_months() {
     let mut room = Room::new(2, &Config::default());
     let months = Duration::from_secs(3600 * 24 * 300);
     forget(&mut room, 0, Config::default().with_max_session_duration(months));
@@ -210,7 +212,8 @@ fn a_refused_session_is_forgotten_in_time_though_it_says_that_it_lasts_for_month
     }
 }
 
-/// A session that all have signed, its announcement and signatures, and node 1 without memory.
+/// Makes a session that all have signed, and takes node 1's memory away. Returns the session and
+/// the command that tells a node its signatures.
 fn signed() -> (Room, SessionId, Command) {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
@@ -226,7 +229,7 @@ fn signed() -> (Room, SessionId, Command) {
 }
 
 #[test]
-fn signatures_are_told_whatever_others_made_of_the_session_before() {
+fn told_signatures_are_taken_whatever_state_the_session_is_in() {
     let publication =
         |room: &Room| Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
     type Before = fn(&mut Room, SessionId);
@@ -258,7 +261,7 @@ fn signatures_are_told_whatever_others_made_of_the_session_before() {
         });
         assert_eq!(told.count(), 1, "{name}");
         assert!(room.nodes[1].announcement(&session).is_some(), "{name}");
-        // Whoever asks is answered.
+        // A node that asks is answered.
         room.frames.clear();
         room.handle(1, self::input(0, &Frame { request: Request::Announcement, ..empty(session) }));
         assert!(room.frames.iter().any(|(from, ..)| *from == 1), "{name}");
@@ -266,7 +269,7 @@ fn signatures_are_told_whatever_others_made_of_the_session_before() {
 }
 
 #[test]
-fn false_signatures_change_nothing_whatever_became_of_the_session() {
+fn told_signatures_that_are_false_are_refused_and_change_nothing() {
     let (mut room, session, tell) = signed();
     let Command::TellSignatures { announcement, signatures } = tell else { panic!() };
     let publication = Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
@@ -283,7 +286,7 @@ fn false_signatures_change_nothing_whatever_became_of_the_session() {
 }
 
 #[test]
-fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
+fn a_strangers_long_sessions_evict_no_newer_decline() {
     let mut room = Room::new(1, &Config::default().with_discoveries_per_author(4096));
     let mut stranger = Node::new(Config::default().with_max_concurrent_sessions(4096)).unwrap();
     let key = stranger.add_key(&secret(50)).unwrap();
@@ -326,7 +329,7 @@ fn a_strangers_long_sessions_push_out_no_decline_that_is_newer() {
 }
 
 #[test]
-fn times_and_offences_of_what_is_over_are_the_same_for_a_node_with_a_key_and_without() {
+fn expired_sessions_are_reported_alike_with_a_key_and_without() {
     let (mut room, announcement) = too_large();
     let bytes = encode_message(&Publication::Announcement {
         announcement: announcement.clone(),

@@ -1,4 +1,5 @@
-//! Many sessions at once: each ends, whoever proposed it, in whatever order and with whatever limits.
+//! Many sessions at once: each of them ends, whichever node proposed it, in whatever order and with
+//! whatever limits.
 
 use crate::common::forge::of_a_stranger;
 use crate::common::{Room, source};
@@ -8,7 +9,7 @@ use musig2_proto::{
     Phase, SecretKey, SessionId,
 };
 
-/// Node `node` makes a session of everyone and announces it.
+/// Has a node create a session of everyone and announce it.
 fn propose(room: &mut Room, node: usize) -> SessionId {
     let proposal = room.proposal(1);
     room.execute(node, Command::CreateSession(proposal));
@@ -61,10 +62,10 @@ fn the_eleventh_session_of_a_coordinator_waits_for_one_of_ten_to_end() {
 }
 
 #[test]
-fn sessions_of_one_coordinator_take_no_place_of_anothers() {
+fn sessions_of_one_coordinator_take_no_places_from_another() {
     let config = Config::default().with_max_concurrent_sessions(2);
     let mut room = Room::new(3, &config);
-    // Node 2 hears nothing, so that what the others joined stays open.
+    // Node 2 hears nothing, so the sessions that the others joined stay open.
     room.lost = Box::new(|_, to| to == 2);
     for _ in 0..5 {
         propose(&mut room, 0);
@@ -78,14 +79,14 @@ fn sessions_of_one_coordinator_take_no_place_of_anothers() {
 }
 
 #[test]
-fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_another() {
+fn nodes_with_few_places_do_not_deadlock_over_approval_orders() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(2));
     let mut room = Room::new(4, &mine);
     restart_with(&mut room, 1..4, &theirs);
     room.join = false;
     let sessions: Vec<_> = (0..6).map(|_| propose(&mut room, 0)).collect();
     room.settle();
-    // Each begins with two that the others come to last.
+    // Each begins with two sessions that the others approve last.
     for (node, first) in [(1, 4), (2, 2), (3, 0)] {
         for session in sessions.iter().cycle().skip(first).take(6) {
             room.execute(node, Command::JoinSession { session: *session });
@@ -97,7 +98,7 @@ fn nodes_with_few_places_that_approve_in_different_orders_do_not_wait_for_one_an
     }
 }
 
-/// Gives these nodes another configuration.
+/// Restarts these nodes with another configuration.
 fn restart_with(room: &mut Room, nodes: impl IntoIterator<Item = usize>, config: &Config) {
     for number in nodes {
         let mut node = Node::new(config.clone()).unwrap();
@@ -107,7 +108,7 @@ fn restart_with(room: &mut Room, nodes: impl IntoIterator<Item = usize>, config:
     }
 }
 
-/// Node `node` approves these, in this order, and everything is delivered after each.
+/// Has a node approve these sessions in this order. Everything is delivered after each.
 fn approve(room: &mut Room, node: usize, sessions: &[SessionId]) {
     for session in sessions {
         room.execute(node, Command::JoinSession { session: *session });
@@ -116,7 +117,7 @@ fn approve(room: &mut Room, node: usize, sessions: &[SessionId]) {
 }
 
 #[test]
-fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_another_place() {
+fn an_undecided_session_delays_no_others_while_a_place_is_free() {
     let mut room = Room::new(3, &Config::default());
     restart_with(&mut room, [1, 2], &Config::default().with_max_concurrent_sessions(2));
     room.join = false;
@@ -127,7 +128,8 @@ fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_ano
         })
         .collect();
     room.settle();
-    // Of the second signer a person has not decided about the first session. The last one overtakes the others on its way to node 1.
+    // At node 2, a person has not decided about the first session. The last session overtakes the
+    // others on its way to node 1.
     approve(&mut room, 1, &[sessions[0], sessions[5]]);
     approve(&mut room, 2, &sessions[1..]);
     approve(&mut room, 1, &sessions[1..5]);
@@ -139,12 +141,13 @@ fn a_session_that_a_person_has_not_decided_holds_up_no_others_while_there_is_ano
 }
 
 #[test]
-fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_ever() {
+fn undecided_sessions_do_not_block_other_coordinators_for_ever() {
     let config = Config::default().with_max_concurrent_sessions(3).with_max_joined_sessions(4);
     let mut room = Room::new(6, &Config::default());
     restart_with(&mut room, [4, 5], &config);
     room.join = false;
-    // Four coordinators propose three sessions each, and node 5 does not decide about the first of each.
+    // Four coordinators propose three sessions each, and node 5 does not decide about the first
+    // session of each.
     let sessions: Vec<_> = (0..12)
         .map(|number| {
             room.pass(Duration::from_millis(1));
@@ -172,7 +175,7 @@ fn sessions_that_people_have_not_decided_keep_no_other_coordinators_waiting_for_
 }
 
 #[test]
-fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
+fn queued_sessions_are_joined_earliest_first_across_proposers() {
     let mut room = Room::new(4, &Config::default());
     restart_with(
         &mut room,
@@ -192,7 +195,7 @@ fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
         sessions.iter().filter(|session| is_queued(room, 3, session)).copied().collect()
     };
     while let [first, ..] = waiting(&room)[..] {
-        // One of those that are joined ends.
+        // One of the joined sessions ends.
         let joined = |session: &&SessionId| {
             let view = room.nodes[3].session(session);
             view.is_some_and(|view| !view.is_queued && view.phase == Phase::Joining)
@@ -210,7 +213,7 @@ fn of_what_waits_the_earliest_is_joined_first_whoever_proposed_it() {
 }
 
 #[test]
-fn a_queue_that_is_full_refuses_and_changes_nothing() {
+fn a_full_queue_refuses_sessions_and_changes_nothing() {
     let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -223,14 +226,14 @@ fn a_queue_that_is_full_refuses_and_changes_nothing() {
 }
 
 #[test]
-fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
+fn an_author_that_fills_the_queue_leaves_room_for_others() {
     let config = Config::default().with_max_concurrent_sessions(1).with_max_queued_sessions(8);
     let mut room = Room::new(1, &config);
     room.join = false;
     for (author, left) in [(40, 4), (41, 2), (42, 1)] {
         let mut approved = 0;
         for _ in 0..10 {
-            // None precedes the one that is joined.
+            // No session precedes the one that is joined.
             room.now = room.now.saturating_add(Duration::from_millis(1));
             let bytes =
                 of_a_stranger(&mut room, [author; 32], vec![Item::new(Message::new([1; 32]))]);
@@ -243,7 +246,7 @@ fn whoever_fills_the_queue_leaves_room_in_it_for_others() {
 }
 
 #[test]
-fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
+fn a_queued_session_can_be_aborted_and_ends_when_it_expires() {
     let config = Config::default().with_max_concurrent_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -257,7 +260,8 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
     assert!(matches!(view.cause, Some(AbortCause::BySigner { .. })), "{view:?}");
     assert!(!view.is_queued);
     assert_eq!(room.nodes[0].session(&third).unwrap().phase, Phase::Proposed);
-    // The first is never signed. When its time to join is over the third is announced; until then it waits.
+    // The first is never signed. The third waits until the first's time to join is over, and is
+    // announced then.
     room.pass(Duration::from_secs(300));
     assert!(!is_queued(&room, 0, &third));
     room.pass(Duration::from_secs(300));
@@ -269,7 +273,7 @@ fn a_queued_session_can_be_given_up_and_ends_when_it_expires() {
 }
 
 #[test]
-fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
+fn sessions_approved_before_a_restart_are_queued_again() {
     let config = Config::default().with_max_concurrent_sessions(1);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -286,12 +290,12 @@ fn what_was_approved_before_a_restart_waits_for_its_turn_again() {
 }
 
 #[test]
-fn what_waits_for_its_turn_is_told_to_nobody() {
+fn a_queued_session_is_told_to_nobody() {
     let mut room = Room::new(2, &Config::default().with_max_concurrent_sessions(1));
     room.join = false;
     let [first, second] = [(); 2].map(|()| propose(&mut room, 0));
     room.settle();
-    // Node 1 may have forgotten something: what it is sent is the first alone.
+    // Node 1 may have forgotten something, but it is sent only the first session.
     room.execute(1, Command::SayHello);
     room.pass(Duration::from_secs(5));
     assert!(room.nodes[1].session(&first).is_some());
@@ -299,7 +303,7 @@ fn what_waits_for_its_turn_is_told_to_nobody() {
 }
 
 #[test]
-fn a_session_that_its_proposer_gave_up_waits_no_longer() {
+fn a_queued_session_ends_when_its_proposer_aborts_it() {
     let (mine, theirs) = (Config::default(), Config::default().with_max_concurrent_sessions(1));
     let mut room = Room::new(3, &mine);
     restart_with(&mut room, [1], &theirs);

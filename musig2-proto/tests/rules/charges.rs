@@ -1,4 +1,4 @@
-//! What a source may ask of a node has a price, and the price is what it costs.
+//! What a source may ask of a node has a price, which is what it costs the node.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
@@ -14,12 +14,13 @@ use musig2_proto::{
     Message, Node, Offence, Output, Proposal, SecretKey, Signature, SignerIndex, Source, Tweak,
 };
 
-/// Eight signature checks at once, and one more each second.
+/// Configures a source's budget: eight signature checks at once, and one more each second.
 fn poor() -> Config {
     Config::default().with_max_signers(2).with_source_burst(8).with_checks_per_source(1)
 }
 
-/// The announcement of a session that a stranger, whoever it is, wants to sign with these others; steps of a path for its item.
+/// Returns the announcement of a session that this stranger wants to sign with these others. Its
+/// item has a path of this many steps.
 fn announced(room: &mut Room, stranger: u8, others: &[usize], steps: usize) -> Vec<u8> {
     let mut node = Node::new(Config::default()).unwrap();
     let key = node.add_key(&SecretKey::new([100 + stranger; 32])).unwrap();
@@ -39,7 +40,7 @@ fn announced(room: &mut Room, stranger: u8, others: &[usize], steps: usize) -> V
     bytes.clone()
 }
 
-/// What was wrong, where something was.
+/// Returns what was wrong with the input, if anything was.
 fn offence(room: &mut Room, input: Input) -> Option<Offence> {
     let outputs = room.nodes[0].handle(room.now, &mut room.rng, input);
     outputs.into_iter().find_map(|output| match output {
@@ -49,8 +50,8 @@ fn offence(room: &mut Room, input: Input) -> Option<Offence> {
 }
 
 #[test]
-fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
-    // Of two signers and so many steps, how many can be taken at once of what is for eight checks.
+fn an_announcement_costs_two_checks_plus_half_per_key_and_step() {
+    // How many announcements of two signers and this many steps are taken at once for eight checks.
     for (steps, taken) in [(0, 2), (2, 2), (4, 1), (10, 1)] {
         let by_gossip = |room: &mut Room, bytes| {
             offence(room, Input::Announcement { from: source(9), bytes }) != Some(Offence::Busy)
@@ -77,7 +78,7 @@ fn an_announcement_costs_two_checks_and_half_of_one_for_each_key_and_step() {
 }
 
 #[test]
-fn what_concerns_others_costs_one_check_and_leaves_room_for_what_concerns_this_node() {
+fn announcements_for_others_cost_one_check_and_leave_room_for_own() {
     let mut room = Room::new(2, &poor());
     for number in 0..10 {
         let bytes = announced(&mut room, number, &[1], 0);
@@ -89,7 +90,7 @@ fn what_concerns_others_costs_one_check_and_leaves_room_for_what_concerns_this_n
     assert_eq!(room.nodes[0].sessions().count(), 1);
 }
 
-/// A hello of one of the room's nodes, said after so many seconds.
+/// Makes a hello of the signer with this key, said this many seconds from now.
 fn hello(room: &mut Room, secret: u8, after: u64) -> Input {
     hello_from(room, secret, after, contact(7))
 }
@@ -105,7 +106,7 @@ fn hello_from(room: &mut Room, secret: u8, after: u64, contact: Contact) -> Inpu
 }
 
 #[test]
-fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_sessions() {
+fn strangers_hellos_leave_room_for_co_signers_hellos() {
     for ends in [false, true] {
         let mut room = Room::new(2, &poor());
         room.join = ends;
@@ -125,9 +126,10 @@ fn hellos_of_strangers_leave_room_for_those_of_signers_of_open_and_ended_session
 }
 
 #[test]
-fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
-    // An announcement of 256 items and their nonces, or signatures, are as much as one check, beside that for the hello. Where the session is
-    // open, the own statements are pushed as well, once.
+fn a_signer_pays_for_what_its_hellos_bring_it() {
+    // An announcement of 256 items with their nonces, or their signatures, costs as much as one
+    // check, beside the check for the hello. If the session is open, the node also pushes its own
+    // statements, once.
     for (ends, answered) in [(false, 1 + 1), (true, 1)] {
         let mut room = Room::new(2, &poor());
         room.join = ends;
@@ -144,7 +146,7 @@ fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
             room.handle(0, hello);
         }
         assert_eq!(room.frames.len() - before, answered, "{ends}");
-        // Two checks for each: eight to begin with, and one each second.
+        // Each answer costs two checks: there are eight to begin with, and one more each second.
         let has_announcement = |bytes: &[u8]| {
             let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
             frame.announcement.is_some()
@@ -163,7 +165,7 @@ fn what_its_hellos_bring_a_signer_pays_whenever_it_says_them() {
 }
 
 #[test]
-fn announcements_for_those_without_a_contact_are_paid_for_as_well() {
+fn announcements_for_signers_without_a_contact_are_charged_too() {
     let mut room = Room::new(2, &poor());
     room.join = false;
     for _ in 0..10 {
@@ -179,7 +181,7 @@ fn announcements_for_those_without_a_contact_are_paid_for_as_well() {
 }
 
 #[test]
-fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
+fn a_source_pays_for_what_an_ended_session_sends_it() {
     let mut room = Room::new(2, &poor());
     let items = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
         proposal.with_message(Message::new([item; 32]))
@@ -189,7 +191,7 @@ fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
     room.settle();
     assert!(room.is_complete(0));
     let before = room.frames.len();
-    // 16 KiB of signatures are as much as one check, beside that for the asking.
+    // 16 KiB of signatures cost as much as one check, beside the check for the request.
     for _ in 0..20 {
         room.handle(0, input(9, &Frame { request: Request::Statements, ..empty(session) }));
     }
@@ -197,7 +199,7 @@ fn who_asks_an_ended_session_pays_for_what_it_is_sent() {
 }
 
 #[test]
-fn an_own_hello_that_comes_back_is_not_answered() {
+fn a_nodes_own_hello_that_comes_back_is_not_answered() {
     for ends in [false, true] {
         let mut room = Room::new(2, &Config::default());
         room.join = ends;
@@ -210,7 +212,7 @@ fn an_own_hello_that_comes_back_is_not_answered() {
 }
 
 #[test]
-fn who_asks_is_answered_as_often_as_it_may_ask() {
+fn requests_are_answered_until_the_source_has_no_checks_left() {
     for ends in [false, true] {
         let mut room = Room::new(2, &poor());
         room.join = ends;
@@ -243,7 +245,7 @@ fn final_signatures_cost_a_check_each_time() {
 }
 
 #[test]
-fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
+fn an_abort_costs_one_check_plus_one_per_statement_of_its_proof() {
     let mut room = Room::new(2, &poor());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -259,14 +261,14 @@ fn an_abort_costs_as_many_checks_as_its_proof_has_statements_and_its_own() {
         let statements = List::new(vec![statement]).unwrap();
         input(9, &Frame { statements, ..empty(session) })
     };
-    // Six, and two, and there is nothing left of eight.
+    // They cost six checks and two, so nothing is left of eight.
     assert_eq!(offence(&mut room, accuse(1, 5)), Some(Offence::BadSignature));
     assert_eq!(offence(&mut room, accuse(2, 1)), Some(Offence::BadSignature));
     assert_eq!(offence(&mut room, accuse(3, 1)), Some(Offence::TooMany));
 }
 
 #[test]
-fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
+fn signers_are_heard_and_not_reported_among_many_sources() {
     let config = Config::default().with_checks_per_source(1).with_source_burst(60);
     let mut room = Room::new(3, &config);
     room.join = false;
@@ -284,7 +286,8 @@ fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
             }
         }
     };
-    // Nobody has met: what signers state is heard all the same, and then they are known.
+    // No signers have met yet. Their statements are heard nevertheless, and from then on they are
+    // known.
     strangers(&mut room);
     room.join = true;
     for _ in 0..3 {
@@ -301,7 +304,7 @@ fn however_many_sources_there_are_signers_are_heard_and_not_reported() {
 }
 
 #[test]
-fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
+fn an_announcement_refused_for_its_time_or_shape_costs_nothing() {
     let mut room = Room::new(1, &poor());
     let late = announced(&mut room, 0, &[0], 10);
     room.now = room.now.saturating_add(Duration::from_secs(601));
@@ -323,7 +326,7 @@ fn what_is_refused_for_its_time_or_shape_costs_its_source_nothing() {
 }
 
 #[test]
-fn repeated_hellos_cost_nobody_anything_and_are_not_passed_on() {
+fn repeated_hellos_cost_nothing_and_are_not_relayed() {
     let mut room = Room::new(2, &poor());
     room.join = false;
     room.propose();
@@ -333,7 +336,7 @@ fn repeated_hellos_cost_nobody_anything_and_are_not_passed_on() {
         assert_eq!(offence(&mut room, said.clone()), None);
         let Input::Announcement { from, bytes } = said else { panic!() };
         for number in 0..100 {
-            // `fresh` is nobody's.
+            // Anyone can change `fresh`.
             let mut bytes = bytes.clone();
             bytes[2] = number;
             let again = Input::Announcement { from: from.clone(), bytes };

@@ -1,4 +1,4 @@
-//! A misused command is a typed error that says what to do, and changes nothing.
+//! A misused command returns a typed error that says what to do, and changes nothing.
 
 use crate::common::Room;
 use core::time::Duration;
@@ -138,7 +138,7 @@ fn a_declined_session_is_not_discovered_again() {
 }
 
 #[test]
-fn a_step_by_hand_that_must_wait_says_for_whom() {
+fn a_manual_step_that_must_wait_says_for_which_signers() {
     let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.pass(Duration::from_secs(1));
@@ -171,7 +171,7 @@ fn a_step_by_hand_that_must_wait_says_for_whom() {
 }
 
 #[test]
-fn a_key_is_taken_once_and_only_where_it_is_one() {
+fn a_key_must_be_valid_and_can_be_added_only_once() {
     let mut node = Node::new(Config::default()).unwrap();
     assert!(matches!(node.add_key(&SecretKey::new([0; 32])), Err(KeyError::Invalid(_))));
     assert!(matches!(node.add_key(&SecretKey::new([0xff; 32])), Err(KeyError::Invalid(_))));
@@ -180,7 +180,7 @@ fn a_key_is_taken_once_and_only_where_it_is_one() {
 }
 
 #[test]
-fn two_own_keys_in_one_session_are_refused_and_in_two_are_fine() {
+fn two_own_keys_are_refused_in_one_session_and_fine_in_two() {
     let mut room = Room::new(2, &Config::default());
     let second = room.nodes[0].add_key(&SecretKey::new([50; 32])).unwrap();
     let both = room_proposal(&[room.keys[0], second, room.keys[1]]);
@@ -198,13 +198,13 @@ fn two_own_keys_in_one_session_are_refused_and_in_two_are_fine() {
 }
 
 #[test]
-fn secrets_do_not_print() {
+fn secret_keys_print_as_redacted() {
     let secret = SecretKey::new([0xab; 32]);
     assert_eq!(format!("{secret:?}"), "SecretKey(<redacted>)");
 }
 
 #[test]
-fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
+fn keys_are_sorted_as_in_bip327_unless_told_otherwise() {
     let mut room = Room::new(3, &Config::default());
     let mut keys = room.keys.clone();
     keys.sort();
@@ -219,7 +219,7 @@ fn the_order_of_keys_is_bip327s_unless_told_otherwise() {
 }
 
 #[test]
-fn what_was_proposed_and_configured_can_be_looked_at() {
+fn a_proposal_and_a_configuration_can_be_read_back() {
     let config = Config::default().with_max_signers(3);
     let room = Room::new(2, &config);
     assert_eq!(*room.nodes[0].config(), config);
@@ -231,7 +231,7 @@ fn what_was_proposed_and_configured_can_be_looked_at() {
 }
 
 #[test]
-fn a_generator_that_repeats_itself_makes_no_second_session() {
+fn a_random_generator_that_repeats_makes_no_second_session() {
     let mut room = Room::new(2, &Config::default());
     let seed = || rand_chacha::rand_core::SeedableRng::from_seed([8; 32]);
     let (created, proposal) = (room.now, room.proposal(1));
@@ -252,7 +252,7 @@ fn a_generator_that_repeats_itself_makes_no_second_session() {
 }
 
 #[test]
-fn what_is_joined_or_ended_is_not_resumed() {
+fn a_joined_or_ended_session_is_not_resumed() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -263,7 +263,8 @@ fn what_is_joined_or_ended_is_not_resumed() {
     assert_eq!(refused(&mut room, 0, resume), CommandError::Ended(session));
 }
 
-/// A session whose announcement, with memo, contacts and tweaks, comes to more than the least that a frame may be.
+/// Announces a session whose announcement, with memo, contacts and tweaks, is larger than the
+/// smallest limit that frames may have.
 fn announce_much(room: &mut Room) -> Result<SessionId, CommandError> {
     let (signer, contact) = (room.keys[1], Contact::new(vec![1; Contact::MAX_SIZE]).unwrap());
     room.execute(0, Command::SetContact(contact.clone()));
@@ -284,19 +285,19 @@ fn spacious(max_frame_size: usize) -> Config {
 }
 
 #[test]
-fn an_announcement_fits_into_a_frame_with_the_signatures_and_the_envelope() {
+fn an_announcement_must_fit_a_frame_with_signatures_and_envelope() {
     let size = |max_frame_size: usize| {
         let mut room = Room::new(2, &spacious(max_frame_size));
         announce_much(&mut room).map(|session| room.nodes[0].announcement(&session).unwrap().len())
     };
-    // Sixteen signatures of 64 bytes; four bitmaps of a byte, and 512 around them.
+    // Sixteen signatures of 64 bytes, four bitmaps of one byte, and 512 bytes around them.
     let least = size(1 << 20).unwrap() + 16 * 64 + 4 + 512;
     assert!(size(least).is_ok());
     assert_eq!(size(least - 1), Err(CommandError::TooLarge { size: least, max: least - 1 }));
 }
 
 #[test]
-fn an_announcement_that_the_own_frames_would_have_no_room_for_is_not_taken() {
+fn an_announcement_too_large_for_a_nodes_own_frames_is_refused() {
     let refused = |max_frame_size: usize| {
         let mut room = Room::new(2, &spacious(1 << 20));
         room.join = false;
@@ -305,7 +306,7 @@ fn an_announcement_that_the_own_frames_would_have_no_room_for_is_not_taken() {
         let session = announce_much(&mut room).unwrap();
         room.settle();
         let size = room.nodes[0].announcement(&session).unwrap().len();
-        // Frames of the coordinator, which allows larger ones, may be too large as well.
+        // The coordinator allows larger frames, so some of its frames may be too large as well.
         let mut offences = room.reports[1].iter().map(|report| report.offence.clone());
         (size, offences.find(|offence| matches!(offence, Offence::Manifest(_))))
     };

@@ -1,4 +1,4 @@
-//! Where signers are taken to be: what is newer counts, and what says nothing does not.
+//! Where a node takes signers to be: newer information counts, and an empty contact does not.
 
 use crate::common::forge::{empty, input, said};
 use crate::common::{Room, contact, source};
@@ -8,14 +8,15 @@ use musig2_proto::wire::frame::Frame;
 use musig2_proto::wire::statement::{Body, Statement};
 use musig2_proto::{Command, Config, Contact, Event, Input, SessionId};
 
-/// Two signers, of whom node 0 hears nothing but what is brought by hand; node 1 joined a session and gave this contact.
+/// Makes two signers, of which node 0 hears only what a test brings it. Node 1 has joined a session
+/// and given this contact.
 fn withheld(given: Contact) -> (Room, SessionId, Statement) {
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(given));
     room.lost = Box::new(|from, _| from == 1);
     let session = room.propose();
     room.settle();
-    // Where its application thinks node 0 is, node 1 sends what it says.
+    // Node 1 sends its statements to where its application says that node 0 is.
     let signer = room.keys[0];
     room.execute(1, Command::AddContact { signer, contact: contact(0) });
     room.pass(Duration::from_secs(2));
@@ -35,7 +36,7 @@ fn bring(room: &mut Room, session: SessionId, join: Statement) {
     );
 }
 
-/// Where node 0 sends what it says in its next session.
+/// Returns where node 0 sends its statements in its next session.
 fn sent_to(room: &mut Room) -> Vec<usize> {
     room.join = false;
     let before = room.frames.len();
@@ -45,7 +46,7 @@ fn sent_to(room: &mut Room) -> Vec<usize> {
 }
 
 #[test]
-fn a_join_that_was_held_back_does_not_override_what_the_application_has_told_since() {
+fn a_withheld_join_does_not_override_what_the_application_said_since() {
     let (mut room, session, join) = withheld(contact(9));
     tell(&mut room, 1);
     bring(&mut room, session, join);
@@ -53,20 +54,20 @@ fn a_join_that_was_held_back_does_not_override_what_the_application_has_told_sin
 }
 
 #[test]
-fn a_join_overrides_what_the_application_had_told_before_its_session_was_created() {
+fn a_join_overrides_what_the_application_said_before_its_session() {
     let mut room = Room::new(2, &Config::default());
     tell(&mut room, 7);
     room.pass(Duration::from_secs(1));
     room.propose();
     room.settle();
-    // What was sent where it is not is sent again with the next poll.
+    // Frames that went to the wrong place are sent again with the next poll.
     room.pass(Duration::from_secs(5));
     assert!(room.is_complete(0));
     assert_eq!(sent_to(&mut room), [1]);
 }
 
 #[test]
-fn a_join_that_was_held_back_does_not_override_one_of_a_later_session() {
+fn a_withheld_join_does_not_override_one_of_a_later_session() {
     let (mut room, session, join) = withheld(contact(9));
     room.lost = Box::new(|_, _| false);
     room.execute(1, Command::SetContact(contact(1)));
@@ -78,7 +79,7 @@ fn a_join_that_was_held_back_does_not_override_one_of_a_later_session() {
 }
 
 #[test]
-fn a_join_without_a_contact_hides_nothing_that_was_known() {
+fn a_join_without_a_contact_keeps_the_known_contact() {
     for before in [false, true] {
         let mut room = Room::new(2, &Config::default());
         if before {
@@ -99,7 +100,7 @@ fn a_join_without_a_contact_hides_nothing_that_was_known() {
 }
 
 #[test]
-fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_nothing() {
+fn a_known_signers_hello_updates_its_view_and_a_repeated_one_does_not() {
     let mut room = Room::new(3, &Config::default());
     let [known, stranger] = [room.keys[1], room.keys[2]];
     room.execute(0, Command::AddContact { signer: known, contact: Contact::default() });
@@ -112,7 +113,7 @@ fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_
         room.execute(node, Command::SetContact(contact(node)));
         room.execute(node, Command::SayHello);
     }
-    // On its way for five seconds.
+    // The hellos take five seconds to arrive.
     let said = room.now;
     room.now = said.saturating_add(Duration::from_secs(5));
     let hellos = std::mem::take(&mut room.publications);
@@ -135,7 +136,7 @@ fn a_signer_that_a_node_knows_is_told_of_by_its_hello_and_what_is_repeated_says_
 }
 
 #[test]
-fn a_proposal_of_a_signer_that_a_node_knows_tells_where_it_is_before_anybody_approves() {
+fn a_known_proposers_announcement_updates_its_view_before_approval() {
     let mut room = Room::new(2, &Config::default());
     let signer = room.keys[0];
     room.join = false;

@@ -1,4 +1,5 @@
-//! Who sends what when: each statement once, what is missing asked for, and less and less often.
+//! Which node sends what, and when: it sends each statement once, and asks for what is missing,
+//! less and less often.
 
 use crate::common::forge::{empty, input, secret};
 use crate::common::{Room, contact, source};
@@ -20,7 +21,7 @@ fn frame(bytes: &[u8]) -> Frame {
     postcard::from_bytes(&bytes[1..]).unwrap()
 }
 
-/// A room in which everyone knows where the others are.
+/// Makes a room in which every node knows where the others are.
 fn acquainted(count: usize, config: &Config) -> Room {
     let mut room = Room::new(count, config);
     let keys = room.keys.clone();
@@ -33,7 +34,7 @@ fn acquainted(count: usize, config: &Config) -> Room {
 }
 
 #[test]
-fn in_a_mesh_each_signer_sends_each_other_two_frames() {
+fn in_a_mesh_each_signer_sends_two_frames_to_each_other() {
     let mut room = acquainted(4, &Config::default());
     room.propose();
     room.pass(seconds(60));
@@ -48,7 +49,7 @@ fn in_a_mesh_each_signer_sends_each_other_two_frames() {
 }
 
 #[test]
-fn through_a_hub_each_signer_sends_two_frames_and_gets_two() {
+fn through_a_hub_each_signer_sends_and_receives_two_frames() {
     let mut room = Room::new(4, &Config::default().with_topology(Topology::Hub));
     room.propose();
     room.pass(seconds(60));
@@ -58,7 +59,7 @@ fn through_a_hub_each_signer_sends_two_frames_and_gets_two() {
 }
 
 #[test]
-fn a_hub_holds_back_its_own_word_for_half_a_second_at_most() {
+fn a_hub_holds_back_its_own_statements_for_at_most_half_a_second() {
     let mut room = Room::new(3, &Config::default().with_topology(Topology::Hub));
     room.lost = Box::new(|from, _| from == 2);
     room.propose();
@@ -75,7 +76,8 @@ fn a_hub_holds_back_its_own_word_for_half_a_second_at_most() {
     assert!(nonces_of_hub(&room));
 }
 
-/// A room of two in which node 0 has sent its nonces, and waits for those of node 1; from now on everything is lost.
+/// Makes a room of two in which node 0 has sent its nonces and waits for those of node 1. From now
+/// on everything is lost.
 fn waiting_for_nonces() -> (Room, SessionId) {
     let mut room = acquainted(2, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
@@ -86,7 +88,7 @@ fn waiting_for_nonces() -> (Room, SessionId) {
     (room, session)
 }
 
-/// When node 0 sent a frame, in milliseconds from now on.
+/// Returns when node 0 sends frames, in milliseconds from now on.
 fn sent_in(room: &mut Room, duration: Duration) -> Vec<u64> {
     let (start, mut sent) = (room.now, Vec::new());
     let from_0 = |room: &Room| room.frames.iter().filter(|(from, ..)| *from == 0).count();
@@ -99,13 +101,14 @@ fn sent_in(room: &mut Room, duration: Duration) -> Vec<u64> {
 }
 
 #[test]
-fn who_waits_asks_after_a_second_and_then_less_and_less_often() {
+fn a_waiting_node_polls_after_a_second_and_then_less_and_less_often() {
     let (mut room, _) = waiting_for_nonces();
     let sent = sent_in(&mut room, seconds(40));
     let pauses: Vec<_> = [0].iter().chain(&sent).zip(&sent).map(|(one, next)| next - one).collect();
     let expected = [1000, 2000, 4000, 8000, 8000];
     for (pause, least) in pauses.iter().zip(expected) {
-        // A quarter more at random, and the ten milliseconds that this test looks at once.
+        // A pause may be a quarter longer, at random, plus the ten milliseconds of this test's
+        // steps.
         assert!((least..=least + least / 4 + 10).contains(pause), "{pauses:?}");
     }
     assert!(
@@ -115,14 +118,15 @@ fn who_waits_asks_after_a_second_and_then_less_and_less_often() {
 }
 
 #[test]
-fn every_third_question_in_vain_brings_everything_and_a_hello() {
+fn every_third_poll_in_vain_sends_everything_and_a_hello() {
     let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
     for node in [0, 1] {
         room.execute(node, Command::ShareNonces { session });
     }
-    // Both wait for node 2, and ask each other, too: node 1 says that it holds what node 0 stated.
+    // Both wait for node 2 and also ask each other, so node 1 says that it holds what node 0
+    // stated.
     room.pass(seconds(2));
     room.lost = Box::new(|_, _| true);
     let (before, said) = (room.frames.len(), room.publications.len());
@@ -147,7 +151,7 @@ fn every_third_question_in_vain_brings_everything_and_a_hello() {
 }
 
 #[test]
-fn while_joins_are_missing_pauses_grow_to_half_a_minute() {
+fn while_joins_are_missing_polls_slow_to_every_half_minute() {
     let mut room = acquainted(2, &Config::default());
     room.join = false;
     room.propose();
@@ -159,7 +163,7 @@ fn while_joins_are_missing_pauses_grow_to_half_a_minute() {
 }
 
 #[test]
-fn who_is_back_is_asked_at_once_and_not_more_often_than_would_be_fair() {
+fn a_signer_that_reconnects_is_asked_at_once_but_not_too_often() {
     let (mut room, _) = waiting_for_nonces();
     room.pass(seconds(10));
     let before = room.frames.len();
@@ -174,10 +178,11 @@ fn who_is_back_is_asked_at_once_and_not_more_often_than_would_be_fair() {
     assert_eq!(room.frames.len(), before + 1);
 }
 
-/// What node 0, which waits, sends and publishes in a minute while this peer connects to it twenty times a second.
+/// Returns how much node 0, which waits, sends and publishes in a minute while this peer connects
+/// to it twenty times a second.
 fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
     let (mut room, session) = waiting_for_nonces();
-    // Anybody can say in a frame that it is signer 1, in a later life.
+    // Anyone can claim in a frame to be signer 1, in a later life.
     let (_, _, bytes) = room.frames.iter().rfind(|(from, ..)| *from == 1).unwrap();
     let have = frame(bytes).have.map(|have| Have { boot: Boot::new([9; 16]), ..have });
     room.handle(0, input(66, &Frame { have, ..empty(session) }));
@@ -191,18 +196,17 @@ fn in_a_minute(flapping: Option<usize>) -> (usize, usize) {
 }
 
 #[test]
-fn a_connection_that_comes_and_goes_has_its_own_signer_asked_ever_more_seldom_and_changes_nothing_else()
- {
+fn a_flapping_connection_gets_only_its_signer_asked_ever_less_often() {
     let (frames, publications) = in_a_minute(None);
     assert_eq!(in_a_minute(Some(66)), (frames, publications), "who only says that it is a signer");
     let (asked, said) = in_a_minute(Some(1));
-    // After 0.25, 0.5, 1, 2, 4, and then every 8 seconds.
+    // It asks after 0.25, 0.5, 1, 2 and 4 seconds, and then every 8 seconds.
     assert!((frames + 6..=frames + 12).contains(&asked), "{asked} frames instead of {frames}");
     assert_eq!(said, publications);
 }
 
 #[test]
-fn who_is_back_is_asked_and_nobody_else_is() {
+fn only_the_signer_that_reconnects_is_asked() {
     let mut room = acquainted(4, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -216,7 +220,7 @@ fn who_is_back_is_asked_and_nobody_else_is() {
 }
 
 #[test]
-fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebody_joins() {
+fn churn_on_the_topic_slows_announcements_until_somebody_joins() {
     let in_a_minute = |flapping: bool| {
         let mut room = Room::new(3, &Config::default());
         room.lost = Box::new(|_, _| true);
@@ -232,7 +236,7 @@ fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebo
         };
         flap(&mut room, 1200);
         let said = room.publications.len() - before;
-        // Somebody heard, and joins; who comes now is told soon again.
+        // Somebody has heard of it and joins. Newcomers are then told soon again.
         room.lost = Box::new(|from, to| from + to != 1);
         room.until(|room| {
             room.nodes[1].sessions().next().is_some_and(|view| view.joined.len() == 2)
@@ -246,23 +250,24 @@ fn who_comes_and_goes_on_the_topic_is_announced_to_ever_more_seldom_until_somebo
     };
     let (calm, _) = in_a_minute(false);
     let (flapping, after) = in_a_minute(true);
-    // After 0.25, 0.5, 1, 2, 4, 8, and then every 15 seconds.
+    // It publishes after 0.25, 0.5, 1, 2, 4 and 8 seconds, and then every 15 seconds.
     assert!((calm + 5..=calm + 9).contains(&flapping), "{flapping} publications instead of {calm}");
     assert!(after >= 2, "{after} in the second after a join");
 }
 
 #[test]
-fn others_announce_only_while_the_coordinator_is_not_heard() {
+fn others_announce_only_while_the_coordinator_is_silent() {
     let mut room = Room::new(3, &Config::default());
     // Node 2 hears nothing, so the session stays open.
     room.lost = Box::new(|_, to| to == 2);
     room.propose();
-    // The coordinator announces at once, after one second and after two more; node 1 would after five.
+    // The coordinator announces at once, after one second, and after two more. Node 1 would
+    // announce after five seconds.
     room.pass(Duration::from_millis(6_900));
     let announcements =
         |room: &Room| room.publications.iter().filter(|bytes| bytes[1] == 0).count();
     assert_eq!(announcements(&room), 3);
-    // It is heard no more.
+    // The coordinator is not heard any more.
     room.lost = Box::new(|from, to| to == 2 || from == 0);
     room.pass(seconds(7));
     let by_both = announcements(&room) - 3;
@@ -270,12 +275,12 @@ fn others_announce_only_while_the_coordinator_is_not_heard() {
 }
 
 #[test]
-fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
+fn what_an_author_cannot_deliver_is_relayed_once_after_half_a_second() {
     let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
     room.join = false;
     let session = room.propose();
     room.settle();
-    // Node 1 does not know where node 2 is, and says so; node 0 does.
+    // Node 1 does not know where node 2 is, and says so. Node 0 knows.
     room.execute(1, Command::JoinSession { session });
     let signer = room.keys[2];
     room.execute(0, Command::AddContact { signer, contact: contact(2) });
@@ -297,7 +302,7 @@ fn what_an_author_cannot_deliver_is_passed_on_after_half_a_second_and_once() {
 }
 
 #[test]
-fn a_hub_passes_on_all_that_waits_at_once() {
+fn a_hub_relays_everything_that_waits_together() {
     let mut room = Room::new(15, &Config::default().with_topology(Topology::Hub));
     room.join = false;
     let session = room.propose();
@@ -309,14 +314,15 @@ fn a_hub_passes_on_all_that_waits_at_once() {
     room.pass(seconds(5));
     assert!((0..15).all(|node| room.is_complete(node)));
     let of_hub = room.frames.iter().filter(|(from, ..)| *from == 0).count();
-    // In those one and a half seconds three times, and the last of them is complete; one by one it would be a hundred.
+    // In those one and a half seconds the hub sends to all three times, and the last time completes
+    // the session. Relaying statements one by one would take a hundred frames.
     assert!(of_hub <= 4 * 14, "{of_hub}");
 }
 
 #[test]
-fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
+fn only_a_coordinators_first_frame_brings_the_announcement() {
     let mut room = acquainted(2, &Config::default());
-    // Gossip does not come.
+    // Gossip does not arrive.
     let session = room.create(0, room.proposal(1));
     room.execute(0, Command::AnnounceSession { session, audience: Audience::KnownContacts });
     room.pass(seconds(5));
@@ -330,7 +336,7 @@ fn a_coordinators_first_word_brings_the_announcement_and_the_rest_do_not() {
 }
 
 #[test]
-fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_statements_does_not() {
+fn only_a_request_for_the_announcement_is_answered_with_it() {
     let (mut room, session) = waiting_for_nonces();
     for (request, introduced) in [(Request::Announcement, true), (Request::Statements, false)] {
         let before = room.frames.len();
@@ -342,7 +348,7 @@ fn who_asks_for_the_announcement_of_an_open_session_gets_it_and_who_asks_for_sta
 }
 
 #[test]
-fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
+fn the_first_statement_that_a_hello_brings_is_the_signers_own_join() {
     let mut room = acquainted(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -365,8 +371,8 @@ fn what_shows_that_a_signer_had_joined_is_the_first_that_its_hello_brings() {
 }
 
 #[test]
-fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
-    // Whether the frame is its author's own, or passes on what another sent.
+fn a_signer_without_a_contact_is_polled_where_it_last_spoke_from() {
+    // The frame is its author's own, or one in which another signer relays the statements.
     for is_own in [true, false] {
         let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
         room.execute(2, Command::SetContact(Contact::default()));
@@ -383,7 +389,7 @@ fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
         let before = room.frames.len();
         room.handle(0, input(9, &of_2));
         room.execute(0, Command::ShareNonces { session });
-        // In a poll at the latest.
+        // A poll brings them at the latest.
         room.pass(seconds(3));
         let sent = room.frames[before..].iter().any(|(from, to, _)| (*from, *to) == (0, 9));
         assert_eq!(sent, is_own);
@@ -391,7 +397,7 @@ fn who_has_no_contact_is_sent_to_where_its_own_new_statements_came_from() {
 }
 
 #[test]
-fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
+fn a_request_with_another_digest_is_answered_with_everything() {
     let (mut room, session) = waiting_for_nonces();
     let (.., bytes) = room.frames.iter().rfind(|(from, to, _)| (*from, *to) == (1, 0)).unwrap();
     let have = frame(bytes).have.unwrap();
@@ -414,7 +420,7 @@ fn who_holds_as_much_and_something_else_is_given_everything_when_it_asks() {
 }
 
 #[test]
-fn a_coordinator_that_hears_its_own_announcement_repeats_it_no_more_often() {
+fn a_coordinator_repeats_an_echoed_announcement_no_more_often() {
     let count = |echo: bool| {
         let mut room = acquainted(2, &Config::default());
         room.join = false;
@@ -433,7 +439,7 @@ fn a_coordinator_that_hears_its_own_announcement_repeats_it_no_more_often() {
 }
 
 #[test]
-fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
+fn a_signer_whose_hub_is_silent_asks_those_it_waits_for() {
     let mut room = acquainted(3, &Config::default().with_topology(Topology::Hub));
     room.join = false;
     let session = room.propose();
@@ -452,7 +458,7 @@ fn a_hubs_signer_that_the_hub_does_not_answer_asks_those_it_waits_for() {
 }
 
 #[test]
-fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
+fn a_finished_node_answers_requests_and_nothing_else() {
     let mut room = acquainted(2, &Config::default());
     let session = room.propose();
     room.pass(seconds(5));
@@ -467,7 +473,7 @@ fn a_finished_node_answers_who_asks_and_says_nothing_to_who_does_not() {
         let answers: Vec<_> =
             room.frames[before..].iter().map(|(.., bytes)| frame(bytes)).collect();
         let answered = answers.iter().map(|answer| {
-            // To one that does not know the session, both joins: one of them may be its own.
+            // A node that does not know the session is sent both joins: one of them may be its own.
             let joins = if answer.announcement.is_some() { 2 } else { 0 };
             assert!(answer.signatures.is_some() && answer.statements.len() == joins);
             answer.announcement.is_some()

@@ -1,4 +1,4 @@
-//! What proves a fault ends the session at once, with evidence that anyone can check.
+//! A proof of a fault ends the session at once, with evidence that anyone can check.
 
 use crate::common::Room;
 use crate::common::forge::{empty, input, nonces, said, secret, sign};
@@ -10,7 +10,7 @@ use musig2_proto::{
     SessionId, SignerIndex,
 };
 
-/// Two signers; node 0 hears nothing of node 1 but what is brought by hand.
+/// Makes two signers. Node 0 hears from node 1 only what a test brings it.
 fn deaf() -> (Room, SessionId, SignerIndex) {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
@@ -25,7 +25,8 @@ fn bring(room: &mut Room, session: SessionId, statements: Vec<Statement>) {
     room.handle(0, input(1, &Frame { statements, ..empty(session) }));
 }
 
-/// Node 0 convicts node 1, and the evidence says the same from its bytes.
+/// Checks that node 0 convicts node 1, and that the evidence says the same when read from its
+/// bytes. Returns the fault.
 fn convicted(room: &Room) -> Fault {
     let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, evidence }, .. }] =
         room.ends(0)[..]
@@ -41,7 +42,8 @@ fn convicted(room: &Room) -> Fault {
     *fault
 }
 
-/// What node 1 said, after node 0 was brought its join and nonces.
+/// Brings node 1's join and nonces to node 0, and returns the partial signatures that node 1 then
+/// states.
 fn partials(room: &mut Room, session: SessionId) -> Statement {
     let round = [
         said(room, 1, |body| matches!(body, Body::Join(_))),
@@ -53,7 +55,7 @@ fn partials(room: &mut Room, session: SessionId) -> Statement {
 }
 
 #[test]
-fn nonces_that_are_no_points_convict_once_all_are_there() {
+fn nonces_that_are_not_points_convict_once_all_are_there() {
     let (mut room, session, accused) = deaf();
     let join = said(&room, 1, |body| matches!(body, Body::Join(_)));
     let Body::Join(of) = &join.body else { panic!() };
@@ -65,7 +67,7 @@ fn nonces_that_are_no_points_convict_once_all_are_there() {
 }
 
 #[test]
-fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
+fn an_abort_leaves_out_a_proof_that_fits_into_no_frame() {
     for (count, shown) in [(60, true), (99, false)] {
         let config =
             Config::default().with_max_signers(2).with_max_items(1).with_max_frame_size(7168);
@@ -87,7 +89,7 @@ fn a_proof_that_no_frame_has_room_for_is_not_shown_and_the_word_is() {
 }
 
 #[test]
-fn what_an_earlier_life_gave_up_is_no_fault_of_the_engine() {
+fn an_abort_of_an_earlier_life_is_not_reported_as_an_engine_error() {
     let (mut room, session, accused) = deaf();
     let me = room.nodes[0].session(&session).unwrap().me.get();
     let boot = Boot::new([77; 16]);
@@ -103,7 +105,7 @@ fn what_an_earlier_life_gave_up_is_no_fault_of_the_engine() {
 }
 
 #[test]
-fn a_partial_signature_that_does_not_verify_convicts() {
+fn a_partial_signature_that_does_not_verify_convicts_its_signer() {
     let (mut room, session, _) = deaf();
     let good = partials(&mut room, session);
     let Body::Partials(mut bad) = good.body else { panic!() };
@@ -114,7 +116,7 @@ fn a_partial_signature_that_does_not_verify_convicts() {
 }
 
 #[test]
-fn a_good_partial_signature_completes() {
+fn a_valid_partial_signature_completes_the_session() {
     let (mut room, session, _) = deaf();
     let good = partials(&mut room, session);
     bring(&mut room, session, vec![good]);

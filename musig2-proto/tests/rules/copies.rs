@@ -1,5 +1,6 @@
-//! A node on an engine whose secret nonces can be copied can be copied itself, to explore where a state may lead: the copy goes on as
-//! the first would have, and its hash tells its state.
+//! If an engine's secret nonces can be copied, a node with that engine can be copied too, to
+//! explore where a state may lead. The copy goes on as the original would have, and its hash stands
+//! for its state.
 
 use crate::common::engine::Copyable;
 use core::hash::{Hash, Hasher};
@@ -20,7 +21,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
-/// Two nodes, stepped by hand, whose session has been announced by the first.
+/// Makes two nodes that are stepped by hand. The first has announced their session.
 fn pair() -> ([Node<Copyable>; 2], SessionId) {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut nodes = [1, 2].map(|_| Node::with_engine(config.clone()).unwrap());
@@ -44,7 +45,7 @@ fn execute(node: &mut Node<Copyable>, seed: u8, command: Command) -> Vec<Output>
     node.execute(now(), &mut rng(seed), command).unwrap()
 }
 
-/// Brings what one of two nodes sends to the other, and what follows from it.
+/// Delivers what one of two nodes sends to the other, and everything that follows from it.
 fn deliver(nodes: &mut [Node<Copyable>; 2], from: usize, outputs: Vec<Output>) {
     let mut mail: VecDeque<_> = outputs.into_iter().map(|output| (from, output)).collect();
     let mut deliveries = 0;
@@ -69,7 +70,7 @@ fn hash(node: &Node<Copyable>) -> u64 {
 }
 
 #[test]
-fn a_copy_is_the_same_state_and_goes_on_as_the_first_would_have() {
+fn a_copy_has_the_same_state_and_goes_on_like_the_original() {
     let (mut nodes, session) = pair();
     execute(&mut nodes[1], 2, Command::JoinSession { session });
     let mut copy = nodes[1].clone();
@@ -82,7 +83,7 @@ fn a_copy_is_the_same_state_and_goes_on_as_the_first_would_have() {
 }
 
 #[test]
-fn what_a_session_holds_is_part_of_the_state() {
+fn a_sessions_statements_are_part_of_the_state() {
     let (mut nodes, session) = pair();
     let mut seen = vec![hash(&nodes[1])];
     for command in [Command::JoinSession { session }, Command::ShareNonces { session }] {
@@ -93,7 +94,7 @@ fn what_a_session_holds_is_part_of_the_state() {
 }
 
 #[test]
-fn a_secret_nonce_is_part_of_the_state_though_nobody_has_seen_it() {
+fn a_secret_nonce_is_part_of_the_state_although_nobody_has_seen_it() {
     let (mut nodes, session) = pair();
     execute(&mut nodes[1], 2, Command::JoinSession { session });
     let [one, other] = [3, 4].map(|seed| {
@@ -106,16 +107,16 @@ fn a_secret_nonce_is_part_of_the_state_though_nobody_has_seen_it() {
 }
 
 #[test]
-fn an_attempt_that_is_over_leaves_no_secret_nonce_behind() {
+fn a_past_attempt_leaves_no_secret_nonce_behind() {
     let (nodes, session) = pair();
-    // Two copies of one node, with secret nonces that only they know to be others.
+    // Two copies of one node have different secret nonces, which nobody else can tell apart.
     let mut copies = [3, 4].map(|seed| {
         let mut copy = nodes[0].clone();
         execute(&mut copy, seed, Command::ShareNonces { session });
         copy
     });
     assert_ne!(hash(&copies[0]), hash(&copies[1]));
-    // Their co-signer joins, and then does so again with nothing in its memory.
+    // Their co-signer joins, and then joins again without memory.
     let mut joins = Vec::new();
     for seed in [5, 6] {
         let mut life = nodes[1].clone();

@@ -1,4 +1,4 @@
-//! What a signer that does not take part says, and what comes of it at the others.
+//! What a signer that does not take part says, and what the others do about it.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -13,7 +13,7 @@ use musig2_proto::{
 
 const NO: DeclineReason = DeclineReason::Person;
 
-/// A room in which a session of all nodes is announced, and nobody but its proposer has joined.
+/// Makes a room in which a session of all nodes is announced. Only its proposer has joined.
 fn proposed(nodes: usize, config: &Config) -> (Room, SessionId) {
     let mut room = Room::new(nodes, config);
     room.join = false;
@@ -22,7 +22,7 @@ fn proposed(nodes: usize, config: &Config) -> (Room, SessionId) {
     (room, session)
 }
 
-/// The nodes have met before.
+/// Gives the nodes one another's contacts, as if they had met before.
 fn meet(room: &mut Room) {
     for (node, other) in
         (0..room.nodes.len()).flat_map(|node| (0..3).map(move |other| (node, other)))
@@ -42,7 +42,7 @@ fn place(room: &Room, node: usize, session: SessionId) -> SignerIndex {
     room.nodes[0].session(&session).unwrap().manifest.index_of(&room.keys[node]).unwrap()
 }
 
-/// Whom a node was told to have declined, and why.
+/// Returns which signers a node was told to have declined, and why.
 fn declined(room: &Room, node: usize) -> Vec<(SignerIndex, DeclineReason)> {
     let of = |event: &Event| match event {
         Event::SignerDeclined { signer, reason, .. } => Some((*signer, *reason)),
@@ -51,7 +51,7 @@ fn declined(room: &Room, node: usize) -> Vec<(SignerIndex, DeclineReason)> {
     room.events[node].iter().filter_map(of).collect()
 }
 
-/// Who has declined and not joined, as a node sees its session.
+/// Returns which signers have declined and not joined, as a node sees its session.
 fn decliners(room: &Room, node: usize, session: SessionId) -> Vec<(SignerIndex, DeclineReason)> {
     let view = room.nodes[node].session(&session).unwrap();
     view.declined.iter().map(|one| (one.signer, one.reason)).collect()
@@ -75,7 +75,7 @@ fn frame(session: SessionId, statement: Statement) -> Frame {
 }
 
 #[test]
-fn a_declined_session_ends_at_once_and_everyone_is_told_who_declined_and_why() {
+fn a_declined_session_ends_and_everyone_learns_who_declined_and_why() {
     let (mut room, session) = proposed(3, &Config::default());
     room.execute(1, Command::JoinSession { session });
     room.settle();
@@ -92,7 +92,7 @@ fn a_declined_session_ends_at_once_and_everyone_is_told_who_declined_and_why() {
 }
 
 #[test]
-fn a_proposer_that_waits_is_told_and_goes_on() {
+fn a_proposer_set_to_wait_is_told_of_a_decline_and_goes_on() {
     let config = Config::default().with_on_decline(OnDecline::Wait);
     let (mut room, session) = proposed(3, &config);
     meet(&mut room);
@@ -107,12 +107,12 @@ fn a_proposer_that_waits_is_told_and_goes_on() {
         matches!(cause(&room, 0), AbortCause::TimedOut { awaiting, .. } if awaiting == [signer])
     );
     assert_eq!(decliners(&room, 0, session), [(signer, NO)]);
-    // Nobody but the proposer is told.
+    // Only the proposer is told.
     assert_eq!(declined(&room, 1), []);
 }
 
 #[test]
-fn whoever_asks_about_a_declined_session_pays_and_only_its_proposer_is_told_again() {
+fn a_stranger_that_asks_about_a_declined_session_pays_and_learns_nothing() {
     let (mut room, session) = proposed(2, &Config::default().with_on_decline(OnDecline::Wait));
     meet(&mut room);
     room.lost = Box::new(|from, _| from == 1);
@@ -132,7 +132,7 @@ fn whoever_asks_about_a_declined_session_pays_and_only_its_proposer_is_told_agai
 }
 
 #[test]
-fn an_application_may_say_nothing_of_one_session() {
+fn an_application_may_decline_without_telling_anyone() {
     let (mut room, session) = proposed(2, &Config::default());
     room.execute(1, Command::DeclineSession { session, reason: None });
     room.pass(Duration::from_secs(60));
@@ -141,12 +141,12 @@ fn an_application_may_say_nothing_of_one_session() {
 }
 
 #[test]
-fn a_join_stands_whatever_its_author_declined_before() {
+fn a_join_stands_even_if_an_older_decline_arrives_later() {
     let (mut room, session) = proposed(3, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
     decline(&mut room, 1, session);
     let old = said(&room, 1, |body| matches!(body, Body::Decline(_)));
-    // It lost its memory, was asked again, and joined.
+    // The signer lost its memory, was asked again, and joined.
     room.lost = Box::new(|_, _| false);
     let (signer, contact) = (old.author, musig2_proto::Contact::new(vec![1]).unwrap());
     let join = Body::Join(musig2_proto::wire::statement::Join {
@@ -179,12 +179,12 @@ fn a_later_join_drops_a_decline() {
 }
 
 #[test]
-fn nobody_declines_in_anothers_name() {
+fn nobody_can_decline_in_anothers_name() {
     let (mut room, session) = proposed(3, &Config::default());
     let signer = place(&room, 1, session);
     let forged = sign(session, signer.get(), Body::Decline(Decline { reason: NO }), &secret(3));
     room.handle(0, input(2, &frame(session, forged)));
-    // Nor in that of the node itself.
+    // Nobody can decline in the node's own name either.
     let own = sign(
         session,
         place(&room, 0, session).get(),
@@ -200,7 +200,7 @@ fn nobody_declines_in_anothers_name() {
 }
 
 #[test]
-fn a_decline_is_one_check_and_its_repetition_none() {
+fn a_decline_costs_one_check_and_a_repeated_one_none() {
     let (mut room, session) = proposed(2, &Config::default().with_on_decline(OnDecline::Wait));
     decline(&mut room, 1, session);
     let real = said(&room, 1, |body| matches!(body, Body::Decline(_)));
@@ -221,7 +221,7 @@ fn a_decline_is_one_check_and_its_repetition_none() {
     );
 }
 
-/// What node 1 refused.
+/// Returns for which errors node 1 refused sessions.
 fn refused(room: &Room) -> Vec<ManifestError> {
     let of = |event: &Event| match event {
         Event::SessionRefused { error, .. } => Some(ManifestError::clone(error)),
@@ -231,7 +231,7 @@ fn refused(room: &Room) -> Vec<ManifestError> {
 }
 
 #[test]
-fn a_session_beyond_a_nodes_limits_is_told_to_its_application_which_may_tell_the_proposer() {
+fn an_application_may_decline_a_session_beyond_its_nodes_limits() {
     for reason in [None, Some(DeclineReason::Unsupported)] {
         let mut room = Room::new(2, &Config::default());
         room.nodes[1] = musig2_proto::Node::new(Config::default().with_max_items(1)).unwrap();
@@ -254,7 +254,8 @@ fn a_session_beyond_a_nodes_limits_is_told_to_its_application_which_may_tell_the
     }
 }
 
-/// What node 0 hears if the clock of node 1 is that many seconds from its own, and the application of node 1 has it told.
+/// Returns what node 0 knows if node 1's clock is this many seconds from its own, and node 1's
+/// application has it told.
 fn with_clock_off_by(seconds: i64) -> (Room, SessionId) {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
@@ -277,7 +278,7 @@ fn with_clock_off_by(seconds: i64) -> (Room, SessionId) {
 }
 
 #[test]
-fn a_clock_that_is_ahead_ends_the_session_and_one_that_will_show_its_time_does_not() {
+fn a_clock_decline_ends_a_session_unless_its_time_will_come() {
     for seconds in [-29, 299] {
         let (room, _) = with_clock_off_by(seconds);
         assert!(declined(&room, 0).is_empty(), "{seconds} s are no reason");
@@ -295,7 +296,7 @@ fn a_clock_that_is_ahead_ends_the_session_and_one_that_will_show_its_time_does_n
 }
 
 #[test]
-fn a_session_that_was_declined_because_of_the_clock_is_signed_when_its_time_has_come() {
+fn a_session_declined_for_a_late_clock_is_signed_once_its_time_comes() {
     let (mut room, session) = with_clock_off_by(-41);
     let publication = Input::Announcement { from: source(0), bytes: room.publications[0].clone() };
     room.pass(Duration::from_secs(11));
@@ -308,7 +309,7 @@ fn a_session_that_was_declined_because_of_the_clock_is_signed_when_its_time_has_
 }
 
 #[test]
-fn another_reason_replaces_that_of_a_clock_and_no_other() {
+fn another_reason_replaces_only_a_decline_because_of_a_clock() {
     let (mut room, session) = with_clock_off_by(-41);
     let signer = place(&room, 1, session);
     let first = declined(&room, 0)[0];
@@ -322,7 +323,7 @@ fn another_reason_replaces_that_of_a_clock_and_no_other() {
 }
 
 #[test]
-fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
+fn a_decline_of_a_queued_session_is_sent_to_its_proposer() {
     let mut room = Room::new(2, &Config::default().with_on_decline(OnDecline::Wait));
     room.nodes[1] =
         musig2_proto::Node::new(Config::default().with_max_concurrent_sessions(1)).unwrap();
@@ -331,7 +332,7 @@ fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
     room.join = false;
     let [first, second] = [room.propose(), room.propose()];
     room.settle();
-    // The first goes on for as long as nobody hears of the join.
+    // The first stays open for as long as nobody hears of the join.
     room.lost = Box::new(|from, _| from == 1);
     room.execute(1, Command::JoinSession { session: first });
     room.execute(1, Command::JoinSession { session: second });
@@ -343,7 +344,7 @@ fn a_session_that_is_declined_before_its_turn_is_declined_to_its_proposer() {
 }
 
 #[test]
-fn whoever_gives_up_names_those_it_waited_for_and_the_others_are_told_that_it_waits_no_longer() {
+fn a_proposer_that_gives_up_names_the_missing_and_tells_the_others() {
     let (mut room, session) = proposed(3, &Config::default());
     meet(&mut room);
     room.execute(1, Command::JoinSession { session });

@@ -1,4 +1,4 @@
-//! What an ended session still says, to whom, and for how long.
+//! What a node still says about an ended session, to whom, and for how long.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
@@ -14,7 +14,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What node 0 answers.
+/// Returns what node 0 answers.
 fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
     let before = room.frames.len();
     room.handle(0, input);
@@ -24,7 +24,7 @@ fn answers(room: &mut Room, input: Input) -> Vec<Frame> {
         .collect()
 }
 
-/// The last frame from one node that says what its sender holds.
+/// Returns the last frame from a node that says what the node holds.
 fn last(room: &Room, node: usize) -> Frame {
     let frames = room.frames.iter().rev().filter(|(from, ..)| *from == node);
     let mut frames = frames.map(|(.., bytes)| postcard::from_bytes::<Frame>(&bytes[1..]).unwrap());
@@ -39,7 +39,7 @@ fn complete() -> (Room, SessionId) {
     (room, session)
 }
 
-/// What signer 1 publishes when it has lost its memory.
+/// Returns what signer 1 publishes after it has lost its memory.
 fn hello(room: &mut Room) -> Input {
     let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&SecretKey::new([2; 32])).unwrap();
@@ -50,7 +50,7 @@ fn hello(room: &mut Room) -> Input {
 }
 
 #[test]
-fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
+fn a_signer_without_memory_is_told_only_while_the_session_lasts() {
     let (mut room, _) = complete();
     let end = room.nodes[0].sessions().next().unwrap().manifest.expires_at();
     room.now = end.saturating_sub(Duration::from_millis(1));
@@ -66,11 +66,11 @@ fn a_signer_that_has_forgotten_is_told_while_the_session_lasts_and_not_after() {
 }
 
 #[test]
-fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
+fn an_ended_node_that_asks_is_sent_only_the_signatures() {
     for request in [Request::Statements, Request::Announcement] {
         for finished in [true, false] {
             let mut room = Room::new(2, &Config::default());
-            // Of an open session node 0 has not heard enough to finish.
+            // If the session is open, node 0 has not heard enough to finish it.
             room.lost = Box::new(move |from, _| from == 1 && !finished);
             let session = room.propose();
             room.settle();
@@ -94,14 +94,14 @@ fn who_asks_and_has_ended_itself_is_given_the_signatures_and_nothing_else() {
 }
 
 #[test]
-fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_learns_its_signatures()
- {
+fn a_signer_without_memory_or_contact_still_learns_the_signatures() {
     let mut room = Room::new(3, &Config::default());
     room.execute(2, Command::SetContact(Contact::default()));
     let session = room.propose();
     room.pass(seconds(10));
     assert!((0..3).all(|node| room.is_complete(node)));
-    // It is not kept from reaching the others: it knows where they are, and they do not know where it is.
+    // Nothing keeps it from reaching the others: it knows where they are, but they do not know
+    // where it is.
     room.nodes[2] = Node::new(Config::default()).unwrap();
     room.nodes[2].add_key(&SecretKey::new([3; 32])).unwrap();
     room.events[2].clear();
@@ -111,13 +111,14 @@ fn a_signer_without_a_contact_that_has_forgotten_hears_of_an_ended_session_and_l
     assert!(room.is_complete(2), "{:?}", room.events[2]);
     let Event::SessionComplete { signatures, .. } = room.ends(2)[0] else { panic!() };
     assert_eq!(Some(signatures.clone()), room.nodes[0].session(&session).unwrap().signatures);
-    // Its hellos after 0, 1, 3 and 7 seconds, and an announcement by each of the two that it asks; as often as others pass one on at most.
+    // It says hello after 0, 1, 3 and 7 seconds, and each of the two that it asks publishes an
+    // announcement, at most as often as others pass one on.
     let said = room.publications[told..].len();
     assert!((3..=12).contains(&said), "{said}");
 }
 
 #[test]
-fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() {
+fn an_ended_session_is_announced_only_if_signed_and_still_in_time() {
     for (aborted, late) in [(true, false), (false, true), (false, false)] {
         let mut room = Room::new(2, &Config::default());
         room.join = !aborted;
@@ -126,7 +127,7 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
         if aborted {
             room.execute(0, Command::AbortSession { session, reason: Note::new("no") });
         }
-        // From five minutes after its creation on nobody takes a published announcement.
+        // From five minutes after its creation on, nobody takes a published announcement.
         room.pass(seconds(if late { 300 } else { 200 }));
         let mut node = Node::new(Config::default()).unwrap();
         node.add_key(&SecretKey::new([2; 32])).unwrap();
@@ -139,14 +140,14 @@ fn an_ended_session_without_signatures_or_without_time_is_not_announced_again() 
             usize::from(!aborted && !late),
             "{aborted} {late}"
         );
-        // Said again at once it brings nothing more.
+        // Repeated at once, the hello brings nothing more.
         room.handle(0, Input::Announcement { from: source(9), bytes: hello.clone() });
         assert!(room.publications.len() - before < 2);
     }
 }
 
 #[test]
-fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_another() {
+fn a_missed_abort_is_sent_on_request_but_never_in_answer_to_an_abort() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -164,12 +165,12 @@ fn who_missed_an_abort_is_told_it_when_it_asks_and_one_abort_does_not_answer_ano
     let ask =
         Frame { request: Request::Statements, have: None, statements: List::empty(), ..abort };
     let [told] = &answers(&mut room, input(9, &ask))[..] else { panic!() };
-    // The join that the abort's life exists through, and the abort.
+    // The join through which the abort's life exists, and the abort.
     assert!(told.statements.len() == 2 && told.announcement.is_none() && told.signatures.is_none());
 }
 
 #[test]
-fn a_first_word_counts_and_an_application_is_told_of_one_end() {
+fn an_application_is_told_only_of_a_sessions_first_end() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -182,7 +183,8 @@ fn a_first_word_counts_and_an_application_is_told_of_one_end() {
     assert_eq!(note.as_str(), "no");
 }
 
-/// A room of three in which nodes 0 and 1 have the signatures. Node 2 has released its partial signatures, has heard nothing since, and was then aborted.
+/// Makes a room of three in which nodes 0 and 1 have the signatures. Node 2 released its partial
+/// signatures, has heard nothing since, and was then aborted.
 fn one_without_signatures(audience: Audience) -> (Room, SessionId) {
     let mut room = Room::new(3, &Config::default());
     for node in 0..3 {
@@ -206,7 +208,7 @@ fn one_without_signatures(audience: Audience) -> (Room, SessionId) {
 }
 
 #[test]
-fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
+fn a_node_that_released_partials_asks_until_it_has_the_signatures() {
     let (mut room, session) = one_without_signatures(Audience::Everyone);
     room.pass(seconds(20));
     assert!(room.nodes[2].session(&session).unwrap().signatures.is_none());
@@ -224,7 +226,7 @@ fn who_released_and_ended_without_signatures_asks_for_them_until_it_has_them() {
 }
 
 #[test]
-fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_says_where_it_is() {
+fn requests_for_signatures_slow_down_and_end_at_expiry() {
     for audience in [Audience::Everyone, Audience::KnownContacts] {
         let (mut room, session) = one_without_signatures(audience);
         let (start, end) =
@@ -264,7 +266,7 @@ fn who_asks_for_signatures_does_so_ever_more_seldom_a_last_time_at_expiry_and_sa
 }
 
 #[test]
-fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_running() {
+fn a_hello_brings_the_signatures_however_long_the_node_has_run() {
     let (mut room, session) = one_without_signatures(Audience::Everyone);
     let said = room.publications.len();
     room.until(|room| room.publications.len() > said);
@@ -277,7 +279,7 @@ fn who_waits_for_signatures_is_found_by_its_hello_however_long_it_has_been_runni
 }
 
 #[test]
-fn what_expires_after_the_release_is_asked_for_once() {
+fn a_session_that_expires_after_the_release_is_asked_for_once() {
     let config =
         Config::default().with_phase_timeout(PhaseTimeout::Report).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
@@ -298,7 +300,7 @@ fn what_expires_after_the_release_is_asked_for_once() {
 }
 
 #[test]
-fn a_signature_in_the_name_of_another_session_is_no_late_one() {
+fn signatures_of_another_session_are_not_late_signatures() {
     let mut room = Room::new(2, &Config::default());
     let first = room.propose();
     room.settle();

@@ -1,4 +1,5 @@
-//! An engine that fails, as a broken machine's might: it is said once, and is nobody's fault.
+//! An engine that fails, as on a broken machine: the failure is reported once and is nobody's
+//! fault.
 
 use crate::common::RoomOf;
 use crate::common::engine::{Copyable, Failing, fail_at};
@@ -10,7 +11,7 @@ use musig2_proto::{
 
 type Room = RoomOf<Copyable>;
 
-/// Two nodes that go on by hand, whose session all have joined.
+/// Makes two nodes that are stepped by hand. Everyone has joined their session.
 fn pair() -> (Room, SessionId) {
     let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
@@ -26,7 +27,8 @@ fn errors(room: &Room, node: usize) -> Vec<SessionError> {
     room.events[node].iter().filter_map(of_event).collect()
 }
 
-/// Everyone takes all steps that it can; the engine fails at one of them for node 0 alone.
+/// Lets everyone take all the steps that it can. The engine fails at one of them, and only for node
+/// 0.
 fn sign(room: &mut Room, session: SessionId, failing: Option<Failing>) {
     let steps = [
         Command::ShareNonces { session },
@@ -47,17 +49,17 @@ fn sign(room: &mut Room, session: SessionId, failing: Option<Failing>) {
 }
 
 #[test]
-fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_blame() {
+fn a_failed_step_is_reported_once_and_times_out_without_blame() {
     for (failing, phase) in [
         (Failing::Nonces, Phase::Nonces),
         (Failing::Signing, Phase::PartialSignatures),
-        // What does not verify would give the key away: it stays here.
+        // A partial signature that does not verify could give the key away, so it is not released.
         (Failing::SigningWell, Phase::PartialSignatures),
     ] {
         let (mut room, session) = pair();
         sign(&mut room, session, Some(failing));
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
-        // Whoever tries again would fail again, and the nonces that were taken to sign with are gone.
+        // A second try would fail as well, and the nonces that were taken to sign with are gone.
         sign(&mut room, session, None);
         assert_eq!(errors(&room, 0), [SessionError::ComputingFault]);
         assert!(!room.nodes[0].session(&session).unwrap().released);
@@ -78,7 +80,7 @@ fn a_step_that_the_engine_fails_at_is_told_of_once_and_times_out_with_nobody_to_
 }
 
 #[test]
-fn nonces_that_the_engine_cannot_bring_together_are_nobodys_fault() {
+fn nonces_that_the_engine_cannot_aggregate_are_nobodys_fault() {
     let (mut room, session) = pair();
     for node in [0, 1] {
         room.execute(node, Command::ShareNonces { session });
@@ -102,7 +104,7 @@ fn nonces_that_the_engine_cannot_bring_together_are_nobodys_fault() {
 }
 
 #[test]
-fn who_cannot_put_signatures_together_is_given_them_by_who_can() {
+fn a_node_that_cannot_aggregate_is_sent_the_signatures() {
     let (mut room, session) = pair();
     sign(&mut room, session, Some(Failing::Aggregating));
     assert_eq!(errors(&room, 0), [SessionError::AggregationFault]);
@@ -113,7 +115,7 @@ fn who_cannot_put_signatures_together_is_given_them_by_who_can() {
 }
 
 #[test]
-fn a_session_whose_join_cannot_be_signed_never_was() {
+fn a_session_whose_join_cannot_be_signed_is_not_created() {
     let mut room = Room::new(2, &Config::default());
     let proposal = room.proposal(1);
     fail_at(Some(Failing::Statements));
@@ -125,7 +127,7 @@ fn a_session_whose_join_cannot_be_signed_never_was() {
 }
 
 #[test]
-fn a_session_that_cannot_be_joined_waits_for_another_try() {
+fn a_session_whose_join_failed_can_be_joined_later() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -140,7 +142,7 @@ fn a_session_that_cannot_be_joined_waits_for_another_try() {
 }
 
 #[test]
-fn an_abort_that_cannot_be_signed_ends_the_session_here_and_is_told_of() {
+fn an_unsigned_abort_ends_the_session_locally_and_is_reported() {
     let (mut room, session) = pair();
     fail_at(Some(Failing::Statements));
     room.execute(0, Command::AbortSession { session, reason: Note::new("enough") });

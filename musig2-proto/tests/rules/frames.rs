@@ -1,4 +1,4 @@
-//! What a node drops whole, and what it drops of a frame and takes the rest.
+//! When a node drops a whole frame, and when it drops a part and takes the rest.
 
 use crate::common::forge::{empty, input, said, secret};
 use crate::common::{Room, source};
@@ -13,7 +13,8 @@ use musig2_proto::{
 };
 use sha2::{Digest, Sha256};
 
-/// Two signers; node 0 hears nothing of node 1, whose join and nonces are given here with what it says it holds.
+/// Makes two signers, of which node 0 hears nothing from node 1. Returns node 1's join, its nonces,
+/// and what it says that it holds.
 fn unheard() -> (Room, SessionId, Statement, Statement, Have) {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
@@ -27,7 +28,7 @@ fn unheard() -> (Room, SessionId, Statement, Statement, Have) {
     (room, session, join, nonces, have)
 }
 
-/// Whose statements node 0 holds, what it reports, and whether it answers.
+/// Returns how many statements node 0 then holds, what it reports, and whether it answers.
 fn bring(room: &mut Room, frame: &Frame) -> (usize, Option<Offence>, bool) {
     let (sent, reported) = (room.frames.len(), room.reports[0].len());
     room.handle(0, input(9, frame));
@@ -37,7 +38,7 @@ fn bring(room: &mut Room, frame: &Frame) -> (usize, Option<Offence>, bool) {
 }
 
 #[test]
-fn a_bad_statement_is_dropped_and_the_rest_is_taken_but_the_request_is_not_answered() {
+fn a_frame_with_a_bad_statement_is_taken_in_part_and_not_answered() {
     let (mut room, session, join, nonces, have) = unheard();
     let forged = Statement { signature: Signature::new([1; 64]), ..join.clone() };
     let asks = Frame { request: Request::Statements, have: Some(have), ..empty(session) };
@@ -45,7 +46,7 @@ fn a_bad_statement_is_dropped_and_the_rest_is_taken_but_the_request_is_not_answe
     let known = room.nodes[0].session(&session).unwrap().statements;
     let bad = bring(&mut room, &of(vec![forged, join]));
     assert_eq!(bad, (known + 1, Some(Offence::BadSignature), false));
-    // With the nonces node 0 has all that it needs to state its partial signatures.
+    // With these nonces node 0 has all that it needs to state its partial signatures.
     assert_eq!(bring(&mut room, &of(vec![nonces])), (known + 3, None, true));
 }
 
@@ -93,7 +94,7 @@ fn an_announcement_whose_contacts_are_not_strictly_ascending_is_dropped() {
     }
 }
 
-/// As PROTOCOL.md has announcements signed, by the key of node 0.
+/// Signs an announcement as PROTOCOL.md says, with node 0's key.
 fn sign(announcement: &Announcement) -> Signature {
     let domain = Sha256::digest("musig2-proto/announcement");
     let content = [vec![1], postcard::to_allocvec(&announcement.content).unwrap()].concat();

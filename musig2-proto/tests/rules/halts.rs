@@ -1,4 +1,5 @@
-//! What ends a session keeps this node from signing, though all that it needs for that came in the same frame; and nobody need be asked about it.
+//! What ends a session keeps a node from signing, even if everything that it needs to sign came in
+//! the same frame. Nor does anyone need to be asked about an ended session.
 
 use crate::common::forge::{empty, input, said, secret, sign};
 use crate::common::{Room, contact, source};
@@ -11,7 +12,7 @@ use musig2_proto::{
     PublicNonce, SessionId, SignerIndex,
 };
 
-/// Node 0 lacks nothing but what is given back: the join and the nonces of node 1.
+/// Makes two nodes. Node 0 only lacks what is returned: the join and the nonces of node 1.
 fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|from, _| from == 1);
@@ -23,7 +24,7 @@ fn before_signing() -> (Room, SessionId, SignerIndex, [Statement; 2]) {
     (room, session, signer, [join, nonces])
 }
 
-/// How the session ends for node 0, which has released nothing.
+/// Returns how the session ends for node 0, which has released nothing.
 fn end(room: &mut Room, session: SessionId, statements: Vec<Statement>) -> AbortCause {
     let statements = List::new(statements).unwrap();
     room.handle(0, input(1, &Frame { statements, ..empty(session) }));
@@ -34,7 +35,7 @@ fn end(room: &mut Room, session: SessionId, statements: Vec<Statement>) -> Abort
 }
 
 #[test]
-fn nothing_is_signed_for_who_aborts() {
+fn a_node_does_not_sign_after_a_signer_aborts() {
     let (mut room, session, signer, [join, nonces]) = before_signing();
     room.execute(1, Command::AbortSession { session, reason: Note::new("no") });
     let abort = said(&room, 1, |body| matches!(body, Body::Abort(_)));
@@ -43,10 +44,10 @@ fn nothing_is_signed_for_who_aborts() {
 }
 
 #[test]
-fn nothing_is_signed_for_who_equivocates() {
+fn a_node_does_not_sign_after_a_signer_equivocates() {
     let (mut room, session, signer, [join, nonces]) = before_signing();
     let Body::Nonces(mut others) = nonces.body.clone() else { panic!() };
-    // The same points the other way round.
+    // The same two points in the other order.
     let (first, second) = others.source.nonces()[0].as_bytes().split_at(33);
     let swapped = PublicNonce::new([second, first].concat().try_into().unwrap());
     others.source = NonceSource::Inline(List::new(vec![swapped]).unwrap());
@@ -59,7 +60,7 @@ fn nothing_is_signed_for_who_equivocates() {
 }
 
 #[test]
-fn who_joins_what_another_has_aborted_makes_no_nonces() {
+fn joining_an_aborted_session_makes_no_nonces() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let (signer, contact) = (room.keys[1], contact(1));
@@ -70,12 +71,12 @@ fn who_joins_what_another_has_aborted_makes_no_nonces() {
     room.settle();
     room.execute(1, Command::JoinSession { session });
     assert!(matches!(room.ends(1)[..], [Event::SessionAborted { released: false, .. }]));
-    // The coordinator's join, nonces and abort, and the own join.
+    // The coordinator's join, nonces and abort, and the node's own join.
     assert_eq!(room.nodes[1].session(&session).unwrap().statements, 3 + 1);
 }
 
 #[test]
-fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place() {
+fn an_aborted_session_is_withdrawn_once_and_keeps_its_place() {
     let config = Config::default().with_max_discovered_per_author(2);
     let mut room = Room::new(2, &config);
     room.join = false;
@@ -101,7 +102,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
         panic!("{:?}", room.events[1])
     };
     assert_eq!((session, signer), (first, by));
-    // Whoever repeats what was said withdraws nothing again.
+    // Frames that are repeated withdraw nothing again.
     let repeated = room
         .frames
         .iter()
@@ -113,7 +114,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
     assert_eq!(withdrawn(&room).len(), 1);
     let second = ask_and_take_back(&mut room);
     assert_eq!(withdrawn(&room).len(), 2);
-    // As if it still asked both.
+    // Both still count, as if the node still asked about them.
     ask_and_take_back(&mut room);
     assert_eq!(withdrawn(&room).len(), 2);
     assert!(room.reports[1].iter().any(|report| report.offence == Offence::NoRoom));
@@ -126,7 +127,7 @@ fn a_question_whose_session_a_signer_ends_is_withdrawn_once_and_keeps_its_place(
 }
 
 #[test]
-fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
+fn only_a_signers_own_abort_withdraws_a_session() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -138,7 +139,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
     let reason = AbortReason::Requested(Note::new("mine"));
     let abort =
         || Body::Abort(Abort { boot: Boot::new([9; 16]), reason: reason.clone(), proof: None });
-    // Signer 2's key in the proposer's name, and a stranger's key.
+    // In the proposer's name, first with signer 2's key and then with a stranger's.
     for key in [secret(3), secret(9)] {
         let statements = [join(), abort()].map(|body| sign(session, proposer.get(), body, &key));
         room.handle(
@@ -149,7 +150,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
             ),
         );
     }
-    // An abort of a boot that no join made exist.
+    // An abort of a boot that has no join.
     let statements = vec![sign(session, other.get(), abort(), &secret(3))];
     room.handle(
         1,
@@ -174,7 +175,7 @@ fn nobody_withdraws_a_session_but_a_signer_by_its_own_word() {
 }
 
 #[test]
-fn a_join_of_ones_own_key_that_no_earlier_life_can_have_made_is_told() {
+fn a_join_of_the_own_key_that_no_earlier_life_made_is_reported() {
     for (age, is_told) in [(30, false), (31, true)] {
         for joins in [true, false] {
             let mut room = Room::new(3, &Config::default());

@@ -1,4 +1,4 @@
-//! What was once possible: each of these failed before it was mended.
+//! What was once possible: each of these tests failed before the fix.
 
 use crate::common::forge::{empty, input, of_a_stranger};
 use crate::common::{Room, contact, source};
@@ -16,7 +16,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A switch for what is lost, to be thrown while the room is in use.
+/// Makes a switch for what is lost, which a test can throw while the room is in use.
 fn cut(room: &mut Room, lost: impl Fn(usize, usize) -> bool + 'static) -> Rc<Cell<bool>> {
     let switch = Rc::new(Cell::new(false));
     let seen = switch.clone();
@@ -38,7 +38,7 @@ fn hear(room: &mut Room, bytes: Vec<u8>) -> Option<Offence> {
 }
 
 #[test]
-fn tweaks_that_take_long_are_refused_before_any_is_applied() {
+fn expensive_tweaks_are_refused_before_any_is_applied() {
     let mut room = Room::new(1, &Config::default());
     let long = || Tweak::Bip32 {
         chain_code: ChainCode::BIP328,
@@ -60,7 +60,7 @@ fn tweaks_that_take_long_are_refused_before_any_is_applied() {
 }
 
 #[test]
-fn strangers_leave_room_for_those_this_node_knows() {
+fn strangers_sessions_leave_room_for_those_of_known_signers() {
     let mut room = Room::new(2, &Config::default());
     room.propose();
     room.settle();
@@ -77,7 +77,7 @@ fn strangers_leave_room_for_those_this_node_knows() {
 }
 
 #[test]
-fn declined_sessions_leave_nothing_but_their_names() {
+fn declined_sessions_leave_only_their_names() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     for number in 0..200 {
@@ -95,7 +95,7 @@ fn declined_sessions_leave_nothing_but_their_names() {
 }
 
 #[test]
-fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
+fn a_forged_announcement_of_a_known_session_is_reported_too() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let genuine = of_a_stranger(&mut room, [50; 32], vec![Item::new(Message::new([1; 32]))]);
@@ -112,14 +112,14 @@ fn a_forged_announcement_is_reported_by_those_who_know_the_session_as_well() {
 }
 
 #[test]
-fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
+fn a_forged_summary_withholds_nothing_from_anyone_for_long() {
     let mut room = Room::new(3, &Config::default());
-    // Node 2 can only be answered, so node 0 must bring it what it lacks by itself.
+    // For now nothing from node 0 reaches node 2, so node 0 must later bring it what it lacks.
     let session = room.propose();
     let cut = cut(&mut room, |from, to| from == 0 && to == 2);
     cut.set(true);
     room.settle();
-    // Someone says in the name of each that it holds everything, and always will.
+    // Somebody claims in each signer's name that it holds everything, now and for ever.
     let real = room.frames.iter().find_map(|(_, _, bytes)| {
         let frame: Frame = postcard::from_bytes(&bytes[1..]).unwrap();
         frame.have
@@ -160,7 +160,7 @@ fn a_forged_summary_keeps_nothing_from_anyone_for_long() {
 }
 
 #[test]
-fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
+fn a_join_that_was_lost_while_its_nonces_arrived_is_sent_again() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut room = Room::new(3, &config);
     room.join = false;
@@ -168,7 +168,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
     room.settle();
     room.execute(1, Command::JoinSession { session });
     room.settle();
-    // Node 1 forgets, and joins again; for a few seconds nothing that it says arrives.
+    // Node 1 loses its memory and joins again. For a few seconds nothing that it sends arrives.
     let cut = cut(&mut room, |from, _| from == 1);
     forget(&mut room, 1, &config);
     cut.set(true);
@@ -183,7 +183,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
     for _ in 0..8 {
         room.pass(seconds(5));
         for node in 0..3 {
-            // Refused where it is too early, or done.
+            // These are refused if it is too early, or if they are done.
             let _ = room.try_execute(node, Command::ShareNonces { session });
             let _ = room.try_execute(node, Command::SharePartialSignatures { session });
             let _ = room.try_execute(node, Command::FinalizeSession { session });
@@ -195,7 +195,7 @@ fn a_join_that_was_lost_while_the_boots_nonces_arrived_is_brought_again() {
 }
 
 #[test]
-fn others_announce_where_the_coordinator_no_longer_does() {
+fn others_announce_when_the_coordinator_no_longer_does() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, to| to == 2);
     room.propose();
@@ -207,7 +207,7 @@ fn others_announce_where_the_coordinator_no_longer_does() {
 }
 
 #[test]
-fn a_finished_signer_without_a_contact_is_asked_where_it_spoke_from() {
+fn a_finished_signer_without_a_contact_is_asked_where_it_sent_from() {
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(Contact::default()));
     let cut = cut(&mut room, |from, _| from == 1);
@@ -224,7 +224,7 @@ fn a_finished_signer_without_a_contact_is_asked_where_it_spoke_from() {
 }
 
 #[test]
-fn what_the_application_says_of_a_contact_counts_for_more_than_what_was_met() {
+fn a_contact_from_the_application_replaces_the_one_that_was_met() {
     let mut room = Room::new(2, &Config::default());
     room.propose();
     room.settle();
@@ -238,7 +238,7 @@ fn what_the_application_says_of_a_contact_counts_for_more_than_what_was_met() {
 }
 
 #[test]
-fn who_ran_out_of_time_does_not_take_back_what_it_released() {
+fn a_signer_that_times_out_still_sends_what_it_released() {
     let impatient = Config::default().with_partial_sig_timeout(seconds(2));
     let mut room = Room::new(3, &Config::default());
     forget(&mut room, 1, &impatient);
@@ -260,7 +260,7 @@ fn who_ran_out_of_time_does_not_take_back_what_it_released() {
 }
 
 #[test]
-fn pauses_that_would_overflow_or_never_pass_are_refused() {
+fn intervals_that_are_zero_or_would_overflow_are_refused() {
     for config in [
         Config::default().with_poll_interval(Duration::MAX),
         Config::default().with_announce_interval(Duration::MAX),
@@ -281,7 +281,7 @@ fn a_clock_set_back_by_an_hour_stops_nothing() {
     room.pass(seconds(8));
     cut.set(false);
     room.now = room.now.saturating_sub(seconds(3600));
-    // A node hears of the time when it is called: an adapter's timer runs by another clock.
+    // A node learns the time when it is called: an adapter's timer runs by another clock.
     for node in 0..3 {
         room.handle(node, Input::Tick);
     }

@@ -1,4 +1,4 @@
-//! What a node takes on is bounded, and what has ended makes room at once.
+//! What a node takes on is bounded, and a session that has ended makes room at once.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, source};
@@ -15,7 +15,7 @@ use musig2_proto::{
 };
 
 #[test]
-fn the_eleventh_session_after_ten_finished_runs() {
+fn an_eleventh_session_runs_after_ten_have_finished() {
     let mut room = Room::new(2, &Config::default());
     for number in 1..=11 {
         room.propose();
@@ -26,7 +26,7 @@ fn the_eleventh_session_after_ten_finished_runs() {
 }
 
 #[test]
-fn one_author_has_so_many_sessions_waiting_and_no_more() {
+fn the_sessions_of_one_author_that_await_approval_are_bounded() {
     let config =
         Config::default().with_max_concurrent_sessions(100).with_max_discovered_per_author(3);
     let mut room = Room::new(3, &config);
@@ -45,7 +45,7 @@ fn one_author_has_so_many_sessions_waiting_and_no_more() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_is_told_by_its_owners_own_word_only_and_once_a_minute() {
+fn a_signed_session_from_the_future_is_reported_once_a_minute() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -76,11 +76,11 @@ fn a_clock_that_is_ahead_is_told_by_its_owners_own_word_only_and_once_a_minute()
 }
 
 #[test]
-fn of_one_proposer_eight_refused_sessions_are_told_a_minute_and_of_strangers_half_of_all() {
+fn reports_of_refused_sessions_are_bounded_and_spare_known_proposers() {
     const PROPOSERS: usize = 18;
     let mut room = Room::new(PROPOSERS + 1, &Config::default());
     room.lost = Box::new(|_, _| true);
-    // The last of them is no stranger, wherever it can be reached.
+    // The last of them is not a stranger, although its contact is empty.
     let signer = room.keys[PROPOSERS - 1];
     room.execute(PROPOSERS, Command::AddContact { signer, contact: Contact::default() });
     let early = room.now.saturating_sub(Duration::from_secs(100));
@@ -149,7 +149,7 @@ fn a_session_that_nobody_joined_in_time_is_not_discovered_again() {
 }
 
 #[test]
-fn garbage_is_a_report_and_nothing_else() {
+fn garbage_is_reported_and_changes_nothing() {
     let mut room = Room::new(2, &Config::default());
     let mut report = |input: Input| {
         let outputs = room.nodes[0].handle(room.now, &mut room.rng, input);
@@ -170,13 +170,13 @@ fn garbage_is_a_report_and_nothing_else() {
 }
 
 #[test]
-fn a_changed_byte_in_an_announcement_is_never_a_session() {
+fn an_announcement_with_a_changed_byte_makes_no_session() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     room.propose();
     room.settle();
     let bytes = room.publications[0].clone();
-    // The first ten are version, kind and `fresh`, which nobody signed.
+    // The first ten bytes are the version, the kind and `fresh`, which nobody signed.
     for at in 10..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
@@ -189,7 +189,7 @@ fn a_changed_byte_in_an_announcement_is_never_a_session() {
 }
 
 #[test]
-fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
+fn few_frames_of_unknown_sessions_are_kept_and_two_senders_asked() {
     let mut room = Room::new(1, &Config::default());
     let push = |session: u16| {
         let mut id = [7; 32];
@@ -199,11 +199,11 @@ fn frames_of_unknown_sessions_are_few_and_ask_two_senders() {
     let mut deliver = |from: usize, frame: Frame| {
         room.nodes[0].handle(room.now, &mut room.rng, input(from, &frame))
     };
-    // Of one session: the first two senders are asked, each once.
+    // Of one session: the first two senders are asked, once each.
     let asked =
         [1, 1, 2, 3].map(|from| matches!(deliver(from, push(0))[..], [Output::Send { .. }]));
     assert_eq!(asked, [true, false, true, false]);
-    // Of many sessions from one sender: no more than eight.
+    // Of many sessions from one sender: no more than eight are kept.
     let reported = (1..200)
         .filter(|&session| matches!(deliver(5, push(session))[..], [Output::Report(_)]))
         .count();
@@ -223,7 +223,7 @@ fn unsigned(number: u64) -> Statement {
 }
 
 #[test]
-fn a_source_has_so_many_signatures_checked_and_no_more() {
+fn the_signatures_of_a_source_that_are_checked_are_bounded() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -234,7 +234,8 @@ fn a_source_has_so_many_signatures_checked_and_no_more() {
         room.reports[0].iter().filter(|report| report.offence == offence).count()
     };
     assert_eq!((of(&room, Offence::BadSignature), of(&room, Offence::TooMany)), (1000, 10));
-    // Two hundred more in a second: one frame's worth, which is given up at the first too many.
+    // A second later there are two hundred more checks. One frame uses them up, and is given up at
+    // the first signature too many.
     room.now = room.now.saturating_add(Duration::from_secs(1));
     room.handle(0, statements(session, (2000..2300).map(unsigned).collect()));
     assert_eq!(room.reports[0].len(), 1011);
@@ -243,7 +244,7 @@ fn a_source_has_so_many_signatures_checked_and_no_more() {
 }
 
 #[test]
-fn a_relay_has_so_many_publications_checked_and_no_more() {
+fn the_publications_of_a_relay_that_are_checked_are_bounded() {
     let mut room = Room::new(2, &Config::default());
     let (signer, time) = (room.keys[1], room.now);
     let contact = Contact::new(vec![1]).unwrap();
@@ -259,7 +260,7 @@ fn a_relay_has_so_many_publications_checked_and_no_more() {
 }
 
 #[test]
-fn false_signatures_finish_nothing() {
+fn false_signatures_do_not_complete_a_session() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.create(0, room.proposal(2));
@@ -269,7 +270,7 @@ fn false_signatures_finish_nothing() {
         room.handle(0, input(1, &Frame { signatures, ..empty(session) }));
     }
     assert!(room.ends(0).is_empty());
-    // Of a session of two items.
+    // The session has two items.
     let reported: Vec<_> = room.reports[0].iter().map(|report| report.offence.clone()).collect();
     assert_eq!(
         reported,
@@ -278,10 +279,10 @@ fn false_signatures_finish_nothing() {
 }
 
 #[test]
-fn frames_that_come_before_the_announcement_are_not_lost() {
+fn frames_that_arrive_before_the_announcement_are_not_lost() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
-    // What node 0 publishes reaches node 2 late; what node 1 sends it, in time.
+    // What node 0 publishes reaches node 2 late. What node 1 sends reaches it in time.
     room.lost = Box::new(|from, to| (from, to) == (0, 2));
     room.propose();
     room.settle();
@@ -322,7 +323,7 @@ fn a_frame_that_brings_another_sessions_announcement_is_refused() {
 }
 
 #[test]
-fn a_frame_that_asks_for_an_unknown_session_is_refused_and_one_of_a_declined_session_is_nothing() {
+fn a_request_for_an_unknown_session_is_reported_a_declined_one_is_not() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let ask = |session, announcement| {

@@ -1,4 +1,5 @@
-//! One key, several lives: one after another, as often as is allowed, and each attempt for itself; never two at once.
+//! One key may have several lives, one after another, as often as is allowed, and never two at
+//! once. Each attempt stands on its own.
 
 use crate::common::{Room, contact, source};
 use core::time::Duration;
@@ -15,7 +16,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A node with the key of the room's node `of`, in the place of node `node`.
+/// Puts a node with the key of the room's node `of` in the place of node `node`.
 fn replace(room: &mut Room, node: usize, of: usize, config: &Config) {
     room.nodes[node] = Node::new(config.clone()).unwrap();
     room.nodes[node].add_key(&SecretKey::new([of as u8 + 1; 32])).unwrap();
@@ -25,7 +26,7 @@ fn replace(room: &mut Room, node: usize, of: usize, config: &Config) {
 }
 
 #[test]
-fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() {
+fn a_key_at_its_restart_limit_cannot_join_and_convict_itself() {
     let config = Config::default();
     let mut room = Room::new(3, &config);
     room.join = false;
@@ -47,7 +48,7 @@ fn a_key_that_has_restarted_as_often_as_it_may_is_kept_from_convicting_itself() 
 }
 
 #[test]
-fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
+fn a_step_permitted_in_one_attempt_is_not_permitted_in_the_next() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
     let session = room.propose();
@@ -75,14 +76,15 @@ fn what_was_permitted_of_an_attempt_is_not_permitted_of_the_next() {
         room.settle();
     }
     assert!(room.ends(0).is_empty());
-    // Three joins; the own nonces of the first attempt, and everyone's of the second; two partial signatures.
+    // Three joins, the node's own nonces of the first attempt and everyone's of the second, and two
+    // partial signatures.
     assert_eq!(room.nodes[0].session(&session).unwrap().statements, 3 + 3 + 2);
     room.execute(0, Command::FinalizeSession { session });
     assert!(room.is_complete(0));
 }
 
 #[test]
-fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
+fn a_key_that_runs_in_two_places_stops_in_both_and_is_convicted() {
     let config = Config::default().with_stepping(Stepping::Manual);
     let mut room = Room::new(3, &config);
     replace(&mut room, 2, 1, &config);
@@ -92,7 +94,8 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
     room.until(|room| {
         room.nodes.iter().all(|node| node.session(&session).is_some_and(|view| view.attempt == 1))
     });
-    // The nonces of each reach the other, and then node 0, as whoever has them may send them on.
+    // The nonces of each reach the other, and then node 0, since anyone who has them may send them
+    // on.
     room.lost = Box::new(|_, _| true);
     let stated = [1, 2].map(|node| {
         room.execute(node, Command::ShareNonces { session });
@@ -116,8 +119,7 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_its_co_signers_prove_it() {
 }
 
 #[test]
-fn a_generator_that_starts_again_from_the_same_state_repeats_no_life_and_no_nonce_unless_in_the_same_millisecond()
- {
+fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later() {
     let mut room = Room::new(2, &Config::default());
     room.join = false;
     let session = room.propose();

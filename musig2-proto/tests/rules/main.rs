@@ -1,4 +1,5 @@
-//! What the protocol does and does not do: each rule of [`PROTOCOL.md`](../../PROTOCOL.md) through the face of a node, in a room without faults.
+//! What the protocol does and does not do: tests each rule of [`PROTOCOL.md`](../../PROTOCOL.md)
+//! through the interface of a node, in a room without faults.
 
 mod attacked;
 mod bursts;

@@ -13,14 +13,15 @@ use musig2_proto::{
     PublicKey, SessionId,
 };
 
-/// A node of a signer who is not in the room.
+/// Makes a node of a signer that is not in the room.
 fn stranger(number: u8) -> Node {
     let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&secret(number)).unwrap();
     node
 }
 
-/// A session with this other signer over this message, as its proposer announces it.
+/// Makes a session with this other signer over this message. Returns the announcement that its
+/// proposer publishes.
 fn announce(
     room: &mut Room,
     proposer: &mut Node,
@@ -43,7 +44,7 @@ fn announce(
     (session, published.unwrap())
 }
 
-/// What is published of a session whose announcement an application kept.
+/// Returns the publication of an announcement that an application kept.
 fn published(kept: &[u8]) -> Input {
     let announcement: Announcement = decode_message(kept, kept.len()).unwrap();
     let bytes = encode_message(&Publication::Announcement { fresh: [1; 8], announcement });
@@ -58,12 +59,13 @@ fn discovered(room: &Room, node: usize) -> usize {
 }
 
 #[test]
-fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remember() {
+fn a_joined_session_is_never_joined_again_however_full_memory_is() {
     let config = Config::default().with_discoveries_per_author(10_000).with_source_burst(100_000);
     let mut room = Room::new(2, &config);
     room.lost = Box::new(|_, _| true);
     let mut first = None;
-    // Each ends with a proof that is 4,096 nonces of a session of one item, more than there is memory for.
+    // Each ends with a proof of 4,096 nonces in a session of one item. Together they need more
+    // memory than there is.
     for _ in 0..141 {
         let session = room.propose();
         let view = room.nodes[0].session(&session).unwrap();
@@ -75,7 +77,7 @@ fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remem
     }
     let (session, kept) = first.unwrap();
     assert!(room.nodes[0].session(&session).is_none(), "it had to make room");
-    // Sessions that are declined, and that expire later.
+    // These sessions are declined, and expire later.
     room.join = false;
     room.now = room.now.saturating_add(Duration::from_secs(1));
     let me = room.keys[0];
@@ -103,7 +105,7 @@ fn a_session_that_was_joined_is_not_joined_again_whatever_else_there_is_to_remem
 }
 
 #[test]
-fn a_name_is_remembered_until_nobody_can_sign_the_session_any_more() {
+fn a_name_is_remembered_until_nobody_can_sign_its_session() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -125,7 +127,7 @@ fn a_name_is_remembered_until_nobody_can_sign_the_session_any_more() {
 }
 
 #[test]
-fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() {
+fn a_node_that_can_remember_no_more_names_joins_no_more_sessions() {
     let mut room = Room::new(2, &Config::default().with_max_joined_names(3));
     let end = |room: &mut Room| {
         let session = room.propose();
@@ -135,7 +137,7 @@ fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() 
     (0..3).for_each(|_| end(&mut room));
     let create = Command::CreateSession(room.proposal(1));
     assert_eq!(room.try_execute(0, create.clone()), Err(CommandError::TooManyJoined(3)));
-    // Another's counts as much as an own.
+    // A session that another signer proposed counts as much as an own one.
     room.nodes[0] = Node::new(Config::default()).unwrap();
     room.nodes[0].add_key(&secret(1)).unwrap();
     room.join = false;
@@ -150,7 +152,7 @@ fn a_node_that_can_remember_no_more_names_joins_no_more_until_one_has_expired() 
 }
 
 #[test]
-fn signatures_of_another_session_end_one_that_nobody_joined_and_leave_only_its_name() {
+fn valid_signatures_end_an_unjoined_session_and_leave_only_its_name() {
     let mut room = Room::new(2, &Config::default());
     let joined = room.propose();
     room.settle();
@@ -175,7 +177,7 @@ fn signatures_of_another_session_end_one_that_nobody_joined_and_leave_only_its_n
 }
 
 #[test]
-fn who_has_forgotten_that_it_joined_is_shown_so_with_the_signatures() {
+fn a_signer_without_memory_is_shown_its_join_with_the_signatures() {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
     room.settle();
@@ -188,13 +190,13 @@ fn who_has_forgotten_that_it_joined_is_shown_so_with_the_signatures() {
     room.execute(1, Command::SayHello);
     room.settle();
     assert!(room.is_complete(1));
-    // It looks for what its application needs to know of it.
+    // Its application can look up what it needs to know of the session.
     let view = room.nodes[1].session(&session).unwrap();
     assert!(view.signatures.is_some() && view.joined.contains(&view.me));
 }
 
 #[test]
-fn a_session_that_cannot_be_resumed_leaves_nothing() {
+fn a_session_that_cannot_be_resumed_leaves_nothing_behind() {
     let mut room = RoomOf::<Copyable>::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -210,7 +212,7 @@ fn a_session_that_cannot_be_resumed_leaves_nothing() {
     assert!(room.nodes[0].session(&session).is_some());
 }
 
-/// Two nodes that have signed this many sessions, and have one that is open.
+/// Makes two nodes that have signed this many sessions and have one open session.
 fn with_ended(count: usize) -> (Room, SessionId) {
     let config = Config::default().with_source_burst(100_000).with_discoveries_per_author(10_000);
     let mut room = Room::new(2, &config);
@@ -228,13 +230,14 @@ fn with_ended(count: usize) -> (Room, SessionId) {
     (room, live)
 }
 
-/// What signer 1 publishes when it has lost its memory, this long after it started.
+/// Returns what signer 1, which has lost its memory, publishes this long after it started.
 fn hello(room: &mut Room, after: Duration) -> Input {
     let mut node = Node::new(Config::default()).unwrap();
     node.add_key(&secret(2)).unwrap();
     node.execute(room.now.saturating_sub(after), &mut room.rng, Command::SetContact(contact(1)))
         .unwrap();
-    // A node that is not called for longer than anyone sleeps may have been given another clock.
+    // The node is called every half minute: if it were not called for longer than anyone sleeps, it
+    // would take its clock for another one.
     (0..after.as_secs().div_ceil(30)).rev().for_each(|half_minutes| {
         let at = room.now.saturating_sub(Duration::from_secs(30) * half_minutes as u32);
         node.handle(at, &mut room.rng, Input::Tick);
@@ -244,7 +247,8 @@ fn hello(room: &mut Room, after: Duration) -> Input {
     Input::Announcement { from: source(9), bytes: bytes.clone() }
 }
 
-/// How many frames of the live session and of ended ones node 0 has sent to signer 1, and whether the live one was first.
+/// Returns how many frames of the live session and of ended ones node 0 has sent to signer 1, and
+/// whether the live one came first.
 fn told(room: &mut Room, live: SessionId) -> (usize, usize, bool) {
     let of = room.frames.drain(..).filter(|(from, to, _)| (*from, *to) == (0, 1));
     let sessions: Vec<_> =
@@ -254,7 +258,7 @@ fn told(room: &mut Room, live: SessionId) -> (usize, usize, bool) {
 }
 
 #[test]
-fn a_signer_that_says_hello_is_told_of_live_sessions_first_and_of_ended_ones_a_few_each_second() {
+fn a_hello_brings_live_sessions_first_and_ended_ones_at_a_limited_rate() {
     let (mut room, live) = with_ended(1000);
     room.lost = Box::new(|_, _| true);
     let said = hello(&mut room, Duration::ZERO);
@@ -262,7 +266,7 @@ fn a_signer_that_says_hello_is_told_of_live_sessions_first_and_of_ended_ones_a_f
     let (alive, mut ended, is_first) = told(&mut room, live);
     assert!(alive > 0 && is_first && ended < 16, "{alive} of the live one, {ended} of others");
     for second in 1..=70 {
-        // It says hello all the time.
+        // It says hello every second.
         let said = hello(&mut room, Duration::from_secs(second));
         room.handle(0, said);
         room.pass(Duration::from_secs(1));
@@ -275,7 +279,7 @@ fn a_signer_that_says_hello_is_told_of_live_sessions_first_and_of_ended_ones_a_f
 
 #[test]
 fn a_signer_is_not_told_of_what_it_cannot_have_forgotten() {
-    // Each session was made a moment ago, and clocks may differ by half a minute.
+    // Each session was created a moment ago, and clocks may differ by half a minute.
     for (after, count) in [(0, 5), (29, 5), (31, 0), (600, 0)] {
         let (mut room, live) = with_ended(5);
         room.lost = Box::new(|_, _| true);
@@ -287,7 +291,7 @@ fn a_signer_is_not_told_of_what_it_cannot_have_forgotten() {
 }
 
 #[test]
-fn an_answer_that_was_lost_is_given_again_and_ever_more_seldom() {
+fn a_lost_answer_to_a_hello_is_repeated_less_and_less_often() {
     let (mut room, live) = with_ended(1);
     room.lost = Box::new(|_, _| true);
     let start = room.now;

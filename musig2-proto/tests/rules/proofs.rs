@@ -1,4 +1,4 @@
-//! What a proof must be made of: the same in somebody's abort and as evidence.
+//! What a proof must consist of. The same holds for a proof in an abort and for evidence.
 
 use crate::common::forge::{empty, input, secret, sign};
 use crate::common::{Room, source};
@@ -15,7 +15,7 @@ use musig2_proto::{
 };
 use sha2::{Digest, Sha256};
 
-/// Two items, two signers; node 1 is accused, and what it says itself does not arrive.
+/// A session of two items and two signers. Node 1 is accused, and what it sends does not arrive.
 struct Court {
     room: Room,
     session: SessionId,
@@ -41,7 +41,7 @@ impl Court {
         Signed::of(&sign(self.session, self.accused.get(), content.to_body(), &secret(2))).unwrap()
     }
 
-    /// Points, this many times.
+    /// Makes signed nonces of the accused: a valid nonce, this many times.
     fn nonces(&self, boot: u8, attempt: AttemptId, signer: usize, count: usize) -> Signed<Nonces> {
         let source = NonceSource::Inline(List::new(vec![self.point(signer); count]).unwrap());
         self.signed(&Nonces { boot: Boot::new([boot; 16]), attempt, source })
@@ -62,7 +62,8 @@ impl Court {
         vec![AggregateNonce::new(self.point(0).to_bytes()); count]
     }
 
-    /// The proof that the first item's partial signature is wrong, under this transcript of the accused's.
+    /// Makes the proof that the first item's partial signature is wrong, under this transcript of
+    /// the accused's.
     fn invalid_partial(
         &self,
         nonces: usize,
@@ -83,7 +84,8 @@ impl Court {
         }
     }
 
-    /// The proof that lives 1 and 2 of the accused take part in the attempt that follows from these restarts as they are listed.
+    /// Makes the proof that lives 1 and 2 of the accused take part in the attempt that follows from
+    /// these restarts, as they are listed.
     fn concurrent(&self, restarted: &[(u16, &[u8])], count: usize) -> Proof {
         let mut content = self.session.to_bytes().to_vec();
         for (signer, boots) in restarted {
@@ -104,7 +106,8 @@ impl Court {
         }
     }
 
-    /// What the proof comes to as evidence, and in an abort, which is the same.
+    /// Judges the proof both as evidence and in an abort, checks that the verdicts agree, and
+    /// returns the verdict.
     fn judge(mut self, proof: Proof) -> Result<(), EvidenceError> {
         let evidence = Evidence { manifest: self.manifest.clone(), proof: proof.clone() };
         let verdict = evidence.verify::<DefaultCrypto>().map(|conviction| {
@@ -147,8 +150,7 @@ fn hash(tag: &str, content: &[u8]) -> [u8; 32] {
 const MISFIT: Result<(), EvidenceError> = Err(EvidenceError::Misfit);
 
 #[test]
-fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_the_session_has_items()
- {
+fn a_proofs_lists_need_one_entry_per_item_in_evidence_and_aborts() {
     for count in [1, 2, 3] {
         let fits = if count == 2 { Ok(()) } else { MISFIT };
         let court = Court::new();
@@ -161,7 +163,7 @@ fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_
         let court = Court::new();
         let proof = court.concurrent(&[(court.accused.get(), &[1, 2])], count);
         assert_eq!(court.judge(proof), fits);
-        // Each of its three lists.
+        // Tries each of its three lists.
         let court = Court::new();
         let proof = court.invalid_partial(count, 2, court.aggregates(2));
         assert_eq!(court.judge(proof), fits);
@@ -171,7 +173,7 @@ fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_
         let court = Court::new();
         let proof = court.invalid_partial(2, 2, court.aggregates(count));
         assert_eq!(court.judge(proof), fits);
-        // The one list whose length is itself the fault.
+        // This is the one list whose length is itself the fault.
         let court = Court::new();
         let nonces = court.nonces(1, AttemptId::FIRST, 0, count);
         let verdict = if count == 2 { Err(EvidenceError::NoFault) } else { Ok(()) };
@@ -180,7 +182,7 @@ fn a_proof_is_the_same_in_an_abort_and_as_evidence_and_its_lists_are_as_long_as_
 }
 
 #[test]
-fn restarts_that_prove_are_of_the_sessions_signers_in_order_and_one_entry_has_both_lives() {
+fn restarts_in_a_proof_are_in_order_and_one_entry_has_both_lives() {
     let judge = |restarted: &[(u16, &[u8])]| {
         let court = Court::new();
         let proof = court.concurrent(restarted, 2);
@@ -214,7 +216,7 @@ fn restarts_that_prove_are_of_the_sessions_signers_in_order_and_one_entry_has_bo
 }
 
 #[test]
-fn an_aggregate_that_is_no_point_proves_nothing_of_its_item_and_nothing_against_the_others() {
+fn an_invalid_aggregate_nonce_voids_a_proof_only_for_its_own_item() {
     let court = Court::new();
     let no_point = AggregateNonce::new([5; 66]);
     let [point, _] = court.aggregates(2).try_into().unwrap();
@@ -223,14 +225,14 @@ fn an_aggregate_that_is_no_point_proves_nothing_of_its_item_and_nothing_against_
     let court = Court::new();
     let proof = court.invalid_partial(2, 2, vec![point, no_point]);
     assert_eq!(court.judge(proof), Ok(()));
-    // 33 zero bytes are infinity, which BIP327 takes.
+    // 33 zero bytes are infinity, which BIP327 accepts.
     let court = Court::new();
     let proof = court.invalid_partial(2, 2, vec![AggregateNonce::new([0; 66]), point]);
     assert_eq!(court.judge(proof), Ok(()));
 }
 
 #[test]
-fn ten_joins_of_different_lives_convict_and_nine_are_nobodys_fault() {
+fn ten_joins_of_different_lives_convict_and_nine_do_not() {
     for (count, verdict) in [(9, Err(EvidenceError::NoFault)), (10, Ok(()))] {
         let court = Court::new();
         let join =

@@ -1,4 +1,5 @@
-//! A signer that lost its memory, in any phase, is found by those who remember, and the session finishes.
+//! If a signer loses its memory, in any phase, the signers that remember find it, and the session
+//! finishes.
 
 use crate::common::{Room, contact, source};
 use core::time::Duration;
@@ -7,7 +8,7 @@ use musig2_proto::{
     SessionId, Signature, Stepping,
 };
 
-/// The same key, and nothing else of what the node was.
+/// Restarts a node with the same key and without any memory.
 fn forget(room: &mut Room, node: usize) {
     room.nodes[node] = Node::new(Config::default()).unwrap();
     room.nodes[node].add_key(&SecretKey::new([node as u8 + 1; 32])).unwrap();
@@ -22,8 +23,8 @@ fn come_back(room: &mut Room, node: usize) {
 }
 
 #[test]
-fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
-    // The number of messages in a calm session of three, and a few more.
+fn a_session_finishes_whichever_signer_forgets_it_and_whenever() {
+    // As many messages as a calm session of three takes, and a few more.
     for moment in 0..24 {
         for node in 0..3 {
             let mut room = Room::new(3, &Config::default());
@@ -53,7 +54,7 @@ fn whoever_forgets_everything_at_whatever_moment_the_session_finishes() {
 }
 
 #[test]
-fn a_proposer_that_alone_knows_the_session_resumes_it_from_what_its_application_kept() {
+fn a_proposer_can_resume_a_session_that_nobody_else_knows() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -99,7 +100,7 @@ fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
     }
 }
 
-/// When one node that is back publishes its hellos, in whole seconds from its start.
+/// Returns when a node that is back publishes its hellos, in whole seconds from its start.
 fn hellos(room: &mut Room, duration: Duration) -> Vec<u64> {
     let (start, mut said) = (room.now, Vec::new());
     while room.now.saturating_since(start) <= duration {
@@ -110,7 +111,7 @@ fn hellos(room: &mut Room, duration: Duration) -> Vec<u64> {
 }
 
 #[test]
-fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_open() {
+fn a_restarted_signer_says_hello_until_no_session_can_be_open() {
     let mut room =
         Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
@@ -119,11 +120,10 @@ fn a_signer_that_is_back_says_so_with_growing_pauses_until_no_session_can_be_ope
 }
 
 #[test]
-fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_came_from_elsewhere()
-{
+fn an_unreachable_signer_finds_its_session_again_after_a_restart() {
     let mut room = Room::new(2, &Config::default());
     room.execute(1, Command::SetContact(Contact::default()));
-    // Someone else delivers its first frame, so what it is to get goes there.
+    // Somebody else delivers its first frame, so answers to it go there.
     room.lost = Box::new(|from, _| from == 1);
     let session = room.propose();
     room.settle();
@@ -140,7 +140,7 @@ fn a_signer_that_nobody_can_send_to_finds_the_session_again_though_its_frames_ca
 }
 
 #[test]
-fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
+fn a_clock_set_back_does_not_change_the_number_of_hellos() {
     let mut room =
         Room::new(1, &Config::default().with_max_session_duration(Duration::from_secs(91)));
     room.execute(0, Command::SayHello);
@@ -154,7 +154,7 @@ fn a_clock_set_back_makes_hellos_neither_more_nor_fewer() {
 }
 
 #[test]
-fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
+fn a_hello_is_taken_up_to_the_allowed_clock_difference() {
     for (apart, is_taken) in [(30_000, true), (30_001, false)] {
         for early in [true, false] {
             let mut room = Room::new(2, &Config::default());
@@ -170,7 +170,8 @@ fn a_hello_is_taken_where_clocks_differ_by_as_much_as_they_may() {
     }
 }
 
-/// A session of three that node 0 alone could finish: what it said of its signatures was lost. What its application kept.
+/// Makes a session of three that only node 0 could finish: what it then sent to the others was
+/// lost. Returns the session with what node 0's application kept.
 fn finished_by_one() -> (Room, SessionId, Vec<u8>, Vec<Signature>) {
     let mut room = Room::new(3, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
@@ -192,7 +193,7 @@ fn finished_by_one() -> (Room, SessionId, Vec<u8>, Vec<Signature>) {
 }
 
 #[test]
-fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
+fn signatures_that_only_one_node_kept_reach_all_after_its_restart() {
     let (mut room, session, announcement, signatures) = finished_by_one();
     room.lost = Box::new(|_, _| false);
     forget(&mut room, 0);
@@ -226,7 +227,7 @@ fn signatures_that_only_one_node_has_outlive_its_memory_and_it_joins_no_more() {
 }
 
 #[test]
-fn told_signatures_are_believed_no_more_than_others_and_leave_nothing_if_they_are_wrong() {
+fn told_signatures_are_verified_and_leave_nothing_if_they_are_wrong() {
     let (mut room, session, announcement, signatures) = finished_by_one();
     let end = room.nodes[1].session(&session).unwrap().manifest.expires_at();
     forget(&mut room, 0);
@@ -255,7 +256,7 @@ fn told_signatures_are_believed_no_more_than_others_and_leave_nothing_if_they_ar
         refused,
         Err(CommandError::Announcement(Offence::Manifest(ManifestError::Over(_))))
     ));
-    // What was open here ends by them, whoever is still awaited.
+    // An open session ends with these signatures, even if signers are still awaited.
     room.now = end.saturating_sub(Duration::from_secs(1));
     room.execute(1, tell(&signatures));
     assert!(room.is_complete(1));

@@ -1,4 +1,4 @@
-//! Sessions from announcement to end, where the network does what the test says.
+//! Sessions from announcement to end, on a network that does what the test says.
 
 use crate::common::{Room, contact};
 use core::time::Duration;
@@ -37,7 +37,7 @@ fn the_events_of_a_session_come_in_the_order_of_its_phases() {
 }
 
 #[test]
-fn who_begins_to_listen_late_hears_of_a_session_soon_and_once() {
+fn a_late_listener_is_announced_to_soon_and_only_once() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     room.propose();
@@ -51,7 +51,7 @@ fn who_begins_to_listen_late_hears_of_a_session_soon_and_once() {
 }
 
 #[test]
-fn a_batch_of_256_items_and_fifteen_signers_is_one_session() {
+fn fifteen_signers_sign_a_batch_of_256_items_in_one_session() {
     let mut room = Room::new(15, &Config::default());
     let proposal = (0..=255).fold(Proposal::new(room.keys.clone()), |proposal, item| {
         proposal.with_message(musig2_proto::Message::new([item; 32]))
@@ -66,7 +66,7 @@ fn a_batch_of_256_items_and_fifteen_signers_is_one_session() {
 }
 
 #[test]
-fn a_thousand_signers_are_a_session_where_the_configuration_allows() {
+fn a_session_may_have_a_thousand_signers_if_so_configured() {
     let config = Config::default().with_max_signers(1000);
     let mut room = Room::new(1, &config);
     let others = (1_u16..1000).map(|number| {
@@ -83,7 +83,7 @@ fn a_thousand_signers_are_a_session_where_the_configuration_allows() {
 }
 
 #[test]
-fn a_session_says_how_far_it_is() {
+fn a_sessions_view_shows_its_progress() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.create(0, room.proposal(1).with_memo("rent"));
@@ -130,7 +130,7 @@ fn an_abort_ends_the_session_everywhere_and_says_who_and_why() {
         };
         assert_eq!((*signer, note.as_str()), (me, "wrong amount"));
     }
-    // Who comes later learns it from those who were there.
+    // A signer that comes later learns it from the others.
     room.execute(2, Command::JoinSession { session });
     room.pass(seconds(3));
     assert!(matches!(
@@ -140,7 +140,7 @@ fn an_abort_ends_the_session_everywhere_and_says_who_and_why() {
 }
 
 #[test]
-fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
+fn a_signer_that_missed_the_last_frames_asks_for_the_signatures() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -148,7 +148,7 @@ fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
     for node in [1, 2] {
         room.execute(node, Command::JoinSession { session });
     }
-    // Everyone's nonces arrive; then nothing reaches node 2 any more.
+    // From here on nothing reaches node 2, until the others have settled.
     room.lost = Box::new(|_, to| to == 2);
     room.settle();
     assert!(!room.is_complete(0));
@@ -160,10 +160,11 @@ fn who_missed_the_last_frames_asks_and_gets_the_signatures() {
 }
 
 #[test]
-fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
+fn signatures_that_arrive_after_a_timeout_are_late_but_not_lost() {
     let mut room = Room::new(3, &Config::default().with_partial_sig_timeout(seconds(5)));
     let session = room.propose();
-    // Node 2 hears everything and is heard; when partial signatures are on their way, nothing reaches it.
+    // Node 2 hears everything and is heard until partial signatures are on their way. From then on
+    // nothing reaches it.
     let cut = std::rc::Rc::new(core::cell::Cell::new(false));
     let is_cut = cut.clone();
     room.lost = Box::new(move |_, to| is_cut.get() && to == 2);
@@ -175,7 +176,7 @@ fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
     };
     assert!(matches!(cause, AbortCause::TimedOut { phase: Phase::PartialSignatures, .. }));
     assert!(room.is_complete(0) && room.is_complete(1));
-    // The application asks a friend by other means.
+    // Its application gets the signatures by other means.
     cut.set(false);
     let frame = room.signatures_of(0, session);
     room.handle(2, frame);
@@ -185,7 +186,7 @@ fn signatures_that_come_after_a_timeout_are_late_and_not_lost() {
 }
 
 #[test]
-fn who_aborts_what_others_have_signed_is_given_the_signatures() {
+fn a_signer_that_aborts_a_signed_session_is_sent_the_signatures() {
     let mut room = Room::new(3, &Config::default());
     let session = room.propose();
     let cut = std::rc::Rc::new(core::cell::Cell::new(false));
@@ -206,7 +207,7 @@ fn who_aborts_what_others_have_signed_is_given_the_signatures() {
 }
 
 #[test]
-fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
+fn a_silent_phase_is_a_stall_at_half_its_time_and_ends_with_it() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|from, _| from == 2);
     room.propose();
@@ -226,7 +227,7 @@ fn half_of_a_phase_in_silence_is_a_stall_and_the_whole_of_it_the_end() {
 }
 
 #[test]
-fn a_phase_timeout_that_is_only_reported_leaves_the_session_to_its_expiry() {
+fn a_phase_timeout_that_is_only_reported_lets_the_session_expire() {
     let config = Config::default().with_phase_timeout(PhaseTimeout::Report);
     let mut room = Room::new(2, &config);
     room.lost = Box::new(|from, _| from == 1);
@@ -259,7 +260,7 @@ fn a_session_that_waits_for_its_application_to_finalize_says_so() {
 }
 
 #[test]
-fn who_waits_for_its_own_application_alone_hears_that_others_gave_up() {
+fn a_node_that_only_awaits_its_application_hears_of_an_abort() {
     let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
     let session = room.propose();
     room.settle();
@@ -296,7 +297,7 @@ fn a_signer_without_a_contact_is_answered_where_it_asks_from() {
 }
 
 #[test]
-fn an_ended_session_is_remembered_until_laggards_have_had_their_time_and_then_forgotten() {
+fn an_ended_session_is_forgotten_once_late_signers_had_their_time() {
     let mut room = Room::new(2, &Config::default());
     let session = room.propose();
     room.settle();
@@ -309,7 +310,7 @@ fn an_ended_session_is_remembered_until_laggards_have_had_their_time_and_then_fo
 }
 
 #[test]
-fn without_auto_cleanup_a_command_forgets() {
+fn without_auto_cleanup_only_a_command_forgets_sessions() {
     let mut room = Room::new(2, &Config::default().with_auto_cleanup(false));
     let session = room.propose();
     room.pass(seconds(3600));
@@ -319,7 +320,7 @@ fn without_auto_cleanup_a_command_forgets() {
 }
 
 #[test]
-fn contacts_told_by_the_application_let_a_private_session_be() {
+fn contacts_from_the_application_make_private_sessions_possible() {
     let mut room = Room::new(3, &Config::default());
     for (node, signer) in [(0, 1), (0, 2)] {
         let (signer, contact) = (room.keys[signer], contact(signer));

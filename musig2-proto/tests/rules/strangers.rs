@@ -1,4 +1,4 @@
-//! What strangers can learn of a node.
+//! What strangers can learn about a node.
 
 use crate::common::forge::{empty, input};
 use crate::common::{Room, contact, source};
@@ -7,7 +7,7 @@ use musig2_proto::{
     Audience, Command, Config, Input, Message, Node, Output, Proposal, SecretKey, SessionId,
 };
 
-/// A session of a stranger with node 0, which node 0 has heard of.
+/// Makes a session of a stranger with node 0, of which node 0 has heard.
 fn probed(room: &mut Room) -> SessionId {
     let mut stranger = Node::new(Config::default()).unwrap();
     let key = stranger.add_key(&SecretKey::new([99; 32])).unwrap();
@@ -24,8 +24,7 @@ fn probed(room: &mut Room) -> SessionId {
 }
 
 #[test]
-fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_the_session_is_joined()
- {
+fn a_stranger_is_not_answered_until_its_session_is_joined() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let session = probed(&mut room);
@@ -41,7 +40,7 @@ fn who_announces_a_session_with_a_key_is_not_answered_where_that_key_is_until_th
 }
 
 #[test]
-fn a_signer_that_this_node_has_signed_with_is_answered_before_the_session_is_joined() {
+fn a_past_co_signer_is_answered_before_the_session_is_joined() {
     let mut room = Room::new(2, &Config::default());
     room.propose();
     room.settle();

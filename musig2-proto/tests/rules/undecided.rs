@@ -1,4 +1,5 @@
-//! Who has places for sessions about which the application has not decided, and who makes room.
+//! Sessions about which the application has not decided: whose sessions have places, and which ones
+//! make room.
 
 use crate::common::forge::{of_a_stranger, secret};
 use crate::common::{Room, contact, source};
@@ -7,13 +8,13 @@ use musig2_proto::{
     Stepping,
 };
 
-/// Node 0 hears of a session that the stranger with this key made, from that source.
+/// Has node 0 hear, from this source, of a session that the stranger with this key made.
 fn hear(room: &mut Room, author: u8, from: usize) -> Result<SessionId, Offence> {
     let bytes = announcement(room, author);
     bring(room, from, bytes)
 }
 
-/// Another one each time.
+/// Makes an announcement, of another session each time.
 fn announcement(room: &mut Room, author: u8) -> Vec<u8> {
     of_a_stranger(room, [author; 32], vec![Item::new(Message::new([author; 32]))])
 }
@@ -27,7 +28,7 @@ fn bring(room: &mut Room, from: usize, bytes: Vec<u8>) -> Result<SessionId, Offe
     }
 }
 
-/// Those that made room, in order.
+/// Returns the sessions that made room, in order.
 fn made_room(room: &Room) -> Vec<SessionId> {
     let made = room.events[0].iter().filter(|event| {
         matches!(event, Event::SessionAborted { cause: AbortCause::MadeRoom, released: false, .. })
@@ -42,7 +43,7 @@ fn undecided() -> Room {
 }
 
 #[test]
-fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
+fn many_sessions_of_few_keys_make_room_for_a_new_proposer() {
     let mut room = undecided();
     let theirs: Vec<_> =
         (0..32).map(|number| hear(&mut room, 40 + number % 4, 9).unwrap()).collect();
@@ -51,7 +52,7 @@ fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
     assert!(theirs.contains(&gone) && room.nodes[0].session(&gone).is_none());
     assert!(room.nodes[0].session(&first).is_some());
     assert_eq!(room.nodes[0].sessions().count(), 32);
-    // So for whoever comes, until none of them has more than one that comes.
+    // The same holds for every newcomer, until no key has more than one session.
     for author in 51..78 {
         hear(&mut room, author, 9).unwrap();
     }
@@ -60,7 +61,7 @@ fn many_sessions_of_few_keys_make_room_for_a_proposer_met_for_the_first_time() {
 }
 
 #[test]
-fn many_keys_behind_one_connection_make_room_for_one_that_comes_from_elsewhere() {
+fn many_keys_behind_one_connection_make_room_for_one_from_elsewhere() {
     let mut room = undecided();
     for author in 40..72 {
         hear(&mut room, author, 9).unwrap();
@@ -71,7 +72,7 @@ fn many_keys_behind_one_connection_make_room_for_one_that_comes_from_elsewhere()
 }
 
 #[test]
-fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
+fn a_session_that_made_room_comes_back_only_to_a_free_place() {
     let mut room = undecided();
     let announcements: Vec<_> =
         (0..32).map(|number| announcement(&mut room, 40 + number % 4)).collect();
@@ -85,14 +86,14 @@ fn who_made_room_takes_nobodys_place_and_can_come_back_when_there_is_one() {
 }
 
 #[test]
-fn replayed_announcements_keep_no_restarted_signer_out_of_a_session_that_it_had_joined() {
+fn replayed_announcements_keep_no_restarted_signer_out() {
     let config =
         Config::default().with_max_discovered_per_author(3).with_stepping(Stepping::Manual);
     let mut room = Room::new(2, &config);
     let joined = room.propose();
     room.until(|room| room.nodes[1].session(&joined).is_some_and(|view| view.joined.len() == 2));
     room.until(|room| room.nodes[0].session(&joined).is_some_and(|view| view.joined.len() == 2));
-    // From here on node 1 hears nothing of node 0 but what somebody replays.
+    // From here on node 1 hears nothing from node 0 except what somebody replays.
     room.lost = Box::new(|_, _| true);
     room.join = false;
     for _ in 0..4 {

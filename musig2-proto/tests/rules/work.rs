@@ -1,4 +1,4 @@
-//! What strangers and co-signers can make a node do, keep and pass on.
+//! What strangers and co-signers can make a node do, keep and relay.
 
 use crate::common::forge::{empty, input, nonces, secret, sign};
 use crate::common::{Room, contact, source};
@@ -21,7 +21,7 @@ fn stranger(number: u8) -> Node {
     node
 }
 
-/// A session that a stranger announces, with these co-signers.
+/// Makes a session with these co-signers that a stranger announces.
 fn announced_by(room: &mut Room, number: u8, others: &[u8]) -> (SessionId, Vec<u8>) {
     let mut author = stranger(number);
     let keys = author
@@ -42,7 +42,7 @@ fn announced_by(room: &mut Room, number: u8, others: &[u8]) -> (SessionId, Vec<u
     (session, published.unwrap())
 }
 
-/// What a node reports of something that came from `source(66)`.
+/// Returns what a node reports about an input that came from `source(66)`.
 fn reported(room: &mut Room, node: usize, input: Input) -> Option<Offence> {
     let known = room.reports[node].len();
     room.handle(node, input);
@@ -63,7 +63,7 @@ fn frame(
     input(66, &Frame { statements, signatures, ..empty(session) })
 }
 
-/// A signer's abort with the proof that it equivocated itself.
+/// Makes a signer's abort with the proof that the signer itself equivocated.
 fn confession(session: SessionId, author: u16, count: usize, key: &SecretKey) -> Statement {
     let [first, second] = [2, 3].map(|fill| nonces(session, author, fill, count, key));
     let proof = Some(Box::new(Proof::EquivocatingNonces { first, second }));
@@ -76,7 +76,7 @@ fn confession(session: SessionId, author: u16, count: usize, key: &SecretKey) ->
 }
 
 #[test]
-fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_session() {
+fn forged_announcements_of_open_and_ended_sessions_are_reported() {
     let mut room = Room::new(3, &Config::default());
     let joined = room.propose();
     room.settle();
@@ -100,7 +100,7 @@ fn a_forged_announcement_of_a_known_session_is_reported_whatever_became_of_the_s
 }
 
 #[test]
-fn a_known_announcement_is_passed_on_as_often_as_signers_need_it_and_not_once_its_time_is_over() {
+fn a_known_announcement_is_relayed_at_a_bounded_rate_while_in_time() {
     for joins in [true, false] {
         let mut room = Room::new(3, &Config::default());
         room.join = joins;
@@ -124,7 +124,7 @@ fn a_known_announcement_is_passed_on_as_often_as_signers_need_it_and_not_once_it
             passed_on += usize::from(repeat(&mut room).is_none());
         }
         assert_eq!(passed_on, 20, "in ten seconds");
-        // With the skew of a minute that clocks may have.
+        // Its five minutes are over, and so is the minute by which clocks may differ.
         room.now = room.now.saturating_add(Duration::from_secs(350));
         assert!(matches!(repeat(&mut room), Some(Offence::Manifest(ManifestError::Over(_)))));
     }
@@ -158,7 +158,7 @@ fn every_signature_of_a_batch_is_charged_for() {
 }
 
 #[test]
-fn a_session_keeps_one_proof_and_none_that_is_longer_than_it_can_be() {
+fn a_session_keeps_one_proof_and_none_that_is_too_long() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     let (session, bytes) = announced_by(&mut room, 60, &[1, 61, 62]);
@@ -180,14 +180,14 @@ fn a_session_keeps_one_proof_and_none_that_is_longer_than_it_can_be() {
 }
 
 #[test]
-fn a_proof_convicts_whoever_shows_it() {
+fn a_proof_convicts_even_in_an_abort_of_a_life_that_never_joined() {
     let mut room = Room::new(3, &Config::default());
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();
     room.settle();
     let keys = room.nodes[0].session(&session).unwrap().manifest.signers().to_vec();
     let index = keys.iter().position(|key| *key == room.keys[2]).unwrap() as u16;
-    // The abort is by a life whose join is not there.
+    // The abort is by a life whose join is missing.
     let abort = confession(session, index, 1, &secret(3));
     room.handle(0, frame(session, vec![abort], None));
     let [Event::SessionAborted { cause: AbortCause::Convicted { signer, fault, .. }, .. }] =
@@ -201,7 +201,7 @@ fn a_proof_convicts_whoever_shows_it() {
 }
 
 #[test]
-fn strangers_keep_no_restarted_signer_out_of_its_session() {
+fn strangers_sessions_keep_no_restarted_signer_out_of_its_own() {
     let mut room = Room::new(3, &Config::default());
     room.join = false;
     let session = room.propose();
@@ -221,7 +221,8 @@ fn strangers_keep_no_restarted_signer_out_of_its_session() {
     flooded(&mut room);
     room.execute(0, Command::ResumeSession { announcement: kept });
     assert!(room.nodes[0].session(&session).is_some());
-    // Without anything kept: its co-signers, who are strangers to it now, bring its own earlier join.
+    // Without anything kept, its co-signers, which are strangers to it now, bring its own earlier
+    // join.
     room.settle();
     flooded(&mut room);
     room.execute(0, Command::SayHello);
@@ -230,8 +231,7 @@ fn strangers_keep_no_restarted_signer_out_of_its_session() {
 }
 
 #[test]
-fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_coordinator_it_does_not_know()
- {
+fn strangers_leave_room_only_for_sessions_that_a_signer_had_joined() {
     for joins in [true, false] {
         let mut room = Room::new(2, &Config::default().with_stepping(Stepping::Manual));
         room.join = joins;
@@ -241,7 +241,8 @@ fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_c
         room.join = false;
         for number in 100..140 {
             let (_, bytes) = announced_by(&mut room, number, &[2]);
-            // From where the coordinator's come: else they would make room for it.
+            // From where the coordinator's announcements come: otherwise they would make room for
+            // its session.
             room.handle(1, Input::Announcement { from: source(0), bytes });
         }
         room.execute(1, Command::SetContact(contact(1)));
@@ -252,7 +253,7 @@ fn strangers_leave_room_for_what_a_signer_had_joined_and_for_nothing_else_of_a_c
 }
 
 #[test]
-fn announcements_that_there_is_no_room_for_cost_the_others_nothing() {
+fn announcements_without_room_cost_other_proposers_nothing() {
     let mut room = Room::new(1, &Config::default());
     room.join = false;
     for number in 100..200 {
@@ -269,7 +270,7 @@ fn announcements_that_there_is_no_room_for_cost_the_others_nothing() {
 }
 
 #[test]
-fn a_large_batch_that_the_configuration_allows_is_opened() {
+fn a_large_batch_that_the_configuration_allows_is_taken() {
     let mut room = Room::new(2, &Config::default().with_max_items(1000));
     let path = || Tweak::Bip32 {
         chain_code: musig2_proto::ChainCode::BIP328,
@@ -292,7 +293,7 @@ fn a_large_batch_that_the_configuration_allows_is_opened() {
 }
 
 #[test]
-fn one_author_is_discovered_so_often_and_no_more() {
+fn discoveries_of_one_authors_sessions_are_bounded() {
     let config =
         Config::default().with_discoveries_per_author(1).with_max_discovered_per_author(100);
     let mut room = Room::new(1, &config);
@@ -310,7 +311,7 @@ fn one_author_is_discovered_so_often_and_no_more() {
 }
 
 #[test]
-fn an_abort_of_an_earlier_life_does_not_gag_the_next() {
+fn an_abort_of_an_earlier_life_does_not_prevent_a_new_one() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
@@ -329,7 +330,7 @@ fn an_abort_of_an_earlier_life_does_not_gag_the_next() {
 }
 
 #[test]
-fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_after() {
+fn a_node_that_timed_out_gives_its_partials_out_until_expiry() {
     let config = Config::default().with_partial_sig_timeout(Duration::from_secs(2));
     let mut room = Room::new(3, &config);
     let session = room.propose();
@@ -358,7 +359,7 @@ fn who_ran_out_of_time_gives_out_its_partial_signatures_until_expiry_and_not_aft
 }
 
 #[test]
-fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobody_woke_the_node() {
+fn unsent_partials_are_not_sent_after_expiry_even_without_a_tick() {
     let mut room =
         Room::new(3, &Config::default().with_partial_sig_timeout(Duration::from_secs(3600)));
     let session = room.propose();
@@ -382,15 +383,16 @@ fn partial_signatures_that_never_left_do_not_leave_once_time_is_over_though_nobo
 }
 
 #[test]
-fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
+fn ended_sessions_leave_only_their_names_if_they_take_too_much() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
-    // One that took little, before all others.
+    // A session that takes little room, before all others.
     let small = room.propose();
     room.execute(0, Command::AbortSession { session: small, reason: Default::default() });
     room.events[0].clear();
     let mut first = None;
-    // Each ends with a proof that is 4,096 nonces of a session of one item, twice: there, and as evidence.
+    // Each ends with a proof of 4,096 nonces in a session of one item, which is kept twice: on the
+    // board and as evidence.
     for _ in 0..140 {
         room.now = room.now.saturating_add(Duration::from_secs(1));
         let session = room.propose();
@@ -419,14 +421,14 @@ fn ended_sessions_leave_their_names_alone_where_they_take_too_much() {
         "what others take a lot for does not make it forget"
     );
     assert!(room.nodes[0].session(&first).is_none());
-    // And are not opened again.
+    // They are not opened again.
     let announcement = decode_message(&announcement, announcement.len()).unwrap();
     let publication = encode_message(&Publication::Announcement { fresh: [1; 8], announcement });
     room.handle(0, heard(publication));
     assert_eq!(room.nodes[0].sessions().count(), kept);
 }
 
-/// Has node 0 end a session that `coordinator` proposed, by a proof of so many nonces.
+/// Has node 0 end a session that `coordinator` proposed, by a proof of this many nonces.
 fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> SessionId {
     room.now = room.now.saturating_add(Duration::from_secs(1));
     let session = room.create(coordinator, room.proposal(1));
@@ -449,12 +451,12 @@ fn convicted(room: &mut Room, coordinator: usize, nonces_in_proof: usize) -> Ses
 }
 
 #[test]
-fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten() {
+fn small_sessions_of_one_coordinator_evict_no_large_one_of_another() {
     let mut room = Room::new(2, &Config::default());
     room.lost = Box::new(|_, _| true);
     room.join = false;
     let large = convicted(&mut room, 1, 4096);
-    // Together 100 MB, each half as large.
+    // Each is half as large, and together they take 100 MB.
     let small: Vec<_> = (0..400).map(|_| convicted(&mut room, 0, 2000)).collect();
     let kept = small.iter().filter(|session| room.nodes[0].session(session).is_some()).count();
     assert!(kept < small.len(), "there is room for all");
@@ -462,7 +464,7 @@ fn many_small_sessions_of_one_coordinator_make_nobody_elses_large_one_forgotten(
 }
 
 #[test]
-fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
+fn an_inactive_session_ends_whatever_its_phases_may_take() {
     let config = Config::default()
         .with_phase_timeout(PhaseTimeout::Report)
         .with_inactivity_timeout(Duration::from_secs(90));
@@ -481,7 +483,7 @@ fn a_session_in_which_nothing_happens_ends_whatever_its_phases_may_take() {
 }
 
 #[test]
-fn every_offence_has_its_grade() {
+fn every_offence_has_its_severity() {
     let benign = [
         Offence::Version(9),
         Offence::Busy,
@@ -505,13 +507,13 @@ fn every_offence_has_its_grade() {
 }
 
 #[test]
-fn an_announcement_with_one_key_twice_or_two_of_this_nodes_is_refused() {
+fn an_announcement_with_a_repeated_key_or_two_own_keys_is_refused() {
     let mut room = Room::new(1, &Config::default());
     room.nodes[0].add_key(&secret(2)).unwrap();
     let (_, bytes) = announced_by(&mut room, 60, &[1, 2]);
     let several = Offence::Manifest(musig2_proto::ManifestError::SeveralOwnKeys);
     assert_eq!(reported(&mut room, 0, heard(bytes)), Some(several));
-    // One of the strangers' keys in the place of the other.
+    // One of the strangers' keys takes the place of the other.
     let (_, mut bytes) = announced_by(&mut room, 60, &[1, 61]);
     let [one, other] = [60, 61].map(|number| stranger(number).public_keys().next().unwrap());
     let place = bytes.windows(33).position(|window| window == one.as_bytes()).unwrap();

@@ -40,7 +40,7 @@ mod tests {
     use musig2_proto::{AbortCause, Fault};
 
     #[test]
-    fn what_fuzzing_begins_with_reaches_signatures_and_every_fault() {
+    fn the_fuzzing_seeds_reach_signatures_and_every_fault() {
         let ends = encounters().into_iter().flat_map(|(_, moves)| meet::<Transparent>(&moves));
         let (mut complete, mut faults) = (0, Vec::new());
         for end in ends {

@@ -64,7 +64,7 @@ mod tests {
     const LINK: (Channel, NodeId, NodeId) = (Channel::Frame, NodeId::new(0), NodeId::new(1));
 
     #[test]
-    fn a_link_carries_one_message_after_another_and_loses_what_finds_no_room() {
+    fn a_link_carries_messages_in_turn_and_loses_those_without_room() {
         let capacity = Capacity::bytes_per_second(1_000).with_queue(250);
         let mut pipes = Pipes::default();
         let mut take = |millis, size| {

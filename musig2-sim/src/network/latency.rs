@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn logarithms_are_right_to_nine_digits() {
+    fn logarithms_are_correct_to_nine_digits() {
         assert_eq!(log2(1), 0);
         assert_eq!(log2(1 << 40), 40 << 32);
         // log2(3) = 1.584962500721156

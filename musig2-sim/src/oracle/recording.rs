@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_for_each_signature_is_right() {
+    fn a_fresh_nonce_for_each_signature_passes() {
         assert_eq!(fault(&[(1, 1), (2, 1), (3, 2)]), None);
         NonceRecord::with(|record| assert_eq!((record.generated(), record.signed()), (3, 3)));
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_that_is_generated_again_is_found_though_it_signs_the_same() {
+    fn a_nonce_generated_again_is_found_even_if_it_signs_the_same() {
         let fault = fault(&[(1, 1), (1, 1)]);
         assert!(matches!(fault, Some(NonceFault::GeneratedAgain { times: 2, .. })));
     }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn work_is_told_once() {
+    fn recorded_work_is_reported_once() {
         assert_eq!(fault(&[(1, 1), (2, 1)]), None);
         assert_eq!(C::work(), Work::default());
         let key = XOnlyPublicKey::new([1; 32]);

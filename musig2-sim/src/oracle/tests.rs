@@ -97,7 +97,7 @@ fn a_violation_ends_the_run_at_its_step() {
 }
 
 #[test]
-fn the_same_signatures_again_are_right() {
+fn the_same_signatures_told_again_pass() {
     assert_eq!(late::<Libsecp256k1>(|_, _| {}), Ok(()));
 }
 
@@ -135,7 +135,7 @@ fn a_second_end_is_found() {
 }
 
 #[test]
-fn progress_in_a_session_that_was_not_joined_or_is_not_known_is_found() {
+fn progress_in_an_unjoined_or_unknown_session_is_found() {
     let (world, session) = undecided();
     assert!(matches!(
         says(world, Event::SessionReady { session }),
@@ -174,7 +174,7 @@ fn a_session_without_consent_of_all_is_found() {
 }
 
 #[test]
-fn a_session_other_than_was_proposed_is_found() {
+fn a_session_other_than_the_proposed_one_is_found() {
     // Alice comes back with an empty memory, and gets a session for another proposal.
     let (mut world, session) = undecided();
     let proposal = SessionPlan::new(NodeId::first(3)).proposal(world.sorted_keys(0));
@@ -226,7 +226,7 @@ fn a_partial_signature_that_was_not_approved_is_found() {
 }
 
 #[test]
-fn a_word_in_a_session_that_was_not_approved_is_found() {
+fn a_frame_in_a_session_that_was_not_approved_is_found() {
     let frame = |session: SessionId, have| {
         let mut bytes = vec![1];
         bytes.extend(session.as_bytes());
@@ -254,7 +254,7 @@ fn a_session_that_goes_on_beyond_its_time_is_found() {
 }
 
 #[test]
-fn who_gives_a_phase_up_before_its_time_is_found() {
+fn a_phase_given_up_before_its_time_is_found() {
     let stalls = |after: u64, jump: i64| {
         let mut world: Recorded =
             World::with_engine(plan().with_approval(BOB, Answer::Never)).unwrap();
@@ -329,7 +329,7 @@ fn a_report_of_an_honest_peer_is_found() {
 }
 
 #[test]
-fn more_outputs_or_checks_than_there_is_reason_for_are_found() {
+fn more_outputs_or_checks_than_justified_are_found() {
     let mut world: Recorded = completed();
     world.witness(
         BOB,
@@ -358,7 +358,7 @@ fn close() -> World<Recording<Transparent>> {
 }
 
 #[test]
-fn what_is_not_canonical_is_found() {
+fn a_message_that_is_not_canonical_is_found() {
     // An empty frame, and one byte too many after it.
     let mut frame = vec![1];
     frame.extend([0; 32 + 6]);
@@ -393,7 +393,7 @@ fn a_secret_in_an_output_is_found() {
 }
 
 #[test]
-fn what_is_heard_again_and_changes_something_is_found() {
+fn a_repeated_input_that_changes_something_is_found() {
     // Carol's frame reaches Bob, and the oracle is told that Bob has heard it already.
     let mut world: World<Recording<Transparent>> = World::with_engine(plan()).unwrap().closely();
     world.run_until(Micros::from_millis(15)).unwrap();
@@ -423,7 +423,7 @@ fn looking_closely_does_not_change_a_run() {
 }
 
 #[test]
-fn a_node_that_did_not_complete_is_found_unless_a_signer_does_not_want_to() {
+fn a_node_that_did_not_complete_is_found_unless_a_signer_refused() {
     let mut world = World::new(plan()).unwrap();
     world.run_until(Micros::from_millis(25)).unwrap();
     let found = world.check();
@@ -436,7 +436,7 @@ fn a_node_that_did_not_complete_is_found_unless_a_signer_does_not_want_to() {
 }
 
 #[test]
-fn a_session_that_no_node_made_is_found() {
+fn a_session_that_no_node_created_is_found() {
     let config = musig2_proto::Config::default().with_max_signers(2);
     let mut world = World::new(Plan::one_session(3).with_config(config)).unwrap();
     world.run_until_quiet().unwrap();

@@ -54,7 +54,7 @@ fn every_message_is_an_arrow_of_its_fate() {
 }
 
 #[test]
-fn an_arrow_goes_from_the_turn_that_sent_it_to_the_turn_that_it_led_to() {
+fn an_arrow_goes_from_the_sending_turn_to_the_turn_it_led_to() {
     let data = Data::of(&run(faulty()));
     for message in &data.messages {
         let sender = turn(&data, message.turn);
@@ -75,7 +75,7 @@ fn an_arrow_goes_from_the_turn_that_sent_it_to_the_turn_that_it_led_to() {
 }
 
 #[test]
-fn the_state_of_a_node_is_shown_as_it_was_and_is() {
+fn a_nodes_state_is_shown_before_and_after_each_step() {
     let world = run(Plan::one_session(3));
     let data = Data::of(&world);
     for states in &data.states {
@@ -102,7 +102,7 @@ fn a_crash_leaves_nothing_of_a_nodes_state_and_a_gap_in_its_lane() {
 }
 
 #[test]
-fn a_pause_is_a_band_and_a_clock_that_is_set_a_mark() {
+fn a_pause_is_drawn_as_a_band_and_a_clock_change_as_a_mark() {
     let [from, until] = [15, 700].map(Micros::from_millis);
     let plan = Plan::one_session(3).with_pause(BOB, from, until).with_clock_drift(BOB, -40);
     let data = Data::of(&run(plan.with_clock_jump(BOB, until, 2_000)));
@@ -133,7 +133,7 @@ fn a_violation_is_pinned_to_the_last_turn_of_its_node() {
 }
 
 #[test]
-fn what_a_peer_wrote_cannot_end_the_data() {
+fn text_from_a_peer_cannot_end_the_data() {
     let mut world = World::new(Plan::one_session(2)).unwrap().recorded();
     world.run_until(Micros::from_millis(15)).unwrap();
     let session = world.session_id(0).unwrap();

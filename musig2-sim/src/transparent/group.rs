@@ -152,7 +152,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arithmetic_is_that_of_the_integers_modulo_the_order(one in element(), other in element()) {
+        fn arithmetic_equals_that_of_integers_modulo_the_order(one in element(), other in element()) {
             let (a, b, p) = (u128::from(one.0), u128::from(other.0), u128::from(ORDER));
             prop_assert_eq!(u128::from((one + other).0), (a + b) % p);
             prop_assert_eq!(u128::from((one * other).0), a * b % p);
@@ -177,7 +177,7 @@ mod tests {
         }
 
         #[test]
-        fn what_decodes_encodes_to_the_same_bytes(parity in 0..=4_u8, high in any::<bool>(), word in any::<u64>()) {
+        fn points_that_decode_encode_to_the_same_bytes(parity in 0..=4_u8, high in any::<bool>(), word in any::<u64>()) {
             let mut bytes = [0; 33];
             bytes[0] = parity;
             bytes[1] = u8::from(high);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_the_curve_is_no_point() {
+    fn an_x_off_the_curve_is_not_a_point() {
         for x in [0, MAX_X + 1, ORDER, u64::MAX] {
             assert_eq!(Element::lift_x(&widen(x)), None, "{x}");
         }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_secp256k1_and_what_lies_above_is_no_scalar() {
+    fn the_order_of_secp256k1_and_anything_above_is_not_a_scalar() {
         let below = {
             let mut bytes = SECP256K1_ORDER;
             bytes[31] -= 1;

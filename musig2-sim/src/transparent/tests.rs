@@ -79,7 +79,7 @@ fn message() -> impl Strategy<Value = Message> {
 
 proptest! {
     #[test]
-    fn what_honest_signers_make_verifies(
+    fn partials_and_signatures_of_honest_signers_verify(
         secrets in secrets(),
         tweaks in prop::collection::vec(plain_tweak(), 0..4),
         message in message(),
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn the_judge_finds_the_same_key(
+    fn the_judge_computes_the_same_key(
         secrets in secrets(),
         raw in prop::collection::vec(plain_tweak(), 0..3),
         root in any::<Option<[u8; 32]>>(),
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_bit_in_anything_fails(
+    fn a_changed_bit_in_anything_fails_to_verify(
         secrets in secrets(),
         tweaks in prop::collection::vec(plain_tweak(), 0..2),
         message in message(),
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_statement_verifies_under_its_key_and_as_it_is(
+    fn a_statement_verifies_only_unchanged_and_under_its_key(
         secret in scalar(),
         statement in any::<([u8; 32], [u8; 32])>(),
         auxiliary in any::<[u8; 32]>(),
@@ -162,7 +162,7 @@ proptest! {
 }
 
 #[test]
-fn nonces_that_cancel_out_make_infinity_and_go_on_as_bip327_says() {
+fn nonces_that_cancel_out_go_on_as_bip327_says() {
     let message = Message::new([3; 32]);
     let pairs = [1, 2].map(|byte| keypair([byte; 32]));
     let keys = C::aggregate_keys(&pairs.clone().map(|pair| C::public_key(&pair))).unwrap();
@@ -185,7 +185,7 @@ fn nonces_that_cancel_out_make_infinity_and_go_on_as_bip327_says() {
 }
 
 #[test]
-fn what_is_no_point_and_no_scalar_is_refused() {
+fn invalid_points_and_scalars_are_refused() {
     assert!(C::keypair(&SecretKey::new([0; 32])).is_err());
     assert!(C::keypair(&SecretKey::new([0xff; 32])).is_err());
     let pair = keypair([1; 32]);

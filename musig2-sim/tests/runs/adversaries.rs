@@ -1,4 +1,4 @@
-//! Byzantine nodes of every built-in kind, and what honest ones make of them.
+//! Byzantine nodes of every built-in kind, and how honest nodes deal with them.
 
 use musig2_proto::{
     AbortCause, Config, DefaultCrypto, Destination, Event, Evidence, Fault, Input, Output,
@@ -24,7 +24,7 @@ fn owner(world: &World, session: &Evidence, signer: SignerIndex) -> NodeId {
     world.plan().node_ids().find(|&node| world.public_key(node) == *key).expect("a node's key")
 }
 
-/// Runs a plan to its end; every honest node's ends of all sessions it took part in.
+/// Runs a plan to its end. Returns how each session ended at each honest node that took part in it.
 fn run(plan: Plan) -> (World, Vec<(NodeId, End)>) {
     let seed = plan.seed;
     let mut world = World::new(plan).unwrap();
@@ -60,7 +60,7 @@ fn calm(strategy: Strategy, seed: u64) -> Plan {
 }
 
 #[test]
-fn what_can_be_proven_is_and_by_everyone() {
+fn provable_faults_are_proven_by_every_honest_node() {
     for strategy in Strategy::ALL.into_iter().filter(|strategy| strategy.must_be_convicted()) {
         for seed in 0..4 {
             let (_, ends) = run(calm(strategy, seed));
@@ -76,7 +76,7 @@ fn what_can_be_proven_is_and_by_everyone() {
 }
 
 #[test]
-fn what_cannot_stop_a_session_does_not() {
+fn harmless_strategies_do_not_stop_a_session() {
     for strategy in Strategy::ALL.into_iter().filter(|strategy| strategy.is_harmless()) {
         for topology in [Topology::Mesh, Topology::Hub] {
             for seed in 0..4 {
@@ -96,7 +96,7 @@ fn what_cannot_stop_a_session_does_not() {
 }
 
 #[test]
-fn nobody_is_convicted_of_what_it_did_not_do_on_a_bad_network_either() {
+fn nobody_is_wrongly_convicted_on_a_bad_network() {
     for strategy in Strategy::ALL {
         for seed in 0..3 {
             let plan = calm(strategy, seed)
@@ -117,7 +117,7 @@ fn nobody_is_convicted_of_what_it_did_not_do_on_a_bad_network_either() {
 }
 
 #[test]
-fn colluders_who_cancel_all_nonces_out_are_convicted_in_spite_of_each_other() {
+fn colluders_that_cancel_all_nonces_out_are_convicted() {
     let partners = [1, 2].map(NodeId::new);
     for seed in 0..4 {
         let plan = partners.iter().fold(Plan::one_session(5).with_seed(seed), |plan, &partner| {
@@ -135,7 +135,7 @@ fn colluders_who_cancel_all_nonces_out_are_convicted_in_spite_of_each_other() {
 }
 
 #[test]
-fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
+fn two_nodes_with_one_key_get_nobody_else_blamed() {
     for seed in 0..20 {
         let (_, ends) = run(Plan::one_session(4).with_seed(seed).with_twin(MALLORY));
         assert_eq!(ends.len(), 3, "seed {seed}");
@@ -151,10 +151,11 @@ fn of_two_nodes_with_one_key_nobody_else_is_blamed() {
 }
 
 #[test]
-fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
+fn a_copied_node_is_convicted_or_stops_and_nobody_else_is_blamed() {
     let (mut convicted, mut noticed) = (0, 0);
     for seed in 0..20 {
-        // By hand and slowly: by the time of their nonces the copies have asked, and so drawn, differently often.
+        // Stepped by hand and slowly: by the time of their nonces the copies have polled a
+        // different number of times, and so have drawn different randomness.
         let config = Config::default().with_stepping(Stepping::Manual);
         let latency =
             Latency::Uniform { least: Micros::from_millis(1), most: Micros::from_secs(3) };
@@ -175,7 +176,7 @@ fn a_copied_node_is_named_or_notices_and_nobody_else_is_blamed() {
 }
 
 #[test]
-fn the_same_adversaries_give_the_same_run_on_whichever_engine() {
+fn the_same_adversaries_give_the_same_run_on_both_engines() {
     for strategy in Strategy::ALL {
         let one = run(calm(strategy, 7)).0.trace().hash();
         assert_eq!(run(calm(strategy, 7)).0.trace().hash(), one, "{strategy}");
@@ -186,7 +187,7 @@ fn the_same_adversaries_give_the_same_run_on_whichever_engine() {
 }
 
 #[test]
-fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
+fn one_honest_node_among_byzantine_ones_ends_its_session() {
     for (seed, strategy) in (0..).zip(Strategy::ALL) {
         let others = [1, 2, 3].map(NodeId::new);
         let plan = Plan::one_session(4).with_seed(seed);
@@ -196,7 +197,7 @@ fn one_honest_node_among_byzantine_ones_comes_to_an_end() {
     }
 }
 
-/// Loses what goes to one node, and counts what comes from another.
+/// Drops what goes to one node, and counts what comes from another.
 #[derive(Default)]
 struct Picky {
     heard: std::rc::Rc<std::cell::Cell<usize>>,
@@ -222,7 +223,7 @@ impl Adversary<DefaultCrypto> for Picky {
 }
 
 #[test]
-fn an_adversary_can_tell_whose_message_it_has_before_it() {
+fn an_adversary_can_tell_where_a_message_comes_from_and_goes() {
     let picky = Picky::default();
     let heard = std::rc::Rc::clone(&picky.heard);
     let mut world = World::new(Plan::one_session(3)).unwrap().recorded();
@@ -243,8 +244,8 @@ fn an_adversary_can_tell_whose_message_it_has_before_it() {
 }
 
 #[test]
-fn a_strategy_that_found_nothing_to_do_is_told_of() {
-    // Nobody restarts, so the one that waits for it does what the honest code does.
+fn a_strategy_without_any_effect_is_reported() {
+    // This adversary changes nothing, so its node does what the honest code does.
     struct Waits;
     impl Adversary<DefaultCrypto> for Waits {}
     let mut world =

@@ -1,11 +1,11 @@
-//! `musig2-sim bench` measures the simulator and, in the same run, what it cannot be faster than.
+//! `musig2-sim bench` measures the simulator and, in the same run, a bound on its speed.
 #![cfg(feature = "cli")]
 
 use serde_json::Value;
 use std::process::Command;
 
 #[test]
-fn one_json_object_holds_both_engines_and_what_they_cannot_be_faster_than() {
+fn one_json_object_reports_both_engines_and_bounds_on_their_speed() {
     let bench = ["bench", "--json", "--rounds", "3"];
     let output = Command::new(env!("CARGO_BIN_EXE_musig2-sim")).args(bench).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -14,7 +14,7 @@ fn one_json_object_holds_both_engines_and_what_they_cannot_be_faster_than() {
     let number = |thing: &str, what: &str| report[thing][what].as_u64().unwrap();
     let [transparent, real] = ["transparent", "real"]
         .map(|engine| [number(engine, "sessions_per_s"), number(engine, "events_per_s")]);
-    // Far apart, whatever else the machine does.
+    // They are far apart, whatever else the machine does.
     assert!(transparent[0] > real[0], "{report}");
     for [sessions, events] in [transparent, real] {
         assert!(sessions > 0 && events > 10 * sessions, "{report}");

@@ -5,7 +5,7 @@ use musig2_sim::{Counters, Latency, Micros, Plan, World};
 
 const TRIP: Micros = Micros::from_millis(100);
 
-/// Runs one session to its end; answers with its frames and trips.
+/// Runs one session to its end, and returns how many frames and trips it took.
 fn cost(plan: Plan) -> (u64, u64) {
     let mut world = World::new(plan.with_latency(Latency::Constant(TRIP))).unwrap();
     world.run_until_quiet().unwrap();
@@ -26,7 +26,7 @@ fn hub(signers: u16) -> Plan {
 }
 
 #[test]
-fn a_mesh_of_known_contacts_takes_two_frames_for_each_ordered_pair_and_three_trips() {
+fn a_mesh_of_known_contacts_takes_two_frames_each_way_in_three_trips() {
     assert_eq!(cost(mesh(3).with_known_contacts()), (12, 3));
     assert_eq!(cost(mesh(15).with_known_contacts()), (420, 3));
 }
@@ -40,7 +40,7 @@ fn a_mesh_of_strangers_takes_four_trips() {
 }
 
 #[test]
-fn a_hub_takes_four_frames_for_each_other_signer_and_five_trips() {
+fn a_hub_takes_four_frames_per_other_signer_and_five_trips() {
     assert_eq!(cost(hub(3)), (8, 5));
     assert_eq!(cost(hub(15)), (56, 5));
 }

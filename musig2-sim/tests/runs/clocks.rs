@@ -1,4 +1,5 @@
-//! Clocks that are wrong are their nodes' own: they change when something is late, and nothing else.
+//! A wrong clock only concerns its own node: it changes when something is late there, and nothing
+//! else.
 
 use musig2_proto::{Event, Offence};
 use musig2_sim::{
@@ -28,7 +29,8 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
     let calm = Plan::one_session(3);
     let drifts = calm.clone().with_clock_drift(BOB, 20_000).with_clock_drift(CAROL, -20_000);
     assert!(drifts.must_complete(0));
-    // Nothing is timed out, and the same happens at the same times. (Nonces differ: the time of the call is part of them.)
+    // Nothing times out, and the same happens at the same times. (Nonces differ, because the time
+    // of the call is part of them.)
     let story = |plan: Plan| {
         let world = signed(plan);
         [ALICE, BOB, CAROL].map(|node| {
@@ -37,7 +39,7 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
         })
     };
     assert_eq!(story(drifts), story(calm.clone()));
-    // Half of the five minutes for joining: by their own clocks.
+    // Half of the five minutes for joining, by each node's own clock.
     let absent = |plan: Plan| signed(plan.with_approval(CAROL, Answer::Never));
     let world = absent(calm.with_clock_drift(BOB, 20_000));
     assert_eq!(stalled_at(&world, ALICE), Micros::from_secs(150));
@@ -46,7 +48,7 @@ fn a_drifting_clock_within_the_skew_changes_only_when_timeouts_come() {
 }
 
 #[test]
-fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
+fn a_session_from_the_future_is_taken_once_clocks_agree_enough() {
     let discovered_at = |ahead| {
         let mut world: World<Transparent> =
             World::with_engine(Plan::one_session(2).with_clock_ahead(ALICE, ahead)).unwrap();
@@ -69,8 +71,8 @@ fn a_session_from_the_future_is_taken_once_clocks_agree_as_far_as_they_must() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_keeps_nobody_waiting() {
-    // What Bob is to hear is lost; his clock is set back when he is about to ask for it.
+fn a_clock_set_back_keeps_nobody_waiting() {
+    // What Bob should hear is lost, and his clock is set back when he is about to ask for it.
     let [from, jump, until] = [15, 500, 2_000].map(Micros::from_millis);
     let cut = Partition::new([ALICE, CAROL], [BOB]).during(from, until);
     let mut world: World<Transparent> = World::with_engine(
@@ -84,7 +86,8 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
 
 #[test]
 fn a_node_that_slept_through_a_sessions_time_signs_nothing_when_it_wakes() {
-    // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own clock, with everything that came.
+    // All nonces are there when Bob's machine falls asleep. It wakes an hour later by its own
+    // clock, and only then hears everything that came meanwhile.
     for asleep in 15..35 {
         let [asleep, awake] = [asleep, 1_000].map(Micros::from_millis);
         let plan = Plan::one_session(3).with_pause(BOB, asleep, awake).with_clock_jump(
@@ -108,7 +111,7 @@ fn a_clock_goes_on_through_a_crash() {
 }
 
 #[test]
-fn where_clocks_disagree_liveness_is_not_asked_for_and_safety_is() {
+fn if_clocks_disagree_only_safety_is_required() {
     for seed in 0..60 {
         let outcome = trial::run::<Transparent>(Plan::drawn(seed, Profile::Skewed));
         assert_eq!(outcome.verdict, Ok(()), "seed {seed}");
@@ -120,14 +123,14 @@ fn where_clocks_disagree_liveness_is_not_asked_for_and_safety_is() {
 }
 
 #[test]
-fn jumps_forward_take_from_the_time_of_a_phase() {
+fn clock_jumps_forward_take_from_the_time_of_a_phase() {
     let jump = |by| Plan::one_session(2).with_clock_jump(BOB, Micros::from_secs(1), by);
     assert!(jump(10_000).must_complete(0) && jump(-30_000).must_complete(0));
     assert!(!jump(10_001).must_complete(0) && !jump(-30_001).must_complete(0));
 }
 
 #[test]
-fn a_clock_that_cannot_be_is_refused() {
+fn an_impossible_clock_is_refused() {
     let year: i64 = 366 * 24 * 60 * MINUTE;
     for plan in [
         Plan::one_session(2).with_clock_ahead(BOB, year),
@@ -142,7 +145,7 @@ fn a_clock_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_node_whose_clock_was_set_back_may_take_its_own_earlier_join_for_another_process() {
+fn a_node_set_back_in_time_may_take_its_own_join_for_anothers() {
     let plan = Plan::drawn(1_147_721_723_722_340_064, Profile::Skewed);
     let outcome = trial::run::<Transparent>(plan);
     assert_eq!(outcome.verdict, Ok(()));

@@ -19,7 +19,7 @@ fn objects(path: &Path) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A case of which it is known that it fails: its time is over before a message can arrive.
+/// Writes a case that is known to fail: its time is over before a message can arrive.
 fn hopeless(directory: &Path) -> String {
     let plan = Plan::one_session(3).with_time_limit(Micros::from_millis(1));
     let path = directory.join("case.json");
@@ -28,7 +28,7 @@ fn hopeless(directory: &Path) -> String {
 }
 
 #[test]
-fn a_run_tells_its_replay_command_first_and_runs_the_same_again() {
+fn a_run_prints_its_replay_command_first_which_repeats_the_run() {
     let first = sim(&["run", "0x11", "--profile", "swarm", "--trace"]);
     let told = text(&first.stderr);
     assert!(first.status.success(), "{told}");
@@ -73,14 +73,14 @@ fn a_sweep_ends_its_file_with_a_summary() {
 }
 
 #[test]
-fn a_sweep_begins_no_seed_after_its_time() {
+fn a_sweep_starts_no_seed_after_its_time_limit() {
     let swept = sim(&["sweep", "0..18446744073709551615", "--time-limit", "200ms"]);
     assert!(swept.status.success(), "{}", text(&swept.stderr));
     assert!(text(&swept.stdout).contains(" of 18446744073709551615 seeds, "));
 }
 
 #[test]
-fn a_case_that_fails_is_told_apart_by_its_exit_code() {
+fn a_case_that_fails_has_an_exit_code_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let replayed = sim(&["replay", &hopeless(directory.path())]);
     assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stderr));
@@ -88,7 +88,7 @@ fn a_case_that_fails_is_told_apart_by_its_exit_code() {
 }
 
 #[test]
-fn what_a_fuzzer_found_is_replayed_from_its_bytes() {
+fn a_fuzzers_finding_is_replayed_from_its_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("crash");
     std::fs::write(&path, [1, 2, 3]).unwrap();
@@ -132,7 +132,7 @@ fn seeds_run_the_same_in_two_processes() {
 }
 
 #[test]
-fn what_is_given_wrongly_is_named() {
+fn a_wrong_argument_is_named() {
     for (args, complaint) in [
         (&["run", "twelve"][..], "`twelve` is no seed"),
         (&["sweep", "5..5"], "the range `5..5` is empty"),

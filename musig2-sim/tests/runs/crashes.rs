@@ -1,4 +1,5 @@
-//! A node that crashes is gone with its memory, what reaches it then is lost, and it comes back as somebody new with the same key.
+//! A node that crashes loses its memory. What reaches it while it is down is lost, and it comes
+//! back as a new node with the same key.
 
 use musig2_proto::{Command, Event, Libsecp256k1};
 use musig2_sim::{
@@ -56,7 +57,7 @@ fn a_crash_after_an_output_loses_the_rest_of_the_call() {
 }
 
 #[test]
-fn what_reaches_a_node_that_is_down_is_lost() {
+fn messages_to_a_node_that_is_down_are_lost() {
     let plan =
         Plan::one_session(2).with_crash(BOB, Micros::from_millis(5), Micros::from_millis(15));
     let mut world = World::new(plan).unwrap().recorded();
@@ -83,7 +84,7 @@ fn what_reaches_a_node_that_is_down_is_lost() {
 }
 
 #[test]
-fn an_application_forgets_what_it_was_about_to_do() {
+fn a_crashed_application_forgets_what_it_was_about_to_do() {
     let plan = Plan::one_session(2).with_approval(BOB, Answer::After(Micros::from_secs(2)));
     let mut world = World::new(plan).unwrap();
     world.run_until(Micros::from_secs(1)).unwrap();
@@ -103,8 +104,8 @@ fn an_application_forgets_what_it_was_about_to_do() {
 }
 
 #[test]
-fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
-    // All is complete and silent when Bob comes back and finds nobody.
+fn a_run_is_not_over_while_a_forgotten_session_can_come_back() {
+    // Everything is complete and silent when Bob comes back and finds nobody.
     let [crash, back, heal] = [1, 2, 30].map(Micros::from_secs);
     let plan = Plan::one_session(2)
         .with_crash(BOB, crash, back)
@@ -116,11 +117,11 @@ fn a_run_is_not_over_while_what_was_forgotten_can_come_back() {
 }
 
 #[test]
-fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_is_still_there() {
+fn an_announcement_is_stored_before_it_leaves_and_resumed_from_disk() {
     for (disk, resumes) in [
         (Disk::Empty, false),
         (Disk::Kept, true),
-        // It is made 5 ms before the crash.
+        // The announcement is made 5 ms before the crash.
         (Disk::RolledBack(Micros::from_millis(4)), true),
         (Disk::RolledBack(Micros::from_millis(6)), false),
     ] {
@@ -141,7 +142,8 @@ fn an_announcement_is_stored_before_anything_of_it_leaves_and_resumed_where_it_i
 
 #[test]
 fn a_rolled_back_disk_signs_nothing_twice() {
-    // Bob has completed the session. His disk comes back from when he had not, so he takes it up again, and is told the end.
+    // Bob has completed the session. His disk comes back as it was before that, so he resumes the
+    // session and is told its end.
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let plan = Plan::one_session(3).with_crash(BOB, crash, back);
     let plan = plan.with_disks(Disk::RolledBack(Micros::from_millis(980)));
@@ -151,7 +153,7 @@ fn a_rolled_back_disk_signs_nothing_twice() {
     assert!(world.completed_at(0).unwrap() > back);
     assert!(world.application(BOB).approved.contains(&world.session_id(0).unwrap()));
     assert_eq!(NonceRecord::with(NonceRecord::signed), 3, "each signed once");
-    // And wherever he crashes, with whatever of his disk is left.
+    // The same holds wherever he crashes, and whatever of his disk is left.
     for output in 1..30 {
         for age in [1, 5, 11, 25].map(Micros::from_millis) {
             let plan =
@@ -165,12 +167,12 @@ fn a_rolled_back_disk_signs_nothing_twice() {
 }
 
 #[test]
-fn what_was_approved_before_a_crash_is_not_thought_over_again() {
+fn a_session_approved_before_a_crash_is_not_asked_about_again() {
     let thinks = Answer::After(Micros::from_secs(20));
     let completed = |disk| {
         let [crash, back] = [21_000, 22_000].map(Micros::from_millis);
         let plan = Plan::one_session(2).with_approval(BOB, thinks).with_crash(BOB, crash, back);
-        // Nobody hears Alice's signature in time: Bob has to begin again.
+        // Nobody hears Alice's signature in time, so Bob has to begin again.
         let alone = Partition::new([ALICE], [BOB]).during(Micros::from_secs(19), back);
         let mut world = World::new(plan.with_disks(disk).with_partition(alone)).unwrap();
         world.run_until_quiet().unwrap();
@@ -182,7 +184,7 @@ fn what_was_approved_before_a_crash_is_not_thought_over_again() {
 }
 
 #[test]
-fn what_an_application_knew_of_the_others_is_on_its_disk() {
+fn an_application_keeps_the_contacts_it_knew_on_its_disk() {
     let [crash, back] = [1_000, 2_000].map(Micros::from_millis);
     let told = |disk| {
         let plan = Plan::one_session(3)
@@ -201,7 +203,7 @@ fn what_an_application_knew_of_the_others_is_on_its_disk() {
 }
 
 #[test]
-fn a_wrong_clock_is_a_nodes_own() {
+fn a_wrong_clock_only_affects_its_own_node() {
     const MINUTE: i64 = 60_000;
     for ahead in [-MINUTE, MINUTE] {
         let mut world = World::new(Plan::one_session(2)).unwrap();

@@ -1,4 +1,4 @@
-//! One plan, one run; and runs that cannot end are given up.
+//! One plan gives one run, and runs that cannot end are given up.
 
 use musig2_proto::{K256, Libsecp256k1};
 use musig2_sim::{
@@ -18,11 +18,11 @@ fn hash(plan: Plan) -> TraceHash {
 }
 
 #[test]
-fn the_same_plan_gives_the_same_run_and_another_seed_another() {
+fn the_same_plan_gives_the_same_run_and_another_seed_a_different_one() {
     for seed in 0..20 {
         let plan = Plan::drawn(seed, Profile::Swarm);
         assert_eq!(hash(plan.clone()), hash(plan.clone()), "seed {seed}");
-        // The same faults as far as they are planned, but other chances, keys and nonces.
+        // The planned faults are the same, but chances, keys and nonces are different.
         assert_ne!(hash(plan.clone()), hash(plan.with_seed(seed + 1)), "seed {seed}");
     }
 }
@@ -57,7 +57,7 @@ fn recording_a_run_does_not_change_it_and_shows_every_step() {
 }
 
 #[test]
-fn a_run_that_goes_on_for_too_long_is_given_up_and_says_what_is_open() {
+fn a_run_that_takes_too_long_is_given_up_and_says_what_is_open() {
     let absent = NodeId::new(1);
     let plan = Plan::one_session(2).with_approval(absent, Answer::Never);
     let mut world = World::new(plan.clone().with_time_limit(Micros::from_secs(20))).unwrap();

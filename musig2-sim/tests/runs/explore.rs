@@ -1,4 +1,4 @@
-//! Every order of everything, for a few signers.
+//! Every order of everything that can happen, for a few signers.
 
 use core::time::Duration;
 use musig2_proto::Config;
@@ -18,7 +18,7 @@ fn two_signers_sign_in_every_order_with_a_duplicate_and_a_crash() {
 }
 
 #[test]
-fn two_signers_sign_in_every_order_with_a_loss_a_duplicate_and_an_early_tick() {
+fn two_signers_sign_in_every_order_with_loss_duplicate_and_early_tick() {
     let pair = Explorer::new(2).with_losses(1).with_duplicates(1).with_early_ticks(1);
     assert!(explore(&pair.with_horizon(Micros::from_secs(3))).states > 100);
 }
@@ -35,8 +35,8 @@ fn three_signers_sign_in_every_order() {
 }
 
 #[test]
-fn what_must_not_be_is_found_with_a_shortest_way_there() {
-    // Who has no time to ask again does not survive a loss.
+fn a_violation_is_found_with_a_shortest_way_to_it() {
+    // A signer that has no time to ask again does not survive a loss.
     let hasty = Config::default().with_partial_sig_timeout(Duration::from_millis(500));
     let pair = Explorer::new(2).with_config(hasty).with_horizon(Micros::from_secs(3));
     assert!(explore(&pair).states > 5);
@@ -49,7 +49,7 @@ fn what_must_not_be_is_found_with_a_shortest_way_there() {
 }
 
 #[test]
-fn a_limit_is_kept_and_told() {
+fn a_state_limit_is_kept_and_reported() {
     let three = Explorer::new(3).with_state_limit(100);
     let explored = three.run::<Transparent>().unwrap();
     assert_eq!((explored.states, explored.exhausted), (100, false));

@@ -21,7 +21,7 @@ fn signed(plan: Plan) -> World<Transparent> {
     world
 }
 
-/// What became of the frames from one node to another.
+/// Returns what became of the frames from one node to another.
 fn fates(world: &World<Transparent>, sender: NodeId, receiver: NodeId) -> Vec<(String, Fate)> {
     let sent = world.trace().recorded().iter().filter(|step| step.node == sender);
     sent.filter_map(|step| match &step.action {
@@ -34,7 +34,7 @@ fn fates(world: &World<Transparent>, sender: NodeId, receiver: NodeId) -> Vec<(S
 }
 
 #[test]
-fn the_first_partial_signatures_from_one_to_another_are_lost_and_nothing_else_is() {
+fn only_the_chosen_message_from_one_node_to_another_is_lost() {
     let plan = Plan::one_session(3).with_lost(Pick::first(Kind::Partials).from(ALICE).to(BOB));
     let world = signed(plan);
     let lost: Vec<_> = [ALICE, BOB, CAROL]
@@ -49,7 +49,7 @@ fn the_first_partial_signatures_from_one_to_another_are_lost_and_nothing_else_is
 }
 
 #[test]
-fn a_story_of_faults_is_told_in_a_line_each() {
+fn each_fault_of_a_plan_takes_one_line() {
     let world = signed(
         Plan::one_session(3)
             .with_lost(Pick::first(Kind::Partials).from(ALICE).to(BOB))
@@ -87,7 +87,8 @@ fn a_chosen_message_is_delayed_repeated_or_altered() {
 
 #[test]
 fn every_kind_of_message_can_be_chosen() {
-    // Alice proposes, Bob crashes and says hello, Carol's frames are often lost, so that there are questions.
+    // Alice proposes, and Bob crashes and says hello. Losing every message of a kind makes nodes
+    // ask for them.
     let plan = Plan::one_session(3).with_crash(BOB, millis(15), millis(900));
     for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Abort) {
         let mut world: World<Transparent> = World::with_engine(
@@ -127,7 +128,7 @@ fn nobody_is_blamed_for_what_the_network_alters() {
 }
 
 #[test]
-fn a_narrow_link_slows_a_session_down_and_a_session_that_overflows_it_gets_through() {
+fn a_session_completes_over_a_narrow_link_and_an_overflowing_one() {
     let usual = signed(Plan::one_session(3)).completed_at(0).unwrap();
     let narrow = Capacity::bytes_per_second(5_000);
     let slow = signed(Plan::one_session(3).with_capacity(narrow.with_queue(100_000)))
@@ -139,8 +140,8 @@ fn a_narrow_link_slows_a_session_down_and_a_session_that_overflows_it_gets_throu
 }
 
 #[test]
-fn without_one_targeted_fault_every_other_message_fares_as_it_did() {
-    // Until the message that it strikes is missed, and after that as long as the same is said.
+fn a_targeted_fault_first_changes_only_the_message_that_it_strikes() {
+    // The first step that differs is the message that the fault strikes.
     for seed in 0..20 {
         let mut plan = Plan::drawn(seed, Profile::Swarm);
         plan.network.targets.clear();
@@ -164,7 +165,7 @@ fn without_one_targeted_fault_every_other_message_fares_as_it_did() {
 }
 
 #[test]
-fn what_a_plan_strikes_survives_being_stored() {
+fn a_plans_targeted_faults_survive_being_stored() {
     let plan = Plan::one_session(2)
         .with_altered(Pick::every(Kind::Hello))
         .with_delayed(Pick::nth(Kind::Join, 3).to(BOB), millis(1))
@@ -175,7 +176,7 @@ fn what_a_plan_strikes_survives_being_stored() {
 }
 
 #[test]
-fn a_link_of_its_own_is_between_its_two_nodes_and_nowhere_else() {
+fn a_links_own_settings_affect_only_its_two_nodes() {
     let slow = Link::default().with_latency(Latency::Constant(millis(700)));
     let world = signed(Plan::one_session(3).with_link(ALICE, BOB, slow));
     let took = |sender, receiver| {
@@ -203,7 +204,8 @@ fn a_link_of_its_own_is_between_its_two_nodes_and_nowhere_else() {
     }
 }
 
-/// Everything comes twice, but what Bob says first to each other is lost; by chance it takes up to 30 ms.
+/// Delivers everything twice, after up to 30 ms at random, but loses what Bob says first to each
+/// other node.
 struct Forgetful;
 
 impl NetworkModel for Forgetful {
@@ -217,7 +219,7 @@ impl NetworkModel for Forgetful {
 }
 
 #[test]
-fn a_network_of_ones_own_decides_what_becomes_of_each_message_and_the_same_again() {
+fn a_custom_network_decides_the_fate_of_each_message_repeatably() {
     let run = || {
         let world =
             World::<Transparent>::with_engine(Plan::one_session(3).with_loss(Probability::ALWAYS));
@@ -227,7 +229,8 @@ fn a_network_of_ones_own_decides_what_becomes_of_each_message_and_the_same_again
         (world.completed_at(0).unwrap(), world.counters(), world.trace().hash())
     };
     let (_, counters, hash) = run();
-    // The first of Bob's frames to each of the two, and of his publications, if he made any.
+    // It loses the first of Bob's frames to each of the two, and the first of his publications if
+    // he made any.
     assert!((2..=4).contains(&counters.lost), "{counters:?}");
     assert!(counters.duplicated > 0);
     assert_eq!(run().2, hash);

@@ -1,4 +1,5 @@
-//! The simulator: what its plans, faults, engines, oracles and command do. One program, so that the protocol is compiled for its engines once.
+//! The simulator: what its plans, faults, engines, oracles and command do. All tests are one
+//! program, so that the protocol is compiled only once for its engines.
 
 mod adversaries;
 mod bench;

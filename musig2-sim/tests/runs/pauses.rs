@@ -1,4 +1,4 @@
-//! A node that stands still does nothing, and goes on where it was.
+//! A node that stands still does nothing, and then goes on where it stopped.
 
 use musig2_sim::{
     Action, Answer, Disk, Micros, NodeId, OrderError, Plan, Step, Transparent, World,
@@ -18,7 +18,7 @@ fn signed(plan: Plan) -> World<Transparent> {
     world
 }
 
-/// What a node does between two moments.
+/// Returns what a node does between two moments.
 fn steps(world: &World<Transparent>, node: NodeId, from: Micros, until: Micros) -> Vec<&Step> {
     let steps = world.trace().recorded().iter();
     steps.filter(|step| step.node == node && step.at > from && step.at < until).collect()
@@ -35,7 +35,7 @@ fn a_paused_node_does_nothing_and_catches_up_at_once() {
 }
 
 #[test]
-fn what_comes_to_a_node_that_is_paused_and_deaf_is_lost_and_asked_for_again() {
+fn messages_to_a_deaf_paused_node_are_lost_and_asked_for_again() {
     let [from, until] = [15, 3_000].map(millis);
     let world = signed(Plan::one_session(3).with_deaf_pause(BOB, from, until));
     let meanwhile = steps(&world, BOB, from, until);
@@ -45,7 +45,7 @@ fn what_comes_to_a_node_that_is_paused_and_deaf_is_lost_and_asked_for_again() {
 }
 
 #[test]
-fn what_an_application_was_about_to_do_waits() {
+fn a_paused_application_does_later_what_it_was_about_to_do() {
     let thinks = Answer::After(millis(500));
     let plan = Plan::one_session(2).with_approval(BOB, thinks);
     let world = signed(plan.with_deaf_pause(BOB, millis(100), millis(2_000)));
@@ -55,7 +55,7 @@ fn what_an_application_was_about_to_do_waits() {
 }
 
 #[test]
-fn a_coordinator_that_is_paused_proposes_when_it_goes_on() {
+fn a_paused_coordinator_proposes_when_it_goes_on() {
     let mut plan = Plan::one_session(2).with_pause(ALICE, millis(100), millis(900));
     plan.sessions[0].at = millis(500);
     let world = signed(plan);
@@ -63,7 +63,7 @@ fn a_coordinator_that_is_paused_proposes_when_it_goes_on() {
 }
 
 #[test]
-fn the_network_heals_and_with_it_those_who_stand_still() {
+fn paused_nodes_go_on_when_the_network_heals() {
     let heal = Micros::from_secs(2);
     let world = signed(
         Plan::one_session(3).with_pause(BOB, millis(15), Micros::from_secs(900)).with_heal_at(heal),
@@ -78,7 +78,7 @@ fn the_network_heals_and_with_it_those_who_stand_still() {
 }
 
 #[test]
-fn a_crash_ends_a_pause_and_what_waited_is_lost_with_it() {
+fn a_crash_ends_a_pause_and_loses_what_waited() {
     let [from, crash, back, until] = [5, 1_500, 2_000, 30_000].map(millis);
     let world =
         signed(Plan::one_session(2).with_pause(BOB, from, until).with_crash(BOB, crash, back));
@@ -95,7 +95,7 @@ fn a_crash_ends_a_pause_and_what_waited_is_lost_with_it() {
 }
 
 #[test]
-fn a_test_can_pause_and_resume_a_node_and_order_nothing_meanwhile() {
+fn a_test_can_pause_a_node_and_give_it_no_orders_meanwhile() {
     let mut world: World<Transparent> = World::with_engine(Plan::one_session(2)).unwrap();
     world.run_until(millis(5)).unwrap();
     world.pause(BOB, false);

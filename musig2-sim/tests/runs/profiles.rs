@@ -1,4 +1,4 @@
-//! Drawn plans end as they must, whatever they are drawn from.
+//! Drawn plans end as they must, whatever they were drawn from.
 
 use musig2_proto::Config;
 use musig2_sim::{
@@ -19,7 +19,7 @@ fn swarms_pass_with_each_of_200_seeds() {
 }
 
 #[test]
-fn every_profile_passes_and_reaches_what_is_its_own() {
+fn every_profile_passes_and_reaches_its_own_coverage_points() {
     for (profile, points) in [
         (Profile::Calm, [Point::SessionComplete, Point::SessionQueued, Point::NoncesComplete]),
         (Profile::Swarm, [Point::Paused, Point::PausedDeaf, Point::Resumed]),
@@ -42,11 +42,13 @@ fn every_profile_passes_and_reaches_what_is_its_own() {
     }
 }
 
-/// A proposer that completed, lost its memory and took others' partial signatures with it; and a copied machine that draws for a salt what
-/// the first drew for a nonce; and a place that somebody else's sessions had taken; and a clock set back by two hours, while nobody told the node;
-/// and a crash of everyone, after which those who got the signatures had not joined and could not pass them on.
+/// In these runs, a proposer completed, lost its memory, and lost the others' partial signatures
+/// with it; a copied machine drew for a salt what the first one drew for a nonce; somebody else's
+/// sessions took a place; a clock was set back by two hours while nobody called the node; and
+/// everyone crashed, after which the nodes that got the signatures had not joined and could not
+/// pass them on.
 #[test]
-fn runs_that_the_oracles_once_found_fault_with_pass() {
+fn runs_that_once_violated_an_oracle_pass() {
     for (seed, profile) in [
         (703_360_035_242_577_908, Profile::Crashy),
         (572_154_921_338_680_352, Profile::Byzantine),
@@ -62,9 +64,10 @@ fn runs_that_the_oracles_once_found_fault_with_pass() {
     }
 }
 
-/// Every application decides after a time of its own, so that each node would take up the sessions in another order.
+/// Every application decides after a different time, so that each node would take the sessions up
+/// in another order.
 #[test]
-fn more_proposals_at_once_than_there_are_places_for_are_all_signed() {
+fn more_proposals_at_once_than_places_are_all_signed() {
     for (seed, places) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 3)]) {
         let config = Config::default().with_max_concurrent_sessions(places);
         let latency =
@@ -109,24 +112,24 @@ fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
 }
 
 #[test]
-fn a_session_that_a_byzantine_node_makes_late_is_forgotten_as_long_after_it_was_made_as_any() {
+fn a_session_made_late_by_a_byzantine_node_is_forgotten_in_time() {
     let plan = Plan::drawn(406_847_605_492_715_752, Profile::Byzantine);
     assert_eq!(trial::run::<Transparent>(plan).verdict, Ok(()));
 }
 
 #[test]
-fn few_bytes_are_a_calm_plan() {
+fn few_bytes_make_a_calm_plan() {
     let plan = Plan::from_bytes(&[]);
     assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));
     assert_eq!(plan.network.frames.latency, Latency::Constant(Micros::ZERO));
     assert!(plan.must_complete(0) && plan.crashes.is_empty() && plan.pauses.is_empty());
-    // The fourth profile crashes somebody, at once, and empties its disk.
+    // The fourth profile crashes a node at once and empties its disk.
     let crashy = Plan::from_bytes(&[3]);
     assert_eq!((crashy.crashes.len(), crashy.crashes[0].disk), (1, Disk::Empty));
 }
 
 #[test]
-fn each_disk_is_the_same_after_it_was_stored() {
+fn each_disk_setting_survives_being_stored() {
     for disk in [
         Disk::Empty,
         Disk::Kept,
@@ -142,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_are_a_plan_of_which_holds_what_holds_of_every_other(
+    fn any_bytes_make_a_plan_that_passes(
         bytes in proptest::collection::vec(any::<u8>(), 0..400)
     ) {
         let plan = Plan::from_bytes(&bytes);

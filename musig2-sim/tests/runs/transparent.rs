@@ -1,4 +1,4 @@
-//! The transparent engine under the protocol itself.
+//! The protocol itself with the transparent engine.
 
 use musig2_proto::{
     Audience, ChainCode, Command, Config, Crypto, DerivationPath, Input, Item, MerkleRoot, Message,
@@ -16,14 +16,14 @@ fn run(plan: Plan) -> World<Transparent> {
 }
 
 #[test]
-fn faulty_sessions_complete_and_are_judged_good() {
+fn faulty_sessions_complete_and_pass_the_check() {
     for seed in 0..200 {
         run(Plan::drawn(seed, Profile::Swarm));
     }
 }
 
 #[test]
-fn keys_under_every_kind_of_tweak_are_judged_good() {
+fn sessions_with_every_kind_of_tweak_pass_the_check() {
     let raw = |kind| Tweak::Raw(PlainTweak { kind, scalar: TweakScalar::new([9; 32]) });
     let path = DerivationPath::new(vec![0, 7, 1 << 30]).unwrap();
     let tweaks = [
@@ -33,7 +33,7 @@ fn keys_under_every_kind_of_tweak_are_judged_good() {
         raw(TweakKind::Plain),
         raw(TweakKind::XOnly),
     ];
-    // Each alone, and one after another.
+    // Each tweak on its own, and all of them one after another.
     let items = tweaks.iter().cloned().map(|tweak| vec![tweak]).chain([tweaks.to_vec()]);
     let items = items.map(|tweaks| Item::new(Message::new([4; 32])).with_tweaks(tweaks).unwrap());
     let session = SessionPlan::new(NodeId::first(4)).with_items(items);
@@ -43,9 +43,9 @@ fn keys_under_every_kind_of_tweak_are_judged_good() {
     }
 }
 
-/// What a model checker does: from one state, in two directions.
+/// Does what a model checker does: goes in two directions from one state.
 #[test]
-fn a_cloned_node_goes_on_as_the_original_does() {
+fn a_cloned_node_goes_on_like_the_original() {
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     let mut alice: Node<Transparent> = Node::with_engine(Config::default()).unwrap();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);
@@ -59,7 +59,7 @@ fn a_cloned_node_goes_on_as_the_original_does() {
     let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
     let outputs = alice.execute(NOW, &mut rng, announce.clone()).unwrap();
     assert_eq!(copy.execute(NOW, &mut copied_rng, announce.clone()).unwrap(), outputs);
-    // And apart: what one hears, the other does not know.
+    // The two are independent: what one does, the other does not know.
     let abort = Command::AbortSession { session, reason: Default::default() };
     copy.execute(NOW, &mut copied_rng, abort).unwrap();
     assert!(copy.session(&session).unwrap().cause.is_some());

@@ -1,4 +1,4 @@
-//! A node can be cloned on the simulator's engine alone: not on one whose nonces are secret.
+//! A node can be cloned only with the simulator's engine, not with one whose nonces are secret.
 
 use musig2_proto::{Libsecp256k1, Node};
 use musig2_sim::Transparent;

@@ -1,6 +1,7 @@
-//! What the types of the core do not let anyone write: see the files in `cases`, each with what the compiler says to it.
+//! What the types of the core do not let anyone write: see the files in `cases`, each with what the
+//! compiler says about it.
 
-/// The compiler whose words the files hold.
+/// The compiler whose messages the files hold.
 const RUST: &str = "rustc 1.95.";
 
 #[test]
@@ -11,7 +12,7 @@ fn a_secret_nonce_signs_once_and_is_neither_copied_nor_read() {
         .expect("the compiler that built this test");
     let version = String::from_utf8_lossy(&rustc.stdout);
     if !version.starts_with(RUST) {
-        // Another compiler says the same in other words.
+        // Another compiler words its messages differently.
         eprintln!("SKIPPED: cases holds the words of {RUST}x, and this is {version}");
         return;
     }

@@ -1,5 +1,5 @@
-//! A signer for tests that kill processes and cut cables: see `musig2_tests::signer`. It ends when its standard input does. With `RUST_LOG` set it
-//! logs to standard error.
+//! A signer for tests that kill processes and cut cables: see `musig2_tests::signer`. It ends when
+//! its standard input ends. If `RUST_LOG` is set, it logs to standard error.
 
 use musig2_libp2p::musig2_proto::{
     AbortCause, Audience, Command, CommandError, Config, Event, Message, Phase, Proposal,
@@ -63,7 +63,7 @@ struct Signer {
     /// All signers, in the order of a session.
     order: Vec<(PublicKey, u8)>,
     until: Until,
-    /// Whether the node takes the steps by itself.
+    /// Whether the node takes the steps on its own.
     automatic: bool,
 }
 
@@ -117,7 +117,7 @@ impl Signer {
         Ok(())
     }
 
-    /// Takes all the steps that may be taken.
+    /// Takes all the steps that may be taken now.
     async fn advance(&self, session: SessionId) -> Result<(), Error> {
         let steps = [
             (Until::Joined, Command::JoinSession { session }),

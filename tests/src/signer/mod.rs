@@ -1,5 +1,6 @@
-//! A signer in a process of its own, which can be held at a phase and killed there: the program `test-signer`. It reads [`Settings`], then
-//! [`Order`]s, from standard input and prints [`Line`]s, each as a line of JSON.
+//! A signer in its own process, which tests can hold at a phase and kill there: the program
+//! `test-signer`. It reads [`Settings`], and then [`Order`]s, from standard input and prints
+//! [`Line`]s, each as a line of JSON.
 
 mod process;
 
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a signer is set up. Signers have numbers from 1 on, which their keys and peer ids follow from.
+/// How a signer is set up. Signers have numbers from 1 on, from which their keys and peer ids
+/// follow.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {
     /// Which signer this is.
@@ -22,13 +24,13 @@ pub struct Settings {
     pub signers: u8,
     /// Where it listens.
     pub listen: String,
-    /// Whom it dials first.
+    /// Which peers it dials first.
     pub bootstrap: Vec<String>,
-    /// How far it goes by itself.
+    /// How far it goes on its own.
     pub until: Until,
     /// How long it waits in each phase.
     pub patience: Duration,
-    /// Where it keeps what it has approved, if it does.
+    /// Where it stores what it has approved, if it does.
     pub store: Option<PathBuf>,
     /// Whether it looks for others on its local network.
     pub finds_neighbours: bool,
@@ -36,18 +38,19 @@ pub struct Settings {
     pub relays: bool,
 }
 
-/// How far a signer goes by itself in every session that it hears of.
+/// How far a signer goes on its own in every session that it hears of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Until {
-    /// It hears of the session and does not join.
+    /// It hears of the session but does not join.
     Announced,
-    /// It joins and shares no nonces.
+    /// It joins but shares no nonces.
     Joined,
-    /// It shares nonces and no partial signatures.
+    /// It shares nonces but no partial signatures.
     NoncesOut,
-    /// It shares partial signatures and does not put them together.
+    /// It shares partial signatures but does not aggregate them.
     PartialsOut,
-    /// To the end. One that starts with this runs without any call, as applications usually do.
+    /// It goes to the end. If a signer starts with this, its node takes all steps after the join
+    /// without being told, as applications usually have it.
     Signed,
 }
 
@@ -56,20 +59,21 @@ pub enum Until {
 pub enum Order {
     /// Create and announce a session of all signers, to sign 32 bytes of this value.
     Propose(u8),
-    /// From now on, go so far.
+    /// Go this far from now on.
     GoOn(Until),
 }
 
-/// What a signer tells, and when.
+/// What a signer reports, and when.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Line {
-    /// By the machine's clock, in microseconds since 1970: two processes on one machine can be compared.
+    /// By the machine's clock, in microseconds since 1970, so that two processes on one machine can
+    /// be compared.
     pub at: u64,
-    /// What.
+    /// What it reports.
     pub told: Told,
 }
 
-/// What a signer tells.
+/// What a signer reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// The process runs, and waits for its settings.
@@ -78,9 +82,9 @@ pub enum Told {
     Listening(String),
     /// The first connection to a signer is open.
     Connected(u8),
-    /// The same, through a relay.
+    /// The first connection to a signer is open, and leads through a relay.
     Relayed(u8),
-    /// A signer that was reached through a relay is reached without.
+    /// A signer that was reached through a relay is now reached directly.
     Direct(u8),
     /// The last connection to a signer is closed.
     Disconnected(u8),
@@ -90,65 +94,65 @@ pub enum Told {
     Proposing,
     /// A session was created here.
     Created {
-        /// Which.
+        /// The session.
         session: String,
     },
     /// A session was announced.
     Discovered {
-        /// Which.
+        /// The session.
         session: String,
     },
     /// A signer joined.
     Joined {
-        /// Where.
+        /// The session.
         session: String,
-        /// Who.
+        /// The signer.
         signer: u8,
     },
     /// All signers have joined.
     Ready {
-        /// Where.
+        /// The session.
         session: String,
     },
-    /// A signer's nonces came.
+    /// A signer's nonces arrived.
     Nonces {
-        /// Where.
+        /// The session.
         session: String,
-        /// Whose.
+        /// The signer.
         signer: u8,
     },
     /// All nonces are there.
     NoncesComplete {
-        /// Where.
+        /// The session.
         session: String,
     },
-    /// A signer's partial signatures came.
+    /// A signer's partial signatures arrived.
     Partials {
-        /// Where.
+        /// The session.
         session: String,
-        /// Whose.
+        /// The signer.
         signer: u8,
     },
-    /// The end, with a signature.
+    /// A session ended with a signature.
     Complete {
-        /// Of which.
+        /// The session.
         session: String,
-        /// In hexadecimal digits.
+        /// The signature, in hexadecimal digits.
         signature: String,
     },
-    /// The end, as time ran out.
+    /// A session ended because time ran out.
     TimedOut {
-        /// Of which.
+        /// The session.
         session: String,
-        /// Who was awaited.
+        /// The signers that were awaited.
         awaiting: Vec<u8>,
     },
-    /// For people who look for the cause of a failed test.
+    /// Anything else, for people who look for the cause of a failed test.
     Noted(String),
 }
 
 impl Told {
-    /// Which session it ends, if any.
+    /// Returns the session that this ends, if any.
     pub fn ended(&self) -> Option<&str> {
         match self {
             Self::Complete { session, .. } | Self::TimedOut { session, .. } => Some(session),
@@ -157,22 +161,22 @@ impl Told {
     }
 }
 
-/// A signer's signing key.
+/// Returns a signer's signing key.
 pub fn secret_key(number: u8) -> SecretKey {
     SecretKey::new([number; 32])
 }
 
-/// A signer's network identity.
+/// Returns a signer's network identity.
 pub fn identity(number: u8) -> Keypair {
     Keypair::ed25519_from_bytes([0x80 | number; 32]).expect("any 32 bytes are a key")
 }
 
-/// The numbers of signers, by their peer ids.
+/// Returns the numbers of signers by their peer ids.
 pub fn peers(signers: u8) -> BTreeMap<PeerId, u8> {
     (1..=signers).map(|number| (identity(number).public().to_peer_id(), number)).collect()
 }
 
-/// All signers in the order of a session, by their public keys and numbers.
+/// Returns all signers in the order of a session, by their public keys and numbers.
 pub fn in_order(signers: u8) -> Vec<(PublicKey, u8)> {
     let mut node = Node::new(Config::default()).expect("the default is valid");
     let mut all: Vec<_> = (1..=signers)
@@ -182,12 +186,13 @@ pub fn in_order(signers: u8) -> Vec<(PublicKey, u8)> {
     all
 }
 
-/// Whose place in a session this is.
+/// Returns the number of the signer at this place in a session.
 pub fn number(order: &[(PublicKey, u8)], signer: SignerIndex) -> u8 {
     order[signer.as_usize()].1
 }
 
-/// Panics unless it is a valid signature of all signers over 32 bytes of this value, by the `musig2` crate, which computes the key by itself.
+/// Panics unless this is a valid signature of all signers over 32 bytes of this value. The `musig2`
+/// crate checks it, and computes the key independently.
 pub fn verify(signers: u8, message: u8, signature: &str) {
     let keys = in_order(signers)
         .into_iter()

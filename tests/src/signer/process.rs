@@ -1,4 +1,4 @@
-//! The tests' end of a signer's process.
+//! The tests' side of a signer's process.
 
 use super::{Line, Order, Settings, Told};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A running signer. Dropping it kills it with a signal that it cannot notice.
+/// A running signer. Dropping it kills it with a signal that it cannot handle.
 #[derive(Debug)]
 pub struct Signer {
     child: Child,
@@ -18,10 +18,10 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Starts the program by this command; it then waits for its settings.
+    /// Starts the program with this command. It then waits for its settings.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// If it does not start.
     pub fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
@@ -44,12 +44,12 @@ impl Signer {
         signer
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Gives it its settings, with which it begins.
+    /// Gives it its settings. It then begins.
     pub fn begin(&mut self, settings: &Settings) {
         self.write(settings);
     }
@@ -59,7 +59,7 @@ impl Signer {
         self.write(order);
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub fn address(&mut self) -> String {
         self.find(Duration::from_secs(20), "address", |told| match told {
             Told::Listening(address) => Some(address.clone()),
@@ -68,15 +68,15 @@ impl Signer {
         .1
     }
 
-    /// Waits until it has told this, at any time since it started, and says when it did.
+    /// Waits until it has reported this, at any time since it started, and returns when it did.
     ///
     /// # Panics
-    /// Where it has not within this time; `what` says what was waited for.
+    /// If it has not within this time. `what` names what was waited for.
     pub fn wait(&mut self, within: Duration, what: &str, wanted: impl Fn(&Told) -> bool) -> u64 {
         self.find(within, what, |told| wanted(told).then_some(())).0
     }
 
-    /// Like [`Signer::wait`], and gives what was looked for.
+    /// Like [`Signer::wait`], and also returns what was found.
     ///
     /// # Panics
     /// As [`Signer::wait`] does.
@@ -89,7 +89,7 @@ impl Signer {
         self.nth(within, what, 0, wanted)
     }
 
-    /// Like [`Signer::find`], and gives the `nth` of those that it tells, from 0.
+    /// Like [`Signer::find`], but returns the `nth` match that it reports, from 0.
     ///
     /// # Panics
     /// As [`Signer::wait`] does.
@@ -114,13 +114,13 @@ impl Signer {
         }
     }
 
-    /// How often it has told this so far.
+    /// Returns how often it has reported this until now.
     pub fn count(&mut self, wanted: impl Fn(&Told) -> bool) -> usize {
         self.told.extend(self.lines.try_iter());
         self.told.iter().filter(|line| wanted(&line.told)).count()
     }
 
-    /// Everything it told so far, with milliseconds since its start.
+    /// Returns everything it has reported until now, with milliseconds since its start.
     pub fn story(&self) -> String {
         let start = self.told.first().map_or(0, |line| line.at);
         let lines = self
@@ -132,14 +132,14 @@ impl Signer {
 
     fn write(&mut self, what: &impl Serialize) {
         let line = serde_json::to_string(what).expect("plain data");
-        // An error is a process that has ended: what is waited for next will say so.
+        // An error means that the process has ended. The next wait will say so.
         let _ = writeln!(self.input, "{line}");
     }
 }
 
 impl Drop for Signer {
     fn drop(&mut self) {
-        // An error is a process that has ended.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! True evidence of every kind, with any byte of it changed, convicts nobody else and of nothing else.
+//! True evidence of every kind, with one bit of any byte changed, convicts nobody else and of
+//! nothing else.
 
 use crate::attacker::Attacker;
 use crate::room::Room;
@@ -8,7 +9,7 @@ use musig2_proto::wire::proof::{Evidence, Proof, Restarted, Signed};
 use musig2_proto::{Boot, Fault, Libsecp256k1, MAX_JOINS, Manifest, PublicNonce, Transcript};
 use musig2_sim::protocol;
 
-/// A proof of each kind against one attacker, in a session with two honest signers.
+/// Makes a proof of each kind against one attacker, in a session with two honest signers.
 fn proofs() -> (Attacker, Vec<(Fault, Proof)>) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -63,7 +64,7 @@ fn restarts(mallory: &mut Attacker) -> Proof {
 }
 
 #[test]
-fn one_changed_bit_makes_it_worthless_or_leaves_it_as_it_was() {
+fn one_changed_bit_voids_evidence_or_leaves_its_verdict_unchanged() {
     let (mallory, proofs) = proofs();
     for (fault, proof) in proofs {
         let evidence = Evidence { manifest: Manifest::clone(&mallory.view.manifest), proof };
@@ -80,14 +81,14 @@ fn one_changed_bit_makes_it_worthless_or_leaves_it_as_it_was() {
 }
 
 #[test]
-fn a_hash_of_restarts_that_nobody_joined_for_proves_nothing() {
+fn restarts_that_do_not_hash_to_the_attempt_prove_nothing() {
     let (mut mallory, _) = proofs();
     let Proof::ConcurrentInstances { first, second, .. } = concurrent(&mut mallory) else {
         unreachable!()
     };
     let session = mallory.session;
     assert_eq!(first.content.attempt, second.content.attempt);
-    // The list must hash to the attempt that both put their name to.
+    // The list must hash to the attempt that both statements name.
     let claims = [
         vec![first.content.boot],
         vec![first.content.boot, second.content.boot, Boot::new([3; 16])],

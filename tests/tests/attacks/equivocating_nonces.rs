@@ -1,10 +1,10 @@
-//! A signer that states two different nonces in one attempt is convicted by everyone, however they come.
+//! Everyone convicts a signer that states two different nonces in one attempt, however they arrive.
 
 use crate::room::Room;
 use musig2_proto::Fault;
 
 #[test]
-fn two_nonces_to_two_signers_convict_their_author_once_the_two_compare() {
+fn two_nonces_to_two_signers_convict_their_author_once_they_compare() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -30,7 +30,7 @@ fn two_nonces_to_one_signer_convict_their_author_at_once() {
 }
 
 #[test]
-fn one_of_two_nonces_kept_for_a_single_signer_convicts_as_well() {
+fn a_different_nonce_sent_to_only_one_signer_convicts_as_well() {
     let mut room = Room::new(4, 1);
     let session = room.propose();
     room.settle();

@@ -1,11 +1,12 @@
-//! A signer that states different partial signatures to different peers is named for it, or stops nobody.
+//! A signer that states different partial signatures to different peers is convicted of it, or
+//! stops nobody.
 
 use crate::room::Room;
 use crate::verdict::End;
 use musig2_proto::{Event, Fault, Transcript};
 
 #[test]
-fn two_partial_signatures_in_one_place_convict_their_author() {
+fn two_partial_signatures_in_one_slot_convict_their_author() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -20,8 +21,7 @@ fn two_partial_signatures_in_one_place_convict_their_author() {
 }
 
 #[test]
-fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures_and_one_of_them_the_name()
- {
+fn valid_partials_to_one_signer_complete_and_invalid_ones_convict() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -37,13 +37,13 @@ fn valid_ones_to_one_signer_and_invalid_ones_to_another_give_both_the_signatures
     let ends = room.conclude_one();
     assert!(matches!(ends[0], End::Complete(_)), "{ends:?}");
     assert_eq!(ends[1], End::Convicted(mallory.index, Fault::InvalidPartialSignature));
-    // Its abort tells the other that it lacks them.
+    // Its abort shows the other that it lacks the signatures.
     let late = |(_, event): &(_, Event)| matches!(event, Event::LateSignature { .. });
     assert_eq!(room.events[1].iter().filter(|told| late(told)).count(), 1);
 }
 
 #[test]
-fn a_rogue_transcript_to_one_signer_does_not_keep_from_it_what_the_other_could_finish() {
+fn a_rogue_transcript_to_one_signer_does_not_cost_it_the_signatures() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -58,6 +58,6 @@ fn a_rogue_transcript_to_one_signer_does_not_keep_from_it_what_the_other_could_f
     room.send(1, [elsewhere]);
     let ends = room.conclude_one();
     assert!(matches!(ends[0], End::Complete(_)), "{ends:?}");
-    // The one that has the signatures answers the other's poll with them.
+    // The signer that has the signatures answers the other's poll with them.
     assert!(matches!(ends[1], End::Complete(_)), "{ends:?}");
 }

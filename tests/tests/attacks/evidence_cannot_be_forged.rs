@@ -1,7 +1,8 @@
 //! No evidence against a signer that followed the protocol can be put together from what it signed.
 //!
-//! The forger has every statement that honest signers ever made, in several sessions, attempts and lives, and everything that others can
-//! make up: manifests, nonce roots, aggregate nonces, items, lists of restarts.
+//! The forger has every statement that honest signers made in several sessions, attempts and lives,
+//! and everything that others can make up: manifests, nonce roots, aggregate nonces, items, lists
+//! of restarts.
 
 use crate::forger::{Loot, assert_nothing_convicts, invalid_partial, list};
 use crate::room::Room;
@@ -16,7 +17,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::sync::OnceLock;
 
-/// As it would come, and on the other engine as well, which says the same.
+/// Checks a proof from its bytes, as it would arrive, and with the other engine too, which must
+/// agree.
 fn assert_bytes_prove_nothing(manifest: &Manifest, proof: Proof) {
     let evidence = Evidence { manifest: manifest.clone(), proof };
     let evidence = Evidence::from_bytes(&evidence.to_bytes()).unwrap();
@@ -28,8 +30,8 @@ fn assert_bytes_prove_nothing(manifest: &Manifest, proof: Proof) {
     assert_eq!(verdicts[0], verdicts[1]);
 }
 
-/// What three honest signers state in sessions in which one of them, in turn, loses its memory at every moment, and then again while
-/// what it said before is hidden from it.
+/// Returns what three honest signers state in sessions in which each of them, in turn, loses its
+/// memory at every moment, and then loses it again while what it said before is hidden from it.
 fn loot() -> &'static Loot {
     static LOOT: OnceLock<Loot> = OnceLock::new();
     LOOT.get_or_init(|| {
@@ -63,7 +65,7 @@ fn a_session_with_restarts(room: &mut Room, moment: usize, seat: usize) -> Sessi
     for _ in 0..moment {
         room.step();
     }
-    // This life sees nothing of the one before, and everyone sees what it says.
+    // This life sees nothing of the one before, but everyone sees what it says.
     room.restart(seat);
     let kept = (0..3).find_map(|other| room.nodes[other].announcement(&session));
     room.lost = Box::new(move |_, to| to == seat);
@@ -81,13 +83,13 @@ fn a_session_with_restarts(room: &mut Room, moment: usize, seat: usize) -> Sessi
 }
 
 #[test]
-fn not_from_all_that_honest_signers_said_in_one_session_restarted_at_every_moment() {
+fn no_evidence_can_be_made_from_one_session_with_restarts() {
     loot();
 }
 
 #[test]
 #[should_panic(expected = "an honest signer is convicted")]
-fn the_forger_is_no_fool_and_convicts_who_is_guilty() {
+fn the_forger_does_convict_a_guilty_signer() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -96,7 +98,7 @@ fn the_forger_is_no_fool_and_convicts_who_is_guilty() {
     assert_nothing_convicts(&room.view(session), &stated, &stated);
 }
 
-/// Numbers that the forger draws its choices from.
+/// Numbers from which the forger draws its choices.
 #[derive(Debug)]
 struct Choices(Vec<usize>, usize);
 
@@ -110,7 +112,7 @@ impl Choices {
         &pool[self.next(pool.len())]
     }
 
-    /// One time in four, spoils a byte.
+    /// Flips a bit, in one case of four.
     fn spoil<const N: usize>(&mut self, mut bytes: [u8; N]) -> [u8; N] {
         if self.next(4) == 0 {
             let (at, bit) = (self.next(N), self.next(8));
@@ -119,7 +121,7 @@ impl Choices {
         bytes
     }
 
-    /// A true statement, perhaps with another author or another signature.
+    /// Returns a true statement, perhaps with another author or another signature.
     fn signed<T: Content + Clone>(&mut self, pool: &[Signed<T>]) -> Signed<T> {
         let mut signed = self.of(pool).clone();
         if self.next(8) == 0 {
@@ -135,7 +137,7 @@ impl Choices {
         Boot::new(self.spoil(boot.to_bytes()))
     }
 
-    /// Nonces that their author stated, perhaps moved to another life or attempt.
+    /// Returns nonces that their author stated, perhaps moved to another life or attempt.
     fn nonces(&mut self, loot: &Loot) -> Signed<Nonces> {
         let mut nonces = self.signed(&loot.nonces);
         if self.next(4) == 0 {
@@ -198,7 +200,7 @@ impl Choices {
         }
     }
 
-    /// The manifest of some session, perhaps with a byte of it changed.
+    /// Returns the manifest of some session, perhaps with a bit of it changed.
     fn manifest(&mut self, loot: &Loot) -> Manifest {
         let manifest = self.of(&loot.manifests);
         let mut bytes = postcard::to_allocvec(manifest).unwrap();
@@ -211,8 +213,8 @@ impl Choices {
 }
 
 #[test]
-fn not_from_any_of_it_across_sessions_however_it_is_altered() {
-    // Before the cases, so that what goes wrong here is not tried anew for each of them.
+fn no_evidence_can_be_made_across_sessions_however_altered() {
+    // This runs before the cases, so that a failure in it is not repeated for each of them.
     let loot = loot();
     let config =
         ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() };

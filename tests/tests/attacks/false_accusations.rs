@@ -1,4 +1,5 @@
-//! An accusation is worth what its proof is: a false one reports the accuser's frame and convicts nobody.
+//! An accusation is worth no more than its proof: a false one gets its sender reported and convicts
+//! nobody.
 
 use crate::room::Room;
 use musig2_proto::wire::proof::{Proof, Signed};
@@ -34,7 +35,7 @@ fn proofs_made_of_an_honest_signers_true_statements_are_refused() {
 }
 
 #[test]
-fn a_true_proof_convicts_whoever_brings_it_and_whatever_it_is_called() {
+fn a_true_proof_convicts_in_anyones_abort_whatever_its_reason() {
     let mut room = Room::new(2, 2);
     let session = room.propose();
     room.settle();
@@ -65,8 +66,7 @@ fn an_abort_of_a_life_that_never_joined_ends_nothing() {
 }
 
 #[test]
-fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_others_have_signed()
-{
+fn a_signer_that_aborts_is_named_but_never_convicted() {
     for after in [false, true] {
         let mut room = Room::new(2, 1);
         let session = room.propose();
@@ -78,7 +78,7 @@ fn a_signer_that_aborts_is_named_and_convicted_of_nothing_before_and_after_the_o
             room.send_all(&[nonces]);
             room.settle();
         }
-        // One signer alone is told.
+        // Only one signer is told.
         room.send(1, [abort]);
         for end in room.conclude_one() {
             let crate::verdict::End::Aborted(musig2_proto::AbortCause::BySigner { signer, .. }) =

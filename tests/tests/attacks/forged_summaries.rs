@@ -1,4 +1,5 @@
-//! What a frame says its sender holds is a hint from nobody: whoever forges it delays the others a little, and starves nobody.
+//! What a frame says that its sender holds is an unsigned hint: a forged one delays the others a
+//! little, and starves nobody.
 
 use crate::node::source;
 use crate::room::Room;
@@ -6,7 +7,8 @@ use musig2_proto::wire::frame::{Frame, Request};
 use musig2_proto::{Boot, Config, Input, SessionId, Topology};
 use musig2_sim::protocol;
 
-/// To everyone, in everyone's name and life: holds everything, or nothing, and nothing newer will ever come.
+/// Tells everyone, in everyone's name and life, that the sender holds everything, or nothing, and
+/// that nothing newer will ever come.
 fn forge(room: &mut Room, session: SessionId, everything: bool) {
     let signers = room.view(session).manifest.signer_count();
     let lives: Vec<_> = (0..room.honest())
@@ -22,7 +24,7 @@ fn forge(room: &mut Room, session: SessionId, everything: bool) {
     }
 }
 
-/// The life of an honest node, where a frame showed it.
+/// Returns the life of an honest node, if a frame showed it.
 fn boot(room: &Room, session: SessionId, seat: usize) -> Boot {
     let mut frames =
         room.frames.iter().filter(|(from, _, frame)| *from == seat && frame.session == session);
@@ -31,14 +33,15 @@ fn boot(room: &Room, session: SessionId, seat: usize) -> Boot {
 }
 
 #[test]
-fn in_every_phase_and_under_every_loss_the_session_finishes() {
+fn a_session_finishes_with_forged_summaries_in_any_phase_and_loss() {
     for topology in [Topology::Mesh, Topology::Hub] {
         for everything in [true, false] {
             for moment in (0..30).step_by(5) {
                 for lost in 0..4 {
                     let mut room =
                         Room::with_config(3, 0, Config::default().with_topology(topology));
-                    // All that is said to one signer before the lies is lost. (None to the fourth.)
+                    // Everything that is sent to one signer before the lies is lost. (In the fourth
+                    // case, nothing is.)
                     room.lost = Box::new(move |_, to| to == lost);
                     let session = room.propose();
                     for _ in 0..moment {
@@ -56,7 +59,7 @@ fn in_every_phase_and_under_every_loss_the_session_finishes() {
 }
 
 #[test]
-fn forged_at_every_step_the_session_finishes() {
+fn a_session_finishes_with_forged_summaries_at_every_step() {
     let mut room = Room::new(3, 0);
     let session = room.propose();
     for step in 0..200 {

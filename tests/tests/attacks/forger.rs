@@ -9,7 +9,8 @@ use musig2_proto::{
 use musig2_sim::protocol;
 use musig2_sim::{Round, nonces_of};
 
-/// What a forger may have: true statements, and fitting or unfitting material for the rest of a proof.
+/// What a forger may have: true statements, and material for the rest of a proof that fits or does
+/// not.
 #[derive(Debug, Default)]
 pub struct Loot {
     pub manifests: Vec<Manifest>,
@@ -21,7 +22,8 @@ pub struct Loot {
 }
 
 impl Loot {
-    /// What some signer stated, or several, and what can be made of all that everyone stated beside it.
+    /// Takes what one signer or several stated, and what can be made from everything that everyone
+    /// stated besides.
     pub fn take(&mut self, view: &SessionView, stated: &[Statement], everyones: &[Statement]) {
         fn all<T: Content>(stated: &[Statement]) -> impl Iterator<Item = Signed<T>> {
             stated.iter().filter_map(Signed::of)
@@ -35,7 +37,7 @@ impl Loot {
     }
 }
 
-/// The true rounds, and others that the same nonces can be made to give.
+/// Returns the true rounds, and others that the same nonces can be made to give.
 fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<AggregateNonce>)> {
     let nonces: Vec<_> =
         stated.iter().filter(|one| matches!(one.body, Body::Nonces(_))).cloned().collect();
@@ -59,7 +61,7 @@ fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<Aggreg
             rounds.push((nonce_root, aggregates));
         }
     }
-    // One signer's nonces as if they were everyone's.
+    // Takes one signer's nonces as if they were everyone's.
     for one in &nonces {
         let root = protocol::nonce_root(&view.id, core::slice::from_ref(one));
         rounds.push((
@@ -70,7 +72,8 @@ fn rounds(view: &SessionView, stated: &[Statement]) -> Vec<([u8; 32], Vec<Aggreg
     rounds
 }
 
-/// Every set of lives that the signers' joins allow one to claim: each signer's alone, and all of them.
+/// Returns sets of lives that the signers' joins allow one to claim: each signer's lives,
+/// everyone's, those of all restarted signers, and pairs of a restarted signer's lives.
 fn restarts(view: &SessionView, stated: &[Statement]) -> Vec<Vec<(SignerIndex, Vec<Boot>)>> {
     let boots = |signer: SignerIndex| {
         let of = |one: &&Statement| one.author == signer && matches!(one.body, Body::Join(_));

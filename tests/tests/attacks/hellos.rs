@@ -1,4 +1,5 @@
-//! A hello says where a signer is that may have forgotten: under its signature, and only for now.
+//! A hello says where a signer is that may have lost its memory. It counts only with the signer's
+//! signature, and only for now.
 
 use crate::node::{contact, secret, source};
 use crate::room::Room;
@@ -10,7 +11,7 @@ use musig2_proto::{
 };
 use musig2_sim::protocol;
 
-/// In the name of `signer`, by any key.
+/// Makes a hello in the name of `signer`, signed with any key.
 pub fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestamp) -> Vec<u8> {
     let content = HelloContent { signer, contact, time, since: time };
     let message = protocol::signed_message(protocol::HELLO, &protocol::hello_hash(&content));
@@ -19,14 +20,14 @@ pub fn hello(signer: PublicKey, by: &SecretKey, contact: Contact, time: Timestam
     protocol::encode(&Publication::Hello { fresh: [2; 8], hello: Hello { content, signature } })
 }
 
-/// Tells all but the one it is about, by way of a stranger.
+/// Publishes to all but the signer that it is about, by way of a stranger.
 fn publish(room: &mut Room, about: usize, bytes: &[u8]) {
     for seat in (0..room.honest()).filter(|&seat| seat != about) {
         room.handle(seat, Input::Announcement { from: source(99), bytes: bytes.to_vec() });
     }
 }
 
-/// How many frames went to a place.
+/// Returns how many frames went to a place.
 fn sent_to(room: &Room, place: usize) -> usize {
     room.frames.iter().filter(|(_, to, _)| *to == place).count()
 }
@@ -49,7 +50,7 @@ fn nobody_can_say_where_another_signer_is() {
 }
 
 #[test]
-fn a_true_hello_said_again_later_leads_nobody_astray() {
+fn a_true_hello_repeated_later_leads_nobody_astray() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 1);
     room.propose();

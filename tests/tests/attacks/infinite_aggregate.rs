@@ -1,4 +1,5 @@
-//! `R = -sum of the others`: the aggregate nonce is the point at infinity. BIP327 goes on, and so do we: nobody is at fault for it.
+//! If a nonce is `-sum of the others`, the aggregate nonce is the point at infinity. BIP327 goes
+//! on, and so do the nodes: nobody is at fault for it.
 
 use crate::attacker::{Attacker, INFINITY};
 use crate::room::Room;
@@ -6,7 +7,7 @@ use musig2_proto::wire::statement::Statement;
 use musig2_proto::{Fault, Phase, PublicNonce, SessionId};
 use musig2_sim::{Round, nonces_of};
 
-/// A room in which the attacker, the last to speak, has cancelled everyone else's nonces out.
+/// Makes a room in which the attacker, which speaks last, has cancelled everyone else's nonces out.
 fn cancelled() -> (Room, SessionId, Attacker, Statement) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -23,7 +24,7 @@ fn cancelled() -> (Room, SessionId, Attacker, Statement) {
     (room, session, mallory, nonces)
 }
 
-/// The negative of the sum of all nonces of an item, each half by itself.
+/// Returns the negative of the sum of all nonces of an item, computed for each half separately.
 fn cancel(others: &[Statement], item: usize) -> PublicNonce {
     let half = |at: usize| {
         let points = others.iter().map(|nonces| {
@@ -37,7 +38,7 @@ fn cancel(others: &[Statement], item: usize) -> PublicNonce {
 }
 
 #[test]
-fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_go_on_to_sign() {
+fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_sign() {
     let (mut room, session, ..) = cancelled();
     for seat in 0..2 {
         assert!(room.current(seat, session).released, "signs as BIP327 says");
@@ -46,7 +47,7 @@ fn an_aggregate_nonce_at_infinity_is_no_fault_and_the_others_go_on_to_sign() {
 }
 
 #[test]
-fn who_made_it_infinite_cannot_sign_and_is_convicted_of_what_it_states_instead() {
+fn a_signer_that_makes_it_infinite_cannot_sign_and_is_convicted() {
     let (mut room, session, mut mallory, nonces) = cancelled();
     let round: Round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     let garbage = mallory.partials_with(mallory.garbage(), round.transcript);

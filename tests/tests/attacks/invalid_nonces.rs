@@ -1,9 +1,9 @@
-//! Nonces that are not nonces convict whoever signed them, on whatever engine it is looked at.
+//! Nonces that are not valid convict the signer that signed them, whichever engine checks them.
 
 use crate::room::Room;
 use musig2_proto::{Crypto, Fault, K256, Libsecp256k1, PublicNonce};
 
-/// The attacker states this in the place of good nonces: its first item's nonce is `change`d.
+/// Checks that the attacker is convicted for nonces of which the first is `change`d.
 fn convicted_for(change: impl Fn(&mut [u8; 66])) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -21,7 +21,7 @@ fn convicted_for(change: impl Fn(&mut [u8; 66])) {
 
 #[test]
 fn a_nonce_that_is_not_on_the_curve_convicts() {
-    // 5 is no x coordinate of secp256k1.
+    // 5 is not an x coordinate of secp256k1.
     convicted_for(|nonce| nonce[1..33].copy_from_slice(&[&[0; 31][..], &[5]].concat()));
     convicted_for(|nonce| nonce[34..].copy_from_slice(&[&[0; 31][..], &[5]].concat()));
 }
@@ -39,7 +39,7 @@ fn a_nonce_at_infinity_convicts() {
 }
 
 #[test]
-fn a_nonce_of_another_encoding_than_compressed_convicts_on_both_engines() {
+fn a_nonce_that_is_not_compressed_convicts_on_both_engines() {
     for tag in (0..=255).filter(|tag| !matches!(tag, 2 | 3)) {
         let mut nonce = [2; 66];
         nonce[0] = tag;

@@ -8,7 +8,8 @@ use musig2_proto::{
 };
 use musig2_sim::Round;
 
-/// A room in which everyone has everyone's nonces, and the attacker's partial signatures are awaited.
+/// Makes a room in which everyone has everyone's nonces and awaits the attacker's partial
+/// signatures.
 fn before_the_partials() -> (Room, SessionId, Attacker, Statement, Round) {
     let mut room = Room::new(2, 1);
     let session = room.propose();
@@ -22,7 +23,7 @@ fn before_the_partials() -> (Room, SessionId, Attacker, Statement, Round) {
 }
 
 #[test]
-fn a_signer_that_follows_the_protocol_by_a_program_of_its_own_gets_everyone_the_signatures() {
+fn another_program_that_follows_the_protocol_completes_a_session() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
     let partials = mallory.partials(&nonces, &round).unwrap();
     room.send_all(&[partials]);
@@ -30,7 +31,7 @@ fn a_signer_that_follows_the_protocol_by_a_program_of_its_own_gets_everyone_the_
 }
 
 #[test]
-fn partial_signatures_that_are_any_numbers_convict() {
+fn arbitrary_partial_signatures_convict() {
     for bytes in [[0; 32], [7; 32], [0xff; 32]] {
         let (mut room, session, mut mallory, _, round) = before_the_partials();
         let items = room.view(session).manifest.items().len();
@@ -64,7 +65,7 @@ fn partial_signatures_for_another_message_convict() {
 }
 
 #[test]
-fn partial_signatures_under_another_aggregate_nonce_convict_where_they_bear_the_right_transcript() {
+fn partials_for_another_aggregate_with_the_true_transcript_convict() {
     let (mut room, _, mut mallory, nonces, round) = before_the_partials();
     let aggregates = round.aggregates.iter().rev().copied().collect();
     let partials = mallory.sign(&nonces, &Round { aggregates, ..round.clone() }).unwrap();
@@ -93,7 +94,7 @@ fn partial_signatures_on_a_random_transcript_count_as_silence() {
 }
 
 #[test]
-fn too_few_or_too_many_partial_signatures_are_refused_and_count_as_silence() {
+fn too_few_or_too_many_partial_signatures_count_as_silence() {
     for count in [0, 1, 3] {
         let (mut room, _, mut mallory, _, round) = before_the_partials();
         let partials = vec![PartialSignature::new([7; 32]); count];
@@ -104,7 +105,7 @@ fn too_few_or_too_many_partial_signatures_are_refused_and_count_as_silence() {
     }
 }
 
-/// The same signers, and other messages.
+/// Makes a manifest with the same signers and other messages.
 fn another_manifest(room: &mut Room) -> musig2_proto::Manifest {
     let tweaked = Item::new(Message::new([4; 32])).with_tweaks(vec![Tweak::BIP86]).unwrap();
     let proposal =

@@ -1,4 +1,5 @@
-//! Joining twice is no fault: under another contact it is nothing, under another life it is a restart. Only too many restarts end a session.
+//! Joining twice is not a fault: with another contact it means nothing, and under another life it
+//! is a restart. Only too many restarts end a session.
 
 use crate::attacker::Attacker;
 use crate::room::Room;
@@ -12,7 +13,7 @@ fn seated() -> (Room, SessionId, Attacker) {
     (room, session, mallory)
 }
 
-/// Joins under this many lives, everyone told; gives their boots.
+/// Joins under this many lives, telling everyone each time. Returns their boots.
 fn join_again(room: &mut Room, mallory: &mut Attacker, lives: usize) -> Vec<Boot> {
     let mut boots = Vec::new();
     for life in 1..=lives {
@@ -41,7 +42,7 @@ fn one_life_with_two_contacts_is_nobodys_fault() {
     let [one, other] =
         [&b"one"[..], &[2]].map(|at| mallory.join_at(Contact::new(at.to_vec()).unwrap()));
     room.lost = Box::new(|_, to| to > 2);
-    // The first is nowhere; a letter to it is lost.
+    // The first contact leads nowhere: frames to it are lost.
     room.send(0, [other.clone()]);
     room.send(1, [other.clone()]);
     room.send_all(&[one, other]);
@@ -49,21 +50,21 @@ fn one_life_with_two_contacts_is_nobodys_fault() {
 }
 
 #[test]
-fn as_many_restarts_as_are_allowed_end_with_signatures() {
+fn as_many_restarts_as_allowed_still_end_with_signatures() {
     let (mut room, session, mut mallory) = seated();
     join_again(&mut room, &mut mallory, MAX_RESTARTS + 1);
     finish(&mut room, session, &mut mallory);
 }
 
 #[test]
-fn one_restart_too_many_names_its_author_and_only_it() {
+fn one_restart_too_many_convicts_its_author_and_nobody_else() {
     let (mut room, _, mut mallory) = seated();
     join_again(&mut room, &mut mallory, MAX_JOINS);
     room.conclude_with_conviction(Fault::RestartLimit);
 }
 
 #[test]
-fn more_joins_than_a_board_holds_are_dropped_and_the_author_named() {
+fn more_joins_than_a_board_holds_convict_their_author() {
     let (mut room, _, mut mallory) = seated();
     let joins: Vec<_> = (0..200)
         .map(|life| {
@@ -76,7 +77,7 @@ fn more_joins_than_a_board_holds_are_dropped_and_the_author_named() {
 }
 
 #[test]
-fn restarts_one_after_another_until_time_runs_out_hold_nobody_longer_than_the_session() {
+fn repeated_restarts_hold_nobody_longer_than_the_session() {
     let (mut room, _, mut mallory) = seated();
     let mut boots = Vec::new();
     for life in 1..=(MAX_RESTARTS + 1) as u8 {
@@ -84,7 +85,7 @@ fn restarts_one_after_another_until_time_runs_out_hold_nobody_longer_than_the_se
         let known = if life == 1 { vec![] } else { vec![(mallory.index, boots.clone())] };
         let join = mallory.restart(life, &known);
         room.send_all(&[join]);
-        // Just before the time for nonces is over, which starts anew.
+        // This is just before the time for nonces is over, which starts again with each attempt.
         room.pass(core::time::Duration::from_secs(59));
     }
     let ends = room.conclude_one();
@@ -94,7 +95,7 @@ fn restarts_one_after_another_until_time_runs_out_hold_nobody_longer_than_the_se
 }
 
 #[test]
-fn one_life_to_one_signer_and_another_to_the_other_is_a_restart() {
+fn two_lives_shown_to_two_signers_are_a_restart() {
     let (mut room, session, mut mallory) = seated();
     let (first, nonces) = (mallory.join(), mallory.nonces());
     room.send(0, [first, nonces]);

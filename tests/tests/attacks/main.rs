@@ -1,6 +1,8 @@
-//! Signers, coordinators and strangers that break the protocol, a file for each way to do it, named by what it is.
+//! Signers, coordinators and strangers that break the protocol. Each file has one way to do it, and
+//! its name.
 //!
-//! Every test ends with [`room::Room::conclude`] or one of its kin, which checks what must hold whatever happened.
+//! Every test ends with [`room::Room::conclude`] or a function based on it, which checks what must
+//! hold in any case.
 
 mod attacker;
 mod forger;

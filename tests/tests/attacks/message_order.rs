@@ -1,11 +1,11 @@
-//! Whatever the order in which messages come, the session finishes.
+//! The session finishes, in whatever order messages arrive.
 
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::{Command, Event};
 
 #[test]
-fn the_latest_message_first() {
+fn a_session_finishes_if_the_latest_message_comes_first() {
     for honest in [2, 3, 7] {
         let mut room = Room::new(honest, 0);
         room.reversed = true;
@@ -15,7 +15,7 @@ fn the_latest_message_first() {
 }
 
 #[test]
-fn partial_signatures_before_nonces_before_the_join() {
+fn a_session_finishes_if_partials_come_before_nonces_and_join() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -31,7 +31,7 @@ fn partial_signatures_before_nonces_before_the_join() {
 }
 
 #[test]
-fn own_nonces_made_after_everyone_elses_arrived() {
+fn a_session_finishes_if_own_nonces_come_after_all_others() {
     let mut room = Room::new(3, 0);
     room.join = false;
     let session = room.propose();
@@ -53,7 +53,7 @@ fn own_nonces_made_after_everyone_elses_arrived() {
 }
 
 #[test]
-fn everything_twice() {
+fn a_session_finishes_if_everything_comes_twice() {
     let mut room = Room::new(3, 0);
     let session = room.propose();
     while room.step() {

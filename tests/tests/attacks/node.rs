@@ -1,4 +1,5 @@
-//! Who sits in the room: honest nodes on either engine, and nodes that an attacker uses to make announcements with.
+//! The nodes in the room: honest ones with either engine, and those that an attacker makes
+//! announcements with.
 
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::{
@@ -9,7 +10,7 @@ use musig2_sim::protocol;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// A node on whichever engine.
+/// A node with either engine.
 pub trait Engine {
     fn execute(
         &mut self,
@@ -50,7 +51,7 @@ impl<C: Crypto> Engine for Node<C> {
     }
 }
 
-/// An honest node: even seats compute with libsecp256k1, odd ones with the `musig2` crate.
+/// Makes an honest node: even seats compute with libsecp256k1, odd ones with the `musig2` crate.
 pub fn engine(seat: usize, config: &Config) -> (Box<dyn Engine>, PublicKey) {
     if seat.is_multiple_of(2) {
         let mut node = Node::<Libsecp256k1>::with_engine(config.clone()).unwrap();
@@ -63,7 +64,7 @@ pub fn engine(seat: usize, config: &Config) -> (Box<dyn Engine>, PublicKey) {
     }
 }
 
-/// A node whose outputs nobody carries.
+/// A node whose outputs are not delivered.
 pub struct Puppet {
     node: Box<dyn Engine>,
     rng: ChaCha20Rng,
@@ -81,7 +82,7 @@ impl Puppet {
         self.node.execute(now, &mut self.rng, Command::AddContact { signer, contact }).unwrap();
     }
 
-    /// Makes a session, and gives its announcement as it would be published.
+    /// Makes a session, and returns its announcement as it would be published.
     pub fn announce(
         &mut self,
         now: Timestamp,
@@ -108,7 +109,7 @@ impl Puppet {
 pub struct Announced {
     pub session: SessionId,
     pub announcement: Announcement,
-    /// As it would be published.
+    /// The announcement as it would be published.
     pub bytes: Vec<u8>,
 }
 

@@ -1,4 +1,5 @@
-//! What others publish comes by way of honest neighbours. It must not use up what these may ask for themselves.
+//! What others publish arrives through honest neighbours. It must not use up what these may ask for
+//! themselves.
 
 use crate::hellos::hello;
 use crate::node::{contact, public_key, secret, source};
@@ -6,14 +7,16 @@ use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::{Command, Input, Message, Proposal, SecretKey};
 
-/// Three signers' session, while each hears from each a flood of hellos by whoever holds this key.
+/// Checks that three signers' session finishes while each hears from each other a flood of hellos
+/// by the holder of this key.
 fn finishes_in_a_flood_by(mut room: Room, key: &SecretKey) {
-    // Gossip is full of the flood: the announcement goes directly.
+    // The flood fills gossip, so the announcement is sent directly.
     for seat in [1, 2] {
         let (signer, contact) = (room.keys[seat], contact(seat));
         room.execute(0, Command::AddContact { signer, contact });
     }
-    // Valid for thirty seconds, and for that long passed on by everyone as often as it is published.
+    // The hello is valid for thirty seconds. For that long everyone passes it on as often as it is
+    // published.
     let bytes = hello(public_key(key), key, contact(9), room.now);
     let pour = |room: &mut Room, count: usize| {
         for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)] {
@@ -22,7 +25,7 @@ fn finishes_in_a_flood_by(mut room: Room, key: &SecretKey) {
             }
         }
     };
-    // The burst that a source is allowed, and then twice what it is allowed in a second.
+    // First comes the burst that a source is allowed, and then twice the rate that it is allowed.
     pour(&mut room, 1000);
     let proposal = Proposal::new(room.keys[..3].to_vec()).with_message(Message::new([5; 32]));
     let session = room.propose_this(proposal);

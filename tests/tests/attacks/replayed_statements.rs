@@ -1,4 +1,4 @@
-//! Statements of another session, attempt or signer are worth nothing where they do not belong.
+//! Statements of another session, attempt or signer are worthless where they do not belong.
 
 use crate::room::Room;
 use core::time::Duration;
@@ -18,7 +18,7 @@ fn statements_of_another_session_are_refused_and_their_relayer_reported() {
     room.settle();
     let old = room.statements(first);
     room.pass(Duration::from_secs(1));
-    // Nobody of the three finishes without what the attacker has replaced.
+    // None of the three finishes without the statements that the attacker replaces.
     room.lost = Box::new(|_, to| to == 1);
     let second = room.propose();
     room.lost = Box::new(|_, _| false);
@@ -36,7 +36,7 @@ fn statements_of_another_session_are_refused_and_their_relayer_reported() {
 }
 
 #[test]
-fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobody() {
+fn statements_of_another_attempt_are_set_aside_and_blame_nobody() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -47,7 +47,8 @@ fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobo
     let round = mallory.round(&nonces, &room.nonces(session)).unwrap();
     let old = mallory.partials(&nonces, &round).unwrap();
     let first_life = mallory.boot;
-    // Another life, and so another attempt; what the old one made comes with it, and again.
+    // A new life makes a new attempt. What the old life made arrives with its join, and once more
+    // later.
     let second_life = musig2_proto::Boot::new([0xbb; 16]);
     let join = mallory.restart(0xbb, &[(mallory.index, vec![first_life, second_life])]);
     room.send_all(&[join, nonces.clone()]);
@@ -62,7 +63,7 @@ fn nonces_and_partial_signatures_of_another_attempt_are_set_aside_and_blame_nobo
 }
 
 #[test]
-fn an_honest_signers_own_statements_of_earlier_attempts_sent_back_to_it_are_no_rivals() {
+fn own_statements_of_earlier_attempts_sent_back_are_not_rivals() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -84,9 +85,9 @@ fn an_honest_signers_own_statements_of_earlier_attempts_sent_back_to_it_are_no_r
 }
 
 #[test]
-fn nobody_else_can_state_an_honest_signers_nonces() {
+fn a_stranger_cannot_state_an_honest_signers_nonces() {
     let mut room = Room::new(3, 0);
-    // The three do not hear one another yet: a stranger is first.
+    // The three do not hear one another yet, so the stranger comes first.
     room.lost = Box::new(|_, _| true);
     let session = room.propose();
     room.settle();
@@ -122,7 +123,7 @@ fn a_signer_cannot_state_anything_in_anothers_name() {
 }
 
 #[test]
-fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted() {
+fn an_altered_statement_gets_its_relayer_reported_not_its_author() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();
@@ -139,14 +140,15 @@ fn an_altered_statement_gets_its_relayer_reported_and_not_its_author_convicted()
             );
         }
     }
-    // An altered join is not even looked at: its place is taken, and two of them are no contradiction.
+    // An altered join is not even checked: its boot has a join already, and two joins of one boot
+    // are not a contradiction.
     let nonces = altered.iter().filter(|one| matches!(one.body, Body::Nonces(_))).count();
     assert_eq!((nonces, bad_signatures(&room)), (2, 2 * nonces));
     room.lost = Box::new(|_, _| false);
     room.conclude_with_signatures();
 }
 
-/// One bit of what is stated is not what was signed.
+/// Changes a statement, so that it is not what was signed.
 fn alter(mut statement: Statement) -> Statement {
     match &mut statement.body {
         Body::Join(join) => join.contact = musig2_proto::Contact::new(vec![9]).unwrap(),

@@ -1,7 +1,9 @@
-//! A small room: honest nodes on two engines, and seats whose occupant speaks only when a test does.
+//! A small room: honest nodes with two engines, and seats whose occupants speak only when a test
+//! does.
 //!
-//! Everything is delivered in order, nothing is lost unless a test says so, time stands still until it is told to pass, and everything is
-//! recorded. [`Room::conclude`] ends every test: it lets time run out and checks what must hold whatever the attack was.
+//! Everything is delivered in order, nothing is lost unless a test says so, time stands still until
+//! a test lets it pass, and everything is recorded. [`Room::conclude`] ends every test: it lets
+//! time run out and checks what must hold whatever the attack was.
 
 use crate::attacker::Attacker;
 use crate::node::{Engine, Puppet, contact, engine, secret, source};
@@ -18,29 +20,29 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::{BTreeMap, VecDeque};
 
-/// What is sent to a seat, and from where.
+/// A message on its way: from, to, and what is sent.
 type Letter = (usize, usize, Input);
 
 pub struct Room {
     /// The honest nodes: even seats compute with libsecp256k1, odd ones with the `musig2` crate.
     pub nodes: Vec<Box<dyn Engine>>,
-    /// The keys of all seats, the attackers' last.
+    /// The keys of all seats. The attackers' keys come last.
     pub keys: Vec<PublicKey>,
     pub now: Timestamp,
     /// What each honest node told its application, and when.
     pub events: Vec<Vec<(Timestamp, Event)>>,
     pub reports: Vec<Vec<Report>>,
-    /// Every frame that an honest node sent: from, to.
+    /// Every frame that an honest node sent: from, to, frame.
     pub frames: Vec<(usize, usize, Frame)>,
-    /// What is lost between two seats.
+    /// Which messages between two seats are lost.
     pub lost: Box<dyn Fn(usize, usize) -> bool>,
     /// Whether honest applications join what they discover.
     pub join: bool,
-    /// Deliver the latest message first.
+    /// Whether to deliver the latest message first.
     pub reversed: bool,
     /// Honest keys that a test uses in two places at once.
     pub doubled: Vec<PublicKey>,
-    /// Each honest node's latest view of each session, the last one as it ended.
+    /// Each honest node's latest view of each session. The last one shows how it ended.
     pub views: BTreeMap<(usize, SessionId), SessionView>,
     config: Config,
     mail: VecDeque<Letter>,
@@ -85,17 +87,18 @@ impl Room {
         self.nodes.len()
     }
 
-    /// The first attacker's seat.
+    /// Returns the first attacker's seat.
     pub fn attacker_seat(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Seat 0 proposes a session of everyone, with one item under the aggregate key and one under a tweaked one, and announces it.
+    /// Has seat 0 propose a session of everyone, with one item under the aggregate key and one
+    /// under a tweaked one, and announce it.
     pub fn propose(&mut self) -> SessionId {
         self.propose_this(self.proposal())
     }
 
-    /// Seat 0 proposes and announces this.
+    /// Has seat 0 propose and announce this.
     pub fn propose_this(&mut self, proposal: Proposal) -> SessionId {
         self.execute(0, Command::CreateSession(proposal));
         let Some(&(_, Event::SessionCreated { session })) = self.events[0].last() else { panic!() };
@@ -118,19 +121,19 @@ impl Room {
         Ok(())
     }
 
-    /// The attacker of this number, in a session.
+    /// Returns the attacker of this number, in a session.
     pub fn attacker(&self, number: usize, session: SessionId) -> Attacker {
         let seat = self.attacker_seat() + number;
         let view = self.view(session);
         Attacker::new(&secret(seat), contact(seat), view).unwrap()
     }
 
-    /// A node with the first attacker's key, to make manifests and announcements with.
+    /// Returns a node with the first attacker's key, which makes manifests and announcements.
     pub fn puppet(&self) -> Puppet {
         Puppet::new(&secret(self.attacker_seat()), &self.config)
     }
 
-    /// A stranger's key, with no place among the signers.
+    /// Returns a signer with a stranger's key, which has no place among the session's signers.
     pub fn stranger(&self, session: SessionId) -> Attacker {
         let view = self.view(session);
         Attacker::new(&SecretKey::new([0x77; 32]), contact(0x77), view).unwrap()
@@ -144,7 +147,7 @@ impl Room {
         self.send_frame(to, &protocol::frame(session, statements));
     }
 
-    /// To all honest nodes.
+    /// Delivers these statements to all honest nodes.
     pub fn send_all(&mut self, statements: &[Statement]) {
         for to in 0..self.honest() {
             self.send(to, statements.iter().cloned());
@@ -155,13 +158,13 @@ impl Room {
         self.send_from(self.attacker_seat(), to, frame);
     }
 
-    /// Delivers a frame as from any seat.
+    /// Delivers a frame as if from any seat.
     pub fn send_from(&mut self, from: usize, to: usize, frame: &Frame) {
         let input = Input::Frame { from: source(from), bytes: protocol::encode(frame) };
         self.handle(to, input);
     }
 
-    /// The session that was last proposed.
+    /// Returns the session that was last proposed.
     pub fn session(&self) -> SessionId {
         let sessions = self.events.iter().flatten().filter_map(|(at, event)| match event {
             Event::SessionCreated { session } | Event::SessionDiscovered { session } => {
@@ -172,7 +175,7 @@ impl Room {
         *sessions.max_by_key(|(at, _)| **at).expect("a session").1
     }
 
-    /// Gives a node's outputs, and carries them nowhere.
+    /// Returns a node's outputs without delivering them.
     pub fn handle_apart(&mut self, seat: usize, input: Input) -> Vec<Output> {
         self.nodes[seat].handle(self.now, &mut self.rng, input)
     }
@@ -182,12 +185,12 @@ impl Room {
         self.carry(seat, outputs);
     }
 
-    /// A seat's index in a session.
+    /// Returns a seat's index in a session.
     pub fn index(&self, seat: usize, session: SessionId) -> SignerIndex {
         self.view(session).manifest.index_of(&self.keys[seat]).expect("a signer")
     }
 
-    /// Every statement that an honest node sent to anyone.
+    /// Returns every statement that an honest node sent to anyone.
     pub fn statements(&self, session: SessionId) -> Vec<Statement> {
         let frames = self.frames.iter().filter(|(_, _, frame)| frame.session == session);
         let mut seen = Vec::new();
@@ -199,12 +202,12 @@ impl Room {
         seen
     }
 
-    /// The honest nodes' nonces for the first attempt.
+    /// Returns the honest nodes' nonces for the first attempt.
     pub fn nonces(&self, session: SessionId) -> Vec<Statement> {
         self.nonces_for(session, AttemptId::FIRST)
     }
 
-    /// The honest nodes' nonces for an attempt.
+    /// Returns the honest nodes' nonces for an attempt.
     pub fn nonces_for(&self, session: SessionId, attempt: AttemptId) -> Vec<Statement> {
         let honest: Vec<_> = (0..self.honest()).map(|seat| self.index(seat, session)).collect();
         let statements = self.statements(session).into_iter();
@@ -213,22 +216,22 @@ impl Room {
         statements.filter(|one| of_attempt(&one.body) && honest.contains(&one.author)).collect()
     }
 
-    /// What any node knows of a session that does not change.
+    /// Returns what any node knows of a session that does not change.
     pub fn view(&self, session: SessionId) -> SessionView {
         self.views.values().find(|view| view.id == session).expect("a node knows it").clone()
     }
 
-    /// How a session stands on a node now.
+    /// Returns a node's current view of a session.
     pub fn current(&self, seat: usize, session: SessionId) -> SessionView {
         self.nodes[seat].session(&session).expect("the node knows it")
     }
 
-    /// Delivers everything, and what follows from it.
+    /// Delivers everything, and everything that follows from it.
     pub fn settle(&mut self) {
         while self.step() {}
     }
 
-    /// Delivers one message, or loses it. Says whether there was one.
+    /// Delivers one message, or loses it. Returns whether there was one.
     pub fn step(&mut self) -> bool {
         let letter = if self.reversed { self.mail.pop_back() } else { self.mail.pop_front() };
         let Some((from, to, input)) = letter else { return false };
@@ -254,7 +257,8 @@ impl Room {
         self.now = end;
     }
 
-    /// Another node with the key of an honest one, in a seat of its own, that does not know of the first.
+    /// Adds another node with the key of an honest one, in its own seat, that does not know of the
+    /// first.
     pub fn double(&mut self, seat: usize) {
         assert_eq!(self.honest(), self.keys.len(), "the attackers' seats would move");
         let (node, key) = engine(seat, &self.config);
@@ -267,7 +271,7 @@ impl Room {
         self.execute(twin, Command::SetContact(contact(twin)));
     }
 
-    /// A node that has lost everything but its key.
+    /// Restarts a node that has lost everything except its key.
     pub fn restart(&mut self, seat: usize) {
         self.nodes[seat] = engine(seat, &self.config).0;
         self.execute(seat, Command::SetContact(contact(seat)));
@@ -282,7 +286,7 @@ impl Room {
         }
     }
 
-    /// Delivers something, and loses whatever is sent in return.
+    /// Delivers something, and loses everything that is sent in return.
     pub fn deliver_quietly(&mut self, seat: usize, input: Input) {
         let (frames, mail) = (self.frames.len(), self.mail.len());
         self.handle(seat, input);
@@ -326,7 +330,8 @@ impl Room {
             self.views.insert((seat, session), view);
         }
         if let (Event::SessionDiscovered { .. }, true) = (event, self.join) {
-            // What came with the announcement may have ended it already, and an attacker may announce more than there is room for.
+            // What came with the announcement may have ended the session already, and an attacker
+            // may announce more sessions than there is room for.
             match self.try_execute(seat, Command::JoinSession { session }) {
                 Ok(()) | Err(CommandError::Ended(_) | CommandError::QueueFull(_)) => {}
                 Err(error) => panic!("{error}"),
@@ -335,7 +340,7 @@ impl Room {
     }
 }
 
-/// By libsecp256k1's BIP340 alone, under the tweaked keys.
+/// Checks the signatures under the tweaked keys, using only libsecp256k1's BIP340.
 pub fn assert_signatures(view: &SessionView, signatures: &[Signature]) {
     assert_eq!(signatures.len(), view.manifest.items().len());
     for ((item, output), signature) in

@@ -1,18 +1,19 @@
-//! A signer that falls silent is awaited, named when time runs out, and convicted of nothing. The rest end in time.
+//! A signer that falls silent is awaited, named when time runs out, and convicted of nothing. The
+//! others end in time.
 
 use crate::room::Room;
 use core::time::Duration;
 use musig2_proto::{Audience, Config, Event, Phase, Topology};
 
 #[test]
-fn one_that_never_joins_is_named_when_the_time_to_join_is_over() {
+fn a_signer_that_never_joins_is_named_when_joining_times_out() {
     let mut room = Room::new(2, 1);
     room.propose();
     room.conclude_with_timeout(Phase::Joining);
 }
 
 #[test]
-fn one_that_joins_and_says_no_more_is_named_when_the_time_for_nonces_is_over() {
+fn a_signer_that_sends_no_nonces_is_named_when_they_time_out() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -26,7 +27,7 @@ fn one_that_joins_and_says_no_more_is_named_when_the_time_for_nonces_is_over() {
 }
 
 #[test]
-fn one_that_withholds_its_partial_signatures_is_named_when_the_time_for_them_is_over() {
+fn a_signer_that_withholds_its_partials_is_named_when_they_time_out() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -44,7 +45,7 @@ fn one_that_withholds_its_partial_signatures_is_named_when_the_time_for_them_is_
 }
 
 #[test]
-fn one_that_speaks_to_a_single_signer_is_heard_by_all_and_stops_nobody() {
+fn a_signer_that_speaks_to_only_one_is_heard_by_all() {
     let mut room = Room::new(3, 1);
     let session = room.propose();
     room.settle();
@@ -59,18 +60,18 @@ fn one_that_speaks_to_a_single_signer_is_heard_by_all_and_stops_nobody() {
 }
 
 #[test]
-fn a_coordinator_that_vanishes_after_announcing_is_named_and_the_others_find_one_another() {
+fn a_coordinator_that_vanishes_after_announcing_is_named_by_all() {
     for topology in [Topology::Mesh, Topology::Hub] {
         let mut room = Room::with_config(3, 1, Config::default().with_topology(topology));
         let announced = room.puppet().announce(room.now, room.proposal(), Audience::Everyone);
-        // One signer alone hears of it.
+        // Only one signer hears of it.
         room.publish([1], &announced.bytes);
         room.conclude_with_timeout(Phase::Joining);
     }
 }
 
 #[test]
-fn a_coordinator_that_vanishes_after_the_nonces_is_named_and_the_others_end_in_time() {
+fn a_coordinator_that_vanishes_after_the_nonces_is_named_in_time() {
     for topology in [Topology::Mesh, Topology::Hub] {
         let mut room = Room::with_config(3, 1, Config::default().with_topology(topology));
         let announced = room.puppet().announce(room.now, room.proposal(), Audience::Everyone);
@@ -84,7 +85,7 @@ fn a_coordinator_that_vanishes_after_the_nonces_is_named_and_the_others_end_in_t
 }
 
 #[test]
-fn a_hub_that_withholds_is_gone_round() {
+fn a_hub_that_withholds_is_bypassed() {
     let mut room = Room::with_config(3, 1, Config::default().with_topology(Topology::Hub));
     let announced = room.puppet().announce(room.now, room.proposal(), Audience::Everyone);
     room.publish(0..3, &announced.bytes);

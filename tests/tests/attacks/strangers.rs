@@ -1,4 +1,4 @@
-//! A stranger, with no key in a session, can neither end it nor finish it.
+//! A stranger, which has no key in a session, can neither end it nor finish it.
 
 use crate::node::source;
 use crate::room::Room;
@@ -23,7 +23,7 @@ fn offences(room: &Room, offence: &Offence) -> usize {
 }
 
 #[test]
-fn its_abort_in_anyones_name_is_refused() {
+fn a_strangers_abort_in_anyones_name_is_refused() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|from, to| from == 2 || to == 2);
     let session = room.propose();
@@ -34,7 +34,7 @@ fn its_abort_in_anyones_name_is_refused() {
         let forged = stranger.state_as(SignerIndex::new(author), body.clone());
         deliver(&mut room, &protocol::frame(session, [forged]));
     }
-    // To the third, the session is not even known.
+    // The third does not even know the session.
     assert_eq!(offences(&room, &Offence::BadSignature), 2 * 3);
     assert_eq!(offences(&room, &Offence::Misfit), 2);
     room.lost = Box::new(|_, _| false);
@@ -42,7 +42,7 @@ fn its_abort_in_anyones_name_is_refused() {
 }
 
 #[test]
-fn false_signatures_finish_nothing_before_and_after_the_end() {
+fn false_signatures_complete_nothing_before_or_after_the_end() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -51,7 +51,7 @@ fn false_signatures_finish_nothing_before_and_after_the_end() {
     for false_one in false_ones() {
         deliver(&mut room, &signatures(session, false_one));
     }
-    // None at all for two items is not worth a look.
+    // An empty list for two items is refused without a check.
     let refused =
         |room: &Room| [Offence::FalseSignatures, Offence::Misfit].map(|one| offences(room, &one));
     assert_eq!(refused(&room), [2 * 2, 2]);
@@ -66,7 +66,7 @@ fn false_signatures_finish_nothing_before_and_after_the_end() {
 }
 
 #[test]
-fn true_signatures_of_another_session_finish_nothing() {
+fn valid_signatures_of_another_session_complete_nothing() {
     let mut room = Room::new(3, 0);
     let first = room.propose();
     room.settle();
@@ -84,11 +84,11 @@ fn true_signatures_of_another_session_finish_nothing() {
 }
 
 #[test]
-fn whoever_brings_true_signatures_finishes_the_session() {
+fn a_stranger_with_valid_signatures_completes_the_session() {
     let mut room = Room::new(3, 0);
     room.lost = Box::new(|_, to| to == 2);
     let session = room.propose();
-    // The third hears all but the partial signatures.
+    // The third hears everything except the partial signatures.
     while !room.events[2].iter().any(|(_, event)| matches!(event, Event::SessionReady { .. })) {
         room.lost = Box::new(|_, _| false);
         room.step();

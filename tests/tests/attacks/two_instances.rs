@@ -1,4 +1,5 @@
-//! One key in two places at once. It is named, with a proof, and neither life signs where the other might.
+//! One key in two places at once. It is convicted with a proof, and neither life signs where the
+//! other might.
 
 use crate::room::Room;
 use crate::verdict::End;
@@ -8,7 +9,7 @@ use musig2_proto::{AbortCause, Boot, Fault};
 use std::collections::BTreeMap;
 
 #[test]
-fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
+fn two_lives_with_nonces_in_one_attempt_are_convicted_by_everyone() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
@@ -17,15 +18,14 @@ fn two_lives_that_state_nonces_in_one_attempt_are_named_by_everyone() {
     let both = [(mallory.index, lives)];
     let first = [mallory.restart(1, &both), mallory.nonces()];
     let second = [mallory.restart(2, &both), mallory.nonces()];
-    // Each life speaks to another signer.
+    // Each life speaks to a different signer.
     room.send(0, first);
     room.send(1, second);
     room.conclude_with_conviction(Fault::ConcurrentInstances);
 }
 
 #[test]
-fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_partial_signatures_of_both()
- {
+fn two_nodes_with_one_key_never_both_sign_in_one_attempt() {
     for heard_first in [1, 3] {
         let mut room = Room::new(3, 0);
         room.lost = Box::new(|_, _| true);
@@ -66,11 +66,11 @@ fn of_two_nodes_that_an_operator_runs_with_one_key_one_stops_and_no_attempt_has_
 }
 
 #[test]
-fn a_copy_of_a_life_that_says_something_else_in_its_place_stops_it() {
+fn a_copy_of_a_life_that_contradicts_it_stops_it() {
     let mut room = Room::new(2, 1);
     let session = room.propose();
     room.settle();
-    // Someone who has seat 0's key, and its boot: a copied machine.
+    // Somebody has seat 0's key and its boot: a copied machine.
     let honest = room.nonces(session);
     let own = honest.iter().find(|one| one.author == room.index(0, session)).expect("stated");
     let boot = own.boot().expect("nonces are of a life");

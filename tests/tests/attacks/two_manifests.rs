@@ -1,4 +1,5 @@
-//! A coordinator that tells different signers different things gets nothing signed that not everyone saw.
+//! If a coordinator tells different signers different things, nothing is signed that not everyone
+//! saw.
 
 use crate::node::contact;
 use crate::room::Room;
@@ -8,7 +9,7 @@ use musig2_proto::{Audience, Message, Phase, Proposal};
 use musig2_sim::protocol;
 
 #[test]
-fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_of() {
+fn two_published_manifests_are_two_sessions_that_everyone_learns_of() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::Everyone);
@@ -27,7 +28,7 @@ fn two_published_manifests_to_two_signers_are_two_sessions_that_everyone_learns_
 }
 
 #[test]
-fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
+fn two_private_manifests_get_no_signature_and_convict_nobody() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::KnownContacts);
@@ -37,7 +38,7 @@ fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
         let announcement = Some(announced.announcement.clone());
         room.send_frame(seat, &Frame { announcement, ..protocol::frame(announced.session, []) });
     }
-    // The coordinator takes part in both, as far as each signer can see.
+    // As far as each signer can see, the coordinator takes part in its session.
     for (seat, announced) in [(0, &one), (1, &other)] {
         let mut mallory = room.attacker(0, announced.session);
         let statements = [mallory.join(), mallory.nonces()];
@@ -52,7 +53,7 @@ fn two_private_manifests_to_two_signers_get_no_signature_and_convict_nobody() {
 }
 
 #[test]
-fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
+fn statements_moved_from_one_manifest_to_another_are_refused() {
     let mut room = Room::new(2, 1);
     let mut puppet = room.puppet();
     let one = puppet.announce(room.now, room.proposal(), Audience::KnownContacts);
@@ -60,7 +61,7 @@ fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
     for (seat, announced) in [(0, &one), (1, &other)] {
         let announcement = Some(announced.announcement.clone());
         room.send_frame(seat, &Frame { announcement, ..protocol::frame(announced.session, []) });
-        // Someone asks for what this signer stated.
+        // Somebody asks for what this signer stated.
         let request = musig2_proto::wire::frame::Request::Statements;
         room.send_frame(seat, &Frame { request, ..protocol::frame(announced.session, []) });
     }
@@ -79,11 +80,11 @@ fn statements_carried_from_one_of_two_manifests_to_the_other_are_refused() {
 }
 
 #[test]
-fn a_coordinator_that_lies_about_where_the_others_are_keeps_nobody_apart() {
+fn a_coordinator_that_lies_about_contacts_keeps_nobody_apart() {
     let mut room = Room::new(3, 1);
     let mut puppet = room.puppet();
     for seat in 0..3 {
-        // All letters to the signers go to the coordinator.
+        // All frames to the signers go to the coordinator.
         puppet.tell(room.now, room.keys[seat], contact(3));
     }
     let announced = puppet.announce(room.now, room.proposal(), Audience::Everyone);

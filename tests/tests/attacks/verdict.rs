@@ -15,15 +15,17 @@ use std::collections::BTreeMap;
 pub enum End {
     Complete(Vec<Signature>),
     Convicted(SignerIndex, Fault),
-    /// In which phase, and who was awaited.
+    /// The phase, and the signers that were awaited.
     TimedOut(Phase, Vec<SignerIndex>),
     Aborted(AbortCause),
 }
 
 impl Room {
-    /// Lets time run out. Then, for every honest node and session: it ended once and in time; signatures verify under the tweaked keys;
-    /// who is convicted is no honest signer, and is so by evidence that both engines accept; nothing honest signers ever stated convicts
-    /// one of them; none of their nodes is reported. Gives how each node's sessions ended, the last one's last.
+    /// Lets time run out, and then checks for every honest node and session: it ended once and in
+    /// time; signatures verify under the tweaked keys; no convicted signer is honest, and each is
+    /// convicted by evidence that both engines accept; nothing that honest signers ever stated
+    /// convicts one of them; none of their nodes is reported. Returns how each node's sessions
+    /// ended, in the order of the seats.
     pub fn conclude(&mut self) -> Vec<BTreeMap<SessionId, End>> {
         self.pass(Duration::from_secs(15 * 60));
         self.check_statements();
@@ -31,14 +33,16 @@ impl Room {
         (0..self.honest()).map(|seat| self.ends(seat)).collect()
     }
 
-    /// As [`Room::conclude`], of a test with one session: how it ended on each honest node.
+    /// Like [`Room::conclude`], for a test with one session. Returns how it ended on each honest
+    /// node.
     pub fn conclude_one(&mut self) -> Vec<End> {
         let session = self.session();
         let ends = self.conclude();
         ends.into_iter().map(|mut ends| ends.remove(&session).expect("it ended")).collect()
     }
 
-    /// As [`Room::conclude_one`], where every honest node is to convict the first attacker of the same.
+    /// Like [`Room::conclude_one`], and checks that every honest node convicts the first attacker
+    /// of this fault.
     pub fn conclude_with_conviction(&mut self, fault: Fault) {
         let attacker = self.index(self.attacker_seat(), self.session());
         for (seat, end) in self.conclude_one().into_iter().enumerate() {
@@ -51,14 +55,15 @@ impl Room {
         }
     }
 
-    /// As [`Room::conclude_one`], where every honest node is to have the signatures.
+    /// Like [`Room::conclude_one`], and checks that every honest node has the signatures.
     pub fn conclude_with_signatures(&mut self) {
         for (seat, end) in self.conclude_one().into_iter().enumerate() {
             assert!(matches!(end, End::Complete(_)), "seat {seat}: {:#?}", self.events[seat]);
         }
     }
 
-    /// As [`Room::conclude_one`], where nobody is to be convicted and the first attacker alone was awaited.
+    /// Like [`Room::conclude_one`], and checks that nobody is convicted and only the first attacker
+    /// was awaited.
     pub fn conclude_with_timeout(&mut self, phase: Phase) {
         let awaiting = vec![self.index(self.attacker_seat(), self.session())];
         for (seat, end) in self.conclude_one().into_iter().enumerate() {
@@ -87,7 +92,7 @@ impl Room {
         ends
     }
 
-    /// What a terminal event says, where all of it is true.
+    /// Returns what a terminal event says, and checks that all of it is true.
     fn end(&self, seat: usize, event: &Event) -> Option<End> {
         let view = || &self.views[&(seat, event.session())];
         match event {
@@ -131,7 +136,7 @@ impl Room {
         }
     }
 
-    /// An honest node's frames are never an offence, whatever others make it hold.
+    /// Checks that an honest node's frames are never an offence, whatever others make it hold.
     fn check_reports(&self) {
         for (seat, report) in self
             .reports
@@ -145,7 +150,8 @@ impl Room {
         }
     }
 
-    /// Honest signers state one thing in one place, and none of it can be turned against them.
+    /// Checks that honest signers state only one thing in each slot, and that none of it can be
+    /// turned against them.
     fn check_statements(&self) {
         let mut by_author = BTreeMap::<_, (SessionView, Vec<Statement>)>::new();
         for (_, _, frame) in &self.frames {
@@ -182,7 +188,7 @@ impl Room {
     }
 }
 
-/// From bytes alone, on both engines.
+/// Checks a conviction from nothing but its bytes, with both engines.
 pub fn assert_convicts(bytes: &[u8], signer: SignerIndex, fault: Fault) {
     let evidence = Evidence::from_bytes(bytes).unwrap();
     let by_c = evidence.verify::<Libsecp256k1>().unwrap();

@@ -1,10 +1,12 @@
-//! What it takes to decode a frame, which a node does before it knows anything of whoever sent it.
+//! How much memory it takes to decode a frame, which a node does before it knows anything about the
+//! sender.
 
 use crate::{ALLOCATED, alone};
 use musig2_proto::wire::decode_message;
 use musig2_proto::wire::frame::Frame;
 
-/// As SECURITY.md has it: so many times the size of a frame, and what the longest list of the largest elements takes while it grows.
+/// The bound in SECURITY.md: this many times the size of a frame, and below what the longest list
+/// of the largest elements takes while it grows.
 const TIMES: usize = 16;
 const GROWTH: usize = 640 << 10;
 
@@ -18,19 +20,20 @@ fn varint(mut number: usize) -> Vec<u8> {
     bytes
 }
 
-/// The same element this many times.
+/// Encodes a list of the same element, this many times.
 fn list(count: usize, element: &[u8]) -> Vec<u8> {
     [varint(count), element.repeat(count)].concat()
 }
 
-/// A frame with these items and contacts in its announcement, and these statements.
+/// Encodes a frame with these items and contacts in its announcement, and these statements.
 fn frame(items: &[u8], contacts: &[u8], statements: &[u8]) -> Vec<u8> {
     let manifest = [&[0, 0, 0][..], items, &[0, 0, 0], &[7; 32], &[0]].concat();
     let announcement = [&[1][..], &manifest, &[0], contacts, &[7; 64]].concat();
     [&[1][..], &[7; 32], &[0, 0], &announcement, statements, &[0]].concat()
 }
 
-/// An abort that shows lives of one signer at once, after restarts that are listed in no more than two bytes each.
+/// Encodes an abort that shows two lives of one signer at once, after restarts that are listed in
+/// only two bytes each.
 fn accusation(restarts: usize) -> Vec<u8> {
     let nonces = [&[0][..], &[7; 16], &[7; 32], &[0, 0], &[7; 64]].concat();
     [&[0, 3][..], &[7; 16], &[1, 1, 4], &nonces, &nonces, &list(restarts, &[0, 0]), &[7; 64]]
@@ -38,14 +41,15 @@ fn accusation(restarts: usize) -> Vec<u8> {
 }
 
 #[test]
-fn decoding_a_frame_takes_no_more_than_so_many_times_its_size_and_what_a_list_needs_to_grow() {
+fn decoding_a_frame_takes_memory_bounded_by_its_size() {
     let _alone = alone();
     let tweaked = [&[7; 32][..], &list(8, &[0, 0]), &[0]].concat();
     let path = [&[1][..], &[7; 32], &list(15, &[1])].concat();
     let derived = [&[7; 32][..], &list(7, &path), &[0]].concat();
     let join = [&[0, 0][..], &[7; 16], &[0], &[7; 64]].concat();
     let none = [0];
-    // Just beyond what a list holds that has doubled once more, as many as there may be, and others.
+    // Counts just beyond a size at which a list doubles, the largest count there may be, and
+    // others.
     for count in [1, 3, 33, 1000, 1025, 2049, 3001, 4095, 4096] {
         for (what, bytes) in [
             ("tweaks in two bytes", frame(&list(count, &tweaked), &none, &none)),

@@ -1,4 +1,4 @@
-//! What it takes to check evidence, which anyone can make of a session of any size.
+//! How much memory it takes to check evidence, which anyone can make of a session of any size.
 
 use crate::{ALLOCATED, alone};
 use musig2_proto::wire::bounded::List;
@@ -11,11 +11,12 @@ use musig2_sim::{RogueSigner, Round};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// No powers of two, of which lists that grow by doubling have the least to spare.
+/// Not powers of two, at which lists that grow by doubling have the least to spare.
 const SIGNERS: usize = 1537;
 const ITEMS: usize = 1003;
 
-/// Twice what is in it, and some 500 bytes for each signer a few times over, in bytes. Of each signer for each item it would be 730 MB.
+/// Twice what the evidence contains, and some 500 bytes for each signer a few times over, in bytes.
+/// Something for each signer and each item would take 730 MB.
 const BOUND: usize = 5 << 20;
 
 fn secret(number: usize) -> SecretKey {
@@ -24,7 +25,8 @@ fn secret(number: usize) -> SecretKey {
     SecretKey::new(bytes)
 }
 
-/// That a partial signature of the last item does not verify, each item under a tweaked key.
+/// Makes evidence that a partial signature of the last item does not verify. Each item is under a
+/// tweaked key.
 fn evidence() -> Evidence {
     let config = Config::default().with_max_signers(SIGNERS).with_max_items(ITEMS);
     let mut node = Node::<Libsecp256k1>::with_engine(config).unwrap();
@@ -64,7 +66,7 @@ fn verify<C: Crypto>(bytes: &[u8]) -> Fault {
 }
 
 #[test]
-fn evidence_takes_memory_for_its_signers_and_for_the_one_item_that_it_names_under_both_engines() {
+fn evidence_takes_memory_only_for_its_signers_and_the_item_it_names() {
     let _alone = alone();
     let bytes = evidence().to_bytes();
     for (engine, verify) in

@@ -1,4 +1,5 @@
-//! What is poured over a node: each kind as large as it can be once decoded, or as dear to check, or as hard to tell from what is honest.
+//! The messages that are poured over a node: each kind is as large as it can be once decoded, or as
+//! expensive to check, or as hard to tell from honest messages.
 
 use crate::attacker::Attacker;
 use crate::node::{self, Puppet};
@@ -18,17 +19,19 @@ use musig2_sim::protocol;
 
 /// How many transport handles the attackers have: more than there are buckets.
 const SOURCES: usize = 3000;
-/// How many strangers announce sessions, and how many each.
+/// How many strangers announce sessions, and below how many sessions each of them announces.
 const AUTHORS: u8 = 120;
 const SESSIONS: usize = 10;
 
 pub struct Flood {
     signer: Attacker,
     stranger: Attacker,
-    /// The session in which the attacker is a signer, and the one that is to complete in spite of all.
+    /// The session in which the attacker is a signer, and below the one that must complete in spite
+    /// of everything.
     spoilt: SessionId,
     honest: SessionId,
-    /// Sessions of strangers with the victim, small and as large as they may be; and of strangers among themselves.
+    /// Sessions of strangers with the victim, small ones and ones as large as they may be, and
+    /// sessions of strangers among themselves.
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
     others: Vec<Vec<u8>>,
@@ -36,7 +39,8 @@ pub struct Flood {
     dense: Proof,
 }
 
-/// Whether a handle or contact is one of the attackers'; seats in the room have one byte.
+/// Returns whether a handle or contact is one of the attackers'. Those of seats in the room have
+/// one byte.
 pub fn is_hostile(handle: &[u8]) -> bool {
     handle.len() != 1
 }
@@ -78,12 +82,12 @@ impl Flood {
         }
     }
 
-    /// The honest session to stop.
+    /// Sets the honest session that the flood is to stop.
     pub fn aim(&mut self, honest: SessionId) {
         self.honest = honest;
     }
 
-    /// The next message, and what kind it is.
+    /// Returns the next message, and what kind it is.
     pub fn message(&mut self, number: usize, now: Timestamp) -> (&'static str, Input) {
         let round = number / 18;
         match number % 18 {
@@ -132,7 +136,8 @@ impl Flood {
         bytes
     }
 
-    /// Of ever other sessions, each frame taking many times its encoding in memory.
+    /// Makes frames of unknown sessions, another one every eight rounds. Each frame takes many
+    /// times its encoding in memory.
     fn unknown(&self, round: usize) -> Frame {
         let body = Body::Abort(Abort {
             boot: Boot::new([1; 16]),
@@ -204,7 +209,7 @@ impl Flood {
         }
     }
 
-    /// Under a signature that is none, with the session's own signer for an author.
+    /// Makes an abort with an invalid signature, in the name of one of the session's own signers.
     fn abort(&mut self, number: usize) -> Input {
         let proof = Some(Box::new(self.dense.clone()));
         let body =
@@ -214,13 +219,14 @@ impl Flood {
         self.frame(number, protocol::frame(session, [forged]))
     }
 
-    /// The attacker sits behind the three honest seats.
+    /// Returns the number of the attacker's key. Its seat is behind the three honest ones.
     fn signer_secret(&self) -> u8 {
         4
     }
 }
 
-/// The proof that grows most when it is decoded: two bytes for each signer with no lives become a list each.
+/// Makes the proof that grows most when it is decoded: two bytes for each signer without lives
+/// become a list each.
 fn dense(stranger: &mut Attacker) -> Proof {
     let nonces = Signed::of(&stranger.nonces()).unwrap();
     let none = |signer| Restarted { signer: SignerIndex::new(signer), boots: List::empty() };
@@ -228,7 +234,7 @@ fn dense(stranger: &mut Attacker) -> Proof {
     Proof::ConcurrentInstances { first: nonces.clone(), second: nonces, restarted }
 }
 
-/// As many items, and as many tweak steps, as a node takes by default.
+/// Fills a proposal with as many items, and as many tweak steps, as a node takes by default.
 fn largest(proposal: Proposal) -> Proposal {
     let tweaks = vec![Tweak::BIP86; 4];
     let item =
@@ -238,7 +244,8 @@ fn largest(proposal: Proposal) -> Proposal {
         .with_memo(vec![1; 1024])
 }
 
-/// Under a key of its own each time it is said, and from a contact of the greatest length.
+/// Makes a hello of the signer with this key. It differs each time, and has a contact of the
+/// greatest length.
 fn hello(number: usize, secret: u8, now: Timestamp) -> Input {
     let keypair = Libsecp256k1::keypair(&SecretKey::new([secret; 32])).unwrap();
     let time = Timestamp::from_millis(now.as_millis() + number as u64 % 20_000);

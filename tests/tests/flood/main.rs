@@ -1,7 +1,7 @@
-//! A hundred thousand hostile messages of many kinds, while an honest session beside them completes and memory stays within its bound; and what else
-//! others could make a program take memory for.
+//! A hundred thousand hostile messages of many kinds, while an honest session beside them completes
+//! and memory stays within its bound; and what else others could make a program take memory for.
 //!
-//! In a process of their own, because they count what the whole process allocates.
+//! These tests have a process of their own, because they count what the whole process allocates.
 
 #[allow(dead_code, reason = "shared with the attacks, which use more of it")]
 #[path = "../attacks/attacker.rs"]
@@ -31,7 +31,8 @@ use std::time::Instant;
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// What each test holds while it counts: the allocator counts what the whole process allocates.
+/// Returns the lock that each test holds while it counts: the allocator counts what the whole
+/// process allocates.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -39,14 +40,16 @@ fn alone() -> MutexGuard<'static, ()> {
 
 const MESSAGES: usize = 100_000;
 
-/// What a node may hold because of what others sent it, in bytes: 1 MiB of stashed frames, which take up to 16 times as much once they are
-/// decoded; 32 strangers' sessions that wait for the application, each a manifest of at most 256 items and 1024 tweak steps, its copy in the
-/// announcement, and the keys of its items, 0.4 MiB together; 4096 declined sessions, 1024 contacts and 1024 buckets, 1 MiB together; the
-/// board of the session in which an attacker signs, 0.3 MiB. That is 31 MiB, and half as much for what the allocator rounds up.
+/// How much a node may hold because of what others sent it, in bytes: 1 MiB of stashed frames,
+/// which take up to 16 times as much once they are decoded; 32 strangers' sessions that wait for
+/// the application, each with a manifest of at most 256 items and 1024 tweak steps, its copy in the
+/// announcement, and the keys of its items, 0.4 MiB together; 4096 declined sessions, 1024 contacts
+/// and 1024 buckets, 1 MiB together; the board of the session in which an attacker signs, 0.3 MiB.
+/// That is 31 MiB, and half as much for what the allocator rounds up.
 const BOUND: usize = 48 << 20;
 
 #[test]
-fn a_hundred_thousand_hostile_messages_fit_into_the_bound_and_stop_no_honest_session() {
+fn a_flood_of_hostile_messages_stays_in_bounds_and_stops_no_session() {
     let _alone = alone();
     let mut room = Room::new(3, 1);
     let spoilt = room.propose();
@@ -69,7 +72,8 @@ fn a_hundred_thousand_hostile_messages_fit_into_the_bound_and_stop_no_honest_ses
         let held = ALLOCATED.current_usage().saturating_sub(before);
         most = most.max(held);
         assert!(held < BOUND, "{held} bytes are held after {number} messages, the last {kind}");
-        // The honest session goes on meanwhile, with a few messages in a thousand, and so does time.
+        // The honest session goes on meanwhile, with a few messages for every thousand, and so does
+        // time.
         if number % 1000 == 999 {
             (0..3).for_each(|_| _ = room.step());
             room.now = room.now.saturating_add(Duration::from_millis(100));
@@ -83,7 +87,7 @@ fn a_hundred_thousand_hostile_messages_fit_into_the_bound_and_stop_no_honest_ses
     assert!(kinds.len() >= 15 && kinds.values().all(|&count| count > 1000), "{kinds:?}");
     (0..3).for_each(|seat| assert_complete(&room, seat, honest));
 
-    // What has expired is gone at the latest with the next message of its kind.
+    // What has expired is gone with the next message of its kind at the latest.
     room.pass(Duration::from_secs(20 * 60));
     room.handle_apart(0, flood.message(3, room.now).1);
     let left = ALLOCATED.current_usage().saturating_sub(before);
@@ -101,8 +105,9 @@ fn assert_complete(room: &Room, seat: usize, session: SessionId) {
     assert_signatures(&room.view(session), signatures);
 }
 
-/// What becomes of a node's outputs: what goes to attackers is counted and lost, small sessions that are discovered are declined and the
-/// largest left to wait, and the rest goes its way. Gives the bytes that went to attackers.
+/// Deals with a node's outputs: counts and drops what goes to attackers, declines small sessions
+/// that are discovered, leaves the largest waiting, and delivers the rest. Returns how many bytes
+/// went to attackers.
 fn answer(room: &mut Room, outputs: Vec<Output>, decline: bool) -> usize {
     let mut answered = 0;
     let mut rest = Vec::new();

@@ -1,4 +1,5 @@
-//! What one session takes whose other signers fill their boards, and restart as often as they may.
+//! How much memory one session takes if its other signers fill their boards and restart as often as
+//! they may.
 
 use crate::{ALLOCATED, alone};
 use musig2_proto::wire::encode_message;
@@ -17,7 +18,7 @@ const SIGNERS: usize = 15;
 const ITEMS: usize = 256;
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// As SECURITY.md has it.
+/// The bound in SECURITY.md.
 const BOUND: usize = 9 << 20;
 
 /// In how many attempts everyone states nonces and partial signatures.
@@ -27,7 +28,7 @@ fn secret(number: usize) -> SecretKey {
     SecretKey::new([number as u8 + 1; 32])
 }
 
-/// One node, and everyone else in the hands of the test.
+/// One node, and everyone else under the test's control.
 struct Scene<C: Crypto> {
     node: Node<C>,
     rng: ChaCha20Rng,
@@ -36,7 +37,8 @@ struct Scene<C: Crypto> {
 }
 
 impl<C: Crypto> Scene<C> {
-    /// Items under keys of their own, as many steps from the signers' key as there may be.
+    /// Makes a session with items under different keys, as many tweak steps from the signers' key
+    /// as there may be.
     fn new() -> Self {
         let mut node = Node::<C>::with_engine(Config::default()).unwrap();
         let keys = (0..SIGNERS).map(|number| {
@@ -66,7 +68,7 @@ impl<C: Crypto> Scene<C> {
         Self { others: others.collect(), node, rng, session }
     }
 
-    /// What one of the others says, who reaches nobody.
+    /// Delivers statements of one of the others, which says that it reaches nobody.
     fn say(&mut self, other: usize, statements: Vec<Statement>) {
         let from = &self.others[other];
         let have = Some(protocol::summary(SIGNERS, from.index, from.boot, false));
@@ -82,12 +84,13 @@ fn lives(of: u8) -> Vec<Boot> {
     (1..=of).map(|life| Boot::new([life; 16])).collect()
 }
 
-/// What a node on this engine holds in the end, in bytes.
+/// Returns what a node with this engine holds in the end, in bytes.
 fn held<C: Crypto>() -> usize {
     let mut scene = Scene::<C>::new();
     let most = 1 + MAX_RESTARTS as u8;
     for round in 0..ATTEMPTS {
-        // Everyone has restarted as often as it may but for the last, which does so once more in each attempt.
+        // Everyone has restarted as often as it may, except the last signer, which restarts once
+        // more in each attempt.
         let of =
             |other: usize| if other + 2 < SIGNERS { most } else { most + 1 + round - ATTEMPTS };
         let all = scene.others.iter().enumerate();
@@ -104,7 +107,8 @@ fn held<C: Crypto>() -> usize {
             let point = signer.key().to_bytes();
             let pair = PublicNonce::new([point, point].concat().try_into().unwrap());
             let nonces = signer.nonces_with(vec![pair; ITEMS]);
-            // Of another transcript, which nobody can be blamed for and the node keeps.
+            // They are for another transcript, for which nobody can be blamed, so the node keeps
+            // them.
             let partials = signer.partials_with(signer.garbage(), Transcript::new([7; 32]));
             scene.say(other, vec![nonces, partials]);
         }
@@ -117,7 +121,7 @@ fn held<C: Crypto>() -> usize {
 }
 
 #[test]
-fn a_full_session_takes_no_more_than_is_stated_under_both_engines() {
+fn a_full_session_takes_no_more_memory_than_is_documented() {
     let _alone = alone();
     for (engine, held) in [("C", held::<Libsecp256k1> as fn() -> usize), ("Rust", held::<K256>)] {
         let held = held();

@@ -1,4 +1,4 @@
-//! Cables that are cut.
+//! Cables that are cut between hosts.
 
 use crate::hosts::{Hosts, PATIENCE, Transport};
 use crate::link::{Link, Path};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const PATH: Path = Path::of(Duration::from_millis(25));
 
-/// All have joined.
+/// Starts three signers that have all joined a session.
 fn three_in_a_session(transport: Transport) -> Option<Hosts> {
     let mut hosts = Hosts::new(3, transport, PATH, Until::Joined)?;
     hosts.go_on(Until::Signed);
@@ -18,7 +18,8 @@ fn three_in_a_session(transport: Transport) -> Option<Hosts> {
     Some(hosts)
 }
 
-/// The third is cut off, and comes back after the others have done what they can, or have noticed.
+/// Cuts the third signer off, and reconnects it after the others have done what they can, or have
+/// noticed.
 fn a_cut_in_the_middle(transport: Transport, is_noticed: bool) {
     let Some(mut hosts) = three_in_a_session(transport) else { return };
     hosts.link.set_cut(&[0, 1], &[2], true);
@@ -48,7 +49,7 @@ fn a_cut_in_the_middle(transport: Transport, is_noticed: bool) {
     println!("{transport:?}, noticed: {is_noticed}: {:?} after the cut", healed.elapsed());
 }
 
-/// The second and the third hear each other only through the first.
+/// Lets the second and the third hear each other only through the first.
 fn only_through_a_third(transport: Transport, cut: fn(&Link)) {
     let Some(mut hosts) = three_in_a_session(transport) else { return };
     cut(&hosts.link);
@@ -69,7 +70,7 @@ fn a_session_goes_on_after_a_cut_that_ends_connections() {
 }
 
 #[test]
-fn two_that_lose_each_other_finish_through_a_third() {
+fn two_signers_that_lose_each_other_finish_through_a_third() {
     for transport in [Transport::Tcp, Transport::Quic] {
         only_through_a_third(transport, |link| link.set_cut(&[1], &[2], true));
         only_through_a_third(transport, |link| link.set_cut_one_way(&[1], &[2], true));
@@ -77,7 +78,7 @@ fn two_that_lose_each_other_finish_through_a_third() {
 }
 
 #[test]
-fn two_that_never_meet_finish_through_a_third() {
+fn two_signers_that_never_meet_finish_through_a_third() {
     for transport in [Transport::Tcp, Transport::Quic] {
         let prepare = |link: &Link| link.set_cut(&[1], &[2], true);
         let Some(mut hosts) = Hosts::prepared(3, transport, PATH, Until::Signed, prepare) else {
@@ -94,11 +95,11 @@ fn two_that_never_meet_finish_through_a_third() {
 }
 
 #[test]
-fn a_connection_that_is_cut_with_much_under_way_is_given_up_and_its_peer_signs_when_it_is_back() {
+fn a_connection_cut_under_load_is_given_up_and_its_peer_signs_later() {
     let Some(mut hosts) = Hosts::new(3, Transport::Tcp, PATH, Until::Signed) else { return };
     hosts.warm_up();
     hosts.link.set_cut(&[0], &[1, 2], true);
-    // More than the system takes for a peer that confirms nothing.
+    // More than the system takes for a peer that acknowledges nothing.
     let proposals = 40;
     (0..proposals).for_each(|_| hosts.propose());
     hosts.signers[2]

@@ -1,5 +1,6 @@
-//! Hosts: a signer's process each, in a network namespace that lives as long as the process, at one end of a cable (a TUN device) whose other
-//! end is in this process. Nothing is left behind, however a test ends.
+//! Hosts: each is a signer's process in a network namespace that lives as long as the process, at
+//! one end of a cable (a TUN device) whose other end is in this process. Nothing is left behind,
+//! however a test ends.
 
 use crate::link::{Link, Path};
 use crate::nat::{Mapping, Nat};
@@ -15,7 +16,7 @@ use tun_rs::{DeviceBuilder, SyncDevice};
 /// Far more than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Hosts share two processors, or so: one network at a time.
+/// Hosts share about two processors, so only one network runs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +28,20 @@ pub enum Transport {
 /// Where the hosts are.
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
-    /// On one network. The first is the others' bootstrap peer.
+    /// On one network. The first is the bootstrap peer of the others.
     Together,
-    /// On one network, and nobody is told of anybody: they have to find each other by multicast DNS.
+    /// On one network, where nobody is told of anybody: they have to find each other by multicast
+    /// DNS.
     Neighbours,
-    /// On the internet. The first is the others' bootstrap peer, and tells them where they can be reached.
+    /// On the internet. The first is the bootstrap peer of the others, and tells them where they
+    /// can be reached.
     Public,
-    /// Each behind a NAT of its own, but the first, which is the others' bootstrap peer and relay.
+    /// Each behind its own NAT, except the first, which is the bootstrap peer and relay of the
+    /// others.
     BehindNats(Mapping),
 }
 
-/// Signers on hosts of their own.
+/// Signers on separate hosts.
 pub struct Hosts {
     pub signers: Vec<Signer>,
     pub link: Link,
@@ -46,12 +50,12 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// `None`, and a word to standard error, where network namespaces cannot be made.
+    /// Returns `None`, and says so on standard error, if network namespaces cannot be made.
     pub fn new(signers: u8, transport: Transport, path: Path, until: Until) -> Option<Self> {
         Self::prepared(signers, transport, path, until, |_| ())
     }
 
-    /// Like [`Hosts::new`], with something done to the network before anybody uses it.
+    /// Like [`Hosts::new`], but does something to the network before anybody uses it.
     pub fn prepared(
         signers: u8,
         transport: Transport,
@@ -62,7 +66,7 @@ impl Hosts {
         Self::at(Place::Together, signers, transport, path, until, prepare)
     }
 
-    /// The same, anywhere.
+    /// Like [`Hosts::prepared`], with the hosts anywhere.
     pub fn at(
         place: Place,
         signers: u8,
@@ -73,7 +77,7 @@ impl Hosts {
     ) -> Option<Self> {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(reason) = check() {
-            // Past the test harness, which would swallow what is printed.
+            // This goes past the test harness, which would swallow what is printed.
             let _ = writeln!(
                 std::io::stderr(),
                 "\nSKIPPED: no network of several hosts can be made here, nothing is tested: {reason}\n"
@@ -112,14 +116,15 @@ impl Hosts {
         Some(Self { signers: hosts, link, sessions: 0, _alone: alone })
     }
 
-    /// The last signer proposes a session of all.
+    /// Has the last signer propose a session of all.
     pub fn propose(&mut self) {
         self.sessions += 1;
         let message = self.sessions;
         self.last().order(&Order::Propose(message));
     }
 
-    /// How long the session took, from before it was created until every signer had the same valid signature.
+    /// Returns how long the session took, from before it was created until every signer had the
+    /// same valid signature.
     pub fn signed(&mut self) -> Duration {
         let nth = usize::from(self.sessions) - 1;
         let proposed = self
@@ -142,7 +147,8 @@ impl Hosts {
         Duration::from_micros(end - proposed)
     }
 
-    /// The median duration of so many sessions, one after another, when all know and are connected to all.
+    /// Returns the median duration of this many sessions, one after another, when all know and are
+    /// connected to all.
     pub fn median(&mut self, sessions: usize) -> Duration {
         let mut took: Vec<_> = (0..sessions)
             .map(|_| {
@@ -155,14 +161,14 @@ impl Hosts {
         (took[(sessions - 1) / 2] + took[sessions / 2]) / 2
     }
 
-    /// Each signer goes so far from now on.
+    /// Tells each signer to go this far from now on.
     pub fn go_on(&mut self, until: Until) {
         for signer in &mut self.signers {
             signer.order(&Order::GoOn(until));
         }
     }
 
-    /// Everyone has this to tell of the last session.
+    /// Waits until everyone has reported this about the last session.
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&Told) -> bool) {
         let nth = usize::from(self.sessions) - 1;
         for signer in &mut self.signers {
@@ -170,7 +176,7 @@ impl Hosts {
         }
     }
 
-    /// Each signer is connected to each other one, and has met it in a session.
+    /// Connects each signer to each other one, and has them meet in sessions.
     pub fn warm_up(&mut self) {
         self.propose();
         self.signed();
@@ -190,13 +196,13 @@ impl Hosts {
 }
 
 impl Place {
-    /// A host's own address.
+    /// Returns a host's own address.
     fn address(self, number: u8) -> Ipv4Addr {
         match self {
             Self::Together | Self::Neighbours => Ipv4Addr::new(10, 77, 0, number),
             Self::BehindNats(_) if number == 1 => outside(number),
             Self::Public => outside(number),
-            // As in most homes: it is no help to who dials it from another one.
+            // As in most homes, this address is no help to a host that dials it from another home.
             Self::BehindNats(_) => Ipv4Addr::new(192, 168, 1, 10),
         }
     }
@@ -211,12 +217,13 @@ impl Place {
     }
 }
 
-/// Where a host is seen from the internet.
+/// Returns where a host is seen from the internet.
 fn outside(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(198, 51, 100, number)
 }
 
-/// A waiting signer in a namespace of its own, and the near end of its cable, which is its way to everywhere.
+/// Starts a waiting signer in its own namespace. Returns it and the near end of its cable, which is
+/// its route to everywhere.
 fn host(address: Ipv4Addr) -> (Signer, SyncDevice) {
     static CABLES: AtomicU32 = AtomicU32::new(0);
     let mut program = Command::new("unshare");
@@ -240,7 +247,7 @@ fn run(program: &str, arguments: &[&str], input: &str) {
     assert!(child.wait().expect("it was started").success(), "{program} {arguments:?} failed");
 }
 
-/// Whether namespaces, and devices in them, can be made here.
+/// Checks that namespaces, and devices in them, can be made here.
 fn check() -> Result<(), String> {
     for program in
         [["ip", "-Version"].as_slice(), &["unshare", "--net", "true"], &["nsenter", "--version"]]

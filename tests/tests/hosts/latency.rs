@@ -1,4 +1,4 @@
-//! Three one-way trips: the announcement; joins and nonces; partial signatures.
+//! A session takes three one-way trips: the announcement; joins and nonces; partial signatures.
 
 use crate::hosts::{Hosts, Transport};
 use crate::link::Path;
@@ -8,7 +8,8 @@ use std::time::Duration;
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 const SESSIONS: usize = 20;
 
-/// Computing takes longer on a machine that is all hosts at once, and others' as well, so what it takes there is measured before and after.
+/// Computing takes longer on a machine that is all hosts at once and has other work too, so the
+/// time it takes is measured before and after.
 fn one_and_a_half_round_trips(signers: u8, transport: Transport) {
     let none = Path::of(Duration::ZERO);
     let Some(mut hosts) = Hosts::new(signers, transport, none, Until::Signed) else { return };
@@ -59,13 +60,13 @@ fn fifteen_signers_take_one_and_a_half_round_trips_over_quic() {
 }
 
 #[test]
-fn three_signers_finish_where_packets_are_lost() {
+fn three_signers_finish_although_packets_are_lost() {
     with_loss(3, Transport::Tcp);
     with_loss(3, Transport::Quic);
 }
 
 #[test]
-fn fifteen_signers_finish_where_packets_are_lost() {
+fn fifteen_signers_finish_although_packets_are_lost() {
     with_loss(15, Transport::Tcp);
     with_loss(15, Transport::Quic);
 }

@@ -1,4 +1,5 @@
-//! The network between hosts, in this process: takes IP packets from each host's cable, and puts them on another's when they are due.
+//! The network between hosts, in this process: it takes IP packets from each host's cable, and puts
+//! them on another's when they are due.
 
 use crate::nat::Nat;
 use rand_chacha::ChaCha20Rng;
@@ -13,21 +14,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tun_rs::SyncDevice;
 
-/// How many packets are on their way at most, on all paths; more are lost.
+/// How many packets may be on their way at once, on all paths. Further packets are lost.
 const ROOM: usize = 20_000;
 /// More than the largest packet.
 const PACKET: usize = 4096;
 
-/// What the way from one host to another does to packets.
+/// What the path from one host to another does to packets.
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
-    /// How long each takes.
+    /// How long each packet takes.
     pub delay: Duration,
-    /// Up to how much longer, at random. It changes no order.
+    /// How much longer a packet may take, at random. Packets stay in order.
     pub jitter: Duration,
-    /// How many of 10,000 are lost, at random.
+    /// How many of 10,000 packets are lost, at random.
     pub loss: u32,
-    /// Whether all are.
+    /// Whether all packets are lost.
     pub cut: bool,
 }
 
@@ -45,16 +46,16 @@ impl Path {
     }
 }
 
-/// All paths. Its threads end when the cables' other ends are gone.
+/// All paths. Its threads end when the other ends of the cables are gone.
 pub struct Link {
     state: Arc<(Mutex<State>, Condvar)>,
 }
 
 struct State {
     hosts: usize,
-    /// Each host's, where it is behind one.
+    /// Each host's NAT, if it is behind one.
     nats: Vec<Option<Nat>>,
-    /// From host to host, row by row.
+    /// The paths from host to host, row by row.
     paths: Vec<Path>,
     /// When the last packet on each path arrives.
     last: Vec<Instant>,
@@ -64,7 +65,7 @@ struct State {
     over: bool,
 }
 
-/// In the order of arrival.
+/// A packet on its way. Packets sort by their arrival.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Packet {
     due: Instant,
@@ -74,7 +75,8 @@ struct Packet {
 }
 
 impl Link {
-    /// Joins the cables, each behind its NAT, if any; `host` says whose cable an IPv4 destination is at.
+    /// Joins the cables, each behind its NAT, if it has one. `host` says whose cable an IPv4
+    /// destination is at.
     pub fn new(
         cables: Vec<SyncDevice>,
         nats: Vec<Option<Nat>>,
@@ -136,7 +138,7 @@ impl State {
         from * self.hosts + to
     }
 
-    /// Sends a packet to whom it is for: one host, or all of them.
+    /// Sends a packet to its destination: one host, or all of them.
     fn leave(&mut self, from: usize, packet: &mut [u8], host: fn(Ipv4Addr) -> Option<usize>) {
         if !self.nats[from].as_mut().is_none_or(|nat| nat.leaves(packet)) {
             return;
@@ -166,7 +168,7 @@ impl State {
     }
 }
 
-/// Takes packets from a host, until its cable is gone.
+/// Takes packets from a host until its cable is gone.
 fn take(
     state: &(Mutex<State>, Condvar),
     from: usize,
@@ -201,7 +203,7 @@ fn deliver(state: &(Mutex<State>, Condvar), cables: &[Arc<SyncDevice>]) {
                         .is_none_or(|nat| nat.enters(&mut packet.bytes))
                 {
                     drop(locked);
-                    // An error is a host that is gone.
+                    // An error means that the host is gone.
                     let _ = cables[packet.to].send(&packet.bytes);
                     locked = lock(state);
                 }

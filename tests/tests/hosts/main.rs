@@ -1,4 +1,5 @@
-//! Signers on hosts of their own, with a network between them that delays, loses and cuts: how long a session takes, and that it ends.
+//! Signers on separate hosts, with a network between them that delays, loses and cuts: how long a
+//! session takes, and that it ends.
 #![cfg(target_os = "linux")]
 
 mod faults;

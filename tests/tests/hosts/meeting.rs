@@ -8,7 +8,8 @@ use std::time::Duration;
 
 const PATH: Path = Path::of(Duration::from_millis(10));
 
-/// The last two signers are behind NATs, and have a place at the relay, so that they tell it to the others.
+/// Starts signers of which the last two are behind NATs. They have a place at the relay, so they
+/// tell the others to reach them there.
 fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
     let mut hosts =
         Hosts::at(Place::BehindNats(mapping), 3, transport, PATH, Until::Signed, |_| ())?;
@@ -21,7 +22,7 @@ fn behind_nats(transport: Transport, mapping: Mapping) -> Option<Hosts> {
 
 /// They meet through the relay, and get through both NATs from there.
 #[test]
-fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
+fn signers_behind_nats_end_up_connected_without_the_relay() {
     let Some(mut hosts) = behind_nats(Transport::Quic, Mapping::EndpointIndependent) else {
         return;
     };
@@ -41,9 +42,10 @@ fn signers_behind_nats_reach_each_other_without_the_relay_in_the_end() {
     println!("in the end: {:?}", hosts.signed());
 }
 
-/// TCP has no ports to guess, as each connection has its own; of a symmetric NAT nobody can.
+/// With TCP there is no port to guess, because each connection has its own. With a symmetric NAT
+/// nobody can guess the port.
 #[test]
-fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
+fn signers_behind_nats_that_let_nobody_in_sign_through_a_relay() {
     for (transport, mapping) in [
         (Transport::Tcp, Mapping::EndpointIndependent),
         (Transport::Quic, Mapping::EndpointDependent),
@@ -68,7 +70,7 @@ fn signers_behind_nats_that_let_nobody_through_sign_through_a_relay() {
 }
 
 #[test]
-fn who_can_be_reached_from_outside_learns_it() {
+fn a_node_that_is_reachable_from_outside_learns_it() {
     let Some(mut hosts) = Hosts::at(Place::Public, 2, Transport::Quic, PATH, Until::Signed, |_| ())
     else {
         return;
@@ -79,7 +81,7 @@ fn who_can_be_reached_from_outside_learns_it() {
 }
 
 #[test]
-fn signers_on_one_network_find_each_other_by_themselves() {
+fn signers_on_one_network_find_each_other_unaided() {
     for transport in [Transport::Tcp, Transport::Quic] {
         let Some(mut hosts) =
             Hosts::at(Place::Neighbours, 3, transport, PATH, Until::Signed, |_| ())

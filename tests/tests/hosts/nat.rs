@@ -1,15 +1,17 @@
-//! A NAT between one host and the network, in the words of RFC 4787: it filters by address and port, and maps the host's ports to others of its own.
+//! A NAT between one host and the network, in the terms of RFC 4787: it filters by address and
+//! port, and maps the host's ports to others of its own.
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// What port of its own a NAT gives to a port of the host's.
+/// Which port of its own a NAT gives to a port of the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mapping {
-    /// One, whomever the host speaks to: who is told it by somebody else can answer there, once the host has spoken to it, too.
+    /// One port, whichever peer the host speaks to: a peer that learns it from somebody else can
+    /// answer there, once the host has spoken to that peer too.
     EndpointIndependent,
-    /// Another one for each peer ("symmetric"): what others see is of no use to anyone else.
+    /// Another port for each peer ("symmetric"): what one peer sees is of no use to anyone else.
     EndpointDependent,
 }
 
@@ -18,7 +20,7 @@ pub struct Nat {
     inside: Ipv4Addr,
     outside: Ipv4Addr,
     mapping: Mapping,
-    /// What the host has spoken with, from which port: nothing else may speak to it.
+    /// What the host has spoken to, and from which port. Nothing else may speak to it.
     spoken: HashSet<(IpProtocol, u16, SocketAddrV4)>,
 }
 
@@ -27,7 +29,7 @@ impl Nat {
         Self { inside, outside, mapping, spoken: HashSet::new() }
     }
 
-    /// Rewrites a packet of the host's. `false`: it goes nowhere.
+    /// Rewrites a packet from the host. Returns `false` if it goes nowhere.
     pub fn leaves(&mut self, packet: &mut [u8]) -> bool {
         rewrite(packet, |protocol, from, to| {
             if *from.ip() != self.inside {
@@ -38,7 +40,7 @@ impl Nat {
         })
     }
 
-    /// Rewrites a packet for the host. `false`: it is not let in.
+    /// Rewrites a packet for the host. Returns `false` if it is not let in.
     pub fn enters(&self, packet: &mut [u8]) -> bool {
         rewrite(packet, |protocol, from, to| {
             let port = self.map(to.port(), from);
@@ -48,7 +50,7 @@ impl Nat {
         })
     }
 
-    /// From the host's ports to its own, and back.
+    /// Maps the host's ports to the NAT's own, and back.
     fn map(&self, port: u16, peer: SocketAddrV4) -> u16 {
         const OTHER: u16 = 0x2000;
         match self.mapping {
@@ -61,7 +63,8 @@ impl Nat {
     }
 }
 
-/// Gives a UDP or TCP packet these addresses in place of those that it has; `false` where it is none, or has no place to go.
+/// Gives a UDP or TCP packet these addresses instead of those that it has. Returns `false` if it is
+/// neither, or has nowhere to go.
 fn rewrite(
     packet: &mut [u8],
     change: impl FnOnce(IpProtocol, SocketAddrV4, SocketAddrV4) -> Option<(SocketAddrV4, SocketAddrV4)>,

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Far more than anything here takes that does not wait for a clock.
+/// Far more than any step here takes that does not wait for a clock.
 const SOON: Duration = Duration::from_secs(20);
 /// How long a signer that is to finish waits in each phase. The protocol's own default is a minute.
 const PATIENT: Duration = Duration::from_secs(60);
-/// By when a session is signed though a signer was killed: a connection over QUIC counts as alive for ten seconds after its peer is gone.
+/// By when a session must be signed although a signer was killed: a connection over QUIC counts as
+/// alive for ten seconds after its peer is gone.
 const RECOVERED: Duration = Duration::from_secs(30);
-/// How long a signer waits in each phase that is not to finish, and by when it has said so.
+/// How long a signer that is not to finish waits in each phase, and below by when it must have said
+/// so.
 const IMPATIENT: Duration = Duration::from_secs(6);
 const NAMED: Duration = Duration::from_secs(12);
 
@@ -26,7 +28,7 @@ pub enum Transport {
 #[derive(Debug, Clone, Copy)]
 pub enum Victim {
     Coordinator,
-    /// The one that the others were told of.
+    /// The signer that the others were told of.
     Bootstrap,
     Other,
 }
@@ -34,19 +36,20 @@ pub enum Victim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Return {
     Never,
-    /// With its key and nothing else.
+    /// With only its key.
     WithoutMemory,
-    /// With its key, and the store of what it had approved.
+    /// With its key and the store of what it had approved.
     WithStore,
 }
 
-/// Who is killed when.
+/// Which signer is killed, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     pub signers: u8,
     pub transport: Transport,
     pub victim: Victim,
-    /// After everyone went so far; but partial signatures are out of the victim alone.
+    /// It is killed after everyone went this far, except that only the victim has sent partial
+    /// signatures.
     pub at: Until,
     pub comes_back: Return,
 }
@@ -77,7 +80,8 @@ impl Case {
         self.comes_back != Return::Never || self.at == Until::PartialsOut
     }
 
-    /// Its place among the signers: the first is the bootstrap peer and the last one coordinates.
+    /// Returns the victim's place: the first signer is the bootstrap peer, and the last one
+    /// coordinates.
     fn victim(self) -> usize {
         match self.victim {
             Victim::Bootstrap => 0,
@@ -108,7 +112,7 @@ impl Case {
         }
     }
 
-    /// All of them, and the address of the first.
+    /// Starts all signers. Returns them and the address of the first.
     fn start(self, folder: &Path) -> (Vec<Signer>, String) {
         let spawn = |place, bootstrap: &[String]| {
             // Nobody completes a round of partial signatures before the kill.
@@ -146,7 +150,8 @@ impl Case {
         }
     }
 
-    /// The bootstrap peer is where it was, and knows nobody; others are somewhere else.
+    /// Restarts the victim. The bootstrap peer is where it was and knows nobody; others are
+    /// somewhere else.
     fn restart(self, bootstrap: &str, folder: &Path) -> Signer {
         let place = self.victim();
         let mut settings = self.settings(place, &[bootstrap.into()], Until::Signed, folder);

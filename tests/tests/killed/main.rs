@@ -1,5 +1,6 @@
-//! Signers are processes, and one is killed without a chance to notice it, in each phase of a session. If it comes back with its key,
-//! with its store or without any memory, everyone has the signature in time; if it does not, the others say in time that it is it they waited for.
+//! Signers are processes, and one is killed in each phase of a session, without a chance to notice.
+//! If it comes back with its key, with its store or without any memory, everyone has the signature
+//! in time. If it does not, the others say in time that they waited for it.
 
 mod case;
 
@@ -9,7 +10,7 @@ use std::thread;
 
 const VICTIMS: [Victim; 3] = [Victim::Coordinator, Victim::Bootstrap, Victim::Other];
 
-/// Each of three signers in turn, back again or not.
+/// Kills each of three signers in turn, which then comes back or does not.
 fn three(transport: Transport, at: Until) {
     let cases = VICTIMS.into_iter().flat_map(|victim| {
         [Return::Never, Return::WithoutMemory, Return::WithStore].map(|comes_back| Case {
@@ -23,7 +24,7 @@ fn three(transport: Transport, at: Until) {
     at_once(cases.collect());
 }
 
-/// Of seven signers the coordinator, the bootstrap peer and another one.
+/// Kills the coordinator, the bootstrap peer and another one of seven signers.
 fn seven(transport: Transport, at: Until) {
     at_once(
         VICTIMS
@@ -38,7 +39,7 @@ fn seven(transport: Transport, at: Until) {
     );
 }
 
-/// Most of what a case takes is waiting.
+/// Runs all cases at once, because most of the time that a case takes is waiting.
 fn at_once(cases: Vec<Case>) {
     thread::scope(|scope| {
         for case in cases {
@@ -59,16 +60,16 @@ macro_rules! tests {
 }
 
 tests! {
-    one_of_three_is_killed_after_the_announcement_over_tcp: three(Tcp, Announced);
-    one_of_three_is_killed_after_the_joins_over_tcp: three(Tcp, Joined);
-    one_of_three_is_killed_after_the_nonces_over_tcp: three(Tcp, NoncesOut);
-    one_of_three_is_killed_after_its_partial_signatures_over_tcp: three(Tcp, PartialsOut);
-    one_of_three_is_killed_after_the_announcement_over_quic: three(Quic, Announced);
-    one_of_three_is_killed_after_the_joins_over_quic: three(Quic, Joined);
-    one_of_three_is_killed_after_the_nonces_over_quic: three(Quic, NoncesOut);
-    one_of_three_is_killed_after_its_partial_signatures_over_quic: three(Quic, PartialsOut);
-    one_of_seven_is_killed_after_the_announcement: seven(Quic, Announced);
-    one_of_seven_is_killed_after_the_joins: seven(Tcp, Joined);
-    one_of_seven_is_killed_after_the_nonces: seven(Quic, NoncesOut);
-    one_of_seven_is_killed_after_its_partial_signatures: seven(Tcp, PartialsOut);
+    three_sign_or_name_one_killed_after_the_announcement_over_tcp: three(Tcp, Announced);
+    three_sign_or_name_one_killed_after_the_joins_over_tcp: three(Tcp, Joined);
+    three_sign_or_name_one_killed_after_the_nonces_over_tcp: three(Tcp, NoncesOut);
+    three_sign_or_name_one_killed_after_its_partials_over_tcp: three(Tcp, PartialsOut);
+    three_sign_or_name_one_killed_after_the_announcement_over_quic: three(Quic, Announced);
+    three_sign_or_name_one_killed_after_the_joins_over_quic: three(Quic, Joined);
+    three_sign_or_name_one_killed_after_the_nonces_over_quic: three(Quic, NoncesOut);
+    three_sign_or_name_one_killed_after_its_partials_over_quic: three(Quic, PartialsOut);
+    seven_sign_although_one_is_killed_after_the_announcement: seven(Quic, Announced);
+    seven_sign_although_one_is_killed_after_the_joins: seven(Tcp, Joined);
+    seven_sign_although_one_is_killed_after_the_nonces: seven(Quic, NoncesOut);
+    seven_sign_although_one_is_killed_after_its_partials: seven(Tcp, PartialsOut);
 }

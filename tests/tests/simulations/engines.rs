@@ -1,4 +1,4 @@
-//! Two engines, one protocol: whoever computes, the bytes are the same.
+//! Two engines, one protocol: whichever engine computes, the bytes are the same.
 
 use musig2_proto::{
     Audience, ChainCode, Command, Config, Crypto, DerivationPath, Destination, Event, Input, Item,
@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// A node on either engine, with a generator of its own.
+/// A node with either engine, and its own random generator.
 enum Signer {
     C(Node<Libsecp256k1>, ChaCha20Rng),
     Rust(Node<K256>, ChaCha20Rng),
@@ -57,7 +57,7 @@ impl Signer {
     }
 }
 
-/// Everything that was sent, and what each signer ended with.
+/// Everything that was sent, and the signatures that each signer ended with.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
     sent: Vec<(usize, Vec<u8>)>,
@@ -65,7 +65,8 @@ struct Run {
     view: SessionView,
 }
 
-/// One session, every message delivered in order; `in_rust` says which signers compute in Rust.
+/// Runs one session, with every message delivered in order. `in_rust` says which signers compute in
+/// Rust.
 fn run(in_rust: &[bool], items: &[Item]) -> Run {
     let config = Config::default().with_raw_tweaks_allowed(true);
     let (mut signers, keys): (Vec<_>, Vec<_>) = (0_u8..)
@@ -143,7 +144,8 @@ fn run(in_rust: &[bool], items: &[Item]) -> Run {
     Run { sent, signatures, view: signers[0].view() }
 }
 
-/// The signatures, by the `musig2` crate and by libsecp256k1, under the key that the view names.
+/// Verifies the signatures with the `musig2` crate and with libsecp256k1, under the key that the
+/// view names.
 fn verify(run: &Run) {
     for signatures in &run.signatures {
         assert_eq!(signatures, &run.signatures[0], "all hold the same");
@@ -172,7 +174,7 @@ fn tweak() -> impl Strategy<Value = Tweak> {
             chain_code: ChainCode::BIP328,
             path: DerivationPath::new(path).unwrap()
         }),
-        // The first byte keeps it below the group order.
+        // The first byte is zero, which keeps the scalar below the group order.
         (kind, any::<[u8; 31]>()).prop_map(|(kind, low)| {
             let mut scalar = [0; 32];
             scalar[1..].copy_from_slice(&low);

@@ -1,4 +1,5 @@
-//! The fuzzers' corpus, and every input that ever broke something, on stable and without a fuzzer.
+//! Replays the fuzzers' corpus, and every input that ever broke something, on stable and without a
+//! fuzzer.
 
 use musig2_proto::Libsecp256k1;
 use musig2_sim::fuzz::{self, TARGETS, Target};
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 
-/// A folder of `fuzz/`.
+/// Returns a folder of `fuzz/`.
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(name)
 }
@@ -23,7 +24,7 @@ fn replay_corpus(name: &str) {
     let inputs = files(&folder("corpus").join(name));
     assert!(inputs.len() >= 8, "{} inputs", inputs.len());
     for input in inputs {
-        // Shown where it fails.
+        // This is shown if the input fails.
         println!("{}", input.display());
         (target(name).body)(&std::fs::read(&input).unwrap());
     }
@@ -57,7 +58,7 @@ macro_rules! corpora {
 
 corpora!(decode round_trip engines one_node three_nodes byzantine evidence plan);
 
-/// A test for each input that broke something once, by the name of what must hold.
+/// Makes a test for each input that once broke something, named after what must hold.
 macro_rules! regressions {
     ($($target:ident: $($behaviour:ident)*;)*) => {
         mod regression {
@@ -100,13 +101,13 @@ fn the_corpus_is_no_larger_than_a_megabyte() {
 }
 
 #[test]
-fn what_fuzzing_begins_with_is_always_the_same_and_holds_on_both_engines() {
+fn fuzzing_seeds_are_reproducible_and_hold_on_both_engines() {
     let seeds = fuzz::seeds();
     assert_eq!(seeds, fuzz::seeds());
     for (name, inputs) in &seeds {
         inputs.iter().for_each(|(_, bytes)| (target(name).body)(bytes));
     }
-    // The targets run on the transparent engine, for speed.
+    // The targets run with the transparent engine, for speed.
     for (_, bytes) in &seeds["three_nodes"] {
         fuzz::three_nodes::<Libsecp256k1>(bytes);
     }

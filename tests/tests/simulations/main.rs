@@ -1,5 +1,5 @@
-//! The core on simulated networks and against other implementations, and the tree's own rules. One program, so that the protocol is compiled for its
-//! engines once.
+//! The core on simulated networks and against other implementations, and the tree's own rules. All
+//! tests are one program, so that the protocol is compiled only once for its engines.
 
 mod crash_points;
 mod engines;

@@ -1,4 +1,4 @@
-//! The bugs that `planted/run` plants still fit the tree.
+//! Checks that the bugs that `planted/run` plants still fit the tree.
 
 use musig2_sim::Profile;
 use std::path::{Path, PathBuf};

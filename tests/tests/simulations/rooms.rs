@@ -1,13 +1,15 @@
-//! The rooms of each crate, from the ground up: a room imports from those before it and from itself, never from one that comes later.
+//! The rooms of each crate, from the ground up: a room imports only from those before it and from
+//! itself, never from one that comes later.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders and files of a crate's sources. Those of one line stand on the same floor, and do not know each other.
+/// The folders and files of a crate's sources. Those in one line are on the same floor, and do not
+/// import from each other.
 struct House {
     sources: &'static str,
     floors: &'static [&'static [&'static str]],
-    /// Where the outside comes in: may import everything.
+    /// Where the outside comes in: these may import everything.
     doors: &'static [&'static str],
 }
 
@@ -39,7 +41,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The first part of a path below the sources: its room.
+/// Returns a file's room: the first part of its path below the sources.
 fn room(path: &Path) -> String {
     path.components()
         .next()
@@ -49,7 +51,8 @@ fn room(path: &Path) -> String {
         .to_string()
 }
 
-/// What stands behind each `crate::` of the code: comments link wherever they like, and a file's own tests import what they need.
+/// Returns what follows each `crate::` of the code. Comments may link anywhere, and a file's own
+/// tests import what they need.
 fn imports(text: &str) -> impl Iterator<Item = String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -59,7 +62,7 @@ fn imports(text: &str) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn no_room_imports_from_one_above_it() {
+fn no_room_imports_from_a_room_above_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     for House { sources: folder, floors, doors } in HOUSES {
         let (folder, mut files) = (root.join(folder), Vec::new());

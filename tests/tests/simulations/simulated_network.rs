@@ -1,5 +1,6 @@
-//! Sessions over a simulated network with faults. Every test ends with [`signed`]: the signatures of every signer, checked
-//! under the tweaked aggregate key by two libraries, neither of them through the core.
+//! Sessions over a simulated network with faults. Every test ends with [`signed`], which checks the
+//! signatures of every signer under the tweaked aggregate key with two libraries, and not through
+//! the core.
 
 use core::time::Duration;
 use musig2_proto::{
@@ -17,7 +18,7 @@ const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
 const CAROL: NodeId = NodeId::new(2);
 
-/// Runs to the end; every signer must have every signature.
+/// Runs to the end. Every signer must then have every signature.
 fn signed(plan: Plan) -> World {
     let mut world = World::new(plan).unwrap();
     finish(&mut world);
@@ -31,7 +32,8 @@ fn finish(world: &mut World) {
     verify_with_libsecp256k1(world);
 }
 
-/// `World::check` has verified with the `musig2` crate, and that all signers hold the same bytes; this is the second opinion.
+/// `World::check` has verified the signatures with the `musig2` crate, and that all signers hold
+/// the same bytes. This is the second opinion.
 fn verify_with_libsecp256k1(world: &World) {
     for (session, plan) in world.plan().sessions.iter().enumerate() {
         let mut signers: Vec<_> = plan.signers.iter().map(|&node| world.public_key(node)).collect();
@@ -52,7 +54,8 @@ fn is_valid(key: &XOnlyPublicKey, message: &Message, signature: &Signature) -> b
     secp256k1::schnorr::verify(&signature, message.as_bytes(), &key).is_ok()
 }
 
-/// Loses and duplicates a tenth of everything, from the first moment to the last, and lets messages overtake each other.
+/// Loses and duplicates a tenth of everything, from the first moment to the last, and lets messages
+/// overtake each other.
 fn rough(plan: Plan) -> Plan {
     plan.with_loss(Probability::percent(10))
         .with_duplication(Probability::percent(10))
@@ -106,7 +109,7 @@ fn a_partition_heals_and_the_session_finishes() {
 }
 
 #[test]
-fn two_signers_that_never_reach_each_other_finish_by_way_of_a_third() {
+fn two_signers_that_never_reach_each_other_finish_through_a_third() {
     for topology in [Topology::Mesh, Topology::Hub] {
         for (one, other) in [(ALICE, BOB), (BOB, CAROL)] {
             for seed in 0..20 {
@@ -155,14 +158,14 @@ fn a_duplicate_of_every_message_changes_nothing() {
 }
 
 #[test]
-fn messages_in_reverse_order_are_as_good() {
+fn a_session_finishes_with_messages_in_reverse_order() {
     for seed in 0..20 {
         signed(Plan::one_session(4).with_seed(seed).with_reversal(Micros::from_millis(500)));
     }
 }
 
 #[test]
-fn a_batch_of_64_items_with_different_tweaks_is_one_session() {
+fn a_batch_of_64_items_with_different_tweaks_takes_one_session() {
     let config = Config::default().with_raw_tweaks_allowed(true);
     let session = SessionPlan::new(NodeId::first(3)).with_items((0..64).map(item));
     let plan = Plan::new(3).with_config(config).with_known_contacts().with_session(session);
@@ -171,7 +174,7 @@ fn a_batch_of_64_items_with_different_tweaks_is_one_session() {
     signed(rough(plan));
 }
 
-/// Another message and other tweaks for each number.
+/// Makes an item with another message and other tweaks for each number.
 fn item(number: u8) -> Item {
     let root = Tweak::Taproot { merkle_root: Some(MerkleRoot::new([number; 32])) };
     let path = DerivationPath::new(vec![u32::from(number), 7]).unwrap();
@@ -222,7 +225,7 @@ fn applications_can_step_through_every_round_by_hand() {
 }
 
 #[test]
-fn applications_that_step_by_themselves_finish_on_a_rough_network() {
+fn manual_stepping_finishes_on_a_rough_network() {
     let config = Config::default().with_stepping(Stepping::Manual);
     for seed in 0..20 {
         let plan = rough(Plan::one_session(3)).with_config(config.clone()).with_seed(seed);
@@ -256,7 +259,7 @@ fn ten_sessions_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
-    // The others go on asking, and their frames bring its announcement.
+    // The others go on asking, and their frames bring the session's announcement.
     let config = Config::default().with_phase_timeout(PhaseTimeout::Report);
     let plan = Plan::one_session(3).with_approval(BOB, Answer::Never).with_config(config);
     let mut world = World::new(plan).unwrap();
@@ -272,9 +275,10 @@ fn a_session_that_was_not_joined_in_time_is_not_discovered_again() {
     );
 }
 
-/// Nothing heals, clocks are short, and one signer aborts: sessions complete, time out, expire and are aborted.
+/// Nothing heals, times are short, and one signer aborts: sessions complete, time out, expire and
+/// are aborted.
 #[test]
-fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silent() {
+fn whatever_goes_wrong_each_session_ends_once_on_each_node() {
     let seconds = Duration::from_secs;
     let config = Config::default()
         .with_announcement_ttl(seconds(12))
@@ -283,7 +287,7 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         .with_max_session_duration(seconds(15));
     let mut ends = BTreeSet::new();
     for seed in 0..200 {
-        // Every other seed goes on after a phase timed out, until the session expires.
+        // With every other seed, a session goes on after a phase timed out, until it expires.
         let timeout = if seed % 2 == 0 { PhaseTimeout::End } else { PhaseTimeout::Report };
         let mut plan = Plan::drawn(seed, Profile::Swarm)
             .with_config(config.clone().with_phase_timeout(timeout));
@@ -291,7 +295,7 @@ fn whatever_goes_wrong_each_session_ends_once_on_each_node_and_then_all_is_silen
         let mut world = World::new(plan).unwrap();
         world.run_until(Micros::from_millis(9_000)).unwrap();
         if let Some(session) = world.session_id(0) {
-            // Refused where the node has not heard of it, or it has ended there.
+            // This is refused if the node has not heard of the session, or if it has ended there.
             let abort = Command::AbortSession { session, reason: Note::new("changed my mind") };
             let _ = world.command(BOB, abort);
         }
@@ -341,7 +345,7 @@ fn kind_of_end(event: &Event) -> Option<&'static str> {
 }
 
 #[test]
-fn without_one_signer_nothing_is_signed_and_everyone_else_says_whom_it_awaited() {
+fn without_one_signer_nothing_is_signed_and_all_others_name_it() {
     let config = Config::default().with_announcement_ttl(Duration::from_secs(60));
     let plan = Plan::one_session(3).with_config(config).with_approval(CAROL, Answer::Never);
     let mut world = World::new(plan).unwrap();

@@ -1,4 +1,5 @@
-//! Output keys, against implementations of BIP32, BIP328 and BIP341 that share nothing with the core.
+//! Checks output keys against implementations of BIP32, BIP328 and BIP341 that share nothing with
+//! the core.
 
 use bitcoin::bip32::{ChildNumber, Xpub};
 use bitcoin::key::{TapTweak, UntweakedPublicKey};
@@ -11,7 +12,7 @@ use musig2_proto::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// What BIP328 gives as the extended key of the aggregate of these keys.
+/// From BIP328: two keys, their aggregate, and the extended key of the aggregate.
 const BIP328_KEYS: [&str; 2] = [
     "03935f972da013f80ae011890fa89b67a27b7be6ccb24d3274d18b2d4067f261a9",
     "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
@@ -47,7 +48,7 @@ fn output_key(tweaks: Vec<Tweak>) -> XOnlyPublicKey {
     create(&mut node, &keys, tweaks).unwrap()
 }
 
-/// The synthetic extended key of BIP328 for the aggregate of [`keys`].
+/// Returns the synthetic extended key of BIP328 for the aggregate of [`keys`].
 fn synthetic_xpub() -> Xpub {
     let (_, mut keys) = keys();
     keys.sort();
@@ -110,7 +111,7 @@ fn taproot_output_keys_are_those_of_bip341_also_below_a_path() {
 }
 
 #[test]
-fn tweaks_that_are_not_safe_are_refused_with_the_reason() {
+fn unsafe_tweaks_are_refused_with_the_reason() {
     let (mut node, keys) = keys();
     let mut refused = |tweak| match create(&mut node, &keys, vec![tweak]).unwrap_err() {
         CommandError::Manifest(ManifestError::Tweak { item: 0, error }) => error,
@@ -126,9 +127,9 @@ fn tweaks_that_are_not_safe_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_raw_tweak_that_makes_the_session_sign_for_a_signers_own_key_is_refused_even_where_raw_tweaks_are_allowed()
- {
-    // The victim's key is 1·G, the aggregate Q is of keys whose secrets are known here; t = 1 - q makes Q + t·G the victim's.
+fn a_raw_tweak_to_a_signers_own_key_is_refused_even_if_raw_is_allowed() {
+    // The victim's key is 1·G. The aggregate Q is of keys whose secrets are known here, so t = 1 -
+    // q makes Q + t·G the victim's key.
     let config = Config::default().with_raw_tweaks_allowed(true);
     let mut node = Node::new(config).unwrap();
     let secrets = [1_u8, 2].map(|secret| {

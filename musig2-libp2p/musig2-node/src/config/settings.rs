@@ -272,12 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn the_example_says_what_holds_without_it() {
+    fn the_example_states_the_defaults() {
         assert_eq!(parse(EXAMPLE), Ok(Settings::default()));
     }
 
     #[test]
-    fn the_example_has_every_key_and_each_in_it_can_be_set() {
+    fn the_example_has_every_key_and_every_key_in_it_can_be_set() {
         let uncommented: String = EXAMPLE
             .lines()
             .map(|line| match line.strip_prefix("#: ") {

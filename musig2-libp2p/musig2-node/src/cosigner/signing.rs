@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_is_taken_back_when_its_session_ends() {
+    async fn a_question_is_withdrawn_when_its_session_ends() {
         let (network, session) = alone().await;
         let view = network.handle.session(session).await.unwrap().unwrap();
         let console = Console::new(true);
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_approved_after_its_end_is_not_left_open_in_the_results() {
+    async fn a_session_approved_after_its_end_is_not_left_open_in_the_results() {
         let (network, session) = alone().await;
         let handle = network.handle.clone();
         let view = handle.session(session).await.unwrap().unwrap();
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_whose_discovery_was_missed_is_decided_on_and_only_once() {
+    async fn a_session_whose_discovery_was_missed_is_decided_on_only_once() {
         let listen: Multiaddr = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
         let (mut network, own) = start(NodeConfig::default().with_listen([listen]));
         let test = async {

@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_the_end_changes_no_record() {
+    fn an_answer_after_the_end_does_not_change_the_record() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = writer(folder.path());
         let signed = record(1, Status::Signed, &[&"01".repeat(64)]);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_approved_stays_recorded_as_approved_when_it_is_declined_later() {
+    fn an_approved_session_stays_recorded_as_approved_if_declined_later() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = writer(folder.path());
         writer.take(Note::Approved(record(1, OPEN, &[])));
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_of_a_session_that_the_node_has_forgotten_are_recorded_as_approved_before() {
+    fn signatures_of_a_forgotten_session_keep_its_recorded_approval() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = writer(folder.path());
         writer.take(Note::Approved(record(1, OPEN, &[])));
@@ -469,8 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_approved_after_it_was_declined_before_a_restart_is_recorded_as_approved_and_signed()
-    {
+    fn an_approval_after_an_earlier_runs_decline_is_recorded() {
         let folder = tempfile::tempdir().unwrap();
         let mut before = writer(folder.path());
         before.take(Note::Declined(record(1, Status::Declined, &[]), "you said no".into()));
@@ -489,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn declined_sessions_push_no_signed_ones_out_while_the_disk_takes_nothing() {
+    fn declined_sessions_evict_no_signed_ones_while_the_disk_fails() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("no folder");
         std::fs::write(&file, "").unwrap();

@@ -1,4 +1,5 @@
-//! Many proposals at once, at several daemons: all of them are signed, whoever proposed them and whatever limits each daemon has.
+//! Many proposals at once at several daemons: all of them are signed, whichever daemon proposed
+//! them and whatever limits each daemon has.
 
 use crate::daemons::{Daemon, Signers};
 use serde_json::{Value, json};
@@ -7,7 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-/// Daemons that sign everything for one another. `limits` is each one's `max_concurrent_sessions`.
+/// Starts daemons that sign everything for one another. `limits` has the `max_concurrent_sessions`
+/// of each.
 fn start(signers: &Signers, limits: [usize; 3]) -> [Daemon; 3] {
     let policy = signers.policy("messages = \"any\"");
     let settings =
@@ -18,7 +20,7 @@ fn start(signers: &Signers, limits: [usize; 3]) -> [Daemon; 3] {
     [first, second, third]
 }
 
-/// Proposes over a daemon's socket, and gives the last thing that the daemon says of it.
+/// Proposes over a daemon's socket, and returns the last thing that the daemon says about it.
 fn propose(signers: &Signers, signer: usize, number: u8) -> Value {
     let message = format!("{signer:02x}{number:02x}{}", "5e".repeat(30));
     let request = json!({
@@ -58,16 +60,17 @@ fn three_daemons_that_propose_eight_sessions_each_at_once_sign_them_all() {
 }
 
 #[test]
-fn a_proposer_with_more_places_than_its_co_signers_gets_everything_signed() {
+fn a_proposer_with_more_places_than_its_co_signers_gets_all_signed() {
     burst([10, 2, 2], [6, 0, 0]);
 }
 
 #[test]
-fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all_hundred_and_fifty() {
+fn three_daemons_that_propose_fifty_sessions_each_at_once_sign_all() {
     burst([10; 3], [50; 3]);
 }
 
-/// Proposes, and waits until the session is made. Whoever drops the answers leaves the session running.
+/// Proposes, and waits until the session is created. Dropping the answers leaves the session
+/// running.
 fn begin(signers: &Signers, signer: usize, number: u8) -> (BufReader<UnixStream>, String) {
     let message = format!("{signer:02x}{number:02x}{}", "7a".repeat(30));
     let request = json!({"request": "propose", "signer": signers.public, "message": [message], "timeout": 120});
@@ -81,14 +84,14 @@ fn begin(signers: &Signers, signer: usize, number: u8) -> (BufReader<UnixStream>
 }
 
 #[test]
-fn what_waits_for_its_turn_waits_again_after_a_restart_and_is_signed() {
+fn queued_sessions_wait_again_after_a_restart_and_are_signed() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let one_place = format!("[protocol]\nmax_concurrent_sessions = 1\n{policy}");
     let second = signers.start(1, None, "", &policy);
     let mut first = signers.start(0, Some(&second), "", &one_place);
     first.process.wait_for("peer_connected");
-    // The third signer is not there: what is joined goes on.
+    // The third signer is missing, so joined sessions stay open.
     let (_own, own) = begin(&signers, 0, 1);
     let (_own_later, own_later) = begin(&signers, 0, 2);
     assert_eq!(first.process.wait_for("session_queued")["session"], own_later.as_str());

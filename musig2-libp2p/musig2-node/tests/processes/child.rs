@@ -1,4 +1,4 @@
-//! Running `musig2-node`, and reading what it prints as it comes.
+//! Runs `musig2-node` and reads what it prints as it comes.
 
 use crate::objects;
 use serde_json::Value;
@@ -10,17 +10,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
-/// Far more than anything here takes: a test that gets here hangs.
+/// Far more than anything here takes: a test that waits this long is stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The command, with nothing on its standard input.
+/// Prepares the command with nothing on its standard input.
 pub(crate) fn musig2_node<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_musig2-node"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// Whether whoever started these tests ignores a signal, as `nohup` does: what they start does then, too.
+/// Returns whether the process that started these tests ignores a signal, as `nohup` does: what the
+/// tests start then ignores it too.
 #[cfg(unix)]
 pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -31,7 +32,8 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     ignored >> (signal - 1) & 1 != 0
 }
 
-/// The same command, which hears SIGHUP even if whoever started these tests ignores it.
+/// Returns the same command, which now hears SIGHUP even if the process that started these tests
+/// ignores it.
 #[cfg(unix)]
 pub(crate) fn that_hears_hangups(command: &Command) -> Command {
     const SIGHUP: i32 = 1;
@@ -44,7 +46,7 @@ pub(crate) fn that_hears_hangups(command: &Command) -> Command {
     hearing
 }
 
-/// What a finished command left.
+/// What a finished command left behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
@@ -67,7 +69,8 @@ pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Finished
     }
 }
 
-/// What a line says, which is as the README says. Its time is checked and taken out: what is said again later is equal to it.
+/// Parses a line and checks that it is as the README says. Takes out its time once that is checked,
+/// so that a line which is repeated later is equal to the first.
 pub(crate) fn object(line: &str) -> Value {
     let mut value: Value =
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -89,7 +92,7 @@ impl Running {
         Self::spawn(musig2_node(arguments))
     }
 
-    /// Of a command that leads to `musig2-node`.
+    /// Starts a command that leads to `musig2-node`.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.arg("--json").spawn().expect("the command starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -99,7 +102,7 @@ impl Running {
         Self { child, lines, printed: String::new(), stderr }
     }
 
-    /// The next line of this type, or event of this name.
+    /// Waits for the next line of this type, or event of this name.
     pub(crate) fn wait_for(&mut self, kind: &str) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -114,12 +117,12 @@ impl Running {
         }
     }
 
-    /// Where it listens.
+    /// Waits for the address that it listens on.
     pub(crate) fn address(&mut self) -> String {
         self.wait_for("listening")["address"].as_str().expect("an address").into()
     }
 
-    /// Waits for its own end.
+    /// Waits for the command to end.
     pub(crate) fn finish(mut self) -> Finished {
         let end = Instant::now() + PATIENCE;
         // Standard output is closed when the process ends.
@@ -138,7 +141,7 @@ impl Running {
         self.signal("TERM")
     }
 
-    /// Sends it a signal that ends it.
+    /// Sends it a signal that ends it, and waits for the end.
     #[cfg(unix)]
     pub(crate) fn signal(self, name: &str) -> Finished {
         self.send(name);
@@ -152,7 +155,7 @@ impl Running {
         value
     }
 
-    /// Its number.
+    /// Returns its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -178,14 +181,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // An error is a process that has ended.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Finished {
-    /// The last line of standard output.
+    /// Returns the last line of standard output.
     pub(crate) fn last(&self) -> Value {
         let line =
             self.stdout.lines().last().unwrap_or_else(|| panic!("nothing printed: {self:?}"));
@@ -193,7 +196,7 @@ impl Finished {
     }
 }
 
-/// Makes a key that is not encrypted, and gives its public key.
+/// Makes an unencrypted key and returns its public key.
 pub(crate) fn keygen(file: &Path) -> String {
     let arguments = ["keygen", "--plain", "--json", "--out"].map(OsStr::new);
     let made = run(arguments.into_iter().chain([file.as_os_str()]));
@@ -205,7 +208,7 @@ pub(crate) fn keygen(file: &Path) -> String {
 
 fn read(mut from: ChildStderr) -> String {
     let mut bytes = Vec::new();
-    // What came before an error is worth showing.
+    // Whatever was read before an error is worth showing.
     let _ = from.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into()
 }

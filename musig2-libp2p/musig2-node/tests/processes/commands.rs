@@ -4,7 +4,7 @@ use crate::child::{Finished, keygen, run};
 use std::fs;
 use tempfile::tempdir;
 
-/// Three keys and their aggregate, in this order, from the test vectors of BIP327.
+/// Three keys from the test vectors of BIP327, and below their aggregate in this order.
 const SIGNERS: [&str; 3] = [
     "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
     "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659",
@@ -17,7 +17,7 @@ fn key(more: &[&str]) -> Finished {
 }
 
 #[test]
-fn the_joint_key_is_told_before_there_is_a_session() {
+fn the_joint_key_can_be_computed_before_any_session() {
     let told = key(&["--keep-order"]);
     assert_eq!(told.code, Some(0), "{told:?}");
     assert_eq!(told.last()["key"], AGGREGATE);
@@ -36,7 +36,7 @@ fn the_joint_key_is_told_before_there_is_a_session() {
 }
 
 #[test]
-fn the_example_of_a_configuration_is_right() {
+fn the_example_configuration_passes_the_check() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("musig2-node.toml");
     let example = run(["config", "--example"]);
@@ -53,7 +53,7 @@ fn the_example_of_a_configuration_is_right() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_key_line_and_what_is_allowed() {
+fn a_configuration_error_names_the_line_the_key_and_what_is_allowed() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("c.toml");
     let cases = [
@@ -91,7 +91,7 @@ fn a_wrong_configuration_is_told_with_key_line_and_what_is_allowed() {
 
 #[cfg(unix)]
 #[test]
-fn a_configuration_that_cannot_run_is_not_called_right() {
+fn a_configuration_that_cannot_run_fails_the_check() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -131,7 +131,7 @@ fn a_configuration_that_cannot_run_is_not_called_right() {
 }
 
 #[test]
-fn what_a_configuration_signs_unasked_is_noted() {
+fn the_check_notes_what_is_signed_without_asking() {
     let folder = tempdir().expect("a folder");
     keygen(&folder.path().join("signer.key"));
     let file = folder.path().join("node.toml");
@@ -156,7 +156,7 @@ fn what_a_configuration_signs_unasked_is_noted() {
 }
 
 #[test]
-fn a_limit_of_nothing_is_noted_with_what_it_means() {
+fn the_check_notes_what_a_limit_of_zero_means() {
     let folder = tempdir().expect("a folder");
     keygen(&folder.path().join("signer.key"));
     let file = folder.path().join("node.toml");
@@ -178,7 +178,7 @@ fn a_limit_of_nothing_is_noted_with_what_it_means() {
 }
 
 #[test]
-fn what_proves_nothing_convicts_nobody() {
+fn a_file_that_proves_nothing_convicts_nobody() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("evidence");
     for (content, expected) in [
@@ -261,12 +261,12 @@ fn shells_and_manual_pages_know_every_command() {
 }
 
 #[test]
-fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
+fn a_byte_order_mark_at_the_start_of_a_file_is_ignored() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let marked = |name: &str| {
         let text = fs::read_to_string(path(name)).expect("text");
-        // The mode stays.
+        // Writing keeps the file's mode.
         fs::write(path(name), format!("\u{feff}{text}")).expect("written");
     };
     keygen(&path("signer.key"));
@@ -289,10 +289,10 @@ fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
     }
 }
 
-/// Whoever can write them decides what is signed.
+/// Anyone who can write them decides what is signed.
 #[cfg(unix)]
 #[test]
-fn a_configuration_or_program_that_everybody_can_write_is_refused() {
+fn a_configuration_or_program_that_anyone_can_write_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

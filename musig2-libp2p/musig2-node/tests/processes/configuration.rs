@@ -1,4 +1,5 @@
-//! `config --check`: what it accepts a daemon starts with, and what it refuses `run` refuses in the same words.
+//! `config --check`: a daemon starts with what the check accepts, and `run` refuses what the check
+//! refuses in the same words.
 
 use crate::child::{Finished, Running, keygen, run};
 use crate::daemons::Signers;
@@ -11,16 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::tempdir;
 
-/// A public key of nobody here.
+/// A public key that belongs to no signer here.
 const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
-/// Another one.
+/// Another public key that belongs to no signer here.
 const THIRD: &str = "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659";
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
 }
 
-/// `setsid` takes the terminal away, if the tests have one.
+/// Runs the command without a terminal: `setsid` takes it away if the tests have one.
 fn without_terminal(arguments: [&str; 3]) -> Finished {
     let mut command = Command::new("setsid");
     command.arg("--wait").arg(env!("CARGO_BIN_EXE_musig2-node")).args(arguments);
@@ -34,7 +35,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words() {
+fn the_check_and_the_daemon_refuse_in_the_same_words() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let private = |name: &str, text: &str| {
@@ -124,7 +125,7 @@ fn what_a_daemon_does_not_start_with_is_refused_by_the_check_in_the_same_words()
 }
 
 #[test]
-fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothing() {
+fn the_check_shows_each_sets_key_and_address_and_changes_nothing() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("signer.key");
     let own = keygen(&key);
@@ -169,7 +170,7 @@ fn a_check_tells_the_joint_key_and_address_of_each_signer_set_and_changes_nothin
 }
 
 #[test]
-fn the_configuration_of_a_daemon_that_runs_can_be_checked() {
+fn the_configuration_of_a_running_daemon_can_be_checked() {
     let signers = Signers::new();
     let _running = signers.start(0, None, "", "");
     let checked = run(["config", "--json", "--check", &signers.text(0, "node.toml")]);

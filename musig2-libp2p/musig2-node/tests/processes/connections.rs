@@ -1,4 +1,4 @@
-//! Crowds at a daemon's doors: what they hold up, and that nothing else is.
+//! Many connections to a daemon: what they hold up, and that they hold up nothing else.
 
 use crate::child::musig2_node;
 use crate::daemons::{Daemon, Signers, message};
@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-/// Connections that say nothing.
+/// Connections that send nothing.
 struct Idle {
     _held: Vec<tokio::net::TcpStream>,
     _runtime: Runtime,
 }
 
 impl Idle {
-    /// From this address.
+    /// Opens this many connections from this address.
     fn new(from: &str, to: SocketAddr, count: usize) -> Self {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -40,7 +40,7 @@ impl Idle {
     }
 }
 
-/// Where it listens for peers.
+/// Returns the address at which the daemon listens for peers.
 fn listens(daemon: &Daemon) -> SocketAddr {
     let mut parts = daemon.address.split('/').skip(2).step_by(2);
     let (ip, port) = (parts.next().expect("an address"), parts.next().expect("a port"));
@@ -59,7 +59,7 @@ fn sign(signers: &Signers, byte: u8) {
 }
 
 #[test]
-fn a_daemon_without_a_free_descriptor_goes_on_and_signs_when_it_has_one() {
+fn a_daemon_out_of_descriptors_goes_on_and_signs_once_it_has_one() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -93,10 +93,10 @@ fn a_daemon_without_a_free_descriptor_goes_on_and_signs_when_it_has_one() {
 }
 
 #[test]
-fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
+fn strangers_connections_leave_descriptors_for_co_signers() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
-    // So that it has a configuration.
+    // This start only writes a configuration for the one below.
     signers.start(0, None, "", &policy).stop();
     let run = musig2_node(["run", "--config", &signers.text(0, "node.toml")]);
     let mut limited = Command::new("sh");
@@ -124,7 +124,7 @@ fn descriptors_are_left_for_co_signers_however_many_strangers_connect() {
 }
 
 #[test]
-fn idle_connections_from_one_address_keep_nobody_else_out() {
+fn idle_connections_from_one_address_shut_out_nobody_else() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -142,8 +142,8 @@ fn idle_connections_from_one_address_keep_nobody_else_out() {
 }
 
 #[test]
-fn clients_that_ask_nothing_keep_nobody_from_monitoring() {
-    /// As many as are served at once.
+fn clients_that_ask_nothing_do_not_block_monitoring() {
+    /// The most connections that are served at once.
     const MOST: usize = 32;
     let signers = Signers::new();
     let daemon = signers.start(0, None, "", "");
@@ -158,7 +158,7 @@ fn clients_that_ask_nothing_keep_nobody_from_monitoring() {
         })
         .collect();
     let mut asking = connect();
-    // Half of what a connection may last.
+    // Half of the longest time that a connection may last.
     asking.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
     asking.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("written");
     let mut answer = String::new();

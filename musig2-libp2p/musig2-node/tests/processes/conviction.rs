@@ -1,4 +1,5 @@
-//! A signer that breaks the protocol over real connections is convicted by each honest one, with a proof that anyone can check.
+//! Each honest signer convicts a signer that breaks the protocol over real connections, with a
+//! proof that anyone can check.
 
 use crate::child::{Running, keygen, run};
 use futures::StreamExt;
@@ -14,7 +15,8 @@ use serde_json::Value;
 use std::fs;
 use tempfile::tempdir;
 
-/// Signs wrongly, and takes that for right. All else is as it should be.
+/// An engine that signs wrongly and takes every partial signature for valid. Otherwise it is the
+/// default engine.
 enum Wrong {}
 
 impl Crypto for Wrong {
@@ -111,7 +113,7 @@ impl Crypto for Wrong {
     }
 }
 
-/// A signer on that engine, on TCP, which listens on loopback.
+/// Makes a signer with that engine, which listens on loopback over TCP.
 fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
     let mut core =
         Node::<Wrong>::with_engine(musig2_proto::Config::default()).expect("the default is valid");
@@ -129,7 +131,7 @@ fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
 }
 
 #[test]
-fn a_signer_that_signs_wrongly_is_convicted_by_each_process_with_evidence() {
+fn each_process_convicts_a_signer_that_signs_wrongly() {
     let folder = tempdir().expect("a folder");
     let mut cosigners: Vec<_> = ["first", "second"]
         .map(|name| {

@@ -1,4 +1,4 @@
-//! `run`: a signer as a service, and what is asked of it over its socket.
+//! `run`: a signer as a service, and the requests that it answers over its socket.
 
 use crate::child::run;
 use crate::daemons::{Signers, message};
@@ -30,7 +30,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
         .chain(signers.public.clone()));
     assert_eq!(key.last()["key"], result["items"][0]["aggregate_key"]);
 
-    // They have met: nobody else need hear of the next one.
+    // They have met, so nobody else needs to hear of the next session.
     let private = signers.propose(&message(1), &["--private", "--keep-order"]).finish();
     assert_eq!(private.code, Some(0), "{private:?}");
     assert_eq!(
@@ -46,7 +46,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
         assert_eq!(declined["session"], session.as_str());
         assert!(declined["reason"].as_str().expect("text").contains(&message(2)), "{declined}");
     }
-    // Each declines at a time of its own.
+    // They decline at different times.
     let mut declined = Vec::new();
     while declined.len() < 2 {
         let listed = signers.ask(0, &["sessions", &session]).last();
@@ -61,7 +61,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     assert_eq!(open["awaiting"].as_array().expect("a list").len(), 2);
     assert!(listed.iter().any(|one| one["phase"] == "complete"), "{listed:?}");
 
-    // By name, as it is in the table and in full.
+    // A session can be named by the prefix in the table or in full.
     let others: Vec<_> = signers.public[1..].iter().map(|key| key[..8].to_owned()).collect();
     let shown = run(["sessions", "--socket", &signers.socket(0)]).stdout;
     assert!(others.iter().all(|other| shown.contains(other)), "{shown}");
@@ -104,7 +104,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
 }
 
 #[test]
-fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why() {
+fn a_declined_session_ends_at_once_and_all_learn_who_declined_and_why() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let strict = signers.policy(&format!("messages = [\"{}\"]", message(1)));
@@ -112,7 +112,7 @@ fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why
     let mut second = signers.start(1, Some(&first), "", &any);
     let mut third = signers.start(2, Some(&first), "", &strict);
 
-    // Then all have met, and each hears of the next one.
+    // After this session all have met, and each hears of the next one.
     assert_eq!(signers.propose(&message(1), &[]).finish().code, Some(0));
     let ended = signers.propose(&message(2), &["--timeout", "500"]).finish();
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -131,7 +131,8 @@ fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why
     assert_eq!(told["blamed"], json!([]));
     third.process.wait_for("session_declined");
 
-    // Whoever is silent looks as if it were not there: to everybody, or to whom it does not sign with.
+    // A signer that does not answer looks as if it were absent. It is silent either to everybody or
+    // to signers that it does not sign with.
     let silent =
         signers.policy(&format!("messages = [\"{}\"]\nanswer_declines = false", message(1)));
     let [_, second_key, third_key] = &signers.public;
@@ -151,10 +152,10 @@ fn a_declined_session_ends_at_once_and_everybody_is_told_who_declined_it_and_why
 }
 
 #[test]
-fn a_program_decides_by_the_whole_session_as_json() {
+fn an_approval_program_is_given_the_whole_session_as_json() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
-    // Keeps what it is told, and refuses one message.
+    // The program keeps what it is told, and refuses one message.
     let script =
         format!("cat > $1; if grep -q {} $1; then echo 'too much' >&2; exit 3; fi", message(2));
     let told = signers.text(1, "told");
@@ -197,7 +198,7 @@ fn a_program_decides_by_the_whole_session_as_json() {
 }
 
 #[test]
-fn a_program_that_does_not_answer_in_time_declines() {
+fn an_approval_program_that_does_not_answer_in_time_declines() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let slow =
@@ -213,7 +214,7 @@ fn a_program_that_does_not_answer_in_time_declines() {
 }
 
 #[test]
-fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
+fn a_daemon_reports_its_status_and_stops_on_request() {
     let signers = Signers::new();
     let mut first = signers.start(0, None, "", "");
     assert_eq!(first.serving["signs_nothing_without"], "signer_sets");
@@ -239,7 +240,7 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
     assert!(first.get("/").starts_with("HTTP/1.1 404"));
     let address = first.address.clone();
 
-    // An open session is no reason to stay.
+    // The daemon stops although a session is open.
     let _open = signers.propose(&message(1), &[]).wait_for("session");
     let stopped = first.stop();
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
@@ -258,14 +259,14 @@ fn a_daemon_tells_how_it_is_and_stops_when_told_to() {
 }
 
 #[test]
-fn a_restarted_daemon_takes_up_what_it_had_approved() {
+fn a_restarted_daemon_resumes_what_it_had_approved() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
     let mut second = signers.start(1, Some(&first), "", &policy);
     let proposed = signers.propose(&message(1), &[]);
     second.process.wait_for("session_joined");
-    // Killed. By its policy now it would sign nothing: what it approved then is what counts.
+    // The daemon is killed. Its policy would now sign nothing, but what it approved earlier counts.
     drop(second);
     let mut second = signers.start(1, Some(&first), "", "");
     let resumed = second.process.wait_for("session_resumed");
@@ -281,7 +282,7 @@ fn a_restarted_daemon_takes_up_what_it_had_approved() {
 }
 
 #[test]
-fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
+fn a_daemon_waits_as_long_as_asked_even_if_the_client_leaves() {
     let signers = Signers::new();
     let mut first = signers.start(0, None, "", "");
     let asked = Instant::now();
@@ -298,7 +299,7 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
     let aborted = first.process.wait_for("session_aborted");
     assert_eq!(aborted["cause"], "timed_out", "{aborted}");
-    // In the order of the session's keys, which is theirs and no other.
+    // The list is in the order of the session's keys, which is not the order of the signers here.
     let awaiting = aborted["awaiting"].as_array().expect("a list");
     let mut awaited: Vec<_> =
         awaiting.iter().filter_map(|one| one["public_key"].as_str()).collect();
@@ -311,7 +312,7 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     let session = left.wait_for("session")["session"].clone();
     drop(left);
     assert_eq!(first.process.wait_for("session_aborted")["session"], session);
-    // Before the sessions themselves end, which they do half a minute later.
+    // The orders end before the sessions themselves would, half a minute later.
     assert!(asked.elapsed() < Duration::from_secs(25), "{:?}", asked.elapsed());
     let listed = signers.ask(0, &["sessions"]).last();
     for one in listed["sessions"].as_array().expect("a list") {
@@ -320,9 +321,9 @@ fn a_daemon_waits_as_long_as_its_order_says_whether_the_client_stays_or_not() {
     }
 }
 
-/// Whoever takes a failure for the end may pay twice.
+/// A client that takes this failure for the session's end may pay twice.
 #[test]
-fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_signed() {
+fn clients_of_a_killed_daemon_learn_that_it_may_still_be_signed() {
     let signers = Signers::new();
     let daemon = signers.start(0, None, "", &signers.policy("messages = \"any\""));
     let mut waiting = signers.propose(&message(1), &["--timeout", "5"]);
@@ -333,7 +334,7 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
     let words = told.last()["message"].as_str().expect("text").to_owned();
     assert!(words.contains("MAY STILL BE SIGNED") && words.contains(&session), "{words}");
 
-    // And so it is there again, for as long as it was to be.
+    // The session is indeed there again, and it ends when its order said that it would.
     let mut again = signers.start(0, None, "", &signers.policy("messages = \"any\""));
     let known = signers.ask(0, &["sessions", &session]);
     assert_eq!(known.code, Some(0), "{known:?}");
@@ -343,7 +344,7 @@ fn who_waits_for_a_daemon_that_is_killed_is_told_that_the_session_may_still_be_s
 }
 
 #[test]
-fn whoever_is_missing_is_named_at_every_signer_also_afterwards() {
+fn every_signer_names_the_missing_one_during_and_after_the_session() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -370,7 +371,7 @@ fn whoever_is_missing_is_named_at_every_signer_also_afterwards() {
 }
 
 #[test]
-fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
+fn a_proposer_that_ends_its_session_is_named_but_not_blamed() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -388,7 +389,7 @@ fn a_proposer_that_ends_its_session_is_named_as_who_ended_it_and_not_blamed() {
 }
 
 #[test]
-fn a_daemon_whose_key_another_one_signs_with_says_so_with_its_label() {
+fn a_daemon_says_so_with_its_label_if_its_key_is_used_elsewhere() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);

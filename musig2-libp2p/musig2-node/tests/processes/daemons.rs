@@ -1,4 +1,4 @@
-//! Daemons to test with.
+//! Daemons for tests.
 
 use crate::child::{Finished, Running, keygen, musig2_node, run, that_hears_hangups};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tempfile::{TempDir, tempdir};
 /// How long a daemon may take to stop.
 const STOP: Duration = Duration::from_secs(10);
 
-/// Three signers' folders.
+/// The folders of three signers.
 pub(crate) struct Signers {
     folder: TempDir,
     pub(crate) public: [String; 3],
@@ -22,7 +22,7 @@ pub(crate) struct Signers {
 /// A running daemon.
 pub(crate) struct Daemon {
     pub(crate) process: Running,
-    /// What it said of itself when it started.
+    /// What it said about itself when it started.
     pub(crate) serving: Value,
     pub(crate) address: String,
 }
@@ -46,7 +46,7 @@ impl Signers {
         self.path(signer, file).to_str().expect("text").into()
     }
 
-    /// A policy for sessions of all three.
+    /// Returns a policy that allows sessions of all three.
     pub(crate) fn policy(&self, more: &str) -> String {
         format!("[policy]\nsigner_sets = [{}]\n{more}\n", json!(self.public))
     }
@@ -62,7 +62,7 @@ impl Signers {
         self.run(that_hears_hangups(&musig2_node(["run", "--config", &config])))
     }
 
-    /// Writes a configuration, and gives its path.
+    /// Writes a configuration and returns its path.
     pub(crate) fn configure(
         &self,
         signer: usize,
@@ -79,7 +79,7 @@ impl Signers {
         self.text(signer, "node.toml")
     }
 
-    /// Of a command that leads to `musig2-node run`.
+    /// Starts a daemon with a command that leads to `musig2-node run`.
     pub(crate) fn run(&self, command: Command) -> Daemon {
         let mut process = Running::spawn(command);
         let serving = process.wait_for("serving");
@@ -91,7 +91,7 @@ impl Signers {
         self.text(signer, "musig2-node.sock")
     }
 
-    /// Signer 0's daemon is to propose.
+    /// Has signer 0's daemon propose.
     pub(crate) fn propose(&self, message: &str, more: &[&str]) -> Running {
         let socket = self.socket(0);
         let [_, one, two] = &self.public;

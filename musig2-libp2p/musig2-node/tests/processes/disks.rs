@@ -1,4 +1,4 @@
-//! Disks that cannot be written to: what they hold up, and that nothing else is.
+//! Disks that cannot be written to: what they hold up, and that they hold up nothing else.
 
 use crate::child::{PATIENCE, run};
 use crate::daemons::{Daemon, Signers, message};
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-/// A file system of 64 KiB in memory, at a folder.
+/// A file system of 64 KiB in memory, mounted at a folder.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where this user may not mount one.
+    /// Returns `None` if this user may not mount one.
     fn at(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).expect("made");
         let mount = Command::new("mount")
@@ -29,7 +29,7 @@ impl SmallDisk {
         None
     }
 
-    /// Leaves no room on it. Gives the file that takes it.
+    /// Fills the disk completely. Returns the file that fills it.
     fn fill(&self) -> PathBuf {
         let file = self.0.join("filler");
         assert!(fs::write(&file, vec![0; 1 << 20]).is_err(), "it is larger than the disk");
@@ -39,22 +39,23 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // A daemon that still runs holds its lock open there.
+        // A daemon that still runs holds its lock file open there.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
-/// An ext4 file system in a file, at a folder. Frozen, it answers nobody who writes: a hung disk.
+/// An ext4 file system in a file, mounted at a folder. While it is frozen, every write to it hangs,
+/// as on a hung disk.
 struct HangingDisk {
     folder: PathBuf,
     image: tempfile::NamedTempFile,
 }
 
-/// For as long as this exists. Nobody who waits for the disk ends before.
+/// Freezes the disk while this exists. A process that waits for the disk cannot end before.
 struct Frozen<'a>(&'a Path);
 
 impl HangingDisk {
-    /// `None` where this user may not make one.
+    /// Returns `None` if this user may not make one.
     fn at(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).expect("made");
         let image = tempfile::NamedTempFile::new().expect("a file");
@@ -100,11 +101,11 @@ impl Drop for HangingDisk {
     }
 }
 
-/// A folder that can only be read while this exists.
+/// Makes a folder read-only while this exists.
 struct ReadOnly(PathBuf);
 
 impl ReadOnly {
-    /// `None` where this user may not mount anything.
+    /// Returns `None` if this user may not mount anything.
     fn over(folder: &Path) -> Option<Self> {
         let mount = |arguments: &[&str]| Command::new("mount").args(arguments).arg(folder).output();
         let bound = Command::new("mount").arg("--bind").arg(folder).arg(folder).output();
@@ -135,7 +136,8 @@ fn problems(signers: &Signers) -> Vec<String> {
     problems.map(|problem| problem.as_str().expect("text").into()).collect()
 }
 
-/// Signer 1's store cannot be written to, for a reason that this cause names. It says so, goes on, and signs when `mend` is done.
+/// Checks that signer 1, whose store cannot be written to for this cause, says so, goes on, and
+/// signs once `mend` has run.
 fn a_session_waits_for_the_store(
     signers: &Signers,
     [first, second]: [&mut Daemon; 2],
@@ -158,7 +160,7 @@ fn a_session_waits_for_the_store(
 }
 
 #[test]
-fn a_full_disk_holds_up_only_the_session_that_cannot_be_stored() {
+fn a_full_disk_delays_only_the_session_that_cannot_be_stored() {
     let signers = Signers::new();
     let Some(disk) = SmallDisk::at(&signers.path(1, "approvals")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -180,7 +182,7 @@ fn a_full_disk_holds_up_only_the_session_that_cannot_be_stored() {
 }
 
 #[test]
-fn a_store_that_is_removed_while_its_daemon_runs_is_made_again() {
+fn a_store_removed_while_its_daemon_runs_is_created_again() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -195,7 +197,7 @@ fn a_store_that_is_removed_while_its_daemon_runs_is_made_again() {
 }
 
 #[test]
-fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
+fn a_full_disk_leaves_a_key_with_its_old_passphrase() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = SmallDisk::at(&folder.path().join("disk")) else { return };
@@ -222,7 +224,7 @@ fn a_full_disk_leaves_a_key_with_the_passphrase_that_it_had() {
     assert!(!disk.0.join("signer.key.new").exists());
 }
 
-/// The results that signer 1 tells as signed, once there are so many.
+/// Waits until signer 1 lists this many results as signed, and returns them.
 fn signed(signers: &Signers, count: usize) -> Vec<Value> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -240,7 +242,7 @@ fn signed(signers: &Signers, count: usize) -> Vec<Value> {
 }
 
 #[test]
-fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
+fn a_hung_disk_for_results_delays_nobody() {
     let signers = Signers::new();
     let Some(disk) = HangingDisk::at(&signers.path(1, "results")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -248,7 +250,8 @@ fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
     let mut second = signers.start(1, Some(&first), "", &policy);
     let _third = signers.start(2, Some(&first), "", &policy);
     let frozen = disk.freeze().expect("it could be frozen before");
-    // As many as could not be signed in this time if each waited for the disk for some seconds.
+    // If each of these sessions waited some seconds for the disk, they could not all be signed in
+    // this time.
     let proposed: Vec<_> =
         (1..=12).map(|byte| signers.propose(&message(byte), &["--timeout", "40"])).collect();
     for proposed in proposed {
@@ -271,7 +274,7 @@ fn results_on_a_disk_that_does_not_answer_hold_up_nobody() {
 }
 
 #[test]
-fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
+fn a_hung_disk_for_approvals_delays_only_its_sessions() {
     let signers = Signers::new();
     let Some(disk) = HangingDisk::at(&signers.path(1, "approvals")) else { return };
     let policy = signers.policy("messages = \"any\"");
@@ -290,7 +293,7 @@ fn approvals_on_a_disk_that_does_not_answer_hold_up_only_their_sessions() {
 }
 
 #[test]
-fn a_disk_that_takes_nothing_stops_no_abort() {
+fn a_read_only_disk_does_not_stop_an_abort() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let mut first = signers.start(0, None, "", &policy);
@@ -298,7 +301,7 @@ fn a_disk_that_takes_nothing_stops_no_abort() {
     let mut proposed = signers.propose(&message(1), &[]);
     let session = second.process.wait_for("session_joined")["session"].clone();
     let name = session.as_str().expect("a session");
-    // The proposer knows that it has joined, and so is told.
+    // Once the proposer knows that this signer has joined, it is told of the abort.
     while first.process.wait_for("signer_joined")["session"] != session {}
     let Some(_disk) = ReadOnly::over(&signers.path(1, "approvals")) else { return };
     let told = signers.ask(1, &["abort", name, "--reason", "wrong amount"]);

@@ -1,11 +1,11 @@
-//! Key files.
+//! How key files are written, read and refused.
 
 use crate::child::{keygen, musig2_node, run};
 use std::fs;
 use std::process::Command;
 use tempfile::tempdir;
 
-/// A file grew beyond what its writer may write.
+/// The signal for a file that grew beyond what its writer may write.
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
@@ -23,12 +23,12 @@ fn a_key_is_never_overwritten() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_that_is_being_written_when_its_writer_is_killed_is_not_there() {
+fn a_key_whose_writer_is_killed_midway_leaves_no_file() {
     use std::os::unix::process::ExitStatusExt;
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     let node = musig2_node(["keygen", "--plain", "--out"]);
-    // The system kills whoever writes the first byte to a file.
+    // The system kills the process that writes the first byte to a file.
     let mut killed = Command::new("sh");
     killed.args(["-c", "ulimit -c 0; ulimit -f 0; exec \"$@\"", "sh"]).arg(node.get_program());
     let ended = killed.args(node.get_args()).arg(&file).output().expect("`sh` starts");
@@ -38,7 +38,7 @@ fn a_key_that_is_being_written_when_its_writer_is_killed_is_not_there() {
 }
 
 #[test]
-fn a_key_file_stands_for_its_public_key() {
+fn a_key_file_can_be_given_in_place_of_its_public_key() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     let public = keygen(&file);
@@ -52,7 +52,7 @@ fn a_key_file_stands_for_its_public_key() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_file_is_its_owners_alone_or_is_refused() {
+fn a_key_file_that_others_can_read_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
@@ -70,7 +70,7 @@ fn a_key_file_is_its_owners_alone_or_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_holds_no_key_is_refused_without_showing_it() {
+fn a_file_without_a_key_is_refused_without_showing_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");

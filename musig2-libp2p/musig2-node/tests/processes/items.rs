@@ -1,4 +1,4 @@
-//! Messages with tweaks of their own.
+//! Messages that each have tweaks of their own.
 
 use crate::child::{Running, object, run};
 use crate::daemons::{Signers, message};
@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 #[test]
-fn each_message_is_signed_under_the_key_that_its_own_tweaks_give() {
+fn each_message_is_signed_under_the_key_of_its_own_tweaks() {
     let signers = Signers::new();
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -72,7 +72,7 @@ fn each_message_is_signed_under_the_key_that_its_own_tweaks_give() {
         assert!(item.contains(expected), "{shown}");
     }
 
-    // The same as a program asks for it.
+    // A program can ask for the same.
     let mut stream = UnixStream::connect(&socket).expect("connected");
     let request = json!({"request": "propose", "signer": [one, two], "item": items, "timeout": 60});
     writeln!(stream, "{request}").expect("written");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::tempdir;
 
-/// A file of mode 0600.
+/// Writes a file of mode 0600 and returns its path.
 fn private(path: &Path, text: &str) -> String {
     fs::write(path, text).expect("written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set");
@@ -15,7 +15,7 @@ fn private(path: &Path, text: &str) -> String {
 }
 
 #[test]
-fn a_new_key_is_encrypted_and_opens_with_its_passphrase_alone() {
+fn a_new_key_is_encrypted_and_opens_only_with_its_passphrase() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     let key = file.to_str().expect("text");
@@ -43,7 +43,7 @@ fn a_new_key_is_encrypted_and_opens_with_its_passphrase_alone() {
 }
 
 #[test]
-fn a_passphrase_that_protects_nothing_is_refused() {
+fn a_short_empty_or_exposed_passphrase_is_refused() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let short = private(&path("short"), "1234567\n");
@@ -65,9 +65,9 @@ fn a_passphrase_that_protects_nothing_is_refused() {
     }
 }
 
-/// `setsid` takes the terminal away, where the tests have one.
+/// `setsid` takes the terminal away if the tests have one.
 #[test]
-fn without_a_terminal_to_ask_on_it_says_how_to_give_the_passphrase() {
+fn without_a_terminal_an_error_says_how_to_give_the_passphrase() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let told = Command::new("setsid")
@@ -83,7 +83,7 @@ fn without_a_terminal_to_ask_on_it_says_how_to_give_the_passphrase() {
 }
 
 #[test]
-fn a_plain_key_says_that_it_is_one() {
+fn keygen_says_when_a_key_is_not_encrypted() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     keygen(&file);
@@ -93,7 +93,8 @@ fn a_plain_key_says_that_it_is_one() {
     assert!(shown.stdout.contains("not encrypted"), "{}", shown.stdout);
 }
 
-/// A key file, its public key, and the file with its passphrase.
+/// Makes an encrypted key. Returns the key's file, its public key, and the file with its
+/// passphrase.
 fn encrypted(folder: &Path) -> (String, String, String) {
     let key = folder.join("signer.key").to_str().expect("text").to_owned();
     let old = private(&folder.join("old"), "correct horse\n");
@@ -102,7 +103,7 @@ fn encrypted(folder: &Path) -> (String, String, String) {
 }
 
 #[test]
-fn a_changed_passphrase_opens_the_same_key_and_the_old_one_nothing() {
+fn a_changed_passphrase_opens_the_key_and_the_old_one_does_not() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let (key, public, old) = encrypted(folder.path());
@@ -143,7 +144,7 @@ fn a_changed_passphrase_opens_the_same_key_and_the_old_one_nothing() {
 }
 
 #[test]
-fn a_passphrase_that_cannot_be_changed_leaves_the_key_file_as_it_was() {
+fn a_failed_change_of_passphrase_leaves_the_key_file_as_it_was() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let (key, _, old) = encrypted(folder.path());
@@ -163,7 +164,7 @@ fn a_passphrase_that_cannot_be_changed_leaves_the_key_file_as_it_was() {
         assert_eq!(told.code, Some(2), "{told:?}");
         assert!(told.stderr.contains(expected), "{expected}: {}", told.stderr);
     }
-    // It may be another key, which somebody means to take next.
+    // The file may be another key, which somebody means to use next.
     private(&path("signer.key.new"), "another key");
     let told = change(&key, &old, &new);
     assert_eq!(told.code, Some(2), "{told:?}");
@@ -176,9 +177,10 @@ fn a_passphrase_that_cannot_be_changed_leaves_the_key_file_as_it_was() {
     assert_eq!(fs::read(&key).expect("a file"), before);
 }
 
-/// systemd puts credentials there with an access list, which shows as mode 0440.
+/// systemd puts credentials into `$CREDENTIALS_DIRECTORY` with an access list, which shows as mode
+/// 0440.
 #[test]
-fn a_passphrase_from_systemd_is_taken_as_it_comes_and_no_other_that_a_group_can_read() {
+fn only_systemd_may_give_a_passphrase_that_a_group_can_read() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let passphrase = private(&path("passphrase"), "correct horse\n");

@@ -1,4 +1,5 @@
-//! What an operator calls the signers, and on which chain they sign: shown wherever a signer or an address is told.
+//! An operator's labels for the signers, and the chain that they sign on: both are shown wherever a
+//! signer or an address is named.
 
 use crate::child::{Running, keygen, run};
 use crate::daemons::{Signers, message};
@@ -6,7 +7,8 @@ use serde_json::{Value, json};
 use std::fs;
 use tempfile::tempdir;
 
-/// The label of the signer with this key, where a list of keys has a list of labels.
+/// Returns the label of the signer with this key, from an object that has a list of keys and a list
+/// of labels.
 fn label(object: &Value, key: &str) -> Value {
     let signers = object["signers"].as_array().expect("a list");
     let place = signers.iter().position(|signer| signer == key).expect("it is a signer");
@@ -15,7 +17,7 @@ fn label(object: &Value, key: &str) -> Value {
 }
 
 #[test]
-fn a_signer_is_told_by_its_label_wherever_a_daemon_tells_of_it() {
+fn a_daemon_shows_a_signers_label_wherever_it_names_it() {
     let signers = Signers::new();
     let [own, bob, carol] = &signers.public;
     let told = signers.text(1, "told");
@@ -56,7 +58,7 @@ fn a_signer_is_told_by_its_label_wherever_a_daemon_tells_of_it() {
 }
 
 #[test]
-fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
+fn a_proposer_without_a_daemon_takes_labels_from_its_command_line() {
     let folder = tempdir().expect("a folder");
     let own = folder.path().join("own.key");
     let key = own.to_str().expect("text").to_owned();
@@ -82,7 +84,7 @@ fn a_proposer_without_a_daemon_is_given_labels_on_the_command_line() {
 }
 
 #[test]
-fn addresses_are_of_the_chain_that_the_configuration_names_wherever_a_daemon_tells_of_them() {
+fn a_daemon_shows_addresses_of_the_configured_chain_everywhere() {
     let signers = Signers::new();
     let told = signers.text(1, "told");
     let script = json!(["sh", "-c", "cat > $0; exit 1", told]);

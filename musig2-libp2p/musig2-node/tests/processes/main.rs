@@ -1,4 +1,5 @@
-//! The command `musig2-node` as a user runs it: operating-system processes, real sockets, what they print and how they exit.
+//! Tests of the command `musig2-node` as a user runs it: operating-system processes, real sockets,
+//! what they print and how they exit.
 
 #[cfg(unix)]
 mod bursts;

@@ -1,4 +1,4 @@
-//! What a user mistypes is told in a sentence, with exit code 2 and no panic.
+//! A user's mistake is reported in a sentence, with exit code 2 and without a panic.
 
 use crate::child::{Running, keygen, musig2_node, run};
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::Read;
 use tempfile::tempdir;
 
 #[test]
-fn every_mistake_is_told_in_a_sentence() {
+fn every_mistake_is_explained_in_a_sentence() {
     let folder = tempdir().expect("a folder");
     let path = |file: &str| folder.path().join(file).to_str().expect("text").to_owned();
     let key = path("a.key");
@@ -182,7 +182,7 @@ fn every_mistake_is_told_in_a_sentence() {
 }
 
 #[test]
-fn an_address_that_cannot_be_listened_on_ends_the_command() {
+fn a_command_ends_if_it_cannot_listen_on_an_address() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("a.key");
     keygen(&file);
@@ -198,7 +198,7 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     ]);
     let address = first.address();
     let taken = address.split("/p2p/").next().expect("an address");
-    // In use; no address of this machine (RFC 5737); no transport there is.
+    // In use; not an address of this machine (RFC 5737); not a transport that exists.
     for unusable in
         [taken, "/ip4/192.0.2.1/tcp/0", "/ip4/192.0.2.1/udp/0/quic-v1", "/ip4/127.0.0.1/udp/0"]
     {
@@ -210,13 +210,13 @@ fn an_address_that_cannot_be_listened_on_ends_the_command() {
     }
 }
 
-/// What a command that cannot print says, and its exit code.
+/// Returns the exit code and the error output of a command that cannot print its result.
 fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String) {
     let mut command = musig2_node(arguments);
     match stdout {
         Some(file) => command.stdout(file),
         None => {
-            // Closed before the command starts: one that is quick must find nobody either.
+            // Closed before the command starts, so that even a quick command finds no reader.
             let (reader, writer) = std::io::pipe().expect("a pipe");
             drop(reader);
             command.stdout(writer)
@@ -229,7 +229,7 @@ fn unread(arguments: &[&str], stdout: Option<fs::File>) -> (Option<i32>, String)
 }
 
 #[test]
-fn a_command_that_cannot_give_its_result_says_why() {
+fn a_command_that_cannot_print_its_result_says_why() {
     let signers = [
         "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
         "03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659",
@@ -259,7 +259,7 @@ fn a_command_that_cannot_give_its_result_says_why() {
 }
 
 #[test]
-fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
+fn with_json_plain_text_is_printed_inside_an_object() {
     for arguments in [
         &["--help"][..],
         &["--version"],
@@ -275,7 +275,7 @@ fn what_is_printed_as_it_is_comes_in_an_object_for_programs() {
 }
 
 #[test]
-fn a_secret_given_as_a_public_key_is_shown_nowhere() {
+fn a_secret_given_as_a_public_key_is_never_shown() {
     let secrets = [
         "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn".to_owned(),
         "01".repeat(32),

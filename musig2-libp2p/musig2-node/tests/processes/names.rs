@@ -1,4 +1,4 @@
-//! Names without anybody to resolve them, and with.
+//! Names with a resolver, and without one.
 
 use crate::child::{Running, keygen, musig2_node};
 use std::fs;
@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
-/// The command, where this file is `/etc/resolv.conf`. `None` where this user may not arrange that.
+/// Returns the command with this file as its `/etc/resolv.conf`, or `None` if this user may not
+/// arrange that.
 fn with_resolv_conf(file: &Path, arguments: &[&str]) -> Option<Command> {
     let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
     let inside = |program: &str| {
@@ -32,7 +33,7 @@ fn with_resolv_conf(file: &Path, arguments: &[&str]) -> Option<Command> {
 }
 
 #[test]
-fn without_a_resolver_everything_works_that_needs_no_names() {
+fn without_a_resolver_all_that_needs_no_names_works() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "").expect("written");
@@ -46,7 +47,7 @@ fn without_a_resolver_everything_works_that_needs_no_names() {
 }
 
 #[test]
-fn a_resolver_that_comes_later_is_used() {
+fn a_resolver_that_appears_later_is_used() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "").expect("written");
@@ -62,7 +63,7 @@ fn a_resolver_that_comes_later_is_used() {
         "--listen",
         "/ip4/127.0.0.1/tcp/0",
     ]);
-    // A name that needs a configuration, and no server.
+    // This name needs a configuration, but no server.
     let name = first.address().replace("/ip4/127.0.0.1/", "/dns4/localhost/");
     let arguments =
         ["cosign", "--approve", "all", "--key", other, "--dial-private", "--bootstrap", &name];
@@ -74,7 +75,7 @@ fn a_resolver_that_comes_later_is_used() {
     second.wait_for("peer_connected");
 }
 
-/// Answers every question for TXT records of one name with this text.
+/// Answers every question for TXT records of this name with this text.
 fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
     let mut packet = [0; 512];
     while let Ok((size, asker)) = server.recv_from(&mut packet) {
@@ -88,7 +89,8 @@ fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
         let is_it = question[..labels].eq_ignore_ascii_case(&asked)
             && question[labels + 1..] == [0, 16, 0, 1];
         let mut answer = packet[..2].to_vec();
-        // A response, of an authority; without an error, or that there is no such name; one question, and one answer or none.
+        // A response with authority; without an error, or saying that there is no such name; one
+        // question, and one answer or none.
         answer.extend([
             0x85,
             if is_it { 0x80 } else { 0x83 },
@@ -104,7 +106,7 @@ fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
         answer.extend(question);
         if is_it {
             let length = text.len() as u8;
-            // The same name, TXT, for a minute.
+            // The same name, TXT, valid for a minute.
             answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, length + 1, length]);
             answer.extend(text.as_bytes());
         }
@@ -113,7 +115,7 @@ fn answer_txt(server: &UdpSocket, name: &str, text: &str) {
 }
 
 #[test]
-fn a_list_of_addresses_that_stands_in_dns_is_a_place_to_start_from() {
+fn a_list_of_addresses_in_dns_can_be_a_bootstrap_peer() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "nameserver 127.0.0.154\noptions attempts:1 timeout:2\n").expect("written");

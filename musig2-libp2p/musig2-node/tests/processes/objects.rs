@@ -1,10 +1,11 @@
-//! The README's table of JSON objects, and whether an object is as the table says.
+//! The README's table of JSON objects, and a check of objects against it.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// The table's rows: what fields an object of this name has. An event has two names: `event` and its own.
+/// The rows of the table: which fields an object of each name has. An event has two names: `event`
+/// and its own.
 pub(crate) static TABLE: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
     let readme = include_str!("../../../README.md");
     let (_, table) = readme
@@ -19,7 +20,8 @@ pub(crate) static TABLE: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| 
     table.lines().map_while(row).collect()
 });
 
-/// Everything in the object is in the table, and everything in the table that is not optional is in the object.
+/// Checks that everything in the object is in the table, and that everything in the table that is
+/// not optional is in the object.
 pub(crate) fn check(object: &Value) {
     let name = object["event"].as_str().or(object["type"].as_str());
     let name = name.unwrap_or_else(|| panic!("an object without a type: {object}"));
@@ -43,7 +45,7 @@ pub(crate) fn check(object: &Value) {
     );
 }
 
-/// With the fields of the groups that the row names.
+/// Adds the fields of a row, including those of the groups that the row names.
 fn add(name: &str, fields: &mut Vec<&'static str>) {
     for field in &TABLE[name] {
         match field.strip_prefix('+') {
@@ -53,7 +55,7 @@ fn add(name: &str, fields: &mut Vec<&'static str>) {
     }
 }
 
-/// Where there is something: `items[].message`. In an empty list, the list itself.
+/// Returns the path of each value in the object, such as `items[].message`.
 fn paths(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => (fields.iter())
@@ -73,7 +75,7 @@ fn paths(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a field is in every object that should have it.
+/// Returns whether a field is in every object that should have it.
 fn is_there(value: &Value, field: &str) -> bool {
     if field.ends_with('?') {
         return true;

@@ -1,4 +1,5 @@
-//! The page for operators and the files that it hands out: what it says is so, by the tools that would be used there.
+//! Checks the page for operators and the files that come with it, with the tools that an operator
+//! would use.
 
 use crate::child::run;
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ fn contrib(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib").join(file)
 }
 
-/// What a tool says, if it is there.
+/// Runs a tool and returns its output, or `None` if the tool is not there.
 fn ask(tool: &str, arguments: &[&str], folder: &Path) -> Option<Output> {
     match Command::new(tool).args(arguments).current_dir(folder).output() {
         Ok(output) => Some(output),
@@ -25,7 +26,8 @@ fn ask(tool: &str, arguments: &[&str], folder: &Path) -> Option<Output> {
     }
 }
 
-/// Every message that is logged at WARN or ERROR, with its level; `…` stands for what is different each time.
+/// Returns every message that is logged at WARN or ERROR, with its level. `…` stands for what
+/// differs each time.
 fn messages() -> BTreeSet<(&'static str, String)> {
     let mut messages = BTreeSet::new();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -41,7 +43,7 @@ fn messages() -> BTreeSet<(&'static str, String)> {
             for (level, start) in [("WARN", "warn!("), ("ERROR", "error!(")] {
                 let calls = source.split(start).skip(1).zip(source.split(start));
                 for (call, before) in calls {
-                    // Those that compile no further, and a macro of another name.
+                    // Skips macros whose name only ends like this, such as `compile_error!`.
                     if before.ends_with(|last: char| last.is_alphanumeric() || last == '_') {
                         continue;
                     }
@@ -57,7 +59,7 @@ fn messages() -> BTreeSet<(&'static str, String)> {
     messages
 }
 
-/// The texts in quotation marks up to the parenthesis that closes a call.
+/// Returns the texts in quotation marks, up to the parenthesis that closes the call.
 fn literals(call: &str) -> Vec<String> {
     let (mut literals, mut depth, mut rest) = (Vec::new(), 1, call.chars());
     while depth > 0 {
@@ -69,7 +71,7 @@ fn literals(call: &str) -> Vec<String> {
                 loop {
                     match rest.next().expect("the literal ends") {
                         '"' => break,
-                        // It goes on in the next line, after its indentation.
+                        // The literal goes on in the next line, after its indentation.
                         '\\' => rest = rest.as_str().trim_start().chars(),
                         other => literal.push(other),
                     }
@@ -82,7 +84,7 @@ fn literals(call: &str) -> Vec<String> {
     literals
 }
 
-/// `no {thing} here` as `no … here`.
+/// Turns `no {thing} here` into `no … here`.
 fn without_values(format: &str) -> String {
     let mut parts = format.split('{');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -94,7 +96,7 @@ fn without_values(format: &str) -> String {
 }
 
 #[test]
-fn the_page_explains_every_line_that_the_log_can_warn_with_and_no_other() {
+fn the_page_explains_every_warning_of_the_log_and_no_other() {
     let logged = messages();
     assert!(logged.len() > 20, "the sources were not read: {logged:?}");
     for (level, message) in &logged {
@@ -113,7 +115,7 @@ fn the_page_explains_every_line_that_the_log_can_warn_with_and_no_other() {
         Some((level, message.to_owned()))
     });
     let explained: BTreeSet<_> = rows.collect();
-    // A message that says more than the page's row stands under it.
+    // A message that says more than a row of the page is explained by that row.
     let is_explained = |(level, message): &&(&'static str, String)| {
         explained.iter().any(|(of, row)| of == level && stands_for(row, message))
     };
@@ -126,12 +128,13 @@ fn the_page_explains_every_line_that_the_log_can_warn_with_and_no_other() {
     assert!(stale.is_empty(), "OPERATING.md explains what nothing says: {stale:#?}");
 }
 
-/// A row that ends in `…` stands for every message that begins so.
+/// Returns whether a row stands for a message. A row that ends in `…` stands for every message
+/// that begins like it.
 fn stands_for(row: &str, message: &str) -> bool {
     row == message || row.strip_suffix('…').is_some_and(|start| message.starts_with(start))
 }
 
-/// A setting of the unit.
+/// Returns a setting of the unit.
 fn setting(key: &str) -> &'static str {
     let line = UNIT.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     line.unwrap_or_else(|| panic!("no `{key}` in the unit"))
@@ -150,20 +153,22 @@ fn the_unit_is_valid_and_hardened() {
     };
     let told = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && !told.contains("musig2-node.service"), "{told}");
-    // Of 100, which is a service that may do anything.
+    // The threshold is out of 100, the rating of a service that may do anything.
     let security = ["security", "--offline=true", "--threshold=20", unit];
     let Some(rated) = ask("systemd-analyze", &security, folder.path()) else { return };
     assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
 }
 
 #[test]
-fn the_unit_cannot_restart_a_signer_until_it_is_convicted() {
-    // Joins of nine lives convict nobody (PROTOCOL.md), so the tenth start within one session would: ten minutes, unless configured otherwise.
+fn the_unit_never_restarts_a_signer_often_enough_to_convict_it() {
+    // Nine lives in a session convict nobody (PROTOCOL.md), and the tenth would. A session lasts
+    // ten minutes, unless configured otherwise.
     let pause: u32 = setting("RestartSec").parse().expect("seconds");
     assert!(600 / pause < 8, "{pause}");
     assert_eq!(setting("StartLimitIntervalSec"), "10min");
     assert!(setting("StartLimitBurst").parse::<u32>().expect("a number") < 8);
-    // One that cannot start at all comes back whenever it can: systemd does not give up.
+    // A node that cannot start at all is started too seldom to reach the limit, so systemd does not
+    // give up.
     assert!(600 / pause < setting("StartLimitBurst").parse().expect("a number"));
     assert_eq!(setting("Restart"), "on-failure");
 }
@@ -201,7 +206,8 @@ fn the_container_runs_as_a_user_of_its_own() {
     let user = last_stage.lines().find_map(|line| line.strip_prefix("USER ")).expect("a user");
     let number: u32 = user.split(':').next().expect("a number").parse().expect("a number");
     assert_ne!(number, 0);
-    // A build takes minutes, and the network: this reads the file as a build would.
+    // A build takes minutes and needs the network. This check only reads the file, as a build
+    // would.
     let workspace = contrib("../..");
     let check = ["build", "--check", "--file", "musig2-libp2p/contrib/Containerfile", "."];
     match ask("docker", &["info"], &workspace) {
@@ -220,9 +226,9 @@ fn the_container_runs_as_a_user_of_its_own() {
 }
 
 #[test]
-fn the_configuration_for_the_unit_is_right_but_for_the_key() {
+fn the_units_configuration_lacks_only_the_key() {
     let told = run(["config", "--check", contrib("musig2-node.toml").to_str().expect("text")]);
-    // Nothing else in it is told.
+    // Only the missing key is reported.
     assert_eq!(told.code, Some(2), "{told:?}");
     assert!(
         told.stderr.contains("/var/lib/musig2/signer.key: cannot read the key"),
@@ -243,7 +249,7 @@ fn the_configuration_for_the_unit_is_right_but_for_the_key() {
 }
 
 #[test]
-fn the_pages_commands_are_for_the_unit_and_its_configuration() {
+fn the_pages_commands_fit_the_unit_and_its_configuration() {
     let config = fs::read_to_string(contrib("musig2-node.toml")).expect("text");
     let socket = config.lines().find_map(|line| line.strip_prefix("socket = ")).expect("it is set");
     let socket = socket.trim_matches('"');
@@ -272,7 +278,7 @@ fn the_pages_commands_are_for_the_unit_and_its_configuration() {
     assert_eq!(setting("LoadCredential"), "passphrase:/etc/musig2/passphrase");
 }
 
-/// A vector of BIP341 (`wallet-test-vectors.json`, `scriptPubKey` 1): a tree of one script.
+/// A test vector of BIP341 (`wallet-test-vectors.json`, `scriptPubKey` 1): a tree with one script.
 #[test]
 fn the_root_of_a_script_is_computed_as_the_page_says() {
     const SCRIPT: &str = "20d85a959b0290bf19bb89ed43c916be835475d013da4b362117393e25a48229b8ac";

@@ -1,4 +1,4 @@
-//! Files and folders whose names are no text, and files with nothing in them.
+//! Files and folders whose names are not text, and empty files.
 
 use crate::child::{Finished, Running, run};
 use std::ffi::{OsStr, OsString};
@@ -8,19 +8,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::{TempDir, tempdir};
 
-/// Runs the command with this option's value as the last argument.
+/// Runs the command with this file as its last argument.
 fn run_with<const N: usize>(arguments: [&str; N], file: impl AsRef<OsStr>) -> Finished {
     run(arguments.iter().map(OsStr::new).chain([file.as_ref()]))
 }
 
-/// A file of mode 0600.
+/// Writes a file of mode 0600 and returns its path.
 fn private(path: PathBuf, text: &str) -> PathBuf {
     fs::write(&path, text).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
     path
 }
 
-/// A folder that is called so.
+/// Makes a folder with this name.
 fn folder(name: &[u8]) -> (TempDir, PathBuf) {
     let within = tempdir().expect("a folder");
     let folder = within.path().join(OsStr::from_bytes(name));
@@ -31,7 +31,7 @@ fn folder(name: &[u8]) -> (TempDir, PathBuf) {
 /// macOS refuses such names.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
+fn a_path_that_is_not_text_works_and_breaks_no_json() {
     let (_within, folder) = folder(b"sign\xff");
     let path = |name: &[u8]| folder.join(OsStr::from_bytes(name));
     let key = path(b"signer\xfe.key");
@@ -49,7 +49,7 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
     told.extend(option("--passphrase-file", &passphrase));
     assert_eq!(run(&told).last()["public_key"], public);
 
-    // The program is found in the configuration's folder, wherever the daemon is started.
+    // The program is found in the configuration's folder, no matter where the daemon is started.
     let asked = path(b"asked");
     let config = path(b"node\xff.toml");
     fs::write(path(b"approve"), "#!/bin/sh\ntouch \"$(dirname \"$0\")/asked\"\n").expect("written");
@@ -93,7 +93,7 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
     fs::write(&result, &proposed.stdout).expect("written");
     assert_eq!(run_with(["verify", "--json"], &result).code, Some(0));
     assert_eq!(run_with(["man", "--dir"], path(b"man\xff")).code, Some(0));
-    // What is told of such a file is JSON, too.
+    // Messages about such a file are JSON too.
     let missing = path(b"missing\xff");
     for arguments in [
         ["verify", "--json"].as_slice(),
@@ -109,14 +109,14 @@ fn a_path_that_is_no_text_is_as_good_as_any_and_breaks_no_json() {
         assert!(matches!(told.code, Some(1 | 2)), "{arguments:?}: {told:?}");
         assert_eq!(told.last()["type"], "failure", "{arguments:?}");
     }
-    // Where text is wanted, bytes that are none are refused in a sentence.
+    // If text is wanted, bytes that are not text are refused in a sentence.
     let told = run_with(["cosign", "--json", "--listen"], OsStr::from_bytes(b"\xff"));
     assert_eq!(told.code, Some(2), "{told:?}");
     assert!(told.last()["message"].as_str().expect("text").contains("invalid UTF-8"), "{told:?}");
 }
 
 #[test]
-fn an_empty_file_is_told_as_such_and_stays_as_it_is() {
+fn an_empty_file_is_reported_as_empty_and_left_alone() {
     let (_within, folder) = folder(b"signer");
     let empty = private(folder.join("empty"), "");
     crate::child::keygen(&folder.join("signer.key"));

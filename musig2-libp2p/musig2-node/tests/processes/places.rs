@@ -1,4 +1,4 @@
-//! Where nodes listen, and where they start from.
+//! Where nodes listen, and which peers they dial first.
 
 use crate::child::{Running, keygen, musig2_node, run};
 use crate::daemons::{Signers, message};
@@ -8,14 +8,14 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
-/// An address at which nobody listens.
+/// Returns an address at which nobody listens.
 fn closed() -> String {
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     format!("/ip4/127.0.0.1/tcp/{port}")
 }
 
-/// Starts signer 0's daemon with this table, and waits until it serves.
+/// Starts signer 0's daemon with this `[network]` table, and waits until it serves.
 fn daemon(signers: &Signers, network: &str) -> Running {
     fs::write(signers.path(0, "node.toml"), format!("[network]\n{network}\n")).expect("written");
     let mut daemon = Running::start(["run", "--config", &signers.text(0, "node.toml")]);
@@ -30,7 +30,7 @@ fn problems(signers: &Signers) -> Vec<String> {
 }
 
 #[test]
-fn a_node_listens_everywhere_unless_it_is_told_where() {
+fn a_node_listens_on_all_addresses_by_default() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("key");
     keygen(&key);
@@ -46,7 +46,7 @@ fn a_node_listens_everywhere_unless_it_is_told_where() {
 }
 
 #[test]
-fn a_port_that_is_taken_by_ipv4_only_is_free_by_ipv6() {
+fn a_port_taken_only_for_ipv4_is_free_for_ipv6() {
     if UdpSocket::bind("[::1]:0").is_err() {
         return eprintln!("\nSKIPPED: this host has no IPv6, nothing is tested\n");
     }
@@ -62,7 +62,7 @@ fn a_port_that_is_taken_by_ipv4_only_is_free_by_ipv6() {
         let at = |host: &str| format!("{host}/{protocol}/{port}{quic}");
         let mut node = Running::start(cosign.iter().chain(&[at("/ip6/::").as_str()]));
         assert!(node.address().starts_with(&at("/ip6/::1")));
-        // Now it is taken, by either.
+        // Now the port is taken for both.
         for host in ["/ip6/::", "/ip4/0.0.0.0"] {
             let second = run(cosign.iter().chain(&[at(host).as_str()]));
             assert_eq!(second.code, Some(1), "{second:?}");
@@ -72,7 +72,7 @@ fn a_port_that_is_taken_by_ipv4_only_is_free_by_ipv6() {
 }
 
 #[test]
-fn a_host_without_ipv6_starts_and_says_what_it_passes_over() {
+fn a_node_on_a_host_without_ipv6_starts_and_says_what_it_skips() {
     let folder = tempdir().expect("a folder");
     let key = folder.path().join("key");
     keygen(&key);
@@ -116,7 +116,7 @@ fn a_node_that_listens_nowhere_says_so() {
 }
 
 #[test]
-fn a_bootstrap_peer_that_is_not_there_is_named_by_status_and_to_whoever_waits() {
+fn an_absent_bootstrap_peer_is_named_by_status_and_by_a_proposal() {
     let signers = Signers::new();
     let (own, missing) = (closed(), closed());
     let network = format!("listen = [\"{own}\"]\nbootstrap = [\"{own}\", \"{missing}\"]");
@@ -146,7 +146,7 @@ fn a_bootstrap_peer_that_is_not_there_is_named_by_status_and_to_whoever_waits() 
 }
 
 #[test]
-fn a_node_whose_only_bootstrap_address_is_its_own_says_that_it_dials_nobody() {
+fn a_node_whose_only_bootstrap_address_is_its_own_says_so() {
     let signers = Signers::new();
     let own = closed();
     let mut daemon = daemon(&signers, &format!("listen = [\"{own}\"]\nbootstrap = [\"{own}\"]"));
@@ -159,7 +159,7 @@ fn a_node_whose_only_bootstrap_address_is_its_own_says_that_it_dials_nobody() {
 }
 
 #[test]
-fn a_proposer_of_its_own_learns_why_it_met_nobody() {
+fn a_proposer_without_a_daemon_learns_why_it_met_nobody() {
     let signers = Signers::new();
     let missing = closed();
     let (own, other, message) = (signers.text(0, "signer.key"), &signers.public[1], message(1));

@@ -1,4 +1,5 @@
-//! Whoever reads what a daemon prints and logs: it leaves, it stays and stops reading, it was never there. The daemon goes on signing.
+//! Readers of what a daemon prints and logs: one leaves, one stays but stops reading, one was never
+//! there. The daemon goes on signing.
 
 use crate::child::{PATIENCE, musig2_node, object};
 use crate::daemons::{Daemon, Signers, message};
@@ -8,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread::spawn;
 
-/// A daemon that proposes, and the configurations of two that it signs with.
+/// Starts a daemon that proposes. Returns it, and the configurations of the two that it signs with.
 fn start(signers: &Signers) -> (Daemon, [String; 2]) {
     let policy = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &policy);
@@ -24,7 +25,7 @@ fn sign(signers: &Signers, first: u8, count: u8) {
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
 }
 
-/// A daemon whose output is nobody's. Killed when dropped.
+/// A daemon whose output these tests do not read. Killed when dropped.
 struct Unread(Child);
 
 impl Unread {
@@ -32,7 +33,7 @@ impl Unread {
         Self(command.spawn().expect("the daemon starts"))
     }
 
-    /// Ends it, and gives its log.
+    /// Stops it and returns its log.
     fn stop(mut self) -> String {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("started").success());
@@ -45,17 +46,17 @@ impl Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        // An error is a process that has ended.
+        // An error means that the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 #[test]
-fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
+fn a_daemon_that_cannot_print_goes_on_signing_and_logs_it_once() {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
-    // One whose reader leaves, and one that writes to a full disk.
+    // The second's reader leaves, and the third writes to a full disk.
     let start = |config: &str, stdout: Option<File>| {
         let mut command = musig2_node(["run", "--json", "--config", config]);
         if let Some(file) = stdout {
@@ -76,20 +77,20 @@ fn a_service_whose_output_nobody_takes_goes_on_signing_and_logs_it_once() {
 }
 
 #[test]
-fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_nothing_that_there_is_room_for()
- {
+fn a_daemon_whose_reader_stalls_goes_on_signing_and_keeps_its_results() {
     let signers = Signers::new();
     let (_first, [second, third]) = start(&signers);
     let start = |config: &str, level: &str| {
         let mut command = musig2_node(["run", "--json", "--config", config]);
         Unread::start(command.env("RUST_LOG", level))
     };
-    // Nobody reads what the second prints, nor what the third logs: much more than a pipe holds.
+    // Nobody reads what the second prints or what the third logs. Each is much more than a pipe
+    // holds.
     let mut second = start(&second, "");
     let third = start(&third, "trace");
     sign(&signers, 0, 200);
     sign(&signers, 200, 50);
-    // It ends while somebody reads again.
+    // Somebody reads again before it ends.
     let printed = BufReader::new(second.0.stdout.take().expect("piped"));
     let (results, both) = channel();
     let printed = spawn(move || {
@@ -109,7 +110,7 @@ fn a_service_whose_reader_stays_and_stops_reading_goes_on_signing_and_loses_noth
 }
 
 #[test]
-fn a_service_without_output_and_log_signs() {
+fn a_daemon_without_output_or_log_signs() {
     let signers = Signers::new();
     let (_first, others) = start(&signers);
     let daemons = others.map(|config| {

@@ -1,4 +1,4 @@
-//! A daemon that reads its policy and labels again, and goes on meanwhile.
+//! A daemon reads its policy and labels again, and goes on meanwhile.
 
 use crate::child::{musig2_node, run};
 use crate::daemons::{Daemon, Signers, message};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Changes a daemon's configuration: every line that is the first one becomes the second.
+/// Changes a daemon's configuration: replaces each `from` in it with `to`.
 fn change(signers: &Signers, signer: usize, from: &str, to: &str) {
     let file = signers.path(signer, "node.toml");
     let text = fs::read_to_string(&file).expect("text");
@@ -20,7 +20,7 @@ fn hang_up(daemon: &mut Daemon, event: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
+fn a_reloaded_policy_holds_and_one_with_an_error_does_not() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &any);
@@ -29,7 +29,7 @@ fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
     let _third = signers.start(2, Some(&first), "", &any);
     let before = signers.ask(1, &["status"]).last();
 
-    // Open while the policy changes under it: the third has yet to answer what it was asked before.
+    // A configuration with an error is not taken: the former policy still holds.
     let allowed = |byte: u8| format!("messages = [\"{}\"]", message(byte));
     change(&signers, 1, &allowed(1), "messages = [\"07\"]");
     let refused = hang_up(&mut second, "not_reloaded");
@@ -80,7 +80,7 @@ fn a_policy_that_is_read_again_holds_and_one_with_an_error_does_not() {
 }
 
 #[test]
-fn what_the_former_program_has_not_answered_is_decided_by_the_policy_that_is_read_again() {
+fn a_reloaded_policy_decides_what_the_former_program_left_open() {
     let signers = Signers::new();
     let any = signers.policy("messages = \"any\"");
     let first = signers.start(0, None, "", &any);
@@ -98,7 +98,7 @@ fn what_the_former_program_has_not_answered_is_decided_by_the_policy_that_is_rea
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_daemon_that_was_started_under_nohup_reads_nothing_again_when_its_terminal_is_closed() {
+fn a_daemon_under_nohup_does_not_reload_when_its_terminal_closes() {
     let signers = Signers::new();
     let config = signers.configure(0, None, "", &signers.policy("messages = \"any\""));
     let node = musig2_node(["run", "--config", &config]);

@@ -1,4 +1,5 @@
-//! What a daemon signed can be had from it again, whatever becomes of who asked for it, of the daemon, or of the disk.
+//! A daemon keeps what it signed and gives it out again, whatever happens to the client that asked
+//! for it, to the daemon, or to the disk.
 
 use crate::child::{PATIENCE, musig2_node};
 use crate::daemons::{Signers, message};
@@ -11,7 +12,7 @@ use std::time::Instant;
 
 const ANY: &str = "messages = \"any\"";
 
-/// What `sessions SESSION --json` prints, as `verify -` takes it.
+/// Gives what `sessions SESSION --json` prints to `verify -`, and returns its exit code.
 fn verify(printed: &str) -> Option<i32> {
     let mut verify =
         musig2_node(["verify", "-"]).stdin(Stdio::piped()).spawn().expect("the command starts");
@@ -31,7 +32,7 @@ fn list(signers: &Signers, signer: usize, more: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after() {
+fn an_interrupted_proposal_goes_on_and_its_signatures_are_kept() {
     let signers = Signers::new();
     let policy = signers.policy(ANY);
     let first = signers.start(0, None, "", &policy);
@@ -56,7 +57,7 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
         "of one that has just ended"
     );
 
-    // Killed, all of them: nobody is left who could tell again.
+    // All of them are killed, so no other signer can repeat the signatures.
     drop((first, second, third));
     let again = signers.start(0, None, "", &policy);
     let shown = signers.ask(0, &["sessions", &session[..12]]);
@@ -70,7 +71,8 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
     for time in ["proposed_at", "approved_at", "ended_at"] {
         assert!(record[time].as_str().is_some_and(|time| time.ends_with('Z')), "{record}");
     }
-    // And a co-signer knows by whose word it took part; and does not ask, nor tell, again.
+    // A co-signer also knows by whose decision it took part. It does not ask about the session
+    // again, nor report it again.
     let asking = signers.policy(&format!("{ANY}\napprove_command = [\"false\"]"));
     let mut second = signers.start(1, Some(&again), "", &asking);
     let [record] = &list(&signers, 1, &["--status", "signed", "--since", "1h"])[..] else {
@@ -90,7 +92,7 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_can_be_had_for_ever_after(
 }
 
 #[test]
-fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
+fn unsigned_sessions_leave_records_and_evict_no_signed_ones() {
     let signers = Signers::new();
     let bounds = "[results]\nmax_signed = 2\nmax_unsigned = 2";
     let policy = signers.policy(&format!("messages = [\"{}\"]", message(1)));
@@ -128,7 +130,7 @@ fn what_was_not_signed_leaves_a_record_and_evicts_nothing_that_was() {
 }
 
 #[test]
-fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
+fn a_damaged_record_or_an_unwritable_folder_stops_no_signing() {
     let signers = Signers::new();
     let policy = signers.policy(ANY);
     let first = signers.start(0, None, "", &policy);
@@ -148,7 +150,7 @@ fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
     let text = fs::read_to_string(&file).expect("text").replace("\"signed\"", "\"Signed\"");
     fs::write(&file, text).expect("written");
 
-    // In its place is a file: nothing can be written there, not even by the superuser.
+    // A file is in its place, so nothing can be written there, not even by the superuser.
     let results = signers.path(0, "results");
     let aside = signers.path(0, "aside");
     fs::rename(&results, &aside).expect("renamed");
@@ -163,7 +165,7 @@ fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
     let log = first.stop().stderr;
     assert!(log.contains("cannot write the results"), "{log}");
 
-    // Or the session's signatures were known from there.
+    // Otherwise the session's signatures would be known from there.
     fs::remove_dir_all(signers.path(0, "approvals")).expect("removed");
     let again = signers.start(0, None, "", &policy);
     let listed = signers.ask(0, &["results"]);
@@ -178,7 +180,7 @@ fn a_damaged_record_or_a_folder_that_cannot_be_written_stops_no_signing() {
     assert!(log.contains("left out of the results"), "{log}");
 }
 
-/// The sessions that signer 1 keeps in a folder, by the names of the files.
+/// Returns the sessions that signer 1 keeps in a folder, taken from the names of the files.
 fn kept(signers: &Signers, folder: &str) -> Vec<String> {
     let files = fs::read_dir(signers.path(1, folder)).expect("a folder");
     let names = files.map(|file| file.expect("an entry").file_name().into_string().expect("text"));
@@ -186,7 +188,7 @@ fn kept(signers: &Signers, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn whatever_is_signed_when_a_daemon_is_told_to_stop_is_in_its_results_at_once_or_when_it_is_back() {
+fn a_daemon_stopped_while_it_signs_loses_no_result() {
     const COUNT: u8 = 12;
     let signers = Signers::new();
     let policy = signers.policy(ANY);

@@ -1,11 +1,11 @@
-//! Who is there, and of whoever is not, why: what a daemon tells of its co-signers.
+//! What a daemon reports of its co-signers: which are connected, and why the others are not.
 
 use crate::child::{PATIENCE, musig2_node, run};
 use crate::daemons::{Signers, message};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// What `status` tells of a signer, once that is so.
+/// Waits until `status` reports this of a signer, and returns what it reports.
 fn wait_for(signers: &Signers, of: usize, is_so: impl Fn(&Value) -> bool) -> Value {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -21,7 +21,7 @@ fn wait_for(signers: &Signers, of: usize, is_so: impl Fn(&Value) -> bool) -> Val
 }
 
 #[test]
-fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_why() {
+fn status_shows_which_co_signers_are_missing_since_when_and_why() {
     let signers = Signers::new();
     let [_, bob, carol] = &signers.public;
     let labels = format!("[signers]\nbob = \"{bob}\"\ncarol = \"{carol}\"\n");
@@ -45,7 +45,7 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     let shown = || run(["status", "--socket", &signers.socket(0)]).stdout;
     assert!(shown().contains(&format!("\ncarol {}  unknown ", &carol[..8])), "{}", shown());
 
-    // By their hellos, before there is any session.
+    // Their hellos show where they are before there is any session.
     let second = signers.start(1, Some(&first), "", &policy);
     let third = signers.start(2, Some(&first), "", &policy);
     let row =
@@ -93,7 +93,7 @@ fn status_says_by_co_signer_who_is_there_and_of_whoever_is_not_since_when_and_wh
     assert!(shown.contains("last error ") && shown.contains(error), "{shown}");
     drop(unsigned);
 
-    // The proposer is told who is missing as well.
+    // The proposer is also told who is missing.
     let ended = signers.propose(&message(3), &["--timeout", "1"]).finish();
     let hint = format!("hint: signer {carol}, carol is not connected since 2");
     assert!(

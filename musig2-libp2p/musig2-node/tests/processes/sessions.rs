@@ -1,4 +1,4 @@
-//! Processes that know one bootstrap address find one another, and sign or say why not.
+//! Processes that know one bootstrap address find one another, and sign or say why they do not.
 
 use crate::child::{Finished, Running, keygen, run};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 
-/// Three signers' keys.
+/// The keys of three signers.
 struct Signers {
     folder: TempDir,
     public: [String; 3],
@@ -43,7 +43,7 @@ impl Signers {
         Running::start(arguments)
     }
 
-    /// By signer 0, to the others.
+    /// Has signer 0 propose to the others.
     fn propose(&self, listen: &str, bootstrap: &str, more: &[&str]) -> Running {
         let key = self.key(0);
         let [_, one, two] = &self.public;
@@ -118,7 +118,7 @@ fn three_processes_that_know_one_address_sign_over_quic() {
 }
 
 #[test]
-fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
+fn a_message_outside_a_policy_is_not_signed_and_the_refuser_is_named() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
     let allowed =
@@ -148,7 +148,7 @@ fn a_message_that_a_policy_lacks_is_not_signed_and_the_refuser_is_named() {
 }
 
 #[test]
-fn what_a_policy_allows_is_signed() {
+fn a_message_that_the_policies_allow_is_signed() {
     let signers = Signers::new();
     let policy = signers.path("policy.toml");
     let set = serde_json::to_string(&signers.public).expect("a list");
@@ -169,9 +169,10 @@ fn what_a_policy_allows_is_signed() {
     assert_eq!(proposed.code, Some(0), "{proposed:?}");
 }
 
-/// Each `propose` is a new node, at other addresses, with the key that the co-signers met at an earlier one.
+/// Each `propose` starts a new node at other addresses, with a key that the co-signers met at an
+/// earlier address.
 #[test]
-fn a_proposer_that_comes_back_under_another_address_is_answered_there() {
+fn a_proposer_that_returns_at_another_address_is_answered_there() {
     let signers = Signers::new();
     let mut first = signers.cosign(1, TCP, None, "all");
     let address = first.address();
@@ -205,7 +206,7 @@ fn a_proposer_that_reaches_nobody_says_so() {
 }
 
 #[test]
-fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_is_better() {
+fn a_private_session_without_contacts_reaches_signers_that_ask_for_it() {
     let signers = Signers::new();
     let mut cosigner = signers.cosign(1, TCP, None, "all");
     let address = cosigner.address();
@@ -218,7 +219,8 @@ fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_
         )
         .finish()
     };
-    // It was started a moment ago, and asks for its sessions when it meets its first peer.
+    // The cosigner was started a moment ago, so it asks for its sessions when it meets its first
+    // peer.
     let asked = private(&["--bootstrap", &address]);
     assert_eq!(asked.code, Some(0), "{asked:?}");
     assert!(asked.stderr.contains("give --contact PUBKEY=ADDR"), "{}", asked.stderr);
@@ -237,7 +239,7 @@ fn a_private_session_without_contacts_reaches_whoever_asks_for_it_and_says_what_
     assert!(alone.stderr.contains("after `listening on` with --contact"), "{}", alone.stderr);
 }
 
-/// Sets a value in a result.
+/// Returns the result with one value changed.
 fn tampered(result: &Value, pointer: &str, value: impl Into<Value>) -> String {
     let mut result = result.clone();
     *result.pointer_mut(pointer).expect("there is such a field") = value.into();
@@ -245,7 +247,7 @@ fn tampered(result: &Value, pointer: &str, value: impl Into<Value>) -> String {
 }
 
 #[test]
-fn the_demonstration_verifies_and_no_field_of_its_result_can_be_changed() {
+fn the_demos_result_verifies_and_no_field_of_it_can_be_changed() {
     let shown = Running::start(["demo", "--signers", "3", "--items", "4"]).finish();
     assert_eq!(shown.code, Some(0), "{shown:?}");
     let folder = tempdir().expect("a folder");
@@ -286,7 +288,7 @@ fn the_demonstration_verifies_and_no_field_of_its_result_can_be_changed() {
 }
 
 #[test]
-fn the_demonstration_works_over_quic() {
+fn the_demo_works_over_quic() {
     let shown = Running::start(["demo", "--transport", "quic"]).finish();
     assert_eq!(shown.code, Some(0), "{shown:?}");
 }

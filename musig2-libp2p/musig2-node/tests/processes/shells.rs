@@ -1,4 +1,4 @@
-//! What shells offer when somebody presses Tab.
+//! What shells offer when a user presses Tab.
 
 use crate::child::run;
 use std::collections::BTreeSet;
@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::tempdir;
 
-/// What is typed, and what is offered then: all of it where it is said so, else at least this.
+/// What is typed, what is offered then, and whether that is all that is offered (otherwise it is a
+/// part).
 const TYPED: [(&str, &[&str], bool); 7] = [
     ("musig2-node ev", &["evidence"], true),
     ("musig2-node evidence ver", &["verify"], true),
@@ -18,12 +19,13 @@ const TYPED: [(&str, &[&str], bool); 7] = [
     ("musig2-node completions z", &["zsh"], true),
 ];
 
-/// With `offer`, which gives what a shell offers for the words typed in this folder, where the script is; `None` if there is no such shell.
+/// Checks a shell's completions. `offer` returns what the shell offers for the words typed in this
+/// folder, where the script is, or `None` if there is no such shell.
 fn a_shell_completes(shell: &str, script: &str, offer: impl Fn(&Path, &str) -> Option<String>) {
     let folder = tempdir().expect("a folder");
     let text = run(["completions", shell]).stdout;
     fs::write(folder.path().join(script), text).expect("written");
-    // What is offered where a script offers nothing.
+    // A shell offers this file if its script offers nothing.
     fs::write(folder.path().join("zzz"), "").expect("written");
     for (typed, expected, is_all) in TYPED {
         let Some(offered) = offer(folder.path(), typed) else {
@@ -63,7 +65,7 @@ fn bash_completes_commands_options_and_values() {
 
 #[test]
 fn fish_completes_commands_options_and_values() {
-    // Each with its description after a tab, if it has one: `string` fails if none has.
+    // Each comes with its description after a tab, if it has one; `string` fails if none has.
     const OFFER: &str = "source script; complete -C $argv[1] | string split -f1 \\t; true";
     a_shell_completes("fish", "script", |folder, typed| {
         let mut fish = Command::new("fish");
@@ -73,7 +75,7 @@ fn fish_completes_commands_options_and_values() {
     });
 }
 
-/// On a terminal within a terminal: zsh completes what is typed, and nothing else.
+/// Runs zsh on a terminal within a terminal, since it completes only what is typed.
 #[test]
 fn zsh_completes_commands_options_and_values() {
     const OFFER: &str = r#"
@@ -86,7 +88,7 @@ fn zsh_completes_commands_options_and_values() {
         said=${said##*BEGIN}
         print -r -- ${${said%%END*}//$'\r'/}
         zpty -d inner"#;
-    // Prints what is offered instead of showing it.
+    // Prints the completions instead of showing them.
     const INSIDE: &str = r#"
         bindkey '^I' offer
         zle -C offer complete-word list-offers
@@ -97,7 +99,7 @@ fn zsh_completes_commands_options_and_values() {
         }"#;
     a_shell_completes("zsh", "_musig2-node", |folder, typed| {
         fs::write(folder.join("inside"), INSIDE).expect("written");
-        // A shell that offers nothing must not hang the test.
+        // The limit keeps a shell that offers nothing from hanging the test.
         let mut zsh = Command::new("timeout");
         zsh.args(["60", "zsh", "-f", "-c", OFFER, "zsh"])
             .arg(folder)

@@ -1,4 +1,4 @@
-//! A daemon's socket: who may speak on it, and what nobody can do to it.
+//! A daemon's socket: who may use it, and what nobody can do to it.
 
 use crate::child::{PATIENCE, Running, musig2_node, object, run, that_hears_hangups};
 use crate::daemons::{Signers, message};
@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
+fn the_socket_is_private_and_a_live_one_is_not_taken_over() {
     let signers = Signers::new();
     let first = signers.start(0, None, "", "");
     let socket = signers.path(0, "musig2-node.sock");
@@ -25,7 +25,7 @@ fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
     assert!(second.stderr.contains("a daemon is running there already"), "{}", second.stderr);
     assert_eq!(signers.ask(0, &["status"]).code, Some(0), "the first one is still there");
 
-    // Killed, it leaves a socket that nobody answers on.
+    // A killed daemon leaves a socket on which nobody answers.
     drop(first);
     assert!(socket.exists());
     let again = signers.start(0, None, "", "");
@@ -47,7 +47,7 @@ fn the_socket_is_its_owners_alone_and_a_live_one_is_not_taken_over() {
 }
 
 #[test]
-fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
+fn a_bad_request_is_answered_with_its_mistake_and_harms_nobody() {
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
     let send = |request: &[u8]| {
@@ -106,7 +106,7 @@ fn a_bad_request_is_answered_with_what_is_wrong_and_harms_nobody() {
     assert_eq!(signers.ask(0, &["status"]).code, Some(0));
 }
 
-/// Sends a request, and gives the connection to read the answers from.
+/// Sends a request, and returns the connection from which the answers are read.
 fn ask(socket: &str, request: &Value) -> BufReader<UnixStream> {
     let mut stream = UnixStream::connect(socket).expect("connected");
     writeln!(stream, "{request}").expect("written");
@@ -120,7 +120,7 @@ fn answer(from: &mut BufReader<UnixStream>) -> Value {
 }
 
 #[test]
-fn whoever_waits_for_a_proposal_keeps_nobody_else_waiting() {
+fn clients_that_wait_for_a_proposal_keep_nobody_else_waiting() {
     const MOST: usize = 32;
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
@@ -138,12 +138,12 @@ fn whoever_waits_for_a_proposal_keeps_nobody_else_waiting() {
 }
 
 #[test]
-fn one_client_too_many_waits_while_those_before_it_are_answered() {
+fn a_client_too_many_waits_for_its_turn_and_is_not_refused() {
     const MOST: usize = 32;
     let signers = Signers::new();
     let _first = signers.start(0, None, "", "");
     let socket = signers.socket(0);
-    // The others are given up when they have asked nothing for ten seconds.
+    // A client that has asked nothing for ten seconds is given up.
     let mut silent: Vec<_> =
         (0..MOST).map(|_| UnixStream::connect(&socket).expect("connected")).collect();
     let mut waiting = ask(&socket, &json!({"request": "status"}));
@@ -156,8 +156,8 @@ fn one_client_too_many_waits_while_those_before_it_are_answered() {
 }
 
 #[test]
-fn another_user_is_refused_even_where_the_files_mode_lets_it_in() {
-    /// Nobody, on most systems: anyone but the daemon's user.
+fn another_user_is_refused_even_if_the_files_mode_lets_it_in() {
+    /// The user `nobody` on most systems; any user but the daemon's would do.
     const OTHER: u32 = 65534;
     let signers = Signers::new();
     let first = signers.start(0, None, "", "");
@@ -192,14 +192,14 @@ fn another_user_is_refused_even_where_the_files_mode_lets_it_in() {
     assert!(log.contains("refused another user on the socket"), "{log}");
 }
 
-/// The commands that a message names in backticks.
+/// Returns the commands that a message names in backticks.
 fn hints(message: &str) -> Vec<&str> {
     let quoted = message.split('`').skip(1).step_by(2);
     quoted.filter(|quoted| quoted.starts_with("musig2-node ")).collect()
 }
 
 #[test]
-fn a_hint_leads_to_the_same_daemon_when_it_is_pasted() {
+fn a_pasted_hint_leads_to_the_same_daemon() {
     let signers = Signers::new();
     let _daemon = signers.start(0, None, "socket = \"the node's.sock\"", "");
     let socket = signers.text(0, "the node's.sock");
@@ -230,7 +230,7 @@ fn a_hint_leads_to_the_same_daemon_when_it_is_pasted() {
     assert!(paste(end).contains("ended without signatures"));
 }
 
-/// Asks until it is so.
+/// Checks again and again until it is so.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so() {
@@ -239,7 +239,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_socket_that_somebody_removes_is_made_again() {
+fn a_removed_socket_is_created_again() {
     let signers = Signers::new();
     let folder = signers.path(0, "reached");
     let make = || fs::create_dir(&folder).expect("made");
@@ -271,7 +271,7 @@ fn a_socket_that_somebody_removes_is_made_again() {
     assert_eq!(count("the socket was removed: made it again"), 2);
     assert_eq!(count(refused), 1, "once");
 
-    // What is not its own it leaves alone.
+    // It leaves alone what is not its own.
     fs::remove_file(&socket).expect("removed");
     fs::write(&socket, "precious").expect("written");
     wait_until("it says that it cannot", || count(refused) > 1);

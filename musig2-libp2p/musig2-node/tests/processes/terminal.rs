@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two keys. With less between them a terminal's two readers are not told apart.
+/// The pause between two keys. If it is shorter, the terminal's two readers are not told apart.
 const KEY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A terminal with the command on it. The command is killed when this is dropped.
@@ -33,7 +33,7 @@ impl Terminal {
         Self::spawn(Command::new(env!("CARGO_BIN_EXE_musig2-node")).args(arguments))
     }
 
-    /// Of a command that leads to `musig2-node`.
+    /// Starts a command that leads to `musig2-node`.
     fn spawn(command: Command) -> Self {
         let (pty, pts) = open().expect("there are terminals");
         let mut command = command.env_remove("MUSIG2_PASSPHRASE_FILE");
@@ -51,7 +51,7 @@ impl Terminal {
         Self { pty, _pts: pts, child, output, seen: String::new() }
     }
 
-    /// Waits for this text, and gives what came before it since the last time.
+    /// Waits for this text, and returns what came before it since the last time.
     fn wait_for(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         while !self.seen.contains(text) {
@@ -66,7 +66,7 @@ impl Terminal {
         before
     }
 
-    /// As slowly as a fast typist.
+    /// Types at the speed of a fast typist.
     fn type_slowly(&mut self, text: &str) {
         for byte in text.bytes() {
             self.pty.write_all(&[byte]).expect("typed");
@@ -89,7 +89,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // An error is a process that has ended.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -144,8 +144,7 @@ fn a_person_types_the_passphrase_and_then_answers() {
 }
 
 #[test]
-fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_it_before_those_of_strangers()
- {
+fn a_labelled_co_signers_session_is_asked_about_before_strangers() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, alice, stranger) = (path("own.key"), path("alice.key"), path("stranger.key"));
@@ -187,7 +186,7 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
     let strangers: Vec<_> = (1..=3).map(|message| propose(&stranger, message)).collect();
     cosigner.wait_for("Type y or n");
     let (proposed, session) = propose(&alice, 9);
-    // Nothing need be typed for it.
+    // Nothing needs to be typed for this.
     cosigner.wait_for(
         "1 session of signers that you know and 2 of strangers: they wait for an answer, too.",
     );
@@ -205,7 +204,7 @@ fn whoever_is_asked_learns_of_a_labelled_co_signer_s_session_and_is_asked_about_
 }
 
 #[test]
-fn a_question_is_taken_back_when_its_proposer_gives_up() {
+fn a_question_is_withdrawn_when_its_proposer_gives_up() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, other) = (path("a.key"), path("b.key"));
@@ -245,7 +244,7 @@ fn a_question_is_taken_back_when_its_proposer_gives_up() {
     let patient = propose("120");
     cosigner.wait_for("Type y or n:");
     cosigner.type_slowly("y\n");
-    // What was typed may have been meant for the session that has ended.
+    // What was typed may have been meant for the session that ended.
     cosigner.wait_for("Type y or n:");
     cosigner.type_slowly("y\n");
     cosigner.wait_for("complete");
@@ -286,7 +285,7 @@ fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_prompt_that_is_stopped_gives_the_terminal_back_and_asks_again_when_it_goes_on() {
+fn a_stopped_prompt_returns_the_terminal_and_asks_again_once_resumed() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let mut terminal = Terminal::start(&["keygen", "--out", out.to_str().expect("text")]);
@@ -337,7 +336,7 @@ fn a_person_changes_a_passphrase_at_the_terminal() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt_and_after_it() {
+fn a_signal_ignored_from_the_start_stays_ignored_at_a_prompt() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let script = "trap '' HUP; exec \"$0\" keygen --out \"$1\"";
@@ -354,7 +353,7 @@ fn a_signal_that_is_ignored_from_the_start_as_under_nohup_is_ignored_at_a_prompt
 }
 
 #[test]
-fn a_daemon_whose_passphrase_was_typed_reads_its_policy_again_at_each_hangup() {
+fn a_daemon_whose_passphrase_was_typed_reloads_at_each_hangup() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (key, passphrase, config) = (path("signer.key"), path("passphrase"), path("node.toml"));

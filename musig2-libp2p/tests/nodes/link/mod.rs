@@ -10,13 +10,13 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Open,
-    /// Nothing arrives any more, and nobody is told.
+    /// Nothing arrives any more, and neither end is told.
     Silent,
-    /// Connections are closed, and new ones too.
+    /// Connections are closed, and so are new ones.
     Cut,
 }
 
-/// Leads to some other address for as long as it is open.
+/// Forwards connections to another address while it is open.
 pub struct Link {
     pub address: Multiaddr,
     state: watch::Sender<State>,
@@ -50,7 +50,7 @@ async fn carry(mut near: TcpStream, target: SocketAddr, mut states: watch::Recei
         _ = copy_bidirectional(&mut near, &mut far) => {}
         _ = states.wait_for(|state| *state != State::Open) => {}
     }
-    // The sockets stay open as long as the link is only silent.
+    // The sockets stay open while the link is only silent.
     let _ = states.wait_for(|state| *state != State::Silent).await;
 }
 

@@ -1,4 +1,4 @@
-//! Signers with nothing but the behaviour, on a transport in memory, and a rogue beside them.
+//! Signers with only the behaviour, on a transport in memory, and a rogue beside them.
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
@@ -21,10 +21,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Group {
     pub signers: Vec<Swarm<Behaviour>>,
     pub rogue: Swarm<Rogue>,
-    /// What the rogue was reported for, and what was done about it.
+    /// The rogue's offences that signers reported, and below what was done about them.
     pub offences: Vec<Offence>,
     pub consequences: Vec<Consequence>,
-    /// A connection of the rogue's was closed.
+    /// Whether a connection of the rogue's was closed.
     pub rogue_is_cut_off: bool,
 }
 
@@ -34,7 +34,7 @@ pub enum Happened {
     Rogue(SwarmEvent<Infallible>),
 }
 
-/// Polls soon, so that what was lost is soon made up for.
+/// Configures short polling intervals, so that lost frames are soon made up for.
 pub fn protocol() -> musig2_proto::Config {
     musig2_proto::Config::default()
         .with_poll_interval(Duration::from_millis(100))
@@ -43,7 +43,7 @@ pub fn protocol() -> musig2_proto::Config {
 }
 
 impl Group {
-    /// Signers who know one another's contacts. The rogue knows all of them, and is connected to none.
+    /// Starts signers that know one another's contacts. The rogue is connected to none of them.
     pub async fn new(signers: u8, protocol: &musig2_proto::Config, config: &Config) -> Self {
         let mut all = Vec::new();
         for number in 1..=signers {
@@ -81,7 +81,7 @@ impl Group {
         self.signers[signer].external_addresses().next().unwrap().clone()
     }
 
-    /// The first signer proposes to all.
+    /// Has the first signer propose to all.
     pub fn propose(&mut self) -> SessionId {
         let keys: Vec<_> = self.signers.iter().map(key).collect();
         let proposer = self.signers[0].behaviour_mut();
@@ -93,7 +93,7 @@ impl Group {
         session
     }
 
-    /// Runs everything until what is wanted has happened.
+    /// Runs everything until this has happened.
     pub async fn until<T>(
         &mut self,
         mut wanted: impl FnMut(&mut Self, Happened) -> Option<T>,
@@ -134,7 +134,7 @@ impl Group {
         }
     }
 
-    /// The same of the signers' behaviours alone.
+    /// Like `until`, but only for events of the signers' behaviours.
     pub async fn until_event<T>(
         &mut self,
         mut wanted: impl FnMut(&mut Self, usize, Event) -> Option<T>,
@@ -146,7 +146,7 @@ impl Group {
         .await
     }
 
-    /// Everyone joins and signs.
+    /// Has everyone join, and waits until all have signed.
     pub async fn signatures(&mut self, wanted: SessionId) -> Vec<Signature> {
         let mut done: Vec<Option<Vec<Signature>>> = vec![None; self.signers.len()];
         self.until_event(|group, signer, event| {
@@ -170,7 +170,7 @@ impl Group {
         done.swap_remove(0).unwrap()
     }
 
-    /// The rogue connects to a signer.
+    /// Connects the rogue to a signer.
     pub async fn connect_rogue(&mut self, signer: usize) {
         self.rogue.dial(self.address(signer)).unwrap();
         let peer = self.peer(signer);

@@ -1,4 +1,5 @@
-//! A peer that opens frame substreams as it likes, writes any bytes on them, and reads nothing.
+//! A peer that opens as many frame substreams as it likes, writes any bytes on them, and reads
+//! nothing.
 
 use futures::AsyncWrite;
 use musig2_libp2p::PROTOCOL;
@@ -19,7 +20,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// How many substreams are being negotiated at once: what more are asked for waits its turn.
+/// How many substreams are negotiated at once. Further ones wait for their turn.
 const NEGOTIATING: usize = 8;
 
 #[derive(Default)]
@@ -38,7 +39,7 @@ impl Rogue {
     }
 }
 
-/// A frame as it stands on a substream.
+/// Returns a frame as it is encoded on a substream.
 pub fn framed(frame: &[u8]) -> Vec<u8> {
     let mut bytes = u32::try_from(frame.len()).unwrap().to_be_bytes().to_vec();
     bytes.extend(frame);
@@ -102,7 +103,7 @@ pub struct Handler {
     wanted: VecDeque<Vec<u8>>,
     negotiating: usize,
     writing: Vec<(Stream, Vec<u8>)>,
-    /// What the peer opened, held and never read.
+    /// The substreams that the peer opened: held, and never read.
     unread: Vec<Stream>,
 }
 

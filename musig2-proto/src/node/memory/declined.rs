@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_the_one_that_expires_first_is_forgotten() {
+    fn beyond_the_bound_the_session_that_expires_first_is_forgotten() {
         let mut declined = Declined::default();
         for number in 0..4096 {
             declined.add(session(number), Timestamp::from_millis(if number == 7 { 1 } else { 2 }));

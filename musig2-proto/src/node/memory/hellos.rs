@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_hello_of_each_of_so_many_signers_is_remembered_while_it_could_be_taken() {
+    fn a_signers_last_hello_is_remembered_while_it_could_be_taken() {
         let at = Timestamp::from_millis;
         let signer = |number: u16| {
             let mut key = [2; 33];

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_kept_until_its_time_is_over_whatever_else_is_kept() {
+    fn a_name_is_kept_until_its_time_is_over_however_many_there_are() {
         let mut joined = Joined::default();
         let session = |number: u32| {
             let mut id = [0; 32];

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_the_oldest_makes_room_whenever_it_expires() {
+    fn beyond_the_bound_the_oldest_decline_makes_room() {
         let mut declines = OwnDeclines::default();
         keep(&mut declines, 7, 3);
         (0..1024).for_each(|number| keep(&mut declines, number, if number == 9 { 1 } else { 2 }));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_sent_again_once_its_session_is_over() {
+    fn a_decline_is_not_sent_again_once_its_session_is_over() {
         let mut declines = OwnDeclines::default();
         keep(&mut declines, 1, 20_000);
         assert!(declines.repeat(at(20_000), &session(1)).is_none());
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_sent_again_once_a_second_whatever_becomes_of_the_clock() {
+    fn a_decline_is_sent_again_once_a_second_even_if_a_clock_is_set_back() {
         let mut declines = OwnDeclines::default();
         keep(&mut declines, 1, 1_000_000);
         let mut is_sent = |millis| declines.repeat(at(millis), &session(1)).is_some();

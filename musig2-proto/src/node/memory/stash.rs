@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_session_sixteen_frames_are_kept() {
+    fn sixteen_frames_of_a_session_are_kept() {
         let mut stash = Stash::default();
         for _ in 0..20 {
             keep(&mut stash, 0, 1, 100);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_sessions_a_mebibyte_is_kept() {
+    fn one_mebibyte_of_frames_is_kept_for_all_sessions() {
         let mut stash = Stash::default();
         for (session, size) in [(1, 1 << 19), (2, 1 << 19), (3, 1)] {
             keep(&mut stash, 0, session, size);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn of_sixty_four_sessions_eight_of_each_source_frames_are_kept() {
+    fn frames_are_kept_for_64_sessions_and_8_of_each_source() {
         let mut stash = Stash::default();
         for session in 0..64 {
             assert_eq!(keep(&mut stash, 0, session, 1), Stashed::Ask);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_kept_for_half_a_minute_and_not_beyond_a_clock_set_back() {
+    fn frames_are_kept_for_half_a_minute_or_until_a_clock_is_set_back() {
         let kept_at = |now| {
             let mut stash = Stash::default();
             keep(&mut stash, 100_000, 1, 1);

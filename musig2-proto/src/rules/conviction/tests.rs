@@ -100,7 +100,7 @@ fn partials(boot: u8, attempt: AttemptId, transcript: Transcript, partials: [u8;
 }
 
 #[test]
-fn two_contents_in_one_slot_are_equivocation_and_anything_less_is_not() {
+fn only_two_contents_in_one_slot_are_equivocation() {
     let court = Court::new();
     let other = AttemptId::new([1; 32]);
     let of_nonces = |second| {
@@ -144,7 +144,7 @@ fn statements_in_one_slot_make_the_proof_of_their_kind() {
 }
 
 #[test]
-fn nonces_that_are_no_points_or_not_one_for_each_item_are_invalid() {
+fn nonces_that_are_not_points_or_not_one_per_item_are_invalid() {
     let court = Court::new();
     let verify = |of| {
         court.verify(Proof::InvalidNonce { nonces: court.signed(ACCUSED, nonces(1, FIRST, of)) })
@@ -156,7 +156,7 @@ fn nonces_that_are_no_points_or_not_one_for_each_item_are_invalid() {
 }
 
 #[test]
-fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
+fn a_proof_fits_only_if_its_lists_have_one_entry_per_item() {
     let court = Court::new();
     let partial = PartialSignature::new([1; 32]);
     let nonces = |count| court.signed(ACCUSED, nonces(1, FIRST, vec![nonce(1); count]));
@@ -206,7 +206,7 @@ fn a_proof_fits_where_its_lists_are_as_long_as_those_of_its_session() {
 }
 
 #[test]
-fn two_lives_in_the_attempt_that_follows_from_both_are_concurrent() {
+fn two_lives_in_the_attempt_made_by_both_are_concurrent() {
     let court = Court::new();
     let lives = |boots: &[u8]| {
         let boots = boots.iter().map(|boot| Boot::new([*boot; 16])).collect();
@@ -237,7 +237,7 @@ fn two_lives_in_the_attempt_that_follows_from_both_are_concurrent() {
 }
 
 #[test]
-fn ten_lives_are_one_too_many() {
+fn ten_lives_are_one_life_too_many() {
     let court = Court::new();
     let verify = |boots: &[u8]| {
         let joins = boots.iter().map(|boot| court.join(*boot)).collect();
@@ -304,7 +304,7 @@ impl Trial {
 }
 
 #[test]
-fn a_partial_signature_that_does_not_verify_under_its_own_transcript_convicts() {
+fn a_partial_signature_invalid_under_its_own_transcript_convicts() {
     let trial = Trial::new();
     let verify = |nonces: &Nonces, partials, item| trial.of(nonces.clone(), partials, item);
     assert_eq!(verify(&trial.nonces, trial.spoilt(), 1), Ok(Fault::InvalidPartialSignature));
@@ -344,7 +344,7 @@ fn a_partial_signature_is_judged_by_its_authors_own_nonces() {
 }
 
 #[test]
-fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_aggregation() {
+fn cheap_checks_of_a_proof_come_before_signatures_and_keys() {
     let Trial { mut court, nonces, partials, nonce_root, aggregates } = Trial::new();
     // The other signer's key is not a point, so aggregating the keys would fail.
     court.manifest = manifest(vec![PublicKey::new([5; 33]), court.manifest.signers()[1]]);
@@ -381,7 +381,7 @@ fn what_shows_no_fault_costs_no_signature_check_and_what_is_not_signed_no_key_ag
 }
 
 #[test]
-fn a_proof_costs_what_its_signatures_partial_signatures_and_points_take_to_check() {
+fn a_proof_costs_as_much_as_it_takes_to_check() {
     let trial = Trial::new();
     let court = &trial.court;
     let [first, second] = [1, 2].map(|byte| court.nonces(1, FIRST, [byte; 2]));
@@ -410,7 +410,7 @@ fn a_proof_costs_what_its_signatures_partial_signatures_and_points_take_to_check
 }
 
 #[test]
-fn a_manifest_that_breaks_a_rule_held_everywhere_convicts_nobody() {
+fn a_manifest_that_no_configuration_allows_convicts_nobody() {
     let mut court = Court::new();
     court.manifest.items = List::empty();
     let [first, second] = [1, 2].map(|byte| court.nonces(1, FIRST, [byte; 2]));
@@ -419,7 +419,7 @@ fn a_manifest_that_breaks_a_rule_held_everywhere_convicts_nobody() {
 }
 
 #[test]
-fn bodies_of_another_kind_are_not_taken_for_what_a_proof_is_made_of() {
+fn a_proof_is_not_made_from_statements_of_another_kind() {
     let court = Court::new();
     let join: Statement = court.join(1).statement();
     assert!(matches!(join.body, Body::Join(_)));

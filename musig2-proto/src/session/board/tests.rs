@@ -88,7 +88,7 @@ fn the_first_join_of_a_boot_and_the_first_abort_stand() {
 }
 
 #[test]
-fn an_abort_that_waits_for_its_join_makes_way_for_one_that_counts() {
+fn an_abort_without_a_join_makes_way_for_one_with_a_join() {
     let mut board = board();
     board.take([abort(OTHER, 1), join(OTHER, 2)]);
     assert!(!board.has_place(&abort(OTHER, 3)), "neither counts, so the first word stands");
@@ -99,7 +99,7 @@ fn an_abort_that_waits_for_its_join_makes_way_for_one_that_counts() {
 }
 
 #[test]
-fn nonces_that_wait_for_their_joins_do_not_keep_out_a_life_that_has_joined() {
+fn nonces_without_joins_do_not_keep_out_a_life_that_has_joined() {
     let mut board = board();
     let of = |life| nonces(OTHER, life, AttemptId::FIRST);
     board.take([of(1), of(2), join(OTHER, 3)]);
@@ -110,7 +110,7 @@ fn nonces_that_wait_for_their_joins_do_not_keep_out_a_life_that_has_joined() {
 }
 
 #[test]
-fn a_second_statement_in_one_slot_is_shown_beside_the_first() {
+fn a_second_statement_in_one_slot_is_reported_with_the_first() {
     let mut board = board();
     let mut other = nonces(OTHER, 1, AttemptId::FIRST);
     let Body::Nonces(Nonces { source, .. }) = &mut other.body else { unreachable!() };
@@ -122,7 +122,7 @@ fn a_second_statement_in_one_slot_is_shown_beside_the_first() {
 }
 
 #[test]
-fn a_life_exists_through_its_join_alone() {
+fn a_life_exists_only_through_its_join() {
     let mut board = board();
     board.take([nonces(OTHER, 1, AttemptId::FIRST), abort(OTHER, 1)]);
     assert!(!board.knows(OTHER, &boot(1)));
@@ -135,7 +135,7 @@ fn a_life_exists_through_its_join_alone() {
 }
 
 #[test]
-fn of_what_is_set_aside_the_oldest_makes_room() {
+fn the_oldest_statement_that_is_set_aside_makes_room() {
     for kind in [nonces, partials] {
         let mut board = board();
         board.take([join(OTHER, 1)]);
@@ -157,7 +157,7 @@ fn of_what_is_set_aside_the_oldest_makes_room() {
 }
 
 #[test]
-fn of_what_comes_within_one_millisecond_the_last_to_come_stays() {
+fn the_last_statement_of_one_millisecond_stays() {
     for kind in [nonces, partials] {
         let mut board = board();
         board.take([join(OTHER, 1)]);
@@ -169,7 +169,7 @@ fn of_what_comes_within_one_millisecond_the_last_to_come_stays() {
 }
 
 #[test]
-fn two_lives_of_another_take_part_in_an_attempt_and_a_third_has_no_room() {
+fn only_two_lives_of_another_signer_have_room_in_an_attempt() {
     let mut board = board();
     board.take([join(OTHER, 1), join(OTHER, 2), join(OTHER, 3)]);
     let attempt = board.attempt();
@@ -180,7 +180,7 @@ fn two_lives_of_another_take_part_in_an_attempt_and_a_third_has_no_room() {
 }
 
 #[test]
-fn what_this_node_stated_itself_is_never_forgotten() {
+fn a_nodes_own_statements_are_never_forgotten() {
     let mut board = board();
     board.take([join(ME, 1), join(ME, 2), join(ME, 3)]);
     let attempt = board.attempt();
@@ -191,7 +191,7 @@ fn what_this_node_stated_itself_is_never_forgotten() {
 }
 
 #[test]
-fn the_attempt_is_the_hash_of_who_joined_again_and_restarts_are_counted() {
+fn the_attempt_is_the_hash_of_the_signers_that_joined_again() {
     let mut board = board();
     board.take([join(ME, 1), join(OTHER, 2)]);
     assert_eq!((board.attempt(), board.restarts()), (AttemptId::FIRST, 0));
@@ -207,7 +207,7 @@ fn the_attempt_is_the_hash_of_who_joined_again_and_restarts_are_counted() {
 }
 
 #[test]
-fn the_digest_tells_boards_apart_by_their_joins_and_the_attempts_nonces() {
+fn the_digest_depends_only_on_joins_and_the_attempts_nonces() {
     let mut boards: Vec<Board> = (0..4).map(|_| board()).collect();
     boards[1].take([join(OTHER, 1)]);
     boards[2].take([join(OTHER, 1), nonces(OTHER, 1, AttemptId::FIRST)]);
@@ -224,7 +224,7 @@ fn the_digest_tells_boards_apart_by_their_joins_and_the_attempts_nonces() {
 }
 
 #[test]
-fn two_lives_in_the_current_attempt_are_proof_and_in_two_attempts_are_not() {
+fn two_lives_are_proof_only_in_the_same_current_attempt() {
     let mut board = board();
     board.take([join(OTHER, 1), nonces(OTHER, 1, AttemptId::FIRST), join(OTHER, 2)]);
     board.take([nonces(OTHER, 2, board.attempt())]);
@@ -243,7 +243,7 @@ fn two_lives_in_the_current_attempt_are_proof_and_in_two_attempts_are_not() {
 }
 
 #[test]
-fn ten_joins_are_proof_of_one_restart_too_many_and_nine_are_none() {
+fn ten_joins_prove_one_restart_too_many_and_nine_do_not() {
     let mut board = board();
     board.take((1..=9).map(|life| join(OTHER, life)));
     assert_eq!(board.restart_limit(), None);

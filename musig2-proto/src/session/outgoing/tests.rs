@@ -91,7 +91,7 @@ fn size_of(parcel: Parcel) -> usize {
 }
 
 #[test]
-fn a_frame_is_filled_and_what_has_no_room_goes_with_the_next() {
+fn a_frame_is_filled_and_the_rest_goes_into_the_next() {
     let exact = size_of(parcel(5));
     assert_eq!(numbers(&frames(exact, parcel(11))), [5, 5, 1]);
     assert_eq!(numbers(&frames(exact - 1, parcel(11))), [4, 4, 3]);
@@ -102,7 +102,7 @@ fn a_frame_is_filled_and_what_has_no_room_goes_with_the_next() {
 }
 
 #[test]
-fn what_goes_once_goes_with_the_first_frame() {
+fn the_request_and_signatures_go_only_with_the_first_frame() {
     let signatures = || Some(vec![Signature::new([7; 64]); 2]);
     let full = || Parcel { request: Request::Statements, signatures: signatures(), ..parcel(9) };
     let exact = size_of(Parcel { statements: parcel(2).statements, ..full() });
@@ -119,7 +119,7 @@ fn what_goes_once_goes_with_the_first_frame() {
 }
 
 #[test]
-fn a_statement_larger_than_a_frame_may_be_goes_alone_and_no_frame_is_empty() {
+fn a_statement_too_large_for_a_frame_goes_in_one_of_its_own() {
     assert_eq!(numbers(&frames(10, parcel(3))), [1, 1, 1]);
     assert_eq!(
         numbers(&frames(10, parcel(0))),

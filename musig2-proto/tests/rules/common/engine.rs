@@ -1,4 +1,4 @@
-//! An engine to look at nodes with.
+//! An engine for tests that look into nodes.
 
 use core::cell::Cell;
 use core::hash::{Hash, Hasher};
@@ -8,17 +8,18 @@ use musig2_proto::{
     XOnlyPublicKey,
 };
 
-/// The default engine with the same nonces each time, which breaks where it is told to: for tests alone, where nothing is worth a key.
+/// The default engine, but with the same nonces each time, and with failures at the steps that a
+/// test names. Only for tests, whose keys are worth nothing.
 pub enum Copyable {}
 
-/// What an engine can fail at.
+/// A step at which an engine can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failing {
     Statements,
     Nonces,
     Rounds,
     Signing,
-    /// It signs, and wrongly.
+    /// It signs, but wrongly.
     SigningWell,
     Aggregating,
 }
@@ -27,12 +28,12 @@ thread_local! {
     static BROKEN: Cell<Option<Failing>> = const { Cell::new(None) };
 }
 
-/// From now on the engine fails at this, and at nothing else.
+/// Makes the engine fail at this step from now on, and at no other.
 pub fn fail_at(step: Option<Failing>) {
     BROKEN.set(step);
 }
 
-/// What would have come of a step, where it does not fail.
+/// Returns the outcome of a step, unless the engine fails at it.
 fn unless<T>(step: Failing, outcome: Option<T>) -> Option<T> {
     outcome.filter(|_| BROKEN.get() != Some(step))
 }
@@ -44,7 +45,7 @@ pub struct Nonce {
     keys: <Of as Crypto>::KeyAggregate,
     message: Message,
     extra: [u8; 32],
-    /// What it would have been made of: no two draws are one state.
+    /// The randomness that it would have been made of, so that no two draws are the same state.
     drawn: [u8; 32],
 }
 

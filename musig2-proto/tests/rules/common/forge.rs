@@ -1,4 +1,4 @@
-//! Frames and statements made by hand, as nobody's node would.
+//! Frames and statements made by hand, as no node would make them.
 
 use super::{Room, source};
 use musig2_proto::wire::bounded::List;
@@ -12,7 +12,7 @@ use musig2_proto::{
 };
 use sha2::{Digest, Sha256};
 
-/// Says nothing.
+/// Makes a frame that says nothing.
 pub fn empty(session: SessionId) -> Frame {
     let (request, statements) = (Request::Nothing, List::empty());
     Frame { session, request, have: None, announcement: None, statements, signatures: None }
@@ -22,12 +22,12 @@ pub fn input(from: usize, frame: &Frame) -> Input {
     Input::Frame { from: source(from), bytes: encode_message(frame) }
 }
 
-/// The key of the room's node of the number before.
+/// Returns the secret key of this number: the room's node n has the key n + 1.
 pub fn secret(number: u8) -> SecretKey {
     SecretKey::new([number; 32])
 }
 
-/// As PROTOCOL.md has statements signed.
+/// Signs a statement as PROTOCOL.md says.
 pub fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Statement {
     let author = SignerIndex::new(author);
     let domain = Sha256::digest("musig2-proto/statement");
@@ -43,7 +43,7 @@ pub fn sign(session: SessionId, author: u16, body: Body, key: &SecretKey) -> Sta
     }
 }
 
-/// Of the first attempt and a boot of ones.
+/// Makes signed nonces of the first attempt and of a boot of ones.
 pub fn nonces(
     session: SessionId,
     author: u16,
@@ -56,7 +56,7 @@ pub fn nonces(
     Signed::of(&sign(session, author, Body::Nonces(nonces), key)).unwrap()
 }
 
-/// The last statement of a kind that a node sent, whoever's it was.
+/// Returns the last statement of a kind that a node sent, whichever signer made it.
 pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Statement {
     let frames = room.frames.iter().filter(|(from, ..)| *from == node);
     let statements = frames.flat_map(|(.., bytes)| {
@@ -66,7 +66,8 @@ pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Stat
     statements.filter(|statement| is_wanted(&statement.body)).last().unwrap()
 }
 
-/// The announcement of a session of `items` by a stranger, with the room's first node as a co-signer.
+/// Makes the announcement of a session of `items` by a stranger, with the room's first node as a
+/// co-signer.
 pub fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
     let config = Config::default()
         .with_raw_tweaks_allowed(true)

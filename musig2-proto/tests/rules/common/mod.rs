@@ -1,4 +1,5 @@
-//! A few nodes in one place, and everything they send delivered in order. Networks with faults are `musig2-sim`'s.
+//! A few nodes in one place. Everything they send is delivered in order; networks with faults are
+//! in `musig2-sim`.
 
 pub mod engine;
 pub mod forge;
@@ -14,24 +15,24 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::VecDeque;
 
-/// More than the largest room here needs without time passing.
+/// More deliveries than the largest room here needs without time passing.
 const MOST_DELIVERIES: usize = 20_000;
 
 pub type Room = RoomOf<DefaultCrypto>;
 
-/// Of nodes on this engine.
+/// A few nodes with this engine, in one place.
 pub struct RoomOf<C: Crypto> {
     pub nodes: Vec<Node<C>>,
     pub keys: Vec<PublicKey>,
     pub now: Timestamp,
-    /// What each node told its application, and the reports it made.
+    /// What each node told its application, and below the reports it made.
     pub events: Vec<Vec<Event>>,
     pub reports: Vec<Vec<Report>>,
-    /// Whether applications join what is discovered.
+    /// Whether applications join the sessions that they discover.
     pub join: bool,
-    /// What is lost on the way: (from, to).
+    /// Which messages are lost on the way: (from, to).
     pub lost: Box<dyn Fn(usize, usize) -> bool>,
-    /// Everything that was sent: from, to, bytes.
+    /// All frames that were sent: from, to, bytes.
     pub frames: Vec<(usize, usize, Vec<u8>)>,
     pub publications: Vec<Vec<u8>>,
     pub rng: ChaCha20Rng,
@@ -77,7 +78,7 @@ impl<C: Crypto> RoomOf<C> {
         self.carry(node, outputs);
     }
 
-    /// All keys, and this many messages.
+    /// Returns a proposal with all keys and this many messages.
     pub fn proposal(&self, items: u8) -> Proposal {
         let proposal = Proposal::new(self.keys.clone());
         (0..items).fold(proposal, |proposal, item| proposal.with_message(Message::new([item; 32])))
@@ -91,14 +92,15 @@ impl<C: Crypto> RoomOf<C> {
         *session
     }
 
-    /// Node 0 proposes a session of everyone and announces it.
+    /// Has node 0 propose a session of everyone and announce it.
     pub fn propose(&mut self) -> SessionId {
         let session = self.create(0, self.proposal(1));
         self.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
         session
     }
 
-    /// Delivers everything, and what follows from it: nodes that have said all there is to say fall silent.
+    /// Delivers everything that was sent, and everything that follows from it. Nodes that have said
+    /// all there is to say fall silent.
     pub fn settle(&mut self) {
         let mut deliveries = 0;
         while self.step() {
@@ -107,7 +109,7 @@ impl<C: Crypto> RoomOf<C> {
         }
     }
 
-    /// Delivers one message, or loses it. Says whether there was one.
+    /// Delivers one message, or loses it. Returns whether there was one.
     pub fn step(&mut self) -> bool {
         let Some((from, to, input)) = self.mail.pop_front() else { return false };
         if to < self.nodes.len() && !(self.lost)(from, to) {
@@ -116,7 +118,7 @@ impl<C: Crypto> RoomOf<C> {
         true
     }
 
-    /// Delivers one message after the other, and lets time pass where there is none, until it is so.
+    /// Delivers one message after another, and lets time pass when there is none, until this holds.
     pub fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..MOST_DELIVERIES {
             if is_so(self) {
@@ -129,7 +131,7 @@ impl<C: Crypto> RoomOf<C> {
         panic!("what is waited for does not come");
     }
 
-    /// What a node that has the signatures answers one that asks.
+    /// Returns what a node that has the signatures answers to a request.
     pub fn signatures_of(&mut self, node: usize, session: SessionId) -> Input {
         let ask = Frame { request: Request::Announcement, ..forge::empty(session) };
         let input = forge::input(99, &ask);
@@ -182,7 +184,7 @@ impl<C: Crypto> RoomOf<C> {
                 Output::Event(event) => {
                     self.events[from].push(event.clone());
                     if let (Event::SessionDiscovered { session }, true) = (event, self.join) {
-                        // What came with the announcement may have ended it already.
+                        // What came with the announcement may have ended the session already.
                         match self.try_execute(from, Command::JoinSession { session }) {
                             Ok(()) | Err(CommandError::Ended(_)) => {}
                             Err(error) => panic!("{error}"),
@@ -195,7 +197,7 @@ impl<C: Crypto> RoomOf<C> {
         }
     }
 
-    /// The events of a node that end a session.
+    /// Returns the events of a node that end a session.
     pub fn ends(&self, node: usize) -> Vec<&Event> {
         self.events[node].iter().filter(|event| event.is_terminal()).collect()
     }

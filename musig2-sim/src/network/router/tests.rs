@@ -45,7 +45,7 @@ fn a_calm_network_delivers_everything_once_after_its_latency() {
 }
 
 #[test]
-fn without_one_fault_all_others_strike_as_they_did_with_it() {
+fn removing_one_fault_leaves_all_others_as_they_were() {
     let all = faulty();
     let with = fates(all.clone(), 500);
     let lost = with.iter().filter(|fate| **fate == Fate::Lost).count();
@@ -76,7 +76,7 @@ fn without_one_fault_all_others_strike_as_they_did_with_it() {
 }
 
 #[test]
-fn whether_a_message_is_lost_behind_a_narrow_link_changes_nothing_for_the_next() {
+fn a_message_lost_behind_a_narrow_link_does_not_affect_the_next() {
     let capacity = Some(Capacity::bytes_per_second(10_000).with_queue(2_000));
     let narrow = Network { frames: Link { capacity, ..faulty().frames }, ..Network::default() };
     let lossless = Link { loss: Probability::NEVER, ..narrow.frames.clone() };
@@ -107,7 +107,7 @@ fn a_healed_link_carries_everything_as_it_is() {
 }
 
 #[test]
-fn what_is_altered_arrives_as_another_message() {
+fn an_altered_message_arrives_as_another_message() {
     let frames = Link { corruption: Probability::ALWAYS, ..Link::default() };
     let mut router = router(Network { frames, ..Network::default() });
     let sent: Arc<[u8]> = vec![7; 50].into();
@@ -121,7 +121,7 @@ fn what_is_altered_arrives_as_another_message() {
 }
 
 #[test]
-fn a_link_does_not_depend_on_what_goes_over_others() {
+fn a_link_does_not_depend_on_traffic_over_others() {
     let mut router = router(faulty());
     let alone = fates(faulty(), 20);
     let among_others: Vec<_> = (0..20)
@@ -164,7 +164,7 @@ fn a_partition_cuts_both_ways_while_it_lasts_and_healing_ends_it() {
 }
 
 #[test]
-fn within_a_window_what_is_sent_first_arrives_last() {
+fn within_a_window_the_first_message_sent_arrives_last() {
     let frames = Link { reversal: Some(Micros::from_millis(100)), ..Link::default() };
     let mut router = router(Network { frames, ..Network::default() });
     let arrivals: Vec<_> = [0, 40, 99, 100]

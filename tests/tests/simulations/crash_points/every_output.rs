@@ -1,14 +1,16 @@
-//! One crash, after each output that each signer gives out in a calm session.
+//! One crash, after each output that each signer makes in a calm session.
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks, signed};
 use musig2_proto::{Command, Stepping};
 use musig2_sim::{Answer, Disk, Micros, NodeId, NonceRecord, Partition, Plan, World};
 
-/// Alice's first output says that she made the session. Nothing of it has left her then: it is announced by another order.
+/// Alice's first output says that she created the session. Nothing of it has left her by then:
+/// another order announces it.
 const CREATED: u64 = 1;
 
-/// Crashes `node` after each of its outputs from `first` on, until a run ends before it would. Answers with how many
-/// crashes there were, and whether in one of them a signer had to sign a second time.
+/// Crashes `node` after each of its outputs from `first` on, until a run ends before it would
+/// crash. Returns how many crashes there were, and whether in one of them a signer had to sign a
+/// second time.
 fn exhaust(plan: &Plan, node: NodeId, first: u64, down_for: Micros, disk: Disk) -> (u64, bool) {
     let mut signed_again = false;
     for output in first.. {
@@ -39,30 +41,30 @@ fn exhaust_all(plan: &Plan, down_for: Micros, disk: Disk) {
 }
 
 #[test]
-fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_a_second() {
+fn a_session_survives_any_crash_of_a_signer_back_after_a_second() {
     networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(1), Disk::Empty));
 }
 
 #[test]
-fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_after_twenty_seconds() {
+fn a_session_survives_any_crash_of_a_signer_back_after_twenty_seconds() {
     networks().iter().for_each(|plan| exhaust_all(plan, Micros::from_secs(20), Disk::Empty));
 }
 
 /// What was sent to the life before reaches the next one.
 #[test]
-fn a_crash_after_any_output_is_survived_by_a_signer_that_is_back_at_once() {
+fn a_session_survives_any_crash_of_a_signer_back_at_once() {
     networks().iter().for_each(|plan| exhaust_all(plan, Micros::ZERO, Disk::Empty));
 }
 
 #[test]
-fn a_crash_after_any_output_is_survived_by_a_signer_whose_application_resumes_the_session() {
+fn a_session_survives_any_crash_of_a_signer_that_resumes_it() {
     for down_for in [0, 1, 20].map(Micros::from_secs) {
         networks().into_iter().for_each(|plan| exhaust_all(&plan, down_for, Disk::Kept));
     }
 }
 
 #[test]
-fn a_crash_after_any_output_is_survived_by_applications_that_step_by_hand() {
+fn a_session_survives_any_crash_with_manual_stepping() {
     for plan in networks() {
         let config = plan.config.clone().with_stepping(Stepping::Manual);
         let stepping = Answer::After(Micros::from_millis(100));
@@ -71,9 +73,9 @@ fn a_crash_after_any_output_is_survived_by_applications_that_step_by_hand() {
     }
 }
 
-/// Nobody can be asked for a session that was made and not announced.
+/// Nobody can be asked for a session that was created but not announced.
 #[test]
-fn a_session_whose_coordinator_crashes_before_it_announces_it_never_was() {
+fn a_session_is_gone_if_its_coordinator_crashes_before_announcing() {
     for plan in networks() {
         let plan = plan.with_crash_after_output(ALICE, CREATED, Micros::from_secs(1));
         let mut world: Recorded = World::with_engine(plan).unwrap();
@@ -90,10 +92,11 @@ fn a_session_whose_coordinator_crashes_before_it_announces_it_never_was() {
     }
 }
 
-/// The one case in which a session that was announced is lost: its coordinator forgets it before anybody else has heard of it.
-/// With the announcement that its application kept (before anything of it left), it takes the session up again.
+/// This is the only case in which an announced session is lost: its coordinator forgets it before
+/// anybody else has heard of it. The application kept the announcement before anything of it left,
+/// and the coordinator resumes the session from it.
 #[test]
-fn a_session_that_only_its_crashed_coordinator_knew_is_resumed_from_the_kept_announcement() {
+fn a_session_known_only_to_its_crashed_coordinator_can_be_resumed() {
     let [unheard, crash, back] = [0, 50, 1_050].map(Micros::from_millis);
     for plan in networks() {
         let cut = Partition::new([ALICE], [BOB, CAROL]).during(unheard, back);

@@ -8,7 +8,7 @@ use musig2_sim::{Answer, Disk, Micros, NodeId, Partition, Plan, World};
 
 const LIMIT: u64 = MAX_RESTARTS as u64;
 
-/// Bob joins and crashes again and again while Carol thinks it over.
+/// Bob joins and crashes again and again while Carol has not decided yet.
 fn restarts(times: u64) -> Plan {
     let thinks = Micros::from_secs(60);
     let plan =
@@ -37,9 +37,9 @@ fn eight_restarts_of_one_signer_are_nobodys_fault() {
     assert_eq!(world.view(ALICE, 0).unwrap().attempt, 8);
 }
 
-/// His node knows the lives before from the others, and does not join once too often.
+/// His node learns of the lives before from the others, and does not join once too often.
 #[test]
-fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
+fn a_signer_that_is_told_of_its_lives_does_not_join_too_often() {
     let mut world: Recorded = World::with_engine(restarts(LIMIT + 1)).unwrap();
     world.run_until_quiet().unwrap();
     world.check_safety().unwrap();
@@ -57,7 +57,8 @@ fn a_signer_that_is_told_of_its_lives_does_not_begin_one_too_many() {
     }
 }
 
-/// The tenth life hears nobody, and joins. Everyone can prove that it is one too many, and whose.
+/// The tenth life hears nobody, and joins. Everyone can prove that it is one too many, and whose it
+/// is.
 #[test]
 fn the_tenth_life_of_one_signer_convicts_it_and_nobody_else() {
     let deaf = Partition::new([ALICE, CAROL], [BOB]).one_way();
@@ -77,7 +78,8 @@ fn the_tenth_life_of_one_signer_convicts_it_and_nobody_else() {
             panic!("{node}: {cause:?}")
         };
         assert_eq!(*signer, index(&world, BOB));
-        // Alice hears of it from Bob himself; Carol, who has not joined, looks at the board when she does.
+        // Alice hears of it from Bob himself. Carol, who has not joined, checks her board when she
+        // does.
         assert!(node != ALICE || at < up(LIMIT + 1) + Micros::from_secs(1), "{node} at {at}");
         let bob = world.public_key(BOB);
         assert_eq!(evidence.verify::<Libsecp256k1>().unwrap().key, bob);

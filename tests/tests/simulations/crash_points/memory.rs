@@ -1,11 +1,12 @@
-//! What a signer does not know of its own past costs time, and never its good name.
+//! What a signer does not know of its own past costs time, but never its good name.
 
 use super::{ALICE, BOB, CAROL, Recorded, crashes, finish, networks};
 use musig2_proto::{Command, Event, PhaseTimeout};
 use musig2_sim::{Disk, Micros, NonceRecord, Partition, World};
 
-/// After the crash Bob resumes from the announcement, and hears nobody for a while: he takes himself for new, joins again, and
-/// states nonces for an attempt in which the life before had stated others. Everybody hears him.
+/// After the crash Bob resumes from the announcement and hears nobody for a while. He takes this
+/// life for his first, joins again, and states nonces for an attempt in which the life before had
+/// stated others. Everybody hears him.
 #[test]
 fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
     let mut twice = 0;
@@ -22,17 +23,18 @@ fn a_signer_whose_own_statements_are_hidden_from_it_is_never_convicted() {
             if crashes(&world, BOB) == 0 {
                 break;
             }
-            // Three attempts of nonces: before the crash, in the dark, and with everybody.
+            // There are three attempts with nonces: before the crash, in the dark, and with
+            // everybody.
             twice += usize::from(NonceRecord::with(|record| record.generated() > 6));
         }
     }
     assert!(twice > 10, "Bob stated nonces of his own in the dark {twice} times only");
 }
 
-/// Bob's clock is put an hour ahead, so that he ends the session and forgets it; then it is put right, and he resumes. His
-/// process has been the same all along, and so has his random generator.
+/// Bob's clock is set an hour ahead, so that he ends the session and forgets it. Then it is set
+/// right, and he resumes. His process and its random generator are the same all the time.
 #[test]
-fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
+fn a_signer_that_cleans_up_and_resumes_is_never_convicted() {
     const HOUR: i64 = 3_600_000;
     let mut again = 0;
     for plan in networks() {
@@ -46,7 +48,7 @@ fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
                 continue;
             };
             world.set_clock(BOB, HOUR);
-            // Until his node has noticed, and a moment longer.
+            // Runs until his node has noticed, and a moment longer.
             let noticed = world.now() + Micros::from_millis(1);
             world.run_until(noticed).unwrap();
             world.command(BOB, Command::Cleanup).unwrap();
@@ -64,7 +66,8 @@ fn a_signer_that_cleaned_up_and_resumed_in_one_process_is_never_convicted() {
     assert!(again > 10, "{again} runs only had a second attempt");
 }
 
-/// Whether everyone has signatures, at last. (Bob ended the session once before, as expired: `World::check` would mind.)
+/// Returns whether everyone finally has signatures. (Bob ended the session once before, as expired,
+/// so `World::check` would object.)
 fn completed(world: &Recorded) -> bool {
     let completes = |event: &Event| matches!(event, Event::SessionComplete { .. });
     [ALICE, BOB, CAROL]

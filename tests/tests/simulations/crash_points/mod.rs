@@ -1,6 +1,7 @@
-//! Signers that lose everything but their key, at every moment there is. Every run is judged by [`World::check`]: signatures
-//! verified under independently computed keys; no secret nonce generated twice or in two challenges; nobody convicted, nobody
-//! reported for what no honest node does.
+//! Signers lose everything except their key, at every moment there is. [`World::check`] judges
+//! every run: signatures verify under independently computed keys; no secret nonce is generated
+//! twice or used in two challenges; nobody is convicted, and nobody is reported for what no honest
+//! node does.
 //!
 //! | file | subject |
 //! | --- | --- |
@@ -21,10 +22,10 @@ const ALICE: NodeId = NodeId::new(0);
 const BOB: NodeId = NodeId::new(1);
 const CAROL: NodeId = NodeId::new(2);
 
-/// A world whose nonces are recorded, and judged with everything else.
+/// A world that records nonces, and judges them with everything else.
 type Recorded = World<Recording<Libsecp256k1>>;
 
-/// Three signers, of whom Alice proposes, in each way they can be connected.
+/// Three signers in each way in which they can be connected. Alice proposes.
 fn networks() -> [Plan; 3] {
     let hub = Config::default().with_topology(Topology::Hub);
     [
@@ -34,7 +35,7 @@ fn networks() -> [Plan; 3] {
     ]
 }
 
-/// Runs to the end; every signer must have every signature, in its present life.
+/// Runs to the end. Every signer must then have every signature, in its present life.
 fn signed(plan: Plan) -> Recorded {
     let mut world = World::with_engine(plan).unwrap();
     finish(&mut world);

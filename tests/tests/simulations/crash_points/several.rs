@@ -5,12 +5,12 @@ use musig2_sim::{Disk, Micros, NodeId, Plan};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// A number below `end`.
+/// Returns a number below `end`.
 fn below(rng: &mut ChaCha20Rng, end: u64) -> u64 {
     rng.next_u64() % end
 }
 
-/// Two signers of three, each after any of its first forty outputs, down for up to ten seconds.
+/// Crashes two signers of three, each after any of its first forty outputs, for up to ten seconds.
 fn two_crashes(plan: Plan, seed: u64) -> Plan {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let spared = u16::try_from(below(&mut rng, 3)).unwrap();
@@ -22,9 +22,10 @@ fn two_crashes(plan: Plan, seed: u64) -> Plan {
     })
 }
 
-/// Two may be all that know of the session, so their applications keep the announcement.
+/// The two may be the only ones that know of the session, so their applications keep the
+/// announcement.
 #[test]
-fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
+fn two_signers_may_crash_on_a_rough_network_with_each_of_500_seeds() {
     let mut both = 0;
     let networks = networks().map(rough);
     for (seed, plan) in (0..500).zip(networks.iter().cycle()) {
@@ -35,9 +36,9 @@ fn two_signers_crash_on_a_rough_network_with_each_of_500_seeds() {
     assert!(both > 200, "in {both} of 500 runs only did both crash before the end");
 }
 
-/// The third remembers. What is not sent by chance is asked for.
+/// The third remembers. What the others do not happen to be sent, they ask for.
 #[test]
-fn two_signers_crash_and_the_third_remembers() {
+fn two_signers_may_crash_if_the_third_remembers() {
     for plan in networks() {
         for (one, other) in [(ALICE, BOB), (BOB, CAROL), (CAROL, ALICE)] {
             // By 25 ms everyone knows the session; nobody completes before 30 ms.
@@ -51,11 +52,11 @@ fn two_signers_crash_and_the_third_remembers() {
 }
 
 #[test]
-fn all_signers_crash_one_after_another() {
+fn all_signers_may_crash_one_after_another() {
     for plan in networks() {
         for first in (12..60).step_by(4) {
             for down_for in [50, 1_000, 5_000] {
-                // Each is back, and has had its hello answered, when the next one crashes.
+                // When the next one crashes, each is back, and its hello has been answered.
                 let turn = |number| Micros::from_millis(first + number * (down_for + 30));
                 let plan =
                     (0..).zip([CAROL, ALICE, BOB]).fold(plan.clone(), |plan, (number, node)| {
@@ -72,9 +73,9 @@ fn all_signers_crash_one_after_another() {
     }
 }
 
-/// Nobody remembers the session. Nobody has anything but its key and the announcement.
+/// Nobody remembers the session. Each signer has only its key and the announcement.
 #[test]
-fn all_signers_crash_at_once_and_resume() {
+fn all_signers_may_crash_at_once_and_resume() {
     for plan in networks() {
         for millis in 12..45 {
             let [at, back] = [millis, 2_000].map(Micros::from_millis);

@@ -1,4 +1,5 @@
-//! A headless Chromium, spoken to through its debugging pipe (the DevTools protocol): JSON, and a zero byte after each message.
+//! A headless Chromium, driven through its debugging pipe (the DevTools protocol): JSON, with a
+//! zero byte after each message.
 
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -26,14 +27,14 @@ const FLAGS: [&str; 12] = [
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 ];
-/// A browser that is silent for so long has failed.
+/// A browser that is silent for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Browser {
     child: Child,
     to: ChildStdin,
     from: Receiver<Value>,
-    /// What the browser told of itself and was not asked for.
+    /// What the browser reported without being asked.
     events: VecDeque<Value>,
     session: Option<String>,
     calls: u64,
@@ -42,10 +43,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// `None`, and a word to standard error, where no Chromium is installed.
+    /// Returns `None`, and says so on standard error, if no Chromium is installed.
     pub fn start() -> Option<Self> {
         let Some(program) = find() else {
-            // Past the test harness, which would swallow what is printed.
+            // This goes past the test harness, which would swallow what is printed.
             let _ = writeln!(
                 std::io::stderr(),
                 "\nSKIPPED: no Chromium found, the picture is not looked at\n"
@@ -89,7 +90,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// Opens a page of so many pixels.
+    /// Opens a page of this many pixels.
     pub fn open(&mut self, html: &str, (width, height): (u32, u32), dark: bool) {
         let path = self.directory.path().join("picture.html");
         std::fs::write(&path, html).unwrap();
@@ -107,7 +108,7 @@ impl Browser {
         self.settle();
     }
 
-    /// The value of a JavaScript expression.
+    /// Returns the value of a JavaScript expression.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let asked =
             json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
@@ -147,7 +148,8 @@ impl Browser {
         self.settle();
     }
 
-    /// What the page complained of since it was opened: exceptions, and whatever it wrote to the console.
+    /// Returns what the page complained of since it was opened: exceptions, and everything it wrote
+    /// to the console.
     pub fn complaints(&self) -> Vec<&Value> {
         let loud = ["Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"];
         self.events
@@ -156,7 +158,7 @@ impl Browser {
             .collect()
     }
 
-    /// What was loaded since the page was opened, the page aside.
+    /// Returns what was loaded since the page was opened, except for the page itself.
     pub fn requests(&self) -> Vec<&Value> {
         let sent =
             self.events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
@@ -196,7 +198,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its processes end with it; where it has ended already, so much the better.
+        // Its processes end with it. An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! The picture of a run, looked at in a real browser: everything is drawn, everything answers, nothing is loaded.
+//! The picture of a run, checked in a real browser: everything is drawn, everything responds,
+//! nothing is loaded.
 
 mod browser;
 
@@ -11,7 +12,7 @@ use musig2_sim::{
 
 const DESK: (u32, u32) = (1440, 900);
 const PHONE: (u32, u32) = (390, 844);
-/// So high that the whole run is drawn at once.
+/// High enough that the whole run is drawn at once.
 const TALL: (u32, u32) = (1440, 9_000);
 const REPLAY: &str = "musig2-sim run 7 --profile swarm";
 
@@ -23,7 +24,7 @@ fn run(plan: Plan) -> World {
     world
 }
 
-/// Three signers, and everything that a network can do to them.
+/// Runs three signers through everything that a network can do to them.
 fn faulty() -> World {
     let [from, until] = [60, 1_200].map(Micros::from_millis);
     run(Plan::one_session(3)
@@ -40,7 +41,7 @@ fn faulty() -> World {
         .with_heal_at(Micros::from_secs(6)))
 }
 
-/// As if a good run had been spoilt.
+/// Draws a good run as if it had been spoilt.
 fn spoilt(world: &World) -> String {
     let session = world.session_id(0).unwrap();
     let failure = Failure::Safety(Violation::InvalidSignature { session, node: BOB, item: 0 });
@@ -143,7 +144,7 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
     assert!(
         browser.count("#picture .arrow.cause") >= 1 && browser.count("#picture .turn.cause") >= 1
     );
-    // From the turn to the message that led to it, and along the lane with the keys.
+    // The keys lead from the turn to the message that caused it, and along the lane.
     browser.evaluate("document.getElementById('scroll').focus()");
     browser.press("c");
     assert!(browser.text("#details h2").starts_with("Frame #"));
@@ -157,7 +158,7 @@ fn a_click_shows_the_message_its_causes_and_the_state_before_and_after() {
 }
 
 #[test]
-fn filters_and_the_search_leave_what_was_asked_for() {
+fn filters_and_the_search_show_only_what_was_asked_for() {
     let Some(mut browser) = Browser::start() else { return };
     let sessions = [0..3, 1..4].map(|nodes| SessionPlan::new(nodes.map(NodeId::new)));
     let [one, other] = sessions;
@@ -179,7 +180,7 @@ fn filters_and_the_search_leave_what_was_asked_for() {
     assert!(browser.count("#picture .arrow") < arrows);
     browser.click(".kind-filter-announcement");
     assert_eq!(browser.count("#picture .arrow"), arrows);
-    // By the bytes of a session's name.
+    // The search finds messages by the bytes of a session's id.
     let id = world.session_id(1).unwrap().to_string();
     browser.evaluate(&format!(
         "(() => {{ const search = document.getElementById('search'); search.value = {id:?};
@@ -204,7 +205,7 @@ fn fifteen_signers_fit_a_phone() {
             return heads.some((head, place) => place > 0 && heads[place - 1].right > head.left); })()";
         assert_eq!(browser.evaluate(overlap), false);
         assert_eq!(browser.count(".head"), 15);
-        // A publication to each other signer, and the frames.
+        // The publications to each other signer, and the frames.
         assert_eq!(browser.count("#picture .arrow"), 14 + 420);
         assert_eq!(browser.complaints().len(), 0);
     }
