@@ -1,6 +1,8 @@
-//! The behaviour beside an application's own gossipsub, Kademlia, ping, identify and connection limits.
+//! Composes the behaviour with an application's own gossipsub, Kademlia, ping, identify and
+//! connection limits.
 //!
-//! `cargo run --example compose` starts three such swarms in one process, over TCP on loopback, and they sign a message together.
+//! `cargo run --example compose` starts three such swarms in one process, over TCP on loopback, and
+//! they sign a message together.
 
 use futures::StreamExt;
 use futures::future::select_all;
@@ -19,12 +21,13 @@ use musig2_libp2p::{Behaviour, Config, Event, PeerContact, libp2p};
 use std::error::Error;
 use std::time::Duration;
 
-/// Everything the application speaks. A swarm asks the fields about each connection in this order, and the first that denies it is the last that is
-/// asked; those before it believe in a connection that never comes about. So:
+/// Everything the application speaks. A swarm asks the fields about each connection in this order
+/// and stops at the first that denies it. The fields before that one believe in a connection that
+/// never comes about. Hence this order:
 ///
 /// 1. `limits`, whose purpose is to deny.
-/// 2. `signing`, which denies banned peers. It believes in nothing before the swarm says that a connection stands, so whatever you
-///    add above or below that denies as well does it no harm.
+/// 2. `signing`, which denies banned peers. It relies on no connection before the swarm says that
+///    it is established, so other behaviours that deny may stand above or below it.
 /// 3. The others, in any order.
 #[derive(NetworkBehaviour)]
 struct Application {
@@ -62,7 +65,8 @@ impl Peer {
         let peer = *self.swarm.local_peer_id();
         let Application { signing, gossipsub, kad, .. } = self.swarm.behaviour_mut();
         match event {
-            // Signers tell one another where they listen. Behind a NAT, that is the addresses known from outside.
+            // Signers tell one another where they listen. Behind a NAT, tell the addresses that
+            // are known from outside.
             SwarmEvent::NewListenAddr { .. } => {
                 let contact = PeerContact::new(peer, self.swarm.listeners().cloned()).encode();
                 self.swarm.behaviour_mut().signing.execute(Command::SetContact(contact))?;
@@ -70,7 +74,7 @@ impl Peer {
             SwarmEvent::Behaviour(ApplicationEvent::Signing(event)) => {
                 self.on_signing_event(event)?;
             }
-            // Three lines carry announcements: what comes is checked and only then passed on,
+            // Three lines carry announcements. What comes in is checked and only then passed on;
             SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Message {
                 propagation_source: from,
                 message_id,
@@ -79,13 +83,14 @@ impl Peer {
                 let acceptance = signing.on_announcement(from, message.data);
                 gossipsub.report_message_validation_result(&message_id, &from, acceptance.into());
             }
-            // who comes late is told of open sessions at once,
+            // whoever subscribes late is told of open sessions at once;
             SwarmEvent::Behaviour(ApplicationEvent::Gossipsub(gossipsub::Event::Subscribed {
                 ..
             })) => {
                 signing.on_subscribed();
             }
-            // Kademlia learns no addresses by itself. It finds the peers whose addresses a contact lacks.
+            // Kademlia does not learn addresses on its own. It finds peers whose contacts name no
+            // address.
             SwarmEvent::Behaviour(ApplicationEvent::Identify(identify::Event::Received {
                 peer_id,
                 info,
@@ -111,14 +116,15 @@ impl Peer {
     fn on_signing_event(&mut self, event: Event) -> Result<(), Box<dyn Error>> {
         let Application { signing, gossipsub, kad, .. } = self.swarm.behaviour_mut();
         match event {
-            // and what goes out is published. Where nobody listens yet it is lost, and comes again.
+            // and what goes out is published. If nobody listens yet it is lost, and is repeated
+            // later.
             Event::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
             Event::Session(Signing::SessionDiscovered { session }) => {
                 let view = signing.core().session(&session).ok_or("forgotten already")?;
                 let messages: Vec<_> =
                     view.manifest.items().iter().map(|item| *item.message()).collect();
                 println!("{} joins {session} to sign {messages:?}", self.key);
-                // Joining is consent to all of it. An application asks somebody, or its own rules.
+                // To join is to consent to all of it. An application asks a person or its policy.
                 signing.execute(Command::JoinSession { session })?;
             }
             Event::Session(Signing::SessionComplete { signatures, .. }) => {
@@ -143,7 +149,7 @@ impl Peer {
 impl Application {
     fn new(identity: &Keypair, core: Node) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let peer = identity.public().to_peer_id();
-        // Two for each peer: when two dial each other at once, either connection may be the one that lasts.
+        // Two for each peer: if two peers dial each other at once, either connection may last.
         let limits = ConnectionLimits::default()
             .with_max_established(Some(256))
             .with_max_established_per_peer(Some(2))
@@ -157,7 +163,7 @@ impl Application {
             .build()?;
         let kad = kad::Config::new(StreamProtocol::new("/compose/kad/1"));
         let mut kad = kad::Behaviour::with_config(peer, MemoryStore::new(peer), kad);
-        // On loopback nobody is reached from outside, which is what it would wait for.
+        // Otherwise it waits until it can be reached from outside, which on loopback never happens.
         kad.set_mode(Some(kad::Mode::Server));
         let ping = ping::Config::new().with_interval(Duration::from_secs(5));
         Ok(Self {
@@ -185,12 +191,12 @@ async fn run(peers: &mut [Peer], is_done: impl Fn(&[Peer]) -> bool) -> Result<()
 }
 
 async fn sign() -> Result<(), Box<dyn Error>> {
-    // Fixed keys are for examples alone.
+    // Fixed keys are only for examples.
     let secrets = [1, 2, 3].map(|number| SecretKey::new([number; 32]));
     let mut peers = secrets.into_iter().map(Peer::new).collect::<Result<Vec<_>, _>>()?;
     run(&mut peers, |peers| peers.iter().all(|peer| peer.address().is_some())).await?;
 
-    // All that anyone is told of the others is one address.
+    // Each signer is told one address of one other signer, and nothing more.
     let meeting_point = peers[0].address().ok_or("no address")?;
     for peer in &mut peers[1..] {
         peer.swarm.dial(meeting_point.clone())?;

@@ -17,12 +17,17 @@
 //! use musig2_libp2p::{Node, NodeConfig, NodeEvent};
 //!
 //! # async fn cosign(key: SecretKey) -> Result<(), Box<dyn std::error::Error>> {
-//! let config = NodeConfig::default().with_bootstrap_peers(["/dns4/signer.example/tcp/4001".parse()?]);
+//! let address = "/dns4/signer.example/tcp/4001".parse()?;
+//! let config = NodeConfig::default().with_bootstrap_peers([address]);
 //! let (node, mut events) = Node::start(config, [key])?;
 //! while let Some(event) = events.next().await {
 //!     match event {
-//!         NodeEvent::Session(Event::SessionDiscovered { session }) => node.execute(Command::JoinSession { session }).await?,
-//!         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => println!("{signatures:?}"),
+//!         NodeEvent::Session(Event::SessionDiscovered { session }) => {
+//!             node.execute(Command::JoinSession { session }).await?;
+//!         }
+//!         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => {
+//!             println!("{signatures:?}");
+//!         }
 //!         _ => {}
 //!     }
 //! }

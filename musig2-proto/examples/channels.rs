@@ -1,4 +1,4 @@
-//! Three signers, each in a thread of its own, over channels: all that a transport of one's own has to do.
+//! Runs three signers, each in its own thread, over channels: everything that a transport must do.
 //!
 //! ```console
 //! $ cargo run -p musig2-proto --example channels
@@ -22,14 +22,14 @@ use std::time::{Duration, SystemTime};
 /// The system's clock may be set while a signer sleeps.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// The operating system's generator: nothing else may make nonces.
+/// The operating system's generator. Nonces must come from nothing else.
 fn rng() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
 struct Signer {
     node: Node,
-    /// Where this signer is. What a contact says, the transport alone understands: here, a number.
+    /// Where this signer is. Only the transport understands what a contact says: here, a number.
     number: u8,
     inbox: Receiver<Input>,
     /// Everyone's inbox, by number.
@@ -38,7 +38,7 @@ struct Signer {
 }
 
 impl Signer {
-    /// Hands on what comes, and calls the node when it wants to be called. It has no clock of its own.
+    /// Passes on what arrives, and calls the node at its deadlines: the node has no clock.
     fn run(mut self) {
         loop {
             let input = match self.node.next_deadline() {
@@ -54,7 +54,8 @@ impl Signer {
                     Err(_) => return,
                 },
             };
-            // Where connections come and go, the node is told by `PeerConnected`, `PeerLost` and `AudienceGrew`: it asks sooner for what it missed.
+            // A transport with connections also reports `PeerConnected`, `PeerLost` and
+            // `AudienceGrew`, so that the node asks sooner for what it missed.
             let outputs = self.node.handle(now(), &mut rng(), input);
             self.carry_out(outputs);
         }
@@ -68,7 +69,7 @@ impl Signer {
         }
     }
 
-    /// In this order: what comes first may be what the rest rests on.
+    /// Carries outputs out in their order, because later ones may depend on earlier ones.
     fn carry_out(&mut self, outputs: Vec<Output>) {
         let from = || Source::new([self.number]);
         let mut orders = Vec::new();
@@ -81,13 +82,14 @@ impl Signer {
                         .enumerate()
                         .filter(|(at, _)| *at != usize::from(self.number))
                     {
-                        // A signer that is gone is none of the node's business: it asks again for what it misses.
+                        // If a signer is gone, the frame is lost. The node asks again later.
                         let _ =
                             peer.send(Input::Announcement { from: from(), bytes: bytes.clone() });
                     }
                 }
                 Output::Send { to, bytes } => {
-                    // To the address that a signer gave, or back to where a frame came from. Whatever stands there a peer may have made up.
+                    // To the address that a signer gave, or back to where a frame came from.
+                    // Either may be a peer's invention.
                     let to = match &to {
                         Destination::Contact(contact) => contact.as_bytes().first(),
                         Destination::Source(source) => source.as_bytes().first(),
@@ -96,7 +98,7 @@ impl Signer {
                         let _ = peer.send(Input::Frame { from: from(), bytes });
                     }
                 }
-                // A transport pauses or bans who sends what nobody should: see `Severity`.
+                // A transport pauses or bans peers that misbehave: see `Severity`.
                 Output::Report(report) => {
                     eprintln!("{}: {:?} {}", self.number, report.source, report.offence);
                 }
@@ -114,11 +116,13 @@ impl Signer {
     fn decide(&self, event: Event) -> Option<Command> {
         println!("{}: {event:?}", self.number);
         match event {
-            // Whoever is to survive its own crash stores `Node::announcement` before it sends anything, and gives `ResumeSession` when it is back.
+            // To survive a crash, store `Node::announcement` before anything is sent, and order
+            // `ResumeSession` after the restart.
             Event::SessionCreated { session } => {
                 Some(Command::AnnounceSession { session, audience: Audience::Everyone })
             }
-            // This is consent. Look at the signers and messages in `Node::session` first, or `DeclineSession`.
+            // This is consent. Look at the signers and messages in `Node::session` first, and
+            // order `DeclineSession` if they are not right.
             Event::SessionDiscovered { session } => Some(Command::JoinSession { session }),
             Event::SessionComplete { signatures, .. } => {
                 let _ = self.results.send(signatures);
@@ -157,7 +161,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             signer.order(Command::SetContact(
                 Contact::new(vec![signer.number]).expect("a byte is not too long"),
             ));
-            // Who was started again has forgotten its sessions. Others tell it.
+            // A signer that restarted has forgotten its sessions. The others tell it.
             signer.order(Command::SayHello);
             if let Some(proposal) = proposal {
                 signer.order(Command::CreateSession(proposal));

@@ -129,6 +129,8 @@ impl Ending {
                 "rival_instance",
                 "this node's key signs in this session elsewhere as well: stop the other one",
             ),
+            AbortCause::MadeRoom => plain(cause.as_str(), &cause.to_string()),
+            // Names every AbortCause.
             other => plain(other.as_str(), &other.to_string()),
         }
     }

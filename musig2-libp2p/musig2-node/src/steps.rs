@@ -300,6 +300,9 @@ impl Step {
                 Self::KeyInUseElsewhere { session, signer: Signer::at(view, view.me, labels)? }
             }
             Event::LateSignature { .. } => Self::LateSignature(session),
+            // There is no view of it: whoever takes the event describes it.
+            Event::SessionRefused { .. } => return None,
+            // Names every Event.
             _ => return None,
         })
     }

@@ -59,9 +59,13 @@ const MAX_NEEDED: usize = 4096;
 /// fn on_event(swarm: &mut Swarm<Mine>, topic: &gossipsub::IdentTopic, event: MineEvent) {
 ///     let Mine { gossipsub, signing } = swarm.behaviour_mut();
 ///     match event {
-///         MineEvent::Signing(Event::Publish(bytes)) => drop(gossipsub.publish(topic.clone(), bytes)),
+///         MineEvent::Signing(Event::Publish(bytes)) => {
+///             drop(gossipsub.publish(topic.clone(), bytes));
+///         }
 ///         MineEvent::Signing(event) => println!("{event:?}"),
-///         MineEvent::Gossipsub(gossipsub::Event::Message { propagation_source: from, message_id, message }) => {
+///         MineEvent::Gossipsub(gossipsub::Event::Message {
+///             propagation_source: from, message_id, message,
+///         }) => {
 ///             let acceptance = signing.on_announcement(from, message.data).into();
 ///             gossipsub.report_message_validation_result(&message_id, &from, acceptance);
 ///         }

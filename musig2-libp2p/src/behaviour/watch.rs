@@ -140,6 +140,7 @@ impl Watch {
                 );
             }
             // Already logged above, or an event of a later version of the core.
+            // Names every Event.
             _ => debug!("something happened"),
         }
         if event.is_terminal() {

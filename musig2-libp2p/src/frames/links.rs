@@ -178,8 +178,8 @@ impl Links {
         if matches!(notice, Notice::Undelivered { reason: Undelivered::Stalled, .. }) {
             self.close(peer, CloseConnection::One(connection));
         }
-        // Until the close takes effect, a peer could go on flooding this node. From here on, only what
-        // happened to this node's own frames counts.
+        // Until the close takes effect, a peer could go on flooding this node. From here on, only
+        // what happened to this node's own frames counts.
         if self.cut_off.contains(&peer)
             && !matches!(notice, Notice::Undelivered { .. } | Notice::Finished)
         {

@@ -240,6 +240,7 @@ impl Coverage {
             } => {
                 return;
             }
+            // Names every Event.
             other => unreachable!("the coverage does not know the event {other:?}"),
         };
         self.reach(kind);
@@ -255,6 +256,7 @@ fn of_stall(phase: Phase) -> Option<Point> {
         Phase::PartialSignatures => Some(Point::StalledPartialSignatures),
         Phase::Finalizing => Some(Point::StalledFinalizing),
         Phase::Proposed | Phase::Complete | Phase::Aborted => None,
+        // Names every Phase.
         other => unreachable!("the coverage does not know the phase {other:?}"),
     }
 }
@@ -281,6 +283,7 @@ fn of_cause(cause: &AbortCause) -> Point {
             Phase::PartialSignatures => Point::TimedOutPartialSignatures,
             // These phases last as long as the session, so their timeout is its expiry.
             Phase::Finalizing | Phase::Complete | Phase::Aborted => Point::AbortedExpired,
+            // Names every Phase.
             other => unreachable!("the coverage does not know the phase {other:?}"),
         },
         AbortCause::Convicted { fault, .. } => match fault {

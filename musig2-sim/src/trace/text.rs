@@ -103,6 +103,7 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Command::AddContact { signer, contact } => {
             write!(f, "is told that {signer} is at {contact:?}")
         }
+        // Names every Command.
         other => write!(f, "is ordered {other:?}"),
     }
 }
@@ -153,6 +154,7 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "session {session}: its key signs elsewhere, too")
         }
         Event::LateSignature { .. } => write!(f, "session {session}: late signatures"),
+        // Names every Event.
         other => write!(f, "{other:?}"),
     }
 }

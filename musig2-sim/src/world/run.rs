@@ -260,6 +260,7 @@ impl<C: Engine> World<C> {
                     let now = self.now;
                     self.hosts[node.as_usize()].application.reports.push((now, report));
                 }
+                // Names every Output.
                 other => unreachable!("the simulator does not know the output {other:?}"),
             }
             if self.crashes_after_output(node) {

@@ -4,8 +4,10 @@
 mod crash_points;
 mod engines;
 mod fuzz_corpus;
+mod matches;
 mod picture;
 mod planted;
 mod rooms;
 mod simulated_network;
 mod tweaks;
+mod widths;

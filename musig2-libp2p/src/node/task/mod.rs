@@ -124,8 +124,7 @@ impl Task {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
         self.drive_until(CLOSING, |task| task.connections.is_empty()).await;
-        // Reply only once the store's lock is released, so that the caller can start another node at
-        // once.
+        // Reply only once the store's lock is released: the caller may start another node at once.
         let disk = self.disk.take();
         drop(self);
         if let Some(disk) = disk {

@@ -32,9 +32,11 @@ impl Watch {
             }
             // Whether it did decline was checked when its decline was reported.
             AbortCause::SignerDeclined { .. } => false,
-            AbortCause::Declined | AbortCause::TimedOut { .. } | AbortCause::Expired { .. } => {
-                false
-            }
+            AbortCause::Declined
+            | AbortCause::MadeRoom
+            | AbortCause::TimedOut { .. }
+            | AbortCause::Expired { .. } => false,
+            // Names every AbortCause.
             other => unreachable!("the watch does not know the cause {other:?}"),
         };
         if unjust { Err(Violation::HonestBlamed { node, event: event.clone() }) } else { Ok(()) }

@@ -274,6 +274,7 @@ impl Watch {
                 Output::Report(report) => self.check_report(call.node, report)?,
                 Output::Send { bytes, .. } => self.check_frame(call.node, bytes)?,
                 Output::Publish(_) => {}
+                // Names every Output.
                 other => unreachable!("the watch does not know the output {other:?}"),
             }
         }
