@@ -103,6 +103,10 @@ fn write_command(command: &Command, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Command::AddContact { signer, contact } => {
             write!(f, "is told that {signer} is at {contact:?}")
         }
+        Command::SetContact(contact) => write!(f, "is told that it is at {contact:?}"),
+        Command::GiveUp { session } => about("is to give up", session),
+        Command::SayHello => f.write_str("is to say hello"),
+        Command::Cleanup => f.write_str("is to clean up"),
         // Names every Command.
         other => write!(f, "is ordered {other:?}"),
     }
@@ -120,6 +124,7 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match event {
         Event::SessionCreated { .. } => write!(f, "created session {session}"),
         Event::SessionDiscovered { .. } => write!(f, "discovered session {session}"),
+        Event::SessionQueued { .. } => write!(f, "session {session} waits for its turn"),
         Event::SessionReady { .. } => write!(f, "session {session} ready"),
         Event::NonceReceived { signer, .. } => {
             write!(f, "nonces of signer {signer} in session {session}")
