@@ -62,9 +62,6 @@ pub struct Config {
     pub min_signers: usize,
     /// The most signers a session can have. It may be at most [`MAX_SIGNERS`].
     pub max_signers: usize,
-    /// Refuse sessions with a key that is not on the curve. This must be `true`, because nobody can
-    /// sign with such a key.
-    pub require_valid_public_keys: bool,
     /// Whether a joined session signs automatically, or waits for a command at each step.
     pub stepping: Stepping,
     /// Which signers a node sends to.
@@ -186,7 +183,6 @@ impl Default for Config {
             cleanup_interval: minutes(5),
             min_signers: 2,
             max_signers: 15,
-            require_valid_public_keys: true,
             stepping: Stepping::Automatic,
             topology: Topology::Mesh,
             allow_raw_tweaks: false,
@@ -258,7 +254,6 @@ setters! {
     cleanup_interval: Duration => with_cleanup_interval,
     min_signers: usize => with_min_signers,
     max_signers: usize => with_max_signers,
-    require_valid_public_keys: bool => with_require_valid_public_keys,
     stepping: Stepping => with_stepping,
     topology: Topology => with_topology,
     allow_raw_tweaks: bool => with_raw_tweaks_allowed,
@@ -336,13 +331,6 @@ impl Config {
             within(key, is.try_into().unwrap_or(usize::MAX), 1, usize::MAX)?;
         }
         within("max_frame_size", self.max_frame_size, self.least_frame_size(), usize::MAX)?;
-        if !self.require_valid_public_keys {
-            return Err(ConfigError {
-                key: "require_valid_public_keys",
-                must: "true: no key aggregate contains an invalid key".into(),
-                is: "false".into(),
-            });
-        }
         for (key, is) in [
             ("announcement_ttl", self.announcement_ttl),
             ("nonce_timeout", self.nonce_timeout),

@@ -233,13 +233,13 @@ fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
             let signer = signer(view.me);
             error!(%session, signer, "another process signs with this node's key: stop one of the two");
         }
-        Event::AttemptRestarted { signers, attempt, .. } => {
+        Event::AttemptRestarted { signers, restarts, .. } => {
             for &index in signers {
                 let signer = signer(index);
                 if index == view.me {
-                    warn!(%session, signer, attempt, "this node joined the session before it was started, or another process has its key");
+                    warn!(%session, signer, restarts, "this node joined the session before it was started, or another process has its key");
                 } else {
-                    warn!(%session, signer, attempt, "this signer lost its memory, or runs twice");
+                    warn!(%session, signer, restarts, "this signer lost its memory, or runs twice");
                 }
             }
         }

@@ -291,9 +291,9 @@ impl Step {
                 phase: phase.as_str(),
                 awaiting: Signer::of(view, awaiting, labels),
             },
-            Event::AttemptRestarted { attempt, signers, .. } => Self::AttemptRestarted {
+            Event::AttemptRestarted { restarts, signers, .. } => Self::AttemptRestarted {
                 session,
-                attempt: *attempt,
+                attempt: *restarts,
                 signers: Signer::of(view, signers, labels),
             },
             Event::KeyInUseElsewhere { .. } => {

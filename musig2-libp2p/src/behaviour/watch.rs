@@ -130,11 +130,11 @@ impl Watch {
                 warn!(phase = phase.as_str(), awaiting = named, "half of the phase's time is over");
             }
             Event::KeyInUseElsewhere { .. } => metrics.key_in_use_elsewhere(),
-            Event::AttemptRestarted { attempt, .. } => {
+            Event::AttemptRestarted { restarts, .. } => {
                 metrics.restarted();
                 watched.phase_since = Instant::now();
                 info!(
-                    attempt,
+                    restarts,
                     signers = named,
                     "signers lost their memory, or run twice: all begin anew"
                 );

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
     self, Audience, Command, Event, Item, Message, Node as Core, Offence, Proposal, PublicKey,
-    SecretKey, SessionId, SessionView, Signature, Tweak,
+    SecretKey, SessionId, SessionView, Severity, Signature, Tweak,
 };
 use musig2_libp2p::{Events, Handle, Node, NodeConfig, NodeEvent, PeerContact};
 use std::time::{Duration, Instant};
@@ -158,7 +158,10 @@ pub fn proposal(signers: &[Signer]) -> Proposal {
 pub async fn sign_together(mut signers: Vec<Signer>) {
     sign(&mut signers).await;
     for signer in &signers {
-        assert_eq!(signer.offences, [], "nobody sends anything wrong");
+        // On a slow machine, honest peers repeat announcements faster than they are checked.
+        let wrong = |offence: &&Offence| offence.severity() != Severity::Benign;
+        let wrong: Vec<_> = signer.offences.iter().filter(wrong).collect();
+        assert!(wrong.is_empty(), "nobody sends anything wrong: {wrong:?}");
     }
     let start = Instant::now();
     join_all(signers.iter().map(|signer| signer.handle.stop())).await;

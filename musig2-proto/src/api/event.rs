@@ -158,7 +158,7 @@ pub enum Event {
         /// The session.
         session: SessionId,
         /// How many restarts there have been.
-        attempt: u32,
+        restarts: u32,
         /// The signers that restarted since the last such event.
         signers: Vec<SignerIndex>,
     },

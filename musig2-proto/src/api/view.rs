@@ -32,7 +32,7 @@ pub struct SessionView {
     /// `max_concurrent_sessions`.
     pub is_queued: bool,
     /// How many restarts of signers there have been.
-    pub attempt: u32,
+    pub restarts: u32,
     /// The signers that have joined.
     pub joined: Vec<SignerIndex>,
     /// The signers that have declined and have not joined.

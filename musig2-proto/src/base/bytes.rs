@@ -47,7 +47,8 @@ pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result
     })
 }
 
-/// Serde for `[u8; N]` of any `N`, as a tuple of bytes, which `postcard` writes without a length.
+/// Serde for `[u8; N]` of any `N`: as hex in formats that people read, and as a tuple of bytes in
+/// the others, which `postcard` writes without a length.
 pub(crate) mod array {
     use core::fmt;
     use serde::de::{Error, SeqAccess, Visitor};
@@ -58,6 +59,9 @@ pub(crate) mod array {
         bytes: &[u8; N],
         to: S,
     ) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            return to.collect_str(&Hex(bytes));
+        }
         let mut tuple = to.serialize_tuple(N)?;
         for byte in bytes {
             tuple.serialize_element(byte)?;
@@ -72,7 +76,10 @@ pub(crate) mod array {
         impl<'de, const N: usize> Visitor<'de> for Bytes<N> {
             type Value = [u8; N];
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{N} bytes")
+                write!(f, "{N} bytes, as hex if this is text")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<[u8; N], E> {
+                super::parse_hex(text).map_err(E::custom)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; N], A::Error> {
                 let mut bytes = [0; N];
@@ -84,7 +91,18 @@ pub(crate) mod array {
                 Ok(bytes)
             }
         }
-        from.deserialize_tuple(N, Bytes::<N>)
+        if from.is_human_readable() {
+            from.deserialize_str(Bytes::<N>)
+        } else {
+            from.deserialize_tuple(N, Bytes::<N>)
+        }
+    }
+
+    struct Hex<'a>(&'a [u8]);
+    impl fmt::Display for Hex<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            super::write_hex(self.0, f)
+        }
     }
 }
 

@@ -147,13 +147,13 @@ impl<C: Crypto> Session<C> {
         }
         // This node has nothing to compare its first attempt with, so it reports no restart.
         if self.milestones.attempt.is_some() {
-            let (session, attempt) = (self.id(), self.board.restarts());
+            let (session, restarts) = (self.id(), self.board.restarts());
             let is_new = |(signer, lives): &(SignerIndex, usize)| {
                 self.milestones.lives.get(signer).is_none_or(|known| lives > known)
             };
             let signers =
                 self.board.lives_of_restarted().filter(is_new).map(|(signer, _)| signer).collect();
-            cx.emit(Event::AttemptRestarted { session, attempt, signers });
+            cx.emit(Event::AttemptRestarted { session, restarts, signers });
         }
         let lives = self.board.lives_of_restarted().collect();
         let Milestones { joined, declined, ready, .. } = core::mem::take(&mut self.milestones);

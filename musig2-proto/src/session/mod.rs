@@ -291,7 +291,7 @@ impl<C: Crypto> Session<C> {
             me: self.me,
             phase: self.phase(),
             is_queued: self.is_queued && self.outcome.is_none(),
-            attempt: self.board.restarts(),
+            restarts: self.board.restarts(),
             joined: self.board.joined().collect(),
             declined: self.declined().collect(),
             nonces: self.with_nonces().collect(),

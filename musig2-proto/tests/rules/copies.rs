@@ -129,7 +129,7 @@ fn a_past_attempt_leaves_no_secret_nonce_behind() {
                 copy.handle(now(), &mut rng(7), Input::Frame { from, bytes });
             }
         }
-        assert_eq!(copy.session(&session).unwrap().attempt, 1);
+        assert_eq!(copy.session(&session).unwrap().restarts, 1);
     }
     assert_eq!(hash(&copies[0]), hash(&copies[1]));
 }

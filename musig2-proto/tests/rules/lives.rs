@@ -39,7 +39,7 @@ fn a_key_at_its_restart_limit_cannot_join_and_convict_itself() {
         assert_eq!(joined, if joins { Ok(()) } else { Err(CommandError::RestartLimit(session)) });
         room.settle();
         assert_eq!(
-            room.nodes[0].session(&session).unwrap().attempt as usize,
+            room.nodes[0].session(&session).unwrap().restarts as usize,
             restarts.min(MAX_RESTARTS)
         );
         replace(&mut room, 1, 1, &config);
@@ -62,7 +62,7 @@ fn a_step_permitted_in_one_attempt_is_not_permitted_in_the_next() {
     assert!(
         room.events[0]
             .iter()
-            .any(|event| matches!(event, Event::AttemptRestarted { attempt: 1, .. }))
+            .any(|event| matches!(event, Event::AttemptRestarted { restarts: 1, .. }))
     );
     assert_eq!(nonces(&room), 0);
     let told =
@@ -92,7 +92,7 @@ fn a_key_that_runs_in_two_places_stops_in_both_and_is_convicted() {
     let session = room.create(0, proposal);
     room.execute(0, Command::AnnounceSession { session, audience: Audience::Everyone });
     room.until(|room| {
-        room.nodes.iter().all(|node| node.session(&session).is_some_and(|view| view.attempt == 1))
+        room.nodes.iter().all(|node| node.session(&session).is_some_and(|view| view.restarts == 1))
     });
     // The nonces of each reach the other, and then node 0, since anyone who has them may send them
     // on.
@@ -155,5 +155,5 @@ fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later() {
         room.handle(0, Input::Frame { from: source(9), bytes });
     }
     assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
-    assert_eq!(room.nodes[0].session(&session).unwrap().attempt, 1);
+    assert_eq!(room.nodes[0].session(&session).unwrap().restarts, 1);
 }

@@ -81,8 +81,8 @@ fn a_restart_is_a_new_attempt_for_everyone_and_nobodys_fault() {
     room.pass(Duration::from_secs(60));
     for node in [0, 1] {
         let restarted = |event: &Event| match event {
-            Event::AttemptRestarted { session, attempt, signers } => {
-                Some((*attempt, signers.clone(), room.nodes[2].session(session).unwrap().me))
+            Event::AttemptRestarted { session, restarts, signers } => {
+                Some((*restarts, signers.clone(), room.nodes[2].session(session).unwrap().me))
             }
             _ => None,
         };
@@ -220,7 +220,7 @@ fn signatures_that_only_one_node_kept_reach_all_after_its_restart() {
             matches!(ends[..], [Event::SessionComplete { signatures: told, .. }] if *told == signatures),
             "{ends:?}"
         );
-        assert_eq!(room.nodes[node].session(&session).unwrap().attempt, 0, "nobody restarted");
+        assert_eq!(room.nodes[node].session(&session).unwrap().restarts, 0, "nobody restarted");
     }
     assert_eq!(room.events[0].len(), 1, "it is not discovered again: {:?}", room.events[0]);
     assert!(room.reports.iter().all(Vec::is_empty), "{:?}", room.reports);

@@ -25,7 +25,7 @@ fn state(view: &SessionView, sessions: &Sessions) -> Option<State> {
     let fields = vec![
         ("phase", Shown::text(phase(view.phase))),
         ("signer here", Shown::signer(view.me)),
-        ("attempt", Shown::text(view.attempt)),
+        ("restarts", Shown::text(view.restarts)),
         ("joined", signers(&view.joined)),
         ("nonces", signers(&view.nonces)),
         ("partial signatures", signers(&view.partials)),

@@ -152,8 +152,8 @@ fn write_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::Stalled { phase, awaiting, .. } => {
             write!(f, "session {session} stalled in {phase:?}, awaiting {awaiting:?}")
         }
-        Event::AttemptRestarted { attempt, .. } => {
-            write!(f, "session {session} restarted: attempt {attempt}")
+        Event::AttemptRestarted { restarts, .. } => {
+            write!(f, "session {session} restarted: {restarts} restarts so far")
         }
         Event::KeyInUseElsewhere { .. } => {
             write!(f, "session {session}: its key signs elsewhere, too")

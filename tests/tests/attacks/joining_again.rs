@@ -106,7 +106,7 @@ fn two_lives_shown_to_two_signers_are_a_restart() {
     room.settle();
     room.pass(core::time::Duration::from_secs(10));
     mallory.restart(1, &[(mallory.index, boots)]);
-    assert_eq!(room.current(0, session).attempt, 1);
-    assert_eq!(room.current(1, session).attempt, 1);
+    assert_eq!(room.current(0, session).restarts, 1);
+    assert_eq!(room.current(1, session).restarts, 1);
     finish(&mut room, session, &mut mallory);
 }

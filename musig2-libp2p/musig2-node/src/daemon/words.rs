@@ -180,7 +180,7 @@ impl State {
         let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
             phase: state_name(view).into(),
-            attempt: view.attempt,
+            attempt: view.restarts,
             joined: places(&view.joined),
             nonces: places(&view.nonces),
             partial_signatures: places(&view.partials),

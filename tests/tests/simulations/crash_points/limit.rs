@@ -34,7 +34,7 @@ fn eight_restarts_of_one_signer_are_nobodys_fault() {
     finish(&mut world);
     assert_eq!(crashes(&world, BOB), MAX_RESTARTS);
     assert!(world.lives(BOB).all(|life| !life.approved.is_empty()), "each life joined");
-    assert_eq!(world.view(ALICE, 0).unwrap().attempt, 8);
+    assert_eq!(world.view(ALICE, 0).unwrap().restarts, 8);
 }
 
 /// His node learns of the lives before from the others, and does not join once too often.
