@@ -40,7 +40,9 @@ fn variants(root: &Path, name: &str) -> BTreeSet<String> {
 fn a_match_that_says_so_names_every_variant() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut files = Vec::new();
-    ["musig2-libp2p", "musig2-sim/src"].map(|folder| sources(&root.join(folder), &mut files));
+    for folder in ["musig2-libp2p", "musig2-sim/src"] {
+        sources(&root.join(folder), &mut files);
+    }
     let (mark, mut found) = ("// Names every ", 0);
     for file in files {
         let text = fs::read_to_string(&file).expect("a source");
