@@ -160,7 +160,7 @@ fn steps() -> Vec<Step> {
         SessionWithdrawn (from(ending())),
         SessionError { session, error: text() },
         Stalled { session, phase: "nonces", awaiting: vec![signer.clone()] },
-        AttemptRestarted { session, attempt: 1, signers: vec![signer.clone()] },
+        AttemptRestarted { session, restarts: 1, signers: vec![signer.clone()] },
         SessionRefused {
             session, public_key: KEY.parse().expect("a key"), label: Some("alice".parse().expect("a label")), reason: "clock", error: text(),
         },
@@ -244,7 +244,7 @@ fn terms() -> Value {
 
 fn state() -> Value {
     json!({
-        "phase": "nonces", "attempt": 0, "joined": [0], "nonces": [0], "partial_signatures": [0], "awaiting": [0], "declined": [declined()],
+        "phase": "nonces", "restarts": 0, "joined": [0], "nonces": [0], "partial_signatures": [0], "awaiting": [0], "declined": [declined()],
         "left_seconds": null, "released": true, "ending": null,
     })
 }

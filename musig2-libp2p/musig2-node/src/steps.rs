@@ -144,7 +144,7 @@ pub(crate) enum Step {
     AttemptRestarted {
         #[serde(flatten)]
         session: Session,
-        attempt: u32,
+        restarts: u32,
         /// The signers that lost their memory, or run twice.
         signers: Vec<Signer>,
     },
@@ -293,7 +293,7 @@ impl Step {
             },
             Event::AttemptRestarted { restarts, signers, .. } => Self::AttemptRestarted {
                 session,
-                attempt: *restarts,
+                restarts: *restarts,
                 signers: Signer::of(view, signers, labels),
             },
             Event::KeyInUseElsewhere { .. } => {

@@ -109,7 +109,8 @@ pub enum Withheld {
 }
 
 impl Strategy {
-    /// One of each, except [`Strategy::Twin`] and [`Strategy::Clone`], which need another node.
+    /// One of each, except [`Strategy::Twin`], [`Strategy::Clone`] and [`Strategy::Collude`], which
+    /// need other nodes.
     pub const ALL: [Self; 24] = [
         Self::EquivocateNonces,
         Self::EquivocatePartials,

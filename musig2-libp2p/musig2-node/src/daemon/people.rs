@@ -265,8 +265,8 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         }
         if done.is_empty() { String::new() } else { format!(": {}", done.join(", ")) }
     })?;
-    if state.attempt > 0 {
-        writeln!(out, "    restarts     {} of signers", state.attempt)?;
+    if state.restarts > 0 {
+        writeln!(out, "    restarts     {} of signers", state.restarts)?;
     }
     if state.released {
         writeln!(out, "    released     this node's partial signatures are out")?;

@@ -143,7 +143,7 @@ pub(crate) struct Summary {
 pub(crate) struct State {
     pub(crate) phase: String,
     /// How many times signers have restarted.
-    pub(crate) attempt: u32,
+    pub(crate) restarts: u32,
     pub(crate) joined: Vec<u16>,
     pub(crate) nonces: Vec<u16>,
     pub(crate) partial_signatures: Vec<u16>,
@@ -180,7 +180,7 @@ impl State {
         let places = |signers: &[SignerIndex]| signers.iter().map(|signer| signer.get()).collect();
         Self {
             phase: state_name(view).into(),
-            attempt: view.restarts,
+            restarts: view.restarts,
             joined: places(&view.joined),
             nonces: places(&view.nonces),
             partial_signatures: places(&view.partials),
