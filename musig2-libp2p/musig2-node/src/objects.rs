@@ -4,15 +4,16 @@
 #[path = "../tests/processes/objects.rs"]
 mod readme;
 
-use crate::daemon::words::Reply;
-use crate::demo::Transport;
-use crate::ending::Signer;
-use crate::evidence::Verdict;
-use crate::report::{Line, SignerSet, Timed};
-use crate::result::{Hex, SessionResult};
-use crate::roster::AtPeer;
-use crate::steps::{Progress, Reloaded, Session, Step};
-use crate::verify::ItemVerdict;
+use crate::model::co_signer::AtPeer;
+use crate::model::conviction::Conviction;
+use crate::model::ending::Signer;
+use crate::model::line::{Line, SignerSet, Timed};
+use crate::model::result::SessionResult;
+use crate::model::steps::{Progress, Reloaded, Session, Step};
+use crate::model::transport::Transport;
+use crate::model::verification::ItemVerdict;
+use crate::model::words::Reply;
+use crate::text::hex::Hex;
 use musig2_libp2p::musig2_proto::SessionId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ fn lines() -> Vec<Line<'static>> {
         Listening { address: address(), node: Some(1) },
         Event { at_ms: 1, node: None, step: Box::leak(Box::new(Step::Missed { events: 1 })) },
         Verified (ItemVerdict { item: 0, valid: false, problems: vec!["wrong".into()] }),
-        Conviction (Verdict {
+        Conviction (Conviction {
             session: Hex([1; 32]),
             signer: 0,
             public_key: Hex([2; 33]),

@@ -1,12 +1,12 @@
 //! The contents of a daemon's configuration.
 
 use super::tables::{Frames, Protocol};
-use super::toml_file::{self, TomlError};
-use crate::chain::Chain;
-use crate::labels::{Labels, Table};
-use crate::network::Peer;
-use crate::policy::Policy;
+use crate::approval::policy::Policy;
+use crate::model::labels::{Labels, Table};
+use crate::order::Peer;
+use crate::system::toml_file::{self, TomlError};
 use crate::text::Text;
+use crate::text::chain::Chain;
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{Node, PublicKey};
@@ -264,8 +264,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::EXAMPLE;
     use super::*;
+    use crate::config::EXAMPLE;
 
     fn parse(text: &str) -> Result<Settings, String> {
         toml_file::parse(Path::new("config"), text).map_err(|error: TomlError| error.to_string())

@@ -2,15 +2,17 @@
 
 use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
-use crate::ending::Ending;
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::network::Network;
-use crate::patience::has_ended;
-use crate::report::{Console, Line};
-use crate::result::SessionResult;
-use crate::results::record::{Approval, now_ms};
+use crate::model::ending::Ending;
+use crate::model::line::Line;
+use crate::model::record::Approval;
+use crate::model::result::SessionResult;
+use crate::model::steps::{Session, Step};
+use crate::node::Network;
+use crate::node::patience::has_ended;
 use crate::results::trail::Trail;
-use crate::steps::{Session, Step};
+use crate::text::time::now_ms;
 use musig2_libp2p::musig2_proto::{
     AbortCause, Command, CommandError, DeclineReason, Event, ManifestError, Phase, PublicKey,
     SessionId, SessionView, Timestamp,

@@ -2,9 +2,9 @@
 
 use super::Cosigner;
 use crate::failure::Failure;
-use crate::patience::has_ended;
-use crate::private_file;
-use crate::steps::{Session, Step};
+use crate::model::steps::{Session, Step};
+use crate::node::patience::has_ended;
+use crate::system::private_file;
 use musig2_libp2p::musig2_proto::{AbortCause, Evidence, SessionId};
 use std::collections::BTreeSet;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The names of problems for [`Network::works`](crate::network::Network::works).
+/// The names of problems for [`Network::works`](crate::node::Network::works).
 pub(super) const STORE: &str = "store";
 const EVIDENCE: &str = "evidence";
 

@@ -3,19 +3,21 @@
 use super::clients::{self, Place};
 use super::following::Following;
 use super::reload::Reloader;
-use super::socket::Socket;
-use super::words::{ConnectedPeer, Reply, Request, Status, Summary};
+use crate::approval::told::Told;
 use crate::failure::Failure;
-use crate::labels::Labels;
-use crate::network::{Network, Reach};
+use crate::model::co_signer::{AtPeer, CoSigner};
+use crate::model::labels::Labels;
+use crate::model::line::Timed;
+use crate::model::record::{Approval, Record};
+use crate::model::state::Summary;
+use crate::model::words::{ConnectedPeer, Reply, Request, Status};
+use crate::node::roster::Roster;
+use crate::node::{Network, Reach};
 use crate::order::Order;
-use crate::report::Timed;
-use crate::results::command::Since;
-use crate::results::record::{Approval, Record};
 use crate::results::trail::{Filter, Found, Trail};
-use crate::roster::{AtPeer, CoSigner, Roster};
+use crate::system::socket::Socket;
 use crate::text::Text;
-use crate::told::Told;
+use crate::text::time::Since;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{
     Command, CommandError, DeclineReason, Note, Phase, SessionId, SessionView,
