@@ -1,7 +1,7 @@
 //! One node, and a fuzzer that plays everything around it.
 
 use super::seat::{BEGINNING, Seat, contact, source};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use arbitrary::{Result, Unstructured};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;

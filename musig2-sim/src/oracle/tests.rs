@@ -1,13 +1,12 @@
 //! The oracles find what is planted: after a good run, or in the middle of one, these tests make a
 //! node appear to say or do something that it did not.
 
-use super::nonces::NonceRecord;
-use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
-use crate::network::NodeId;
+use super::{Cause, Progress, Violation};
+use crate::engine::{Challenge, Engine, NonceFault, NonceRecord, Recording, Transparent};
+use crate::ids::NodeId;
 use crate::plan::{Answer, Disk, Plan, Profile, SessionPlan};
 use crate::time::Micros;
 use crate::trace::Action;
-use crate::transparent::Transparent;
 use crate::world::{RunError, World};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Evidence, Proof, Signed};

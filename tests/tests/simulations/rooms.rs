@@ -13,7 +13,7 @@ struct House {
     doors: &'static [&'static str],
 }
 
-const HOUSES: [House; 2] = [
+const HOUSES: [House; 3] = [
     House {
         sources: "musig2-proto/src",
         floors: &[
@@ -47,6 +47,22 @@ const HOUSES: [House; 2] = [
             &["commands"],
         ],
         doors: &["main", "objects"],
+    },
+    House {
+        sources: "musig2-sim/src",
+        floors: &[
+            &["ids", "time", "protocol"],
+            &["chance", "clock", "engine"],
+            &["network"],
+            &["plan"],
+            &["storage", "trace"],
+            &["application", "queue"],
+            &["adversary", "oracle"],
+            &["world"],
+            &["explore", "trial"],
+            &["case", "fuzz", "picture", "shrink"],
+        ],
+        doors: &["lib", "bin"],
     },
 ];
 

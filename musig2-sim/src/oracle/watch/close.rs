@@ -2,8 +2,9 @@
 //! view is examined, and everything is searched for secrets.
 
 use super::{Call, State, Watch};
-use crate::network::NodeId;
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::frame::Frame;

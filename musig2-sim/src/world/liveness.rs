@@ -1,9 +1,10 @@
 //! What must have happened, once the network has healed and the world is quiet.
 
-use super::{Engine, Progress, Violation};
-use crate::network::NodeId;
+use super::World;
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::{Progress, Violation};
 use crate::plan::SessionPlan;
-use crate::world::World;
 use musig2_proto::{AbortCause, AbortReason, CommandError, Event, SessionId, SignerIndex};
 
 /// Checks liveness once the network has healed and the world is quiet. A session that must complete

@@ -3,7 +3,7 @@
 use super::group::Element;
 use super::hash::Hash;
 use super::judge::TransparentJudge;
-use crate::oracle::{Engine, Recording};
+use crate::engine::{Engine, Recording};
 use musig2_proto::{
     AggregateNonce, Crypto, InvalidSecretKey, InvalidTweak, KeyAggregationError, Message, Node,
     PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey, Signature, TweakKind,

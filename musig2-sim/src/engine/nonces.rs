@@ -147,7 +147,7 @@ impl NonceRecord {
         }
     }
 
-    pub(super) fn generates(nonce: PublicNonce, randomness: [u8; 32]) {
+    pub(crate) fn generates(nonce: PublicNonce, randomness: [u8; 32]) {
         Self::change(|record| {
             let uses = record.nonces.entry(nonce).or_default();
             uses.generated += 1;
@@ -159,7 +159,7 @@ impl NonceRecord {
         });
     }
 
-    pub(super) fn signs(nonce: PublicNonce, challenge: Challenge) {
+    pub(crate) fn signs(nonce: PublicNonce, challenge: Challenge) {
         Self::change(|record| {
             record.signed.push(challenge.clone());
             let uses = record.nonces.entry(nonce).or_default();

@@ -2,7 +2,7 @@
 //! hashes are the engine's.
 
 use super::hash::Hash;
-use crate::oracle::{Judge, NoOutputKey, child_tweak};
+use crate::engine::{Judge, NoOutputKey, child_tweak};
 use musig2_proto::{Item, Message, PublicKey, Signature, Tweak, TweakKind, XOnlyPublicKey};
 use sha2::{Digest, Sha256};
 

@@ -1,7 +1,7 @@
 //! What is honest verifies, what is changed does not, and the judge agrees.
 
 use super::{Transparent, TransparentJudge};
-use crate::oracle::Judge;
+use crate::engine::Judge;
 use musig2_proto::{
     AggregateNonce, ChainCode, Crypto, DerivationPath, InvalidTweak, Item, KeyAggregationError,
     MerkleRoot, Message, PartialSignature, PlainTweak, PublicKey, PublicNonce, SecretKey,
