@@ -146,7 +146,7 @@ fn can_pass(error: &StartError) -> bool {
         StartError::Identity(IdentityError::Write { source, .. }) => {
             matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         }
-        StartError::Identity(_) => false,
+        StartError::Identity(_) | StartError::NotSupported { .. } => false,
         StartError::Store(error) => {
             !matches!(error, StoreError::NoFolder { .. } | StoreError::Damaged { .. })
         }

@@ -185,7 +185,7 @@ fn name_daemon(error: &mut clap::Error) {
             missing.retain(|name| name != KEY);
         }
         for name in missing.iter_mut().filter(|name| *name == KEY) {
-            *name = format!("{KEY}, or --daemon <SOCKET>");
+            *name = format!("{KEY}, or --daemon [<SOCKET>]");
         }
         error.insert(ContextKind::InvalidArg, ContextValue::Strings(missing));
     }

@@ -3,9 +3,7 @@
 use crate::hostile::Flood;
 use crate::node::{contact, secret};
 use crate::room::Room;
-use musig2_proto::{
-    Command, Config, Input, Libsecp256k1, Message, Node, Output, Proposal, Source,
-};
+use musig2_proto::{Command, Config, Input, Libsecp256k1, Message, Node, Output, Proposal, Source};
 use musig2_sim::{Engine, Recording};
 
 type Counted = Recording<Libsecp256k1>;

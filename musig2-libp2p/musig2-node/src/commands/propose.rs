@@ -11,6 +11,7 @@ use crate::node::patience::{abort, give_up, has_ended};
 use crate::node::{Network, NetworkArgs};
 use crate::order::Order;
 use crate::system::stop_signals::StopSignals;
+use crate::text::hint::DEFAULT_SOCKET;
 use clap::Args;
 use musig2_libp2p::musig2_proto::SessionView;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ const UNTOLD: &str = "--private without --contact reaches only co-signers that a
 
 /// With a daemon, no key file is needed here.
 const USAGE: &str =
-    "musig2-node propose --daemon <SOCKET> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]
+    "musig2-node propose --daemon [<SOCKET>] --signer <PUBKEY>... --message <HEX32>... [OPTIONS]
        musig2-node propose --key <FILE> --signer <PUBKEY>... --message <HEX32>... [OPTIONS]";
 
 /// Propose messages to sign, and wait for the signatures
@@ -39,10 +40,10 @@ const USAGE: &str =
       --message 5e8f... --bip86 --bootstrap /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW... --json > session.jsonl
   musig2-node verify session.jsonl
 
-  musig2-node propose --daemon musig2-node.sock --signer 02a1... --message 5e8f... --memo \"invoice 7\"
+  musig2-node propose --daemon --signer 02a1... --message 5e8f... --memo \"invoice 7\"
 
 Each message under a key of its own, as the inputs of one transaction may need it:
-  musig2-node propose --daemon musig2-node.sock --signer 02a1... --item 5e8f...,bip32=m/0/5,bip86 --item 77ab...,root=91c0...
+  musig2-node propose --daemon --signer 02a1... --item 5e8f...,bip32=m/0/5,bip86 --item 77ab...,root=91c0...
 
 After the signatures are printed, the node stays for --linger seconds, so that a co-signer that missed something can ask for it.
 
@@ -52,9 +53,10 @@ pub(crate) struct ProposeArgs {
     network: Option<NetworkArgs>,
     #[command(flatten)]
     order: Order,
-    /// Let the daemon (`run`) on this socket propose and sign, with its key and its connections.
+    /// Let the daemon (`run`) on this socket [default: musig2-node.sock] propose and sign, with its
+    /// key and its connections.
     /// Interrupting this command leaves the session running there, until its timeout
-    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["NetworkArgs", "linger"])]
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = DEFAULT_SOCKET, conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
     /// How long to stay after the signatures are there, in seconds
     #[arg(long, value_name = "SECS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=60))]

@@ -12,7 +12,7 @@ use crate::model::record::{Approval, Record};
 use crate::model::state::Summary;
 use crate::model::words::{ConnectedPeer, Reply, Request, Status};
 use crate::node::roster::Roster;
-use crate::node::{Network, Reach};
+use crate::node::{Network, Reach, works};
 use crate::order::Order;
 use crate::results::trail::{Filter, Found, Trail};
 use crate::system::socket::Socket;
@@ -41,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most clients that wait at once for what they proposed, which may take minutes. They do not
 /// keep other clients waiting, only further proposals.
 const MAX_WAITING: usize = 32;
+/// Names a problem with the socket.
+const SOCKET: &str = "socket";
 /// How many results are returned by default, and at most.
 const RESULTS: usize = 50;
 const MAX_RESULTS: usize = 10_000;
@@ -52,7 +54,7 @@ pub(crate) struct Control {
     labels: Labels,
     roster: Roster,
     told: Told,
-    reach: watch::Receiver<Reach>,
+    reach: watch::Sender<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
     reloader: Reloader,
@@ -69,7 +71,7 @@ impl Control {
             labels: network.labels.clone(),
             roster: network.roster.clone(),
             told: network.told.clone(),
-            reach: network.reach.subscribe(),
+            reach: network.reach.clone(),
             changes: network.changes.clone(),
             started: Instant::now(),
             reloader,
@@ -83,7 +85,7 @@ impl Control {
         let serve_one = |(stream, user), place| self.clone().serve_one(stream, user, place);
         tokio::select! {
             () = clients::serve("the socket", async || socket.accept().await, serve_one) => {}
-            () = socket.stay() => {}
+            () = socket.stay(|problem| works(&self.reach, SOCKET, problem)) => {}
         }
     }
 
@@ -182,7 +184,7 @@ impl Control {
             labels: self.labels.clone(),
             roster: self.roster.clone(),
             changes,
-            reach,
+            reach: reach.subscribe(),
             trail: self.trail.clone(),
             timeout,
             deadline,

@@ -22,4 +22,4 @@ pub(crate) mod roster;
 pub(crate) use args::NetworkArgs;
 pub(crate) use network::Network;
 pub(crate) use ports::check_ports;
-pub(crate) use reach::Reach;
+pub(crate) use reach::{Reach, works};

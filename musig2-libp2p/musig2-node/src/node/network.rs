@@ -2,7 +2,7 @@
 //! stop.
 
 use super::ports::check_ports;
-use super::reach::Reach;
+use super::reach::{Reach, works};
 use crate::approval::told::Told;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -250,12 +250,7 @@ impl Network {
 
     /// Notes that something works again, or does not work, for this reason.
     pub(crate) fn works(&self, what: &'static str, problem: Option<String>) {
-        self.reach.send_if_modified(|reach| match problem {
-            Some(problem) => {
-                reach.problems.insert(what, problem.clone()).as_ref() != Some(&problem)
-            }
-            None => reach.problems.remove(what).is_some(),
-        });
+        works(&self.reach, what, problem);
     }
 
     /// Returns a session as it stands.

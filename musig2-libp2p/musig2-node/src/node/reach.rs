@@ -6,6 +6,7 @@ use crate::render::{at, own_bootstrap};
 use musig2_libp2p::NodeEvent;
 use musig2_libp2p::libp2p::{Multiaddr, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::watch;
 
 /// Names a problem with accepting connections.
 const ACCEPT: &str = "accept";
@@ -20,6 +21,14 @@ pub(crate) struct Reach {
     pub(crate) problems: BTreeMap<&'static str, String>,
     /// Bootstrap addresses that are of no use now, and why: one sentence each.
     pub(crate) unreached: BTreeMap<Multiaddr, String>,
+}
+
+/// Notes in `reach` that something works again, or does not work, for this reason.
+pub(crate) fn works(reach: &watch::Sender<Reach>, what: &'static str, problem: Option<String>) {
+    reach.send_if_modified(|reach| match problem {
+        Some(problem) => reach.problems.insert(what, problem.clone()).as_ref() != Some(&problem),
+        None => reach.problems.remove(what).is_some(),
+    });
 }
 
 impl Reach {

@@ -74,8 +74,9 @@ impl Socket {
         }
     }
 
-    /// Makes the socket again whenever somebody has removed it, until this is dropped.
-    pub(crate) async fn stay(&self) {
+    /// Makes the socket again whenever somebody has removed it, until this is dropped. Tells
+    /// `problem` why it cannot, and `None` once the socket is there again.
+    pub(crate) async fn stay(&self, problem: impl Fn(Option<String>)) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = None;
@@ -86,11 +87,16 @@ impl Socket {
             let made = tokio::task::spawn_blocking(move || bound.again());
             let socket = self.bound.borrow().path.display().to_string();
             match made.await {
-                Ok(Ok(None)) => told = None,
+                Ok(Ok(None)) => {
+                    if told.take().is_some() {
+                        problem(None);
+                    }
+                }
                 Ok(Ok(Some(bound))) => {
                     tracing::warn!(socket, "the socket was removed: made it again");
                     self.bound.send_replace(Arc::new(bound));
                     told = None;
+                    problem(None);
                 }
                 Ok(Err(error)) => {
                     let error = error.to_string();
@@ -99,6 +105,7 @@ impl Socket {
                             error,
                             "the socket was removed, so nobody can ask this daemon anything, and it cannot be made again: trying again every few seconds"
                         );
+                        problem(Some(format!("the socket cannot be made again: {error}")));
                         told = Some(error);
                     }
                 }
