@@ -159,13 +159,9 @@ impl<C: Crypto> Behaviour<C> {
     /// # Errors
     /// If the proposal is refused. Nothing has changed then.
     pub fn create_session(&mut self, proposal: Proposal) -> Result<SessionId, CommandError> {
-        let outputs = self.core.execute(now(), &mut entropy(), Command::CreateSession(proposal))?;
-        let created = outputs.iter().find_map(|output| match output {
-            Output::Event(musig2_proto::Event::SessionCreated { session }) => Some(*session),
-            _ => None,
-        });
+        let (session, outputs) = self.core.create_session(now(), &mut entropy(), proposal)?;
         self.perform(outputs, Cause::Call);
-        Ok(created.expect("`CreateSession` answers with `SessionCreated`"))
+        Ok(session)
     }
 
     /// Takes a publication from the announcement topic, and says whether to relay it. `from` is the

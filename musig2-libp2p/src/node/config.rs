@@ -209,16 +209,16 @@ macro_rules! setters {
 
 setters! {
     dial_private: Option<bool> => with_dial_private,
-    enable_dht: bool => with_dht,
-    enable_gossipsub: bool => with_gossipsub,
+    enable_dht: bool => with_enable_dht,
+    enable_gossipsub: bool => with_enable_gossipsub,
     #[cfg(feature = "nat")]
-    enable_relay_client: bool => with_relay_client,
+    enable_relay_client: bool => with_enable_relay_client,
     #[cfg(feature = "relay-server")]
     relay_server: bool => with_relay_server,
     #[cfg(feature = "mdns")]
-    enable_mdns: bool => with_mdns,
+    enable_mdns: bool => with_enable_mdns,
     #[cfg(feature = "upnp")]
-    enable_upnp: bool => with_upnp,
+    enable_upnp: bool => with_enable_upnp,
     protocol: musig2_proto::Config => with_protocol,
     frames: Config => with_frames,
     goodbye: Goodbye => with_goodbye,
@@ -360,7 +360,7 @@ mod tests {
         assert!(
             NodeConfig::default()
                 .with_bootstrap_peers([public.parse().unwrap()])
-                .with_mdns(true)
+                .with_enable_mdns(true)
                 .dials_private()
         );
     }

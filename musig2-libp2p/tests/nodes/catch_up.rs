@@ -18,7 +18,7 @@ fn config(bootstrap: Option<&Multiaddr>) -> NodeConfig {
         .with_listen([TCP.parse().expect("an address")])
         .with_bootstrap_peers(bootstrap.cloned())
         .with_protocol(protocol)
-        .with_dht(false)
+        .with_enable_dht(false)
 }
 
 fn discovered(event: &NodeEvent) -> Option<SessionId> {

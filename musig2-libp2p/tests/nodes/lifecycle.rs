@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 fn quiet(listen: &str) -> NodeConfig {
     let config = NodeConfig::default().with_listen([listen.parse().expect("an address")]);
-    config.with_gossipsub(false).with_dht(false)
+    config.with_enable_gossipsub(false).with_enable_dht(false)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 /// A peer sent something it should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The peer that it came from, as the transport says. It may only have relayed it.
     pub source: Source,

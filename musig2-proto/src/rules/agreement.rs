@@ -9,6 +9,7 @@ use crate::terms::item::Item;
 use crate::terms::manifest::Manifest;
 use crate::terms::tweak::{Tweak, TweakError};
 use core::time::Duration;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ pub(crate) struct ItemKey<C: Crypto> {
 
 /// The key that an item's signature verifies under, and how it is derived from the signers'
 /// aggregate key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct OutputKey {
     /// The tweaks that were applied, in order, as scalars.
     pub tweaks: Vec<PlainTweak>,
@@ -421,7 +423,7 @@ mod tests {
     }
 
     fn check(manifest: &Manifest) -> Result<(), ManifestError> {
-        check_shape(manifest, &Config::default().with_max_items(2).with_raw_tweaks_allowed(true))
+        check_shape(manifest, &Config::default().with_max_items(2).with_allow_raw_tweaks(true))
     }
 
     #[test]

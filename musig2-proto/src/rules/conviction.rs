@@ -16,6 +16,7 @@ use crate::wire::proof::{Content, Evidence, MAX_JOINS, Proof, Restarted, Signed}
 use crate::wire::statement::{Nonces, Partials, Statement};
 use core::fmt;
 use core::time::Duration;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 
 /// The largest evidence that [`Evidence::from_bytes`] accepts, in bytes.
@@ -51,6 +52,13 @@ impl Fault {
     }
 }
 
+/// Serialises the word of [`Fault::as_str`].
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
 /// The fault as a sentence for people.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +74,7 @@ impl fmt::Display for Fault {
 
 /// The signer that a proof convicts, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conviction {
     /// The signer's position in the evidence's manifest.
     pub signer: SignerIndex,
@@ -131,7 +140,7 @@ impl Evidence {
             .with_max_items(MAX_ITEMS)
             .with_max_memo(MAX_MEMO)
             .with_max_session_duration(Duration::MAX)
-            .with_raw_tweaks_allowed(true);
+            .with_allow_raw_tweaks(true);
         check_shape(&self.manifest, &permissive)?;
         let case = Case { session: self.manifest.id(), manifest: &self.manifest };
         let conviction = self.proof.check_statements::<C>(&case)?;

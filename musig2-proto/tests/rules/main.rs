@@ -21,6 +21,7 @@ mod lives;
 mod memory;
 mod proofs;
 mod restart;
+mod serialised;
 mod session;
 mod strangers;
 mod undecided;

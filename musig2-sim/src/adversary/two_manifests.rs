@@ -99,7 +99,7 @@ fn another<C: Engine>(
     manifest: &Manifest,
 ) -> Option<(Announcement, Vec<u8>)> {
     let messages: Vec<_> = manifest.items().iter().map(|_| Message::new(means.random())).collect();
-    let proposal = Proposal::new(manifest.signers().iter().copied()).keep_order();
+    let proposal = Proposal::new(manifest.signers().iter().copied()).with_keep_order(true);
     announce(means, messages.into_iter().fold(proposal, Proposal::with_message))
 }
 

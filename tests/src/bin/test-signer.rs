@@ -48,7 +48,7 @@ fn start(settings: &Settings) -> Result<(Handle, Events), Error> {
         .with_listen([settings.listen.parse()?])
         .with_bootstrap_peers(bootstrap?)
         .with_identity(identity(settings.number))
-        .with_mdns(settings.finds_neighbours)
+        .with_enable_mdns(settings.finds_neighbours)
         .with_relay_server(settings.relays)
         .with_protocol(protocol);
     let config = match &settings.store {

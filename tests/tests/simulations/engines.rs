@@ -68,7 +68,7 @@ struct Run {
 /// Runs one session, with every message delivered in order. `in_rust` says which signers compute in
 /// Rust.
 fn run(in_rust: &[bool], items: &[Item]) -> Run {
-    let config = Config::default().with_raw_tweaks_allowed(true);
+    let config = Config::default().with_allow_raw_tweaks(true);
     let (mut signers, keys): (Vec<_>, Vec<_>) = (0_u8..)
         .zip(in_rust)
         .map(|(number, &in_rust)| Signer::new(number, in_rust, &config))

@@ -193,7 +193,7 @@ impl<'a> Demo<'a> {
             .with_bootstrap_peers(bootstrap.iter().cloned())
             // The hash table would connect all to all, too. The announcement already says where the
             // proposer is.
-            .with_dht(is_mesh)
+            .with_enable_dht(is_mesh)
             .with_protocol(defaults.with_max_signers(most).with_topology(topology));
         let (handle, events) = Node::start(config, [secret])?;
         let place = self.nodes.len();

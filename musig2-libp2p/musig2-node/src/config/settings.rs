@@ -247,13 +247,13 @@ impl Settings {
             .with_bootstrap_peers(
                 network.bootstrap.iter().map(|Text(Peer(address))| address.clone()),
             )
-            .with_dht(network.dht)
-            .with_gossipsub(network.gossipsub)
+            .with_enable_dht(network.dht)
+            .with_enable_gossipsub(network.gossipsub)
             .with_dial_private(network.dial_private)
-            .with_relay_client(network.relay_client)
+            .with_enable_relay_client(network.relay_client)
             .with_relay_server(network.relay_server)
-            .with_mdns(network.mdns)
-            .with_upnp(network.upnp)
+            .with_enable_mdns(network.mdns)
+            .with_enable_upnp(network.upnp)
             .with_identity_file(&self.identity)
             .with_store(&self.store)
             .with_max_connections(network.max_connections)

@@ -149,7 +149,7 @@ impl Order {
             .with_duration(self.timeout() + MARGIN)
             .with_memo(self.memo.as_str());
         if self.keep_order {
-            proposal = proposal.keep_order();
+            proposal = proposal.with_keep_order(true);
         }
         Ok(items.into_iter().fold(proposal, Proposal::with_item))
     }
