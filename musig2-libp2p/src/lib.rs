@@ -77,9 +77,9 @@ mod node;
 pub use libp2p;
 pub use musig2_proto;
 
-pub use behaviour::{Acceptance, Banned, Behaviour, Consequence, Event};
+pub use behaviour::{Acceptance, Banned, Behaviour, BehaviourEvent, Consequence};
 pub use contact::{ContactError, PeerContact};
-pub use frames::{Config, PROTOCOL, Undelivered};
+pub use frames::{FrameLimits, PROTOCOL, Undelivered};
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 #[cfg(feature = "node")]

@@ -168,8 +168,9 @@
 //!
 //! # Where to read on
 //!
-//! - `PROTOCOL.md`, beside this crate's `Cargo.toml`: every byte and every rule.
-//! - `SECURITY.md`, in the same place: who the attackers are, and what each can and cannot do.
+//! - [`docs::protocol`], which is `PROTOCOL.md`: every byte and every rule.
+//! - [`docs::security`], which is `SECURITY.md`: who the attackers are, and what each can do.
+//! - [`docs::bounds`]: every bound in one table.
 //! - [BIP327] (MuSig2), [BIP340] (Schnorr signatures), [BIP341] (taproot), [BIP328] (keys derived
 //!   from an aggregate key).
 //!
@@ -205,6 +206,8 @@ mod base;
 mod api;
 mod config;
 mod crypto;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 mod env;
 mod node;
 mod rules;

@@ -9,7 +9,7 @@ use crate::model::conviction::Conviction;
 use crate::model::ending::Signer;
 use crate::model::line::{Line, SignerSet, Timed};
 use crate::model::result::SessionResult;
-use crate::model::steps::{Progress, Reloaded, Session, Step};
+use crate::model::steps::{InSession, Reloaded, RoundProgress, Step};
 use crate::model::transport::Transport;
 use crate::model::verification::ItemVerdict;
 use crate::model::words::Reply;
@@ -124,11 +124,11 @@ fn replies() -> Vec<Reply> {
 
 fn steps() -> Vec<Step> {
     let text = || String::from("text");
-    let session = Session { session: SessionId::new([1; 32]) };
+    let session = InSession { session: SessionId::new([1; 32]) };
     let terms = || from(terms());
     let signer: Signer = from(signer());
     let at_peer = || from::<Vec<AtPeer>>(json!([at_peer()]));
-    let progress = Progress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
+    let progress = RoundProgress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
     one_of_each! { Step:
         PeerConnected { peer: text(), signers: at_peer(), peer_node: Some(1) },
         PeerDisconnected { peer: text(), signers: at_peer() },

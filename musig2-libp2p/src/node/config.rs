@@ -1,7 +1,7 @@
 //! The configuration of a node.
 
 use super::addresses::Reach;
-use crate::Config;
+use crate::FrameLimits;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
@@ -76,7 +76,7 @@ pub struct NodeConfig {
     /// How sessions run.
     pub protocol: musig2_proto::Config,
     /// Limits on the frames between signers.
-    pub frames: Config,
+    pub frames: FrameLimits,
     /// This node's network identity, which is its peer id.
     pub identity: Identity,
     /// A folder for what this node has approved, so that it resumes those sessions after a restart.
@@ -169,7 +169,7 @@ impl Default for NodeConfig {
             #[cfg(feature = "upnp")]
             enable_upnp: false,
             protocol: musig2_proto::Config::default(),
-            frames: Config::default(),
+            frames: FrameLimits::default(),
             identity: Identity::default(),
             store: None,
             signer_names: None,
@@ -220,7 +220,7 @@ setters! {
     #[cfg(feature = "upnp")]
     enable_upnp: bool => with_enable_upnp,
     protocol: musig2_proto::Config => with_protocol,
-    frames: Config => with_frames,
+    frames: FrameLimits => with_frames,
     goodbye: Goodbye => with_goodbye,
     event_capacity: usize => with_event_capacity,
     max_connections: u32 => with_max_connections,

@@ -6,7 +6,7 @@ use super::disk::Disk;
 use super::event::{self, Events};
 use super::handle::Handle;
 use super::identity::IdentityError;
-use super::network::{self, Network};
+use super::network::{self, NodeBehaviour};
 use super::store::{Store, StoreError};
 use super::task::Task;
 use crate::contact::without_peer_id;
@@ -152,7 +152,7 @@ impl Node {
 const QUEUED_ORDERS: usize = 64;
 
 fn listen(
-    swarm: &mut Swarm<Network>,
+    swarm: &mut Swarm<NodeBehaviour>,
     addresses: &[Multiaddr],
 ) -> Result<HashSet<ListenerId>, StartError> {
     let listen = |address: &Multiaddr| {

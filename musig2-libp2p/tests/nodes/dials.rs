@@ -3,7 +3,7 @@
 use crate::signers::{QUIC, Signer, TCP, proposal};
 use futures::{StreamExt, stream};
 use musig2_libp2p::musig2_proto::{Audience, Command};
-use musig2_libp2p::{Config, NodeConfig, NodeEvent, PeerContact};
+use musig2_libp2p::{FrameLimits, NodeConfig, NodeEvent, PeerContact};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -37,7 +37,7 @@ async fn all_meet(listen: &str) {
 
 /// Each proposes a session to the other, and neither waits for the other to dial first.
 async fn meet(listen: &str) {
-    let frames = Config::default().with_dial_delay(Duration::ZERO);
+    let frames = FrameLimits::default().with_dial_delay(Duration::ZERO);
     let config = NodeConfig::default()
         .with_listen([listen.parse().expect("an address")])
         .with_frames(frames)

@@ -16,6 +16,13 @@ pub struct Report {
     pub offence: Offence,
 }
 
+impl Report {
+    /// Makes a report, for tests of adapters.
+    pub const fn new(source: Source, offence: Offence) -> Self {
+        Self { source, offence }
+    }
+}
+
 /// What was wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

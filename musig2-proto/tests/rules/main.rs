@@ -2,6 +2,7 @@
 //! through the interface of a node, in a room without faults.
 
 mod attacked;
+mod bounds;
 mod bursts;
 mod charges;
 mod commands;

@@ -319,7 +319,7 @@ fn evidence_that_proves_nothing_is_found() {
 
 #[test]
 fn a_report_of_an_honest_peer_is_found() {
-    let report = |offence| Report { source: Source::new([0, 0]), offence };
+    let report = |offence| Report::new(Source::new([0, 0]), offence);
     let bad = report(Offence::BadSignature);
     let found = after(completed::<Libsecp256k1>(), Output::Report(bad.clone()));
     assert_eq!(found, Err(Violation::HonestReported { node: BOB, report: bad }));
@@ -384,7 +384,7 @@ fn a_secret_in_an_output_is_found() {
     // The signature is found to be invalid before it is searched for secrets.
     assert!(says(world, Event::LateSignature { session, signatures }).is_err());
     let source = Source::new([vec![1], secrets[3].to_vec()].concat());
-    let report = Report { source, offence: Offence::UnknownSession };
+    let report = Report::new(source, Offence::UnknownSession);
     let world = close();
     Recording::<Transparent>::each_secret(|secret| secrets.push(*secret));
     let found = after(world, Output::Report(report));

@@ -28,7 +28,7 @@ const HOUSES: [House; 3] = [
             &["session"],
             &["node"],
         ],
-        doors: &["lib"],
+        doors: &["docs", "lib"],
     },
     House {
         sources: "musig2-libp2p/musig2-node/src",

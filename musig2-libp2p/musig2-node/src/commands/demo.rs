@@ -7,7 +7,7 @@ use crate::model::ending::Ending;
 use crate::model::labels::Labels;
 use crate::model::line::Line;
 use crate::model::result::SessionResult;
-use crate::model::steps::{Session, Step};
+use crate::model::steps::{InSession, Step};
 use crate::model::transport::Transport;
 use crate::model::verification;
 use crate::system::descriptors;
@@ -208,9 +208,9 @@ impl<'a> Demo<'a> {
     }
 
     /// Handles one event of one node.
-    async fn step(&mut self) -> Result<Progress, Failure> {
+    async fn step(&mut self) -> Result<Brought, Failure> {
         let (place, told) = self.events.next().await.ok_or(Failure::NodeStopped)?;
-        let mut progress = Progress::default();
+        let mut progress = Brought::default();
         match told? {
             Told::Session(event, view) => {
                 progress.result = self.session_event(place, &event, &view)?;
@@ -271,7 +271,7 @@ impl<'a> Demo<'a> {
         match event {
             Event::SessionDiscovered { session } => {
                 self.console
-                    .step(Some(place), &Step::SessionJoined(Session { session: *session }))?;
+                    .step(Some(place), &Step::SessionJoined(InSession { session: *session }))?;
             }
             Event::SessionComplete { signatures, .. } => {
                 self.complete.insert(place);
@@ -339,7 +339,7 @@ async fn answer(node: Handle, event: NodeEvent, wants_all: bool) -> Result<Told,
 
 /// What one event brought.
 #[derive(Default)]
-struct Progress {
+struct Brought {
     /// An address at which a node listens.
     address: Option<Multiaddr>,
     /// The result of a node that is complete.

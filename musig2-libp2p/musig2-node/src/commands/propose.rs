@@ -8,7 +8,7 @@ use crate::model::line::Line;
 use crate::model::result::SessionResult;
 use crate::model::steps::Step;
 use crate::node::patience::{abort, give_up, has_ended};
-use crate::node::{Network, NetworkArgs};
+use crate::node::{NetworkArgs, RunningNode};
 use crate::order::Order;
 use crate::system::stop_signals::StopSignals;
 use crate::text::hint::DEFAULT_SOCKET;
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
 }
 
 struct Proposer<'a> {
-    network: Network,
+    network: RunningNode,
     console: &'a Console,
     order: &'a Order,
 }
@@ -111,7 +111,7 @@ impl Proposer<'_> {
     async fn run(&mut self, signals: &mut StopSignals) -> Result<(), Failure> {
         let timeout = self.order.timeout();
         let deadline = Instant::now() + timeout;
-        let Network { roster, handle, .. } = &self.network;
+        let RunningNode { roster, handle, .. } = &self.network;
         roster.expect(handle, self.order.signers()).await?;
         let session = self.order.carry_out(handle, async |_| {}).await?;
         loop {
@@ -171,7 +171,7 @@ impl Proposer<'_> {
         } else if self.order.knows_nobody() {
             Some(UNTOLD.into())
         } else {
-            let Network { roster, handle, labels, .. } = &self.network;
+            let RunningNode { roster, handle, labels, .. } = &self.network;
             roster.why_missing(handle, labels, ending.awaited()).await
         };
         Failure::Session { ending: Box::new(ending), hint }

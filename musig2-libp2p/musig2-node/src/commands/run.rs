@@ -8,7 +8,7 @@ use crate::daemon::ready::{Places, Ready};
 use crate::daemon::reload::{Hangups, Reloader};
 use crate::failure::Failure;
 use crate::model::line::Line;
-use crate::node::Network;
+use crate::node::RunningNode;
 use crate::results::trail::Trail;
 use crate::system::stop_signals::StopSignals;
 use clap::Args;
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &RunArgs, console: &Console) -> Result<(), Failure
     let metrics = Metrics::new();
     let labels = settings.labels();
     let network =
-        Network::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
+        RunningNode::start(settings.node().with_metrics(metrics.clone()), secret, labels.clone())?;
     let handle = network.handle.clone();
     network.roster.expect(&handle, settings.co_signers()).await?;
     network.told.replace(approver.partners());

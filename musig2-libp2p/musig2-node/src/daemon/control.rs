@@ -12,7 +12,7 @@ use crate::model::record::{Approval, Record};
 use crate::model::state::Summary;
 use crate::model::words::{ConnectedPeer, Reply, Request, Status};
 use crate::node::roster::Roster;
-use crate::node::{Network, Reach, works};
+use crate::node::{Reach, RunningNode, works};
 use crate::order::Order;
 use crate::results::trail::{Filter, Found, Trail};
 use crate::system::socket::Socket;
@@ -65,7 +65,7 @@ pub(crate) struct Control {
 
 impl Control {
     /// Makes the control of a node.
-    pub(crate) fn of(network: &Network, reloader: Reloader, trail: Trail) -> Self {
+    pub(crate) fn of(network: &RunningNode, reloader: Reloader, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
             labels: network.labels.clone(),

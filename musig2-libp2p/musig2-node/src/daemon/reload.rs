@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::model::labels::Labels;
 use crate::model::steps::{Reloaded, Step};
-use crate::node::Network;
+use crate::node::RunningNode;
 use crate::node::roster::Roster;
 use crate::system::terminal;
 use crate::text::hint;
@@ -84,7 +84,7 @@ impl Reloader {
         file: PathBuf,
         program: Option<OsString>,
         settings: &Settings,
-        network: &Network,
+        network: &RunningNode,
         console: &Console,
     ) -> (Self, mpsc::Receiver<Approver>) {
         let (approvers, replaced) = mpsc::channel(1);

@@ -80,71 +80,71 @@ pub(crate) enum Step {
     /// This node had joined the session before it was restarted, and cannot continue.
     SessionNotResumed {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         error: String,
     },
     /// This node joined.
-    SessionJoined(Session),
+    SessionJoined(InSession),
     /// This node declined.
     SessionDeclined {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         reason: String,
     },
     SignerJoined {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(flatten)]
         signer: Signer,
         #[serde(flatten)]
-        progress: Progress,
+        progress: RoundProgress,
     },
     /// Another signer does not take part.
     SignerDeclined {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(flatten)]
         declined: Declined,
     },
     /// The session is approved, and waits for other sessions of its proposer to end.
-    SessionQueued(Session),
-    SessionReady(Session),
+    SessionQueued(InSession),
+    SessionReady(InSession),
     NonceReceived {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(flatten)]
         signer: Signer,
         #[serde(flatten)]
-        progress: Progress,
+        progress: RoundProgress,
     },
-    NoncesComplete(Session),
+    NoncesComplete(InSession),
     PartialSigReceived {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(flatten)]
         signer: Signer,
         #[serde(flatten)]
-        progress: Progress,
+        progress: RoundProgress,
     },
-    PartialSigsComplete(Session),
-    SessionComplete(Session),
+    PartialSigsComplete(InSession),
+    SessionComplete(InSession),
     SessionAborted(Box<Ending>),
     /// The session no longer needs a decision.
     SessionWithdrawn(Box<Ending>),
     SessionError {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         error: String,
     },
     Stalled {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         phase: &'static str,
         awaiting: Vec<Signer>,
     },
     AttemptRestarted {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         restarts: u32,
         /// The signers that lost their memory, or run twice.
         signers: Vec<Signer>,
@@ -152,7 +152,7 @@ pub(crate) enum Step {
     /// This node cannot take part in the session.
     SessionRefused {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(serialize_with = "text")]
         public_key: PublicKey,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,15 +164,15 @@ pub(crate) enum Step {
     /// Another process signs with this node's key.
     KeyInUseElsewhere {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         #[serde(flatten)]
         signer: Signer,
     },
-    LateSignature(Session),
+    LateSignature(InSession),
     /// A proof against a signer has been written to a file.
     EvidenceKept {
         #[serde(flatten)]
-        session: Session,
+        session: InSession,
         file: String,
     },
     /// A daemon has read its policy and labels again.
@@ -207,14 +207,14 @@ pub(crate) struct Reloaded {
 
 /// The session that an event belongs to.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Session {
+pub(crate) struct InSession {
     #[serde(serialize_with = "text")]
     pub(crate) session: SessionId,
 }
 
 /// How far a round has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Progress {
+pub(crate) struct RoundProgress {
     /// How many signers have done their part in it.
     pub(crate) done: usize,
     /// How many there are.
@@ -226,7 +226,7 @@ pub(crate) struct Progress {
     pub(crate) left_ms: u64,
 }
 
-impl Progress {
+impl RoundProgress {
     fn of(view: &SessionView, done: &[SignerIndex], labels: &Labels) -> Self {
         let left = view.deadline.map(until).unwrap_or_default();
         let missing: Vec<_> =
@@ -248,9 +248,9 @@ impl Step {
     }
 
     fn in_words(event: &Event, view: &SessionView, labels: &Labels) -> Option<Self> {
-        let session = Session { session: event.session() };
+        let session = InSession { session: event.session() };
         let at = |signer: SignerIndex, done| {
-            Some((Signer::at(view, signer, labels)?, Progress::of(view, done, labels)))
+            Some((Signer::at(view, signer, labels)?, RoundProgress::of(view, done, labels)))
         };
         Some(match event {
             Event::SessionCreated { .. } => Self::SessionCreated(Box::new(Terms::of(view, labels))),
@@ -350,7 +350,7 @@ impl Step {
                 consequence: consequence.to_string(),
             },
             NodeEvent::NotResumed { session, error } => Self::SessionNotResumed {
-                session: Session { session: *session },
+                session: InSession { session: *session },
                 error: error.clone(),
             },
             NodeEvent::Missed { events } => Self::Missed { events: *events },

@@ -1,6 +1,6 @@
 //! Options of the commands that run a node.
 
-use super::network::Network;
+use super::network::RunningNode;
 use crate::failure::Failure;
 use crate::keys::keyfile;
 use crate::keys::passphrase::PassphraseArgs;
@@ -63,7 +63,7 @@ impl NetworkArgs {
     }
 
     /// Starts a node.
-    pub(crate) fn start(&self, secret: SecretKey) -> Result<Network, Failure> {
+    pub(crate) fn start(&self, secret: SecretKey) -> Result<RunningNode, Failure> {
         let mut config = NodeConfig::default()
             .with_bootstrap_peers(self.bootstrap.iter().map(|Text(Peer(address))| address.clone()));
         if !self.listen.is_empty() {
@@ -77,6 +77,6 @@ impl NetworkArgs {
         }
         let labels = Table::of(&self.label)
             .map_err(|problem| Failure::Usage(format!("--label: {problem}")))?;
-        Network::start(config, secret, Labels::new(labels, self.chain))
+        RunningNode::start(config, secret, Labels::new(labels, self.chain))
     }
 }

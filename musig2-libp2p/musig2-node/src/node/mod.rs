@@ -20,6 +20,6 @@ mod reach;
 pub(crate) mod roster;
 
 pub(crate) use args::NetworkArgs;
-pub(crate) use network::Network;
+pub(crate) use network::RunningNode;
 pub(crate) use ports::check_ports;
 pub(crate) use reach::{Reach, works};

@@ -10,7 +10,7 @@ use crate::model::co_signer::AtPeer;
 use crate::model::ending::{Declined, Signer};
 use crate::model::labels::Labels;
 use crate::model::line::Line;
-use crate::model::steps::{Session, Step};
+use crate::model::steps::{InSession, Step};
 use crate::model::terms::Terms;
 use crate::node::ignored::Ignored;
 use crate::node::patience;
@@ -40,7 +40,7 @@ const MAX_FAILED_DIALS: usize = 64;
 
 /// A running node, and its events.
 #[derive(Debug)]
-pub(crate) struct Network {
+pub(crate) struct RunningNode {
     pub(crate) handle: Handle,
     /// The labels of signers, and the chain.
     pub(crate) labels: Labels,
@@ -62,7 +62,7 @@ pub(crate) struct Network {
     pub(crate) changes: broadcast::Sender<SessionId>,
 }
 
-impl Network {
+impl RunningNode {
     /// Starts a node.
     pub(crate) fn start(
         config: NodeConfig,
@@ -113,7 +113,7 @@ fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
     }
 }
 
-impl Network {
+impl RunningNode {
     /// Returns the node's next event. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<NodeEvent, Failure> {
         self.events.next().await.ok_or(Failure::NodeStopped)
@@ -214,7 +214,7 @@ impl Network {
             }
         };
         Some(Step::SessionRefused {
-            session: Session { session },
+            session: InSession { session },
             public_key: proposer,
             label,
             reason,

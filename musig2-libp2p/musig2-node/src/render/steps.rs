@@ -3,7 +3,7 @@
 use super::{BAD, DIM, GOOD, STRONG, at, own_bootstrap};
 use crate::model::co_signer::beside;
 use crate::model::ending::{Ending, Signer};
-use crate::model::steps::{Progress, Session, Step};
+use crate::model::steps::{InSession, RoundProgress, Step};
 use crate::text::names::{count, name, names, short};
 use crate::text::time;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()> {
     // The demonstration has only one session, so its id need not be repeated.
-    let of = |session: &Session| {
+    let of = |session: &InSession| {
         if demo { String::new() } else { format!("session {}: ", short(&session.session)) }
     };
     match step {
@@ -196,8 +196,8 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
 }
 
 /// Returns `(2 of 3, 43 s left; waiting for signer 02a1b3c4)`.
-fn how_far(progress: &Progress, demo: bool) -> String {
-    let Progress { done, of, awaiting, left_ms } = progress;
+fn how_far(progress: &RoundProgress, demo: bool) -> String {
+    let RoundProgress { done, of, awaiting, left_ms } = progress;
     if awaiting.is_empty() || demo {
         return format!("{DIM}({done} of {of}){DIM:#}");
     }

@@ -20,13 +20,13 @@ fn say(text: &str) {
     SAID.with_borrow_mut(|said| said.push_str(text));
 }
 
-fn start(config: NodeConfig) -> (Network, PublicKey) {
+fn start(config: NodeConfig) -> (RunningNode, PublicKey) {
     let (secret, public_key) = keyfile::generate().unwrap();
-    (Network::start(config, secret, Labels::default()).unwrap(), public_key)
+    (RunningNode::start(config, secret, Labels::default()).unwrap(), public_key)
 }
 
 /// A node that nobody can reach, and a session that it proposes.
-async fn alone() -> (Network, SessionId) {
+async fn alone() -> (RunningNode, SessionId) {
     let (network, own) = start(NodeConfig::default().with_listen([]));
     let (_, other) = keyfile::generate().unwrap();
     let session = network.handle.create_session(proposal([own, other])).await.unwrap();
