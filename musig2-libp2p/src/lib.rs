@@ -22,10 +22,10 @@
 //! let (node, mut events) = Node::start(config, [key])?;
 //! while let Some(event) = events.next().await {
 //!     match event {
-//!         NodeEvent::Session(Event::SessionDiscovered { session }) => {
+//!         NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => {
 //!             node.execute(Command::JoinSession { session }).await?;
 //!         }
-//!         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => {
+//!         NodeEvent::Session { event: Event::SessionComplete { signatures, .. }, .. } => {
 //!             println!("{signatures:?}");
 //!         }
 //!         _ => {}

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 /// node.execute(Command::AnnounceSession { session, audience: Audience::Everyone }).await?;
 /// while let Some(event) = events.next().await {
 ///     match event {
-///         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => println!("{signatures:?}"),
+///         NodeEvent::Session { event: Event::SessionComplete { signatures, .. }, .. } => println!("{signatures:?}"),
 ///         event => println!("{event:?}"),
 ///     }
 /// }

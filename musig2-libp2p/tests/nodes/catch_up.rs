@@ -23,7 +23,7 @@ fn config(bootstrap: Option<&Multiaddr>) -> NodeConfig {
 
 fn discovered(event: &NodeEvent) -> Option<SessionId> {
     match event {
-        NodeEvent::Session(Event::SessionDiscovered { session }) => Some(*session),
+        NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => Some(*session),
         _ => None,
     }
 }

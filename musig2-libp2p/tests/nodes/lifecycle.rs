@@ -28,7 +28,7 @@ async fn a_late_signer_hears_of_the_session_soon() {
         .await
         .unwrap();
     let joined = signers[0].until(|event| match event {
-        NodeEvent::Session(Event::SessionDiscovered { session }) => Some(*session),
+        NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => Some(*session),
         _ => None,
     });
     let joined = joined.await;

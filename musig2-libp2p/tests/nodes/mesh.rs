@@ -35,7 +35,7 @@ async fn an_announcement_reaches_all_24_nodes_around_a_centre() {
         .await
         .unwrap();
     let discovered = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SessionDiscovered { session: found }) if *found == session)
+        matches!(event, NodeEvent::Session { event: Event::SessionDiscovered { session: found }, .. } if *found == session)
             .then(|| start.elapsed())
     };
     let took = join_all(signers.iter_mut().map(|signer| signer.until(discovered))).await;

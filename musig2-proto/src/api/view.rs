@@ -27,7 +27,8 @@ pub struct SessionView {
     #[serde(serialize_with = "shared")]
     pub manifest: Arc<Manifest>,
     /// The key of each item, with the tweaks that lead to it.
-    pub output_keys: Vec<OutputKey>,
+    #[serde(serialize_with = "shared")]
+    pub output_keys: Arc<[OutputKey]>,
     /// This node's position among the signers.
     pub me: SignerIndex,
     /// How far the session has come.
@@ -73,8 +74,8 @@ pub struct Decliner {
     pub heard_at: Timestamp,
 }
 
-fn shared<S: Serializer>(manifest: &Arc<Manifest>, to: S) -> Result<S::Ok, S::Error> {
-    manifest.as_ref().serialize(to)
+fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().serialize(to)
 }
 
 impl SessionView {

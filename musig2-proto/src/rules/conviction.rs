@@ -148,7 +148,8 @@ impl Evidence {
             Some(item) => ItemKey::<C>::of(&self.manifest, item)?,
             None => None,
         };
-        self.proof.check_partial(&self.manifest, key.as_ref(), conviction)
+        let key = key.as_ref().map(|key| &key.aggregate);
+        self.proof.check_partial::<C>(&self.manifest, key, conviction)
     }
 }
 
@@ -209,7 +210,7 @@ impl Proof {
         let case = Case { session: agreement.id, manifest: &agreement.manifest };
         let conviction = self.check_statements::<C>(&case)?;
         let key = self.item().and_then(|item| agreement.keys.get(item));
-        self.check_partial(&agreement.manifest, key, conviction)
+        self.check_partial::<C>(&agreement.manifest, key, conviction)
     }
 
     /// Checks everything that can be checked without the session's keys, which is all but whether a
@@ -284,7 +285,7 @@ impl Proof {
     fn check_partial<C: Crypto>(
         &self,
         manifest: &Manifest,
-        key: Option<&ItemKey<C>>,
+        key: Option<&C::KeyAggregate>,
         conviction: Conviction,
     ) -> Result<Conviction, EvidenceError> {
         let Self::InvalidPartialSignature { nonces, partials, aggregates, item, .. } = self else {
@@ -303,8 +304,7 @@ impl Proof {
         // BIP327 PartialSigVerify, with the aggregate nonce that the signer committed to in its own
         // signed transcript. If this nonce makes no round, there is nothing that the signer could
         // have answered wrongly.
-        let round =
-            C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
+        let round = C::round(key, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
         if C::verify_partial(&round, &conviction.key, nonce, partial) {
             return Err(EvidenceError::NoFault);
         }

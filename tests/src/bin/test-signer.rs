@@ -84,7 +84,7 @@ impl Signer {
                 event = events.next() => {
                     let event = event.ok_or("the node stopped")?;
                     let session = match &event {
-                        NodeEvent::Session(event) => Some(event.session()),
+                        NodeEvent::Session { event, .. } => Some(event.session()),
                         _ => None,
                     };
                     self.report(event, &peers);
@@ -152,7 +152,7 @@ impl Signer {
             NodeEvent::PeerReachedDirectly { peer, .. } => Told::Direct(known(peer)),
             NodeEvent::Reachable { address } => Told::Reachable(address.to_string()),
             NodeEvent::PeerDisconnected { peer, .. } => Told::Disconnected(known(peer)),
-            NodeEvent::Session(event) => self.told(event),
+            NodeEvent::Session { event, .. } => self.told(event),
             event => Told::Noted(format!("{event:?}")),
         });
     }

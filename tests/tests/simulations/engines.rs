@@ -153,7 +153,7 @@ fn verify(run: &Run) {
     let items = run.view.manifest.items();
     assert_eq!(run.signatures[0].len(), items.len());
     for ((item, output), signature) in
-        items.iter().zip(&run.view.output_keys).zip(&run.signatures[0])
+        items.iter().zip(run.view.output_keys.iter()).zip(&run.signatures[0])
     {
         let message = item.message().as_bytes();
         let key = musig2::secp::Point::lift_x(output.key.to_bytes()).unwrap();

@@ -136,7 +136,7 @@ impl Policy {
             format!("no set of the policy has just the signers {}", join(manifest.signers()))
         })?;
         for (item, (content, output)) in
-            manifest.items().iter().zip(&session.output_keys).enumerate()
+            manifest.items().iter().zip(session.output_keys.iter()).enumerate()
         {
             if !self.messages.contains(&Text(*content.message())) {
                 return Err(format!(

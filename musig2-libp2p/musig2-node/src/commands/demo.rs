@@ -324,17 +324,16 @@ enum Told {
 
 /// Approves discovered sessions, and looks up the session of each event.
 async fn answer(node: Handle, event: NodeEvent, wants_all: bool) -> Result<Told, Failure> {
-    let NodeEvent::Session(event) = event else { return Ok(Told::Network(event)) };
+    let NodeEvent::Session { event, view } = event else { return Ok(Told::Network(event)) };
     if !wants_all && !is_milestone(&event) {
-        // There are n² of these, and a busy node takes a while to answer.
         return Ok(Told::Nothing);
     }
     let session = event.session();
-    let view = node.session(session).await?.ok_or(Failure::Forgotten(session))?;
+    let view = view.ok_or(Failure::Forgotten(session))?;
     if matches!(event, Event::SessionDiscovered { .. }) {
         node.execute(Command::JoinSession { session }).await?;
     }
-    Ok(Told::Session(event, Box::new(view)))
+    Ok(Told::Session(event, view))
 }
 
 /// What one event brought.

@@ -71,7 +71,7 @@ impl Terms {
             labels: labels_of(view, labels),
             coordinator: manifest.coordinator().get(),
             me: view.me.get(),
-            items: (manifest.items().iter().zip(&view.output_keys))
+            items: (manifest.items().iter().zip(view.output_keys.iter()))
                 .map(|(item, key)| ItemTerms {
                     message: Hex(item.message().to_bytes()),
                     derivation: derivation(item),
@@ -118,7 +118,7 @@ pub(crate) fn labels_of(view: &SessionView, labels: &Labels) -> Vec<Option<Text<
 impl SessionResult {
     /// Makes the result of a finished session.
     pub(crate) fn of(view: &SessionView, signatures: &[Signature]) -> Self {
-        let items = view.manifest.items().iter().zip(&view.output_keys).zip(signatures);
+        let items = view.manifest.items().iter().zip(view.output_keys.iter()).zip(signatures);
         Self {
             session: Hex(view.id.to_bytes()),
             signers: view.manifest.signers().iter().map(|key| Hex(key.to_bytes())).collect(),

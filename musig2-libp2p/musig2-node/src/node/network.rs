@@ -119,29 +119,31 @@ impl RunningNode {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Returns a session's event, with the session as it stands unless nothing is left of it. Shows
+    /// Returns a session's event, with the session as it stood then unless nothing is left of it. Shows
     /// any other event.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,
         console: &Console,
-    ) -> Result<Option<(Event, Option<SessionView>)>, Failure> {
+    ) -> Result<Option<(Event, Option<Box<SessionView>>)>, Failure> {
         self.met_anyone |= matches!(event, NodeEvent::PeerConnected { .. });
         self.reach.send_if_modified(|reach| reach.follow(&event, &self.labels));
         self.roster.follow(&event);
         let step = match event {
-            NodeEvent::Session(Event::SessionRefused { session, proposer, error }) => {
+            NodeEvent::Session {
+                event: Event::SessionRefused { session, proposer, error },
+                ..
+            } => {
                 if let Some(step) = self.refused(session, proposer, &error) {
                     console.step(None, &step)?;
                 }
                 return Ok(Some((Event::SessionRefused { session, proposer, error }, None)));
             }
-            NodeEvent::Session(event) => {
+            NodeEvent::Session { event, view } => {
                 if matches!(event, Event::SessionDiscovered { .. } | Event::SessionComplete { .. })
                 {
                     self.works(CLOCK, None);
                 }
-                let view = self.handle.session(event.session()).await?;
                 if let Some(view) = &view {
                     self.notice(&event, view);
                     self.roster.follow_session(&event, view);

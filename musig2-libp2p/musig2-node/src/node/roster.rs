@@ -89,7 +89,7 @@ impl Roster {
                 );
             }
             // Anybody can propose to this node's key, and does not become a co-signer by it.
-            NodeEvent::Session(Event::SessionRefused { proposer, error, .. })
+            NodeEvent::Session { event: Event::SessionRefused { proposer, error, .. }, .. }
                 if self.has(proposer) =>
             {
                 match &**error {
@@ -320,7 +320,8 @@ mod tests {
         let session = SessionId::new([1; 32]);
         let in_future = |proposer| {
             let error = ManifestError::InFuture(Duration::from_secs(60)).into();
-            roster.follow(&NodeEvent::Session(Event::SessionRefused { session, proposer, error }));
+            let event = Event::SessionRefused { session, proposer, error };
+            roster.follow(&NodeEvent::Session { event, view: None });
         };
         in_future(signer());
         assert!(roster.notes().signers.is_empty());

@@ -94,7 +94,8 @@ impl Task {
                     SessionReady { session } => self.know_signers(session),
                     _ => {}
                 }
-                self.events.send(NodeEvent::Session(event));
+                let view = self.signing().core().session(&event.session()).map(Box::new);
+                self.events.send(NodeEvent::Session { event, view });
             }
             BehaviourEvent::Offence { peer, offence, consequence } => {
                 let signers = self.signers_at(peer);

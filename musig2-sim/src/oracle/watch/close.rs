@@ -82,7 +82,7 @@ impl Watch {
         let manifest = Arc::clone(&session.manifest);
         let keys = session.keys::<C>()?;
         if let Some(item) =
-            keys.iter().zip(&view.output_keys).position(|(key, shown)| *key != shown.key)
+            keys.iter().zip(view.output_keys.iter()).position(|(key, shown)| *key != shown.key)
         {
             return Err(Violation::WrongKey { session: id, node, item });
         }

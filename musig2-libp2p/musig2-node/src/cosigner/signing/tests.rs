@@ -112,7 +112,7 @@ async fn a_session_whose_discovery_was_missed_is_decided_on_only_once() {
         let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
         other.handle.execute(announce).await.unwrap();
         let missed = loop {
-            if let NodeEvent::Session(event @ Event::SessionDiscovered { .. }) =
+            if let NodeEvent::Session { event: event @ Event::SessionDiscovered { .. }, .. } =
                 network.next().await.unwrap()
             {
                 break event;
