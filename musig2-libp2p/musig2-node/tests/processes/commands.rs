@@ -24,7 +24,7 @@ fn the_joint_key_can_be_computed_before_any_session() {
     assert_eq!(told.last().get("address"), None, "it is no taproot output key");
 
     let sorted = key(&[]).last();
-    assert_ne!(sorted["key"], AGGREGATE, "another order is another key");
+    assert_ne!(sorted["key"], AGGREGATE, "a different order gives a different key");
     let mut signers = SIGNERS;
     signers.sort_unstable();
     assert_eq!(sorted["signers"], serde_json::json!(signers));
@@ -183,15 +183,15 @@ fn a_file_that_proves_nothing_convicts_nobody() {
     let file = folder.path().join("evidence");
     for (content, expected) in [
         (&b""[..], "it is empty"),
-        (b"00", "evidence is no evidence: "),
-        (b"{\"type\":\"result\"}", "it is text, and not hex"),
-        (&[1; 5000], "Give a file of a daemon's `evidence_dir`"),
+        (b"00", "evidence is not evidence: "),
+        (b"{\"type\":\"result\"}", "it is text, but not hex"),
+        (&[1; 5000], "Give a file from a daemon's `evidence_dir`"),
     ] {
         fs::write(&file, content).expect("written");
         let told = run(["evidence", "verify", file.to_str().expect("text")]);
         assert_eq!(told.code, Some(1), "{told:?}");
         assert!(
-            told.stderr.contains("is no evidence") && told.stderr.contains(expected),
+            told.stderr.contains("is not evidence") && told.stderr.contains(expected),
             "{}",
             told.stderr
         );

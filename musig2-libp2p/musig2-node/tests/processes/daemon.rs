@@ -251,7 +251,7 @@ fn a_daemon_reports_its_status_and_stops_on_request() {
     assert!(!signers.path(0, "musig2-node.sock").exists());
     let gone = signers.ask(0, &["status"]);
     assert_eq!(gone.code, Some(1));
-    assert!(gone.stderr.contains("Is a daemon running"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("Check that `musig2-node run` is running"), "{}", gone.stderr);
 
     let again = signers.start(0, None, "", "");
     let peer = |address: &str| address.rsplit('/').next().map(ToOwned::to_owned);

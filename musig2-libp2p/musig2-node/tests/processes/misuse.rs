@@ -116,14 +116,14 @@ fn every_mistake_is_explained_in_a_sentence() {
             ["propose", "--daemon=socket", "--message", &message].map(String::from).to_vec(),
             "not provided:\n  --signer <PUBKEY>...\n",
         ),
-        (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
+        (vec!["key".into(), own.clone()], "give every signer's public key, including your own"),
         (
             vec!["key".into(), key.clone(), "--bip86".into()],
-            "give every signer's public key, your own included",
+            "give every signer's public key, including your own",
         ),
         (
             vec!["key".into(), missing.clone()],
-            "there is no key file of this name, and a public key has 33 bytes",
+            "no key file has this name, and a public key has 33 bytes",
         ),
         (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),

@@ -168,7 +168,7 @@ fn a_proposer_without_a_daemon_learns_why_it_met_nobody() {
     let proposed = run(arguments.into_iter().chain(["--bootstrap", &missing]));
     let hint = proposed.stderr.lines().find(|line| line.contains("hint:")).unwrap_or_default();
     assert!(
-        hint.contains("no other node was ever reached") && hint.contains(&missing),
+        hint.contains("this node never connected to any other") && hint.contains(&missing),
         "{proposed:?}"
     );
 }

@@ -42,7 +42,8 @@ fn an_interrupted_proposal_goes_on_and_its_signatures_are_kept() {
     assert_eq!(interrupted.code, Some(130), "{interrupted:?}");
     let told = &interrupted.stderr;
     assert!(
-        told.contains("GOES ON") && told.contains(&format!("musig2-node sessions {session}")),
+        told.contains("IS STILL RUNNING")
+            && told.contains(&format!("musig2-node sessions {session}")),
         "{told}"
     );
 
