@@ -106,14 +106,14 @@ fn prefix(
 
 /// Writes what a daemon reports after reading its policy again.
 pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()> {
-    writeln!(out, "read the policy and the labels again")?;
+    writeln!(out, "reloaded the policy and the labels")?;
     reloaded.notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))?;
     match &reloaded.needs_restart[..] {
         [] => Ok(()),
         settings => {
             writeln!(
                 out,
-                "{BAD}note{BAD:#}        changed, and needs a restart: {}",
+                "{BAD}note{BAD:#}        changed, but applies only after a restart: {}",
                 settings.join(", ")
             )
         }

@@ -179,7 +179,7 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::NotReloaded { error } => {
             writeln!(
                 out,
-                "{BAD}the policy was not read again{BAD:#}, and the former one holds: {error}"
+                "{BAD}cannot reload the policy{BAD:#}, so the previous one stays in force: {error}"
             )
         }
         Step::DemoStarted { signers, items, transport } => writeln!(

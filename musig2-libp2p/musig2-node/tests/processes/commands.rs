@@ -142,13 +142,18 @@ fn the_check_notes_what_is_signed_without_asking() {
         checked.stdout
     };
     let any = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n";
-    assert!(check(any).contains("note        whatever anybody proposes will be signed"));
+    assert!(check(any).contains("note        everything that anybody proposes will be signed"));
     let asked =
         check(&format!("{any}approve_command = [\"sh\"]\nmax_items = 300\nmax_duration = \"1h\""));
-    assert!(!asked.contains("whatever anybody"), "{asked}");
-    assert!(asked.contains("`max_items` is 300, and no session has more than 256"), "{asked}");
+    assert!(!asked.contains("everything that anybody"), "{asked}");
     assert!(
-        asked.contains("`max_duration` is 1h, and no session lasts longer than 10m"),
+        asked.contains(
+            "`max_items` is 300, but `max_items` in [protocol] allows no session more than 256"
+        ),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("`max_duration` is 1h, but `max_session_duration` in [protocol] allows no session more than 10m"),
         "{asked}"
     );
     let limited = check(&format!("{any}output_keys = [\"{}\"]", &SIGNERS[0][2..]));
@@ -170,7 +175,7 @@ fn the_check_notes_what_a_limit_of_zero_means() {
         "note        [policy] `max_items` is 0: this node signs nothing that others propose\n",
         "[results] `max_signed` is 0: signatures are not kept",
         "[protocol] `max_discovered_sessions` is 0: this node signs nothing that others propose\n",
-        "[protocol] `max_memo` is 0: a session with a memo is neither made nor signed\n",
+        "[protocol] `max_memo` is 0: sessions with a memo are neither created nor signed\n",
     ] {
         assert!(zeros.contains(note), "{note}: {zeros}");
     }

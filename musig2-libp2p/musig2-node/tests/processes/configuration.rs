@@ -80,7 +80,7 @@ fn the_check_and_the_daemon_refuse_in_the_same_words() {
             "Address already in use",
         ),
         (format!("[http]\nlisten = \"127.0.0.1:{}\"", tcp.1), 1, "cannot serve metrics on"),
-        (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "no set with this node's key"),
+        (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "has this node's key"),
         (
             format!("[signers]\na = \"{OTHER}\"\nb = \"{OTHER}\""),
             2,

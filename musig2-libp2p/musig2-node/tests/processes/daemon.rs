@@ -208,7 +208,7 @@ fn an_approval_program_that_does_not_answer_in_time_declines() {
     let _refused = signers.propose(&message(1), &[]);
     let declined = second.process.wait_for("session_declined");
     assert!(
-        declined["reason"].as_str().expect("text").contains("no answer within 200ms"),
+        declined["reason"].as_str().expect("text").contains("did not answer within 200ms"),
         "{declined}"
     );
 }
@@ -296,7 +296,7 @@ fn a_daemon_waits_as_long_as_asked_even_if_the_client_leaves() {
         ended.stderr.contains(&format!("waited for signer {}", signers.public[1])),
         "{ended:?}"
     );
-    assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
+    assert!(ended.stderr.contains("hint: the daemon is not connected to any peer"), "{ended:?}");
     let aborted = first.process.wait_for("session_aborted");
     assert_eq!(aborted["cause"], "timed_out", "{aborted}");
     // The list is in the order of the session's keys, which is not the order of the signers here.

@@ -125,7 +125,7 @@ fn every_mistake_is_explained_in_a_sentence() {
             vec!["key".into(), missing.clone()],
             "no key file has this name, and a public key has 33 bytes",
         ),
-        (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
+        (vec!["key".into(), own.clone(), own.clone()], "give each signer once"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
         (too_many, "16 signers; at most 15 are allowed"),
         (
@@ -145,7 +145,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unfinished],
-            "unfinished.toml: no `messages`, so that nothing would ever be signed",
+            "unfinished.toml: no `messages`, so the policy allows nothing",
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unasked],

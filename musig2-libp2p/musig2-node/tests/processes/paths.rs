@@ -152,7 +152,7 @@ fn an_empty_file_is_reported_as_empty_and_left_alone() {
         ),
         (
             run_with(["cosign", "--key", key, "--approve"], &empty),
-            "no `signer_sets`, so that nothing",
+            "no `signer_sets`, so the policy allows nothing",
         ),
         (run_with(["verify"], &empty), "it is empty"),
         (run_with(["evidence", "verify"], &empty), "it is empty"),

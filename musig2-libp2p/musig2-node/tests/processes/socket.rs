@@ -88,7 +88,7 @@ fn a_bad_request_is_answered_with_its_mistake_and_harms_nobody() {
         (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
         (
             b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n",
-            "no session begins with ``",
+            "no session's id begins with ``",
         ),
         (
             b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":5}\n",

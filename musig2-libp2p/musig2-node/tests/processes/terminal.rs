@@ -188,9 +188,9 @@ fn a_labelled_co_signers_session_is_asked_about_before_strangers() {
     let (proposed, session) = propose(&alice, 9);
     // Nothing needs to be typed for this.
     cosigner.wait_for(
-        "1 session of signers that you know and 2 of strangers: they wait for an answer, too.",
+        "Also waiting for an answer: 1 session from signers that you know, and 2 from strangers.",
     );
-    cosigner.wait_for("or none (no to this one and to 2 more of its proposer):");
+    cosigner.wait_for("or none (no to this one and to 2 more from its proposer):");
     cosigner.type_slowly("none\n");
     let question = cosigner.wait_for("Type y or n:");
     assert!(
@@ -371,7 +371,7 @@ fn a_daemon_whose_passphrase_was_typed_reloads_at_each_hangup() {
     daemon.wait_for("socket ");
     for _ in 0..2 {
         kill_process(daemon.pid(), Signal::HUP).expect("sent");
-        daemon.wait_for("read the policy and the labels again");
+        daemon.wait_for("reloaded the policy and the labels");
     }
     kill_process(daemon.pid(), Signal::TERM).expect("sent");
     assert!(daemon.wait().success(), "{}", daemon.seen);
