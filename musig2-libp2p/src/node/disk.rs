@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// that others have ended.
 const MAX_LEFT: usize = 4096;
 
-const SILENT: &str = "the disk does not answer";
+const SILENT: &str = "the disk does not respond";
 
 type Job = Box<dyn FnOnce(&mut Store) + Send>;
 

@@ -375,10 +375,10 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     if bytes.is_empty() {
         return Err(damaged("it is empty"));
     }
-    let too_early = || damaged("it ends too early");
+    let too_early = || damaged("it is truncated");
     let (digest, content) = bytes.split_at_checked(DIGEST).ok_or_else(too_early)?;
     if digest != &Sha256::digest(content)[..] {
-        return Err(damaged("its checksum is wrong"));
+        return Err(damaged("its checksum does not match"));
     }
     let (signatures, announcement) = match is_signed {
         true => split_signatures(content).map(|(signatures, rest)| (Some(signatures), rest)),

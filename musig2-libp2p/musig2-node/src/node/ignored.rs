@@ -60,7 +60,7 @@ impl Ignored {
             _ => format!("more than {MAX_PEERS} peers"),
         };
         match count {
-            0 | 1 => format!("ignored what came through {}", self.last),
+            0 | 1 => format!("ignored a message that came through {}", self.last),
             count => format!(
                 "ignored {count} messages that came through {peers}. The last one came through {}",
                 self.last

@@ -323,7 +323,7 @@ fn a_configuration_or_program_that_anyone_can_write_is_refused() {
         };
         assert_eq!(told.code, Some(2), "{told:?}");
         assert!(
-            told.stderr.contains("everybody can write") && told.stderr.contains(refused),
+            told.stderr.contains("anyone can write") && told.stderr.contains(refused),
             "{}",
             told.stderr
         );

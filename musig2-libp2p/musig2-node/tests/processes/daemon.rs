@@ -83,7 +83,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let shown = run(["sessions", &session[..8], "--socket", &signers.socket(0)]).stdout;
     let [own, other, _] = &signers.public;
     for expected in [
-        &format!("{own}, you, proposed it: joined, nonces are there\n"),
+        &format!("{own}, you, proposer: joined, nonces received\n"),
         &format!("{other}: declined: its policy does not allow it\n"),
         &message(2),
         details["items"][0]["aggregate_key"].as_str().expect("a key"),

@@ -52,7 +52,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "Write hex without 0x"),
         (
             propose(&["--signer", &other[2..], "--message", &message]),
-            "64 are an x-only key (or a secret key",
+            "64 digits are an x-only key (or a secret key",
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--private"]),
@@ -60,7 +60,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--contact", &stranger]),
-            "this key is no signer of the session",
+            "this key is not a signer of the session",
         ),
         (propose(&["--signer", &own, "--message", &message]), "your own key is the only signer"),
         (propose(&["--signer", &other, &other, "--message", &message]), "is given twice"),
@@ -78,7 +78,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--bip32", "m/1h"]),
-            "an aggregate key has unhardened children only",
+            "an aggregate key has only unhardened children",
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--timeout", "0"]),

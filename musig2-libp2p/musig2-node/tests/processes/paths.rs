@@ -148,7 +148,7 @@ fn an_empty_file_is_reported_as_empty_and_left_alone() {
         (run_with(["key"], &empty), "not a key file: it is empty"),
         (
             run_with(["keygen", "--out", "never", "--passphrase-file"], &empty),
-            "no passphrase in its first line",
+            "the first line holds no passphrase",
         ),
         (
             run_with(["cosign", "--key", key, "--approve"], &empty),

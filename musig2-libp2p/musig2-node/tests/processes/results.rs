@@ -176,9 +176,9 @@ fn a_damaged_record_or_an_unwritable_folder_stops_no_signing() {
     assert_eq!(listed.last()["damaged"], 1, "{listed:?}");
     let told = signers.ask(0, &["sessions", &damaged]);
     assert_eq!(told.code, Some(1), "{told:?}");
-    assert!(told.stderr.contains("is damaged: its checksum is wrong"), "{told:?}");
+    assert!(told.stderr.contains("is damaged: its checksum does not match"), "{told:?}");
     let log = again.stop().stderr;
-    assert!(log.contains("left out of the results"), "{log}");
+    assert!(log.contains("omitted an unreadable record from the results"), "{log}");
 }
 
 /// Returns the sessions that signer 1 keeps in a folder, taken from the names of the files.

@@ -96,7 +96,7 @@ impl Task {
     pub(super) fn accept_again(&mut self) {
         if self.listeners.next_calm().is_some_and(|calm| calm <= Instant::now()) {
             self.listeners.refused = None;
-            tracing::info!("accepts connections again");
+            tracing::info!("accepting connections again");
             self.events.send(NodeEvent::AcceptsAgain);
         }
     }
