@@ -178,7 +178,7 @@ fn a_full_disk_delays_only_the_session_that_cannot_be_stored() {
         },
     );
     let log = second.stop().stderr;
-    assert!(log.contains("ERROR") && log.contains("the approval cannot be stored"), "{log}");
+    assert!(log.contains("ERROR") && log.contains("cannot store its approval"), "{log}");
 }
 
 #[test]
@@ -315,5 +315,5 @@ fn a_read_only_disk_does_not_stop_an_abort() {
     let ended = proposed.wait_for("failure");
     assert!(ended["message"].as_str().expect("text").contains("wrong amount"), "{ended}");
     let log = second.stop().stderr;
-    assert!(log.contains("ERROR") && log.contains("a restart would take it up again"), "{log}");
+    assert!(log.contains("ERROR") && log.contains("a restart would resume it"), "{log}");
 }

@@ -132,14 +132,14 @@ fn an_empty_file_is_reported_as_empty_and_left_alone() {
     let cases = [
         (
             run_with(["cosign", "--approve", "all", "--key", key, "--identity"], &empty),
-            "it is empty, as an",
+            "it is empty, perhaps",
         ),
         (
             run_with(
                 ["run", "--config"],
                 config("identity.toml", "identity = \"empty\"\nstore = \"s\""),
             ),
-            "it is empty, as an",
+            "it is empty, perhaps",
         ),
         (
             run_with(["run", "--config"], config("store.toml", "")),

@@ -44,12 +44,12 @@ impl Task {
             }
             NetworkEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
-            NetworkEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
+            NetworkEvent::RelayClient(event) => tracing::debug!(?event, "relay client event"),
             #[cfg(feature = "nat")]
-            NetworkEvent::HolePunching(event) => tracing::debug!(?event, "through a NAT"),
+            NetworkEvent::HolePunching(event) => tracing::debug!(?event, "hole punching event"),
             #[cfg(feature = "nat")]
             NetworkEvent::Reachability(event) => {
-                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "tested from outside");
+                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "address tested from outside");
                 if event.result.is_ok() && self.bootstrap.contains(event.server) {
                     self.on_reachable(event.tested_addr);
                 }
@@ -58,7 +58,7 @@ impl Task {
             NetworkEvent::Relay(event) => tracing::debug!(?event, "relaying"),
             #[cfg(feature = "relay-server")]
             NetworkEvent::DialBack(event) => {
-                tracing::debug!(address = %event.tested_addr, "tested for a peer");
+                tracing::debug!(address = %event.tested_addr, "address tested for a peer");
             }
             #[cfg(feature = "mdns")]
             NetworkEvent::Mdns(event) => self.on_mdns_event(event),
@@ -158,7 +158,7 @@ impl Task {
     /// was cut off.
     fn say_hello(&mut self) {
         if let Err(error) = self.signing().execute(Command::SayHello) {
-            tracing::warn!(%error, "could not say hello");
+            tracing::warn!(%error, "could not send a hello");
         }
     }
 
@@ -212,7 +212,7 @@ impl Task {
                 dht.add_address(&peer, address);
             }
             if is_bootstrap_peer && dht.bootstrap().is_err() {
-                tracing::debug!(%peer, "a bootstrap peer that cannot be dialled back is of no use for the hash table");
+                tracing::debug!(%peer, "cannot use a bootstrap peer for the hash table: it cannot be dialled back");
             }
         }
         #[cfg(feature = "nat")]
@@ -262,14 +262,14 @@ impl Task {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
             upnp::Event::GatewayNotFound => {
-                tracing::warn!("no router here opens ports: going on without");
+                tracing::warn!("no router here opens ports: continuing without");
             }
             upnp::Event::NonRoutableGateway => {
                 tracing::warn!(
-                    "the router here is behind another one: going on without a port of its"
+                    "the router here is behind another one: continuing without a port on it"
                 );
             }
-            event => tracing::debug!(?event, "of the router"),
+            event => tracing::debug!(?event, "router event"),
         }
     }
 }
