@@ -268,7 +268,7 @@ impl fmt::Display for Signer {
 
 fn state_words(view: &SessionView) -> &'static str {
     if view.is_queued {
-        "while waiting for its turn among its proposer's sessions"
+        "while waiting for its proposer's other sessions to end"
     } else {
         phase_words(view.phase)
     }

@@ -113,7 +113,7 @@ pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()>
         settings => {
             writeln!(
                 out,
-                "{BAD}note{BAD:#}        changed, but applies only after a restart: {}",
+                "{BAD}note{BAD:#}        changed settings that apply only after a restart: {}",
                 settings.join(", ")
             )
         }
