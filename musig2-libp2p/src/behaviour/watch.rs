@@ -123,7 +123,7 @@ impl Watch {
                 info!(outcome = outcome(cause), "withdrawn before it was approved here");
             }
             Event::SessionError { error, .. } => {
-                error!(%error, "an error in a session, which continues");
+                error!(%error, "an error occurred: the session continues");
             }
             Event::Stalled { phase, .. } => {
                 metrics.stalled(phase.as_str());

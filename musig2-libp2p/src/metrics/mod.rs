@@ -117,7 +117,7 @@ impl Metrics {
             "New attempts after a signer lost its memory",
             inner.restarts.clone(),
         );
-        let text = "Joins of this node's keys by another process";
+        let text = "Joins by another process with one of this node's keys";
         registry.register("key_in_use_elsewhere", text, inner.rivals.clone());
         registry.register("stalls", "Phases that used up half of their time", inner.stalls.clone());
         let text = "How long completed phases took";
@@ -150,7 +150,7 @@ impl Metrics {
         registry.register("banned_peers", "Peers that are banned now", inner.banned.clone());
         registry.register(
             "problems",
-            "Problems that exist now and are retried",
+            "Things that do not work now and are retried",
             inner.problems.clone(),
         );
         if cfg!(feature = "node") {

@@ -77,7 +77,7 @@ enum Host {
 
 /// Why a connection is refused: its host may hold no more places, or there are none left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no more {what} from {host}: it already has {held}, of {of} in total")]
+#[error("no place left for {what} from {host} ({held} of {of} are from there)")]
 struct Full {
     host: Host,
     held: usize,

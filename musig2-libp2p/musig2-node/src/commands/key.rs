@@ -37,7 +37,7 @@ pub(crate) struct KeyArgs {
     keep_order: bool,
     #[command(flatten)]
     tweaks: TweakArgs,
-    /// The chain whose address to print
+    /// The chain of the address to print
     #[arg(long, value_enum, default_value_t)]
     chain: Chain,
     #[command(flatten)]

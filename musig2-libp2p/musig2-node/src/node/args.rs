@@ -35,7 +35,7 @@ pub(crate) struct NetworkArgs {
     /// public or names: for signers in one private network, or in containers
     #[arg(long)]
     dial_private: bool,
-    /// The chain whose addresses this node shows
+    /// The chain of the addresses that this node shows
     #[arg(long, value_enum, default_value_t)]
     chain: Chain,
     /// A label for a signer, which this node shows wherever it names that signer; may be repeated

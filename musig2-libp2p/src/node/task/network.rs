@@ -262,11 +262,11 @@ impl Task {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
             upnp::Event::GatewayNotFound => {
-                tracing::warn!("no router here opens ports: continuing without");
+                tracing::warn!("no router here opens ports: continuing without an open port");
             }
             upnp::Event::NonRoutableGateway => {
                 tracing::warn!(
-                    "the router here is behind another one: continuing without a port on it"
+                    "the router here is behind another one: continuing without an open port"
                 );
             }
             event => tracing::debug!(?event, "router event"),
