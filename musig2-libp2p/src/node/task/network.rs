@@ -50,7 +50,9 @@ impl Task {
             #[cfg(feature = "nat")]
             NodeBehaviourEvent::RelayClient(event) => tracing::debug!(?event, "relay client event"),
             #[cfg(feature = "nat")]
-            NodeBehaviourEvent::HolePunching(event) => tracing::debug!(?event, "hole punching event"),
+            NodeBehaviourEvent::HolePunching(event) => {
+                tracing::debug!(?event, "hole punching event")
+            }
             #[cfg(feature = "nat")]
             NodeBehaviourEvent::Reachability(event) => {
                 tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "address tested from outside");
