@@ -175,7 +175,8 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let error = Identity::File(path.clone()).load().unwrap_err().to_string();
         assert!(
-            error.contains("mode 640") && error.ends_with(&format!("chmod 600 {}", path.display())),
+            error.contains("mode 640")
+                && error.ends_with(&format!("`chmod 600 {}`", path.display())),
             "{error}"
         );
     }

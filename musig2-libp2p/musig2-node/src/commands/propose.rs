@@ -54,8 +54,8 @@ pub(crate) struct ProposeArgs {
     #[command(flatten)]
     order: Order,
     /// Let the daemon (`run`) on this socket [default: musig2-node.sock] propose and sign, with its
-    /// key and its connections. If you interrupt this command, the session keeps running there until
-    /// its timeout
+    /// key and its connections. If you interrupt this command, the session keeps running there
+    /// until its timeout
     #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = DEFAULT_SOCKET, conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
     /// How long to stay online after the session is signed, in seconds

@@ -134,7 +134,7 @@ mod tests {
             "malformed result, at `items[0].signature`: expected 128 lowercase hex digits, got 4 characters"
         );
         let error = SessionResult::last_in(&object(&"0G".repeat(64))).unwrap_err().to_string();
-        assert!(error.ends_with("character 2 is none"), "{error}");
+        assert!(error.ends_with("character 2 is not one"), "{error}");
     }
 
     #[test]

@@ -119,8 +119,8 @@ impl RunningNode {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Returns a session's event, with the session as it stood then unless nothing is left of it. Shows
-    /// any other event.
+    /// Returns a session's event, with the session as it stood then unless nothing is left of it.
+    /// Shows any other event.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,

@@ -74,7 +74,7 @@ fn a_configuration_error_names_the_line_the_key_and_what_is_allowed() {
             "[http]\nlisten = 9464",
             "`http.listen`: invalid type: integer `9464`, expected an address and a port",
         ),
-        ("policy_file = \"p\"\n[policy]\nmessages = \"any\"", "keep one of them"),
+        ("policy_file = \"p\"\n[policy]\nmessages = \"any\"", "keep only one of them"),
         ("policy_file = \"missing\"", "missing: cannot read"),
         ("key = ", "c.toml, line 1: "),
     ];
@@ -113,7 +113,7 @@ fn a_configuration_that_cannot_run_fails_the_check() {
             "[policy]\napprove_command = [\"no-such-program\", \"-x\"]",
             "no `no-such-program` in PATH",
         ),
-        (&not_executable, "(`chmod +x`)"),
+        (&not_executable, "run `chmod +x` on it"),
     ];
     let file = path("node.toml");
     let config = file.to_str().expect("text");

@@ -197,7 +197,7 @@ fn a_labelled_co_signers_session_is_asked_about_before_strangers() {
         question.contains(&format!("Sign everything in session {}?", &session[..8])),
         "{question}"
     );
-    assert!(question.contains(", alice, proposed it"), "{question}");
+    assert!(question.contains(", alice, proposer"), "{question}");
     cosigner.type_slowly("y\n");
     assert_eq!(proposed.finish().code, Some(0));
     drop(strangers);
