@@ -53,7 +53,7 @@ pub(crate) enum ResultTweakKind {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadResultError {
     /// Not JSON.
-    #[error("not JSON: {0}. Give what a command with --json printed")]
+    #[error("not JSON: {0}. Give the output of a command with --json")]
     NotJson(#[from] serde_json::Error),
     /// The text is empty.
     #[error("it is empty: give the output of `propose --json` or `demo --json`")]

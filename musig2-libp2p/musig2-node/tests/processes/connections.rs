@@ -80,7 +80,7 @@ fn a_daemon_out_of_descriptors_goes_on_and_signs_once_it_has_one() {
     limit_files(&second, before.current);
     let status = signers.ask(1, &["status"]).last();
     assert!(
-        status["problems"][0].as_str().expect("text").contains("cannot be accepted"),
+        status["problems"][0].as_str().expect("text").contains("cannot accept connections"),
         "{status}"
     );
     sign(&signers, 2);
