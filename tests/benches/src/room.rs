@@ -306,7 +306,8 @@ mod tests {
             (Step::Announce, 1),
             (Step::Discover, 2),
             (Step::Join, 2),
-            (Step::Nonces, 3),
+            // Only to the coordinator: the others have its nonces with the announcement.
+            (Step::Nonces, 1),
             (Step::LastNonces, 3),
             (Step::Partials, 3),
             (Step::LastPartials, 3),

@@ -65,10 +65,11 @@ impl Step {
         };
         if has(|event| matches!(event, Event::SessionComplete { .. })) {
             Self::LastPartials
+        } else if has(|event| matches!(event, Event::NoncesComplete { .. })) {
+            // The node's own partial signatures are told of in the same call.
+            Self::LastNonces
         } else if has(|event| matches!(event, Event::PartialSigReceived { .. })) {
             Self::Partials
-        } else if has(|event| matches!(event, Event::NoncesComplete { .. })) {
-            Self::LastNonces
         } else if has(|event| matches!(event, Event::NonceReceived { .. })) {
             Self::Nonces
         } else if has(|event| matches!(event, Event::SessionDiscovered { .. })) {
