@@ -1,9 +1,9 @@
-//! The `musig2` crate's two rounds for one signer, without any network: what an application computes
-//! that passes the values between its signers itself.
+//! The `musig2` crate's two rounds for one signer, without any network: what an application
+//! computes that passes the values between its signers itself.
 //!
-//! The signer makes its nonce, receives the others', signs, receives the others' partial signatures,
-//! each of which the crate verifies, and finishes with the signature, which the crate verifies, too.
-//! The keys are aggregated beforehand, and nothing is encoded, decoded or authenticated.
+//! The signer makes its nonce, receives the others', signs, receives the others' partial
+//! signatures, and finishes with the signature. The crate verifies each partial signature, and the
+//! result. The keys are aggregated beforehand, and nothing is encoded, decoded or authenticated.
 
 use crate::cpu::Meter;
 use crate::{generator, random, secret};
