@@ -17,7 +17,7 @@ use musig2_libp2p::musig2_proto::{
     self, Audience, Command, Event as Signing, Message, Node, Proposal, PublicKey, SecretKey,
     Signature,
 };
-use musig2_libp2p::{Behaviour, Config, Event, PeerContact, libp2p};
+use musig2_libp2p::{Behaviour, BehaviourEvent, FrameLimits, PeerContact, libp2p};
 use std::error::Error;
 use std::time::Duration;
 
@@ -113,13 +113,13 @@ impl Peer {
         Ok(())
     }
 
-    fn on_signing_event(&mut self, event: Event) -> Result<(), Box<dyn Error>> {
+    fn on_signing_event(&mut self, event: BehaviourEvent) -> Result<(), Box<dyn Error>> {
         let Application { signing, gossipsub, kad, .. } = self.swarm.behaviour_mut();
         match event {
             // and what goes out is published. If nobody listens yet it is lost, and is repeated
             // later.
-            Event::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
-            Event::Session(Signing::SessionDiscovered { session }) => {
+            BehaviourEvent::Publish(bytes) => drop(gossipsub.publish(self.topic.clone(), bytes)),
+            BehaviourEvent::Session(Signing::SessionDiscovered { session }) => {
                 let view = signing.core().session(&session).ok_or("forgotten already")?;
                 let messages: Vec<_> =
                     view.manifest.items().iter().map(|item| *item.message()).collect();
@@ -127,14 +127,14 @@ impl Peer {
                 // To join is to consent to all of it. An application asks a person or its policy.
                 signing.execute(Command::JoinSession { session })?;
             }
-            Event::Session(Signing::SessionComplete { signatures, .. }) => {
+            BehaviourEvent::Session(Signing::SessionComplete { signatures, .. }) => {
                 println!("{} has {signatures:?}", self.key);
                 self.signatures = Some(signatures);
             }
-            Event::Session(Signing::SessionAborted { cause, .. }) => {
+            BehaviourEvent::Session(Signing::SessionAborted { cause, .. }) => {
                 return Err(format!("{cause:?}").into());
             }
-            Event::DialFailed { peer, .. } => drop(kad.get_closest_peers(peer)),
+            BehaviourEvent::DialFailed { peer, .. } => drop(kad.get_closest_peers(peer)),
             _ => {}
         }
         Ok(())
@@ -168,7 +168,7 @@ impl Application {
         let ping = ping::Config::new().with_interval(Duration::from_secs(5));
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
-            signing: Behaviour::new(peer, core, Config::default()),
+            signing: Behaviour::new(peer, core, FrameLimits::default()),
             gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, gossip)?,
             kad,
             identify: identify::Behaviour::new(identify::Config::new(

@@ -22,10 +22,10 @@
 //! let (node, mut events) = Node::start(config, [key])?;
 //! while let Some(event) = events.next().await {
 //!     match event {
-//!         NodeEvent::Session(Event::SessionDiscovered { session }) => {
+//!         NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => {
 //!             node.execute(Command::JoinSession { session }).await?;
 //!         }
-//!         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => {
+//!         NodeEvent::Session { event: Event::SessionComplete { signatures, .. }, .. } => {
 //!             println!("{signatures:?}");
 //!         }
 //!         _ => {}
@@ -77,9 +77,9 @@ mod node;
 pub use libp2p;
 pub use musig2_proto;
 
-pub use behaviour::{Acceptance, Banned, Behaviour, Consequence, Event};
+pub use behaviour::{Acceptance, Banned, Behaviour, BehaviourEvent, Consequence};
 pub use contact::{ContactError, PeerContact};
-pub use frames::{Config, PROTOCOL, Undelivered};
+pub use frames::{FrameLimits, PROTOCOL, Undelivered};
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 #[cfg(feature = "node")]

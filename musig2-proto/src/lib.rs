@@ -27,6 +27,77 @@
 //! learns of its open sessions from the others, and joins again if its application approves again;
 //! all signers then make fresh nonces.
 //!
+//! # A whole session
+//!
+//! Three signers in one function. What stands between the nodes, here a queue, is a transport.
+//!
+//! ```
+//! use musig2_proto::{
+//!     Audience, Command, Config, Contact, Destination, Event, Input, Message, Node, Output,
+//!     Proposal, SecretKey, Source, Timestamp,
+//! };
+//! use std::collections::VecDeque;
+//!
+//! let mut rng = musig2_proto::rand_core::UnwrapErr(getrandom::SysRng);
+//! let now = Timestamp::from_millis(1_800_000_000_000);
+//! let (mut nodes, mut keys) = (Vec::new(), Vec::new());
+//! for number in 0..3 {
+//!     let mut node = Node::new(Config::default())?;
+//!     keys.push(node.add_key(&SecretKey::new([number + 1; 32]))?);
+//!     // The transport decides what a contact is. Here it is the number of the node.
+//!     node.execute(now, &mut rng, Command::SetContact(Contact::new(vec![number])?))?;
+//!     nodes.push(node);
+//! }
+//!
+//! let proposal = Proposal::new(keys).with_message(Message::new([7; 32]));
+//! let (session, created) = nodes[0].create_session(now, &mut rng, proposal)?;
+//! let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
+//! let announced = nodes[0].execute(now, &mut rng, announce)?;
+//!
+//! // Carry out every output, in order, until there is nothing left to do.
+//! let mut queue: VecDeque<_> =
+//!     created.into_iter().chain(announced).map(|output| (0, output)).collect();
+//! let mut finished = Vec::new();
+//! while let Some((author, output)) = queue.pop_front() {
+//!     let from = Source::new(vec![author as u8]);
+//!     let mut answers = Vec::new();
+//!     match output {
+//!         Output::Publish(bytes) => {
+//!             for other in (0..3).filter(|other| *other != author) {
+//!                 let input = Input::Announcement { from: from.clone(), bytes: bytes.clone() };
+//!                 answers.push((other, nodes[other].handle(now, &mut rng, input)));
+//!             }
+//!         }
+//!         Output::Send { to, bytes } => {
+//!             let other = match &to {
+//!                 Destination::Contact(contact) => contact.as_bytes()[0],
+//!                 Destination::Source(source) => source.as_bytes()[0],
+//!             } as usize;
+//!             answers.push((other, nodes[other].handle(now, &mut rng, Input::Frame { from, bytes })));
+//!         }
+//!         Output::Event(Event::SessionDiscovered { session }) => {
+//!             // The application looks at what it would sign, and decides.
+//!             let view = nodes[author].session(&session).expect("it was just discovered");
+//!             assert_eq!(view.manifest.items().len(), 1);
+//!             let join = Command::JoinSession { session };
+//!             answers.push((author, nodes[author].execute(now, &mut rng, join)?));
+//!         }
+//!         Output::Event(Event::SessionComplete { signatures, .. }) => finished.push(signatures),
+//!         Output::Report(report) => panic!("all three are honest, and yet: {report:?}"),
+//!         _ => {}
+//!     }
+//!     for (node, outputs) in answers {
+//!         queue.extend(outputs.into_iter().map(|output| (node, output)));
+//!     }
+//! }
+//! assert_eq!(finished.len(), 3);
+//! assert!(finished.iter().all(|signatures| *signatures == finished[0]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A real transport also loses messages. So call [`Node::handle`] with [`Input::Tick`] when
+//! [`Node::next_deadline`] comes: then the nodes ask for what is missing.
+//!
 //! # Terms
 //!
 //! | term | meaning |
@@ -97,8 +168,9 @@
 //!
 //! # Where to read on
 //!
-//! - `PROTOCOL.md`, beside this crate's `Cargo.toml`: every byte and every rule.
-//! - `SECURITY.md`, in the same place: who the attackers are, and what each can and cannot do.
+//! - [`docs::protocol`], which is `PROTOCOL.md`: every byte and every rule.
+//! - [`docs::security`], which is `SECURITY.md`: who the attackers are, and what each can do.
+//! - [`docs::bounds`]: every bound in one table.
 //! - [BIP327] (MuSig2), [BIP340] (Schnorr signatures), [BIP341] (taproot), [BIP328] (keys derived
 //!   from an aggregate key).
 //!
@@ -134,6 +206,8 @@ mod base;
 mod api;
 mod config;
 mod crypto;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 mod env;
 mod node;
 mod rules;

@@ -2,7 +2,7 @@
 //! the next draw of a stream. Taking one fault out of a plan leaves the fate of every other message
 //! unchanged.
 
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use core::fmt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -50,8 +50,10 @@ mod application;
 mod case;
 mod chance;
 mod clock;
+mod engine;
 mod explore;
 pub mod fuzz;
+mod ids;
 mod network;
 mod oracle;
 mod picture;
@@ -62,36 +64,34 @@ mod shrink;
 mod storage;
 mod time;
 mod trace;
-mod transparent;
 pub mod trial;
 mod world;
 
-pub use adversary::{
-    Adversary, Heard, Means, NonceFlaw, Pot, RogueSigner, Round, Strategy, Withheld, nonces_of,
-};
+pub use adversary::{Adversary, Heard, Means, Pot, RogueSigner, Round, nonces_of};
 pub use application::Application;
 pub use case::{Case, CaseError, EngineName};
 pub use chance::Probability;
 pub use clock::{Clock, Jump};
+pub use engine::{
+    Bip340, Challenge, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Recording, Transparent,
+    TransparentJudge, Work,
+};
 pub use explore::{Choice, Counterexample, Exploration, Explorer, Letter, Move};
+pub use ids::NodeId;
 pub use network::{
     Alteration, Blow, Capacity, Channel, Delivery, Fate, Kind, Latency, Link, Network,
-    NetworkModel, NodeId, PairLink, Partition, Passage, Pick, Target,
+    NetworkModel, PairLink, Partition, Passage, Pick, Target,
 };
-pub use oracle::{
-    Bip340, Challenge, Coverage, Engine, Judge, NoOutputKey, NonceFault, NonceRecord, Point,
-    Progress, Recording, Violation, Work,
-};
+pub use oracle::{Coverage, Point, Progress, Violation};
 pub use picture::Picture;
 pub use plan::{
-    Answer, Crash, CrashMoment, Disk, NodePlan, Pause, Plan, PlanError, Profile, SessionPlan,
-    UnknownProfile,
+    Answer, Crash, CrashMoment, Disk, NodePlan, NonceFlaw, Pause, Plan, PlanError, Profile,
+    SessionPlan, Strategy, UnknownProfile, Withheld,
 };
 pub use shrink::shrink;
 pub use storage::Storage;
 pub use time::Micros;
 pub use trace::{Action, MessageId, Step, Trace, TraceHash};
-pub use transparent::{Transparent, TransparentJudge};
 pub use trial::{Failure, FailureKind, Outcome};
 pub use world::{Counters, OrderError, RunError, World};
 

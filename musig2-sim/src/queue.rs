@@ -1,6 +1,7 @@
 //! What is going to happen, in the order of virtual time.
 
-use crate::network::{Channel, NodeId};
+use crate::ids::NodeId;
+use crate::network::Channel;
 use crate::plan::Crash;
 use crate::time::Micros;
 use crate::trace::MessageId;

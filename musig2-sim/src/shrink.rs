@@ -168,7 +168,7 @@ fn nth_path(value: &Value, number: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::NodeId;
+    use crate::ids::NodeId;
     use crate::plan::{Profile, SessionPlan};
     use crate::time::Micros;
 

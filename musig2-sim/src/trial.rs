@@ -1,6 +1,7 @@
 //! Runs a plan to its end and judges it.
 
-use crate::oracle::{Coverage, Engine, Recording, Violation};
+use crate::engine::{Engine, Recording};
+use crate::oracle::{Coverage, Violation};
 use crate::plan::{Plan, PlanError};
 use crate::trace::TraceHash;
 use crate::world::{RunError, World};

@@ -1,18 +1,19 @@
 //! How a command fails: its message, and its exit code.
 
 use crate::approval::ApprovalError;
-use crate::config::toml_file::TomlError;
-use crate::daemon::hint;
+use crate::keys::keyfile::KeyFileError;
+use crate::model::ending::Ending;
+use crate::model::failure_object::FailureObject;
+use crate::model::result::ReadResultError;
+use crate::model::verification::Problem;
+use crate::order::Usage;
 #[cfg(unix)]
-use crate::daemon::socket::SocketError;
-use crate::ending::Ending;
-use crate::keyfile::KeyFileError;
-use crate::result::ReadResultError;
-use crate::verify::Problem;
+use crate::system::socket::SocketError;
+use crate::system::toml_file::TomlError;
+use crate::text::hint;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{CommandError, EvidenceError, SessionId};
 use musig2_libp2p::{HandleError, IdentityError, StartError, StoreError};
-use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::io;
 #[cfg(unix)]
@@ -131,6 +132,12 @@ impl Failure {
     }
 }
 
+impl From<Usage> for Failure {
+    fn from(Usage(problem): Usage) -> Self {
+        Self::Usage(problem)
+    }
+}
+
 /// Returns whether another start, with the same configuration and files, may succeed.
 fn can_pass(error: &StartError) -> bool {
     match error {
@@ -139,24 +146,12 @@ fn can_pass(error: &StartError) -> bool {
         StartError::Identity(IdentityError::Write { source, .. }) => {
             matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         }
-        StartError::Identity(_) => false,
+        StartError::Identity(_) | StartError::NotSupported { .. } => false,
         StartError::Store(error) => {
             !matches!(error, StoreError::NoFolder { .. } | StoreError::Damaged { .. })
         }
         _ => true,
     }
-}
-
-/// The object of type `failure`, the same on standard output and on a daemon's socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FailureObject {
-    /// One or more sentences.
-    pub(crate) message: String,
-    /// The exit code of the command: 2 if the input must change.
-    pub(crate) code: u8,
-    /// How the session ended, if that is the cause.
-    #[serde(flatten)]
-    pub(crate) ending: Option<Ending>,
 }
 
 /// Says clearly that the session goes on: whoever takes the end of the command for the end of the

@@ -1,57 +1,33 @@
 //! `musig2-node`: MuSig2 (BIP327) signing sessions from the command line.
 
 mod approval;
-mod chain;
+mod commands;
 mod config;
-mod cosign;
+mod console;
 mod cosigner;
 mod daemon;
-mod demo;
-mod descriptors;
-mod ending;
-mod evidence;
 mod failure;
-mod generate;
-mod ignored;
-mod item;
-mod key;
-mod keyfile;
-mod keygen;
-mod labels;
-mod network;
+mod keys;
+mod model;
+mod node;
 #[cfg(all(test, unix))]
 mod objects;
 mod order;
-mod outlet;
-mod passphrase;
-mod patience;
-mod people;
-mod policy;
-mod private_file;
-mod program;
-mod propose;
-mod questions;
-mod rekey;
-mod report;
-mod result;
+mod render;
 mod results;
-mod roster;
-mod steps;
-mod terminal;
-mod terms;
+mod system;
 mod text;
-mod told;
-mod tweaks;
-mod verify;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
+use console::Console;
 use failure::Failure;
-use outlet::{MAX_WAITING, Outlet};
-use report::{Console, Line, Screen};
+use model::line::Line;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+use system::outlet::{MAX_WAITING, Outlet};
+use system::screen::Screen;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -89,24 +65,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::DemoArgs),
-    Keygen(keygen::KeygenArgs),
-    Key(key::KeyArgs),
-    Passphrase(rekey::RekeyArgs),
-    Propose(Box<propose::ProposeArgs>),
-    Cosign(cosign::CosignArgs),
+    Demo(commands::demo::DemoArgs),
+    Keygen(commands::keygen::KeygenArgs),
+    Key(commands::key::KeyArgs),
+    Passphrase(commands::passphrase::RekeyArgs),
+    Propose(Box<commands::propose::ProposeArgs>),
+    Cosign(commands::cosign::CosignArgs),
     #[cfg(unix)]
-    Run(daemon::run::RunArgs),
-    Config(config::command::ConfigArgs),
-    Status(daemon::client::StatusArgs),
-    Sessions(daemon::client::SessionsArgs),
-    Results(results::command::ResultsArgs),
-    Reload(daemon::client::ReloadArgs),
-    Abort(daemon::client::AbortArgs),
-    Verify(verify::VerifyArgs),
-    Evidence(evidence::EvidenceArgs),
-    Completions(generate::CompletionsArgs),
-    Man(generate::ManArgs),
+    Run(commands::run::RunArgs),
+    Config(commands::config::ConfigArgs),
+    Status(commands::status::StatusArgs),
+    Sessions(commands::sessions::SessionsArgs),
+    Results(commands::results::ResultsArgs),
+    Reload(commands::reload::ReloadArgs),
+    Abort(commands::abort::AbortArgs),
+    Verify(commands::verify::VerifyArgs),
+    Evidence(commands::evidence::EvidenceArgs),
+    Completions(commands::generate::CompletionsArgs),
+    Man(commands::generate::ManArgs),
 }
 
 impl Command {
@@ -209,7 +185,7 @@ fn name_daemon(error: &mut clap::Error) {
             missing.retain(|name| name != KEY);
         }
         for name in missing.iter_mut().filter(|name| *name == KEY) {
-            *name = format!("{KEY}, or --daemon <SOCKET>");
+            *name = format!("{KEY}, or --daemon [<SOCKET>]");
         }
         error.insert(ContextKind::InvalidArg, ContextValue::Strings(missing));
     }
@@ -254,24 +230,24 @@ fn log<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(writer: W) {
 
 fn run(command: &Command, console: &Console) -> Result<(), Failure> {
     match command {
-        Command::Keygen(args) => keygen::run(args, console),
-        Command::Key(args) => key::run(args, console),
-        Command::Passphrase(args) => rekey::run(args, console),
-        Command::Status(args) => daemon::client::status(args, console),
-        Command::Sessions(args) => daemon::client::sessions(args, console),
-        Command::Results(args) => results::command::run(args, console),
-        Command::Reload(args) => daemon::client::reload(args, console),
-        Command::Abort(args) => daemon::client::abort(args, console),
-        Command::Verify(args) => verify::run(args, console),
-        Command::Evidence(args) => evidence::run(args, console),
-        Command::Completions(args) => generate::completions::<Cli>(args, console),
-        Command::Man(args) => generate::man::<Cli>(args, console),
+        Command::Keygen(args) => commands::keygen::run(args, console),
+        Command::Key(args) => commands::key::run(args, console),
+        Command::Passphrase(args) => commands::passphrase::run(args, console),
+        Command::Status(args) => commands::status::run(args, console),
+        Command::Sessions(args) => commands::sessions::run(args, console),
+        Command::Results(args) => commands::results::run(args, console),
+        Command::Reload(args) => commands::reload::run(args, console),
+        Command::Abort(args) => commands::abort::run(args, console),
+        Command::Verify(args) => commands::verify::run(args, console),
+        Command::Evidence(args) => commands::evidence::run(args, console),
+        Command::Completions(args) => commands::generate::completions::<Cli>(args, console),
+        Command::Man(args) => commands::generate::man::<Cli>(args, console),
         #[cfg(unix)]
-        Command::Run(args) => block_on(daemon::run::run(args, console)),
-        Command::Config(args) => block_on(config::command::run(args, console)),
-        Command::Cosign(args) => block_on(cosign::run(args, console)),
-        Command::Propose(args) => block_on(propose::run(args, console)),
-        Command::Demo(args) => block_on(demo::run(args, console)),
+        Command::Run(args) => block_on(commands::run::run(args, console)),
+        Command::Config(args) => block_on(commands::config::run(args, console)),
+        Command::Cosign(args) => block_on(commands::cosign::run(args, console)),
+        Command::Propose(args) => block_on(commands::propose::run(args, console)),
+        Command::Demo(args) => block_on(commands::demo::run(args, console)),
     }
 }
 

@@ -4,15 +4,16 @@
 #[path = "../tests/processes/objects.rs"]
 mod readme;
 
-use crate::daemon::words::Reply;
-use crate::demo::Transport;
-use crate::ending::Signer;
-use crate::evidence::Verdict;
-use crate::report::{Line, SignerSet, Timed};
-use crate::result::{Hex, SessionResult};
-use crate::roster::AtPeer;
-use crate::steps::{Progress, Reloaded, Session, Step};
-use crate::verify::ItemVerdict;
+use crate::model::co_signer::AtPeer;
+use crate::model::conviction::Conviction;
+use crate::model::ending::Signer;
+use crate::model::line::{Line, SignerSet, Timed};
+use crate::model::result::SessionResult;
+use crate::model::steps::{InSession, Reloaded, RoundProgress, Step};
+use crate::model::transport::Transport;
+use crate::model::verification::ItemVerdict;
+use crate::model::words::Reply;
+use crate::text::hex::Hex;
 use musig2_libp2p::musig2_proto::SessionId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ fn lines() -> Vec<Line<'static>> {
         Listening { address: address(), node: Some(1) },
         Event { at_ms: 1, node: None, step: Box::leak(Box::new(Step::Missed { events: 1 })) },
         Verified (ItemVerdict { item: 0, valid: false, problems: vec!["wrong".into()] }),
-        Conviction (Verdict {
+        Conviction (Conviction {
             session: Hex([1; 32]),
             signer: 0,
             public_key: Hex([2; 33]),
@@ -123,11 +124,11 @@ fn replies() -> Vec<Reply> {
 
 fn steps() -> Vec<Step> {
     let text = || String::from("text");
-    let session = Session { session: SessionId::new([1; 32]) };
+    let session = InSession { session: SessionId::new([1; 32]) };
     let terms = || from(terms());
     let signer: Signer = from(signer());
     let at_peer = || from::<Vec<AtPeer>>(json!([at_peer()]));
-    let progress = Progress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
+    let progress = RoundProgress { done: 1, of: 2, awaiting: vec![signer.clone()], left_ms: 1 };
     one_of_each! { Step:
         PeerConnected { peer: text(), signers: at_peer(), peer_node: Some(1) },
         PeerDisconnected { peer: text(), signers: at_peer() },

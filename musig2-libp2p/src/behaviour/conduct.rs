@@ -1,6 +1,6 @@
 //! What happens to peers that send what they should not.
 
-use crate::frames::Config;
+use crate::frames::FrameLimits;
 use futures::FutureExt;
 use futures_timer::Delay;
 use libp2p::PeerId;
@@ -66,7 +66,7 @@ pub(super) enum Via {
 /// Remembers offences of a bounded number of peers, for a while.
 #[derive(Debug)]
 pub(super) struct Conduct {
-    config: Config,
+    config: FrameLimits,
     records: HashMap<PeerId, Record>,
     /// Runs until the next ban is over.
     timer: Option<Delay>,
@@ -84,7 +84,7 @@ struct Record {
 }
 
 impl Conduct {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: FrameLimits) -> Self {
         Self { config, records: HashMap::new(), timer: None }
     }
 
@@ -101,7 +101,7 @@ impl Conduct {
             (Severity::Malicious, Via::Frame) => MALICIOUS,
             _ => SUSPICIOUS,
         };
-        let Config { max_offences, offence_time, offence_pause, ban_time, .. } = self.config;
+        let FrameLimits { max_offences, offence_time, offence_pause, ban_time, .. } = self.config;
         let record = self.record(peer, now);
         record.forgive(offence_time / MALICIOUS, now);
         record.demerits = record.demerits.saturating_add(demerits);
@@ -218,7 +218,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn conduct() -> (Conduct, PeerId, Instant) {
-        let config = Config::default()
+        let config = FrameLimits::default()
             .with_max_offences(3)
             .with_offence_time(MINUTE)
             .with_offence_pause(Duration::from_secs(1))

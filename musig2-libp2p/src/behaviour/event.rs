@@ -8,7 +8,7 @@ use musig2_proto::{Offence, Severity};
 /// What a [`Behaviour`](crate::Behaviour) tells its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum BehaviourEvent {
     /// Publish these bytes on the announcement topic. If nobody listens at the moment, drop them:
     /// the core publishes them again.
     Publish(Vec<u8>),

@@ -12,5 +12,5 @@ mod timer;
 mod watch;
 
 pub use conduct::{Banned, Consequence};
-pub use event::{Acceptance, Event};
+pub use event::{Acceptance, BehaviourEvent};
 pub use signing::Behaviour;

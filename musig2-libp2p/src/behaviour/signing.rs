@@ -1,13 +1,13 @@
 //! The behaviour itself.
 
 use super::conduct::{Conduct, Consequence, Via};
-use super::event::{Acceptance, Event};
+use super::event::{Acceptance, BehaviourEvent};
 use super::signers::SignersByPeer;
 use super::system::{entropy, now};
 use super::timer::Timer;
 use super::watch::{Watch, names_signers};
 use crate::contact::PeerContact;
-use crate::frames::{Config, LinkEvent, Links, Undelivered};
+use crate::frames::{FrameLimits, LinkEvent, Links, Undelivered};
 use libp2p::swarm::ConnectionDenied;
 use libp2p::{Multiaddr, PeerId};
 use musig2_proto::{
@@ -24,7 +24,7 @@ const MAX_NEEDED: usize = 4096;
 /// Signing sessions, to compose into your own swarm.
 ///
 /// It owns a core [`Node`], gives it the time and the operating system's entropy, and carries its
-/// frames. It does not carry announcements: publish the bytes of [`Event::Publish`], and pass what
+/// frames. It does not carry announcements: publish the bytes of [`BehaviourEvent::Publish`], and pass what
 /// arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`] with a
 /// [`PeerContact`] to tell it where this node listens, and again whenever that changes.
 ///
@@ -36,10 +36,10 @@ const MAX_NEEDED: usize = 4096;
 ///
 /// | what happens | what follows |
 /// |---|---|
-/// | a peer sends what it should not | [`Event::Offence`] or [`Event::Churn`], with the [`Consequence`]: the peer is paused, disconnected or banned |
+/// | a peer sends what it should not | [`BehaviourEvent::Offence`] or [`BehaviourEvent::Churn`], with the [`Consequence`]: the peer is paused, disconnected or banned |
 /// | a banned peer connects, or is dialled | the connection is denied with [`Banned`](crate::Banned), until the ban is over |
-/// | frames do not leave | [`Event::Undelivered`] says why: no connection in time, a full queue, another protocol, … |
-/// | a co-signer cannot be dialled, or its connection is lost | [`Event::DialFailed`], [`Event::ConnectionLost`] |
+/// | frames do not leave | [`BehaviourEvent::Undelivered`] says why: no connection in time, a full queue, another protocol, … |
+/// | a co-signer cannot be dialled, or its connection is lost | [`BehaviourEvent::DialFailed`], [`BehaviourEvent::ConnectionLost`] |
 /// | a session is open | connections to its signers are kept, even if idle |
 ///
 /// Give it publications only if gossipsub validates messages (as below) in all of your nodes: peers
@@ -48,7 +48,7 @@ const MAX_NEEDED: usize = 4096;
 #[cfg_attr(feature = "gossipsub", doc = "```")]
 #[cfg_attr(not(feature = "gossipsub"), doc = "```ignore")]
 /// use libp2p::{Swarm, gossipsub, swarm::NetworkBehaviour};
-/// use musig2_libp2p::{Behaviour, Event, libp2p};
+/// use musig2_libp2p::{Behaviour, BehaviourEvent, libp2p};
 ///
 /// #[derive(NetworkBehaviour)]
 /// struct Mine {
@@ -59,7 +59,7 @@ const MAX_NEEDED: usize = 4096;
 /// fn on_event(swarm: &mut Swarm<Mine>, topic: &gossipsub::IdentTopic, event: MineEvent) {
 ///     let Mine { gossipsub, signing } = swarm.behaviour_mut();
 ///     match event {
-///         MineEvent::Signing(Event::Publish(bytes)) => {
+///         MineEvent::Signing(BehaviourEvent::Publish(bytes)) => {
 ///             drop(gossipsub.publish(topic.clone(), bytes));
 ///         }
 ///         MineEvent::Signing(event) => println!("{event:?}"),
@@ -81,7 +81,7 @@ pub struct Behaviour<C: Crypto = DefaultCrypto> {
     pub(super) conduct: Conduct,
     watch: Watch,
     /// The swarm empties this before it takes in anything more.
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: VecDeque<BehaviourEvent>,
     /// Something happened that may have changed which peers are needed for which sessions: see
     /// [`Behaviour::survey`].
     pub(super) changed: bool,
@@ -92,7 +92,7 @@ pub struct Behaviour<C: Crypto = DefaultCrypto> {
 
 impl<C: Crypto> Behaviour<C> {
     /// Makes a behaviour for the swarm with this peer id.
-    pub fn new(local: PeerId, core: Node<C>, config: Config) -> Self {
+    pub fn new(local: PeerId, core: Node<C>, config: FrameLimits) -> Self {
         let max_frame_size = core.config().max_frame_size;
         Self {
             core,
@@ -137,7 +137,7 @@ impl<C: Crypto> Behaviour<C> {
         self.signers.at(peer, &self.core)
     }
 
-    /// The peers that are banned now: see [`Config::ban_time`].
+    /// The peers that are banned now: see [`FrameLimits::ban_time`].
     pub fn banned_peers(&self) -> impl Iterator<Item = PeerId> {
         self.conduct.banned(Instant::now())
     }
@@ -159,13 +159,9 @@ impl<C: Crypto> Behaviour<C> {
     /// # Errors
     /// If the proposal is refused. Nothing has changed then.
     pub fn create_session(&mut self, proposal: Proposal) -> Result<SessionId, CommandError> {
-        let outputs = self.core.execute(now(), &mut entropy(), Command::CreateSession(proposal))?;
-        let created = outputs.iter().find_map(|output| match output {
-            Output::Event(musig2_proto::Event::SessionCreated { session }) => Some(*session),
-            _ => None,
-        });
+        let (session, outputs) = self.core.create_session(now(), &mut entropy(), proposal)?;
         self.perform(outputs, Cause::Call);
-        Ok(created.expect("`CreateSession` answers with `SessionCreated`"))
+        Ok(session)
     }
 
     /// Takes a publication from the announcement topic, and says whether to relay it. `from` is the
@@ -199,7 +195,7 @@ impl<C: Crypto> Behaviour<C> {
         self.links.found(&peer, addresses);
     }
 
-    /// Sends nothing more, and emits [`Event::Finished`] once connected peers have read what was
+    /// Sends nothing more, and emits [`BehaviourEvent::Finished`] once connected peers have read what was
     /// sent.
     ///
     /// Poll the swarm until then, for as long as you care to wait (a peer may never read), and
@@ -223,7 +219,7 @@ impl<C: Crypto> Behaviour<C> {
             match output {
                 Output::Publish(bytes) => {
                     self.watch.published(bytes.len());
-                    self.events.push_back(Event::Publish(bytes));
+                    self.events.push_back(BehaviourEvent::Publish(bytes));
                 }
                 Output::Send { to, bytes } => self.send(&to, bytes, cause),
                 Output::Event(event) => {
@@ -233,9 +229,9 @@ impl<C: Crypto> Behaviour<C> {
                         .then(|| self.core.session(&event.session()))
                         .flatten();
                     self.watch.session(&event, view.as_ref());
-                    self.events.push_back(Event::Session(event));
+                    self.events.push_back(BehaviourEvent::Session(event));
                 }
-                Output::Report(Report { source, offence }) => {
+                Output::Report(Report { source, offence, .. }) => {
                     if let Ok(peer) = PeerId::from_bytes(source.as_bytes()) {
                         self.report(peer, offence, cause);
                     }
@@ -274,7 +270,7 @@ impl<C: Crypto> Behaviour<C> {
         let consequence = self.judge(peer, offence.severity(), via);
         let signers = self.signers.at(&peer, &self.core);
         self.watch.offence(&peer, &signers, &offence, consequence);
-        self.events.push_back(Event::Offence { peer, offence, consequence });
+        self.events.push_back(BehaviourEvent::Offence { peer, offence, consequence });
     }
 
     fn judge(&mut self, peer: PeerId, severity: Severity, via: Via) -> Consequence {
@@ -336,7 +332,7 @@ impl<C: Crypto> Behaviour<C> {
                 if let Some(sessions) = self.needed.get(&peer) {
                     let signers = self.signers.at(&peer, &self.core);
                     self.watch.connection_lost(&peer, &signers, sessions);
-                    self.events.push_back(Event::ConnectionLost { peer });
+                    self.events.push_back(BehaviourEvent::ConnectionLost { peer });
                 }
                 self.handle(Input::PeerLost(source(peer)));
             }
@@ -352,24 +348,24 @@ impl<C: Crypto> Behaviour<C> {
                 let consequence = self.judge(peer, Severity::Suspicious, Via::Frame);
                 let signers = self.signers.at(&peer, &self.core);
                 self.watch.churn(&peer, &signers, consequence);
-                self.events.push_back(Event::Churn { peer, consequence });
+                self.events.push_back(BehaviourEvent::Churn { peer, consequence });
             }
             LinkEvent::DialFailed { peer, error } => {
                 let sessions = self.needed.get(&peer).map_or(&[][..], Vec::as_slice);
                 let signers = self.signers.at(&peer, &self.core);
                 self.watch.dial_failed(&peer, &signers, &error, sessions);
-                self.events.push_back(Event::DialFailed { peer, error });
+                self.events.push_back(BehaviourEvent::DialFailed { peer, error });
                 self.handle(Input::PeerLost(source(peer)));
             }
             LinkEvent::Undelivered { peer, frames, reason } => {
                 let signers = self.signers.at(&peer, &self.core);
                 self.watch.undelivered(&peer, &signers, frames, reason);
-                self.events.push_back(Event::Undelivered { peer, frames, reason });
+                self.events.push_back(BehaviourEvent::Undelivered { peer, frames, reason });
                 if reason == Undelivered::Unsupported {
                     self.handle(Input::PeerLost(source(peer)));
                 }
             }
-            LinkEvent::Finished => self.events.push_back(Event::Finished),
+            LinkEvent::Finished => self.events.push_back(BehaviourEvent::Finished),
         }
     }
 }

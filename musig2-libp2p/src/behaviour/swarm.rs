@@ -1,6 +1,6 @@
 //! How a swarm drives the behaviour.
 
-use super::event::Event;
+use super::event::BehaviourEvent;
 use super::signing::Behaviour;
 use crate::frames::Handler;
 use libp2p::core::Endpoint;
@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 impl<C: Crypto + 'static> NetworkBehaviour for Behaviour<C> {
     type ConnectionHandler = Handler;
-    type ToSwarm = Event;
+    type ToSwarm = BehaviourEvent;
 
     fn handle_established_inbound_connection(
         &mut self,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::frames::tests::{address, alone, swarm, swarm_that_idles, until};
-use crate::{Config, PeerContact};
+use crate::{BehaviourEvent, FrameLimits, PeerContact};
 use futures::StreamExt;
 use libp2p::Swarm;
 use libp2p::swarm::SwarmEvent;
@@ -18,7 +18,7 @@ fn core(number: u8, config: musig2_proto::Config) -> Node {
     core
 }
 
-fn signer(number: u8, config: Config) -> Swarm<Behaviour> {
+fn signer(number: u8, config: FrameLimits) -> Swarm<Behaviour> {
     let core = core(number, musig2_proto::Config::default());
     swarm(|local| Behaviour::new(local, core, config))
 }
@@ -29,7 +29,8 @@ fn key(signer: &Swarm<Behaviour>) -> PublicKey {
 
 #[tokio::test]
 async fn a_connection_carries_a_hundred_frames_in_order_and_then_a_session() {
-    let (mut first, mut second) = (signer(1, Config::default()), signer(2, Config::default()));
+    let (mut first, mut second) =
+        (signer(1, FrameLimits::default()), signer(2, FrameLimits::default()));
     let (from, to) = (*first.local_peer_id(), *second.local_peer_id());
     let at = address(&mut second).await;
     for version in 101..=200 {
@@ -37,7 +38,7 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_then_a_session() {
         // version.
         first.behaviour_mut().links.send(to, std::slice::from_ref(&at), vec![version]);
         let offence = until(&mut second, &mut first, |event| match event {
-            Event::Offence { peer, offence, .. } if peer == from => Some(offence),
+            BehaviourEvent::Offence { peer, offence, .. } if peer == from => Some(offence),
             _ => None,
         });
         assert_eq!(offence.await, Offence::Version(version));
@@ -53,12 +54,12 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_then_a_session() {
         .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
         .unwrap();
     until(&mut second, &mut first, |event| {
-        matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
+        matches!(event, BehaviourEvent::Session(SessionDiscovered { .. })).then_some(())
     })
     .await;
     second.behaviour_mut().execute(Command::JoinSession { session }).unwrap();
     until(&mut first, &mut second, |event| {
-        matches!(event, Event::Session(SessionComplete { .. })).then_some(())
+        matches!(event, BehaviourEvent::Session(SessionComplete { .. })).then_some(())
     })
     .await;
     for swarm in [first, second] {
@@ -70,17 +71,17 @@ async fn a_connection_carries_a_hundred_frames_in_order_and_then_a_session() {
 async fn a_peer_that_keeps_sending_rubbish_is_reported_and_disconnected() {
     let mut victim = signer(
         1,
-        Config::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)),
+        FrameLimits::default().with_max_offences(3).with_offence_pause(Duration::from_millis(1)),
     );
     let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
-    let mut rogue = alone(Config::default(), 1 << 20);
+    let mut rogue = alone(FrameLimits::default(), 1 << 20);
     for _ in 0..5 {
         rogue.behaviour_mut().0.send(to, std::slice::from_ref(&at), Vec::new());
     }
     let from = *rogue.local_peer_id();
     for _ in 0..3 {
         let offence = until(&mut victim, &mut rogue, |event| match event {
-            Event::Offence { peer, offence, .. } if peer == from => Some(offence),
+            BehaviourEvent::Offence { peer, offence, .. } if peer == from => Some(offence),
             _ => None,
         });
         assert_eq!(offence.await, Offence::Malformed);
@@ -101,7 +102,7 @@ async fn a_connection_to_a_co_signer_is_kept_as_long_as_the_session_is_open() {
             .with_poll_interval(long)
             .with_max_poll_interval(long)
             .with_max_join_poll_interval(long);
-        let config = Config::default().with_keep_alive(IDLE);
+        let config = FrameLimits::default().with_keep_alive(IDLE);
         swarm_that_idles(IDLE, |local| Behaviour::new(local, core(number, quiet), config))
     };
     let (mut first, mut second) = (signer(1), signer(2));
@@ -118,7 +119,7 @@ async fn a_connection_to_a_co_signer_is_kept_as_long_as_the_session_is_open() {
         .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
         .unwrap();
     until(&mut second, &mut first, |event| {
-        matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
+        matches!(event, BehaviourEvent::Session(SessionDiscovered { .. })).then_some(())
     })
     .await;
     assert!(!closes_within(20 * IDLE, &mut first, &mut second).await, "the session is open");
@@ -156,7 +157,7 @@ async fn the_metrics_count_what_happens_in_a_session() {
     let signer = |number: u8| {
         let core = core(number, musig2_proto::Config::default());
         let metrics = metrics[usize::from(number) - 1].clone();
-        swarm(|local| Behaviour::new(local, core, Config::default()).with_metrics(metrics))
+        swarm(|local| Behaviour::new(local, core, FrameLimits::default()).with_metrics(metrics))
     };
     let (mut first, mut second) = (signer(1), signer(2));
     let (to, at) = (*second.local_peer_id(), address(&mut second).await);
@@ -170,7 +171,7 @@ async fn the_metrics_count_what_happens_in_a_session() {
         .execute(Command::AnnounceSession { session, audience: Audience::KnownContacts })
         .unwrap();
     until(&mut second, &mut first, |event| {
-        matches!(event, Event::Session(SessionDiscovered { .. })).then_some(())
+        matches!(event, BehaviourEvent::Session(SessionDiscovered { .. })).then_some(())
     })
     .await;
     assert!(
@@ -181,7 +182,7 @@ async fn the_metrics_count_what_happens_in_a_session() {
     second.behaviour_mut().execute(Command::JoinSession { session }).unwrap();
     for _ in 0..2 {
         until(&mut first, &mut second, |event| {
-            matches!(event, Event::Session(SessionComplete { .. })).then_some(())
+            matches!(event, BehaviourEvent::Session(SessionComplete { .. })).then_some(())
         })
         .await;
         std::mem::swap(&mut first, &mut second);
@@ -209,12 +210,13 @@ async fn the_metrics_count_what_happens_in_a_session() {
 #[tokio::test]
 async fn the_metrics_count_a_ban_until_it_is_over() {
     let metrics = crate::Metrics::new();
-    let config = Config::default().with_max_offences(1).with_ban_time(Duration::from_millis(300));
+    let config =
+        FrameLimits::default().with_max_offences(1).with_ban_time(Duration::from_millis(300));
     let core = core(1, musig2_proto::Config::default());
     let mut victim =
         swarm(|local| Behaviour::new(local, core, config).with_metrics(metrics.clone()));
     let (to, at) = (*victim.local_peer_id(), address(&mut victim).await);
-    let mut rogue = alone(Config::default(), 1 << 20);
+    let mut rogue = alone(FrameLimits::default(), 1 << 20);
     for _ in 0..2 {
         rogue.behaviour_mut().0.send(to, std::slice::from_ref(&at), Vec::new());
         until(&mut rogue, &mut victim, |event| {

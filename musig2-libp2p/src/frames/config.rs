@@ -9,7 +9,7 @@ use std::time::Duration;
 /// the `with_*` functions. The largest frame is `max_frame_size` of the core's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct FrameLimits {
     /// The most frames that wait for one peer, on a connection or for one. (256)
     pub queued_frames: usize,
     /// The most bytes of frames that wait for one peer. One frame is always taken, however large.
@@ -46,7 +46,7 @@ pub struct Config {
     pub ban_time: Duration,
 }
 
-impl Default for Config {
+impl Default for FrameLimits {
     fn default() -> Self {
         Self {
             queued_frames: 256,
@@ -68,9 +68,9 @@ impl Default for Config {
 
 macro_rules! setters {
     ($($name:ident: $type:ty => $setter:ident,)*) => {
-        impl Config {
+        impl FrameLimits {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Config::", stringify!($name), ").")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](FrameLimits::", stringify!($name), ").")]
                 #[must_use]
                 pub fn $setter(mut self, $name: $type) -> Self {
                     self.$name = $name;

@@ -3,7 +3,7 @@
 use super::bucket::Bucket;
 use super::codec::{FrameReader, FrameWriter, Queue, ReadError};
 use super::hold::Hold;
-use super::{Config, PROTOCOL, Undelivered};
+use super::{FrameLimits, PROTOCOL, Undelivered};
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
@@ -23,7 +23,7 @@ const SUBSTREAMS_PER_SECOND: u32 = 8;
 /// reported one by one: the end of the connection implies it.
 #[derive(Debug)]
 pub struct Handler {
-    config: Config,
+    config: FrameLimits,
     max_frame_size: usize,
     queue: Queue,
     outbound: Outbound,
@@ -97,7 +97,7 @@ enum Finish {
 }
 
 impl Handler {
-    pub(crate) fn new(config: Config, max_frame_size: usize) -> Self {
+    pub(crate) fn new(config: FrameLimits, max_frame_size: usize) -> Self {
         let now = Instant::now();
         Self {
             queue: Queue::new(config.queued_frames, config.queued_bytes),

@@ -1,6 +1,6 @@
 //! All connections, as one place to send frames to peers.
 
-use super::Config;
+use super::FrameLimits;
 use super::event::{LinkEvent, Undelivered};
 use super::handler::{Command, Handler, Notice};
 use super::waiting::{Due, Waiting};
@@ -28,7 +28,7 @@ const MAX_UNDERWAY: usize = 4096;
 /// bounded by the configuration.
 #[derive(Debug)]
 pub(crate) struct Links {
-    config: Config,
+    config: FrameLimits,
     max_frame_size: usize,
     /// The connections of each connected peer: at least one, those through relays last. Frames go
     /// over the first.
@@ -55,7 +55,7 @@ struct Connection {
 }
 
 impl Links {
-    pub(crate) fn new(local: PeerId, config: Config, max_frame_size: usize) -> Self {
+    pub(crate) fn new(local: PeerId, config: FrameLimits, max_frame_size: usize) -> Self {
         Self {
             waiting: Waiting::new(local, config.clone()),
             config,
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn frames_use_a_direct_connection_as_soon_as_there_is_one() {
-        let mut links = Links::new(PeerId::random(), Config::default(), 1024);
+        let mut links = Links::new(PeerId::random(), FrameLimits::default(), 1024);
         let peer = PeerId::random();
         let relay = PeerId::random();
         let relayed = |number| {

@@ -17,7 +17,7 @@ mod links;
 pub(crate) mod tests;
 mod waiting;
 
-pub use config::Config;
+pub use config::FrameLimits;
 pub(crate) use event::LinkEvent;
 pub use event::Undelivered;
 pub(crate) use handler::Handler;

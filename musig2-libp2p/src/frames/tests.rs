@@ -108,7 +108,7 @@ pub(crate) fn swarm_that_idles<B: NetworkBehaviour>(
     swarm
 }
 
-pub(crate) fn alone(config: Config, max_frame_size: usize) -> Swarm<Alone> {
+pub(crate) fn alone(config: FrameLimits, max_frame_size: usize) -> Swarm<Alone> {
     swarm(|local| Alone(Links::new(local, config, max_frame_size)))
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn until<A: NetworkBehaviour, B: NetworkBehaviour, T>(
 }
 
 /// Two swarms, the first of which knows where the second listens.
-async fn pair(config: Config) -> (Swarm<Alone>, Swarm<Alone>, Multiaddr) {
+async fn pair(config: FrameLimits) -> (Swarm<Alone>, Swarm<Alone>, Multiaddr) {
     let first = alone(config.clone(), MAX);
     let mut second = alone(config, MAX);
     let address = address(&mut second).await;
@@ -168,7 +168,7 @@ fn received(event: LinkEvent) -> Option<Vec<u8>> {
 #[tokio::test]
 async fn frames_arrive_in_order_even_if_they_waited_for_the_connection() {
     let (mut first, mut second, address) =
-        pair(Config::default().with_frames_per_second(10_000)).await;
+        pair(FrameLimits::default().with_frames_per_second(10_000)).await;
     let to = *second.local_peer_id();
     let frames: Vec<Vec<u8>> =
         (0..200_usize).map(|number| vec![number as u8; number * number]).collect();
@@ -186,8 +186,8 @@ async fn frames_arrive_in_order_even_if_they_waited_for_the_connection() {
 
 #[tokio::test]
 async fn an_oversize_frame_costs_the_substream_but_not_the_connection() {
-    let mut first = alone(Config::default(), 10 * MAX);
-    let mut second = alone(Config::default(), 100);
+    let mut first = alone(FrameLimits::default(), 10 * MAX);
+    let mut second = alone(FrameLimits::default(), 100);
     let (to, at) = (*second.local_peer_id(), address(&mut second).await);
     send(&mut first, to, &[at], vec![1; 100]);
     assert_eq!(until(&mut second, &mut first, received).await.len(), 100);
@@ -207,7 +207,7 @@ async fn an_oversize_frame_costs_the_substream_but_not_the_connection() {
 
 #[tokio::test]
 async fn one_of_two_connections_carries_frames_and_either_may_close() {
-    let (mut first, mut second, at_second) = pair(Config::default()).await;
+    let (mut first, mut second, at_second) = pair(FrameLimits::default()).await;
     let at_first = address(&mut first).await;
     let (one, other) = (*first.local_peer_id(), *second.local_peer_id());
     let dial = |peer, at| {
@@ -255,7 +255,7 @@ async fn one_of_two_connections_carries_frames_and_either_may_close() {
 
 #[tokio::test]
 async fn a_peer_that_sends_too_fast_is_read_slowly_and_loses_nothing() {
-    let config = Config::default().with_frames_per_second(100).with_queued_frames(200);
+    let config = FrameLimits::default().with_frames_per_second(100).with_queued_frames(200);
     let (mut first, mut second, address) = pair(config).await;
     let to = *second.local_peer_id();
     let start = Instant::now();
@@ -270,7 +270,7 @@ async fn a_peer_that_sends_too_fast_is_read_slowly_and_loses_nothing() {
 
 #[tokio::test]
 async fn frames_sent_before_the_end_are_read_before_it_is_reported() {
-    let (mut first, mut second, address) = pair(Config::default()).await;
+    let (mut first, mut second, address) = pair(FrameLimits::default()).await;
     let to = *second.local_peer_id();
     send(&mut first, to, &[address], vec![0]);
     until(&mut second, &mut first, received).await;
@@ -299,8 +299,9 @@ async fn frames_sent_before_the_end_are_read_before_it_is_reported() {
 
 #[tokio::test]
 async fn a_peer_that_reads_nothing_costs_only_its_queue_and_is_dropped() {
-    let config =
-        Config::default().with_write_timeout(Duration::from_millis(300)).with_queued_bytes(MAX);
+    let config = FrameLimits::default()
+        .with_write_timeout(Duration::from_millis(300))
+        .with_queued_bytes(MAX);
     let (mut first, mut second, address) = pair(config).await;
     let to = *second.local_peer_id();
     send(&mut first, to, &[address], vec![0]);
@@ -336,7 +337,7 @@ async fn a_peer_that_reads_nothing_costs_only_its_queue_and_is_dropped() {
 
 #[tokio::test]
 async fn frames_for_a_peer_that_cannot_be_reached_are_given_up_in_time() {
-    let config = Config::default().with_waiting_time(Duration::from_millis(200));
+    let config = FrameLimits::default().with_waiting_time(Duration::from_millis(200));
     let (mut first, mut second, _) = pair(config).await;
     let nobody = PeerId::random();
     send(&mut first, nobody, &["/memory/1".parse().unwrap()], vec![1]);
@@ -356,7 +357,7 @@ async fn frames_for_a_peer_that_cannot_be_reached_are_given_up_in_time() {
 
 #[tokio::test]
 async fn a_peer_that_takes_no_frames_is_reported_as_unsupported() {
-    let mut first = alone(Config::default(), MAX);
+    let mut first = alone(FrameLimits::default(), MAX);
     let mut second = swarm(|_| dummy::Behaviour);
     let (to, at) = (*second.local_peer_id(), address(&mut second).await);
     send(&mut first, to, &[at], vec![1]);

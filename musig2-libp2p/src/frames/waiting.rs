@@ -1,7 +1,7 @@
 //! Frames for peers that are not connected, and when to dial them.
 
 use super::codec::Queue;
-use super::{Config, Undelivered};
+use super::{FrameLimits, Undelivered};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Waiting {
     local: PeerId,
-    config: Config,
+    config: FrameLimits,
     peers: HashMap<PeerId, Peer>,
     /// Bytes of the frames of all peers.
     bytes: usize,
@@ -49,7 +49,7 @@ pub(super) enum Due {
 }
 
 impl Waiting {
-    pub(super) fn new(local: PeerId, config: Config) -> Self {
+    pub(super) fn new(local: PeerId, config: FrameLimits) -> Self {
         Self { local, config, peers: HashMap::new(), bytes: 0 }
     }
 
@@ -182,15 +182,15 @@ mod tests {
     fn the_lower_peer_id_dials_at_once_and_the_other_waits() {
         let (lower, higher) = peers();
         let now = Instant::now();
-        let mut waiting = Waiting::new(lower, Config::default());
+        let mut waiting = Waiting::new(lower, FrameLimits::default());
         waiting.push(higher, &[], vec![1], now).unwrap();
         assert!(matches!(waiting.due(now), Some(Due::Dial { new_port: false, .. })));
         assert!(waiting.due(now).is_none(), "the dial is running");
 
-        let mut waiting = Waiting::new(higher, Config::default());
+        let mut waiting = Waiting::new(higher, FrameLimits::default());
         waiting.push(lower, &[], vec![1], now).unwrap();
         assert!(waiting.due(now).is_none());
-        let later = now + Config::default().dial_delay;
+        let later = now + FrameLimits::default().dial_delay;
         assert!(matches!(waiting.due(later), Some(Due::Dial { new_port: true, .. })));
     }
 
@@ -198,8 +198,8 @@ mod tests {
     fn a_failed_dial_is_repeated_until_the_frames_expire() {
         let (lower, higher) = peers();
         let mut now = Instant::now();
-        let end = now + Config::default().waiting_time;
-        let mut waiting = Waiting::new(lower, Config::default());
+        let end = now + FrameLimits::default().waiting_time;
+        let mut waiting = Waiting::new(lower, FrameLimits::default());
         waiting.push(higher, &[], vec![1], now).unwrap();
         waiting.push(higher, &[], vec![2], now).unwrap();
         let mut dials = 0;
@@ -220,7 +220,7 @@ mod tests {
     fn a_newly_found_address_is_dialled_at_once() {
         let (lower, higher) = peers();
         let now = Instant::now();
-        let mut waiting = Waiting::new(lower, Config::default());
+        let mut waiting = Waiting::new(lower, FrameLimits::default());
         waiting.push(higher, &[], vec![1], now).unwrap();
         assert!(waiting.due(now).is_some() && waiting.dial_failed(&higher, now));
         assert!(waiting.due(now).is_none());
@@ -235,7 +235,7 @@ mod tests {
     fn all_queues_are_bounded() {
         let (lower, higher) = peers();
         let now = Instant::now();
-        let config = Config::default().with_queued_frames(2).with_waiting_bytes(10);
+        let config = FrameLimits::default().with_queued_frames(2).with_waiting_bytes(10);
         let mut waiting = Waiting::new(lower, config);
         assert!(waiting.push(higher, &[], vec![0; 11], now).is_err());
         assert!(waiting.push(higher, &[], vec![0; 4], now).is_ok());

@@ -93,7 +93,7 @@ fn can_be_dialled(address: &Multiaddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Config;
+    use crate::FrameLimits;
 
     fn refused(config: &NodeConfig) -> String {
         config.check().unwrap_err().to_string()
@@ -119,7 +119,7 @@ mod tests {
             refused(&config.clone().with_listen(vec![Multiaddr::empty(); 65]))
                 .starts_with("`listen` must be 0 to 64 addresses")
         );
-        let frames = Config::default().with_queued_frames(0);
+        let frames = FrameLimits::default().with_queued_frames(0);
         assert!(refused(&config.with_frames(frames)).starts_with("`frames.queued_frames`"));
     }
 

@@ -1,7 +1,7 @@
 //! The configuration of a node.
 
 use super::addresses::Reach;
-use crate::Config;
+use crate::FrameLimits;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
@@ -76,7 +76,7 @@ pub struct NodeConfig {
     /// How sessions run.
     pub protocol: musig2_proto::Config,
     /// Limits on the frames between signers.
-    pub frames: Config,
+    pub frames: FrameLimits,
     /// This node's network identity, which is its peer id.
     pub identity: Identity,
     /// A folder for what this node has approved, so that it resumes those sessions after a restart.
@@ -169,7 +169,7 @@ impl Default for NodeConfig {
             #[cfg(feature = "upnp")]
             enable_upnp: false,
             protocol: musig2_proto::Config::default(),
-            frames: Config::default(),
+            frames: FrameLimits::default(),
             identity: Identity::default(),
             store: None,
             signer_names: None,
@@ -209,18 +209,18 @@ macro_rules! setters {
 
 setters! {
     dial_private: Option<bool> => with_dial_private,
-    enable_dht: bool => with_dht,
-    enable_gossipsub: bool => with_gossipsub,
+    enable_dht: bool => with_enable_dht,
+    enable_gossipsub: bool => with_enable_gossipsub,
     #[cfg(feature = "nat")]
-    enable_relay_client: bool => with_relay_client,
+    enable_relay_client: bool => with_enable_relay_client,
     #[cfg(feature = "relay-server")]
     relay_server: bool => with_relay_server,
     #[cfg(feature = "mdns")]
-    enable_mdns: bool => with_mdns,
+    enable_mdns: bool => with_enable_mdns,
     #[cfg(feature = "upnp")]
-    enable_upnp: bool => with_upnp,
+    enable_upnp: bool => with_enable_upnp,
     protocol: musig2_proto::Config => with_protocol,
-    frames: Config => with_frames,
+    frames: FrameLimits => with_frames,
     goodbye: Goodbye => with_goodbye,
     event_capacity: usize => with_event_capacity,
     max_connections: u32 => with_max_connections,
@@ -360,7 +360,7 @@ mod tests {
         assert!(
             NodeConfig::default()
                 .with_bootstrap_peers([public.parse().unwrap()])
-                .with_mdns(true)
+                .with_enable_mdns(true)
                 .dials_private()
         );
     }

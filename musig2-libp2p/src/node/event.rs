@@ -3,7 +3,7 @@
 use crate::Consequence;
 use futures::Stream;
 use libp2p::{Multiaddr, PeerId};
-use musig2_proto::{Offence, PublicKey, SessionId};
+use musig2_proto::{Event, Offence, PublicKey, SessionId, SessionView};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,13 @@ pub enum NodeEvent {
     },
     /// Something happened in a session. If this node keeps a [`store`](crate::NodeConfig::store),
     /// it reports after a restart again that a session is complete, until the session expires.
-    Session(musig2_proto::Event),
+    Session {
+        /// What happened.
+        event: Event,
+        /// The session as it stood then. `None` if the node keeps nothing of it but its id: after
+        /// [`Event::SessionRefused`], and after the end of a session that nobody here joined.
+        view: Option<Box<SessionView>>,
+    },
     /// This node takes part again in a session that it had approved before it started: see
     /// [`NodeConfig::store`](crate::NodeConfig::store).
     Resumed {
@@ -147,7 +153,7 @@ pub enum NodeEvent {
 impl NodeEvent {
     /// Returns whether the event is kept even if the reader is slow.
     fn must_arrive(&self) -> bool {
-        matches!(self, Self::Session(event)
+        matches!(self, Self::Session { event, .. }
             if event.is_terminal() || matches!(event, musig2_proto::Event::LateSignature { .. }))
     }
 }
@@ -291,11 +297,15 @@ mod tests {
     use musig2_proto::Event;
 
     fn discovered(session: u8) -> NodeEvent {
-        NodeEvent::Session(Event::SessionDiscovered { session: SessionId::new([session; 32]) })
+        session_event(Event::SessionDiscovered { session: SessionId::new([session; 32]) })
+    }
+
+    fn session_event(event: Event) -> NodeEvent {
+        NodeEvent::Session { event, view: None }
     }
 
     fn complete(session: u8) -> NodeEvent {
-        NodeEvent::Session(Event::SessionComplete {
+        session_event(Event::SessionComplete {
             session: SessionId::new([session; 32]),
             signatures: Vec::new(),
         })

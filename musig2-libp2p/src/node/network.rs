@@ -43,7 +43,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const CIRCUIT_BYTES: u64 = 16 << 20;
 
 #[derive(NetworkBehaviour)]
-pub(super) struct Network {
+pub(super) struct NodeBehaviour {
     // These come first: a connection must be denied before other behaviours count on it.
     pub(super) places: Places,
     limits: connection_limits::Behaviour,
@@ -74,7 +74,7 @@ pub(super) fn swarm(
     config: &NodeConfig,
     identity: &Keypair,
     core: musig2_proto::Node,
-) -> Result<Swarm<Network>, Box<dyn Error + Send + Sync>> {
+) -> Result<Swarm<NodeBehaviour>, Box<dyn Error + Send + Sync>> {
     let local = identity.public().to_peer_id();
     #[cfg(feature = "nat")]
     let (relayed, relay_client) =
@@ -86,7 +86,7 @@ pub(super) fn swarm(
         Some(names) => signing.with_signer_names(move |signer| names.of(signer)),
         None => signing,
     };
-    let network = Network {
+    let network = NodeBehaviour {
         places: Places::new(config),
         limits: connection_limits::Behaviour::new(limits(config)),
         signing,

@@ -6,7 +6,7 @@ use super::disk::Disk;
 use super::event::{self, Events};
 use super::handle::Handle;
 use super::identity::IdentityError;
-use super::network::{self, Network};
+use super::network::{self, NodeBehaviour};
 use super::store::{Store, StoreError};
 use super::task::Task;
 use crate::contact::without_peer_id;
@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 /// node.execute(Command::AnnounceSession { session, audience: Audience::Everyone }).await?;
 /// while let Some(event) = events.next().await {
 ///     match event {
-///         NodeEvent::Session(Event::SessionComplete { signatures, .. }) => println!("{signatures:?}"),
+///         NodeEvent::Session { event: Event::SessionComplete { signatures, .. }, .. } => println!("{signatures:?}"),
 ///         event => println!("{event:?}"),
 ///     }
 /// }
@@ -75,6 +75,14 @@ pub enum StartError {
         address: Multiaddr,
         /// The cause, for people.
         reason: String,
+    },
+    /// An address to listen on is of a kind that no transport of this node has.
+    #[error(
+        "cannot listen on {address}: only /ip4/…/tcp/… and /ip4/…/udp/…/quic-v1 work (or /ip6/…)"
+    )]
+    NotSupported {
+        /// The address.
+        address: Multiaddr,
     },
     /// The network could not be set up.
     #[error("cannot set up the network: {0}")]
@@ -144,16 +152,16 @@ impl Node {
 const QUEUED_ORDERS: usize = 64;
 
 fn listen(
-    swarm: &mut Swarm<Network>,
+    swarm: &mut Swarm<NodeBehaviour>,
     addresses: &[Multiaddr],
 ) -> Result<HashSet<ListenerId>, StartError> {
     let listen = |address: &Multiaddr| {
-        swarm.listen_on(address.clone()).map_err(|error| {
-            let reason = match error {
-                TransportError::MultiaddrNotSupported(_) => NOT_SUPPORTED.into(),
-                TransportError::Other(error) => error.to_string(),
-            };
-            StartError::Listen { address: address.clone(), reason }
+        let address = address.clone();
+        swarm.listen_on(address.clone()).map_err(|error| match error {
+            TransportError::MultiaddrNotSupported(_) => StartError::NotSupported { address },
+            TransportError::Other(error) => {
+                StartError::Listen { address, reason: error.to_string() }
+            }
         })
     };
     let (absent, present): (Vec<_>, Vec<_>) =
@@ -183,5 +191,3 @@ fn is_of_absent_kind(address: &Multiaddr) -> bool {
     };
     UdpSocket::bind((localhost, 0)).is_err()
 }
-
-const NOT_SUPPORTED: &str = "only /ip4/…/tcp/… and /ip4/…/udp/…/quic-v1 work (or /ip6/…)";

@@ -5,7 +5,7 @@ use crate::rogue::framed;
 use crate::{MEMORY, TURN};
 use musig2_libp2p::libp2p::swarm::SwarmEvent;
 use musig2_libp2p::musig2_proto::{self, Offence, SessionId};
-use musig2_libp2p::{Config, Consequence, Event, Undelivered};
+use musig2_libp2p::{BehaviourEvent, Consequence, FrameLimits, Undelivered};
 use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 
@@ -23,7 +23,7 @@ struct Attack {
 
 impl Attack {
     /// Starts three signers. The first proposes a session, and the rogue is connected to it.
-    async fn new(config: &Config) -> Self {
+    async fn new(config: &FrameLimits) -> Self {
         let turn = TURN.lock().await;
         let mut group = Group::new(3, &musig2_proto::Config::default(), config).await;
         group.connect_rogue(0).await;
@@ -63,7 +63,7 @@ impl Attack {
 
 #[tokio::test]
 async fn malformed_frames_cost_their_sender_the_connection() {
-    let mut attack = Attack::new(&Config::default()).await;
+    let mut attack = Attack::new(&FrameLimits::default()).await;
     let rubbish =
         (0..1000_u32).flat_map(|number| framed(&[&[1], &number.to_be_bytes()[..]].concat()));
     attack.write(rubbish.collect());
@@ -75,7 +75,7 @@ async fn malformed_frames_cost_their_sender_the_connection() {
 
 #[tokio::test]
 async fn oversize_frames_cost_their_sender_the_connection() {
-    let mut attack = Attack::new(&Config::default()).await;
+    let mut attack = Attack::new(&FrameLimits::default()).await;
     for _ in 0..200 {
         attack.write([&u32::MAX.to_be_bytes()[..], &[0; 1024]].concat());
     }
@@ -88,7 +88,7 @@ async fn oversize_frames_cost_their_sender_the_connection() {
 
 #[tokio::test]
 async fn half_frames_on_many_substreams_take_no_memory() {
-    let mut attack = Attack::new(&Config::default()).await;
+    let mut attack = Attack::new(&FrameLimits::default()).await;
     for _ in 0..100 {
         attack.write([&(1_u32 << 20).to_be_bytes()[..], &[0; 100 << 10]].concat());
     }
@@ -99,7 +99,7 @@ async fn half_frames_on_many_substreams_take_no_memory() {
 
 #[tokio::test]
 async fn hundreds_of_substreams_cost_their_opener_the_connection() {
-    let mut attack = Attack::new(&Config::default()).await;
+    let mut attack = Attack::new(&FrameLimits::default()).await;
     for _ in 0..500 {
         attack.write(Vec::new());
     }
@@ -117,7 +117,7 @@ fn frame_of_unknown_session(number: u32) -> Vec<u8> {
 
 #[tokio::test]
 async fn ten_thousand_frames_are_read_at_the_allowed_rate() {
-    let config = Config::default().with_frames_per_second(500);
+    let config = FrameLimits::default().with_frames_per_second(500);
     let mut attack = Attack::new(&config).await;
     attack.write((0..10_000).flat_map(frame_of_unknown_session).collect());
     attack.sign().await;
@@ -137,7 +137,7 @@ async fn ten_thousand_frames_are_read_at_the_allowed_rate() {
 
 #[tokio::test]
 async fn a_peer_that_asks_but_never_reads_answers_is_cut_off() {
-    let config = Config::default()
+    let config = FrameLimits::default()
         .with_frames_per_second(5000)
         .with_write_timeout(Duration::from_millis(500));
     let mut attack = Attack::new(&config).await;
@@ -147,9 +147,10 @@ async fn a_peer_that_asks_but_never_reads_answers_is_cut_off() {
     attack.sign().await;
     let rogue = *attack.group.rogue.local_peer_id();
     let stalled = attack.group.until(|_, happened| match happened {
-        Happened::Signer(0, SwarmEvent::Behaviour(Event::Undelivered { peer, reason, .. })) => {
-            (peer == rogue && reason == Undelivered::Stalled).then_some(())
-        }
+        Happened::Signer(
+            0,
+            SwarmEvent::Behaviour(BehaviourEvent::Undelivered { peer, reason, .. }),
+        ) => (peer == rogue && reason == Undelivered::Stalled).then_some(()),
         _ => None,
     });
     stalled.await;

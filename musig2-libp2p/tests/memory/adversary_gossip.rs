@@ -21,7 +21,7 @@ const MOST_MEMORY: usize = 64 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_travels_one_hop_and_its_sender_is_soon_ignored() {
     let _turn = TURN.lock().await;
-    let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
+    let mut signers = network(3, TCP, |config| config.with_enable_dht(false)).await;
     let mut rogue = rogue();
     let topic = IdentTopic::new(Config::default().announcement_topic);
     rogue.behaviour_mut().subscribe(&topic).unwrap();
@@ -52,7 +52,7 @@ async fn rubbish_travels_one_hop_and_its_sender_is_soon_ignored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_forged_and_replayed_announcements_is_soon_ignored() {
     let _turn = TURN.lock().await;
-    let mut signers = network(3, TCP, |config| config.with_dht(false)).await;
+    let mut signers = network(3, TCP, |config| config.with_enable_dht(false)).await;
     let mut rogue = rogue();
     let topic = IdentTopic::new(Config::default().announcement_topic);
     rogue.behaviour_mut().subscribe(&topic).unwrap();

@@ -34,9 +34,12 @@ async fn memory_and_file_descriptors_do_not_grow_with_past_sessions() {
             .with_max_session_duration(DURATION)
             .with_announcement_ttl(DURATION)
             .with_clock_skew(SKEW)
-            .with_auto_cleanup(false);
+            .with_enable_auto_cleanup(false);
         let adjust = |config: NodeConfig| {
-            config.with_protocol(protocol.clone()).with_event_capacity(16).with_gossipsub(gossip)
+            config
+                .with_protocol(protocol.clone())
+                .with_event_capacity(16)
+                .with_enable_gossipsub(gossip)
         };
         let mut signers = network(3, listen, adjust).await;
         for known in 0..2 {

@@ -18,12 +18,12 @@ fn config(bootstrap: Option<&Multiaddr>) -> NodeConfig {
         .with_listen([TCP.parse().expect("an address")])
         .with_bootstrap_peers(bootstrap.cloned())
         .with_protocol(protocol)
-        .with_dht(false)
+        .with_enable_dht(false)
 }
 
 fn discovered(event: &NodeEvent) -> Option<SessionId> {
     match event {
-        NodeEvent::Session(Event::SessionDiscovered { session }) => Some(*session),
+        NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => Some(*session),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::signers::{QUIC, Signer, TCP, proposal};
 use futures::{StreamExt, stream};
 use musig2_libp2p::musig2_proto::{Audience, Command};
-use musig2_libp2p::{Config, NodeConfig, NodeEvent, PeerContact};
+use musig2_libp2p::{FrameLimits, NodeConfig, NodeEvent, PeerContact};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -37,12 +37,12 @@ async fn all_meet(listen: &str) {
 
 /// Each proposes a session to the other, and neither waits for the other to dial first.
 async fn meet(listen: &str) {
-    let frames = Config::default().with_dial_delay(Duration::ZERO);
+    let frames = FrameLimits::default().with_dial_delay(Duration::ZERO);
     let config = NodeConfig::default()
         .with_listen([listen.parse().expect("an address")])
         .with_frames(frames)
-        .with_gossipsub(false)
-        .with_dht(false);
+        .with_enable_gossipsub(false)
+        .with_enable_dht(false);
     let mut pair = [1, 2].map(|number| Signer::start(number, config.clone()));
     let contacts = [pair[0].contact().await, pair[1].contact().await];
     pair[0].knows(&pair[1], &contacts[1]).await;
@@ -70,8 +70,9 @@ async fn a_contact_cannot_send_an_internet_node_into_its_own_network() {
     let inside = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     inside.set_nonblocking(true).expect("it can");
     let port = inside.local_addr().expect("it is bound").port();
-    let config =
-        NodeConfig::default().with_listen([TCP.parse().expect("an address")]).with_dht(false);
+    let config = NodeConfig::default()
+        .with_listen([TCP.parse().expect("an address")])
+        .with_enable_dht(false);
     let mut pair =
         [Signer::start(1, config.clone().with_dial_private(Some(false))), Signer::start(2, config)];
     let addresses = [

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 fn quiet(listen: &str) -> NodeConfig {
     let config = NodeConfig::default().with_listen([listen.parse().expect("an address")]);
-    config.with_gossipsub(false).with_dht(false)
+    config.with_enable_gossipsub(false).with_enable_dht(false)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn a_late_signer_hears_of_the_session_soon() {
         .await
         .unwrap();
     let joined = signers[0].until(|event| match event {
-        NodeEvent::Session(Event::SessionDiscovered { session }) => Some(*session),
+        NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => Some(*session),
         _ => None,
     });
     let joined = joined.await;
@@ -111,7 +111,7 @@ async fn a_node_that_cannot_start_says_why() {
     assert!(
         matches!(start(quiet(&address), 1), StartError::Listen { address: at, .. } if at.to_string() == address)
     );
-    assert!(matches!(start(quiet("/ip4/127.0.0.1/udp/0"), 1), StartError::Listen { .. }));
+    assert!(matches!(start(quiet("/ip4/127.0.0.1/udp/0"), 1), StartError::NotSupported { .. }));
     assert!(matches!(start(quiet(TCP), 0), StartError::Key { index: 0, .. }));
     let config = musig2_proto::Config::default().with_min_signers(20);
     assert!(matches!(start(quiet(TCP).with_protocol(config), 1), StartError::Config(_)));

@@ -20,7 +20,7 @@ async fn fifteen_signers_finish_over_tcp() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn contacts_suffice_without_the_hash_table() {
-    sign_together(network(3, TCP, |config| config.with_dht(false)).await).await;
+    sign_together(network(3, TCP, |config| config.with_enable_dht(false)).await).await;
 }
 
 /// Without gossip and the hash table, the proposer is told where the others are.
@@ -28,7 +28,8 @@ async fn contacts_suffice_without_the_hash_table() {
 async fn contacts_from_the_application_suffice() {
     for listen in [TCP, QUIC] {
         let mut signers =
-            network(3, listen, |config| config.with_gossipsub(false).with_dht(false)).await;
+            network(3, listen, |config| config.with_enable_gossipsub(false).with_enable_dht(false))
+                .await;
         let contacts = [signers[0].contact().await, signers[1].contact().await];
         for (signer, contact) in signers.iter().zip(&contacts) {
             signers[2].knows(signer, contact).await;
@@ -40,7 +41,7 @@ async fn contacts_from_the_application_suffice() {
 /// The proposer knows who the others are, but not where they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_without_addresses_is_found_through_the_hash_table() {
-    let signers: Vec<Signer> = network(3, TCP, |config| config.with_gossipsub(false)).await;
+    let signers: Vec<Signer> = network(3, TCP, |config| config.with_enable_gossipsub(false)).await;
     for signer in &signers[..2] {
         signers[2].knows(signer, &PeerContact::new(signer.handle.peer_id(), [])).await;
     }

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 async fn an_announcement_reaches_all_24_nodes_around_a_centre() {
     let protocol =
         Config::default().with_max_signers(32).with_announce_interval(Duration::from_secs(60));
-    let adjust =
-        |config: musig2_libp2p::NodeConfig| config.with_dht(false).with_protocol(protocol.clone());
+    let adjust = |config: musig2_libp2p::NodeConfig| {
+        config.with_enable_dht(false).with_protocol(protocol.clone())
+    };
     let mut signers = network(25, TCP, adjust).await;
     let connected =
         |event: &NodeEvent| matches!(event, NodeEvent::PeerConnected { .. }).then_some(());
@@ -34,7 +35,7 @@ async fn an_announcement_reaches_all_24_nodes_around_a_centre() {
         .await
         .unwrap();
     let discovered = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SessionDiscovered { session: found }) if *found == session)
+        matches!(event, NodeEvent::Session { event: Event::SessionDiscovered { session: found }, .. } if *found == session)
             .then(|| start.elapsed())
     };
     let took = join_all(signers.iter_mut().map(|signer| signer.until(discovered))).await;

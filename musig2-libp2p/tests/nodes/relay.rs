@@ -9,7 +9,7 @@ use std::net::TcpListener;
 
 /// Configures a node that meets others only where it is told to.
 fn alone() -> NodeConfig {
-    NodeConfig::default().with_gossipsub(false).with_dht(false)
+    NodeConfig::default().with_enable_gossipsub(false).with_enable_dht(false)
 }
 
 /// Starts a relay. It must know where it can be reached, and on loopback nobody tells it.
@@ -36,8 +36,10 @@ async fn a_signer_reachable_only_through_a_relay_signs() {
     let mut hidden = Signer::start(1, hidden);
     let relayed = hidden.address().await;
     assert!(is_relayed(&relayed), "{relayed}");
-    let proposer =
-        Signer::start(2, alone().with_listen([TCP.parse().unwrap()]).with_relay_client(true));
+    let proposer = Signer::start(
+        2,
+        alone().with_listen([TCP.parse().unwrap()]).with_enable_relay_client(true),
+    );
     proposer.knows(&hidden, &PeerContact::new(hidden.handle.peer_id(), [relayed])).await;
     sign_together(vec![hidden, proposer]).await;
 }
@@ -50,12 +52,12 @@ async fn a_signer_reachable_only_through_a_relay_can_propose() {
     let config = || {
         NodeConfig::default()
             .with_bootstrap_peers([address.clone()])
-            .with_dht(false)
+            .with_enable_dht(false)
             .with_listen([])
     };
     let mut signers = Vec::new();
     for number in 1..=3 {
-        let mut signer = Signer::start(number, config().with_gossipsub(false));
+        let mut signer = Signer::start(number, config().with_enable_gossipsub(false));
         assert!(is_relayed(&signer.address().await));
         signers.push(signer);
     }
@@ -93,7 +95,9 @@ async fn a_node_listens_again_through_a_relay_that_comes_back() {
 /// If there is neither multicast nor a router, as in a container, the node goes on without them.
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_sign_without_multicast_or_a_router() {
-    let config = || alone().with_listen([TCP.parse().unwrap()]).with_mdns(true).with_upnp(true);
+    let config = || {
+        alone().with_listen([TCP.parse().unwrap()]).with_enable_mdns(true).with_enable_upnp(true)
+    };
     let mut signers = vec![Signer::start(1, config()), Signer::start(2, config())];
     let contact = signers[0].contact().await;
     signers[1].knows(&signers[0], &contact).await;

@@ -51,7 +51,7 @@ fn among(signers: impl IntoIterator<Item = u8>) -> Proposal {
 
 async fn join(signer: &mut Signer, wanted: SessionId) {
     let discovered = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SessionDiscovered { session }) if *session == wanted)
+        matches!(event, NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } if *session == wanted)
             .then_some(())
     };
     signer.until(discovered).await;
@@ -198,7 +198,7 @@ async fn a_node_that_stops_for_good_aborts_its_sessions_and_says_why() {
     // The node can only tell signers that it knows.
     let me = leaving.view(session).await.me;
     let joined = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SignerJoined { signer, .. }) if *signer != me)
+        matches!(event, NodeEvent::Session { event: Event::SignerJoined { signer, .. }, .. } if *signer != me)
             .then_some(())
     };
     leaving.until(joined).await;
@@ -208,7 +208,9 @@ async fn a_node_that_stops_for_good_aborts_its_sessions_and_says_why() {
     assert_eq!(stored(&folder), [""; 0]);
 
     let aborted = signers[0].until(|event| match event {
-        NodeEvent::Session(Event::SessionAborted { cause, .. }) => Some(cause.clone()),
+        NodeEvent::Session { event: Event::SessionAborted { cause, .. }, .. } => {
+            Some(cause.clone())
+        }
         _ => None,
     });
     let place = among([1, 2, 3]).signers().to_vec();
@@ -273,7 +275,8 @@ async fn an_unwritable_store_refuses_joins_and_aborts_own_sessions() {
     fs::write(folders[0].path(), b"in the way").unwrap();
     let session = propose(&signers[0], among([1, 2])).await;
     let discovered = |event: &NodeEvent| {
-        matches!(event, NodeEvent::Session(Event::SessionDiscovered { .. })).then_some(())
+        matches!(event, NodeEvent::Session { event: Event::SessionDiscovered { .. }, .. })
+            .then_some(())
     };
     node.until(discovered).await;
     let refused = node.handle.execute(Command::JoinSession { session }).await;

@@ -83,7 +83,9 @@ impl Signer {
     pub async fn cosign(&mut self) -> (SessionId, Vec<Signature>) {
         let session = self
             .until(|event| match event {
-                NodeEvent::Session(Event::SessionDiscovered { session }) => Some(*session),
+                NodeEvent::Session { event: Event::SessionDiscovered { session }, .. } => {
+                    Some(*session)
+                }
                 _ => None,
             })
             .await;
@@ -103,12 +105,10 @@ impl Signer {
 
     pub async fn signatures(&mut self, wanted: SessionId) -> Vec<Signature> {
         self.until(|event| match event {
-            NodeEvent::Session(Event::SessionComplete { session, signatures })
-                if *session == wanted =>
-            {
-                Some(signatures.clone())
-            }
-            NodeEvent::Session(event) => {
+            NodeEvent::Session {
+                event: Event::SessionComplete { session, signatures }, ..
+            } if *session == wanted => Some(signatures.clone()),
+            NodeEvent::Session { event, .. } => {
                 assert!(!matches!(event, Event::SessionAborted { .. }), "{event:?}");
                 None
             }

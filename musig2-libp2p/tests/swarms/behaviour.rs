@@ -10,7 +10,7 @@ use musig2_libp2p::libp2p::{Multiaddr, Swarm, noise, yamux};
 use musig2_libp2p::musig2_proto::{
     self, Audience, Command, Message, Node, Proposal, PublicKey, SecretKey, Signature,
 };
-use musig2_libp2p::{Behaviour, Config, Event, PeerContact};
+use musig2_libp2p::{Behaviour, BehaviourEvent, FrameLimits, PeerContact};
 
 struct Signer {
     key: PublicKey,
@@ -28,7 +28,7 @@ impl Signer {
             .authenticate(noise::Config::new(&identity).unwrap())
             .multiplex(yamux::Config::default())
             .boxed();
-        let behaviour = Behaviour::new(local, core, Config::default());
+        let behaviour = Behaviour::new(local, core, FrameLimits::default());
         let settings = musig2_libp2p::libp2p::swarm::Config::with_tokio_executor();
         let mut swarm = Swarm::new(transport, behaviour, local, settings);
         swarm.listen_on("/memory/0".parse().unwrap()).unwrap();
@@ -72,22 +72,21 @@ async fn signers_that_know_one_another_need_only_the_behaviour() {
         let (event, index, _) =
             tokio::time::timeout(std::time::Duration::from_secs(20), next).await.unwrap();
         match event {
-            SwarmEvent::Behaviour(Event::Session(musig2_proto::Event::SessionDiscovered {
-                session,
-            })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Session(
+                musig2_proto::Event::SessionDiscovered { session },
+            )) => {
                 signers[index]
                     .swarm
                     .behaviour_mut()
                     .execute(Command::JoinSession { session })
                     .unwrap();
             }
-            SwarmEvent::Behaviour(Event::Session(musig2_proto::Event::SessionComplete {
-                signatures,
-                ..
-            })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Session(
+                musig2_proto::Event::SessionComplete { signatures, .. },
+            )) => {
                 done[index] = Some(signatures);
             }
-            SwarmEvent::Behaviour(Event::Offence { offence, .. }) => panic!("{offence}"),
+            SwarmEvent::Behaviour(BehaviourEvent::Offence { offence, .. }) => panic!("{offence}"),
             _ => {}
         }
     }

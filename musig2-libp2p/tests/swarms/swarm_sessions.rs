@@ -15,7 +15,7 @@ use musig2_libp2p::musig2_proto::{
     self, Audience, Command, Message, Node, Proposal, SecretKey, Stepping,
 };
 use musig2_libp2p::musig2_proto::{Event as Signing, SessionId};
-use musig2_libp2p::{Banned, Behaviour, Config, Consequence, Event};
+use musig2_libp2p::{Banned, Behaviour, BehaviourEvent, Consequence, FrameLimits};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
     let mut at = vec![false; group.signers.len()];
     group
         .until_event(|_, signer, event| {
-            at[signer] |= matches!(&event, Event::Session(event) if wanted(event));
+            at[signer] |= matches!(&event, BehaviourEvent::Session(event) if wanted(event));
             at.iter().all(|at| *at).then_some(())
         })
         .await;
@@ -43,12 +43,12 @@ async fn until_all(group: &mut Group, wanted: impl Fn(&Signing) -> bool) {
 #[tokio::test]
 async fn a_session_survives_the_loss_of_all_connections_in_each_phase() {
     let manual = protocol().with_stepping(Stepping::Manual);
-    let mut group = Group::new(3, &manual, &Config::default()).await;
+    let mut group = Group::new(3, &manual, &FrameLimits::default()).await;
     let session = group.propose();
     let mut discovered = 0;
     group
         .until_event(|group, signer, event| {
-            if let Event::Session(Signing::SessionDiscovered { session }) = event {
+            if let BehaviourEvent::Session(Signing::SessionDiscovered { session }) = event {
                 group.signers[signer]
                     .behaviour_mut()
                     .execute(Command::JoinSession { session })
@@ -72,18 +72,19 @@ async fn a_session_survives_the_loss_of_all_connections_in_each_phase() {
 
 #[tokio::test]
 async fn the_loss_of_a_co_signers_connection_is_reported() {
-    let mut group = Group::new(2, &protocol(), &Config::default()).await;
+    let mut group = Group::new(2, &protocol(), &FrameLimits::default()).await;
     let (session, other) = (group.propose(), group.peer(1));
     group
         .until_event(|_, signer, event| {
-            let discovered = matches!(event, Event::Session(Signing::SessionDiscovered { .. }));
+            let discovered =
+                matches!(event, BehaviourEvent::Session(Signing::SessionDiscovered { .. }));
             (signer == 1 && discovered).then_some(())
         })
         .await;
     group.signers[0].disconnect_peer_id(other).unwrap();
     group
         .until_event(|_, signer, event| match event {
-            Event::ConnectionLost { peer } => (signer == 0 && peer == other).then_some(()),
+            BehaviourEvent::ConnectionLost { peer } => (signer == 0 && peer == other).then_some(()),
             _ => None,
         })
         .await;
@@ -161,10 +162,10 @@ async fn a_connection_that_a_sibling_denies_is_not_relied_on() {
     let mut core = Node::new(protocol()).unwrap();
     core.add_key(&SecretKey::new([9; 32])).unwrap();
     let mut proposer = Swarm::new_ephemeral_tokio(|identity| WithSibling {
-        signing: Behaviour::new(identity.public().to_peer_id(), core, Config::default()),
+        signing: Behaviour::new(identity.public().to_peer_id(), core, FrameLimits::default()),
         denier: Denier { left: 2 },
     });
-    let mut group = Group::new(1, &protocol(), &Config::default()).await;
+    let mut group = Group::new(1, &protocol(), &FrameLimits::default()).await;
     let (signer, contact) = (key(&group.signers[0]), contact(&group.signers[0]).encode());
     let signing = &mut proposer.behaviour_mut().signing;
     let keys = [signing.core().public_keys().next().unwrap(), signer];
@@ -182,11 +183,11 @@ async fn a_connection_that_a_sibling_denies_is_not_relied_on() {
         tokio::select! {
             _ = &mut signed => break,
             event = proposer.select_next_some() => match event {
-                SwarmEvent::Behaviour(WithSiblingEvent::Signing(Event::DialFailed { error, .. })) => {
+                SwarmEvent::Behaviour(WithSiblingEvent::Signing(BehaviourEvent::DialFailed { error, .. })) => {
                     assert!(error.contains("not yet"), "{error}");
                     denied += 1;
                 }
-                SwarmEvent::Behaviour(WithSiblingEvent::Signing(Event::Undelivered { .. })) => {
+                SwarmEvent::Behaviour(WithSiblingEvent::Signing(BehaviourEvent::Undelivered { .. })) => {
                     panic!("what was sent waits for a connection")
                 }
                 _ => {}
@@ -199,7 +200,7 @@ async fn a_connection_that_a_sibling_denies_is_not_relied_on() {
 #[tokio::test]
 async fn a_ban_ends_after_its_time() {
     const BAN: Duration = Duration::from_millis(500);
-    let config = Config::default()
+    let config = FrameLimits::default()
         .with_max_offences(2)
         .with_offence_pause(Duration::from_millis(1))
         .with_ban_time(BAN);
@@ -251,7 +252,7 @@ async fn a_ban_ends_after_its_time() {
 #[tokio::test]
 async fn after_an_offence_a_peer_is_not_read_for_a_while() {
     const PAUSE: Duration = Duration::from_millis(400);
-    let config = Config::default().with_offence_pause(PAUSE);
+    let config = FrameLimits::default().with_offence_pause(PAUSE);
     let mut group = Group::new(1, &musig2_proto::Config::default(), &config).await;
     group.connect_rogue(0).await;
     let victim = group.peer(0);
@@ -267,7 +268,7 @@ async fn after_an_offence_a_peer_is_not_read_for_a_while() {
 
 #[tokio::test]
 async fn a_peer_that_takes_no_frames_is_reported_and_delays_nobody() {
-    let mut group = Group::new(2, &protocol(), &Config::default()).await;
+    let mut group = Group::new(2, &protocol(), &FrameLimits::default()).await;
     let mut stranger = Swarm::new_ephemeral_tokio(|_| dummy::Behaviour);
     stranger.listen().with_memory_addr_external().await;
     let name = *stranger.local_peer_id();
@@ -288,11 +289,11 @@ async fn a_peer_that_takes_no_frames_is_reported_and_delays_nobody() {
     group
         .until_event(|_, signer, event| {
             match event {
-                Event::Undelivered { peer, reason, .. } if signer == 0 && peer == name => {
+                BehaviourEvent::Undelivered { peer, reason, .. } if signer == 0 && peer == name => {
                     assert_eq!(reason, musig2_libp2p::Undelivered::Unsupported);
                     told = true;
                 }
-                Event::Session(Signing::SessionDiscovered { session }) => {
+                BehaviourEvent::Session(Signing::SessionDiscovered { session }) => {
                     discovered = Some(session);
                 }
                 _ => {}

@@ -1,14 +1,17 @@
 //! Why a session ends without signatures.
 
 use crate::api::view::Phase;
+use crate::base::bytes::Hex;
 use crate::base::ids::SignerIndex;
 use crate::rules::conviction::Fault;
 use crate::wire::proof::Evidence;
 use crate::wire::statement::{AbortReason, DeclineReason};
 use core::fmt;
+use serde::{Serialize, Serializer};
 
 /// Why a node takes no further part in a session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AbortCause {
     /// A signer ended its part. That signer may be this node itself.
@@ -54,6 +57,7 @@ pub enum AbortCause {
         /// that follows the protocol, with one exception: [`Fault::RestartLimit`] can name a signer
         /// that lost its memory nine times, and each time was told of none of its earlier joins.
         /// That signer has restarted too often.
+        #[serde(serialize_with = "in_hex")]
         evidence: Box<Evidence>,
     },
     /// This node's key also signs this session elsewhere: in another process, on another machine,
@@ -75,6 +79,11 @@ impl AbortCause {
             Self::RivalInstance => "rival_instance",
         }
     }
+}
+
+/// Serialises the bytes of [`Evidence::to_bytes`] as hex.
+fn in_hex<S: Serializer>(evidence: &Evidence, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&Hex(&evidence.to_bytes()))
 }
 
 /// The cause as a sentence for people. It names signers by their positions in the manifest. An

@@ -165,7 +165,7 @@ pub struct Proposal {
 
 impl Proposal {
     /// Makes a proposal to these signers, which must include a key of this node. The keys are
-    /// sorted (BIP327 KeySort), unless [`Proposal::keep_order`] is called.
+    /// sorted (BIP327 KeySort), unless [`Proposal::with_keep_order`] says otherwise.
     pub fn new(signers: impl IntoIterator<Item = PublicKey>) -> Self {
         Self {
             signers: signers.into_iter().collect(),
@@ -203,10 +203,11 @@ impl Proposal {
         self
     }
 
-    /// Aggregates the keys in the order given. Another order gives another aggregate key.
+    /// Sets whether the keys are aggregated in the order given, and not sorted. Another order gives
+    /// another aggregate key.
     #[must_use]
-    pub fn keep_order(mut self) -> Self {
-        self.keep_order = true;
+    pub fn with_keep_order(mut self, keep_order: bool) -> Self {
+        self.keep_order = keep_order;
         self
     }
 
@@ -299,6 +300,7 @@ pub enum CommandError {
 
 /// Why a node did not accept a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// It is not a valid secret key.
     #[error(transparent)]

@@ -4,11 +4,17 @@ use crate::api::abort::AbortCause;
 use crate::api::view::Phase;
 use crate::base::bytes::{PublicKey, Signature};
 use crate::base::ids::{SessionId, SignerIndex};
+use crate::base::text::as_text;
 use crate::rules::agreement::ManifestError;
 use crate::wire::statement::DeclineReason;
+use serde::Serialize;
 
 /// What happens in a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It can be serialised, for logs and for programs: the field `event` is [`Event::as_str`], and
+/// byte strings are hex. What is serialised cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A session was created here.
@@ -116,14 +122,16 @@ pub enum Event {
         session: SessionId,
         /// The proposer's key.
         proposer: PublicKey,
-        /// Why the session was refused.
+        /// Why the session was refused. It is serialised as a sentence.
+        #[serde(serialize_with = "as_text")]
         error: Box<ManifestError>,
     },
     /// Something failed that should never fail. The session goes on.
     SessionError {
         /// The session.
         session: SessionId,
-        /// What failed.
+        /// What failed. It is serialised as a sentence.
+        #[serde(serialize_with = "as_text")]
         error: SessionError,
     },
     /// A signer joined.

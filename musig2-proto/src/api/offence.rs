@@ -8,11 +8,19 @@ use core::time::Duration;
 
 /// A peer sent something it should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The peer that it came from, as the transport says. It may only have relayed it.
     pub source: Source,
     /// What was wrong.
     pub offence: Offence,
+}
+
+impl Report {
+    /// Makes a report, for tests of adapters.
+    pub const fn new(source: Source, offence: Offence) -> Self {
+        Self { source, offence }
+    }
 }
 
 /// What was wrong with an input.

@@ -9,21 +9,26 @@ use crate::terms::manifest::Manifest;
 use crate::wire::statement::DeclineReason;
 use core::fmt;
 use core::time::Duration;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
 /// The current state of a session: what is to be signed, who has done what, and how it ended.
 ///
+/// It can be serialised, for logs and for programs, as [`Event`](crate::Event) can.
+///
 /// Before joining, show a person [`manifest`](Self::manifest) and
 /// [`output_keys`](Self::output_keys). A join consents to them, and to nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct SessionView {
     /// The session's id.
     pub id: SessionId,
     /// What is signed, by whom, and until when.
+    #[serde(serialize_with = "shared")]
     pub manifest: Arc<Manifest>,
     /// The key of each item, with the tweaks that lead to it.
-    pub output_keys: Vec<OutputKey>,
+    #[serde(serialize_with = "shared")]
+    pub output_keys: Arc<[OutputKey]>,
     /// This node's position among the signers.
     pub me: SignerIndex,
     /// How far the session has come.
@@ -58,7 +63,7 @@ pub struct SessionView {
 }
 
 /// A signer that says it does not take part in a session. Nobody is to blame for that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Decliner {
     /// The signer.
@@ -67,6 +72,10 @@ pub struct Decliner {
     pub reason: DeclineReason,
     /// When this node learnt of it, by its own clock.
     pub heard_at: Timestamp,
+}
+
+fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().serialize(to)
 }
 
 impl SessionView {
@@ -91,7 +100,7 @@ impl SessionView {
 /// A signer that a node knows, because the application named it
 /// ([`Command::AddContact`](crate::Command::AddContact)), or because it joined a session in which
 /// the node took part.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct SignerView {
     /// The signer's key.
@@ -115,7 +124,8 @@ pub struct SignerView {
 /// node keeps the most informative one. A time that differs by more than
 /// [`clock_skew`](crate::Config::clock_skew) is not a reading;
 /// [`Event::SessionRefused`](crate::Event::SessionRefused) reports some of those.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct ClockReading {
     /// The time by the signer's clock.
     pub said: Timestamp,
@@ -171,6 +181,13 @@ impl Phase {
             Self::Complete => "complete",
             Self::Aborted => "aborted",
         }
+    }
+}
+
+/// Serialises the word of [`Phase::as_str`].
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
     }
 }
 

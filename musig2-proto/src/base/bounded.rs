@@ -1,6 +1,7 @@
 //! Lists and byte strings with a maximum length. Decoding refuses a longer one before it allocates
 //! memory for it.
 
+use crate::base::bytes::{Hex, parse_hex_into};
 use core::fmt;
 use core::marker::PhantomData;
 use serde::de::{Error, SeqAccess, Visitor};
@@ -136,7 +137,11 @@ impl<const MAX: usize> Bytes<MAX> {
 
 impl<const MAX: usize> Serialize for Bytes<MAX> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(&self.0)
+        if to.is_human_readable() {
+            to.collect_str(&Hex(&self.0))
+        } else {
+            to.serialize_bytes(&self.0)
+        }
     }
 }
 
@@ -146,7 +151,16 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
         impl<'de, const MAX: usize> Visitor<'de> for Slice<MAX> {
             type Value = Vec<u8>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "at most {MAX} bytes")
+                write!(f, "at most {MAX} bytes, as hex if this is text")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
+                let length = text.len() / 2;
+                if length > MAX {
+                    return Err(E::invalid_length(length, &self));
+                }
+                let mut bytes = vec![0; length];
+                parse_hex_into(&mut bytes, text).map_err(E::custom)?;
+                Ok(bytes)
             }
             // The bytes are borrowed from the input, so nothing is allocated before the length is
             // checked.
@@ -158,7 +172,11 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
                 }
             }
         }
-        from.deserialize_bytes(Slice::<MAX>).map(Self)
+        if from.is_human_readable() {
+            from.deserialize_str(Slice::<MAX>).map(Self)
+        } else {
+            from.deserialize_bytes(Slice::<MAX>).map(Self)
+        }
     }
 }
 

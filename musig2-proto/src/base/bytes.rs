@@ -20,13 +20,21 @@ enum HexProblem {
     Digit(usize),
 }
 
+/// Reads exactly `N` bytes of hex.
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexError> {
-    let problem = |problem| ParseHexError { expected: 2 * N, problem };
+    let mut bytes = [0; N];
+    parse_hex_into(&mut bytes, text)?;
+    Ok(bytes)
+}
+
+/// Reads as many bytes of hex as `bytes` has room for, and no more or fewer.
+pub(crate) fn parse_hex_into(bytes: &mut [u8], text: &str) -> Result<(), ParseHexError> {
+    let expected = 2 * bytes.len();
+    let problem = |problem| ParseHexError { expected, problem };
     let characters = text.chars().count();
-    if characters != 2 * N {
+    if characters != expected {
         return Err(problem(HexProblem::Length(characters)));
     }
-    let mut bytes = [0; N];
     for (position, character) in text.chars().enumerate() {
         let digit = character
             .to_digit(16)
@@ -36,7 +44,16 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexE
             *byte = *byte << 4 | digit;
         }
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// Bytes that print as lowercase hex.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(self.0, f)
+    }
 }
 
 pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +67,7 @@ pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result
 /// Serde for `[u8; N]` of any `N`: as hex in formats that people read, and as a tuple of bytes in
 /// the others, which `postcard` writes without a length.
 pub(crate) mod array {
+    use super::Hex;
     use core::fmt;
     use serde::de::{Error, SeqAccess, Visitor};
     use serde::ser::SerializeTuple;
@@ -95,13 +113,6 @@ pub(crate) mod array {
             from.deserialize_str(Bytes::<N>)
         } else {
             from.deserialize_tuple(N, Bytes::<N>)
-        }
-    }
-
-    struct Hex<'a>(&'a [u8]);
-    impl fmt::Display for Hex<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            super::write_hex(self.0, f)
         }
     }
 }

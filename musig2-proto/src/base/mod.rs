@@ -7,4 +7,5 @@ pub(crate) mod codec;
 pub(crate) mod hash;
 pub(crate) mod ids;
 pub(crate) mod secret;
+pub(crate) mod text;
 pub(crate) mod time;

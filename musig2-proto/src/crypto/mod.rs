@@ -165,6 +165,7 @@ pub struct InvalidSecretKey;
 
 /// The keys could not be aggregated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyAggregationError {
     /// The key at this position is not a point on the curve.
     #[error("key {0} is not a point on secp256k1")]

@@ -31,7 +31,7 @@ impl<C: Crypto> Node<C> {
             Command::AddContact { signer, contact } => {
                 self.surroundings.contacts.tell(call.now, signer, contact);
             }
-            Command::CreateSession(proposal) => self.create(call, proposal)?,
+            Command::CreateSession(proposal) => self.create(call, proposal).map(drop)?,
             Command::AnnounceSession { session, audience } => {
                 self.announce(call, session, audience)?;
             }
@@ -138,11 +138,11 @@ impl<C: Crypto> Node<C> {
         }
     }
 
-    fn create<R: CryptoRng>(
+    pub(super) fn create<R: CryptoRng>(
         &mut self,
         call: &mut Call<'_, R>,
         proposal: Proposal,
-    ) -> Result<(), CommandError> {
+    ) -> Result<SessionId, CommandError> {
         self.check_room(call.now)?;
         let salt = Salt::new(random(call.rng));
         let mut manifest = self.manifest(call.now, proposal, salt)?;
@@ -163,7 +163,8 @@ impl<C: Crypto> Node<C> {
             // A session that can neither be joined nor queued leaves no trace. (A command that
             // fails gives no outputs, so the application never hears of it.)
             self.sessions.remove(&id);
-        })
+        })?;
+        Ok(id)
     }
 
     fn manifest(

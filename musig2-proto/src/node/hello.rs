@@ -2,7 +2,7 @@
 //! forgotten.
 
 use super::Node;
-use super::visits::Progress;
+use super::visits::VisitProgress;
 use crate::api::offence::Offence;
 use crate::api::output::Output;
 use crate::api::view::ClockReading;
@@ -119,22 +119,22 @@ impl<C: Crypto> Node<C> {
         &mut self,
         call: &mut Call<'_, R>,
         hello: &HelloContent,
-        progress: Progress,
-    ) -> Progress {
+        progress: VisitProgress,
+    ) -> VisitProgress {
         let mut portion = PORTION;
-        let Progress { open, mut ended } = progress;
+        let VisitProgress { open, mut ended } = progress;
         if let Some(mut after) = open {
             for id in self.sessions.of(&hello.signer, after).take(PORTION).collect::<Vec<_>>() {
                 if self.with_session(call, &id, |session, cx| session.greet(cx, hello))
                     == Some(false)
                 {
-                    return Progress { open: Some(after), ended };
+                    return VisitProgress { open: Some(after), ended };
                 }
                 after = Some(id);
                 portion -= 1;
             }
             if portion == 0 {
-                return Progress { open: Some(after), ended };
+                return VisitProgress { open: Some(after), ended };
             }
         }
         let skew = self.surroundings.config.clock_skew;
@@ -150,7 +150,7 @@ impl<C: Crypto> Node<C> {
                     if portion == 0
                         || !tombstone.greet(&mut call.within(&mut self.surroundings), hello)
                     {
-                        return Progress { open: None, ended: Some(after) };
+                        return VisitProgress { open: None, ended: Some(after) };
                     }
                     portion -= 1;
                 }
@@ -158,6 +158,6 @@ impl<C: Crypto> Node<C> {
             }
             ended = (!all_seen).then_some(after);
         }
-        Progress { open: None, ended }
+        VisitProgress { open: None, ended }
     }
 }

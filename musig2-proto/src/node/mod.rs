@@ -27,7 +27,7 @@ mod undecided;
 mod visits;
 
 use crate::api::abort::AbortCause;
-use crate::api::command::{Command, CommandError, KeyError};
+use crate::api::command::{Command, CommandError, KeyError, Proposal};
 use crate::api::input::Input;
 use crate::api::output::Output;
 use crate::api::view::{SessionView, SignerView};
@@ -67,6 +67,7 @@ use visits::Visits;
 /// | call | what it is for | what it gives |
 /// | --- | --- | --- |
 /// | [`execute`](Node::execute) | a command of the application | outputs, or an error and no change |
+/// | [`create_session`](Node::create_session) | a new session | its id, and outputs |
 /// | [`handle`](Node::handle) | a frame, an announcement, a peer, time | outputs; a report for bad input |
 /// | [`next_deadline`](Node::next_deadline) | when [`Input::Tick`] is due | a time |
 /// | [`session`](Node::session), [`sessions`](Node::sessions) | the state of sessions | views |
@@ -90,8 +91,8 @@ use visits::Visits;
 /// let bob = SecretKey::new([8; 32]).public_key()?; // Bob sends it to Alice
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 /// let proposal = Proposal::new([key, bob]).with_message(Message::new([9; 32]));
-/// let outputs = alice.execute(now, &mut rng, Command::CreateSession(proposal))?;
-/// let [Output::Event(Event::SessionCreated { session })] = outputs[..] else { panic!() };
+/// let (session, outputs) = alice.create_session(now, &mut rng, proposal)?;
+/// assert_eq!(outputs, [Output::Event(Event::SessionCreated { session })]);
 /// let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
 /// for output in alice.execute(now, &mut rng, announce)? {
 ///     match output {
@@ -266,6 +267,24 @@ impl<C: Crypto> Node<C> {
         self.order(&mut call, command)?;
         self.tick(&mut call);
         Ok(call.out)
+    }
+
+    /// Creates a session, and returns its id with the outputs. [`Command::CreateSession`] does the
+    /// same.
+    ///
+    /// # Errors
+    /// A proposal that cannot be signed is a typed error and changes nothing.
+    pub fn create_session(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        proposal: Proposal,
+    ) -> Result<(SessionId, Vec<Output>), CommandError> {
+        self.notice_time(now);
+        let mut call = Call::new(now, rng);
+        let session = self.create(&mut call, proposal)?;
+        self.tick(&mut call);
+        Ok((session, call.out))
     }
 
     /// Takes an input from outside. It never fails and never panics: a bad input becomes a report.

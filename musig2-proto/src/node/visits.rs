@@ -22,7 +22,7 @@ const LAST_REPEAT: Duration = Duration::from_secs(60);
 
 /// Where the next portion begins: after the session with this id, or with the first session.
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct VisitProgress {
     /// Open sessions come first. `None` once all of them were told.
     pub(super) open: Option<Option<SessionId>>,
     /// Then ended ones. `None` if they are not to be told now, or all of them were told.
@@ -32,7 +32,7 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, Hash)]
 struct Visit {
     hello: HelloContent,
-    progress: Progress,
+    progress: VisitProgress,
     /// When it was told the last portion, and when it may be told the next.
     portion_at: Option<Timestamp>,
     due: Option<Timestamp>,
@@ -76,7 +76,10 @@ impl Visits {
         let portion_at = self.signers.get(&signer).and_then(|known| known.portion_at);
         let visit = Visit {
             hello: hello.clone(),
-            progress: Progress { open: Some(None), ended: unfinished.or(repeats.then_some(None)) },
+            progress: VisitProgress {
+                open: Some(None),
+                ended: unfinished.or(repeats.then_some(None)),
+            },
             portion_at,
             due: Some(portion_at.map_or(now, |at| at.saturating_add(PAUSE).max(now))),
             repeat_at: match (known, repeats) {
@@ -103,7 +106,7 @@ impl Visits {
     }
 
     /// Returns the signers that may be told a portion now: their hellos, and what comes next.
-    pub(super) fn due(&self, now: Timestamp) -> Vec<(HelloContent, Progress)> {
+    pub(super) fn due(&self, now: Timestamp) -> Vec<(HelloContent, VisitProgress)> {
         let due = self.by_due.iter().take_while(|(at, _)| now >= *at);
         due.filter_map(|(_, signer)| self.signers.get(signer))
             .map(|visit| (visit.hello.clone(), visit.progress))
@@ -111,7 +114,7 @@ impl Visits {
     }
 
     /// Notes that a signer was told a portion, and what is left.
-    pub(super) fn told(&mut self, now: Timestamp, signer: &PublicKey, progress: Progress) {
+    pub(super) fn told(&mut self, now: Timestamp, signer: &PublicKey, progress: VisitProgress) {
         let Some(visit) = self.signers.get(signer).cloned() else { return };
         let is_over = progress.open.is_none() && progress.ended.is_none();
         let due = (!is_over).then(|| now.saturating_add(PAUSE));

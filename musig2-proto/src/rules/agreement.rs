@@ -9,6 +9,7 @@ use crate::terms::item::Item;
 use crate::terms::manifest::Manifest;
 use crate::terms::tweak::{Tweak, TweakError};
 use core::time::Duration;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ const STEPS_PER_ITEM: usize = 4;
 pub(crate) struct Agreement<C: Crypto> {
     pub(crate) id: SessionId,
     pub(crate) manifest: Arc<Manifest>,
-    pub(crate) keys: Vec<ItemKey<C>>,
+    /// The aggregate key of each item, tweaked.
+    pub(crate) keys: Vec<C::KeyAggregate>,
+    /// The same keys, as people see them. Shared, because each view of the session shows them.
+    pub(crate) outputs: Arc<[OutputKey]>,
 }
 
 /// The key that signs one item.
@@ -31,7 +35,8 @@ pub(crate) struct ItemKey<C: Crypto> {
 
 /// The key that an item's signature verifies under, and how it is derived from the signers'
 /// aggregate key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct OutputKey {
     /// The tweaks that were applied, in order, as scalars.
     pub tweaks: Vec<PlainTweak>,
@@ -260,31 +265,31 @@ impl<C: Crypto> Agreement<C> {
     ) -> Result<Self, ManifestError> {
         check_shape(&manifest, config)?;
         let untweaked = C::aggregate_keys(manifest.signers())?;
-        let items = (0..).zip(manifest.items());
-        let keys = items
-            .map(|(item, content)| {
-                ItemKey::in_manifest(&manifest, item, content, untweaked.clone())
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { id, manifest: Arc::new(manifest), keys })
+        let (mut keys, mut outputs) = (Vec::new(), Vec::new());
+        for (item, content) in (0..).zip(manifest.items()) {
+            let key = ItemKey::<C>::in_manifest(&manifest, item, content, untweaked.clone())?;
+            keys.push(key.aggregate);
+            outputs.push(key.output);
+        }
+        Ok(Self { id, manifest: Arc::new(manifest), keys, outputs: outputs.into() })
     }
 
     /// Returns whether these are the final signatures.
     pub(crate) fn verifies(&self, signatures: &[Signature]) -> bool {
-        verifies::<C>(&self.manifest, self.keys.iter().map(|key| &key.output), signatures)
+        verifies::<C>(&self.manifest, &self.outputs, signatures)
     }
 }
 
 /// Returns whether there is a valid signature for each item, under the item's own key.
-pub(crate) fn verifies<'a, C: Crypto>(
+pub(crate) fn verifies<C: Crypto>(
     manifest: &Manifest,
-    keys: impl ExactSizeIterator<Item = &'a OutputKey>,
+    keys: &[OutputKey],
     signatures: &[Signature],
 ) -> bool {
     let items = manifest.items();
     signatures.len() == items.len()
         && keys.len() == items.len()
-        && keys.zip(items).zip(signatures).all(|((output, item), signature)| {
+        && keys.iter().zip(items).zip(signatures).all(|((output, item), signature)| {
             C::verify(&output.key, item.message().as_bytes(), signature)
         })
 }
@@ -421,7 +426,7 @@ mod tests {
     }
 
     fn check(manifest: &Manifest) -> Result<(), ManifestError> {
-        check_shape(manifest, &Config::default().with_max_items(2).with_raw_tweaks_allowed(true))
+        check_shape(manifest, &Config::default().with_max_items(2).with_allow_raw_tweaks(true))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::wire::proof::{Content, Evidence, MAX_JOINS, Proof, Restarted, Signed}
 use crate::wire::statement::{Nonces, Partials, Statement};
 use core::fmt;
 use core::time::Duration;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 
 /// The largest evidence that [`Evidence::from_bytes`] accepts, in bytes.
@@ -51,6 +52,13 @@ impl Fault {
     }
 }
 
+/// Serialises the word of [`Fault::as_str`].
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
 /// The fault as a sentence for people.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +74,7 @@ impl fmt::Display for Fault {
 
 /// The signer that a proof convicts, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conviction {
     /// The signer's position in the evidence's manifest.
     pub signer: SignerIndex,
@@ -131,7 +140,7 @@ impl Evidence {
             .with_max_items(MAX_ITEMS)
             .with_max_memo(MAX_MEMO)
             .with_max_session_duration(Duration::MAX)
-            .with_raw_tweaks_allowed(true);
+            .with_allow_raw_tweaks(true);
         check_shape(&self.manifest, &permissive)?;
         let case = Case { session: self.manifest.id(), manifest: &self.manifest };
         let conviction = self.proof.check_statements::<C>(&case)?;
@@ -139,7 +148,8 @@ impl Evidence {
             Some(item) => ItemKey::<C>::of(&self.manifest, item)?,
             None => None,
         };
-        self.proof.check_partial(&self.manifest, key.as_ref(), conviction)
+        let key = key.as_ref().map(|key| &key.aggregate);
+        self.proof.check_partial::<C>(&self.manifest, key, conviction)
     }
 }
 
@@ -200,7 +210,7 @@ impl Proof {
         let case = Case { session: agreement.id, manifest: &agreement.manifest };
         let conviction = self.check_statements::<C>(&case)?;
         let key = self.item().and_then(|item| agreement.keys.get(item));
-        self.check_partial(&agreement.manifest, key, conviction)
+        self.check_partial::<C>(&agreement.manifest, key, conviction)
     }
 
     /// Checks everything that can be checked without the session's keys, which is all but whether a
@@ -275,7 +285,7 @@ impl Proof {
     fn check_partial<C: Crypto>(
         &self,
         manifest: &Manifest,
-        key: Option<&ItemKey<C>>,
+        key: Option<&C::KeyAggregate>,
         conviction: Conviction,
     ) -> Result<Conviction, EvidenceError> {
         let Self::InvalidPartialSignature { nonces, partials, aggregates, item, .. } = self else {
@@ -294,8 +304,7 @@ impl Proof {
         // BIP327 PartialSigVerify, with the aggregate nonce that the signer committed to in its own
         // signed transcript. If this nonce makes no round, there is nothing that the signer could
         // have answered wrongly.
-        let round =
-            C::round(&key.aggregate, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
+        let round = C::round(key, aggregate, content.message()).ok_or(EvidenceError::NoFault)?;
         if C::verify_partial(&round, &conviction.key, nonce, partial) {
             return Err(EvidenceError::NoFault);
         }

@@ -69,6 +69,13 @@ impl<T: Heap> Heap for Box<T> {
     }
 }
 
+impl<T: Heap> Heap for Arc<[T]> {
+    fn heap(&self) -> usize {
+        block(ARC_OVERHEAD + size_of_val(self.as_ref()))
+            + self.iter().map(Heap::heap).sum::<usize>()
+    }
+}
+
 /// Counts all of the shared value, as if nobody else shared it.
 impl<T: Heap> Heap for Arc<T> {
     fn heap(&self) -> usize {

@@ -165,13 +165,8 @@ impl<C: Crypto> Session<C> {
                 // still makes other nonces.
                 .add(cx.now.as_millis().to_le_bytes())
                 .finish();
-            let (secret, public) = C::generate_nonce(
-                &self.keypair,
-                &key.aggregate,
-                item.message(),
-                randomness,
-                extra,
-            )?;
+            let (secret, public) =
+                C::generate_nonce(&self.keypair, key, item.message(), randomness, extra)?;
             secrets.push(secret);
             nonces.push(public);
         }

@@ -44,7 +44,7 @@ use crate::config::Config;
 use crate::crypto::Crypto;
 use crate::env::buckets::{Bucket, Limit};
 use crate::env::context::Context;
-use crate::rules::agreement::{Agreement, OutputKey};
+use crate::rules::agreement::Agreement;
 use crate::session::board::Board;
 use crate::wire::announcement::Announcement;
 use crate::wire::proof::Proof;
@@ -279,15 +279,11 @@ impl<C: Crypto> Session<C> {
         self.current_round().is_some_and(|round| round.partials(&self.board, signer).is_some())
     }
 
-    pub(crate) fn output_keys(&self) -> impl Iterator<Item = &OutputKey> {
-        self.agreement.keys.iter().map(|key| &key.output)
-    }
-
     pub(crate) fn view(&self, config: &Config) -> SessionView {
         SessionView {
             id: self.id(),
             manifest: Arc::clone(&self.agreement.manifest),
-            output_keys: self.output_keys().cloned().collect(),
+            output_keys: Arc::clone(&self.agreement.outputs),
             me: self.me,
             phase: self.phase(),
             is_queued: self.is_queued && self.outcome.is_none(),

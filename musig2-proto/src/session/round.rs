@@ -51,9 +51,7 @@ impl<C: Crypto> Round<C> {
                 .filter_map(|filed| nonces_of(&filed.statement).get(place).copied())
                 .collect();
             let aggregate = C::aggregate_nonces(&of_item).ok_or_else(|| invalid::<C>(&nonces))?;
-            items.push(
-                C::round(&key.aggregate, &aggregate, item.message()).ok_or(RoundError::Engine)?,
-            );
+            items.push(C::round(key, &aggregate, item.message()).ok_or(RoundError::Engine)?);
             aggregates.push(aggregate);
         }
         let transcript = transcript(&agreement.id, attempt, &nonce_root, &aggregates);

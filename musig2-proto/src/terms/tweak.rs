@@ -52,6 +52,7 @@ const HARDENED: u32 = 1 << 31;
 
 /// A tweak cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TweakError {
     /// The tweak is raw, and the configuration does not allow raw tweaks.
     #[error("raw tweaks are refused unless `allow_raw_tweaks` is set")]

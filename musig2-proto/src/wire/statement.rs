@@ -1,7 +1,7 @@
 //! Statements: what a signer states about a session, under its signature.
 
 use super::proof::Proof;
-use crate::base::bounded::{Bytes, List};
+use crate::base::bounded::List;
 use crate::base::bytes::{PartialSignature, PublicKey, PublicNonce, Signature};
 use crate::base::codec::{VERSION, encode};
 use crate::base::hash::{Tag, TaggedHash, signed_message};
@@ -114,6 +114,7 @@ pub struct Abort {
 
 /// Why a signer ends its part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AbortReason {
@@ -168,6 +169,7 @@ pub struct Decline {
 
 /// Why a signer does not take part in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum DeclineReason {
@@ -253,17 +255,36 @@ impl fmt::Debug for Note {
     }
 }
 
+/// Reads a text of at most [`Note::MAX_SIZE`] bytes. It is borrowed from the input, so nothing is
+/// allocated before its length is checked.
+struct NoteVisitor;
+
+impl serde::de::Visitor<'_> for NoteVisitor {
+    type Value = Note;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {} bytes of text", Note::MAX_SIZE)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Note, E> {
+        if text.len() > Note::MAX_SIZE {
+            Err(E::invalid_length(text.len(), &self))
+        } else {
+            Ok(Note(text.into()))
+        }
+    }
+}
+
 impl Serialize for Note {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(self.0.as_bytes())
+        // `postcard` writes a text as it writes bytes: the length, and then the bytes of UTF-8.
+        to.serialize_str(&self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for Note {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let bytes = Bytes::<{ Self::MAX_SIZE }>::deserialize(from)?;
-        let text = core::str::from_utf8(bytes.as_slice()).map_err(serde::de::Error::custom)?;
-        Ok(Self(text.into()))
+        from.deserialize_str(NoteVisitor)
     }
 }
 

@@ -210,7 +210,7 @@ fn keys_are_sorted_as_in_bip327_unless_told_otherwise() {
     keys.sort();
     keys.reverse();
     let sorted = room.create(0, room_proposal(&keys));
-    let given = room.create(0, room_proposal(&keys).keep_order());
+    let given = room.create(0, room_proposal(&keys).with_keep_order(true));
     let view = |id| room.nodes[0].session(id).unwrap();
     assert!(view(&sorted).manifest.signers().is_sorted());
     assert_eq!(view(&given).manifest.signers(), keys);

@@ -2,6 +2,7 @@
 //! through the interface of a node, in a room without faults.
 
 mod attacked;
+mod bounds;
 mod bursts;
 mod charges;
 mod commands;
@@ -21,6 +22,7 @@ mod lives;
 mod memory;
 mod proofs;
 mod restart;
+mod serialised;
 mod session;
 mod strangers;
 mod undecided;

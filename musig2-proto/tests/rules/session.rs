@@ -311,7 +311,7 @@ fn an_ended_session_is_forgotten_once_late_signers_had_their_time() {
 
 #[test]
 fn without_auto_cleanup_only_a_command_forgets_sessions() {
-    let mut room = Room::new(2, &Config::default().with_auto_cleanup(false));
+    let mut room = Room::new(2, &Config::default().with_enable_auto_cleanup(false));
     let session = room.propose();
     room.pass(seconds(3600));
     assert!(room.nodes[0].session(&session).is_some());

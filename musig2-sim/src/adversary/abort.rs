@@ -2,7 +2,7 @@
 
 use super::letters::{Heard, edit_own, hide_own, send};
 use super::{Adversary, Means, RogueSigner};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Proof, Restarted, Signed};

@@ -2,7 +2,7 @@
 
 use super::letters::{Heard, Substitutes, edit_frames, edit_own, hide_own};
 use super::{Adversary, Means, Round};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use musig2_proto::wire::statement::{Body, Partials, Statement};
 use musig2_proto::{Input, Message, Output, SessionId, Transcript};
 

@@ -3,7 +3,7 @@
 
 use super::letters::{Heard, Substitutes, edit_own, hide_own, send};
 use super::{Adversary, Means, RogueSigner, Round, nonces_of};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::protocol;
 use musig2_proto::wire::statement::{Body, Nonces, Statement};
 use musig2_proto::{AttemptId, Input, Output, PublicNonce, SessionId};

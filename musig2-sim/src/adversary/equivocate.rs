@@ -2,7 +2,7 @@
 
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{Input, Output};
 

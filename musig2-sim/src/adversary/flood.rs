@@ -3,8 +3,8 @@
 use super::letters::send;
 use super::two_manifests::announce;
 use super::{Adversary, Means, RogueSigner};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::protocol;
 use core::time::Duration;
 use musig2_proto::wire::VERSION;

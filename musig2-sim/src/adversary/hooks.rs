@@ -1,8 +1,8 @@
 //! The interface of an adversary: a program between a real node and the network.
 
 use super::Heard;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use musig2_proto::{Input, Node, Output, PublicKey, SecretKey, Timestamp};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;

@@ -1,8 +1,9 @@
 //! Invalid nonces.
 
 use super::letters::{Substitutes, edit_own, hide_own};
-use super::{Adversary, Means, NonceFlaw, nonces_of};
-use crate::oracle::Engine;
+use super::{Adversary, Means, nonces_of};
+use crate::engine::Engine;
+use crate::plan::NonceFlaw;
 use musig2_proto::wire::statement::Body;
 use musig2_proto::{Input, Output, PublicNonce};
 

@@ -2,7 +2,7 @@
 
 use super::letters::{edit_own, send};
 use super::{Adversary, Means, RogueSigner};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::protocol;
 use core::time::Duration;
 use musig2_proto::wire::statement::Body;

@@ -1,8 +1,8 @@
 //! Opens, changes and closes the messages between a node and the network.
 
 use super::{Means, RogueSigner};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::protocol;
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;

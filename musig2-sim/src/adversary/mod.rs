@@ -3,7 +3,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `hooks.rs` | [`Adversary`], for your own; what it can use, and what colluders share |
-//! | `strategy.rs` | [`Strategy`]: the built-in ones, and what each can be convicted of |
+//! | `programs.rs` | the program of each built-in [`Strategy`](crate::Strategy) |
 //! | `letters.rs` | opens and changes frames; what was heard; replaces statements |
 //! | `rogue_signer.rs` | [`RogueSigner`]: any statement, validly signed |
 //! | the others | one file for each subject of the strategies |
@@ -18,9 +18,9 @@ mod invalid_nonces;
 mod join_again;
 mod letters;
 mod mutate;
+mod programs;
 mod replay;
 mod rogue_signer;
-mod strategy;
 mod summaries;
 mod two_manifests;
 mod withhold;
@@ -28,4 +28,3 @@ mod withhold;
 pub use hooks::{Adversary, Means, Pot};
 pub use letters::Heard;
 pub use rogue_signer::{RogueSigner, Round, nonces_of};
-pub use strategy::{NonceFlaw, Strategy, Withheld};

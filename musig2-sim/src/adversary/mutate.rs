@@ -2,7 +2,7 @@
 
 use super::letters::{Substitutes, edit_own, hide_own};
 use super::{Adversary, Means, nonces_of};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use musig2_proto::wire::statement::{Abort, Body, Decline, Join, Nonces, Partials};
 use musig2_proto::{
     AbortReason, AttemptId, Boot, Contact, DeclineReason, Input, Output, PartialSignature,

@@ -2,8 +2,8 @@
 
 use super::letters::send;
 use super::{Adversary, Means};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::protocol;
 use musig2_proto::wire::frame::Frame;
 use musig2_proto::{Input, Output};

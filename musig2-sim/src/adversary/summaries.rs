@@ -2,8 +2,8 @@
 
 use super::letters::{edit_frames, edit_statements, send};
 use super::{Adversary, Means};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::protocol;
 use musig2_proto::wire::frame::{Frame, Have, Request};
 use musig2_proto::{Boot, Output, SignerIndex};

@@ -2,8 +2,8 @@
 
 use super::letters::{edit_frames, send};
 use super::{Adversary, Means};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::protocol;
 use musig2_proto::wire::announcement::{Announcement, Publication};
 use musig2_proto::wire::frame::Frame;
@@ -99,7 +99,7 @@ fn another<C: Engine>(
     manifest: &Manifest,
 ) -> Option<(Announcement, Vec<u8>)> {
     let messages: Vec<_> = manifest.items().iter().map(|_| Message::new(means.random())).collect();
-    let proposal = Proposal::new(manifest.signers().iter().copied()).keep_order();
+    let proposal = Proposal::new(manifest.signers().iter().copied()).with_keep_order(true);
     announce(means, messages.into_iter().fold(proposal, Proposal::with_message))
 }
 

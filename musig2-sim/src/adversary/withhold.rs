@@ -1,8 +1,9 @@
 //! Goes silent at some point.
 
 use super::letters::{edit_frames, edit_own, edit_statements};
-use super::{Adversary, Means, Withheld};
-use crate::oracle::Engine;
+use super::{Adversary, Means};
+use crate::engine::Engine;
+use crate::plan::Withheld;
 use musig2_proto::Output;
 use musig2_proto::wire::frame::Request;
 use musig2_proto::wire::statement::Body;

@@ -3,8 +3,10 @@
 use super::moves::Letter;
 use super::signer::{Dice, Signer};
 use super::state::{Model, Pending, Place, State, keypair};
-use crate::network::{Channel, NodeId};
-use crate::oracle::{self, Cause, Engine, NonceRecord, Violation};
+use crate::engine::{Engine, NonceRecord};
+use crate::ids::NodeId;
+use crate::network::Channel;
+use crate::oracle::{self, Cause, Violation};
 use crate::time::Micros;
 use core::hash::Hash;
 use musig2_proto::{Command, Event, Input, Node, Output};

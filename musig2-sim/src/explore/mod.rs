@@ -24,7 +24,7 @@ pub use counterexample::Counterexample;
 pub use moves::{Choice, Letter, Move};
 pub use search::Exploration;
 
-use crate::oracle::{Engine, Recording};
+use crate::engine::{Engine, Recording};
 use crate::time::Micros;
 use core::hash::Hash;
 use musig2_proto::{Config, Node};

@@ -2,8 +2,10 @@
 
 use super::call::Call;
 use super::state::{Model, Pending, State};
-use crate::network::{Channel, NodeId};
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::network::Channel;
+use crate::oracle::Violation;
 use crate::time::Micros;
 use crate::trace;
 use core::fmt;

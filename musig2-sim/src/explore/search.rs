@@ -4,7 +4,7 @@ use super::counterexample::{Counterexample, Trail};
 use super::moves::{Fault, Next};
 use super::state::Model;
 use super::{Explorer, settle};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use core::hash::Hash;
 use musig2_proto::Node;
 use std::collections::{BTreeSet, VecDeque};

@@ -3,8 +3,9 @@
 use super::call::Call;
 use super::signer::Signer;
 use super::state::{Model, State};
-use crate::network::NodeId;
-use crate::oracle::{Engine, Progress, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::{Progress, Violation};
 use crate::time::Micros;
 use core::hash::Hash;
 use musig2_proto::{Input, Node};

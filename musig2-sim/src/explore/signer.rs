@@ -1,7 +1,7 @@
 //! One signer: a node, its generator, and the application on top of it.
 
 use crate::chance::{Chance, Decision, Domain};
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use core::convert::Infallible;
 use musig2_proto::{Crypto, Event, Node};
 use rand_chacha::rand_core::{TryCryptoRng, TryRng};

@@ -2,7 +2,7 @@
 
 use super::crowd::Crowd;
 use super::moves::Move;
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use musig2_proto::Event;
 
 /// The most moves of one run.
@@ -36,7 +36,7 @@ fn meet<C: Engine>(data: &[u8]) -> Vec<Event> {
 mod tests {
     use super::super::seeds::encounters;
     use super::*;
-    use crate::transparent::Transparent;
+    use crate::engine::Transparent;
     use musig2_proto::{AbortCause, Fault};
 
     #[test]

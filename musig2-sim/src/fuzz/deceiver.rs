@@ -3,7 +3,7 @@
 use super::moves::{Attempt, Numbers, What};
 use super::pen::{Pen, gather, list, restarted};
 use super::seat::Seat;
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::protocol::{attempt, statement_hash};
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;

@@ -52,7 +52,7 @@ pub use round_trip::round_trip;
 pub use seeds::seeds;
 pub use three_nodes::three_nodes;
 
-use crate::transparent::Transparent;
+use crate::engine::Transparent;
 
 /// A function to fuzz, by the name of its target.
 #[derive(Debug, Clone, Copy)]

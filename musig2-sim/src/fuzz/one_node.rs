@@ -1,7 +1,7 @@
 //! One node, and a fuzzer that plays everything around it.
 
 use super::seat::{BEGINNING, Seat, contact, source};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use arbitrary::{Result, Unstructured};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Publication;
@@ -62,8 +62,8 @@ fn config(from: &mut Unstructured<'_>) -> Result<Config> {
     Ok(Config::default()
         .with_topology(if on(0) { Topology::Hub } else { Topology::Mesh })
         .with_stepping(if on(1) { Stepping::Manual } else { Stepping::Automatic })
-        .with_raw_tweaks_allowed(on(2))
-        .with_auto_cleanup(!on(3))
+        .with_allow_raw_tweaks(on(2))
+        .with_enable_auto_cleanup(!on(3))
         .with_max_concurrent_sessions(if on(4) { 2 } else { 10 })
         .with_max_discovered_sessions(if on(5) { 2 } else { 64 })
         .with_max_items(if on(6) { 2 } else { 256 })
@@ -181,7 +181,7 @@ impl<C: Engine> Bench<C> {
         if from.ratio(1, 4)? {
             proposal = proposal.with_memo(from.arbitrary::<Vec<u8>>()?);
         }
-        Ok(if from.arbitrary()? { proposal.keep_order() } else { proposal })
+        Ok(if from.arbitrary()? { proposal.with_keep_order(true) } else { proposal })
     }
 
     fn key(&self, from: &mut Unstructured<'_>) -> Result<PublicKey> {

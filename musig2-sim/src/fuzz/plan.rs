@@ -1,6 +1,6 @@
 //! Runs a whole simulation from bytes.
 
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::trial;
 

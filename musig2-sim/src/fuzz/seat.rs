@@ -1,7 +1,7 @@
 //! A node under a fuzzer's control, every call of which is checked.
 
 use super::pen::Slot;
-use crate::oracle::{Engine, Judge};
+use crate::engine::{Engine, Judge};
 use crate::protocol::statement_hash;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::decode_message;

@@ -1,7 +1,7 @@
 //! Three honest nodes, and a fuzzer that carries their messages.
 
 use super::room::Room;
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use core::time::Duration;
 
 /// The most operations of one run.

@@ -61,7 +61,7 @@ impl fmt::Display for Alteration {
 mod tests {
     use super::*;
     use crate::chance::Domain;
-    use crate::network::NodeId;
+    use crate::ids::NodeId;
 
     #[test]
     fn every_kind_of_alteration_is_drawn_and_does_what_it_says() {

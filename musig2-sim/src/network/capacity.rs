@@ -1,6 +1,7 @@
 //! Links with a limited capacity.
 
-use super::{Channel, NodeId};
+use super::Channel;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

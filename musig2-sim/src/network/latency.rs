@@ -105,7 +105,7 @@ fn log2(number: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::chance::Domain;
-    use crate::network::NodeId;
+    use crate::ids::NodeId;
 
     const DRAWS: u64 = 20_000;
 

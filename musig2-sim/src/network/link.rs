@@ -1,7 +1,8 @@
 //! How messages travel from one node to another.
 
-use super::{Capacity, Latency, NodeId};
+use super::{Capacity, Latency};
 use crate::chance::Probability;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! The interface for your own network.
 
-use super::{Channel, NodeId};
+use super::Channel;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! Who cannot reach whom, and when.
 
-use super::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -2,8 +2,9 @@
 
 use super::capacity::Pipes;
 use super::target::Targets;
-use super::{Alteration, Blow, Delivery, Network, NetworkModel, NodeId, Passage};
+use super::{Alteration, Blow, Delivery, Network, NetworkModel, Passage};
 use crate::chance::{Chance, Decision, Domain};
+use crate::ids::NodeId;
 use crate::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Faults that strike chosen messages: "lose the first partial signatures from node 0 to node 1".
 
-use super::{Channel, NodeId};
+use super::Channel;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Publication;

@@ -1,13 +1,12 @@
 //! The oracles find what is planted: after a good run, or in the middle of one, these tests make a
 //! node appear to say or do something that it did not.
 
-use super::nonces::NonceRecord;
-use super::{Cause, Challenge, Engine, NonceFault, Progress, Recording, Violation};
-use crate::network::NodeId;
+use super::{Cause, Progress, Violation};
+use crate::engine::{Challenge, Engine, NonceFault, NonceRecord, Recording, Transparent};
+use crate::ids::NodeId;
 use crate::plan::{Answer, Disk, Plan, Profile, SessionPlan};
 use crate::time::Micros;
 use crate::trace::Action;
-use crate::transparent::Transparent;
 use crate::world::{RunError, World};
 use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::proof::{Evidence, Proof, Signed};
@@ -320,7 +319,7 @@ fn evidence_that_proves_nothing_is_found() {
 
 #[test]
 fn a_report_of_an_honest_peer_is_found() {
-    let report = |offence| Report { source: Source::new([0, 0]), offence };
+    let report = |offence| Report::new(Source::new([0, 0]), offence);
     let bad = report(Offence::BadSignature);
     let found = after(completed::<Libsecp256k1>(), Output::Report(bad.clone()));
     assert_eq!(found, Err(Violation::HonestReported { node: BOB, report: bad }));
@@ -385,7 +384,7 @@ fn a_secret_in_an_output_is_found() {
     // The signature is found to be invalid before it is searched for secrets.
     assert!(says(world, Event::LateSignature { session, signatures }).is_err());
     let source = Source::new([vec![1], secrets[3].to_vec()].concat());
-    let report = Report { source, offence: Offence::UnknownSession };
+    let report = Report::new(source, Offence::UnknownSession);
     let world = close();
     Recording::<Transparent>::each_secret(|secret| secrets.push(*secret));
     let found = after(world, Output::Report(report));

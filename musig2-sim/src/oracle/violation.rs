@@ -1,7 +1,7 @@
 //! What can go wrong in a run.
 
-use super::{Challenge, NoOutputKey, NonceFault};
-use crate::network::NodeId;
+use crate::engine::{Challenge, NoOutputKey, NonceFault};
+use crate::ids::NodeId;
 use core::time::Duration;
 use musig2_proto::{Event, Phase, Report, SessionId, SignerIndex};
 

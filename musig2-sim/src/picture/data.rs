@@ -3,7 +3,7 @@
 
 use super::shown::Shown;
 use super::{lanes, messages, states, turns};
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::time::Micros;
 use crate::world::World;
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use super::data::{Cut, Lane, Session};
 use super::decode;
 use crate::clock::Clock;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::trace::{Action, Step};
 use crate::world::World;
 use musig2_proto::{Manifest, PublicKey, SessionId};

@@ -20,7 +20,7 @@ mod states;
 mod tests;
 mod turns;
 
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use crate::trial::Failure;
 use crate::world::World;
 use data::{Data, Pin};

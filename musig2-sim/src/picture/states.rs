@@ -4,8 +4,8 @@ use super::data::State;
 use super::decode;
 use super::lanes::Sessions;
 use super::shown::Shown;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::world::World;
 use musig2_proto::{AbortCause, Evidence, Phase, SessionView};
 

@@ -3,7 +3,7 @@
 use super::data::{Note, Turn};
 use super::lanes::Sessions;
 use super::states;
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::trace::{Action, Step};
 use musig2_proto::{AbortCause, Command, Event, SessionId};
 

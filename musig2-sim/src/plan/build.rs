@@ -1,12 +1,11 @@
 //! Builder functions: a test writes its plan with these.
 
 use super::{Answer, NodePlan, Plan, SessionPlan};
-use crate::adversary::Strategy;
 use crate::chance::Probability;
 use crate::clock::Jump;
-use crate::network::{
-    Blow, Capacity, Latency, Link, Network, NodeId, PairLink, Partition, Pick, Target,
-};
+use crate::ids::NodeId;
+use crate::network::{Blow, Capacity, Latency, Link, Network, PairLink, Partition, Pick, Target};
+use crate::plan::Strategy;
 use crate::time::Micros;
 use musig2_proto::Config;
 

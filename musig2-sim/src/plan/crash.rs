@@ -1,7 +1,7 @@
 //! Crashes: a node loses its memory, and comes back with whatever its disk kept.
 
 use super::Plan;
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 

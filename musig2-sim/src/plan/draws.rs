@@ -2,7 +2,7 @@
 
 use super::Profile;
 use crate::chance::{Chance, Decision, Domain, Probability};
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use arbitrary::Unstructured;
 

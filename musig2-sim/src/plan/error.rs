@@ -1,6 +1,6 @@
 //! Contradictions in a plan.
 
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use musig2_proto::ConfigError;
 
 /// Why a plan cannot be carried out.

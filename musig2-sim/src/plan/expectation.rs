@@ -2,7 +2,7 @@
 
 use super::{Answer, Disk, NodePlan, Plan, SessionPlan};
 use crate::clock::Clock;
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use musig2_proto::{MAX_RESTARTS, Stepping};
 

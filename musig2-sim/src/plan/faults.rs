@@ -2,9 +2,10 @@
 
 use super::draws::Draws;
 use super::{Answer, Crash, CrashMoment, Disk, NodePlan, Pause, Plan};
-use crate::adversary::Strategy;
 use crate::clock::Jump;
-use crate::network::{Blow, Capacity, Kind, Latency, Link, NodeId, Partition, Pick, Target};
+use crate::ids::NodeId;
+use crate::network::{Blow, Capacity, Kind, Latency, Link, Partition, Pick, Target};
+use crate::plan::Strategy;
 use core::time::Duration;
 use musig2_proto::{MAX_RESTARTS, Stepping, Topology};
 use std::collections::BTreeSet;

@@ -12,6 +12,7 @@ mod node;
 mod pause;
 mod profile;
 mod session;
+mod strategy;
 
 pub use crash::{Crash, CrashMoment, Disk};
 pub use error::PlanError;
@@ -19,9 +20,10 @@ pub use node::{Answer, NodePlan};
 pub use pause::Pause;
 pub use profile::{Profile, UnknownProfile};
 pub use session::SessionPlan;
+pub use strategy::{NonceFlaw, Strategy, Withheld};
 
-use crate::adversary::Strategy;
-use crate::network::{Network, NodeId};
+use crate::ids::NodeId;
+use crate::network::Network;
 use crate::time::Micros;
 use musig2_proto::Config;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! One node of a plan, and its application.
 
-use crate::adversary::Strategy;
 use crate::clock::Clock;
+use crate::plan::Strategy;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Pauses: nodes that stand still for a while.
 
 use super::Plan;
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! One session of a plan.
 
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use core::time::Duration;
 use musig2_proto::{Audience, Item, Message, Proposal, PublicKey};

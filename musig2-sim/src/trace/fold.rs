@@ -3,7 +3,8 @@
 //! different byte strings.
 
 use super::{Action, Step};
-use crate::network::{Alteration, Fate, NodeId};
+use crate::ids::NodeId;
+use crate::network::{Alteration, Fate};
 use crate::plan::Disk;
 use crate::time::Micros;
 use core::fmt;

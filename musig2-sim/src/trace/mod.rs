@@ -7,7 +7,8 @@ mod text;
 
 pub(crate) use content::{decode_frame, decode_publication, publication_words, words};
 
-use crate::network::{Fate, NodeId};
+use crate::ids::NodeId;
+use crate::network::Fate;
 use crate::plan::Disk;
 use crate::time::Micros;
 use core::fmt;

@@ -1,6 +1,6 @@
 //! What each node knew of its sessions, and from which step on. Only changes are kept.
 
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use musig2_proto::SessionView;
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@ use super::World;
 use super::host::{Host, keypair};
 use crate::adversary::{Adversary, Means, Pot};
 use crate::chance::{Chance, Decision, Domain};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use musig2_proto::{Input, Node, Output, SecretKey, Timestamp};
 
 /// An adversary with the key and the randomness of its node. It survives the node's crashes.

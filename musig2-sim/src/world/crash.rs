@@ -2,8 +2,8 @@
 
 use super::{OrderError, RunError, World};
 use crate::application::Application;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::plan::{Crash, CrashMoment, Disk};
 use crate::queue::Happening;
 use crate::trace::Action;

@@ -1,6 +1,6 @@
 //! Why a run or an order failed.
 
-use crate::network::NodeId;
+use crate::ids::NodeId;
 use crate::oracle::Violation;
 use crate::time::Micros;
 use musig2_proto::{CommandError, SessionId};

@@ -6,8 +6,8 @@ use crate::adversary::Pot;
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain};
 use crate::clock::Dial;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::queue::Happening;
 use crate::time::Micros;
 use musig2_proto::{

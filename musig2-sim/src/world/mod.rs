@@ -4,19 +4,22 @@ mod corrupted;
 mod crash;
 mod error;
 mod host;
+mod liveness;
 mod pause;
 mod run;
 mod silence;
 
 pub use error::{OrderError, RunError};
 
-use crate::adversary::{Pot, Strategy};
+use crate::adversary::Pot;
 use crate::application::Application;
 use crate::chance::{Chance, Decision, Domain, Probability};
 use crate::clock::Dial;
-use crate::network::{NetworkModel, NodeId, Router};
-use crate::oracle::{self, Coverage, Engine, Violation, Watch};
-use crate::plan::{CrashMoment, NodePlan, Pause, Plan, PlanError};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::network::{NetworkModel, Router};
+use crate::oracle::{Coverage, Violation, Watch};
+use crate::plan::{CrashMoment, NodePlan, Pause, Plan, PlanError, Strategy};
 use crate::queue::{Happening, Queue};
 use crate::time::Micros;
 use crate::trace::Trace;
@@ -280,7 +283,7 @@ impl<C: Engine> World<C> {
     /// # Errors
     /// Says which session is not, and how far it got.
     pub fn check_liveness(&self) -> Result<(), Violation> {
-        oracle::liveness(self)
+        liveness::liveness(self)
     }
 
     /// Returns the plan that the world runs.

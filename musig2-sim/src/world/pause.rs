@@ -2,8 +2,8 @@
 
 use super::World;
 use super::host::Stillness;
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::queue::Happening;
 use crate::time::Micros;
 use crate::trace::Action;

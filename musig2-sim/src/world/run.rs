@@ -1,8 +1,10 @@
 //! One step of the simulation, and what follows from it.
 
 use super::{OrderError, RunError, World};
-use crate::network::{Channel, Fate, NodeId, Routed};
-use crate::oracle::{Call, Cause, Engine};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::network::{Channel, Fate, Routed};
+use crate::oracle::{Call, Cause};
 use crate::queue::{Arrival, Happening};
 use crate::time::Micros;
 use crate::trace::{Action, MessageId, Step};

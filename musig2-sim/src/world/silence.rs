@@ -1,8 +1,8 @@
 //! What nodes do once all sessions are over: less and less, and then nothing.
 
 use super::{RunError, World};
-use crate::network::NodeId;
-use crate::oracle::Engine;
+use crate::engine::Engine;
+use crate::ids::NodeId;
 use crate::time::Micros;
 use core::time::Duration;
 

@@ -38,7 +38,7 @@ fn sessions_with_every_kind_of_tweak_pass_the_check() {
     let items = items.map(|tweaks| Item::new(Message::new([4; 32])).with_tweaks(tweaks).unwrap());
     let session = SessionPlan::new(NodeId::first(4)).with_items(items);
     for seed in 0..20 {
-        let config = Config::default().with_raw_tweaks_allowed(true);
+        let config = Config::default().with_allow_raw_tweaks(true);
         run(Plan::new(4).with_seed(seed).with_config(config).with_session(session.clone()));
     }
 }

@@ -48,7 +48,7 @@ fn start(settings: &Settings) -> Result<(Handle, Events), Error> {
         .with_listen([settings.listen.parse()?])
         .with_bootstrap_peers(bootstrap?)
         .with_identity(identity(settings.number))
-        .with_mdns(settings.finds_neighbours)
+        .with_enable_mdns(settings.finds_neighbours)
         .with_relay_server(settings.relays)
         .with_protocol(protocol);
     let config = match &settings.store {
@@ -84,7 +84,7 @@ impl Signer {
                 event = events.next() => {
                     let event = event.ok_or("the node stopped")?;
                     let session = match &event {
-                        NodeEvent::Session(event) => Some(event.session()),
+                        NodeEvent::Session { event, .. } => Some(event.session()),
                         _ => None,
                     };
                     self.report(event, &peers);
@@ -152,7 +152,7 @@ impl Signer {
             NodeEvent::PeerReachedDirectly { peer, .. } => Told::Direct(known(peer)),
             NodeEvent::Reachable { address } => Told::Reachable(address.to_string()),
             NodeEvent::PeerDisconnected { peer, .. } => Told::Disconnected(known(peer)),
-            NodeEvent::Session(event) => self.told(event),
+            NodeEvent::Session { event, .. } => self.told(event),
             event => Told::Noted(format!("{event:?}")),
         });
     }

@@ -344,7 +344,7 @@ impl Room {
 pub fn assert_signatures(view: &SessionView, signatures: &[Signature]) {
     assert_eq!(signatures.len(), view.manifest.items().len());
     for ((item, output), signature) in
-        view.manifest.items().iter().zip(&view.output_keys).zip(signatures)
+        view.manifest.items().iter().zip(view.output_keys.iter()).zip(signatures)
     {
         let key = secp256k1::XOnlyPublicKey::from_byte_array(output.key.to_bytes()).unwrap();
         let signature = secp256k1::schnorr::Signature::from_byte_array(signature.to_bytes());

@@ -16,6 +16,7 @@ mod node;
 #[path = "../attacks/room.rs"]
 mod room;
 mod session;
+mod work;
 
 use core::time::Duration;
 use hostile::{Flood, is_hostile};

@@ -68,7 +68,7 @@ struct Run {
 /// Runs one session, with every message delivered in order. `in_rust` says which signers compute in
 /// Rust.
 fn run(in_rust: &[bool], items: &[Item]) -> Run {
-    let config = Config::default().with_raw_tweaks_allowed(true);
+    let config = Config::default().with_allow_raw_tweaks(true);
     let (mut signers, keys): (Vec<_>, Vec<_>) = (0_u8..)
         .zip(in_rust)
         .map(|(number, &in_rust)| Signer::new(number, in_rust, &config))
@@ -153,7 +153,7 @@ fn verify(run: &Run) {
     let items = run.view.manifest.items();
     assert_eq!(run.signatures[0].len(), items.len());
     for ((item, output), signature) in
-        items.iter().zip(&run.view.output_keys).zip(&run.signatures[0])
+        items.iter().zip(run.view.output_keys.iter()).zip(&run.signatures[0])
     {
         let message = item.message().as_bytes();
         let key = musig2::secp::Point::lift_x(output.key.to_bytes()).unwrap();

@@ -13,22 +13,58 @@ struct House {
     doors: &'static [&'static str],
 }
 
-const HOUSES: [House; 1] = [House {
-    sources: "musig2-proto/src",
-    floors: &[
-        &["base"],
-        &["crypto"],
-        &["terms"],
-        &["config"],
-        &["wire"],
-        &["rules"],
-        &["api"],
-        &["env"],
-        &["session"],
-        &["node"],
-    ],
-    doors: &["lib"],
-}];
+const HOUSES: [House; 3] = [
+    House {
+        sources: "musig2-proto/src",
+        floors: &[
+            &["base"],
+            &["crypto"],
+            &["terms"],
+            &["config"],
+            &["wire"],
+            &["rules"],
+            &["api"],
+            &["env"],
+            &["session"],
+            &["node"],
+        ],
+        doors: &["docs", "lib"],
+    },
+    House {
+        sources: "musig2-libp2p/musig2-node/src",
+        floors: &[
+            &["text"],
+            &["system"],
+            &["keys", "order"],
+            &["model"],
+            &["render"],
+            &["approval"],
+            &["failure"],
+            &["console", "config"],
+            &["node"],
+            &["results"],
+            &["cosigner", "daemon"],
+            &["commands"],
+        ],
+        doors: &["main", "objects"],
+    },
+    House {
+        sources: "musig2-sim/src",
+        floors: &[
+            &["ids", "time", "protocol"],
+            &["chance", "clock", "engine"],
+            &["network"],
+            &["plan"],
+            &["storage", "trace"],
+            &["application", "queue"],
+            &["adversary", "oracle"],
+            &["world"],
+            &["explore", "trial"],
+            &["case", "fuzz", "picture", "shrink"],
+        ],
+        doors: &["lib", "bin"],
+    },
+];
 
 pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {

@@ -166,7 +166,7 @@ fn a_session_finishes_with_messages_in_reverse_order() {
 
 #[test]
 fn a_batch_of_64_items_with_different_tweaks_takes_one_session() {
-    let config = Config::default().with_raw_tweaks_allowed(true);
+    let config = Config::default().with_allow_raw_tweaks(true);
     let session = SessionPlan::new(NodeId::first(3)).with_items((0..64).map(item));
     let plan = Plan::new(3).with_config(config).with_known_contacts().with_session(session);
     let world = signed(plan.clone());
@@ -253,7 +253,7 @@ fn ten_sessions_at_once_do_not_disturb_each_other() {
             .with_items(items);
         plan.with_session(session)
     });
-    let config = Config::default().with_raw_tweaks_allowed(true);
+    let config = Config::default().with_allow_raw_tweaks(true);
     signed(plan.with_config(config));
 }
 

@@ -130,7 +130,7 @@ fn unsafe_tweaks_are_refused_with_the_reason() {
 fn a_raw_tweak_to_a_signers_own_key_is_refused_even_if_raw_is_allowed() {
     // The victim's key is 1·G. The aggregate Q is of keys whose secrets are known here, so t = 1 -
     // q makes Q + t·G the victim's key.
-    let config = Config::default().with_raw_tweaks_allowed(true);
+    let config = Config::default().with_allow_raw_tweaks(true);
     let mut node = Node::new(config).unwrap();
     let secrets = [1_u8, 2].map(|secret| {
         let mut bytes = [0; 32];

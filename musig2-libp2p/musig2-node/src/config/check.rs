@@ -1,10 +1,10 @@
 //! Checks whether a daemon could run with its configuration, and notes what may surprise its owner.
 
 use super::Settings;
+use crate::approval::policy::Policy;
 use crate::failure::Failure;
-use crate::keyfile::{self, KeyFileError};
-use crate::passphrase::PassphraseArgs;
-use crate::policy::Policy;
+use crate::keys::keyfile::{self, KeyFileError};
+use crate::keys::passphrase::PassphraseArgs;
 use crate::text::Text;
 
 impl Settings {

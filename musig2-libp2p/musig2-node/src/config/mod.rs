@@ -1,9 +1,10 @@
-//! A daemon's configuration: its file, and the command `config`.
+//! A daemon's configuration.
 
 mod check;
-pub(crate) mod command;
 mod settings;
 mod tables;
-pub(crate) mod toml_file;
 
 pub(crate) use settings::{ResultsSettings, Settings};
+
+/// An example with every key and its default.
+pub(crate) const EXAMPLE: &str = include_str!("example.toml");

@@ -1,12 +1,12 @@
 //! The contents of a daemon's configuration.
 
 use super::tables::{Frames, Protocol};
-use super::toml_file::{self, TomlError};
-use crate::chain::Chain;
-use crate::labels::{Labels, Table};
-use crate::network::Peer;
-use crate::policy::Policy;
+use crate::approval::policy::Policy;
+use crate::model::labels::{Labels, Table};
+use crate::order::Peer;
+use crate::system::toml_file::{self, TomlError};
 use crate::text::Text;
+use crate::text::chain::Chain;
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{Node, PublicKey};
@@ -247,13 +247,13 @@ impl Settings {
             .with_bootstrap_peers(
                 network.bootstrap.iter().map(|Text(Peer(address))| address.clone()),
             )
-            .with_dht(network.dht)
-            .with_gossipsub(network.gossipsub)
+            .with_enable_dht(network.dht)
+            .with_enable_gossipsub(network.gossipsub)
             .with_dial_private(network.dial_private)
-            .with_relay_client(network.relay_client)
+            .with_enable_relay_client(network.relay_client)
             .with_relay_server(network.relay_server)
-            .with_mdns(network.mdns)
-            .with_upnp(network.upnp)
+            .with_enable_mdns(network.mdns)
+            .with_enable_upnp(network.upnp)
             .with_identity_file(&self.identity)
             .with_store(&self.store)
             .with_max_connections(network.max_connections)
@@ -264,8 +264,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::EXAMPLE;
     use super::*;
+    use crate::config::EXAMPLE;
 
     fn parse(text: &str) -> Result<Settings, String> {
         toml_file::parse(Path::new("config"), text).map_err(|error: TomlError| error.to_string())

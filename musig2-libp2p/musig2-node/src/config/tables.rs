@@ -75,7 +75,7 @@ table! {
 
 table! {
     /// Limits on the frames between signers, and on the peers they come from.
-    Frames of musig2_libp2p::Config {
+    Frames of musig2_libp2p::FrameLimits {
         queued_frames: usize,
         queued_bytes: usize,
         waiting_bytes: usize,

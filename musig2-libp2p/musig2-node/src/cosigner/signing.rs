@@ -2,15 +2,17 @@
 
 use super::unwritten::{STORE, Unwritten};
 use crate::approval::{Approver, Decision};
-use crate::ending::Ending;
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::network::Network;
-use crate::patience::has_ended;
-use crate::report::{Console, Line};
-use crate::result::SessionResult;
-use crate::results::record::{Approval, now_ms};
+use crate::model::ending::Ending;
+use crate::model::line::Line;
+use crate::model::record::Approval;
+use crate::model::result::SessionResult;
+use crate::model::steps::{InSession, Step};
+use crate::node::RunningNode;
+use crate::node::patience::has_ended;
 use crate::results::trail::Trail;
-use crate::steps::{Session, Step};
+use crate::text::time::now_ms;
 use musig2_libp2p::musig2_proto::{
     AbortCause, Command, CommandError, DeclineReason, Event, ManifestError, Phase, PublicKey,
     SessionId, SessionView, Timestamp,
@@ -22,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A node, and the approver that decides what it signs.
 pub(crate) struct Cosigner<'a> {
-    pub(crate) network: Network,
+    pub(crate) network: RunningNode,
     pub(crate) approver: Approver,
     pub(crate) console: &'a Console,
     /// The folder for proofs against signers.
@@ -42,7 +44,7 @@ pub(crate) struct Cosigner<'a> {
 
 impl<'a> Cosigner<'a> {
     /// Makes a cosigner that keeps nothing.
-    pub(crate) fn new(network: Network, approver: Approver, console: &'a Console) -> Self {
+    pub(crate) fn new(network: RunningNode, approver: Approver, console: &'a Console) -> Self {
         Self {
             network,
             approver,
@@ -120,7 +122,7 @@ impl<'a> Cosigner<'a> {
             Event::SignerJoined { session, signer }
                 if *signer == view.me && !view.is_coordinator() =>
             {
-                self.console.step(None, &Step::SessionJoined(Session { session: *session }))?;
+                self.console.step(None, &Step::SessionJoined(InSession { session: *session }))?;
             }
             Event::SessionDiscovered { .. } => self.consider(view).await?,
             Event::SessionComplete { signatures, .. } | Event::LateSignature { signatures, .. } => {
@@ -264,7 +266,7 @@ impl<'a> Cosigner<'a> {
             )) => {
                 self.over(session).await?;
                 Step::SessionError {
-                    session: Session { session },
+                    session: InSession { session },
                     error: format!("cannot join: {error}"),
                 }
             }
@@ -277,7 +279,7 @@ impl<'a> Cosigner<'a> {
             }
             Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
             Err(HandleError::Store(error)) => Step::SessionError {
-                session: Session { session },
+                session: InSession { session },
                 error: format!("not joined, and tried again while it is open: {error}"),
             },
             Err(stopped) => return Err(stopped.into()),
@@ -303,7 +305,7 @@ impl<'a> Cosigner<'a> {
         };
         self.order_decline(session, told).await?;
         self.console
-            .step(None, &Step::SessionDeclined { session: Session { session }, reason: why })
+            .step(None, &Step::SessionDeclined { session: InSession { session }, reason: why })
     }
 
     /// Handles a session that the node cannot take part in; its proposer may be told the reason.

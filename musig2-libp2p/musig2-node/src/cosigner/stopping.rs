@@ -50,7 +50,7 @@ impl Cosigner<'_> {
         }
         // Take events that came during the stop. The stream ends with the node.
         while let Some(Ok(event)) = self.network.next().now_or_never() {
-            if let NodeEvent::Session(event) = event {
+            if let NodeEvent::Session { event, .. } = event {
                 self.take_of_forgotten(&event);
             }
         }

@@ -2,9 +2,9 @@
 
 use super::Cosigner;
 use crate::failure::Failure;
-use crate::patience::has_ended;
-use crate::private_file;
-use crate::steps::{Session, Step};
+use crate::model::steps::{InSession, Step};
+use crate::node::patience::has_ended;
+use crate::system::private_file;
 use musig2_libp2p::musig2_proto::{AbortCause, Evidence, SessionId};
 use std::collections::BTreeSet;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The names of problems for [`Network::works`](crate::network::Network::works).
+/// The names of problems for [`RunningNode::works`](crate::node::RunningNode::works).
 pub(super) const STORE: &str = "store";
 const EVIDENCE: &str = "evidence";
 
@@ -87,7 +87,7 @@ impl Cosigner<'_> {
         let Some(folder) = &self.evidence_dir else { return Ok(()) };
         let step = match keep(folder, evidence) {
             Ok(file) => Step::EvidenceKept {
-                session: Session { session },
+                session: InSession { session },
                 file: file.display().to_string(),
             },
             Err(error) => {
@@ -97,7 +97,7 @@ impl Cosigner<'_> {
                     return Ok(());
                 }
                 tracing::error!(%session, "a proof waits for the disk: {error}");
-                Step::SessionError { session: Session { session }, error }
+                Step::SessionError { session: InSession { session }, error }
             }
         };
         if matches!(step, Step::EvidenceKept { .. }) {

@@ -1,13 +1,15 @@
 //! `musig2-node status`, `sessions`, `reload`, `abort` and `propose --daemon`: commands to a
 //! running daemon.
 
-use super::hint::{self, DEFAULT_SOCKET};
-use super::words::{Reply, Request};
-use crate::failure::{Failure, FailureObject};
-#[cfg(unix)]
-use crate::network::StopSignals;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::model::failure_object::FailureObject;
+use crate::model::line::Line;
+use crate::model::words::{Reply, Request};
 use crate::order::Order;
-use crate::report::{Console, Line};
+#[cfg(unix)]
+use crate::system::stop_signals::StopSignals;
+use crate::text::hint::{self, DEFAULT_SOCKET};
 use clap::Args;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -33,84 +35,6 @@ pub(crate) fn ask(
     console: &Console,
 ) -> Result<(), Failure> {
     talk(&socket.socket, request, Some(PATIENCE), console, |_| {})
-}
-
-/// Tell how a running daemon is
-///
-/// Its public key, its addresses, whom it is connected to, how many sessions are open.
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    socket: SocketArgs,
-}
-
-/// List a running daemon's sessions, or show one in full
-///
-/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces
-/// and partial signatures are there, who is awaited, how much time is left. Of one SESSION: each
-/// signer's key and state, the messages, the keys that sign them, the memo, who proposed it and
-/// when.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  musig2-node sessions
-  musig2-node sessions 3fa41c20")]
-pub(crate) struct SessionsArgs {
-    /// One session, or how its name begins
-    #[arg(value_name = "SESSION")]
-    session: Option<String>,
-    #[command(flatten)]
-    socket: SocketArgs,
-}
-
-/// Have a running daemon read its policy and labels again
-///
-/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold
-/// from then on for what is proposed; sessions that it has joined go on. If anything in the file is
-/// wrong, that is told and the former policy holds. Settings that need a restart are named if they
-/// have changed.
-#[derive(Debug, Args)]
-pub(crate) struct ReloadArgs {
-    #[command(flatten)]
-    socket: SocketArgs,
-}
-
-/// End a running daemon's part in a session
-///
-/// The other signers are told. It is no revocation: partial signatures that are out stay out, and
-/// the others may still finish.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  musig2-node abort 3fa41c20 --reason \"wrong amount\"")]
-pub(crate) struct AbortArgs {
-    /// The session, or how its name begins
-    #[arg(value_name = "SESSION")]
-    session: String,
-    /// For the other signers
-    #[arg(long, value_name = "TEXT", default_value = "aborted by the operator")]
-    reason: String,
-    #[command(flatten)]
-    socket: SocketArgs,
-}
-
-/// Runs `status`.
-pub(crate) fn status(args: &StatusArgs, console: &Console) -> Result<(), Failure> {
-    ask(&args.socket, &Request::Status, console)
-}
-
-/// Runs `sessions`.
-pub(crate) fn sessions(args: &SessionsArgs, console: &Console) -> Result<(), Failure> {
-    ask(&args.socket, &Request::Sessions { session: args.session.clone() }, console)
-}
-
-/// Runs `reload`.
-pub(crate) fn reload(args: &ReloadArgs, console: &Console) -> Result<(), Failure> {
-    ask(&args.socket, &Request::Reload, console)
-}
-
-/// Runs `abort`.
-pub(crate) fn abort(args: &AbortArgs, console: &Console) -> Result<(), Failure> {
-    let request = Request::Abort { session: args.session.clone(), reason: args.reason.clone() };
-    ask(&args.socket, &request, console)
 }
 
 /// Runs `propose --daemon`, which takes as long as the session.

@@ -3,19 +3,21 @@
 use super::clients::{self, Place};
 use super::following::Following;
 use super::reload::Reloader;
-use super::socket::Socket;
-use super::words::{ConnectedPeer, Reply, Request, Status, Summary};
+use crate::approval::told::Told;
 use crate::failure::Failure;
-use crate::labels::Labels;
-use crate::network::{Network, Reach};
+use crate::model::co_signer::{AtPeer, CoSigner};
+use crate::model::labels::Labels;
+use crate::model::line::Timed;
+use crate::model::record::{Approval, Record};
+use crate::model::state::Summary;
+use crate::model::words::{ConnectedPeer, Reply, Request, Status};
+use crate::node::roster::Roster;
+use crate::node::{Reach, RunningNode, works};
 use crate::order::Order;
-use crate::report::Timed;
-use crate::results::command::Since;
-use crate::results::record::{Approval, Record};
 use crate::results::trail::{Filter, Found, Trail};
-use crate::roster::{AtPeer, CoSigner, Roster};
+use crate::system::socket::Socket;
 use crate::text::Text;
-use crate::told::Told;
+use crate::text::time::Since;
 use musig2_libp2p::libp2p::PeerId;
 use musig2_libp2p::musig2_proto::{
     Command, CommandError, DeclineReason, Note, Phase, SessionId, SessionView,
@@ -39,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most clients that wait at once for what they proposed, which may take minutes. They do not
 /// keep other clients waiting, only further proposals.
 const MAX_WAITING: usize = 32;
+/// Names a problem with the socket.
+const SOCKET: &str = "socket";
 /// How many results are returned by default, and at most.
 const RESULTS: usize = 50;
 const MAX_RESULTS: usize = 10_000;
@@ -50,7 +54,7 @@ pub(crate) struct Control {
     labels: Labels,
     roster: Roster,
     told: Told,
-    reach: watch::Receiver<Reach>,
+    reach: watch::Sender<Reach>,
     changes: broadcast::Sender<SessionId>,
     started: Instant,
     reloader: Reloader,
@@ -61,13 +65,13 @@ pub(crate) struct Control {
 
 impl Control {
     /// Makes the control of a node.
-    pub(crate) fn of(network: &Network, reloader: Reloader, trail: Trail) -> Self {
+    pub(crate) fn of(network: &RunningNode, reloader: Reloader, trail: Trail) -> Self {
         Self {
             handle: network.handle.clone(),
             labels: network.labels.clone(),
             roster: network.roster.clone(),
             told: network.told.clone(),
-            reach: network.reach.subscribe(),
+            reach: network.reach.clone(),
             changes: network.changes.clone(),
             started: Instant::now(),
             reloader,
@@ -81,7 +85,7 @@ impl Control {
         let serve_one = |(stream, user), place| self.clone().serve_one(stream, user, place);
         tokio::select! {
             () = clients::serve("the socket", async || socket.accept().await, serve_one) => {}
-            () = socket.stay() => {}
+            () = socket.stay(|problem| works(&self.reach, SOCKET, problem)) => {}
         }
     }
 
@@ -180,7 +184,7 @@ impl Control {
             labels: self.labels.clone(),
             roster: self.roster.clone(),
             changes,
-            reach,
+            reach: reach.subscribe(),
             trail: self.trail.clone(),
             timeout,
             deadline,

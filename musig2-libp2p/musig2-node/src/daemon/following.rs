@@ -2,15 +2,16 @@
 //! this node ends its part.
 
 use super::control::send;
-use super::words::{Reply, Summary};
-use crate::ending::Ending;
 use crate::failure::Failure;
-use crate::labels::Labels;
-use crate::network::Reach;
-use crate::patience::{give_up, has_ended};
-use crate::result::SessionResult;
+use crate::model::ending::Ending;
+use crate::model::labels::Labels;
+use crate::model::result::SessionResult;
+use crate::model::state::Summary;
+use crate::model::words::Reply;
+use crate::node::Reach;
+use crate::node::patience::{give_up, has_ended};
+use crate::node::roster::Roster;
 use crate::results::trail::Trail;
-use crate::roster::Roster;
 use musig2_libp2p::Handle;
 use musig2_libp2p::musig2_proto::{SessionId, SessionView};
 use std::time::Duration;

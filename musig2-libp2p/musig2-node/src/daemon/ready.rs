@@ -2,14 +2,14 @@
 //! that neither accepts what the other refuses.
 
 use super::http;
-use super::socket::Socket;
 use crate::approval::Approver;
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::keyfile;
-use crate::network::check_ports;
-use crate::passphrase::PassphraseArgs;
-use crate::report::SignerSet;
+use crate::keys::keyfile;
+use crate::keys::passphrase::PassphraseArgs;
+use crate::model::line::SignerSet;
+use crate::node::check_ports;
+use crate::system::socket::Socket;
 use crate::text::Text;
 use musig2_libp2p::musig2_proto::{DefaultCrypto, OutputKey, PublicKey, SecretKey, Tweak};
 use std::ffi::OsStr;

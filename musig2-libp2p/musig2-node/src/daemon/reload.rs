@@ -1,18 +1,19 @@
 //! Reads the policy and the labels again while a daemon runs: at SIGHUP, or when asked over its
 //! socket. Sessions that it has joined continue.
 
-use super::{hint, ready};
+use super::ready;
 use crate::approval::Approver;
+use crate::approval::told::Told;
 use crate::config::Settings;
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::labels::Labels;
-use crate::network::Network;
-use crate::report::Console;
-use crate::results::record::{date, now_ms};
-use crate::roster::Roster;
-use crate::steps::{Reloaded, Step};
-use crate::terminal;
-use crate::told::Told;
+use crate::model::labels::Labels;
+use crate::model::steps::{Reloaded, Step};
+use crate::node::RunningNode;
+use crate::node::roster::Roster;
+use crate::system::terminal;
+use crate::text::hint;
+use crate::text::time::{date, now_ms};
 use musig2_libp2p::Handle;
 use std::ffi::OsString;
 use std::io;
@@ -83,7 +84,7 @@ impl Reloader {
         file: PathBuf,
         program: Option<OsString>,
         settings: &Settings,
-        network: &Network,
+        network: &RunningNode,
         console: &Console,
     ) -> (Self, mpsc::Receiver<Approver>) {
         let (approvers, replaced) = mpsc::channel(1);

@@ -6,8 +6,8 @@
 //! its own, so that sessions announced by strangers evict nothing that this node took part in. A
 //! file has two lines: the SHA-256 of the second one, in hex, and the record.
 
-use super::record::{Record, Status};
-use crate::result::Hex;
+use crate::model::record::{Record, Status};
+use crate::text::hex::Hex;
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

@@ -4,12 +4,12 @@
 //! order. Only callers that ask for what is on disk wait.
 
 use super::folder::Folder;
-use super::record::{Approval, Record, Status};
 use super::writer::{Index, Note, Writer};
 use crate::config::ResultsSettings;
-use crate::daemon::words::Standing;
-use crate::labels::Labels;
-use crate::result::Hex;
+use crate::model::labels::Labels;
+use crate::model::record::{Approval, Record, Status};
+use crate::model::words::Standing;
+use crate::text::hex::Hex;
 use musig2_libp2p::musig2_proto::{PublicKey, SessionId, SessionView, Signature};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,11 +1,12 @@
 //! The thread that writes the records of a trail, and the index that callers read meanwhile.
 
 use super::folder::{Folder, Key, Kind};
-use super::record::{Record, Status, now_ms};
 use super::trail::Shared;
 use crate::config::ResultsSettings;
-use crate::daemon::words::Standing;
-use crate::result::Hex;
+use crate::model::record::{Record, Status};
+use crate::model::words::Standing;
+use crate::text::hex::Hex;
+use crate::text::time::now_ms;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;

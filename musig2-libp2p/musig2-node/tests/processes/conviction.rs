@@ -10,7 +10,7 @@ use musig2_libp2p::musig2_proto::{
     KeyAggregationError, Message, Node, PartialSignature, PlainTweak, Proposal, PublicKey,
     PublicNonce, SecretKey, Signature, XOnlyPublicKey,
 };
-use musig2_libp2p::{Behaviour, Config, PeerContact};
+use musig2_libp2p::{Behaviour, FrameLimits, PeerContact};
 use serde_json::Value;
 use std::fs;
 use tempfile::tempdir;
@@ -123,7 +123,7 @@ fn wrong_signer() -> Swarm<Behaviour<Wrong>> {
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("noise")
         .with_behaviour(|identity| {
-            Behaviour::new(identity.public().to_peer_id(), core, Config::default())
+            Behaviour::new(identity.public().to_peer_id(), core, FrameLimits::default())
         });
     let mut swarm = swarm.expect("a behaviour").build();
     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("loopback");

@@ -266,8 +266,11 @@ fn a_removed_socket_is_created_again() {
     fs::remove_dir_all(&folder).expect("removed");
     let refused = "the socket was removed, so nobody can ask this daemon anything";
     wait_until("it says that it cannot", || !is_answered() && count(refused) > 0);
+    // Nobody can ask it for its status now, but those who watch it see that something is wrong.
+    wait_until("its metrics say so", || daemon.get("/metrics").contains("\nmusig2_problems 1\n"));
     make();
     wait_until("it tries again", is_answered);
+    wait_until("all is well", || daemon.get("/metrics").contains("\nmusig2_problems 0\n"));
     assert_eq!(count("the socket was removed: made it again"), 2);
     assert_eq!(count(refused), 1, "once");
 

@@ -6,7 +6,7 @@ use crate::dial_error;
 use crate::node::addresses::{Reach, believable, is_relayed};
 use crate::node::bootstrap::Failed;
 use crate::node::event::NodeEvent;
-use crate::node::network::{NetworkEvent, SILENCE};
+use crate::node::network::{NodeBehaviourEvent, SILENCE};
 use crate::node::signer_state::{PeerConnection, SignerState};
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -39,7 +39,7 @@ pub(super) struct Remote {
 }
 
 impl Task {
-    pub(super) fn on_event(&mut self, event: SwarmEvent<NetworkEvent>) {
+    pub(super) fn on_event(&mut self, event: SwarmEvent<NodeBehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_network_event(event),
             SwarmEvent::ConnectionEstablished {

@@ -20,7 +20,7 @@ use super::config::{Goodbye, NodeConfig};
 use super::disk::Disk;
 use super::event::EventSender;
 use super::handle::Order;
-use super::network::Network;
+use super::network::NodeBehaviour;
 #[cfg(feature = "nat")]
 use super::relays::Relays;
 use super::store::Approval;
@@ -44,7 +44,7 @@ const LISTENING: Duration = Duration::from_secs(1);
 const CLOSING: Duration = Duration::from_secs(1);
 
 pub(super) struct Task {
-    swarm: Swarm<Network>,
+    swarm: Swarm<NodeBehaviour>,
     events: EventSender,
     metrics: Metrics,
     disk: Option<Disk>,
@@ -69,7 +69,7 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) fn new(
-        swarm: Swarm<Network>,
+        swarm: Swarm<NodeBehaviour>,
         config: &NodeConfig,
         listeners: HashSet<ListenerId>,
         disk: Option<Disk>,

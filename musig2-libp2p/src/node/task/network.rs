@@ -7,10 +7,10 @@ use crate::node::addresses::Reach;
 use crate::node::addresses::is_quic;
 use crate::node::addresses::{believable, is_relayed};
 use crate::node::event::NodeEvent;
-use crate::node::network::{self, Network, NetworkEvent};
+use crate::node::network::{self, NodeBehaviour, NodeBehaviourEvent};
 #[cfg(feature = "nat")]
 use crate::node::relays;
-use crate::{Event, PeerContact};
+use crate::{BehaviourEvent, PeerContact};
 #[cfg(feature = "mdns")]
 use libp2p::mdns;
 #[cfg(feature = "nat")]
@@ -31,53 +31,57 @@ use std::collections::BTreeMap;
 const MAX_LOOKUPS: usize = 64;
 
 impl Task {
-    pub(super) fn on_network_event(&mut self, event: NetworkEvent) {
+    pub(super) fn on_network_event(&mut self, event: NodeBehaviourEvent) {
         match event {
-            NetworkEvent::Signing(event) => self.on_signing_event(event),
-            NetworkEvent::Gossip(event) => self.on_gossip_event(event),
-            NetworkEvent::Dht(event) => self.on_dht_event(event),
-            NetworkEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
+            NodeBehaviourEvent::Signing(event) => self.on_signing_event(event),
+            NodeBehaviourEvent::Gossip(event) => self.on_gossip_event(event),
+            NodeBehaviourEvent::Dht(event) => self.on_dht_event(event),
+            NodeBehaviourEvent::Identify(identify::Event::Received {
+                connection_id,
+                peer_id,
+                info,
+            }) => {
                 self.on_identified(connection_id, peer_id, info);
             }
-            NetworkEvent::Ping(ping::Event { connection, result, .. }) => {
+            NodeBehaviourEvent::Ping(ping::Event { connection, result, .. }) => {
                 self.on_ping(connection, &result);
             }
-            NetworkEvent::Identify(_) => {}
+            NodeBehaviourEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
-            NetworkEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
+            NodeBehaviourEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
             #[cfg(feature = "nat")]
-            NetworkEvent::HolePunching(event) => tracing::debug!(?event, "through a NAT"),
+            NodeBehaviourEvent::HolePunching(event) => tracing::debug!(?event, "through a NAT"),
             #[cfg(feature = "nat")]
-            NetworkEvent::Reachability(event) => {
+            NodeBehaviourEvent::Reachability(event) => {
                 tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "tested from outside");
                 if event.result.is_ok() && self.bootstrap.contains(event.server) {
                     self.on_reachable(event.tested_addr);
                 }
             }
             #[cfg(feature = "relay-server")]
-            NetworkEvent::Relay(event) => tracing::debug!(?event, "relaying"),
+            NodeBehaviourEvent::Relay(event) => tracing::debug!(?event, "relaying"),
             #[cfg(feature = "relay-server")]
-            NetworkEvent::DialBack(event) => {
+            NodeBehaviourEvent::DialBack(event) => {
                 tracing::debug!(address = %event.tested_addr, "tested for a peer");
             }
             #[cfg(feature = "mdns")]
-            NetworkEvent::Mdns(event) => self.on_mdns_event(event),
+            NodeBehaviourEvent::Mdns(event) => self.on_mdns_event(event),
             #[cfg(feature = "upnp")]
-            NetworkEvent::Upnp(event) => self.on_upnp_event(event),
-            NetworkEvent::Places(never) | NetworkEvent::Limits(never) => match never {},
+            NodeBehaviourEvent::Upnp(event) => self.on_upnp_event(event),
+            NodeBehaviourEvent::Places(never) | NodeBehaviourEvent::Limits(never) => match never {},
             #[cfg(feature = "nat")]
-            NetworkEvent::Seen(never) => match never {},
+            NodeBehaviourEvent::Seen(never) => match never {},
         }
     }
 
-    fn on_signing_event(&mut self, event: Event) {
+    fn on_signing_event(&mut self, event: BehaviourEvent) {
         match event {
-            Event::Publish(announcement) => {
+            BehaviourEvent::Publish(announcement) => {
                 if let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() {
                     self.announcements.publish(gossip, announcement);
                 }
             }
-            Event::Session(event) => {
+            BehaviourEvent::Session(event) => {
                 match &event {
                     SessionComplete { session, signatures }
                     | LateSignature { session, signatures } => {
@@ -90,13 +94,14 @@ impl Task {
                     SessionReady { session } => self.know_signers(session),
                     _ => {}
                 }
-                self.events.send(NodeEvent::Session(event));
+                let view = self.signing().core().session(&event.session()).map(Box::new);
+                self.events.send(NodeEvent::Session { event, view });
             }
-            Event::Offence { peer, offence, consequence } => {
+            BehaviourEvent::Offence { peer, offence, consequence } => {
                 let signers = self.signers_at(peer);
                 self.events.send(NodeEvent::Offence { peer, signers, offence, consequence });
             }
-            Event::DialFailed { peer, error } => {
+            BehaviourEvent::DialFailed { peer, error } => {
                 self.look_up(peer);
                 let signers = self.signers_at(peer);
                 self.events.send(NodeEvent::DialFailed {
@@ -106,12 +111,12 @@ impl Task {
                     error,
                 });
             }
-            Event::Undelivered { peer, frames, reason } => {
+            BehaviourEvent::Undelivered { peer, frames, reason } => {
                 tracing::debug!(%peer, frames, %reason, "frames were not delivered");
             }
             // The swarm's own events and the behaviour's log report these.
-            Event::ConnectionLost { .. } | Event::Churn { .. } => {}
-            Event::Finished => self.finished = true,
+            BehaviourEvent::ConnectionLost { .. } | BehaviourEvent::Churn { .. } => {}
+            BehaviourEvent::Finished => self.finished = true,
         }
     }
 
@@ -136,7 +141,7 @@ impl Task {
     }
 
     fn on_gossip_event(&mut self, event: gossipsub::Event) {
-        let Network { gossip, signing, .. } = self.swarm.behaviour_mut();
+        let NodeBehaviour { gossip, signing, .. } = self.swarm.behaviour_mut();
         let Some(gossip) = gossip.as_mut() else { return };
         match event {
             gossipsub::Event::Message { propagation_source: from, message_id, message } => {

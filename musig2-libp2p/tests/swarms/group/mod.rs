@@ -12,7 +12,7 @@ use musig2_libp2p::musig2_proto::{
     self, Audience, Command, Event as Signing, Message, Node, Offence, Proposal, PublicKey,
     SecretKey, SessionId, Signature,
 };
-use musig2_libp2p::{Behaviour, Config, Consequence, Event, PeerContact};
+use musig2_libp2p::{Behaviour, BehaviourEvent, Consequence, FrameLimits, PeerContact};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub struct Group {
 
 /// What happened, and at which signer.
 pub enum Happened {
-    Signer(usize, SwarmEvent<Event>),
+    Signer(usize, SwarmEvent<BehaviourEvent>),
     Rogue(SwarmEvent<Infallible>),
 }
 
@@ -44,7 +44,7 @@ pub fn protocol() -> musig2_proto::Config {
 
 impl Group {
     /// Starts signers that know one another's contacts. The rogue is connected to none of them.
-    pub async fn new(signers: u8, protocol: &musig2_proto::Config, config: &Config) -> Self {
+    pub async fn new(signers: u8, protocol: &musig2_proto::Config, config: &FrameLimits) -> Self {
         let mut all = Vec::new();
         for number in 1..=signers {
             let mut core = Node::new(protocol.clone()).unwrap();
@@ -119,13 +119,16 @@ impl Group {
         match happened {
             Happened::Signer(
                 _,
-                SwarmEvent::Behaviour(Event::Offence { peer, offence, consequence }),
+                SwarmEvent::Behaviour(BehaviourEvent::Offence { peer, offence, consequence }),
             ) => {
                 assert_eq!(*peer, rogue, "an honest peer is reported: {offence}");
                 self.offences.push(offence.clone());
                 self.consequences.push(*consequence);
             }
-            Happened::Signer(_, SwarmEvent::Behaviour(Event::Churn { peer, consequence })) => {
+            Happened::Signer(
+                _,
+                SwarmEvent::Behaviour(BehaviourEvent::Churn { peer, consequence }),
+            ) => {
                 assert_eq!(*peer, rogue, "an honest peer is reported");
                 self.consequences.push(*consequence);
             }
@@ -137,7 +140,7 @@ impl Group {
     /// Like `until`, but only for events of the signers' behaviours.
     pub async fn until_event<T>(
         &mut self,
-        mut wanted: impl FnMut(&mut Self, usize, Event) -> Option<T>,
+        mut wanted: impl FnMut(&mut Self, usize, BehaviourEvent) -> Option<T>,
     ) -> T {
         self.until(|group, happened| match happened {
             Happened::Signer(signer, SwarmEvent::Behaviour(event)) => wanted(group, signer, event),
@@ -151,16 +154,18 @@ impl Group {
         let mut done: Vec<Option<Vec<Signature>>> = vec![None; self.signers.len()];
         self.until_event(|group, signer, event| {
             match event {
-                Event::Session(Signing::SessionDiscovered { session }) => {
+                BehaviourEvent::Session(Signing::SessionDiscovered { session }) => {
                     let join = Command::JoinSession { session };
                     group.signers[signer].behaviour_mut().execute(join).unwrap();
                 }
-                Event::Session(Signing::SessionComplete { session, signatures })
+                BehaviourEvent::Session(Signing::SessionComplete { session, signatures })
                     if session == wanted =>
                 {
                     done[signer] = Some(signatures);
                 }
-                Event::Session(event @ Signing::SessionAborted { .. }) => panic!("{event:?}"),
+                BehaviourEvent::Session(event @ Signing::SessionAborted { .. }) => {
+                    panic!("{event:?}")
+                }
                 _ => {}
             }
             done.iter().all(Option::is_some).then_some(())

@@ -293,7 +293,7 @@ impl Tombstone {
         cx: &mut Context<'_, R>,
         signatures: &[Signature],
     ) -> bool {
-        if !verifies::<C>(&self.view.manifest, self.view.output_keys.iter(), signatures) {
+        if !verifies::<C>(&self.view.manifest, &self.view.output_keys, signatures) {
             return false;
         }
         self.view.signatures = Some(signatures.to_vec());

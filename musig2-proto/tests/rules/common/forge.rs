@@ -70,7 +70,7 @@ pub fn said(room: &Room, node: usize, is_wanted: impl Fn(&Body) -> bool) -> Stat
 /// co-signer.
 pub fn of_a_stranger(room: &mut Room, secret: [u8; 32], items: Vec<Item>) -> Vec<u8> {
     let config = Config::default()
-        .with_raw_tweaks_allowed(true)
+        .with_allow_raw_tweaks(true)
         .with_max_items(4096)
         .with_max_frame_size(1 << 21);
     let mut stranger: Node = Node::new(config).unwrap();

@@ -85,11 +85,11 @@ impl<C: Crypto> RoomOf<C> {
     }
 
     pub fn create(&mut self, node: usize, proposal: Proposal) -> SessionId {
-        self.execute(node, Command::CreateSession(proposal));
-        let Some(Event::SessionCreated { session }) = self.events[node].last() else {
-            panic!("not created")
-        };
-        *session
+        let created = self.nodes[node].create_session(self.now, &mut self.rng, proposal);
+        let (session, outputs) = created.unwrap();
+        assert!(outputs.contains(&Output::Event(Event::SessionCreated { session })));
+        self.carry(node, outputs);
+        session
     }
 
     /// Has node 0 propose a session of everyone and announce it.

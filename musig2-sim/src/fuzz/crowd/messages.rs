@@ -1,10 +1,10 @@
 //! What reaches the honest node, and what it returns.
 
 use super::{Crowd, MAX_HEARD};
+use crate::engine::Engine;
 use crate::fuzz::deceiver::{attempt_of, boot};
 use crate::fuzz::moves::{Around, Attempt, Claim};
 use crate::fuzz::pen::list;
-use crate::oracle::Engine;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::bitmap::Bitmap;
 use musig2_proto::wire::frame::{BoardDigest, Frame, Have, Request};

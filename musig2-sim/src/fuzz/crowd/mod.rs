@@ -6,7 +6,7 @@ use super::deceiver::Deceiver;
 use super::moves::Move;
 use super::pen::{gather, list};
 use super::seat::{BEGINNING, Seat, secret};
-use crate::oracle::{Engine, Recording};
+use crate::engine::{Engine, Recording};
 use core::time::Duration;
 use musig2_proto::wire::announcement::Announcement;
 use musig2_proto::wire::decode_message;

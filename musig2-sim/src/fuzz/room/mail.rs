@@ -1,8 +1,8 @@
 //! Messages between the nodes, and what nodes return.
 
 use super::Room;
+use crate::engine::Engine;
 use crate::fuzz::seat::contact;
-use crate::oracle::Engine;
 use musig2_proto::{Command, Destination, Input, Output, Severity};
 
 /// How many messages may be in flight before the oldest is lost.

@@ -4,7 +4,7 @@ mod mail;
 mod time;
 
 use super::seat::{BEGINNING, Seat};
-use crate::oracle::{Engine, Recording};
+use crate::engine::{Engine, Recording};
 use mail::Letter;
 use musig2_proto::wire::statement::Note;
 use musig2_proto::{

@@ -1,7 +1,7 @@
 //! How time passes, and that everything comes to an end.
 
 use super::Room;
-use crate::oracle::Engine;
+use crate::engine::Engine;
 use core::time::Duration;
 use musig2_proto::{Input, Timestamp};
 

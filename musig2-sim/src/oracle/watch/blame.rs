@@ -1,8 +1,9 @@
 //! No event blames an honest signer, and the bytes of a proof are enough to convict.
 
 use super::Watch;
-use crate::network::NodeId;
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use musig2_proto::{AbortCause, Event, Evidence, Fault, MAX_JOINS, Report, Severity, SignerIndex};
 
 impl Watch {

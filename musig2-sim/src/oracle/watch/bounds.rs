@@ -2,7 +2,8 @@
 //! input. Without such a bound a small message could make a node work hard.
 
 use super::{Call, Cause, State, Watch};
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::oracle::Violation;
 use musig2_proto::{Command, Event, Output};
 
 /// The fewest bytes that a signature to be checked takes on the wire.

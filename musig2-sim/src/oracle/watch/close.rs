@@ -2,8 +2,9 @@
 //! view is examined, and everything is searched for secrets.
 
 use super::{Call, State, Watch};
-use crate::network::NodeId;
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Publication;
 use musig2_proto::wire::frame::Frame;
@@ -81,7 +82,7 @@ impl Watch {
         let manifest = Arc::clone(&session.manifest);
         let keys = session.keys::<C>()?;
         if let Some(item) =
-            keys.iter().zip(&view.output_keys).position(|(key, shown)| *key != shown.key)
+            keys.iter().zip(view.output_keys.iter()).position(|(key, shown)| *key != shown.key)
         {
             return Err(Violation::WrongKey { session: id, node, item });
         }

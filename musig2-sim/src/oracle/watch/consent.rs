@@ -2,8 +2,9 @@
 //! it expired.
 
 use super::{Call, Host, Met, Session, State, Watch};
-use crate::network::NodeId;
-use crate::oracle::{Challenge, Engine, Judge, Violation};
+use crate::engine::{Challenge, Engine, Judge};
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use crate::protocol;
 use musig2_proto::wire::VERSION;
 use musig2_proto::wire::announcement::Announcement;

@@ -1,8 +1,9 @@
 //! In each life of a node a session begins once, progresses while it is open, and ends once.
 
 use super::{Call, Cause, Session, State, Watch};
-use crate::network::NodeId;
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use core::time::Duration;
 use musig2_proto::{AbortCause, Command, Event, ManifestError};
 

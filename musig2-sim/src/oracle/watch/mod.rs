@@ -30,8 +30,10 @@ mod phases;
 mod probe;
 mod signatures;
 
-use super::{Coverage, Engine, Violation, Work};
-use crate::network::{Fate, NodeId};
+use super::{Coverage, Violation};
+use crate::engine::{Engine, Work};
+use crate::ids::NodeId;
+use crate::network::Fate;
 use crate::trace::Action;
 use close::Close;
 use core::hash::{Hash, Hasher};

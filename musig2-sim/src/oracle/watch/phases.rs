@@ -3,7 +3,8 @@
 //! how old the phase is.
 
 use super::{Call, Host, Watch};
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::oracle::Violation;
 use core::time::Duration;
 use musig2_proto::{AbortCause, Config, Event, Phase, Timestamp};
 

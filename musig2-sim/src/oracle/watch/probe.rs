@@ -2,7 +2,8 @@
 //! and when a session ends, the copy hears the last messages from before once more.
 
 use super::{Call, Cause, State, Watch};
-use crate::oracle::{Engine, Violation};
+use crate::engine::Engine;
+use crate::oracle::Violation;
 use musig2_proto::{Event, Input, ManifestError, Node, Offence, Output, SessionId, SessionView};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -2,8 +2,9 @@
 //! same on all nodes that ended with the same attempt.
 
 use super::{Session, Watch};
-use crate::network::NodeId;
-use crate::oracle::{Engine, Judge, Violation};
+use crate::engine::{Engine, Judge};
+use crate::ids::NodeId;
+use crate::oracle::Violation;
 use musig2_proto::Signature;
 
 impl Watch {

@@ -1,9 +1,9 @@
 use super::*;
+use crate::approval::questions::Questions;
 use crate::config::ResultsSettings;
-use crate::keyfile;
-use crate::labels::Labels;
-use crate::questions::Questions;
-use crate::results::record::Status;
+use crate::keys::keyfile;
+use crate::model::labels::Labels;
+use crate::model::record::Status;
 use musig2_libp2p::NodeConfig;
 use musig2_libp2p::libp2p::Multiaddr;
 use musig2_libp2p::musig2_proto::{
@@ -20,13 +20,13 @@ fn say(text: &str) {
     SAID.with_borrow_mut(|said| said.push_str(text));
 }
 
-fn start(config: NodeConfig) -> (Network, PublicKey) {
+fn start(config: NodeConfig) -> (RunningNode, PublicKey) {
     let (secret, public_key) = keyfile::generate().unwrap();
-    (Network::start(config, secret, Labels::default()).unwrap(), public_key)
+    (RunningNode::start(config, secret, Labels::default()).unwrap(), public_key)
 }
 
 /// A node that nobody can reach, and a session that it proposes.
-async fn alone() -> (Network, SessionId) {
+async fn alone() -> (RunningNode, SessionId) {
     let (network, own) = start(NodeConfig::default().with_listen([]));
     let (_, other) = keyfile::generate().unwrap();
     let session = network.handle.create_session(proposal([own, other])).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_question_is_withdrawn_when_its_session_ends() {
         signer: SignerIndex::new(1 - view.me.get()),
         reason: AbortReason::Requested(Note::new("no time left")),
     };
-    let other = crate::report::short(&view.manifest.signers()[usize::from(1 - view.me.get())]);
+    let other = crate::text::names::short(&view.manifest.signers()[usize::from(1 - view.me.get())]);
     let by_signer_told =
         format!("a signer ended its part, saying \"no time left\"; ended by signer {other}");
     let ends = [
@@ -70,7 +70,7 @@ async fn a_question_is_withdrawn_when_its_session_ends() {
             true => cosigner.take_of_forgotten(end),
             false => cosigner.take(end, &view).await.unwrap(),
         }
-        let short = crate::report::short(&session);
+        let short = crate::text::names::short(&session);
         let told = SAID.take();
         let expected = format!("Session {short} has ended: no answer is needed. Reason: {reason}");
         assert!(told.starts_with(&expected), "{told}");
@@ -112,7 +112,7 @@ async fn a_session_whose_discovery_was_missed_is_decided_on_only_once() {
         let announce = Command::AnnounceSession { session, audience: Audience::Everyone };
         other.handle.execute(announce).await.unwrap();
         let missed = loop {
-            if let NodeEvent::Session(event @ Event::SessionDiscovered { .. }) =
+            if let NodeEvent::Session { event: event @ Event::SessionDiscovered { .. }, .. } =
                 network.next().await.unwrap()
             {
                 break event;

@@ -1,5 +1,5 @@
-use super::super::record::Approval;
 use super::*;
+use crate::model::record::Approval;
 use serde_json::json;
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use super::seed::Seeds;
 use clap::Args;
 use core::num::NonZeroUsize;
 use musig2_sim::Profile;
-use progress::Progress;
+use progress::ProgressLine;
 use results::Results;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub fn run(args: &SweepArgs) -> Result<Finding, Error> {
     )?;
     let begun = Instant::now();
     let mut results = Results::new(args.json.as_deref())?;
-    let progress = Progress::new(args.seeds.0.end - args.seeds.0.start);
+    let progress = ProgressLine::new(args.seeds.0.end - args.seeds.0.start);
     let work = Work::new(
         args.seeds.0.clone(),
         args.profile,

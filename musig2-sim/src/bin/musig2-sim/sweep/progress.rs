@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 /// How often a line is printed if there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-pub struct Progress {
+pub struct ProgressLine {
     bar: ProgressBar,
     /// When the last line was printed; `None` if a bar is drawn.
     line: Option<Cell<Instant>>,
     begun: Instant,
 }
 
-impl Progress {
+impl ProgressLine {
     pub fn new(seeds: u64) -> Self {
         let terminal = io::stderr().is_terminal();
         let target =

@@ -1,6 +1,6 @@
 //! What a sweep found.
 
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::worker::{Batch, Found, What};
 use crate::exit::{Error, Finding};
 use crate::run::command;
@@ -59,7 +59,7 @@ impl Results {
     }
 
     /// Adds the results of a few seeds.
-    pub fn take(&mut self, batch: Batch, progress: &Progress) -> Result<(), Error> {
+    pub fn take(&mut self, batch: Batch, progress: &ProgressLine) -> Result<(), Error> {
         self.total.seeds += batch.seeds;
         self.total.sessions += batch.sessions;
         self.total.steps += batch.steps;
@@ -72,7 +72,7 @@ impl Results {
         Ok(())
     }
 
-    fn violation(&mut self, found: &Found, progress: &Progress) -> Result<(), Error> {
+    fn violation(&mut self, found: &Found, progress: &ProgressLine) -> Result<(), Error> {
         let &Found { seed, profile, crypto, ref what } = found;
         let (finding, name, message) = match what {
             What::Failure(failure) => (failure.kind().into(), failure.name(), failure.to_string()),

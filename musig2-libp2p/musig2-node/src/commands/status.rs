@@ -1,0 +1,21 @@
+//! `musig2-node status`: how a running daemon is.
+
+use crate::console::Console;
+use crate::daemon::client::{SocketArgs, ask};
+use crate::failure::Failure;
+use crate::model::words::Request;
+use clap::Args;
+
+/// Tell how a running daemon is
+///
+/// Its public key, its addresses, whom it is connected to, how many sessions are open.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &StatusArgs, console: &Console) -> Result<(), Failure> {
+    ask(&args.socket, &Request::Status, console)
+}
