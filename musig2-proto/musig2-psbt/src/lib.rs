@@ -1,11 +1,9 @@
 //! Bitcoin transactions for MuSig2 sessions.
-#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 mod descriptor;
-mod fields;
-mod psbt;
-mod raw;
-mod version2;
+mod format;
 pub use descriptor::*;
-pub use fields::*;
-pub use psbt::*;
-pub use raw::{FramingError,MAX_PSBT_SIZE};
+pub use format::*;

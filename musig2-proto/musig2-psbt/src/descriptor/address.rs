@@ -49,10 +49,13 @@ impl OwnOutput {
         match tree {
             Tree::RawTr(slot) => Self::raw(slot, keys),
             Tree::Tr(tree) => {
-                let tree = tree.translate_pk(&mut ByNumber(&keys)).map_err(|error| match error {
-                    TranslateErr::TranslatorErr(error) => error,
-                    TranslateErr::OuterError(error) => DescriptorError::Script(error.to_string()),
-                })?;
+                let tree =
+                    tree.translate_pk(&mut ByNumber(&keys)).map_err(|error| match error {
+                        TranslateErr::TranslatorErr(error) => error,
+                        TranslateErr::OuterError(error) => {
+                            DescriptorError::Script(error.to_string())
+                        }
+                    })?;
                 Ok(Self::tree(&tree, keys))
             }
         }
@@ -75,10 +78,7 @@ impl OwnOutput {
         })
     }
 
-    fn tree(
-        tree: &miniscript::descriptor::Tr<XOnlyPublicKey>,
-        keys: Vec<DerivedKey>,
-    ) -> Self {
+    fn tree(tree: &miniscript::descriptor::Tr<XOnlyPublicKey>, keys: Vec<DerivedKey>) -> Self {
         let spend = tree.spend_info();
         let joint = |x_only: &XOnlyPublicKey| {
             keys.iter().find(|key| key.x_only == *x_only).and_then(|key| key.joint.clone())

@@ -38,13 +38,17 @@ pub enum DescriptorError {
     #[error("a musig() with a path behind it cannot have * or <…;…> inside it too (BIP390)")]
     RangedTwice,
     /// A path has a hardened step, which nobody can derive from a public key.
-    #[error("a path has a hardened step behind the key: only the owner of the secret can derive it")]
+    #[error(
+        "a path has a hardened step behind the key: only the owner of the secret can derive it"
+    )]
     Hardened,
     /// The keys' `<…;…>` have different numbers of choices.
     #[error("the keys have different numbers of choices in <…;…>")]
     Multipath,
     /// A private key is in the text.
-    #[error("the descriptor has a private key in it: give the public one; a wallet needs no secret")]
+    #[error(
+        "the descriptor has a private key in it: give the public one; a wallet needs no secret"
+    )]
     PrivateKey,
     /// A key cannot be read.
     #[error("a key cannot be read: {0}")]

@@ -160,9 +160,8 @@ fn extended_or_single(
     if is_private(text) {
         return Err(DescriptorError::PrivateKey);
     }
-    let key: DescriptorPublicKey = text
-        .parse()
-        .map_err(|error: miniscript::descriptor::DescriptorKeyParseError| {
+    let key: DescriptorPublicKey =
+        text.parse().map_err(|error: miniscript::descriptor::DescriptorKeyParseError| {
             DescriptorError::Key(error.to_string())
         })?;
     if key.has_hardened_step() || key.wildcard() == Some(Wildcard::Hardened) {

@@ -22,9 +22,9 @@ pub use joint::{JointKey, Participant};
 pub use parse::MAX_SIZE;
 
 use address::OwnOutput;
-use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
-use bitcoin::bip32::Fingerprint;
 use bitcoin::NetworkKind;
+use bitcoin::bip32::Fingerprint;
+use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use key::KeyExpression;
 use parse::Tree;
 use std::collections::BTreeSet;
@@ -42,8 +42,7 @@ impl Descriptor {
     /// Reads a descriptor, with or without a checksum.
     pub(crate) fn parse(text: &str, network: NetworkKind) -> Result<Self, DescriptorError> {
         let (tree, keys) = parse::parse(text, network)?;
-        let counts: Vec<_> =
-            keys.iter().map(KeyExpression::branches).collect::<Result<_, _>>()?;
+        let counts: Vec<_> = keys.iter().map(KeyExpression::branches).collect::<Result<_, _>>()?;
         let branches = counts.iter().copied().max().unwrap_or(1);
         if counts.iter().any(|&count| count != 1 && count != branches) {
             return Err(DescriptorError::Multipath);

@@ -81,10 +81,11 @@ fn take_out(body: &str) -> Result<(String, Vec<Musig<'_>>), DescriptorError> {
             return Err(DescriptorError::Musig);
         }
         // The same text is the same key: `miniscript` refuses a key that a leaf has twice.
-        let number = musigs.iter().position(|musig| *musig == (inside, path)).unwrap_or_else(|| {
-            musigs.push((inside, path));
-            musigs.len() - 1
-        });
+        let number =
+            musigs.iter().position(|musig| *musig == (inside, path)).unwrap_or_else(|| {
+                musigs.push((inside, path));
+                musigs.len() - 1
+            });
         named.push_str(before);
         named.push_str(&format!("@{number}"));
         rest = after;

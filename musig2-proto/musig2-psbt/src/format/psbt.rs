@@ -1,8 +1,9 @@
 //! A PSBT of version 0 or 2: read, looked at, and written back.
 
-use crate::fields::{MusigFieldError, MusigFields};
-use crate::raw::{FramingError, MAGIC, MAX_PSBT_SIZE, Map, Reader};
-use crate::version2;
+use super::error::PsbtError;
+use super::fields::MusigFields;
+use super::raw::{FramingError, MAGIC, MAX_PSBT_SIZE, Map, Reader};
+use super::version2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bitcoin::consensus::encode::{Decodable, serialize};
@@ -54,67 +55,6 @@ pub enum PsbtVersion {
     V0,
     /// BIP370: each input and output is a map of its own.
     V2,
-}
-
-/// Why something is not a PSBT.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PsbtError {
-    /// The bytes are not maps.
-    #[error(transparent)]
-    Framing(#[from] FramingError),
-    /// The text is not base64.
-    #[error("this is neither a binary PSBT nor base64 text")]
-    Base64,
-    /// The version is neither 0 nor 2.
-    #[error("PSBT version {0}; versions 0 and 2 are known here")]
-    Version(u32),
-    /// A required field is not there.
-    #[error("the PSBT lacks a field of type 0x{kind:02x} that BIP370 requires in an {of} map")]
-    Missing {
-        /// The type of the field.
-        kind: u8,
-        /// Of which map.
-        of: &'static str,
-    },
-    /// A field's value is not what the BIP says.
-    #[error("the field of type 0x{kind:02x} in an {of} map has an invalid value")]
-    Malformed {
-        /// The type of the field.
-        kind: u8,
-        /// Of which map.
-        of: &'static str,
-    },
-    /// A field's key has data behind its type where there must be none.
-    #[error("the field of type 0x{0:02x} has data in its key; it must have none")]
-    KeyData(u8),
-    /// The version does not allow the field.
-    #[error("a PSBT of version {version} must not have the field of type 0x{kind:02x}")]
-    Excluded {
-        /// 0 or 2.
-        version: u8,
-        /// The type of the field.
-        kind: u8,
-    },
-    /// Some inputs require a height as lock time, others a time.
-    #[error("some inputs need a height as locktime and others a time: no transaction has both")]
-    NoCommonLockTime,
-    /// There are too many inputs or outputs.
-    #[error("{got} {what}; at most {max} are allowed: split the transaction")]
-    TooMany {
-        /// How many there are.
-        got: u64,
-        /// The most that are allowed.
-        max: usize,
-        /// `inputs` or `outputs`.
-        what: &'static str,
-    },
-    /// A field of BIP174 or BIP371 is not valid.
-    #[error("the PSBT has an invalid field: {0}")]
-    Field(String),
-    /// A field of BIP373 is not valid.
-    #[error(transparent)]
-    Musig(#[from] MusigFieldError),
 }
 
 impl Psbt {
@@ -227,16 +167,11 @@ impl Psbt {
         &self.musig_outputs
     }
 
-    /// Returns the PSBT with an input's map changed.
-    pub(crate) fn with_input(
-        &self,
-        input: usize,
-        change: impl FnOnce(&mut Map),
-    ) -> Result<Self, PsbtError> {
+    /// Returns the PSBT with the maps of some inputs changed. It is read again once, whatever the
+    /// number of changes.
+    pub(crate) fn with_inputs(&self, change: impl FnOnce(&mut [Map])) -> Result<Self, PsbtError> {
         let mut inputs = self.inputs.clone();
-        if let Some(map) = inputs.get_mut(input) {
-            change(map);
-        }
+        change(&mut inputs);
         Self::of_maps(self.global.clone(), inputs, self.outputs.clone(), self.version)
     }
 }

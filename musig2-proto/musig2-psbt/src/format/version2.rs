@@ -1,7 +1,7 @@
 //! PSBT version 2 (BIP370): the transaction that its fields describe.
 
-use crate::psbt::PsbtError;
-use crate::raw::{Map, compact_size};
+use super::error::PsbtError;
+use super::raw::{Map, compact_size};
 use bitcoin::absolute::{LOCK_TIME_THRESHOLD, LockTime};
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid};
@@ -125,10 +125,6 @@ fn fixed<const N: usize>(
     value.try_into().map(Some).map_err(|_| PsbtError::Malformed { kind, of })
 }
 
-fn required<const N: usize>(
-    map: &Map,
-    kind: u8,
-    of: &'static str,
-) -> Result<[u8; N], PsbtError> {
+fn required<const N: usize>(map: &Map, kind: u8, of: &'static str) -> Result<[u8; N], PsbtError> {
     fixed(map, kind, of)?.ok_or(PsbtError::Missing { kind, of })
 }

@@ -1,6 +1,6 @@
 //! BIP373: participants, public nonces and partial signatures of MuSig2, as fields of a PSBT.
 
-use crate::raw::Map;
+use super::raw::Map;
 use bitcoin::TapLeafHash;
 use bitcoin::hashes::Hash;
 use musig2_proto::{Crypto, DefaultCrypto, PartialSignature, PublicKey, PublicNonce};

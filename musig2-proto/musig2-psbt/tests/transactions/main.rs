@@ -1,0 +1,4 @@
+//! PSBTs from bytes to signatures.
+
+mod format;
+mod support;
