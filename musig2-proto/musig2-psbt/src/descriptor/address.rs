@@ -28,13 +28,13 @@ pub(crate) struct OwnOutput {
     /// The MuSig2 key of the key path, if it is one.
     pub key_path: Option<JointKey>,
     /// The script tree's leaves, from left to right.
-    pub leaves: Vec<OwnLeaf>,
+    pub leaves: Vec<Arc<OwnLeaf>>,
     /// What the derivation fields (BIP371) of a PSBT should say of the keys.
     pub origins: BTreeMap<XOnlyPublicKey, (Fingerprint, DerivationPath)>,
 }
 
 /// A leaf of the script tree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OwnLeaf {
     pub hash: TapLeafHash,
     pub script: ScriptBuf,
@@ -89,13 +89,13 @@ impl OwnOutput {
                 joint_keys.extend(joint(key));
                 true
             });
-            OwnLeaf {
+            Arc::new(OwnLeaf {
                 hash: leaf.leaf_hash(),
                 script: leaf.script().to_owned(),
                 control_block: leaf.control_block().clone(),
                 miniscript: Arc::clone(leaf.miniscript()),
                 joint_keys,
-            }
+            })
         });
         Self {
             leaves: leaves.collect(),

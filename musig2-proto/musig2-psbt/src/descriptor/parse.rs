@@ -14,7 +14,7 @@ use miniscript::descriptor::checksum::verify_checksum;
 use miniscript::{MiniscriptKey, TranslateErr, Translator, hash256, translate_hash_clone};
 
 /// The longest descriptor, in bytes. A `musig()` of 100 extended keys takes 12 KiB.
-pub const MAX_SIZE: usize = 64 * 1024;
+pub const MAX_DESCRIPTOR_SIZE: usize = 64 * 1024;
 
 /// What a descriptor says, with numbers in place of its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) fn parse(
     text: &str,
     network: NetworkKind,
 ) -> Result<(Tree, Vec<KeyExpression>), DescriptorError> {
-    if text.len() > MAX_SIZE {
+    if text.len() > MAX_DESCRIPTOR_SIZE {
         return Err(DescriptorError::TooLong(text.len()));
     }
     let body =

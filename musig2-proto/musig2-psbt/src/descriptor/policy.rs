@@ -1,7 +1,7 @@
 //! Wallet policies (BIP388): a template with placeholders, and its keys.
 
 use super::error::DescriptorError;
-use super::parse::MAX_SIZE;
+use super::parse::MAX_DESCRIPTOR_SIZE;
 use std::collections::BTreeSet;
 
 /// Writes the descriptor that a policy stands for.
@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 /// BIP388 forbids derivation inside `musig()`, hardened steps and paths other than
 /// `/<NUM;NUM>/*`, so that no two keys of a wallet are the same.
 pub(crate) fn expand(template: &str, keys: &[String]) -> Result<String, DescriptorError> {
-    if template.len() > MAX_SIZE {
+    if template.len() > MAX_DESCRIPTOR_SIZE {
         return Err(DescriptorError::TooLong(template.len()));
     }
     distinct(keys)?;
     let places = placeholders(template)?;
+    only_placeholders(template)?;
     check_paths(template, &places)?;
     let mut used = BTreeSet::new();
     let (mut descriptor, mut done) = (String::new(), 0);
@@ -26,7 +27,7 @@ pub(crate) fn expand(template: &str, keys: &[String]) -> Result<String, Descript
         descriptor.push_str(template.get(done..place.start).unwrap_or_default());
         descriptor.push_str(key);
         done = place.end;
-        if descriptor.len() > MAX_SIZE {
+        if descriptor.len() > MAX_DESCRIPTOR_SIZE {
             return Err(DescriptorError::TooLong(descriptor.len()));
         }
     }
@@ -63,6 +64,21 @@ fn placeholders(template: &str) -> Result<Vec<Placeholder>, DescriptorError> {
         return Err(DescriptorError::Policy("it has no key"));
     }
     Ok(places)
+}
+
+/// Checks that no key stands in the template itself. Only a hash is as long as a key.
+fn only_placeholders(template: &str) -> Result<(), DescriptorError> {
+    const HASHES: [&str; 4] = ["sha256(", "hash256(", "ripemd160(", "hash160("];
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let mut done = "";
+    for word in template.split_inclusive(|c| !is_word(c)) {
+        let letters = word.trim_end_matches(|c| !is_word(c)).len();
+        if letters >= 40 && !HASHES.iter().any(|hash| done == *hash) {
+            return Err(DescriptorError::Policy("a key stands in it: put all keys into the list"));
+        }
+        done = word;
+    }
+    Ok(())
 }
 
 /// Checks that the extended keys are all different, whatever their origins.

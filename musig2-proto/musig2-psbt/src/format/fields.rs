@@ -108,6 +108,16 @@ impl MusigFields {
         }
     }
 
+    /// Removes the nonces and partial signatures for a key from an input's map.
+    pub(crate) fn remove_rounds(map: &mut Map, aggregate: &PublicKey, leaf: Option<TapLeafHash>) {
+        map.retain(|key| {
+            let Some((&kind, data)) = key.split_first() else { return true };
+            let of =
+                MusigKey::read(data, kind).ok().filter(|_| [IN_NONCE, IN_PARTIAL].contains(&kind));
+            of.is_none_or(|of| of.aggregate != *aggregate || of.leaf != leaf)
+        });
+    }
+
     /// Returns whether there is a nonce or a partial signature.
     pub fn has_rounds(&self) -> bool {
         !self.nonces.is_empty() || !self.partial_signatures.is_empty()

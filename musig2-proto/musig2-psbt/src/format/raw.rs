@@ -76,6 +76,11 @@ impl Map {
         self.0.insert(place, Pair { key, value });
     }
 
+    /// Keeps the fields whose keys (with the type byte) are wanted.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&[u8]) -> bool) {
+        self.0.retain(|pair| wanted(&pair.key));
+    }
+
     /// Returns the map without the fields of these types.
     pub(crate) fn without(&self, kinds: &[u8]) -> Self {
         let kept = |pair: &&Pair| pair.key.first().is_some_and(|kind| !kinds.contains(kind));
