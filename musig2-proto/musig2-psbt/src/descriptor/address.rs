@@ -4,14 +4,12 @@ use super::error::DescriptorError;
 use super::joint::JointKey;
 use super::key::DerivedKey;
 use super::parse::{Slot, Tree};
-use bitcoin::bip32::{DerivationPath, Fingerprint};
 use bitcoin::key::TweakedPublicKey;
 use bitcoin::secp256k1::Parity;
 use bitcoin::taproot::ControlBlock;
 use bitcoin::{ScriptBuf, TapLeafHash, TapNodeHash, XOnlyPublicKey};
 use miniscript::{ForEachKey, Miniscript, Tap, TranslateErr, Translator, translate_hash_clone};
 use musig2_proto::PublicKey;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An output of the wallet.
@@ -29,8 +27,6 @@ pub(crate) struct OwnOutput {
     pub key_path: Option<JointKey>,
     /// The script tree's leaves, from left to right.
     pub leaves: Vec<Arc<OwnLeaf>>,
-    /// What the derivation fields (BIP371) of a PSBT should say of the keys.
-    pub origins: BTreeMap<XOnlyPublicKey, (Fingerprint, DerivationPath)>,
 }
 
 /// A leaf of the script tree.
@@ -74,7 +70,6 @@ impl OwnOutput {
             merkle_root: None,
             key_path: key.joint.clone(),
             leaves: Vec::new(),
-            origins: keys.into_iter().flat_map(|key| key.origins).collect(),
         })
     }
 
@@ -104,7 +99,6 @@ impl OwnOutput {
             internal_key: Some(spend.internal_key()),
             merkle_root: spend.merkle_root(),
             key_path: joint(tree.internal_key()),
-            origins: keys.into_iter().flat_map(|key| key.origins).collect(),
         }
     }
 

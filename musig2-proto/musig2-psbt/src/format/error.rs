@@ -1,7 +1,6 @@
 //! Why something is not a PSBT.
 
 use super::fields::MusigFieldError;
-use super::psbt::{MAX_INPUTS, MAX_OUTPUTS};
 use super::raw::FramingError;
 
 /// Why something is not a PSBT.

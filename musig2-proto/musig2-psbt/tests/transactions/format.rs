@@ -89,7 +89,8 @@ fn unsigned() -> Transaction {
         sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
         ..TxIn::default()
     };
-    let output = TxOut { value: Amount::from_sat(1000), script_pubkey: ScriptBuf::from(vec![0x6a]) };
+    let output =
+        TxOut { value: Amount::from_sat(1000), script_pubkey: ScriptBuf::from(vec![0x6a]) };
     Transaction {
         version: bitcoin::transaction::Version::TWO,
         lock_time: bitcoin::absolute::LockTime::ZERO,
@@ -119,7 +120,10 @@ fn version2(global: &[u8], input: &[u8], output: &[u8]) -> Vec<u8> {
         field(&[0x0f], &spent.vout.to_le_bytes()),
         field(&[0x10], &transaction.input[0].sequence.0.to_le_bytes()),
     ];
-    let outputs = [field(&[0x03], &paid.value.to_sat().to_le_bytes()), field(&[0x04], paid.script_pubkey.as_bytes())];
+    let outputs = [
+        field(&[0x03], &paid.value.to_sat().to_le_bytes()),
+        field(&[0x04], paid.script_pubkey.as_bytes()),
+    ];
     let maps = [(globals.concat(), global), (inputs.concat(), input), (outputs.concat(), output)];
     let maps = maps.map(|(own, more)| [&own[..], more, &[0]].concat());
     [b"psbt\xff", &maps.concat()[..]].concat()

@@ -1,4 +1,5 @@
 //! PSBTs from bytes to signatures.
 
 mod format;
+mod spends;
 mod support;

@@ -1,0 +1,87 @@
+//! BIP373's spends: reviewed, signed again with the participants' keys, and accepted by Bitcoin
+//! Core's script interpreter.
+
+use crate::support::vectors::{BIP373, bip373_valid, rows};
+use bitcoin::consensus::encode::serialize;
+use bitcoin::{Network, PrivateKey};
+use musig2_proto::{Crypto, DefaultCrypto, OutputKey, PublicKey, SecretKey, Signature};
+use musig2_psbt::{CompletionError, Psbt, Reviews, Task, Wallet};
+
+const KEYS: &str = "02346b99593357107c9d3459e9deba8d3eaf44e6636c85c7f853eb90ba52e8cd00,\
+    024fafd65f8169186fc2bfdb2233c77e630d10be280a24c7165c09a27611775c2c,\
+    02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+const LEAF_KEY: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+
+/// Signs a task with the secrets of BIP373's participants.
+fn sign(task: &Task) -> Signature {
+    let signers = task.spend.signers();
+    let tweaks = OutputKey::derive::<DefaultCrypto>(&signers, &task.spend.tweaks).unwrap().tweaks;
+    let mut keys = DefaultCrypto::aggregate_keys(&signers).unwrap();
+    for tweak in &tweaks {
+        keys = DefaultCrypto::tweak(&keys, tweak).unwrap();
+    }
+    assert_eq!(DefaultCrypto::aggregate_key(&keys), task.spend.key);
+    let message = task.spend.message;
+    let pairs: Vec<_> = signers.iter().map(secret).collect();
+    let (secrets, nonces): (Vec<_>, Vec<_>) = pairs
+        .iter()
+        .enumerate()
+        .map(|(number, pair)| {
+            let random = [number as u8 + 1; 32];
+            DefaultCrypto::generate_nonce(pair, &keys, &message, random, [0; 32]).unwrap()
+        })
+        .unzip();
+    let nonce = DefaultCrypto::aggregate_nonces(&nonces).unwrap();
+    let round = DefaultCrypto::round(&keys, &nonce, &message).unwrap();
+    let partials: Vec<_> = secrets
+        .into_iter()
+        .zip(&pairs)
+        .map(|(secret, pair)| DefaultCrypto::sign(&round, secret, pair).unwrap())
+        .collect();
+    DefaultCrypto::aggregate_signatures(&round, &partials).unwrap()
+}
+
+fn secret(key: &PublicKey) -> <DefaultCrypto as Crypto>::Keypair {
+    let row = rows(BIP373).find(|row| row[0] == "key" && row[1] == key.to_string()).unwrap();
+    let secret: PrivateKey = row[2].parse().unwrap();
+    DefaultCrypto::keypair(&SecretKey::new(secret.inner.secret_bytes())).unwrap()
+}
+
+fn own_keys() -> Vec<PublicKey> {
+    KEYS.split(',').take(1).map(|key| key.parse().unwrap()).collect()
+}
+
+fn is_accepted(psbt: &Psbt) -> bool {
+    let transaction = psbt.final_transaction().expect("every witness");
+    let spent = psbt.fields().inputs[0].witness_utxo.clone().unwrap();
+    let script = spent.script_pubkey.as_bytes();
+    let utxo = bitcoinconsensus::Utxo {
+        script_pubkey: script.as_ptr(),
+        script_pubkey_len: script.len() as u32,
+        value: spent.value.to_sat() as i64,
+    };
+    let bytes = serialize(&transaction);
+    bitcoinconsensus::verify(script, spent.value.to_sat(), &bytes, Some(&[utxo]), 0).is_ok()
+}
+
+#[test]
+fn spends_of_bip373_are_signed_again_and_accepted_by_core() {
+    let descriptors = [
+        format!("rawtr(musig({KEYS}))"),
+        format!("tr(musig({KEYS}))"),
+        format!("tr({LEAF_KEY},pk(musig({KEYS})))"),
+    ];
+    let unsigned = bip373_valid().filter(|(_, stage, _)| *stage == "With participant pubkeys only");
+    for ((case, _, psbt), descriptor) in unsigned.zip(&descriptors) {
+        let wallet = Wallet::from_descriptor("w", Network::Bitcoin, descriptor).unwrap();
+        let psbts = [psbt];
+        let reviews = Reviews::of(&psbts, &[wallet], &own_keys()).unwrap();
+        let groups = reviews.groups();
+        let [group] = &groups[..] else { panic!("{case}: one group") };
+        let signatures: Vec<_> = group.tasks.iter().map(sign).collect();
+        let done = group.complete(&psbts, &signatures).unwrap();
+        assert!(is_accepted(&done[0]), "{case}");
+        let wrong = vec![Signature::new([1; 64]); signatures.len()];
+        assert_eq!(group.complete(&psbts, &wrong), Err(CompletionError::Invalid(0)), "{case}");
+    }
+}
