@@ -3,3 +3,4 @@
 mod format;
 mod spends;
 mod support;
+mod wallets;
