@@ -40,10 +40,10 @@ pub struct PeerContact {
 #[non_exhaustive]
 pub enum ContactError {
     /// The encoding has another version.
-    #[error("version {0} of the contact encoding, and only version {VERSION} is known")]
+    #[error("contact encoding version {0}; this node knows only version {VERSION}")]
     Version(u8),
     /// The bytes end too early, or there are none.
-    #[error("the contact ends too early")]
+    #[error("the contact is truncated")]
     Truncated,
     /// There are more than [`PeerContact::MAX_ADDRESSES`] addresses.
     #[error("the contact has more than {} addresses", PeerContact::MAX_ADDRESSES)]

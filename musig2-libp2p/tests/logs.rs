@@ -155,10 +155,10 @@ async fn no_secret_is_in_the_log_of_a_session_at_any_level() {
             "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all signers have joined"
         ),
         format!(
-            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all nonces are here"
+            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all nonces arrived"
         ),
         format!(
-            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all partial signatures are here"
+            "signing{{session={session}}}: musig2_libp2p::behaviour::watch: all partial signatures arrived"
         ),
         format!("signing{{session={session}}}: musig2_libp2p::behaviour::watch: signed"),
         "musig2_libp2p::frames::codec: read".into(),

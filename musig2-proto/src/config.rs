@@ -306,17 +306,6 @@ impl Config {
     /// # Errors
     /// The error names the key that contradicts the others, what it must be, and what it is.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let within = |key, is: usize, least: usize, most: usize| {
-            if (least..=most).contains(&is) {
-                return Ok(());
-            }
-            let must = if most == usize::MAX {
-                format!("at least {least}")
-            } else {
-                format!("{least} to {most}")
-            };
-            Err(ConfigError { key, must, is: is.to_string() })
-        };
         within("min_signers", self.min_signers, 2, self.max_signers.max(2))?;
         within("max_signers", self.max_signers, 2, MAX_SIGNERS)?;
         within("max_items", self.max_items, 1, MAX_ITEMS)?;
@@ -357,6 +346,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn within(key: &'static str, is: usize, least: usize, most: usize) -> Result<(), ConfigError> {
+    if (least..=most).contains(&is) {
+        return Ok(());
+    }
+    let must =
+        if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+    Err(ConfigError { key, must, is: is.to_string() })
 }
 
 #[cfg(test)]

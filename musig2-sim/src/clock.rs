@@ -22,6 +22,8 @@ const TRUE_RATE: i128 = 1_000_000;
 /// assert_eq!((plan.nodes[1].clock.ahead, plan.nodes[1].clock.drift), (-2_000, 200));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Clock {
     /// How many milliseconds it is ahead of the true clock at the beginning. Negative numbers mean
@@ -35,6 +37,8 @@ pub struct Clock {
 
 /// One setting of a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Jump {
     /// When, by the true clock.

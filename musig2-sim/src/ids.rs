@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A node's number, from 0. This is not a signer index, which is the position of its key in a
 /// session's sorted list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[serde(transparent)]
 pub struct NodeId(u16);
 

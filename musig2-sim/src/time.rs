@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[serde(transparent)]
 pub struct Micros(u64);
 

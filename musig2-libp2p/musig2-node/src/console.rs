@@ -93,7 +93,7 @@ impl Console {
         };
         if outlet.take(text) == Taken::FirstLost {
             tracing::error!(
-                "nobody reads standard output, and no more is kept for whoever does: this service goes on signing, and what it prints is lost until somebody does"
+                "nothing reads standard output, and its buffer is full: signing continues, but output is lost until something reads it"
             );
         }
         Ok(())
@@ -135,10 +135,10 @@ impl Console {
 fn log_output(error: Option<&io::Error>) {
     match error {
         Some(error) => tracing::error!(
-            "cannot write to standard output: {error}. This service goes on signing; what it prints is lost until that is mended"
+            "cannot write to standard output: {error}. Signing continues, but output is lost until this is fixed"
         ),
-        None => tracing::warn!(
-            "standard output can be written again; what was printed meanwhile is lost"
-        ),
+        None => {
+            tracing::warn!("standard output can be written again; output in the meantime was lost")
+        }
     }
 }

@@ -39,24 +39,24 @@ pub(crate) enum Failure {
     #[error(transparent)]
     SocketFile(#[from] SocketError),
     #[cfg(unix)]
-    #[error("the connection to the client: {0}")]
+    #[error("the connection to the client failed: {0}")]
     Socket(io::Error),
     #[cfg(unix)]
     #[error("cannot serve metrics on {address}: {error}. Is another program using the port?")]
     Http { address: SocketAddr, error: io::Error },
-    #[error("{}: {error}. Is a daemon running (`musig2-node run`), as this user, with this `socket`?", .socket.display())]
+    #[error("{}: {error}. Check that `musig2-node run` is running as this user, with this `socket`", .socket.display())]
     Daemon { socket: PathBuf, error: io::Error },
     #[error("{}", .0.message)]
     Answer(Box<FailureObject>),
     #[error(
-        "{name} is no evidence: {problem}. Give a file of a daemon's `evidence_dir`, or what --json prints as `evidence`, alone"
+        "{name} is not evidence: {problem}. Give a file from a daemon's `evidence_dir`, or only the value that --json prints as `evidence`"
     )]
     NoEvidence { name: String, problem: String },
     #[error("{name} proves nothing: {error}")]
     Evidence { name: String, error: EvidenceError },
     #[error("{}: cannot write: {error}", .file.display())]
     Write { file: PathBuf, error: io::Error },
-    #[error("the result is wrong: {0}")]
+    #[error("the result is invalid: {0}")]
     Wrong(#[from] Problem),
     #[error("{invalid} of {items} items do not verify")]
     Invalid { invalid: usize, items: usize },
@@ -64,26 +64,26 @@ pub(crate) enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Node(#[from] HandleError),
-    #[error("cannot listen{}: {error}. Is the address one of this machine's, and is no other program using it?",
+    #[error("cannot listen{}: {error}. Check that the address belongs to this machine, and that no other program is using it",
         .address.as_ref().map(|address| format!(" on {address}")).unwrap_or_default())]
     Listen { address: Option<Multiaddr>, error: String },
-    #[error("the node stopped by itself")]
+    #[error("the node stopped unexpectedly")]
     NodeStopped,
     #[error("{}", no_signatures(.ending, .hint.as_deref()))]
     Session { ending: Box<Ending>, hint: Option<String> },
-    #[error("session {0} is not known any more")]
+    #[error("this node no longer knows session {0}")]
     Forgotten(SessionId),
     #[error("{0}")]
     Record(String),
     #[error(
-        "session {session} is aborted, but its approval cannot be deleted: {error}. A restart before the session expires takes it up again"
+        "session {session} is aborted, but its approval cannot be deleted: {error}. A restart before the session expires would resume it"
     )]
     Undeleted { session: SessionId, error: StoreError },
     #[error("interrupted")]
     Interrupted { code: u8 },
     #[error("{}", left_running(.why, .session.as_deref(), .socket))]
     LeftRunning { why: String, session: Option<String>, socket: PathBuf, code: u8 },
-    #[error("not finished after {seconds} seconds: {state}")]
+    #[error("the demonstration did not finish within {seconds} seconds: {state}")]
     Demo { seconds: u64, state: String },
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
@@ -160,26 +160,26 @@ fn left_running(why: &str, session: Option<&str>, socket: &Path) -> String {
     let command = |words: String| hint::command(&words, socket);
     match session {
         Some(session) => format!(
-            "{why}. Session {session} GOES ON in the daemon and may still be signed, until its timeout: look with `{}`, end it with `{}`",
+            "{why}. Session {session} IS STILL RUNNING in the daemon, and may be signed until its timeout: check it with `{}`, end it with `{}`",
             command(format!("sessions {session}")),
             command(format!("abort {session}"))
         ),
         None => format!(
-            "{why} before the daemon had answered. It may have made the session all the same: look with `{}`",
+            "{why} before the daemon answered. The daemon may still have created the session: check with `{}`",
             command("sessions".into())
         ),
     }
 }
 
 fn no_signatures(ending: &Ending, hint: Option<&str>) -> String {
-    let mut text = format!("session {} has no signatures: {}", ending.session, ending.what);
+    let mut text = format!("session {} ended without signatures: {}", ending.session, ending.what);
     for (title, named) in ending.named() {
         // Writing to a string does not fail.
         let _ = write!(text, "\n  {title} {named}");
     }
     if ending.released {
         text.push_str(
-            "\n  note: this node's partial signatures are out; the others may still finish without it",
+            "\n  note: this node has released its partial signatures; the others may still finish without it",
         );
     }
     if let Some(hint) = hint {

@@ -34,11 +34,12 @@ use tracing_subscriber::fmt::MakeWriter;
 /// How long threads that still wait for something may run on when a command ends.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Sign together: several signers, one BIP340 signature
+/// Sign together: several signers make one BIP340 signature
 ///
-/// Signers who hold one MuSig2 (BIP327) key together find one another on a libp2p network, agree on
-/// what is signed, and each ends with the signatures, or with the names of those who were waited
-/// for or spoiled it. `musig2-node demo` shows it all on this machine.
+/// Signers that share a MuSig2 (BIP327) key find one another on a libp2p network, agree on what to
+/// sign, and sign it. Each ends up with the signatures, or with the names of the signers that did
+/// not answer, declined or broke the protocol. `musig2-node demo` shows the whole process on this
+/// machine.
 #[derive(Debug, Parser)]
 #[command(
     name = "musig2-node",
@@ -52,13 +53,13 @@ On each of several machines:
   musig2-node config --example > musig2-node.toml
   musig2-node run --config musig2-node.toml
 
-Exit codes: 0 done, 1 failed, 2 what was given is wrong. Set RUST_LOG (say, to `info` or `libp2p=debug`) for a log on standard error."
+Exit codes: 0 done, 1 failed, 2 invalid input. To log to standard error, set RUST_LOG (for example to `info` or `libp2p=debug`)."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object a line and nothing else on standard output; a command that fails ends
-    /// with an object of type `failure`
+    /// Print only JSON on standard output, one object per line; a command that fails prints an
+    /// object of type `failure` last
     #[arg(long, global = true)]
     json: bool,
 }
@@ -138,7 +139,7 @@ impl Write for Shown {
 
 /// The text that replaces lost lines of a log.
 fn missed_log(lines: u64) -> Vec<u8> {
-    format!("{lines} lines of this log are lost: nobody read it\n").into_bytes()
+    format!("{lines} lines of this log were lost: nothing was reading it\n").into_bytes()
 }
 
 /// Answers arguments that ask for help, or that are wrong. Nothing has been parsed, so only the raw

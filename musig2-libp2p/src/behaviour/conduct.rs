@@ -35,8 +35,8 @@ pub enum Consequence {
 impl fmt::Display for Consequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => f.write_str("nothing was done"),
-            Self::Paused(time) => write!(f, "not read for {time:?}"),
+            Self::None => f.write_str("no penalty"),
+            Self::Paused(time) => write!(f, "reading paused for {time:?}"),
             Self::Disconnected => f.write_str("disconnected"),
             Self::Banned(time) => write!(f, "banned for {time:?}"),
         }
@@ -46,7 +46,7 @@ impl fmt::Display for Consequence {
 /// The cause of a denied connection: the peer is banned.
 /// [`ConnectionDenied::downcast`](libp2p::swarm::ConnectionDenied::downcast) returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{peer} is banned for another {} s, for what it sent", .left.as_secs_f64().ceil())]
+#[error("{peer} is banned for another {} s because of what it sent", .left.as_secs_f64().ceil())]
 pub struct Banned {
     /// The banned peer.
     pub peer: PeerId,
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(banned, Banned { peer, left: MINUTE });
         assert_eq!(
             banned.to_string(),
-            format!("{peer} is banned for another 60 s, for what it sent")
+            format!("{peer} is banned for another 60 s because of what it sent")
         );
         assert_eq!(conduct.banned(now).collect::<Vec<_>>(), [peer]);
         assert!(conduct.check(&peer, now + 10 * MINUTE).is_ok());

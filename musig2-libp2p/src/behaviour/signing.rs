@@ -24,8 +24,8 @@ const MAX_NEEDED: usize = 4096;
 /// Signing sessions, to compose into your own swarm.
 ///
 /// It owns a core [`Node`], gives it the time and the operating system's entropy, and carries its
-/// frames. It does not carry announcements: publish the bytes of [`BehaviourEvent::Publish`], and pass what
-/// arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`] with a
+/// frames. It does not carry announcements: publish the bytes of [`BehaviourEvent::Publish`], and
+/// pass what arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`] with a
 /// [`PeerContact`] to tell it where this node listens, and again whenever that changes.
 ///
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put the limits

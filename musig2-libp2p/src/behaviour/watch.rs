@@ -68,15 +68,15 @@ impl Watch {
         let session = event.session();
         if let Event::LateSignature { signatures, .. } = event {
             return span(&session)
-                .in_scope(|| info!(signatures = signatures.len(), "the signatures came late"));
+                .in_scope(|| info!(signatures = signatures.len(), "signatures arrived late"));
         }
         // The node does not take this session up, so it must not become an open one.
         if let Event::SessionRefused { error, .. } = event {
-            return span(&session).in_scope(|| debug!(%error, "cannot be taken up"));
+            return span(&session).in_scope(|| debug!(%error, "session refused"));
         }
         // The application brought the signatures; the session was counted when it was signed.
         if matches!(event, Event::SessionComplete { .. }) && !self.open.contains_key(&session) {
-            return span(&session).in_scope(|| info!("signed before this node was started"));
+            return span(&session).in_scope(|| info!("signed before this node started"));
         }
         let named = view.and_then(|view| self.names(&named_by(event, view)));
         let metrics = &self.metrics;
@@ -84,7 +84,7 @@ impl Watch {
         let _entered = watched.span.clone().entered();
         match event {
             Event::SessionCreated { .. } => info!("session created"),
-            Event::SessionQueued { .. } => info!("waits for its turn"),
+            Event::SessionQueued { .. } => info!("waiting for its turn"),
             Event::SessionDiscovered { .. } => info!("session discovered"),
             Event::SignerJoined { signer, .. } => {
                 debug!(signer = signer.as_usize(), "a signer joined");
@@ -97,18 +97,18 @@ impl Watch {
                 info!("all signers have joined");
             }
             Event::NonceReceived { signer, .. } => {
-                debug!(signer = signer.as_usize(), "a signer's nonces are here");
+                debug!(signer = signer.as_usize(), "a signer's nonces arrived");
             }
             Event::NoncesComplete { .. } => {
                 watched.passed(Phase::Nonces, metrics);
-                info!("all nonces are here");
+                info!("all nonces arrived");
             }
             Event::PartialSigReceived { signer, .. } => {
-                debug!(signer = signer.as_usize(), "a signer's partial signatures are here");
+                debug!(signer = signer.as_usize(), "a signer's partial signatures arrived");
             }
             Event::PartialSigsComplete { .. } => {
                 watched.passed(Phase::PartialSignatures, metrics);
-                info!("all partial signatures are here");
+                info!("all partial signatures arrived");
             }
             Event::SessionComplete { signatures, .. } => {
                 metrics.ended("complete");
@@ -123,11 +123,15 @@ impl Watch {
                 info!(outcome = outcome(cause), "withdrawn before it was approved here");
             }
             Event::SessionError { error, .. } => {
-                error!(%error, "the session goes on after an error");
+                error!(%error, "an error occurred: the session continues");
             }
             Event::Stalled { phase, .. } => {
                 metrics.stalled(phase.as_str());
-                warn!(phase = phase.as_str(), awaiting = named, "half of the phase's time is over");
+                warn!(
+                    phase = phase.as_str(),
+                    awaiting = named,
+                    "half of the phase's time has passed"
+                );
             }
             Event::KeyInUseElsewhere { .. } => metrics.key_in_use_elsewhere(),
             Event::AttemptRestarted { restarts, .. } => {
@@ -136,12 +140,12 @@ impl Watch {
                 info!(
                     restarts,
                     signers = named,
-                    "signers lost their memory, or run twice: all begin anew"
+                    "signers restarted, or run twice: beginning a new attempt"
                 );
             }
             // Already logged above, or an event of a later version of the core.
             // Names every Event.
-            _ => debug!("something happened"),
+            _ => debug!("other event"),
         }
         if event.is_terminal() {
             self.open.remove(&session);
@@ -180,7 +184,7 @@ impl Watch {
         sessions: &[SessionId],
     ) {
         let signer = self.names(signers);
-        self.within(sessions, || info!(%peer, signer, "the connection to a co-signer is lost"));
+        self.within(sessions, || info!(%peer, signer, "lost the connection to a co-signer"));
     }
 
     pub(super) fn undelivered(
@@ -209,7 +213,7 @@ impl Watch {
 
     pub(super) fn published(&self, bytes: usize) {
         self.metrics.announcement("out");
-        debug!(bytes, "announcement to publish");
+        debug!(bytes, "publishing an announcement");
     }
 
     pub(super) fn heard(&self, peer: &PeerId, bytes: usize) {
@@ -234,7 +238,7 @@ impl Watch {
     }
 
     pub(super) fn pardoned(&self, peer: &PeerId) {
-        info!(%peer, "a ban is over");
+        info!(%peer, "a ban ended");
     }
 
     fn penalty(
@@ -247,18 +251,18 @@ impl Watch {
         let signer = self.names(signers);
         match consequence {
             // Honest peers do this now and then, or the last hop could not know better.
-            Consequence::None => debug!(%peer, signer, offence = %what, "ignored what a peer sent"),
+            Consequence::None => debug!(%peer, signer, offence = %what, "ignored a peer's message"),
             Consequence::Paused(time) => {
                 self.metrics.penalty("paused");
-                warn!(%peer, signer, offence = %what, ?time, "a peer sent what it should not have: not reading from it");
+                warn!(%peer, signer, offence = %what, ?time, "a peer misbehaved: pausing reads from it");
             }
             Consequence::Disconnected => {
                 self.metrics.penalty("disconnected");
-                warn!(%peer, signer, offence = %what, "a peer goes on sending what it should not: disconnected");
+                warn!(%peer, signer, offence = %what, "a peer kept misbehaving: disconnected");
             }
             Consequence::Banned(time) => {
                 self.metrics.penalty("banned");
-                warn!(%peer, signer, offence = %what, ?time, "a peer came back and goes on: banned");
+                warn!(%peer, signer, offence = %what, ?time, "a peer came back and kept misbehaving: banned");
             }
         }
     }

@@ -112,45 +112,57 @@ impl Metrics {
         let registry = &mut inner.registry;
         registry.register("sessions", "Sessions that have not ended", inner.sessions.clone());
         registry.register("sessions_ended", "Sessions that have ended", inner.ended.clone());
-        registry.register("attempts_restarted", "Restarts of attempts", inner.restarts.clone());
-        let text = "Joins of this node's keys that it did not make";
+        registry.register(
+            "attempts_restarted",
+            "New attempts after a signer lost its memory",
+            inner.restarts.clone(),
+        );
+        let text = "Joins by another process with one of this node's keys";
         registry.register("key_in_use_elsewhere", text, inner.rivals.clone());
-        registry.register("stalls", "Phases of which half the time was over", inner.stalls.clone());
-        let text = "How long a phase took that was passed";
+        registry.register("stalls", "Phases that used up half of their time", inner.stalls.clone());
+        let text = "How long completed phases took";
         registry.register_with_unit("phase", text, Unit::Seconds, inner.phases.clone());
-        let text = "From when a session became known to its signatures";
+        let text = "Time from when a session became known until it was signed";
         registry.register_with_unit("session", text, Unit::Seconds, inner.whole.clone());
         registry.register("frames", "Frames between signers", inner.frames.clone());
         let text = "Size of frames between signers";
         registry.register_with_unit("frame", text, Unit::Bytes, inner.bytes.clone());
-        let text = "Frames sent because of time or a peer's return";
+        let text = "Polls and repeated frames, sent on a timer or when a peer returned";
         registry.register("frames_resent", text, inner.resent.clone());
         registry.register(
             "frames_undelivered",
-            "Frames that did not leave",
+            "Frames that could not be delivered",
             inner.undelivered.clone(),
         );
-        registry.register("announcements", "Publications", inner.announcements.clone());
+        registry.register(
+            "announcements",
+            "Announcements sent and received",
+            inner.announcements.clone(),
+        );
         registry.register(
             "dial_failures",
             "Failed dials to co-signers",
             inner.dial_failures.clone(),
         );
-        let text = "What peers sent that they should not have";
+        let text = "Offences by peers";
         registry.register("offences", text, inner.offences.clone());
-        registry.register("penalties", "What was done about offences", inner.penalties.clone());
+        registry.register("penalties", "Penalties for offences", inner.penalties.clone());
         registry.register("banned_peers", "Peers that are banned now", inner.banned.clone());
-        registry.register("problems", "What does not work now", inner.problems.clone());
+        registry.register(
+            "problems",
+            "Things that do not work now and are retried",
+            inner.problems.clone(),
+        );
         if cfg!(feature = "node") {
             registry.register("connections", "Open connections", inner.connections.clone());
             registry.register(
                 "connections_opened",
-                "Connections that came about",
+                "Connections that were established",
                 inner.opened.clone(),
             );
             registry.register(
                 "connections_failed",
-                "Connections that did not",
+                "Connections that failed",
                 inner.failed.clone(),
             );
         }

@@ -9,7 +9,7 @@ const MAX_BOOTSTRAP_PEERS: usize = 256;
 
 /// A setting of [`NodeConfig`] that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` must be {must}, and is {is}")]
+#[error("`{key}` must be {must}, but is {is}")]
 pub struct SettingError {
     key: &'static str,
     must: String,
@@ -40,7 +40,7 @@ impl NodeConfig {
         if let Some(address) = self.listen.iter().find(|address| is_relayed(address)) {
             return Err(SettingError {
                 key: "listen",
-                must: "of this host: to be reached through a relay, name the relay among `bootstrap_peers`"
+                must: "an address of this host (to be reached through a relay, add the relay to `bootstrap_peers`)"
                     .into(),
                 is: address.to_string(),
             });
@@ -65,7 +65,7 @@ impl NodeConfig {
         {
             return Err(SettingError {
                 key: "dial_private",
-                must: format!("`true`, as the bootstrap peer {address} has a private address"),
+                must: format!("`true`, because the bootstrap peer {address} has a private address"),
                 is: "`false`".into(),
             });
         }
@@ -109,11 +109,11 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         assert_eq!(
             refused(&config.clone().with_max_connections(1)),
-            "`max_connections` must be 8 to 65536, and is 1"
+            "`max_connections` must be 8 to 65536, but is 1"
         );
         assert_eq!(
             refused(&config.clone().with_event_capacity(0)),
-            "`event_capacity` must be 1 to 1048576, and is 0"
+            "`event_capacity` must be 1 to 1048576, but is 0"
         );
         assert!(
             refused(&config.clone().with_listen(vec![Multiaddr::empty(); 65]))
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         assert_eq!(
             refused(&config.with_dial_private(Some(false))),
-            "`dial_private` must be `true`, as the bootstrap peer /ip4/10.0.0.1/tcp/4001 has a private address, and is `false`"
+            "`dial_private` must be `true`, because the bootstrap peer /ip4/10.0.0.1/tcp/4001 has a private address, but is `false`"
         );
     }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// that others have ended.
 const MAX_LEFT: usize = 4096;
 
-const SILENT: &str = "the disk does not answer";
+const SILENT: &str = "the disk does not respond";
 
 type Job = Box<dyn FnOnce(&mut Store) + Send>;
 
@@ -143,7 +143,7 @@ impl Disk {
         signatures: Vec<Signature>,
     ) {
         if self.jobs.lock().is_silent() {
-            tracing::warn!(%session, error = SILENT, "the signatures of a session are not stored");
+            tracing::warn!(%session, error = SILENT, "cannot store the signatures of a session");
             return;
         }
         self.later(move |store| store.sign(&session, &announcement, &signatures));
@@ -155,7 +155,7 @@ impl Disk {
         if list.rest.len() < MAX_LEFT {
             list.rest.push_back(Box::new(job));
         } else {
-            tracing::warn!(folder = %self.folder.display(), "the store is not brought up to date: {MAX_LEFT} changes wait for its disk");
+            tracing::warn!(folder = %self.folder.display(), "the store of approvals is out of date: {MAX_LEFT} changes wait for its disk");
         }
         drop(list);
         self.jobs.changed.notify_all();
@@ -165,7 +165,7 @@ impl Disk {
     pub(super) async fn close(mut self) {
         self.jobs.close();
         if timeout(PATIENCE, &mut self.ended).await.is_err() {
-            tracing::warn!(folder = %self.folder.display(), "the store of approvals does not answer: stopping without it");
+            tracing::warn!(folder = %self.folder.display(), "the disk of the store of approvals does not respond: stopping without it");
         }
     }
 }

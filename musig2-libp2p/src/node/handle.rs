@@ -33,7 +33,7 @@ pub enum HandleError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The node has stopped.
-    #[error("the node has stopped: start another")]
+    #[error("the node has stopped: start a new one")]
     Stopped,
 }
 

@@ -25,7 +25,7 @@ pub enum IdentityError {
     },
     /// Something other than a file is there: a folder, for instance.
     #[error(
-        "the network identity {} is no file, but {is}: give the path of a file, which is made if it is missing",
+        "the network identity {} is not a file, but {is}: give the path of a file, which is created if missing",
         path.display()
     )]
     NoFile {
@@ -44,7 +44,7 @@ pub enum IdentityError {
     },
     /// Users other than the owner can read the file.
     #[error(
-        "others than its owner can read the network identity {0} (mode {mode:o}): chmod 600 {0}",
+        "others can read the network identity {0} (mode {mode:o}): run `chmod 600 {0}`",
         path.display()
     )]
     TooOpen {
@@ -55,8 +55,8 @@ pub enum IdentityError {
     },
     /// The file holds something else. The node leaves it unchanged.
     #[error(
-        "{} holds no network identity ({reason}): restore it from a copy, or give another file; if you move it away, a new identity \
-         is made at the next start, and others must be told the new peer id",
+        "{} is not a network identity ({reason}): restore it from a backup, or give another file. If you move it away, the next start \
+         creates a new identity, and you must tell others the new peer id",
         path.display()
     )]
     Malformed {
@@ -133,13 +133,13 @@ fn read(path: &Path, file: File) -> Result<Keypair, IdentityError> {
     let malformed = |reason| IdentityError::Malformed { path: path.into(), reason };
     // Some encodings read no bytes as something: a key of another type, for instance.
     if bytes.is_empty() {
-        return Err(malformed("it is empty, as an interrupted copy leaves it".into()));
+        return Err(malformed("it is empty, perhaps after an interrupted copy".into()));
     }
     let key =
         Keypair::from_protobuf_encoding(&bytes).map_err(|error| malformed(error.to_string()))?;
     match key.key_type() {
         KeyType::Ed25519 => Ok(key),
-        other => Err(malformed(format!("a key of type {other}, and not Ed25519"))),
+        other => Err(malformed(format!("its key is of type {other}, not Ed25519"))),
     }
 }
 
@@ -175,7 +175,8 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let error = Identity::File(path.clone()).load().unwrap_err().to_string();
         assert!(
-            error.contains("mode 640") && error.ends_with(&format!("chmod 600 {}", path.display())),
+            error.contains("mode 640")
+                && error.ends_with(&format!("`chmod 600 {}`", path.display())),
             "{error}"
         );
     }
@@ -197,7 +198,7 @@ mod tests {
         durable::write(&empty, b"").unwrap();
         let error = Identity::File(empty.clone()).load().unwrap_err().to_string();
         assert!(
-            error.contains("it is empty") && error.contains("restore it from a copy"),
+            error.contains("it is empty") && error.contains("restore it from a backup"),
             "{error}"
         );
         assert_eq!(fs::read(&empty).unwrap(), b"", "no identity is made in its place");
@@ -207,7 +208,7 @@ mod tests {
             Identity::File(folder.path().into()).load().unwrap_err(),
             Identity::File(folder.path().into()).check().unwrap_err(),
         ] {
-            assert!(error.to_string().contains("is no file, but a folder"), "{error}");
+            assert!(error.to_string().contains("is not a file, but a folder"), "{error}");
         }
     }
 }

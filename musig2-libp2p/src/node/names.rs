@@ -31,16 +31,14 @@ where
     pub(super) fn new(inner: T) -> Self {
         let mut names = Self { inner: Shared(Arc::new(Mutex::new(inner))), resolver: None };
         if let Err(error) = names.resolver() {
-            tracing::warn!(%error, "going on without names: addresses that begin with /dns cannot be dialled until this is mended");
+            tracing::warn!(%error, "cannot resolve names: addresses that begin with /dns cannot be dialled until this is fixed");
         }
         names
     }
 
     fn resolver(&mut self) -> io::Result<&mut dns::tokio::Transport<Shared<T>>> {
         let failed = |error: io::Error| {
-            io::Error::other(format!(
-                "names cannot be resolved, because of {CONFIGURATION} ({error})"
-            ))
+            io::Error::other(format!("cannot resolve names, because of {CONFIGURATION} ({error})"))
         };
         let is_file = cfg!(unix);
         let configuration = if is_file {

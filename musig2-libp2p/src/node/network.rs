@@ -169,7 +169,7 @@ fn circuits(config: &NodeConfig) -> relay::Config {
 fn mdns(local: PeerId) -> Option<mdns::tokio::Behaviour> {
     mdns::tokio::Behaviour::new(mdns::Config::default(), local)
         .inspect_err(
-            |error| tracing::warn!(%error, "going on without finding peers on the local network"),
+            |error| tracing::warn!(%error, "cannot find peers on the local network: continuing without them"),
         )
         .ok()
 }

@@ -48,7 +48,7 @@ impl<T: Transport<Error = io::Error> + Unpin> Transport for Outward<T> {
     ) -> Result<T::Dial, TransportError<io::Error>> {
         if !self.dials_private && Reach::of(&address) != Some(Reach::World) {
             return Err(TransportError::Other(io::Error::other(format!(
-                "{address} is no public address, and this node seems to be on the internet: see `dial_private`"
+                "{address} is not a public address, and this node seems to be on the internet: see `dial_private`"
             ))));
         }
         self.inner.dial(address, options)

@@ -77,7 +77,7 @@ enum Host {
 
 /// Why a connection is refused: its host may hold no more places, or there are none left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{host} holds {held} of the {of} places for {what}, and no more are for it")]
+#[error("no place left for {what} from {host} ({held} of {of} are from there)")]
 struct Full {
     host: Host,
     held: usize,
@@ -128,7 +128,7 @@ impl Places {
         let kept = if is_known { 0 } else { self.max_pending / 8 };
         let held = self.pending.values().filter(|other| **other == host).count();
         let free = self.max_pending.saturating_sub(kept + self.pending.len());
-        host.admit(held, free, self.max_pending, "connections that are being made")
+        host.admit(held, free, self.max_pending, "pending connections")
     }
 
     fn admit_open(&self, peer: &PeerId, host: Host) -> Result<(), Full> {
@@ -150,13 +150,13 @@ impl Places {
         let now = Instant::now();
         if self.told.is_none_or(|told| now >= told + TELL) {
             self.told = Some(now);
-            tracing::warn!(reason = %full, "refused a connection (told once a minute)");
+            tracing::warn!(reason = %full, "refused a connection (logged at most once a minute)");
         }
         ConnectionDenied::new(full)
     }
 }
 
-const OPEN: &str = "connections that others opened";
+const OPEN: &str = "inbound connections";
 
 impl Known {
     fn seen_at(&mut self, host: Host) {
@@ -221,8 +221,8 @@ impl fmt::Display for Host {
         match self {
             Self::V4(ip) => ip.fmt(f),
             Self::V6([a, b, c, d]) => write!(f, "{a:x}:{b:x}:{c:x}:{d:x}::/64"),
-            Self::Relayed => f.write_str("who comes through relays"),
-            Self::Other => f.write_str("who has no address"),
+            Self::Relayed => f.write_str("peers that come through relays"),
+            Self::Other => f.write_str("peers without an address"),
         }
     }
 }

@@ -174,7 +174,7 @@ fn listen(
         absent => {
             tracing::info!(
                 ?absent,
-                "this host has no addresses of this kind: going on with the others"
+                "this host has no addresses of this kind: continuing with the others"
             );
         }
     }

@@ -38,7 +38,7 @@ const LAGGARDS: Duration = Duration::from_secs(60);
 #[non_exhaustive]
 pub enum StoreError {
     /// The system does not allow reading or writing it.
-    #[error("cannot use {} of the store of approvals: {reason}", path.display())]
+    #[error("cannot use {} in the store of approvals: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum StoreError {
     },
     /// Another node uses it.
     #[error(
-        "another node uses the store of approvals {}: stop it, or give this one a folder of its own",
+        "another node is using the store of approvals {}: stop it, or give this one its own folder",
         path.display()
     )]
     InUse {
@@ -64,8 +64,8 @@ pub enum StoreError {
     },
     /// A file is not as it was written. The node leaves it unchanged.
     #[error(
-        "the stored approval {} is damaged ({reason}): restore it, or move it away; then this node's part in that session is forgotten, \
-         and it can be joined again",
+        "the stored approval {} is damaged ({reason}): restore it, or move it away. If you move it away, this node forgets its part in that session, \
+         and can join it again",
         path.display()
     )]
     Damaged {
@@ -176,7 +176,7 @@ impl Store {
         if let Err(error) = self.try_sign(session, announcement, signatures) {
             // The approval stays: a restart resumes the session, and gets the signatures from other
             // signers if they have them.
-            tracing::warn!(%session, %error, "the signatures of a session are not stored");
+            tracing::warn!(%session, %error, "cannot store the signatures of a session");
         }
     }
 
@@ -240,7 +240,7 @@ impl Store {
     fn make_again(&mut self) -> Result<(), StoreError> {
         if !is_at(&self.lock, &lock_path(&self.folder)) {
             self.lock = make(&self.folder)?;
-            tracing::warn!(folder = %self.folder.display(), "the store of approvals was removed: made it again");
+            tracing::warn!(folder = %self.folder.display(), "the store of approvals was removed: created it again");
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ fn delete(path: &Path) {
 
 fn tell(path: &Path, deleted: io::Result<()>) {
     if let Err(error) = deleted {
-        tracing::warn!(%error, path = %path.display(), "cannot delete what is stored of an ended session");
+        tracing::warn!(%error, path = %path.display(), "cannot delete an ended session from the store of approvals");
     }
 }
 
@@ -291,7 +291,7 @@ fn is_there(folder: &Path) -> Result<bool, StoreError> {
             Err(failed(parent, &error))
         }
         _ => Err(refused(format!(
-            "there is no folder {}. Make that folder, or give another path",
+            "the folder {} does not exist. Create it, or give another path",
             parent.display()
         ))),
     }
@@ -369,16 +369,16 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     let most = if is_signed { MAX_SIGNATURES } else { 0 };
     let size = fs::metadata(path).map_err(|error| failed(path, &error))?.len();
     if size > (max_frame_size + DIGEST + most) as u64 {
-        return Err(damaged("larger than `max_frame_size` allows any announcement to be"));
+        return Err(damaged("it is larger than `max_frame_size` allows"));
     }
     let bytes = fs::read(path).map_err(|error| failed(path, &error))?;
     if bytes.is_empty() {
         return Err(damaged("it is empty"));
     }
-    let too_early = || damaged("it ends too early");
+    let too_early = || damaged("it is truncated");
     let (digest, content) = bytes.split_at_checked(DIGEST).ok_or_else(too_early)?;
     if digest != &Sha256::digest(content)[..] {
-        return Err(damaged("its checksum is wrong"));
+        return Err(damaged("its checksum does not match"));
     }
     let (signatures, announcement) = match is_signed {
         true => split_signatures(content).map(|(signatures, rest)| (Some(signatures), rest)),
@@ -386,12 +386,14 @@ fn read(path: &Path, max_frame_size: usize) -> Result<Approval, StoreError> {
     }
     .ok_or_else(too_early)?;
     let decoded = decoded(announcement, max_frame_size)
-        .map_err(|offence| damaged(&format!("its announcement: {offence}")))?;
+        .map_err(|offence| damaged(&format!("its announcement is not valid: {offence}")))?;
     let manifest = &decoded.content.manifest;
     let (session, created_at, expires_at) =
         (manifest.id(), manifest.created_at(), manifest.expires_at());
     if path.file_stem() != Some(OsStr::new(&session.to_string())) {
-        return Err(damaged(&format!("it is of session {session}, by which it should be named")));
+        return Err(damaged(&format!(
+            "it belongs to session {session}, but its name does not say so"
+        )));
     }
     Ok(Approval {
         session,

@@ -298,7 +298,7 @@ async fn only_one_node_at_a_time_uses_a_store() {
     assert_eq!(
         refused(&folder).to_string(),
         format!(
-            "another node uses the store of approvals {}: stop it, or give this one a folder of its own",
+            "another node is using the store of approvals {}: stop it, or give this one its own folder",
             store.display()
         )
     );

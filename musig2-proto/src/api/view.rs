@@ -84,11 +84,13 @@ impl SessionView {
     /// if none are, those whose partial signatures are missing. This also works after the session's
     /// end.
     pub fn missing(&self) -> Vec<SignerIndex> {
-        let missing = |done: &Vec<SignerIndex>| {
-            self.manifest.indices().filter(|signer| !done.contains(signer)).collect::<Vec<_>>()
-        };
         let phases = [&self.joined, &self.nonces, &self.partials];
-        phases.into_iter().map(missing).find(|missing| !missing.is_empty()).unwrap_or_default()
+        let missing = phases.into_iter().map(|done| self.all_but(done));
+        missing.into_iter().find(|missing| !missing.is_empty()).unwrap_or_default()
+    }
+
+    fn all_but(&self, done: &[SignerIndex]) -> Vec<SignerIndex> {
+        self.manifest.indices().filter(|signer| !done.contains(signer)).collect()
     }
 
     /// Returns whether this node proposed the session.

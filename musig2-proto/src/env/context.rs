@@ -9,7 +9,7 @@ use crate::base::ids::{Contact, SessionId, Source};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::crypto::Crypto;
-use crate::env::buckets::{Buckets, Taken};
+use crate::env::buckets::{Buckets, Limit, Taken};
 use crate::env::contacts::ContactBook;
 use crate::env::sources::{Sources, Work};
 use crate::rules::agreement::join_deadline;
@@ -21,6 +21,14 @@ use rand_core::CryptoRng;
 /// Sending this many bytes is charged like one signature check.
 pub(crate) const BYTES_PER_CHECK: usize = 16 << 10;
 
+/// How often the announcement of a known session may be passed on: twice a second, and eight times
+/// at once. Signers repeat it once a second at most.
+const REPEATS: Limit = Limit { rate: 2, burst: 8 };
+
+/// How often each key may say hello for sessions whose end this node has not heard of: once a
+/// second.
+const HELLOS: Limit = Limit { rate: 1, burst: 1 };
+
 /// One call to a node: the caller's time and randomness, and the outputs produced in it.
 pub(crate) struct Call<'a, R> {
     pub(crate) now: Timestamp,
@@ -30,7 +38,7 @@ pub(crate) struct Call<'a, R> {
 
 /// What a node knows besides its keys and sessions.
 #[derive(Clone, Hash)]
-pub(crate) struct Surroundings {
+pub(crate) struct Environment {
     pub(crate) config: Config,
     /// Where this node can be reached.
     pub(crate) contact: Contact,
@@ -55,23 +63,33 @@ pub(crate) struct Surroundings {
     pub(crate) echoes: Buckets<SessionId>,
 }
 
-/// A call, with the parts of the node that the step of one session may use.
+/// A call, with what the step of one session may use besides that session.
 pub(crate) struct Context<'a, R> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut R,
     pub(crate) out: &'a mut Vec<Output>,
-    pub(crate) config: &'a Config,
-    pub(crate) contact: &'a Contact,
-    /// Since when this node remembers.
-    pub(crate) since: Timestamp,
-    pub(crate) contacts: &'a mut ContactBook,
-    pub(crate) sources: &'a mut Sources,
-    pub(crate) greeted: &'a mut Buckets<PublicKey>,
-    pub(crate) hellos: &'a mut Buckets<PublicKey>,
-    pub(crate) repeats: &'a mut Buckets<SessionId>,
+    pub(crate) env: &'a mut Environment,
 }
 
-impl Surroundings {
+impl Environment {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            sources: Sources::new(Limit::of_source(&config)),
+            authors: Buckets::new(Limit {
+                rate: config.discoveries_per_author,
+                burst: config.discoveries_per_author.saturating_mul(10),
+            }),
+            greeted: Buckets::new(Limit::of_source(&config)),
+            hellos: Buckets::new(HELLOS),
+            repeats: Buckets::new(REPEATS),
+            echoes: Buckets::new(REPEATS),
+            config,
+            contact: Contact::default(),
+            since: None,
+            contacts: ContactBook::default(),
+        }
+    }
+
     /// Adjusts to a caller's clock that was set back.
     pub(crate) fn set_back(&mut self, by: Duration) {
         let Self { contacts, sources, authors, greeted, hellos, repeats, echoes, .. } = self;
@@ -94,46 +112,29 @@ impl<'a, R: CryptoRng> Call<'a, R> {
     /// only the last hop: hence [`Offence::Busy`].
     pub(crate) fn charge_publication(
         &self,
-        surroundings: &mut Surroundings,
+        env: &mut Environment,
         source: &Source,
         work: Work,
         checks: usize,
     ) -> Result<(), Offence> {
-        match surroundings.sources.take(self.now, source, work, checks) {
+        match env.sources.take(self.now, source, work, checks) {
             Taken::Yes => Ok(()),
             Taken::TooMany | Taken::Crowded => Err(Offence::Busy),
         }
     }
 
-    pub(crate) fn within<'b>(&'b mut self, surroundings: &'b mut Surroundings) -> Context<'b, R> {
-        let Surroundings {
-            config,
-            contact,
-            since,
-            contacts,
-            sources,
-            greeted,
-            hellos,
-            repeats,
-            ..
-        } = surroundings;
-        Context {
-            now: self.now,
-            rng: self.rng,
-            out: &mut self.out,
-            config,
-            contact,
-            since: since.unwrap_or(self.now),
-            contacts,
-            sources,
-            greeted,
-            hellos,
-            repeats,
-        }
+    /// Returns the call as the step of one session sees it.
+    pub(crate) fn within<'b>(&'b mut self, env: &'b mut Environment) -> Context<'b, R> {
+        Context { now: self.now, rng: self.rng, out: &mut self.out, env }
     }
 }
 
 impl<R> Context<'_, R> {
+    /// Returns since when this node remembers.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.env.since.unwrap_or(self.now)
+    }
+
     /// Charges a source for one signature check.
     pub(crate) fn charge(&mut self, source: &Source) -> Result<(), Offence> {
         self.charge_for(source, 1)
@@ -142,7 +143,7 @@ impl<R> Context<'_, R> {
     /// Charges a source for work that takes as long as this many signature checks. If others have
     /// drained a bucket that the source shares with them, that is not the source's fault.
     pub(crate) fn charge_for(&mut self, source: &Source, checks: usize) -> Result<(), Offence> {
-        match self.sources.take(self.now, source, Work::Frames, checks) {
+        match self.env.sources.take(self.now, source, Work::Frames, checks) {
             Taken::Yes => Ok(()),
             Taken::TooMany => Err(Offence::TooMany),
             Taken::Crowded => Err(Offence::Busy),
@@ -152,7 +153,7 @@ impl<R> Context<'_, R> {
     /// Charges a signer for what its hello makes this node do. Returns `false` if the signer has
     /// used up its share for now. It will say hello again.
     pub(crate) fn charge_greeting(&mut self, signer: &PublicKey, checks: usize) -> bool {
-        self.greeted.allows(self.now, signer, checks)
+        self.env.greeted.allows(self.now, signer, checks)
     }
 }
 
@@ -179,11 +180,11 @@ impl<R: CryptoRng> Context<'_, R> {
     /// would pass it on, nor after the time in which they accept it.
     pub(crate) fn publish_to(&mut self, signer: &PublicKey, announcement: &Announcement) {
         let manifest = &announcement.content.manifest;
-        let in_time = self.now < join_deadline(manifest, self.config);
+        let in_time = self.now < join_deadline(manifest, &self.env.config);
         let price = 1 + encoded_size(announcement) / BYTES_PER_CHECK;
         if in_time
             && self.charge_greeting(signer, price)
-            && self.repeats.allows(self.now, &manifest.id(), 1)
+            && self.env.repeats.allows(self.now, &manifest.id(), 1)
         {
             self.publish(announcement);
         }
@@ -196,12 +197,12 @@ impl<R: CryptoRng> Context<'_, R> {
     /// Says nothing within a second of the last such hello for another session: those who hear one
     /// hello tell of all sessions anyway.
     pub(crate) fn say_hello<C: Crypto>(&mut self, keypair: &C::Keypair, created_at: Timestamp) {
-        if !self.hellos.allows(self.now, &C::public_key(keypair), 1) {
+        if !self.env.hellos.allows(self.now, &C::public_key(keypair), 1) {
             return;
         }
-        let (since, auxiliary) = (self.since.max(created_at), self.random());
+        let (since, auxiliary) = (self.since().max(created_at), self.random());
         if let Some(hello) =
-            Hello::sign::<C>(self.contact.clone(), self.now, since, keypair, &auxiliary)
+            Hello::sign::<C>(self.env.contact.clone(), self.now, since, keypair, &auxiliary)
         {
             let fresh = self.random();
             self.out.push(Output::Publish(encode_message(&Publication::Hello { fresh, hello })));

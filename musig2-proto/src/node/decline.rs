@@ -91,7 +91,7 @@ impl<C: Crypto> Node<C> {
         if frame.request != Request::Statements || !self.own_declines.contains(&frame.session) {
             return Ok(());
         }
-        call.within(&mut self.surroundings).charge(from)?;
+        call.within(&mut self.env).charge(from)?;
         if let Some((to, statement)) = self.own_declines.repeat(call.now, &frame.session) {
             self.send_decline(call, frame.session, &to, statement);
         }
@@ -106,6 +106,6 @@ impl<C: Crypto> Node<C> {
         statement: Arc<Filed>,
     ) {
         let parcel = Parcel { statements: vec![statement], ..Parcel::new(id, None) };
-        send(&mut call.within(&mut self.surroundings), to, parcel);
+        send(&mut call.within(&mut self.env), to, parcel);
     }
 }

@@ -27,9 +27,9 @@ impl<C: Crypto> Node<C> {
         command: Command,
     ) -> Result<(), CommandError> {
         match command {
-            Command::SetContact(contact) => self.surroundings.contact = contact,
+            Command::SetContact(contact) => self.env.contact = contact,
             Command::AddContact { signer, contact } => {
-                self.surroundings.contacts.tell(call.now, signer, contact);
+                self.env.contacts.tell(call.now, signer, contact);
             }
             Command::CreateSession(proposal) => self.create(call, proposal).map(drop)?,
             Command::AnnounceSession { session, audience } => {
@@ -77,7 +77,7 @@ impl<C: Crypto> Node<C> {
     fn check_room(&mut self, now: Timestamp) -> Result<(), CommandError> {
         self.joined.forget(now);
         let joined = self.joined.len().saturating_add(self.admission.approved());
-        if joined >= self.surroundings.config.max_joined_names {
+        if joined >= self.env.config.max_joined_names {
             return Err(CommandError::TooManyJoined(joined));
         }
         Ok(())
@@ -89,7 +89,7 @@ impl<C: Crypto> Node<C> {
         call: &mut Call<'_, R>,
         id: SessionId,
     ) -> Result<(), CommandError> {
-        let config = &self.surroundings.config;
+        let config = &self.env.config;
         let Some(session) = self.sessions.get_mut(&id) else {
             return Err(CommandError::UnknownSession(id));
         };
@@ -102,7 +102,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::QueueFull(self.admission.waiting()));
         }
         session.queue();
-        self.sessions.schedule(&id, &self.surroundings.config);
+        self.sessions.schedule(&id, &self.env.config);
         self.admission.wait(&claim);
         call.out.push(Output::Event(Event::SessionQueued { session: id }));
         Ok(())
@@ -118,7 +118,7 @@ impl<C: Crypto> Node<C> {
 
     /// Joins the sessions whose turn has come.
     pub(super) fn admit<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
-        while let Some(id) = self.admission.next(&self.surroundings.config) {
+        while let Some(id) = self.admission.next(&self.env.config) {
             let Some(claim) = self.sessions.get(&id).and_then(Claim::of) else { return };
             let joined = self.with_session(call, &id, |session, cx| {
                 // Joins by earlier lives of this key may have arrived while the session waited. One
@@ -133,7 +133,7 @@ impl<C: Crypto> Node<C> {
             });
             match joined.flatten() {
                 Some(()) => self.note_joined(&claim, id),
-                None => self.admission.leave(&claim, &self.surroundings.config),
+                None => self.admission.leave(&claim, &self.env.config),
             }
         }
     }
@@ -148,14 +148,14 @@ impl<C: Crypto> Node<C> {
         let mut manifest = self.manifest(call.now, proposal, salt)?;
         let Place { me, keypair } = self.own_place(&manifest)?.ok_or(CommandError::NotASigner)?;
         manifest.coordinator = me;
-        check_time(&manifest, call.now, &self.surroundings.config)?;
+        check_time(&manifest, call.now, &self.env.config)?;
         let id = manifest.id();
-        let agreement = Agreement::new(id, manifest, &self.surroundings.config)?;
+        let agreement = Agreement::new(id, manifest, &self.env.config)?;
         // The same id means the same salt: the random generator repeats itself.
         if self.is_known(&id) {
             return Err(CommandError::CannotSign);
         }
-        let config = &self.surroundings.config;
+        let config = &self.env.config;
         let session = Session::new(agreement, me, keypair, None, config, call.now);
         self.sessions.insert(id, session, None, config);
         call.out.push(Output::Event(Event::SessionCreated { session: id }));
@@ -177,8 +177,8 @@ impl<C: Crypto> Node<C> {
         if !keep_order {
             signers.sort_unstable();
         }
-        let duration = duration.unwrap_or(self.surroundings.config.max_session_duration);
-        let Config { max_signers, max_items, max_memo, .. } = self.surroundings.config;
+        let duration = duration.unwrap_or(self.env.config.max_session_duration);
+        let Config { max_signers, max_items, max_memo, .. } = self.env.config;
         Ok(Manifest {
             signers: List::new(signers).map_err(|error| ManifestError::TooManySigners {
                 got: error.got,
@@ -221,8 +221,8 @@ impl<C: Crypto> Node<C> {
     ) -> Result<Announcement, CommandError> {
         let manifest = &session.agreement().manifest;
         let contacts = manifest.indices().zip(manifest.signers()).filter_map(|(signer, key)| {
-            let own = (signer == manifest.coordinator()).then_some(&self.surroundings.contact);
-            let contact = own.or_else(|| self.surroundings.contacts.contact(key))?.clone();
+            let own = (signer == manifest.coordinator()).then_some(&self.env.contact);
+            let contact = own.or_else(|| self.env.contacts.contact(key))?.clone();
             (!contact.is_empty()).then_some(KnownContact { signer, contact })
         });
         let content = AnnouncementContent {
@@ -233,8 +233,8 @@ impl<C: Crypto> Node<C> {
         let announcement = Announcement::sign::<C>(content, session.keypair(), &random(rng))
             .ok_or(CommandError::CannotSign)?;
         let (size, max) = (
-            announcement.size_in_frame(self.surroundings.config.envelope_size()),
-            self.surroundings.config.max_frame_size,
+            announcement.size_in_frame(self.env.config.envelope_size()),
+            self.env.config.max_frame_size,
         );
         if size > max { Err(CommandError::TooLarge { size, max }) } else { Ok(announcement) }
     }
@@ -248,7 +248,7 @@ impl<C: Crypto> Node<C> {
         if session.is_approved() {
             return Err(CommandError::AlreadyJoined(id));
         }
-        check_time(&session.agreement().manifest, call.now, &self.surroundings.config)?;
+        check_time(&session.agreement().manifest, call.now, &self.env.config)?;
         if !session.may_join() {
             return Err(CommandError::RestartLimit(id));
         }
@@ -282,7 +282,7 @@ impl<C: Crypto> Node<C> {
 
     /// Decodes an announcement that the application kept.
     fn read(&self, bytes: &[u8]) -> Result<Announcement, CommandError> {
-        decode_message(bytes, self.surroundings.config.max_frame_size)
+        decode_message(bytes, self.env.config.max_frame_size)
             .map_err(|error| CommandError::Announcement(error.into()))
     }
 
@@ -340,7 +340,7 @@ impl<C: Crypto> Node<C> {
         let tombstone =
             self.ended.get_mut(&id).filter(|tombstone| tombstone.view().signatures.is_none());
         let tombstone = tombstone.ok_or(CommandError::Ended(id))?;
-        let mut cx = call.within(&mut self.surroundings);
+        let mut cx = call.within(&mut self.env);
         if !tombstone.complete::<C, R>(&mut cx, signatures) {
             return Err(CommandError::FalseSignatures(id));
         }
@@ -364,7 +364,7 @@ impl<C: Crypto> Node<C> {
             return Err(CommandError::NotAnnounced(id));
         }
         session.check_step(step).map_err(CommandError::NotReady)?;
-        if self.surroundings.config.stepping == Stepping::Manual {
+        if self.env.config.stepping == Stepping::Manual {
             self.with_session(call, &id, |session, _| session.permit(step));
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::base::codec::decode_message;
 use crate::base::ids::{SessionId, Source};
 use crate::base::time::Timestamp;
 use crate::crypto::Crypto;
-use crate::env::context::{Call, Surroundings};
+use crate::env::context::{Call, Environment};
 use crate::env::sources::Work;
 use crate::node::memory::stash::Stashed;
 use crate::rules::agreement::{
@@ -33,14 +33,14 @@ impl<C: Crypto> Node<C> {
     pub(super) fn take<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, input: Input) {
         let (from, taken) = match input {
             Input::Frame { from, bytes } => {
-                let frame = decode_message(&bytes, self.surroundings.config.max_frame_size)
-                    .map_err(Offence::from);
+                let frame =
+                    decode_message(&bytes, self.env.config.max_frame_size).map_err(Offence::from);
                 let taken = frame.and_then(|frame| self.take_frame(call, &from, &frame, bytes));
                 (from, taken)
             }
             Input::Announcement { from, bytes } => {
-                let publication = decode_message(&bytes, self.surroundings.config.max_frame_size)
-                    .map_err(Offence::from);
+                let publication =
+                    decode_message(&bytes, self.env.config.max_frame_size).map_err(Offence::from);
                 let taken = publication.and_then(|publication| match publication {
                     Publication::Announcement { announcement, .. } => {
                         self.take_announcement(call, &from, announcement)
@@ -73,7 +73,7 @@ impl<C: Crypto> Node<C> {
     /// Does everything that is due by now.
     pub(super) fn tick<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         let now = call.now;
-        for id in self.sessions.due(now, &self.surroundings.config) {
+        for id in self.sessions.due(now, &self.env.config) {
             self.with_session(call, &id, Session::tick);
         }
         self.admit(call);
@@ -95,7 +95,7 @@ impl<C: Crypto> Node<C> {
     fn ask_for_signatures<R: CryptoRng>(&mut self, call: &mut Call<'_, R>) {
         for id in self.ended.to_ask(call.now) {
             let Some(tombstone) = self.ended.get_mut(&id) else { continue };
-            let mut cx = call.within(&mut self.surroundings);
+            let mut cx = call.within(&mut self.env);
             if tombstone.ask(&mut cx)
                 && let Some(key) = tombstone.view().manifest.signer(tombstone.view().me)
                 && let Some(keypair) =
@@ -109,12 +109,11 @@ impl<C: Crypto> Node<C> {
 
     /// Returns when to clean up ended sessions; `None` if there are none or auto-cleanup is off.
     pub(super) fn next_cleanup(&self) -> Option<Timestamp> {
-        if !self.surroundings.config.enable_auto_cleanup {
+        if !self.env.config.enable_auto_cleanup {
             return None;
         }
         let first = self.ended.next_to_forget()?;
-        let pause =
-            self.cleaned_at.map(|at| at.saturating_add(self.surroundings.config.cleanup_interval));
+        let pause = self.cleaned_at.map(|at| at.saturating_add(self.env.config.cleanup_interval));
         Some(pause.map_or(first, |pause| pause.max(first)))
     }
 
@@ -137,18 +136,19 @@ impl<C: Crypto> Node<C> {
         let id = frame.session;
         // An announcement must be of its frame's session. The known one is, so only another one is
         // hashed.
-        let known = self.sessions.get(&id).and_then(Session::announcement);
+        let open = self.sessions.get(&id);
+        let known = open.and_then(Session::announcement);
         let new = frame.announcement.as_ref().filter(|announcement| known != Some(*announcement));
         if new.is_some_and(|announcement| announcement.content.manifest.id() != id) {
             return Err(Offence::Misfit);
         }
-        if self.sessions.contains_key(&id) {
+        if open.is_some() {
             return self.receive(call, from, frame);
         }
         // This node may have declined the session, and its coordinator may not have heard that.
         self.repeat_decline(call, from, frame)?;
         if let Some(tombstone) = self.ended.get_mut(&id) {
-            let mut cx = call.within(&mut self.surroundings);
+            let mut cx = call.within(&mut self.env);
             let received = tombstone.receive::<C, R>(&mut cx, from, frame);
             self.ended.schedule(&id);
             return received;
@@ -160,7 +160,7 @@ impl<C: Crypto> Node<C> {
                 self.vet_new(call, from, Way::InFrame(frame), announcement)?;
                 // Charged before `has_joined`, which may verify a join.
                 let checks = opening(&announcement.content.manifest);
-                call.within(&mut self.surroundings).charge_for(from, checks)?;
+                call.within(&mut self.env).charge_for(from, checks)?;
                 let origin = self.origin(announcement, from)?;
                 let crowded =
                     self.check_discovered(&origin, || self.has_joined(frame, announcement))?;
@@ -184,16 +184,19 @@ impl<C: Crypto> Node<C> {
         from: &Source,
         frame: &Frame,
     ) -> Result<(), Offence> {
-        let Some(session) = self.sessions.get_mut(&frame.session) else { return Ok(()) };
-        let mut cx = call.within(&mut self.surroundings);
-        let received = session.receive(&mut cx, from, frame);
-        session.advance(&mut cx);
-        if received.is_ok() {
-            // The answer comes after `advance`, so that it holds what followed from the frame.
-            session.answer(&mut cx, from, frame.request, frame.have.as_ref());
-        }
-        self.conclude(call, &frame.session);
-        received
+        let received = self.with_session_then(
+            call,
+            &frame.session,
+            |session, cx| session.receive(cx, from, frame),
+            // After the session was advanced, so that the answer holds what followed from the
+            // frame.
+            |session, cx, received| {
+                if received.is_ok() {
+                    session.answer(cx, from, frame.request, frame.have.as_ref());
+                }
+            },
+        );
+        received.unwrap_or(Ok(()))
     }
 
     /// Keeps a frame of an unknown session for a moment, and asks its sender for the announcement.
@@ -208,7 +211,7 @@ impl<C: Crypto> Node<C> {
             Stashed::Wait => Ok(()),
             Stashed::NoRoom => Err(Offence::NoRoom),
             Stashed::Ask => {
-                let mut cx = call.within(&mut self.surroundings);
+                let mut cx = call.within(&mut self.env);
                 let parcel =
                     Parcel { request: Request::Announcement, ..Parcel::new(session, None) };
                 send(&mut cx, &Destination::Source(from.clone()), parcel);
@@ -228,7 +231,7 @@ impl<C: Crypto> Node<C> {
         }
         let (id, deadline) = {
             let manifest = &announcement.content.manifest;
-            (manifest.id(), join_deadline(manifest, &self.surroundings.config))
+            (manifest.id(), join_deadline(manifest, &self.env.config))
         };
         let is_known = self.is_known(&id);
         if call.now >= deadline {
@@ -248,7 +251,7 @@ impl<C: Crypto> Node<C> {
         // spend on other announcements.
         let crowded = if own { self.check_discovered(&origin, || false)? } else { None };
         let checks = if own { opening(&announcement.content.manifest) } else { 1 };
-        call.charge_publication(&mut self.surroundings, from, Work::Announcements { own }, checks)?;
+        call.charge_publication(&mut self.env, from, Work::Announcements { own }, checks)?;
         self.discover(call, id, announcement, origin, crowded).map(|_| ())
     }
 
@@ -278,7 +281,7 @@ impl<C: Crypto> Node<C> {
             || self.ended.get(&id).is_some_and(|ended| ended.was_announced_by(announcement));
         if known == Some(announcement) || was_known() {
             self.with_session(call, &id, Session::heard_announcement);
-            let Surroundings { repeats, echoes, .. } = &mut self.surroundings;
+            let Environment { repeats, echoes, .. } = &mut self.env;
             let repeated = if self.sessions.contains_key(&id) { repeats } else { echoes };
             let is_rare = repeated.allows(call.now, &id, 1);
             return if is_rare { Ok(()) } else { Err(Offence::Busy) };
@@ -286,12 +289,7 @@ impl<C: Crypto> Node<C> {
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
-        call.charge_publication(
-            &mut self.surroundings,
-            from,
-            Work::Announcements { own: true },
-            1,
-        )?;
+        call.charge_publication(&mut self.env, from, Work::Announcements { own: true }, 1)?;
         if announcement.verify::<C>() { Ok(()) } else { Err(Offence::BadSignature) }
     }
 
@@ -315,11 +313,11 @@ impl<C: Crypto> Node<C> {
         }
         // Only a verified signature counts against its author: otherwise anyone could use up an
         // author's allowance by forging announcements.
-        if !self.surroundings.authors.allows(call.now, &author, 1) {
+        if !self.env.authors.allows(call.now, &author, 1) {
             self.sessions.remove(&id);
             return Err(Offence::Busy);
         }
-        self.surroundings.contacts.hear(&author, contact.as_ref(), clock);
+        self.env.contacts.hear(&author, contact.as_ref(), clock);
         if let Some(crowded) = crowded {
             let made_room = Outcome::Aborted(AbortCause::MadeRoom);
             self.with_session(call, &crowded, |session, cx| session.end(cx, made_room));
@@ -333,22 +331,20 @@ impl<C: Crypto> Node<C> {
     /// came back in the same frame as the announcement.
     pub(super) fn has_joined(&self, frame: &Frame, announcement: &Announcement) -> bool {
         let manifest = &announcement.content.manifest;
-        let own = |author| {
-            let key = manifest.signer(author)?;
-            self.public_keys().any(|own| own == *key).then_some(key)
-        };
         let joins =
             frame.statements.iter().filter(|statement| matches!(statement.body, Body::Join(_)));
+        let mut own = joins
+            .filter_map(|join| Some((join, manifest.signer(join.author)?)))
+            .filter(|(_, signer)| self.public_keys().any(|own| own == **signer));
         // Only the first one is verified: the source was charged for one check, however many it
         // sends.
-        let first = joins.filter_map(|join| Some((join, own(join.author)?))).next();
-        first.is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
+        own.next().is_some_and(|(join, key)| join.verify::<C>(&join.hash(&frame.session), key))
     }
 
     /// Checks an announcement's shape, size and time. That costs next to nothing, so no source is
     /// charged.
     pub(super) fn vet(&self, now: Timestamp, announcement: &Announcement) -> Result<(), Offence> {
-        let config = &self.surroundings.config;
+        let config = &self.env.config;
         if !announcement.fits() {
             return Err(Offence::Misfit);
         }
@@ -377,8 +373,8 @@ impl<C: Crypto> Node<C> {
             return Err(Offence::BadSignature);
         }
         let Some(Place { me, keypair }) = self.own_place(manifest)? else { return Ok(None) };
-        let agreement = Agreement::new(id, manifest.clone(), &self.surroundings.config)?;
-        let config = &self.surroundings.config;
+        let agreement = Agreement::new(id, manifest.clone(), &self.env.config)?;
+        let config = &self.env.config;
         let session = Session::new(agreement, me, keypair, Some(announcement), config, now);
         self.sessions.insert(id, session, origin, config);
         // A session that was refused here, with its coordinator told so, may be opened once its
@@ -390,8 +386,8 @@ impl<C: Crypto> Node<C> {
     /// Receives the frames that were stashed for a session that is open now.
     pub(super) fn replay<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
         for (source, bytes) in self.stash.take(id) {
-            let frame = decode_message(&bytes, self.surroundings.config.max_frame_size)
-                .map_err(Offence::from);
+            let frame =
+                decode_message(&bytes, self.env.config.max_frame_size).map_err(Offence::from);
             if let Err(offence) = frame.and_then(|frame| self.receive(call, &source, &frame)) {
                 call.out.push(Output::Report(Report { source, offence }));
             }
@@ -405,7 +401,7 @@ impl<C: Crypto> Node<C> {
         origin: &Origin,
         has_joined: impl FnOnce() -> bool,
     ) -> Result<Option<SessionId>, Offence> {
-        let (undecided, config) = (self.sessions.undecided(), &self.surroundings.config);
+        let (undecided, config) = (self.sessions.undecided(), &self.env.config);
         match undecided.room(origin, config) {
             Room::Free => Ok(None),
             _ if undecided.has_room_for_joined(config) && has_joined() => Ok(None),
@@ -423,7 +419,7 @@ impl<C: Crypto> Node<C> {
     /// Whether a signer is not a stranger: its key is this node's, the application named it, or
     /// this node met it in a session.
     pub(super) fn knows(&self, signer: &PublicKey) -> bool {
-        self.public_keys().any(|own| own == *signer) || self.surroundings.contacts.knows(signer)
+        self.public_keys().any(|own| own == *signer) || self.env.contacts.knows(signer)
     }
 }
 

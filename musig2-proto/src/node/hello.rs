@@ -44,7 +44,7 @@ impl Greeting {
 impl<C: Crypto> Node<C> {
     /// Says hello now, and again with growing pauses.
     pub(super) fn start_hello(&mut self, now: Timestamp) {
-        let until = now.saturating_add(self.surroundings.config.max_session_duration);
+        let until = now.saturating_add(self.env.config.max_session_duration);
         self.greeting = Some(Greeting { at: now, pause: FIRST_PAUSE, until });
     }
 
@@ -53,8 +53,8 @@ impl<C: Crypto> Node<C> {
             return;
         };
         for keypair in &self.keys {
-            let contact = self.surroundings.contact.clone();
-            let since = self.surroundings.since.unwrap_or(call.now);
+            let contact = self.env.contact.clone();
+            let since = self.env.since.unwrap_or(call.now);
             let hello = Hello::sign::<C>(contact, call.now, since, keypair, &random(call.rng));
             if let Some(hello) = hello {
                 let fresh = random(call.rng);
@@ -75,7 +75,7 @@ impl<C: Crypto> Node<C> {
         from: &Source,
         hello: &Hello,
     ) -> Result<(), Offence> {
-        let skew = self.surroundings.config.clock_skew;
+        let skew = self.env.config.clock_skew;
         let time = hello.content.time;
         let apart = time.saturating_since(call.now).max(call.now.saturating_since(time));
         if apart > skew {
@@ -90,13 +90,13 @@ impl<C: Crypto> Node<C> {
         // must not use up what a co-signer's need.
         let known =
             self.sessions.of(signer, None).chain(self.ended.of(signer, None)).next().is_some();
-        call.charge_publication(&mut self.surroundings, from, Work::Hellos { known }, 1)?;
+        call.charge_publication(&mut self.env, from, Work::Hellos { known }, 1)?;
         if !hello.verify::<C>() {
             return Err(Offence::BadSignature);
         }
         self.hellos.hear(*signer, time, call.now.saturating_sub(skew));
         let clock = ClockReading { said: time, arrived: call.now };
-        self.surroundings.contacts.hear(signer, Some(&hello.content.contact), clock);
+        self.env.contacts.hear(signer, Some(&hello.content.contact), clock);
         if known && self.keys.iter().all(|own| C::public_key(own) != *signer) {
             self.visits.welcome(call.now, &hello.content);
             self.tell_signers(call);
@@ -137,7 +137,7 @@ impl<C: Crypto> Node<C> {
                 return VisitProgress { open: Some(after), ended };
             }
         }
-        let skew = self.surroundings.config.clock_skew;
+        let skew = self.env.config.clock_skew;
         if let Some(mut after) = ended {
             let seen = self.ended.of(&hello.signer, after).take(LOOKED_AT).collect::<Vec<_>>();
             let all_seen = seen.len() < LOOKED_AT;
@@ -147,9 +147,7 @@ impl<C: Crypto> Node<C> {
                 // asks for.
                 tombstone.relocate(hello);
                 if hello.may_have_forgotten(tombstone.view().manifest.created_at(), skew) {
-                    if portion == 0
-                        || !tombstone.greet(&mut call.within(&mut self.surroundings), hello)
-                    {
+                    if portion == 0 || !tombstone.greet(&mut call.within(&mut self.env), hello) {
                         return VisitProgress { open: None, ended: Some(after) };
                     }
                     portion -= 1;

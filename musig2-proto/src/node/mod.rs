@@ -38,10 +38,7 @@ use crate::base::secret::SecretKey;
 use crate::base::time::Timestamp;
 use crate::config::{Config, ConfigError};
 use crate::crypto::{Crypto, DefaultCrypto};
-use crate::env::buckets::{Buckets, Limit};
-use crate::env::contacts::ContactBook;
-use crate::env::context::{Call, Context, Surroundings};
-use crate::env::sources::Sources;
+use crate::env::context::{Call, Context, Environment};
 use crate::node::memory::declined::Declined;
 use crate::node::memory::ended::Ended;
 use crate::node::memory::hellos::Hellos;
@@ -107,7 +104,7 @@ use visits::Visits;
 /// ```
 pub struct Node<C: Crypto = DefaultCrypto> {
     keys: Vec<Arc<C::Keypair>>,
-    surroundings: Surroundings,
+    env: Environment,
     sessions: Sessions<C>,
     admission: Admission,
     ended: Ended,
@@ -124,14 +121,6 @@ pub struct Node<C: Crypto = DefaultCrypto> {
     /// The time of the last call.
     now: Timestamp,
 }
-
-/// How often the announcement of a known session may be passed on: twice a second, and eight times
-/// at once. Signers repeat it once a second at most.
-const REPEATS: Limit = Limit { rate: 2, burst: 8 };
-
-/// How often each key may say hello for sessions whose end this node has not heard of: once a
-/// second.
-const HELLOS: Limit = Limit { rate: 1, burst: 1 };
 
 /// The longest pause that a caller may leave between two calls. A longer one means that the clock
 /// was set ahead or the machine slept.
@@ -151,7 +140,7 @@ where
     fn clone(&self) -> Self {
         Self {
             keys: self.keys.clone(),
-            surroundings: self.surroundings.clone(),
+            env: self.env.clone(),
             sessions: self.sessions.clone(),
             admission: self.admission.clone(),
             ended: self.ended.clone(),
@@ -176,9 +165,9 @@ where
     C::SecretNonce: Hash,
 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { keys, surroundings, sessions, admission, ended, joined, declined, .. } = self;
+        let Self { keys, env, sessions, admission, ended, joined, declined, .. } = self;
         keys.iter().for_each(|keypair| C::public_key(keypair).hash(state));
-        (surroundings, sessions, admission, ended, joined, declined).hash(state);
+        (env, sessions, admission, ended, joined, declined).hash(state);
         let Self {
             own_declines, refused, stash, hellos, greeting, visits, cleaned_at, now, ..
         } = self;
@@ -206,21 +195,7 @@ impl<C: Crypto> Node<C> {
         config.check()?;
         Ok(Self {
             keys: Vec::new(),
-            surroundings: Surroundings {
-                sources: Sources::new(Limit::of_source(&config)),
-                authors: Buckets::new(Limit {
-                    rate: config.discoveries_per_author,
-                    burst: config.discoveries_per_author.saturating_mul(10),
-                }),
-                greeted: Buckets::new(Limit::of_source(&config)),
-                hellos: Buckets::new(HELLOS),
-                repeats: Buckets::new(REPEATS),
-                echoes: Buckets::new(REPEATS),
-                config,
-                contact: Contact::default(),
-                since: None,
-                contacts: ContactBook::default(),
-            },
+            env: Environment::new(config),
             sessions: Sessions::default(),
             admission: Admission::default(),
             ended: Ended::default(),
@@ -319,13 +294,13 @@ impl<C: Crypto> Node<C> {
 
     /// Returns a session's current state.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
-        let live = self.sessions.get(id).map(|session| session.view(&self.surroundings.config));
+        let live = self.sessions.get(id).map(|session| session.view(&self.env.config));
         live.or_else(|| self.ended.get(id).map(|tombstone| tombstone.view().clone()))
     }
 
     /// Returns all sessions known here, ended ones included until they are forgotten.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
-        let live = self.sessions.values().map(|session| session.view(&self.surroundings.config));
+        let live = self.sessions.values().map(|session| session.view(&self.env.config));
         live.chain(self.ended.iter().map(|tombstone| tombstone.view().clone()))
     }
 
@@ -344,25 +319,25 @@ impl<C: Crypto> Node<C> {
     /// It has only those that are known and that this node sends to without being asked, and none
     /// once the session has ended.
     pub fn co_signers(&self, id: &SessionId) -> impl Iterator<Item = &Contact> {
-        let Surroundings { config, contacts, .. } = &self.surroundings;
+        let Environment { config, contacts, .. } = &self.env;
         self.sessions.get(id).into_iter().flat_map(|session| session.co_signers(config, contacts))
     }
 
     /// Returns what this node knows of a signer; `None` for a stranger.
     pub fn signer(&self, signer: &PublicKey) -> Option<SignerView> {
-        self.surroundings.contacts.signer(signer)
+        self.env.contacts.signer(signer)
     }
 
     /// Returns all signers that this node knows: those that the application named, and the last
     /// 1024 that it met in sessions.
     pub fn signers(&self) -> impl Iterator<Item = SignerView> {
-        let contacts = &self.surroundings.contacts;
+        let contacts = &self.env.contacts;
         contacts.signers().filter_map(|signer| contacts.signer(signer))
     }
 
     /// Returns this node's configuration.
     pub fn config(&self) -> &Config {
-        &self.surroundings.config
+        &self.env.config
     }
 
     /// Returns this node's public keys.
@@ -379,7 +354,7 @@ impl<C: Crypto> Node<C> {
         // along. Too late a `since` is safe: others tell this node of more sessions than it forgot.
         // Too early a one claims to remember sessions that an earlier life may have joined.
         let ahead = now.saturating_since(self.now);
-        let since = &mut self.surroundings.since;
+        let since = &mut self.env.since;
         *since = match *since {
             None => Some(now),
             Some(since) if ahead > LONGEST_SLEEP => Some(since.saturating_add(ahead)),
@@ -389,12 +364,12 @@ impl<C: Crypto> Node<C> {
         if back.is_zero() {
             return;
         }
-        self.sessions.set_back(back, &self.surroundings.config);
+        self.sessions.set_back(back, &self.env.config);
         self.ended.set_back(back);
         self.visits.set_back(back);
         self.refused.set_back(back);
         self.own_declines.set_back(back);
-        self.surroundings.set_back(back);
+        self.env.set_back(back);
         self.greeting = self.greeting.map(|greeting| greeting.set_back(back));
         self.cleaned_at = self.cleaned_at.map(|at| at.saturating_sub(back));
     }
@@ -418,23 +393,32 @@ impl<C: Crypto> Node<C> {
         id: &SessionId,
         step: impl FnOnce(&mut Session<C>, &mut Context<'_, R>) -> T,
     ) -> Option<T> {
+        self.with_session_then(call, id, step, |_, _, _| {})
+    }
+
+    /// The same, with `then` after the session was advanced and before anything else is sent.
+    fn with_session_then<R: CryptoRng, T>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        id: &SessionId,
+        step: impl FnOnce(&mut Session<C>, &mut Context<'_, R>) -> T,
+        then: impl FnOnce(&mut Session<C>, &mut Context<'_, R>, &T),
+    ) -> Option<T> {
         let session = self.sessions.get_mut(id)?;
-        let mut cx = call.within(&mut self.surroundings);
+        let mut cx = call.within(&mut self.env);
         let result = step(session, &mut cx);
         session.advance(&mut cx);
-        self.conclude(call, id);
+        then(session, &mut cx, &result);
+        session.flush(&mut cx);
+        self.conclude(call.now, id);
         Some(result)
     }
 
-    /// Sends what a session pushes and relays, updates the indexes, and buries the session if it
-    /// ended.
-    fn conclude<R: CryptoRng>(&mut self, call: &mut Call<'_, R>, id: &SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        session.flush(&mut call.within(&mut self.surroundings));
-        self.sessions.schedule(id, &self.surroundings.config);
-        let Some(session) = self.sessions.get(id) else { return };
+    /// Updates the indexes after a step of a session, and buries the session if it ended.
+    fn conclude(&mut self, now: Timestamp, id: &SessionId) {
+        let Some(session) = self.sessions.schedule(id, &self.env.config) else { return };
         let Some(outcome) = session.outcome() else { return };
-        let Surroundings { config, contacts, .. } = &self.surroundings;
+        let Environment { config, contacts, .. } = &self.env;
         let expiry = session.agreement().manifest.expires_at();
         // Others tell this node what earlier lives of its keys joined, so these names need a bound.
         // For what this life joined, `check_room` has made sure of a place.
@@ -451,7 +435,7 @@ impl<C: Crypto> Node<C> {
         // The application may ask what became of a session that it approved, even if its turn never
         // came.
         if session.is_approved() || is_regained {
-            self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, call.now));
+            self.ended.bury(*id, Tombstone::new(session, outcome, config, contacts, now));
         }
         if let Some(claim) = Claim::of(session) {
             self.admission.leave(&claim, config);

@@ -152,10 +152,10 @@ impl<C: Crypto> Node<C> {
         let charged = match way {
             Way::Published => {
                 let work = Work::Announcements { own: true };
-                call.charge_publication(&mut self.surroundings, from, work, 1)
+                call.charge_publication(&mut self.env, from, work, 1)
             }
             // The second check is for a join that may have come with it.
-            Way::InFrame(_) => call.within(&mut self.surroundings).charge_for(from, 2),
+            Way::InFrame(_) => call.within(&mut self.env).charge_for(from, 2),
         };
         if charged.is_err() || !announcement.verify::<C>() {
             return;
@@ -169,11 +169,10 @@ impl<C: Crypto> Node<C> {
         }
         let announced =
             announcement.contact(manifest.coordinator()).filter(|contact| !contact.is_empty());
-        let contact = announced.or_else(|| self.surroundings.contacts.contact(&proposer)).cloned();
+        let contact = announced.or_else(|| self.env.contacts.contact(&proposer)).cloned();
         // A peer that only passed the session on must not learn that this node has a key of it, so
         // a decline goes back to the source only if the proposer has spoken from there.
-        let is_proposer =
-            matches!(way, Way::InFrame(_)) && self.surroundings.sources.is_of(from, &proposer);
+        let is_proposer = matches!(way, Way::InFrame(_)) && self.env.sources.is_of(from, &proposer);
         let answer = is_proposer.then(|| Destination::Source(from.clone()));
         let refusal = Refusal {
             at: call.now,
@@ -193,7 +192,7 @@ impl<C: Crypto> Node<C> {
     /// Returns when a refused session is over for this node, whatever its manifest says: it may
     /// claim to last for months, and its decline is kept until then.
     fn last_expiry(&self, now: Timestamp, manifest: &Manifest) -> Timestamp {
-        let Config { max_session_duration, clock_skew, .. } = &self.surroundings.config;
+        let Config { max_session_duration, clock_skew, .. } = &self.env.config;
         let longest = max_session_duration.saturating_add(clock_skew.saturating_mul(2));
         manifest.expires_at().min(now.saturating_add(longest))
     }

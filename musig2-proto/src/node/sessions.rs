@@ -131,11 +131,10 @@ impl<C: Crypto> Sessions<C> {
         self.open.get_mut(id).map(|scheduled| &mut scheduled.session)
     }
 
-    /// Updates a session's entries in the indexes. Must be called after each change to a session.
-    pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) {
-        let Some(Scheduled { session, deadline, located, origin }) = self.open.get_mut(id) else {
-            return;
-        };
+    /// Updates a session's entries in the indexes, and returns the session. Must be called after
+    /// each change to a session.
+    pub(super) fn schedule(&mut self, id: &SessionId, config: &Config) -> Option<&Session<C>> {
+        let Scheduled { session, deadline, located, origin } = self.open.get_mut(id)?;
         let next = session.next_deadline(config);
         let before = core::mem::replace(deadline, next);
         if before != next {
@@ -158,6 +157,7 @@ impl<C: Crypto> Sessions<C> {
             _ => Standing::Decided,
         };
         self.undecided.set(*id, &standing);
+        Some(session)
     }
 
     /// Moves pauses back when the caller's clock was set back.

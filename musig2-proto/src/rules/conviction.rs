@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
 }
 
 /// The signer that a proof convicts, and of what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conviction {
     /// The signer's position in the evidence's manifest.

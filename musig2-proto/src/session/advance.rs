@@ -6,11 +6,12 @@ use super::round::RoundError;
 use super::{Outcome, Round, Session};
 use crate::api::abort::AbortCause;
 use crate::api::event::{Event, SessionError};
+use crate::base::bytes::PartialSignature;
 use crate::base::ids::{AttemptId, SignerIndex};
 use crate::config::Stepping;
 use crate::crypto::Crypto;
 use crate::env::context::Context;
-use crate::wire::statement::{Body, DeclineReason};
+use crate::wire::statement::DeclineReason;
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,22 +105,17 @@ impl<C: Crypto> Session<C> {
 
     /// Whether nothing more may be signed here.
     fn is_halted(&self) -> bool {
-        self.proof.is_some() || self.aborted().is_some()
+        self.proof.is_some()
+            || self.board.shown_proof().is_some()
+            || self.board.aborts().next().is_some()
     }
 
     /// Returns the proof or the abort that ends the session. A proof counts for more than a
     /// signer's wish.
     fn aborted(&self) -> Option<AbortCause> {
-        let aborts = || {
-            self.agreement.manifest.indices().filter_map(|signer| {
-                match &self.board.abort(signer)?.statement.body {
-                    Body::Abort(abort) => Some((signer, abort)),
-                    _ => None,
-                }
-            })
-        };
-        self.board.shown_proof().and_then(|proof| self.cause_of(proof)).or_else(|| {
-            let (signer, abort) = aborts().next()?;
+        let shown = self.shown.zip(self.board.shown_proof());
+        shown.map(|(conviction, proof)| self.cause_of(conviction, proof)).or_else(|| {
+            let (signer, abort) = self.board.aborts().next()?;
             Some(AbortCause::BySigner { signer, reason: abort.reason.clone() })
         })
     }
@@ -148,11 +144,13 @@ impl<C: Crypto> Session<C> {
         // This node has nothing to compare its first attempt with, so it reports no restart.
         if self.milestones.attempt.is_some() {
             let (session, restarts) = (self.id(), self.board.restarts());
-            let is_new = |(signer, lives): &(SignerIndex, usize)| {
-                self.milestones.lives.get(signer).is_none_or(|known| lives > known)
-            };
-            let signers =
-                self.board.lives_of_restarted().filter(is_new).map(|(signer, _)| signer).collect();
+            let known = &self.milestones.lives;
+            let signers = self
+                .board
+                .lives_of_restarted()
+                .filter(|(signer, lives)| known.get(signer).is_none_or(|known| lives > known))
+                .map(|(signer, _)| signer)
+                .collect();
             cx.emit(Event::AttemptRestarted { session, restarts, signers });
         }
         let lives = self.board.lives_of_restarted().collect();
@@ -186,7 +184,7 @@ impl<C: Crypto> Session<C> {
         });
         if stated
             || self.milestones.faulted
-            || !self.may(cx.config.stepping, |permits| permits.nonces)
+            || !self.may(cx.env.config.stepping, |permits| permits.nonces)
         {
             return;
         }
@@ -229,7 +227,7 @@ impl<C: Crypto> Session<C> {
             && self.current_round().is_some()
             && self.can_sign()
             && !self.milestones.faulted
-            && self.may(cx.config.stepping, |permits| permits.partials);
+            && self.may(cx.env.config.stepping, |permits| permits.partials);
         if !ready || cx.now >= self.agreement.manifest.expires_at() {
             return;
         }
@@ -254,23 +252,17 @@ impl<C: Crypto> Session<C> {
     /// Aggregates and verifies the final signatures. Only if these are invalid does it check the
     /// partial signatures one by one, to find who is at fault.
     fn step_finalize<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        if self.milestones.faulted || !self.may(cx.config.stepping, |permits| permits.finalize) {
+        if self.milestones.faulted || !self.may(cx.env.config.stepping, |permits| permits.finalize)
+        {
             return;
         }
-        let complete = |round: &Round<C>| {
-            let signers = self.agreement.manifest.indices();
-            let partials = signers
-                .map(|signer| Some(round.partials(&self.board, signer)?.0.partials.as_slice()))
-                .collect::<Option<Vec<_>>>()?;
-            Some(round.aggregate(&partials))
-        };
         // Any complete attempt with valid signatures will do, even if another one is spoilt.
         let (mut signed, mut spoilt) = (None, None);
         for round in &self.rounds {
-            match complete(round) {
-                Some(Some(signatures)) => signed = Some(signatures),
-                Some(None) => spoilt = Some(round),
-                None => {}
+            let Some(partials) = self.partials_of(round) else { continue };
+            match round.aggregate(&partials) {
+                Some(signatures) => signed = Some(signatures),
+                None => spoilt = Some(round),
             }
         }
         if let Some(signatures) = signed {
@@ -284,6 +276,14 @@ impl<C: Crypto> Session<C> {
             Some(proof) => self.proof = Some(proof),
             None => self.fault(cx, SessionError::AggregationFault),
         }
+    }
+
+    /// Returns each signer's partial signatures of a round, if all are there.
+    fn partials_of(&self, round: &Round<C>) -> Option<Vec<&[PartialSignature]>> {
+        let signers = self.agreement.manifest.indices();
+        signers
+            .map(|signer| Some(round.partials(&self.board, signer)?.0.partials.as_slice()))
+            .collect()
     }
 
     fn fault<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, error: SessionError) {

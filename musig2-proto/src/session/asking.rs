@@ -80,7 +80,7 @@ impl Asking {
         self.asked += 1;
         let expires_at = view.manifest.expires_at();
         let next = (cx.now < expires_at).then(|| {
-            self.pause = self.pause.saturating_mul(2).min(cx.config.max_join_poll_interval);
+            self.pause = self.pause.saturating_mul(2).min(cx.env.config.max_join_poll_interval);
             cx.now.saturating_add(self.pause + jitter(cx, self.pause)).min(expires_at)
         });
         self.at = next.unwrap_or(self.at);

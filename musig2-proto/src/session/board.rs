@@ -61,6 +61,13 @@ struct Column {
     decline: Option<Arc<Filed>>,
 }
 
+impl Column {
+    fn len(&self) -> usize {
+        let words = self.abort.iter().len() + self.decline.iter().len();
+        self.joins.len() + self.nonces.len() + self.partials.len() + words
+    }
+}
+
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Board {
     session: SessionId,
@@ -82,11 +89,7 @@ impl Board {
 
     /// Returns how many statements there are.
     pub(crate) fn len(&self) -> usize {
-        let of_author = |column: &Column| {
-            let words = column.abort.iter().len() + column.decline.iter().len();
-            column.joins.len() + column.nonces.len() + column.partials.len() + words
-        };
-        self.columns.iter().map(of_author).sum()
+        self.columns.iter().map(Column::len).sum()
     }
 
     /// Whether there is a place for a statement. There is none if another one stands there for
@@ -169,7 +172,10 @@ impl Board {
         let filed_now = match &filed.statement.body {
             Body::Join(join) => {
                 column.decline = None;
-                column.joins.insert(join.boot, filed).is_none()
+                let is_new = column.joins.insert(join.boot, filed).is_none();
+                // Only a join changes the attempt.
+                self.attempt = self.attempt_of_joins();
+                is_new
             }
             Body::Nonces(Nonces { attempt, boot, .. }) => {
                 file_for_round(&mut column.nonces, (*attempt, *boot), filed, own, is_kept)
@@ -186,10 +192,6 @@ impl Board {
                 true
             }
         };
-        let restarted = self.twice_joined();
-        let restarted =
-            restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
-        self.attempt = attempt_of(&self.session, restarted);
         if filed_now { Filing::New } else { Filing::Full }
     }
 
@@ -205,6 +207,13 @@ impl Board {
     /// the hash of all signers that did, with their boots.
     pub(crate) fn attempt(&self) -> AttemptId {
         self.attempt
+    }
+
+    fn attempt_of_joins(&self) -> AttemptId {
+        let restarted = self.twice_joined();
+        let restarted =
+            restarted.map(|(signer, column)| (signer, column.joins.len(), column.joins.keys()));
+        attempt_of(&self.session, restarted)
     }
 
     fn twice_joined(&self) -> impl Iterator<Item = (SignerIndex, &Column)> {
@@ -331,6 +340,14 @@ impl Board {
             filed.statement.boot().is_some_and(|boot| self.knows(signer, &boot))
         };
         self.column(signer)?.abort.as_ref().filter(counts)
+    }
+
+    /// Returns the aborts of lives that have joined.
+    pub(crate) fn aborts(&self) -> impl Iterator<Item = (SignerIndex, &Abort)> {
+        self.indexed().filter_map(|(signer, _)| match &self.abort(signer)?.statement.body {
+            Body::Abort(abort) => Some((signer, abort)),
+            _ => None,
+        })
     }
 
     /// Returns the signers that have declined and not joined, with their statements.

@@ -5,7 +5,6 @@
 use super::link::Heard;
 use super::{Outcome, Session};
 use crate::api::output::Destination;
-use crate::base::bytes::Signature;
 use crate::base::ids::{SignerIndex, Source};
 use crate::base::time::Timestamp;
 use crate::config::{Config, Topology};
@@ -29,15 +28,6 @@ const FRUITLESS_POLLS: u32 = 2;
 /// Every third poll resends all of this node's statements, in case the peer's `have` is a lie.
 const POLLS_PER_DOUBT: u32 = 3;
 
-/// The contents of one frame to a signer.
-struct Letter {
-    request: Request,
-    /// Whether it brings the announcement.
-    introduce: bool,
-    statements: Vec<Arc<Filed>>,
-    signatures: Option<Vec<Signature>>,
-}
-
 impl<C: Crypto> Session<C> {
     /// Returns what this node holds, for the head of a frame; `None` before it joined. `known`
     /// caches it for the other frames of the same call, which differ only in their sequence
@@ -45,7 +35,7 @@ impl<C: Crypto> Session<C> {
     fn have<R>(&mut self, cx: &Context<'_, R>, known: &mut Option<Have>) -> Option<Have> {
         self.timing.sequence += 1;
         if known.is_none() {
-            *known = self.holdings(cx.config, cx.contacts);
+            *known = self.holdings(&cx.env.config, &cx.env.contacts);
         }
         let sequence = self.timing.sequence;
         known.clone().map(|have| Have { sequence, ..have })
@@ -109,7 +99,7 @@ impl<C: Crypto> Session<C> {
         let needy: Vec<_> = self.others().filter(|&author| self.is_needy(author)).collect();
         let own = self.lacking(cx.now, self.me, None);
         let mut holdings = None;
-        for to in self.in_reach(cx.config, cx.contacts) {
+        for to in self.in_reach(&cx.env.config, &cx.env.contacts) {
             let mut statements = self.pushes(cx, to, &own);
             let releases =
                 statements.iter().any(|filed| matches!(filed.statement.body, Body::Partials(_)));
@@ -133,13 +123,8 @@ impl<C: Crypto> Session<C> {
                 // A coordinator's first frame to a signer brings the announcement: gossip may be
                 // slower, or never arrive.
                 let introduce = self.is_coordinator() && !self.is_known(to);
-                let request = Request::Nothing;
-                self.send(
-                    cx,
-                    to,
-                    &mut holdings,
-                    Letter { request, introduce, statements, signatures },
-                );
+                let parcel = Parcel { statements, signatures, ..self.parcel(introduce) };
+                self.send(cx, to, &mut holdings, parcel);
             }
         }
     }
@@ -171,7 +156,8 @@ impl<C: Crypto> Session<C> {
         let released = own
             .iter()
             .any(|filed| matches!(filed.statement.body, Body::Partials(_) | Body::Abort(_)));
-        let holds_back = cx.config.topology == Topology::Hub && self.is_coordinator() && !released;
+        let holds_back =
+            cx.env.config.topology == Topology::Hub && self.is_coordinator() && !released;
         let mut statements = Vec::new();
         for filed in own {
             if self.was_sent(to, filed) {
@@ -195,13 +181,15 @@ impl<C: Crypto> Session<C> {
         needy: &[SignerIndex],
     ) -> Vec<Arc<Filed>> {
         let have = self.links.get(to.as_usize()).and_then(|link| link.have.as_ref());
-        let cannot_reach = |author: &&SignerIndex| {
-            let link = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
-            link.is_some_and(|have| !have.reach.contains(to))
-        };
-        let authors = needy.iter().filter(|&&author| author != to).filter(cannot_reach);
+        let authors = needy.iter().filter(|&&author| author != to && !self.may_reach(author, to));
         let lacking = authors.flat_map(|&author| self.lacking(cx.now, author, have));
         lacking.filter(|filed| !self.was_sent(to, filed)).collect()
+    }
+
+    /// Whether a signer can send to another one itself, for all that this node knows.
+    fn may_reach(&self, author: SignerIndex, to: SignerIndex) -> bool {
+        let have = self.links.get(author.as_usize()).and_then(|link| link.have.as_ref());
+        have.is_none_or(|have| have.reach.contains(to))
     }
 
     /// Asks the awaited signers, and one other at random, for what is missing. Brings this node's
@@ -211,10 +199,10 @@ impl<C: Crypto> Session<C> {
         let awaited: Vec<_> =
             self.awaiting().into_iter().filter(|&signer| signer != self.me).collect();
         let (mut targets, others) =
-            if self.is_hub_signer(cx.config) && self.timing.fruitless < FRUITLESS_POLLS {
+            if self.is_hub_signer(&cx.env.config) && self.timing.fruitless < FRUITLESS_POLLS {
                 (vec![self.agreement.manifest.coordinator()], Vec::new())
             } else {
-                (awaited, self.with_contact(cx.contacts))
+                (awaited, self.with_contact(&cx.env.contacts))
             };
         let others: Vec<_> =
             others.into_iter().filter(|signer| !targets.contains(signer)).collect();
@@ -235,10 +223,9 @@ impl<C: Crypto> Session<C> {
     /// has joined, it answers only where another signer of the session has spoken from before, in a
     /// session that this node had joined.
     fn may_tell<R>(&self, cx: &Context<'_, R>, peer: &Source) -> bool {
-        let is_of = |signer| {
-            self.agreement.manifest.signer(signer).is_some_and(|key| cx.sources.is_of(peer, key))
-        };
-        self.is_joined() || self.others().any(is_of)
+        let manifest = &self.agreement.manifest;
+        let mut others = self.others().filter_map(|signer| manifest.signer(signer));
+        self.is_joined() || others.any(|key| cx.env.sources.is_of(peer, key))
     }
 
     /// Asks signers whose connection came back: what was sent to or by them may be lost.
@@ -247,7 +234,7 @@ impl<C: Crypto> Session<C> {
         for to in self.others() {
             let Some(link) = self.links.get_mut(to.as_usize()) else { continue };
             if link.back.is_due(cx.now) {
-                link.back.done(cx.now, cx.config.max_poll_interval);
+                link.back.done(cx.now, cx.env.config.max_poll_interval);
                 self.ask(cx, to, &mut holdings, true);
             }
         }
@@ -267,7 +254,8 @@ impl<C: Crypto> Session<C> {
         let statements = self.lacking(cx.now, self.me, have);
         let introduce = have.is_none();
         let request = Request::Statements;
-        self.send(cx, to, holdings, Letter { request, introduce, statements, signatures: None });
+        let parcel = Parcel { request, statements, ..self.parcel(introduce) };
+        self.send(cx, to, holdings, parcel);
     }
 
     /// Answers a peer's request with what it lacks by the `have` in that same frame.
@@ -371,45 +359,42 @@ impl<C: Crypto> Session<C> {
         true
     }
 
-    /// Sends a frame to a signer, and remembers which statements it was sent.
+    /// Returns an empty parcel of this session. To `introduce` the session, it holds the
+    /// announcement.
+    fn parcel(&self, introduce: bool) -> Parcel {
+        let announcement = self.announcement.clone().filter(|_| introduce);
+        Parcel { announcement, ..Parcel::new(self.id(), None) }
+    }
+
+    /// Sends a parcel to a signer with what this node holds, and remembers what the signer was
+    /// sent.
     fn send<R: CryptoRng>(
         &mut self,
         cx: &mut Context<'_, R>,
         to: SignerIndex,
         holdings: &mut Option<Have>,
-        letter: Letter,
+        parcel: Parcel,
     ) {
-        let Letter { request, introduce, statements, signatures } = letter;
-        let Some(destination) = self.route(cx.contacts, to) else { return };
-        let announcement = self.announcement.clone().filter(|_| introduce);
+        let Some(destination) = self.route(&cx.env.contacts, to) else { return };
         if let Some(link) = self.links.get_mut(to.as_usize()) {
-            link.introduced |= introduce;
-            link.sent.extend(statements.iter().map(|filed| filed.hash));
+            link.introduced |= parcel.announcement.is_some();
+            link.sent.extend(parcel.statements.iter().map(|filed| filed.hash));
         }
         let have = self.have(cx, holdings);
-        let parcel = Parcel {
-            request,
-            announcement,
-            statements,
-            signatures,
-            ..Parcel::new(self.id(), have)
-        };
-        send(cx, &destination, parcel);
+        send(cx, &destination, Parcel { have, ..parcel });
     }
 
     /// Returns a join of each signer that has joined: that of the life that takes part, if one
     /// does.
     pub(crate) fn one_join_each(&self) -> Vec<Arc<Filed>> {
-        let one = |signer| {
-            let alive =
-                self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
-            let mut joins = self
-                .board
-                .joins(signer)
-                .filter(|(join, _)| alive.is_none_or(|boot| join.boot == boot));
-            joins.next().map(|(_, join)| Arc::clone(join))
-        };
-        self.agreement.manifest.indices().filter_map(one).collect()
+        self.agreement.manifest.indices().filter_map(|signer| self.one_join(signer)).collect()
+    }
+
+    fn one_join(&self, signer: SignerIndex) -> Option<Arc<Filed>> {
+        let alive = self.board.nonces(signer, self.board.attempt()).map(|(nonces, _)| nonces.boot);
+        let mut joins =
+            self.board.joins(signer).filter(|(join, _)| alive.is_none_or(|boot| join.boot == boot));
+        joins.next().map(|(_, join)| Arc::clone(join))
     }
 
     /// Returns how this node asks for the signatures, if the session ended without them after this
@@ -457,6 +442,6 @@ fn relay_time<R>(filed: &Filed, cx: &Context<'_, R>) -> Timestamp {
     if filed.arrived > cx.now {
         cx.now
     } else {
-        filed.arrived.saturating_add(cx.config.relay_delay)
+        filed.arrived.saturating_add(cx.env.config.relay_delay)
     }
 }

@@ -45,7 +45,7 @@ impl<C: Crypto> Session<C> {
         if self.was_joined() || self.is_coordinator() {
             return None;
         }
-        let to = self.route(cx.contacts, self.agreement.manifest.coordinator())?;
+        let to = self.route(&cx.env.contacts, self.agreement.manifest.coordinator())?;
         let (body, auxiliary) = (Body::Decline(Decline { reason }), cx.random());
         let (statement, hash) =
             Statement::sign::<C>(&self.agreement.id, self.me, body, &self.keypair, &auxiliary)?;
@@ -72,15 +72,15 @@ impl<C: Crypto> Session<C> {
     /// Ends a session that this node proposed and another signer declined: without that signer it
     /// cannot be signed. The abort tells the others which signer it was.
     pub(super) fn step_declined<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        let ends = self.is_coordinator() && cx.config.on_decline == OnDecline::End;
+        let ends = self.is_coordinator() && cx.env.config.on_decline == OnDecline::End;
         if !ends || self.outcome.is_some() {
             return;
         }
         if self.is_resumed && self.timing.fruitless < POLLS_BEFORE_DECLINE {
             return;
         }
-        let deadline = self.phase_deadline(cx.config);
-        let is_final = |one: &Decliner| !self.may_join_by(deadline, cx.config.clock_skew, one);
+        let deadline = self.phase_deadline(&cx.env.config);
+        let is_final = |one: &Decliner| !self.may_join_by(deadline, cx.env.config.clock_skew, one);
         let Some(Decliner { signer, reason, .. }) = self.declined().find(is_final) else { return };
         self.say_over(cx, AbortReason::Declined { signer, reason }, None);
         self.end(cx, Outcome::Aborted(AbortCause::SignerDeclined { signer, reason }));

@@ -91,7 +91,7 @@ impl<C: Crypto> Session<C> {
     /// cannot sign.
     pub(crate) fn join<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) -> Option<()> {
         let boot = self.draw_boot(cx);
-        let contact = cx.contact.clone();
+        let contact = cx.env.contact.clone();
         self.state(cx, Body::Join(Join { boot, contact }))?;
         self.life =
             Some(Life { boot, secrets: None, released: false, permits: Permits::default() });
@@ -222,12 +222,15 @@ impl<C: Crypto> Session<C> {
     }
 
     /// Ends this node's part with the proof of a signer's fault, and shows the proof to the others.
+    /// The proof is checked first, as anyone else will check it: this node accuses nobody wrongly,
+    /// even if its own reasoning is at fault.
     pub(super) fn convict<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>, proof: Proof) {
-        let Some(cause) = self.cause_of(&proof) else { return };
+        let Ok(conviction) = proof.verify(&self.agreement) else { return };
+        let cause = self.cause_of(conviction, &proof);
         // Nonces of a wrong count may be too large to fit into a frame as part of a proof. Then the
         // abort says `Convicted` without it.
-        let size = encoded_size(&proof) + cx.config.envelope_size() + STATEMENT_SIZE;
-        let proof = (size <= cx.config.max_frame_size).then(|| Box::new(proof));
+        let size = encoded_size(&proof) + cx.env.config.envelope_size() + STATEMENT_SIZE;
+        let proof = (size <= cx.env.config.max_frame_size).then(|| Box::new(proof));
         self.say_over(cx, AbortReason::Convicted, proof);
         self.end(cx, Outcome::Aborted(cause));
     }
@@ -256,13 +259,12 @@ impl<C: Crypto> Session<C> {
         }
     }
 
-    /// Returns whom a proof convicts, by the same check that anyone else makes; `None` if it proves
-    /// nothing.
-    pub(super) fn cause_of(&self, proof: &Proof) -> Option<AbortCause> {
-        let Conviction { signer, fault, .. } = proof.verify(&self.agreement).ok()?;
+    /// Returns how a session ends whose signer this proof convicts.
+    pub(super) fn cause_of(&self, conviction: Conviction, proof: &Proof) -> AbortCause {
+        let Conviction { signer, fault, .. } = conviction;
         let manifest = Manifest::clone(&self.agreement.manifest);
         let evidence = Box::new(Evidence { manifest, proof: proof.clone() });
-        Some(AbortCause::Convicted { signer, fault, evidence })
+        AbortCause::Convicted { signer, fault, evidence }
     }
 
     /// Signs a statement and files it on the board.

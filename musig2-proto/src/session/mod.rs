@@ -45,6 +45,7 @@ use crate::crypto::Crypto;
 use crate::env::buckets::{Bucket, Limit};
 use crate::env::context::Context;
 use crate::rules::agreement::Agreement;
+use crate::rules::conviction::Conviction;
 use crate::session::board::Board;
 use crate::wire::announcement::Announcement;
 use crate::wire::proof::Proof;
@@ -86,6 +87,9 @@ pub(crate) struct Session<C: Crypto> {
     links: Vec<Link>,
     /// The proof of a signer's fault, from its discovery to the end of the same call.
     proof: Option<Proof>,
+    /// Whom the proof that stands on the board convicts. Kept because checking a proof is expensive
+    /// and a session that the application has not decided outlives one.
+    shown: Option<Conviction>,
     milestones: Milestones,
     timing: Timing,
     outcome: Option<Outcome>,
@@ -113,6 +117,7 @@ where
             rounds: self.rounds.clone(),
             links: self.links.clone(),
             proof: self.proof.clone(),
+            shown: self.shown,
             milestones: self.milestones.clone(),
             timing: self.timing.clone(),
             outcome: self.outcome.clone(),
@@ -130,8 +135,9 @@ where
         // The keys follow from the manifest, whose hash is the session id.
         let Self { agreement, me, announcement, board, life, rounds, links, .. } = self;
         (agreement.id, me, announcement, board, life, rounds, links).hash(state);
-        let Self { is_queued, is_recalled, is_resumed, proof, milestones, timing, .. } = self;
-        (is_queued, is_recalled, is_resumed, proof, milestones, timing).hash(state);
+        let Self { is_queued, is_recalled, is_resumed, proof, shown, milestones, timing, .. } =
+            self;
+        (is_queued, is_recalled, is_resumed, proof, shown, milestones, timing).hash(state);
         let Self { outcome, last_activity, spare, .. } = self;
         (outcome, last_activity, spare).hash(state);
     }
@@ -159,6 +165,7 @@ impl<C: Crypto> Session<C> {
             rounds: Vec::new(),
             links: (0..signers).map(|_| Link::default()).collect(),
             proof: None,
+            shown: None,
             milestones: Milestones::default(),
             timing: Timing::new(now),
             outcome: None,

@@ -59,7 +59,7 @@ pub(crate) fn send<R>(cx: &mut Context<'_, R>, to: &Destination, parcel: Parcel)
         let more = encoded_size(&filed.statement);
         // Three bytes are for the number of statements. A frame with nothing else in it is not
         // closed: a statement that is too large for any frame goes alone.
-        let full = size + more + 3 > cx.config.max_frame_size || batch.len() == MAX_STATEMENTS;
+        let full = size + more + 3 > cx.env.config.max_frame_size || batch.len() == MAX_STATEMENTS;
         if full && (!batch.is_empty() || frame.announcement.is_some() || frame.signatures.is_some())
         {
             let rest = Frame {

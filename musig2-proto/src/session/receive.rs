@@ -52,7 +52,7 @@ impl<C: Crypto> Session<C> {
     /// Notes that a signer's own new statement came from this source, in the signer's own frame.
     fn locate<R>(&mut self, cx: &mut Context<'_, R>, signer: SignerIndex, from: &Source) {
         if let (Some(key), true) = (self.agreement.manifest.signer(signer), self.is_joined()) {
-            cx.sources.prove(cx.now, from, key);
+            cx.env.sources.prove(cx.now, from, key);
         }
         if let Some(link) = self.links.get_mut(signer.as_usize()) {
             link.locate(from, cx.now);
@@ -71,7 +71,7 @@ impl<C: Crypto> Session<C> {
         match cx.charge_for(from, checks) {
             Err(Offence::Busy)
                 if self.is_joined()
-                    && self.spare.take(Limit::of_source(cx.config), cx.now, checks) =>
+                    && self.spare.take(Limit::of_source(&cx.env.config), cx.now, checks) =>
             {
                 Ok(())
             }
@@ -93,7 +93,7 @@ impl<C: Crypto> Session<C> {
             link.note(have);
             // Statements of a signer that does not reach everybody may have to be relayed.
             if reach_changes && self.is_needy(have.signer) {
-                self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
+                self.timing.relay_by(cx.now.saturating_add(cx.env.config.relay_delay));
             }
         }
         Ok(())
@@ -150,9 +150,9 @@ impl<C: Crypto> Session<C> {
             self.end(cx, Outcome::Aborted(AbortCause::RivalInstance));
             return Err(Offence::Impersonation);
         }
-        if proof.is_some_and(|proof| self.cause_of(proof).is_none()) {
-            return Err(Offence::FalseProof);
-        }
+        let conviction = proof
+            .map(|proof| proof.verify(&self.agreement).map_err(|_| Offence::FalseProof))
+            .transpose()?;
         // The signature is valid, so the wrong number of nonces is its author's fault.
         if matches!(&statement.body, Body::Nonces(nonces) if nonces.source.nonces().len() != items)
         {
@@ -163,8 +163,9 @@ impl<C: Crypto> Session<C> {
         match self.board.file(statement.clone(), hash, cx.now) {
             Filing::New => {
                 self.last_activity = cx.now;
+                self.shown = conviction.or(self.shown);
                 if self.others().any(|signer| self.is_needy(signer)) {
-                    self.timing.relay_by(cx.now.saturating_add(cx.config.relay_delay));
+                    self.timing.relay_by(cx.now.saturating_add(cx.env.config.relay_delay));
                 }
                 // This life's own join is already on the board. So a new join of this key was made
                 // elsewhere: by an earlier life, or, if there can be none, by another machine.
@@ -174,7 +175,7 @@ impl<C: Crypto> Session<C> {
                 }
                 if let (Body::Join(join), true) = (&statement.body, self.is_joined()) {
                     let created_at = self.agreement.manifest.created_at();
-                    cx.contacts.meet(created_at, key, &join.contact);
+                    cx.env.contacts.meet(created_at, key, &join.contact);
                 }
                 return Ok(true);
             }
@@ -192,7 +193,7 @@ impl<C: Crypto> Session<C> {
     /// Whether this session was created after this node began to remember, even if the clocks
     /// differ as far as they may. Then no earlier life can have joined it.
     fn is_younger_than_memory<R>(&self, cx: &Context<'_, R>) -> bool {
-        self.agreement.manifest.created_at() > cx.since.saturating_add(cx.config.clock_skew)
+        self.agreement.manifest.created_at() > cx.since().saturating_add(cx.env.config.clock_skew)
     }
 
     /// Takes final signatures. They prove themselves, whoever sends them.

@@ -91,14 +91,14 @@ impl<C: Crypto> Session<C> {
         timing.stalled = false;
         timing.timed_out = false;
         timing.fruitless = 0;
-        timing.poll_interval = cx.config.poll_interval;
+        timing.poll_interval = cx.env.config.poll_interval;
         if phase.0 != Phase::Joining {
             timing.announce_at = None;
             timing.audience.forget();
         } else if timing.announce_at.is_none() {
             self.wait_to_announce(cx);
         }
-        let pause = cx.config.poll_interval + jitter(cx, cx.config.poll_interval);
+        let pause = cx.env.config.poll_interval + jitter(cx, cx.env.config.poll_interval);
         self.timing.poll_at = Some(cx.now.saturating_add(pause));
         self.last_activity = cx.now;
     }
@@ -143,7 +143,7 @@ impl<C: Crypto> Session<C> {
     /// Does everything that is due by now.
     pub(crate) fn tick<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| cx.now >= at);
-        if self.outcome.is_some() || !due(self.next_deadline(cx.config)) {
+        if self.outcome.is_some() || !due(self.next_deadline(&cx.env.config)) {
             return;
         }
         let (poll, announce, relay) =
@@ -152,17 +152,17 @@ impl<C: Crypto> Session<C> {
             let awaiting = self.awaiting();
             return self.end(cx, Outcome::Aborted(AbortCause::Expired { awaiting }));
         }
-        if cx.now >= self.last_activity.saturating_add(cx.config.inactivity_timeout) {
+        if cx.now >= self.last_activity.saturating_add(cx.env.config.inactivity_timeout) {
             let (phase, awaiting) = (self.phase(), self.awaiting());
             return self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
         }
-        if cx.now >= self.phase_deadline(cx.config) {
+        if cx.now >= self.phase_deadline(&cx.env.config) {
             self.time_out(cx);
         }
         if self.outcome.is_some() || !self.is_active() {
             return;
         }
-        if !self.timing.stalled && cx.now >= self.stall_at(cx.config) {
+        if !self.timing.stalled && cx.now >= self.stall_at(&cx.env.config) {
             self.timing.stalled = true;
             self.say_stalled(cx);
         }
@@ -188,7 +188,7 @@ impl<C: Crypto> Session<C> {
         self.timing.timed_out = true;
         let phase = self.phase();
         // A session that is still proposed can no longer be joined, so it ends in any case.
-        if cx.config.phase_timeout == PhaseTimeout::End || phase == Phase::Proposed {
+        if cx.env.config.phase_timeout == PhaseTimeout::End || phase == Phase::Proposed {
             let awaiting = self.awaiting();
             self.end(cx, Outcome::Aborted(AbortCause::TimedOut { phase, awaiting }));
         } else {
@@ -211,8 +211,8 @@ impl<C: Crypto> Session<C> {
         }
         // Joins may have to wait for people, so these polls may become rarer than others.
         let longest = match self.phase() {
-            Phase::Joining => cx.config.max_join_poll_interval,
-            _ => cx.config.max_poll_interval,
+            Phase::Joining => cx.env.config.max_join_poll_interval,
+            _ => cx.env.config.max_poll_interval,
         };
         let jitter = jitter(cx, self.timing.poll_interval);
         let timing = &mut self.timing;
@@ -267,13 +267,13 @@ impl<C: Crypto> Session<C> {
             return;
         }
         let first = if self.is_coordinator() {
-            cx.config.announce_interval
+            cx.env.config.announce_interval
         } else {
-            cx.config.announce_instead
+            cx.env.config.announce_instead
         };
         let interval = &mut self.timing.announce_interval;
         *interval = if interval.is_zero() { first } else { interval.saturating_mul(2) };
-        *interval = (*interval).min(cx.config.max_announce_interval.max(first));
+        *interval = (*interval).min(cx.env.config.max_announce_interval.max(first));
         let pause = *interval;
         let pause = pause + jitter(cx, pause);
         self.timing.announce_at = Some(cx.now.saturating_add(pause));
@@ -291,12 +291,12 @@ impl<C: Crypto> Session<C> {
         if self.seeks_audience() {
             self.timing
                 .audience
-                .bring_forward(cx.now.saturating_add(cx.config.announce_interval / 4));
+                .bring_forward(cx.now.saturating_add(cx.env.config.announce_interval / 4));
         }
     }
 
     fn announce_to_newcomers<R: CryptoRng>(&mut self, cx: &mut Context<'_, R>) {
-        self.timing.audience.done(cx.now, cx.config.max_announce_interval);
+        self.timing.audience.done(cx.now, cx.env.config.max_announce_interval);
         if let Some(announcement) = &self.announcement {
             cx.publish(announcement);
         }

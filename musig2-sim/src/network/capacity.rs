@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 /// How much a link carries. Messages that are sent faster wait in a queue in front of the link, and
 /// are lost if the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Capacity {
     /// In bytes per second; 0 counts as 1.

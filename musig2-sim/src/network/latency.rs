@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A length of time, fixed or random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Latency {
     /// Always this long.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// How messages travel from one node to another.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Link {
     /// How long a message takes. If it varies, messages overtake each other.
@@ -30,6 +32,8 @@ pub struct Link {
 
 /// How messages travel from one node to another, in this direction only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 pub struct PairLink {
     /// The sender.
     pub from: NodeId,

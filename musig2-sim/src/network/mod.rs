@@ -27,6 +27,8 @@ use std::collections::BTreeSet;
 
 /// The network between all nodes. By [`Default`] it is calm: 10 ms everywhere, and no faults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Network {
     /// How frames travel, on each link between two nodes.

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 /// meanwhile is lost, in both directions unless the partition is [one-way](Partition::one_way).
 /// Nodes in neither group reach everyone, and carry gossip from one group to the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Partition {
     /// The first group.

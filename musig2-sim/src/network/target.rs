@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something that a message can carry. A frame often carries several of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Kind {
@@ -45,6 +46,8 @@ pub enum Kind {
 /// assert_eq!(plan.network.targets.len(), 1);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pick {
     /// What the messages carry.
@@ -94,6 +97,8 @@ impl Pick {
 
 /// A fault, and the messages that it strikes before the network heals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Target {
     /// Which messages.
@@ -104,6 +109,7 @@ pub struct Target {
 
 /// What happens to a chosen message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Blow {
     /// It is lost.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 /// arrive while it is down are lost. It comes back with the same key and a fresh random generator,
 /// and says hello. Its application knows only what is on its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Crash {
     /// Who crashes. A crash of a node that is not running has no effect.
@@ -23,6 +25,7 @@ pub struct Crash {
 
 /// When a node crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum CrashMoment {
     /// At this moment.
@@ -35,6 +38,7 @@ pub enum CrashMoment {
 /// What a crash leaves of what an application [stored](crate::Storage): the announcements of its
 /// sessions, its approvals, and the contacts of other signers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Disk {
     /// Nothing.

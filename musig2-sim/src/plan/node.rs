@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// One node, and how its application behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NodePlan {
     /// When it starts. Messages sent to it earlier are lost.
@@ -31,6 +33,7 @@ pub struct NodePlan {
 
 /// What an application does when its node waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Answer {
     /// It does what is asked, after this time.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 /// nothing, is not woken, and its application orders nothing. Then it continues where it was, with
 /// whatever its clock shows by then. A crash ends a pause, and so does the healing of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pause {
     /// Who pauses. A pause of a node that is not running, or is paused already, has no effect.

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 /// A session: who signs what, and when it is proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SessionPlan {
     /// When the coordinator's application proposes it.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How a Byzantine node breaks the protocol. Set it with
 /// [`Plan::with_strategy`](crate::Plan::with_strategy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Strategy {
     /// States different nonces to some signers than to the rest.
@@ -68,6 +69,7 @@ pub enum Strategy {
 
 /// What is wrong with the nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum NonceFlaw {
     /// Not points on the curve.
@@ -82,6 +84,7 @@ pub enum NonceFlaw {
 
 /// What the adversary does not send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Withheld {
     /// Its joins. It hears of the session, and seems to be absent.

@@ -3,8 +3,7 @@
 
 use musig2_proto::{Event, Offence};
 use musig2_sim::{
-    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Point, Profile, Transparent, World,
-    trial,
+    Answer, Disk, Micros, NodeId, Partition, Plan, PlanError, Profile, Transparent, World, trial,
 };
 
 const ALICE: NodeId = NodeId::new(0);
@@ -142,12 +141,4 @@ fn an_impossible_clock_is_refused() {
             Some(PlanError::Clock { node: BOB })
         );
     }
-}
-
-#[test]
-fn a_node_set_back_in_time_may_take_its_own_join_for_anothers() {
-    let plan = Plan::drawn(1_147_721_723_722_340_064, Profile::Skewed);
-    let outcome = trial::run::<Transparent>(plan);
-    assert_eq!(outcome.verdict, Ok(()));
-    assert!(outcome.coverage.contains(Point::KeyInUseElsewhere));
 }

@@ -4,6 +4,7 @@
 mod adversaries;
 mod bench;
 mod calm;
+mod cases;
 mod clocks;
 mod command;
 mod crashes;

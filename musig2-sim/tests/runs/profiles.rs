@@ -42,28 +42,6 @@ fn every_profile_passes_and_reaches_its_own_coverage_points() {
     }
 }
 
-/// In these runs, a proposer completed, lost its memory, and lost the others' partial signatures
-/// with it; a copied machine drew for a salt what the first one drew for a nonce; somebody else's
-/// sessions took a place; a clock was set back by two hours while nobody called the node; and
-/// everyone crashed, after which the nodes that got the signatures had not joined and could not
-/// pass them on.
-#[test]
-fn runs_that_once_violated_an_oracle_pass() {
-    for (seed, profile) in [
-        (703_360_035_242_577_908, Profile::Crashy),
-        (572_154_921_338_680_352, Profile::Byzantine),
-        (1_011_604_998_033_160_007, Profile::Byzantine),
-        (477_466_440_661_288_904, Profile::Skewed),
-        (439_965_616_245_596_263, Profile::Crashy),
-    ] {
-        assert_eq!(
-            trial::run::<Transparent>(Plan::drawn(seed, profile)).verdict,
-            Ok(()),
-            "{profile} {seed}"
-        );
-    }
-}
-
 /// Every application decides after a different time, so that each node would take the sessions up
 /// in another order.
 #[test]
@@ -112,12 +90,6 @@ fn drawn_plans_of_every_profile_let_applications_propose_in_bursts() {
 }
 
 #[test]
-fn a_session_made_late_by_a_byzantine_node_is_forgotten_in_time() {
-    let plan = Plan::drawn(406_847_605_492_715_752, Profile::Byzantine);
-    assert_eq!(trial::run::<Transparent>(plan).verdict, Ok(()));
-}
-
-#[test]
 fn few_bytes_make_a_calm_plan() {
     let plan = Plan::from_bytes(&[]);
     assert_eq!((plan.seed, plan.nodes.len(), plan.sessions.len()), (0, 2, 1));
@@ -126,19 +98,6 @@ fn few_bytes_make_a_calm_plan() {
     // The fourth profile crashes a node at once and empties its disk.
     let crashy = Plan::from_bytes(&[3]);
     assert_eq!((crashy.crashes.len(), crashy.crashes[0].disk), (1, Disk::Empty));
-}
-
-#[test]
-fn each_disk_setting_survives_being_stored() {
-    for disk in [
-        Disk::Empty,
-        Disk::Kept,
-        Disk::RolledBack(Micros::ZERO),
-        Disk::RolledBack(Micros::from_secs(1)),
-    ] {
-        let stored = serde_json::to_string(&disk).unwrap();
-        assert_eq!(serde_json::from_str::<Disk>(&stored).unwrap(), disk);
-    }
 }
 
 proptest! {

@@ -3,8 +3,13 @@
 use crate::hostile::Flood;
 use crate::node::{contact, secret};
 use crate::room::Room;
-use musig2_proto::{Command, Config, Input, Libsecp256k1, Message, Node, Output, Proposal, Source};
-use musig2_sim::{Engine, Recording};
+use musig2_proto::wire::proof::{Proof, Signed};
+use musig2_proto::wire::statement::{Abort, AbortReason, Body, Statement};
+use musig2_proto::{
+    Boot, Command, Config, Destination, Event, Input, Libsecp256k1, Message, Node, Output,
+    Proposal, Source,
+};
+use musig2_sim::{Engine, Recording, protocol};
 
 type Counted = Recording<Libsecp256k1>;
 
@@ -48,7 +53,7 @@ fn pour(room: &mut Room, flood: &mut Flood, numbers: core::ops::Range<usize>) ->
 }
 
 fn is_answer(output: &Output, source: &Source) -> bool {
-    matches!(output, Output::Send { to: musig2_proto::Destination::Source(to), .. } if to == source)
+    matches!(output, Output::Send { to: Destination::Source(to), .. } if to == source)
 }
 
 #[test]
@@ -72,4 +77,41 @@ fn a_source_without_checks_left_makes_a_node_compute_nothing() {
     assert!(checks <= 5 * u64::from(BURST), "{checks} checks");
     let spent = pour(&mut room, &mut flood, MESSAGES..2 * MESSAGES);
     assert_eq!(spent, (0, 0), "checks and answers after {checks} and {answers}");
+}
+
+#[test]
+fn a_proof_is_checked_once_however_long_its_session_is_undecided() {
+    let config = Config::default();
+    let mut room = room(&config);
+    // The second node is asked about the session, and its application does not answer.
+    let mut counted = Node::<Counted>::with_engine(config).unwrap();
+    counted.add_key(&secret(1)).unwrap();
+    room.nodes[1] = Box::new(counted);
+    room.join = false;
+    let session = room.propose();
+    room.settle();
+    let mut mallory = room.attacker(0, session);
+    mallory.join();
+    let [first, second] = [mallory.nonces(), mallory.nonces()].map(|nonces| Signed::of(&nonces));
+    let proof = Proof::EquivocatingNonces { first: first.unwrap(), second: second.unwrap() };
+    let boot = Boot::new([9; 16]);
+    let shown = Abort { boot, reason: AbortReason::Convicted, proof: Some(Box::new(proof)) };
+    let shown = mallory.state(Body::Abort(shown));
+
+    let hear = |room: &mut Room, statements: Vec<Statement>| {
+        let bytes = protocol::encode(&protocol::frame(session, statements));
+        Counted::work();
+        let from = Source::new(b"one source".to_vec());
+        let outputs = room.handle_apart(1, Input::Frame { from, bytes });
+        (Counted::work().checks, outputs)
+    };
+    let (checks, outputs) = hear(&mut room, vec![shown]);
+    let withdrawn =
+        |output: &Output| matches!(output, Output::Event(Event::SessionWithdrawn { .. }));
+    assert!(outputs.iter().any(withdrawn), "{outputs:?}");
+    // The abort's own signature, and the two that the proof is made of.
+    assert_eq!(checks, 3);
+    for _ in 0..10 {
+        assert_eq!(hear(&mut room, vec![]).0, 0);
+    }
 }

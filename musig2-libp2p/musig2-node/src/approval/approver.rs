@@ -31,17 +31,17 @@ pub(crate) enum Approve {
 pub(crate) enum ApprovalError {
     #[error("{0} (`--approve` takes `all`, `ask`, or the path of a policy file)")]
     Policy(#[from] TomlError),
-    #[error("{}: no `{missing}`, so that nothing would ever be signed. Add a list, or `{missing} = \"any\"`", .file.display())]
+    #[error("{}: no `{missing}`, so the policy allows nothing. Add a list, or `{missing} = \"any\"`", .file.display())]
     SignsNothing { file: PathBuf, missing: &'static str },
     #[error(
-        "`signer_sets` has no set with this node's key {0}, so that nothing would ever be signed: is it the right key file? Add the key to the sets that it signs with"
+        "no set in `signer_sets` has this node's key {0}, so the policy allows nothing. Check that this is the right key file, and add its key to the sets that it signs with"
     )]
     NoSigner(PublicKey),
     #[error(transparent)]
     Program(#[from] ProgramError),
     #[error(
-        "standard input is not a terminal, so nobody can be asked: give `--approve FILE` with what may be signed, \
-         or `--approve all` to sign whatever is proposed"
+        "standard input is not a terminal, so nobody can be asked: give `--approve FILE` with a policy, \
+         or `--approve all` to sign everything that is proposed"
     )]
     NobodyToAsk,
 }

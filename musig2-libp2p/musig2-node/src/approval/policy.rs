@@ -18,15 +18,15 @@ use std::time::Duration;
 /// How to write a policy, for `--help`.
 pub(crate) const FORMAT: &str = "\
 Policy file (TOML): a session is joined if all of it is allowed, and declined otherwise.
-  signer_sets = \"any\"          whose sessions: any, or a list of sets of public keys
+  signer_sets = \"any\"          whose sessions may be signed: any, or a list of sets of public keys
   messages = \"any\"             what may be signed: any, or a list of messages (32 bytes in hex)
-  output_keys = \"any\"          under which keys, tweaks included: any (the default), or a list of x-only keys
+  output_keys = \"any\"          which keys may sign, tweaks included: any (the default), or a list of x-only keys
   max_items = 256              the most messages in a session
   max_duration = \"10m\"         the longest session
-  approve_command = [\"PROG\"]   asked when all of that holds: the session as JSON on its standard input; exit 0 approves
-  approve_timeout = \"10s\"      how long it may take
-  answer_declines = true       whether proposers from signer_sets are told that a session is declined, and why in one word
-Without `signer_sets` and `messages` nothing is allowed. `musig2-node config --example` says more.";
+  approve_command = [\"PROG\"]   asked if all of the above allows it: gets the session as JSON on standard input; exit 0 approves
+  approve_timeout = \"10s\"      how long the program may take
+  answer_declines = true       whether to tell proposers in signer_sets that a session is declined, with the reason in one word
+Unless both `signer_sets` and `messages` are set, nothing is allowed. `musig2-node config --example` explains every key.";
 
 /// What may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -118,7 +118,7 @@ impl Policy {
         let items = manifest.items().len();
         if items > self.max_items {
             return Err(format!(
-                "{}, and the policy allows {}",
+                "{}; the policy allows at most {}",
                 count(items, "item"),
                 self.max_items
             ));
@@ -126,14 +126,14 @@ impl Policy {
         let duration = manifest.expires_at().saturating_since(manifest.created_at());
         if duration > self.max_duration.0 {
             return Err(format!(
-                "a session of {}, and the policy allows {}",
+                "a session of {}; the policy allows at most {}",
                 Text(duration),
                 self.max_duration
             ));
         }
         let rule = self.rule_for_signers(session);
         let rule = rule.ok_or_else(|| {
-            format!("no set of the policy has just the signers {}", join(manifest.signers()))
+            format!("no signer set in the policy matches exactly: {}", join(manifest.signers()))
         })?;
         for (item, (content, output)) in
             manifest.items().iter().zip(session.output_keys.iter()).enumerate()

@@ -36,7 +36,7 @@ pub(crate) enum ProgramError {
     NotInPath(String),
     #[error("approve_command: {}: {error}", .program.display())]
     Missing { program: PathBuf, error: io::Error },
-    #[error("approve_command: {} is no program that can be run: give a file with the mode for it (`chmod +x`)", .0.display())]
+    #[error("approve_command: {} is not an executable file: run `chmod +x` on it, or give another program", .0.display())]
     NotExecutable(PathBuf),
 }
 
@@ -85,7 +85,7 @@ impl Program {
                     {
                         Ok(answer) => answer,
                         Err(_) => Err(format!(
-                            "gave no answer within {}",
+                            "did not answer within {}",
                             humantime::format_duration(timeout)
                         )),
                     }
@@ -119,7 +119,9 @@ impl Program {
                 Some(Err(error)) if error.is_cancelled() => {}
                 // Nothing in the task panics. If it did, the session would stay undecided, so
                 // nothing would be signed.
-                Some(Err(error)) => tracing::error!(%error, "an approval was lost"),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "lost the answer of the approving program: the session stays undecided")
+                }
                 None => std::future::pending().await,
             }
         }
@@ -225,7 +227,7 @@ impl Said {
         let text = String::from_utf8_lossy(&self.kept);
         let mut lines: Vec<_> = text.lines().map(|line| line.escape_debug().to_string()).collect();
         lines.extend(
-            self.is_cut.then(|| format!("(and more, beyond the {MAX_KEPT} bytes that are kept)")),
+            self.is_cut.then(|| format!("(and more: only the first {MAX_KEPT} bytes are kept)")),
         );
         lines.into_iter()
     }
@@ -238,7 +240,7 @@ async fn run(
     question: &[u8],
     session: Option<SessionId>,
 ) -> Result<(), String> {
-    let (name, arguments) = command.split_first().ok_or("is no command")?;
+    let (name, arguments) = command.split_first().ok_or("is not a command")?;
     let mut command = Command::new(name);
     command.args(arguments).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -396,7 +398,7 @@ mod tests {
         let mut late = ask(&family, 2);
         let (_, answer) = family.ends(|| late.answer()).await;
         assert!(
-            answer.as_ref().is_err_and(|problem| problem.contains("no answer within 2s")),
+            answer.as_ref().is_err_and(|problem| problem.contains("did not answer within 2s")),
             "{answer:?}"
         );
         let family = Family::new();

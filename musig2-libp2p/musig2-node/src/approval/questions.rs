@@ -153,7 +153,7 @@ impl Questions {
             let line = tokio::select! {
                 biased;
                 () = sleep_until(expires) => {
-                    self.withdraw(session, "its time is over");
+                    self.withdraw(session, "it expired");
                     continue;
                 }
                 line = self.lines.get_or_insert_with(read_stdin).recv() => line,
@@ -165,7 +165,9 @@ impl Questions {
             let answer = match line.as_deref().map(str::trim) {
                 None => Answer::Gone,
                 Some(_) if std::mem::take(&mut self.withdrawn) => {
-                    (self.say)("That may have been meant for the session that has ended. ");
+                    (self.say)(
+                        "Ignored: that may have been meant for the session that has ended. ",
+                    );
                     self.ask_for();
                     continue;
                 }
@@ -236,14 +238,16 @@ impl Questions {
         let wait = match waiting.len() {
             0 => String::new(),
             all => format!(
-                "{} of signers that you know and {} of strangers: they wait for an answer, too.\n",
+                "Also waiting for an answer: {} from signers that you know, and {} from strangers.\n",
                 count(known, "session"),
                 all - known
             ),
         };
         let answers = match same {
             0 => "y or n".into(),
-            same => format!("y or n, or none (no to this one and to {same} more of its proposer)"),
+            same => {
+                format!("y or n, or none (no to this one and to {same} more from its proposer)")
+            }
         };
         let session = short(&asked.question.session);
         (self.say)(&format!("{wait}Sign everything in session {session}? Type {answers}:\n"));

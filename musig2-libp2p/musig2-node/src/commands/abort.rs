@@ -8,16 +8,16 @@ use clap::Args;
 
 /// End a running daemon's part in a session
 ///
-/// The other signers are told. It is no revocation: partial signatures that are out stay out, and
-/// the others may still finish.
+/// Tells the other signers. This revokes nothing: partial signatures that this node has released
+/// cannot be taken back, and the others may still finish.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node abort 3fa41c20 --reason \"wrong amount\"")]
 pub(crate) struct AbortArgs {
-    /// The session, or how its name begins
+    /// The session's id, or the beginning of it
     #[arg(value_name = "SESSION")]
     session: String,
-    /// For the other signers
+    /// The reason to give the other signers
     #[arg(long, value_name = "TEXT", default_value = "aborted by the operator")]
     reason: String,
     #[command(flatten)]

@@ -23,14 +23,14 @@ use std::path::{Path, PathBuf};
   musig2-node config --example > musig2-node.toml
   musig2-node config --check musig2-node.toml
 
-Exit code: 0 if `run` could start with the file. If not, it fails as `run` would. A note tells what may surprise, and is no error.")]
+Exit code: 0 if `run` could start with the file; otherwise the command fails as `run` would. A note points out what may surprise you; it is not an error.")]
 pub(crate) struct ConfigArgs {
-    /// Print a configuration with every key explained
+    /// Print an example configuration that explains every key
     #[arg(long, group = "what")]
     example: bool,
-    /// Do what `run` does with this configuration up to the network: read its files, the key
-    /// included, and look whether its addresses are free. Nothing is changed. Then tell whose
-    /// sessions its policy allows, and their joint keys and addresses
+    /// Check this configuration the way `run` does before it starts the network: read its files,
+    /// including the key, and check that its addresses are free. Changes nothing. Then print the
+    /// signer sets whose sessions its policy allows, with their joint keys and addresses
     #[arg(long, value_name = "FILE", group = "what")]
     check: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ async fn check(file: &Path, console: &Console) -> Result<(), Failure> {
     let mut notes = ready.settings.notes();
     match ready.take_places().await {
         Err(Failure::SocketFile(SocketError::Live(_))) => notes.push(
-            "a daemon is running with this `socket`: whether it could start again was looked at only as far as its addresses and folders are not in use"
+            "a daemon is running with this `socket`: the addresses and folders that it uses were not checked"
                 .into(),
         ),
         taken => drop(taken?),
@@ -68,5 +68,5 @@ async fn check(file: &Path, console: &Console) -> Result<(), Failure> {
 #[cfg(not(unix))]
 async fn check(file: &Path, _: &Console) -> Result<(), Failure> {
     Settings::read(file)?.check_files()?;
-    Err(Failure::Usage("no daemon (`run`) can be had on this system".into()))
+    Err(Failure::Usage("the daemon (`run`) is not available on this system".into()))
 }

@@ -9,20 +9,20 @@ use crate::node::NetworkArgs;
 use crate::system::stop_signals::StopSignals;
 use clap::Args;
 
-/// Stay up and sign the sessions that are approved
+/// Stay online and sign the sessions that are approved
 ///
 /// Shows each session that is proposed to this key (signers, messages, tweaks, keys, memo, expiry),
-/// joins it if it is approved, and prints the signatures. Somebody on the terminal is asked about
-/// one session after another: first those of proposers with a label, and of those that took part in
-/// a session that was joined, then those of strangers. Runs until it is interrupted (Ctrl-C,
-/// SIGTERM). For a service that does so from a configuration file, see `run`.
+/// joins it if it is approved, and prints the signatures. A person at the terminal is asked about
+/// one session at a time: first about those from proposers that have a label or took part in a
+/// session that this node joined, then about those from strangers. Runs until it is interrupted
+/// (Ctrl-C, SIGTERM). To do this as a service, with a configuration file, see `run`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP.as_str())]
 pub(crate) struct CosignArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// Who approves: `ask` (you, on the terminal), `all` (sign whatever is proposed), or a policy
-    /// FILE (see below)
+    /// Who approves: `ask` (you, at the terminal), `all` (sign everything that is proposed), or a
+    /// policy FILE (see below)
     #[arg(long, value_name = "all|ask|FILE", default_value = "ask")]
     approve: Approve,
 }
@@ -35,7 +35,7 @@ Example:
   musig2-node cosign --key bob.key --listen /ip4/0.0.0.0/tcp/4001 --approve policy.toml
   musig2-node cosign --key carol.key --bootstrap /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW...
 
-Exit code: 0 when interrupted, 1 if the node cannot run, 2 if what was given is wrong.",
+Exit code: 0 when interrupted, 1 if the node cannot run, 2 if the input is invalid.",
         policy::FORMAT
     )
 });

@@ -46,24 +46,24 @@ const SEEKER: usize = 1;
 
 /// Watch real nodes on this machine find one another and sign
 ///
-/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. They
-/// know the address of the first one and nothing else. One proposes messages, the others approve,
-/// and everybody ends with the signatures, which are then verified independently. Up to eight send
-/// everyone to everyone; more send through the proposer (the topology `hub`). Needs no set-up,
-/// leaves nothing behind.
+/// Starts nodes on 127.0.0.1, all in this process, each with a new key and its own sockets. Each
+/// knows only the address of the first one. One node proposes messages, the others approve, and all
+/// end up with the signatures, which are then verified independently. Up to eight nodes all send to
+/// each other; more send through the proposer (the topology `hub`). Needs no setup, and leaves
+/// nothing behind.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node demo
   musig2-node demo --signers 7 --items 4 --transport quic
   musig2-node demo --json | musig2-node verify -
 
-The items take turns at: no tweak, BIP86, a taproot script root, a BIP328 child key as a BIP86 output.
-Exit code: 0 if everybody got signatures that verify, 1 if not.")]
+The items cycle through: no tweak, BIP86, a taproot script root, and a BIP328 child key as a BIP86 output.
+Exit code: 0 if every node got signatures that verify, 1 if not.")]
 pub(crate) struct DemoArgs {
-    /// How many nodes sign together
+    /// Number of nodes that sign together
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=100))]
     signers: u16,
-    /// How many messages they sign, all in one session
+    /// Number of messages that they sign, all in one session
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
     items: u16,
     /// How the nodes connect
@@ -303,7 +303,7 @@ impl<'a> Demo<'a> {
                 Ok(Some(view)) if view.awaiting.is_empty() => view.phase.as_str().into(),
                 Ok(Some(view)) => {
                     let awaited: Vec<_> = view.awaiting.iter().map(|signer| signer.get()).collect();
-                    format!("{}, waits for {}", view.phase, names(&awaited))
+                    format!("{}, waiting for {}", view.phase, names(&awaited))
                 }
                 Ok(None) => "has not heard of the session".into(),
                 Err(error) => error.to_string(),

@@ -28,9 +28,9 @@ enum EvidenceCommand {
 
 /// Check a proof that a signer broke the protocol
 ///
-/// Needs no node and nobody's word: the proof holds the session and the signer's own signed
-/// statements. `run` keeps proofs in its `evidence_dir`; with --json, a session that ended for that
-/// reason prints it as `evidence`.
+/// Needs no node, and trusts nobody: the proof contains the session and the signer's own signed
+/// statements. `run` keeps proofs in its `evidence_dir`; with --json, a session that ended because
+/// of a proof prints it as `evidence`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node evidence verify evidence/3fa41c20...
@@ -85,7 +85,7 @@ fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
     let bytes = match hex::decode(bytes.trim_ascii()) {
         Ok(decoded) => decoded,
         Err(error) if bytes.first().is_some_and(u8::is_ascii_graphic) => {
-            return Err(format!("it is text, and not hex ({})", error.to_string().to_lowercase()));
+            return Err(format!("it is text, but not hex ({})", error.to_string().to_lowercase()));
         }
         Err(_) => bytes,
     };
@@ -93,7 +93,7 @@ fn decode(bytes: Vec<u8>) -> Result<Evidence, String> {
         Err(_) if bytes.is_empty() => Err("it is empty".into()),
         // The supposed version is not shown: the file may hold a secret.
         Err(EvidenceError::Encoding(DecodeError::Version(_))) => {
-            Err("it does not begin as evidence does".into())
+            Err("it does not begin like evidence".into())
         }
         Err(EvidenceError::Encoding(offence)) => Err(offence.to_string()),
         other => other.map_err(|error| error.to_string()),

@@ -27,7 +27,7 @@ pub(crate) struct CompletionsArgs {
   musig2-node man | man -l -
   musig2-node man --dir ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// Write the pages of all commands into this folder instead, which is made if it is missing
+    /// Write the pages of all commands to this folder instead; it is created if missing
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -16,28 +16,28 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Tell the key that signers have together
+/// Print the signers' joint key
 ///
-/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` with
-/// the same options does: what is paid to this key, these signers can spend together. With a
-/// taproot option, its address is told as well. Of one key file alone, its public key is told.
+/// Aggregates the signers' public keys (BIP327) and applies the tweak options, as `propose` does
+/// with the same options: these signers can spend together what is paid to this key. With a taproot
+/// option, also prints the key's address. For a single key file, prints its public key.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node key signer.key
   musig2-node key signer.key 03b2... 03c3... --bip86
 
-Exit code: 0 when told, 2 if what was given is wrong.")]
+Exit code: 0 if the key was printed, 2 if the input is invalid.")]
 pub(crate) struct KeyArgs {
     /// Every signer's public key (33 bytes in hex), as `keygen` prints it, or a key file. Keys are
-    /// sorted (BIP327 KeySort) unless --keep-order
+    /// sorted (BIP327 KeySort) unless --keep-order is given
     #[arg(value_name = "SIGNER", required = true, value_parser = OsStringValueParser::new().try_map(Signer::read))]
     signers: Vec<Signer>,
-    /// Aggregate the keys in the order given: another order is another key
+    /// Aggregate the keys in the order given; a different order gives a different key
     #[arg(long)]
     keep_order: bool,
     #[command(flatten)]
     tweaks: TweakArgs,
-    /// Which chain's address to tell
+    /// The chain of the address to print
     #[arg(long, value_enum, default_value_t)]
     chain: Chain,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &KeyArgs, console: &Console) -> Result<(), Failure> {
         }
         [_] => {
             return Err(Failure::Usage(
-                "one signer alone: give every signer's public key, your own included".into(),
+                "only one signer: give every signer's public key, including your own".into(),
             ));
         }
         signers => signers.iter().map(key).collect::<Result<Vec<_>, _>>()?,
@@ -86,7 +86,7 @@ impl Signer {
             Ok(Text(key)) => Ok(Self::Key(key)),
             Err(_) if !is_hex(&text) && Path::new(&given).exists() => Ok(Self::File(given.into())),
             Err(problem) if is_hex(text.trim_start_matches("0x")) => Err(problem),
-            Err(problem) => Err(format!("there is no key file of this name, and {problem}")),
+            Err(problem) => Err(format!("no key file has this name, and {problem}")),
         }
     }
 
@@ -104,7 +104,7 @@ fn check_distinct(signers: &[PublicKey]) -> Result<(), Failure> {
     for key in signers {
         if let Some(first) = seen.insert(key.x_only(), key) {
             let problem =
-                format!("{first} and {key} are one signer's key: signers have distinct keys");
+                format!("{first} and {key} are the same signer's key: give each signer once");
             return Err(Failure::Usage(problem));
         }
     }

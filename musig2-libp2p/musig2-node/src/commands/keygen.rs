@@ -10,18 +10,18 @@ use std::path::PathBuf;
 
 /// Make a new signing key
 ///
-/// The secret key goes to a new file that only its owner can read (mode 0600), encrypted with a
-/// passphrase that is asked for on the terminal (age with scrypt: `age -d` can open it too). The
-/// public key is printed: give it to your co-signers. An existing file is never overwritten.
+/// Writes the secret key to a new file that only its owner can read (mode 0600), encrypted with a
+/// passphrase that it asks for at the terminal (age with scrypt: `age -d` can open it too). Prints
+/// the public key: give it to your co-signers. Never overwrites an existing file.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node keygen --out alice.key
   musig2-node keygen --out alice.key --passphrase-file /run/secrets/passphrase")]
 pub(crate) struct KeygenArgs {
-    /// Where to write the secret key; must not exist
+    /// The new file for the secret key; it must not exist yet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Do not encrypt: whoever can read the file can sign
+    /// Do not encrypt: anyone who can read the file can sign
     #[arg(long, conflicts_with = "passphrase_file")]
     plain: bool,
     #[command(flatten)]

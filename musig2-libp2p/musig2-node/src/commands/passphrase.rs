@@ -10,26 +10,26 @@ use std::path::PathBuf;
 
 /// Change the passphrase of a key file
 ///
-/// Encrypts the key with another passphrase, or one that was not encrypted for the first time. The
-/// key itself stays the same. The old file is replaced only when the new one has been written and
-/// read back; a daemon that runs keeps the key that it has. Copies of the file, in backups too,
-/// keep the old passphrase.
+/// Encrypts the key with a new passphrase, or for the first time if it was not encrypted. The key
+/// itself stays the same. The old file is replaced only after the new one has been written and read
+/// back; a running daemon keeps the key that it has. Copies of the file, including backups, keep
+/// the old passphrase.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node passphrase signer.key
   musig2-node passphrase signer.key --passphrase-file old --new-passphrase-file new
 
-Exit code: 0 when changed, 2 if what was given is wrong; then the file is as it was.")]
+Exit code: 0 if changed, 2 if the input is invalid; the file is then unchanged.")]
 pub(crate) struct RekeyArgs {
     /// The key file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// Read the new passphrase from the first line of this file [default: the terminal is asked]
+    /// Read the new passphrase from the first line of this file [default: ask at the terminal]
     #[arg(long, value_name = "FILE")]
     new_passphrase_file: Option<PathBuf>,
-    /// Encrypt no more: whoever can read the file can sign
+    /// Remove the encryption: anyone who can read the file can sign
     #[arg(long, conflicts_with = "new_passphrase_file")]
     plain: bool,
 }

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// What a private session lacks, and how to supply it.
-const UNTOLD: &str = "--private without --contact reaches only co-signers that ask for their sessions, as each does for ten minutes after it \
-    was started or cut off: give --contact PUBKEY=ADDR for one of them, or propose through a daemon that has met them";
+const UNTOLD: &str = "--private without --contact reaches only co-signers that ask for their sessions, which each does for ten minutes after it \
+    starts or loses its connections: give --contact PUBKEY=ADDR for one of them, or propose through a daemon that has met them";
 
 /// With a daemon, no key file is needed here.
 const USAGE: &str =
@@ -29,10 +29,10 @@ const USAGE: &str =
 
 /// Propose messages to sign, and wait for the signatures
 ///
-/// Makes a session of this key and the co-signers' keys, announces it, and waits until every
+/// Creates a session of this key and the co-signers' keys, announces it, and waits until every
 /// message has its signature. The co-signers run `musig2-node cosign` or `run`, and must approve.
 /// All messages are signed in one session. The tweak options apply to each --message; an --item has
-/// tweaks of its own.
+/// its own tweaks.
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE)]
 #[command(after_help = "Example:
@@ -42,23 +42,23 @@ const USAGE: &str =
 
   musig2-node propose --daemon --signer 02a1... --message 5e8f... --memo \"invoice 7\"
 
-Each message under a key of its own, as the inputs of one transaction may need it:
+Each message under its own key, as the inputs of one transaction may need:
   musig2-node propose --daemon --signer 02a1... --item 5e8f...,bip32=m/0/5,bip86 --item 77ab...,root=91c0...
 
-After the signatures are printed, the node stays for --linger seconds, so that a co-signer that missed something can ask for it.
+After it prints the signatures, the node stays online for --linger seconds, so that a co-signer that missed something can ask for it.
 
-Exit code: 0 with signatures, 1 without (whoever was waited for, or is to blame, is named), 2 if what was given is wrong, 130 if interrupted.")]
+Exit code: 0 with signatures, 1 without (the error names the signers that were awaited or are to blame), 2 if the input is invalid, 130 if interrupted.")]
 pub(crate) struct ProposeArgs {
     #[command(flatten)]
     network: Option<NetworkArgs>,
     #[command(flatten)]
     order: Order,
     /// Let the daemon (`run`) on this socket [default: musig2-node.sock] propose and sign, with its
-    /// key and its connections.
-    /// Interrupting this command leaves the session running there, until its timeout
+    /// key and its connections. If you interrupt this command, the session keeps running there
+    /// until its timeout
     #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = DEFAULT_SOCKET, conflicts_with_all = ["NetworkArgs", "linger"])]
     daemon: Option<PathBuf>,
-    /// How long to stay after the signatures are there, in seconds
+    /// How long to stay online after the session is signed, in seconds
     #[arg(long, value_name = "SECS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=60))]
     linger: u64,
 }
@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &ProposeArgs, console: &Console) -> Result<(), Fai
     if args.order.knows_nobody() {
         if !network.can_meet_anyone() {
             return Err(Failure::Usage(format!(
-                "{UNTOLD}. Without --bootstrap and --listen none can ask"
+                "{UNTOLD}. With neither --bootstrap nor --listen, none can ask"
             )));
         }
         tracing::warn!("a private session: {UNTOLD}");
@@ -166,7 +166,7 @@ impl Proposer<'_> {
             let why = self.network.reach.borrow().why_unreached();
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             Some(format!(
-                "no other node was ever reached{why}: give the address that a running node prints after `listening on` with {option}"
+                "this node never connected to any other{why}: with {option}, give the address that a running node prints after `listening on`"
             ))
         } else if self.order.knows_nobody() {
             Some(UNTOLD.into())

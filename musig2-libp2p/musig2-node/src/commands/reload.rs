@@ -6,12 +6,12 @@ use crate::failure::Failure;
 use crate::model::words::Request;
 use clap::Args;
 
-/// Have a running daemon read its policy and labels again
+/// Make a running daemon reload its policy and labels
 ///
-/// As SIGHUP does: `[policy]` and `[signers]` of its configuration, `policy_file` included, hold
-/// from then on for what is proposed; sessions that it has joined go on. If anything in the file is
-/// wrong, that is told and the former policy holds. Settings that need a restart are named if they
-/// have changed.
+/// Does what SIGHUP does. `[policy]` and `[signers]` of the configuration, including `policy_file`,
+/// apply from then on to every session that is proposed or not yet decided; sessions that the
+/// daemon has joined continue. If anything in the file is wrong, the command reports it and the
+/// previous policy stays in force. The command names changed settings that need a restart.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {
     #[command(flatten)]

@@ -18,23 +18,23 @@ use std::path::PathBuf;
 
 /// Run a signer as a service
 ///
-/// Joins the sessions that the configuration's policy allows and declines all others; answers
-/// `status`, `sessions`, `abort` and `propose --daemon` on a socket; serves metrics where it is
-/// told to. Reads its policy and labels again at SIGHUP (or `reload`). Runs until SIGTERM or
-/// Ctrl-C, and then ends within seconds.
+/// Joins the sessions that the configuration's policy allows, and declines all others. Answers
+/// `status`, `sessions`, `abort` and `propose --daemon` on a socket. Serves metrics if the
+/// configuration says where. Reloads its policy and labels on SIGHUP (or `reload`). Runs until
+/// SIGTERM or Ctrl-C, then stops within seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node keygen --out signer.key
   musig2-node config --example > musig2-node.toml     # then say in [policy] what may be signed
   musig2-node run --config musig2-node.toml
 
-Exit code: 0 when stopped, 1 if the node cannot run, 2 if what was given is wrong.")]
+Exit code: 0 when stopped, 1 if the node cannot run, 2 if the input is invalid.")]
 pub(crate) struct RunArgs {
-    /// The configuration: `musig2-node config --example` prints one
+    /// The configuration file; `musig2-node config --example` prints an example
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Ask this program before anything is signed that the policy allows: the session as JSON on
-    /// its standard input, exit code 0 approves [default: the policy's `approve_command`]
+    /// Ask this program before signing anything that the policy allows: it gets the session as JSON
+    /// on its standard input, and exit code 0 approves [default: the policy's `approve_command`]
     #[arg(long, value_name = "PROG")]
     approve_command: Option<OsString>,
 }

@@ -8,16 +8,16 @@ use clap::Args;
 
 /// List a running daemon's sessions, or show one in full
 ///
-/// Those that ended a short while ago included (`results` lists all): who has joined, whose nonces
-/// and partial signatures are there, who is awaited, how much time is left. Of one SESSION: each
-/// signer's key and state, the messages, the keys that sign them, the memo, who proposed it and
-/// when.
+/// Includes sessions that ended recently (`results` lists all). Shows which signers have joined,
+/// whose nonces and partial signatures have arrived, which signers are awaited, and how much time
+/// is left. For one SESSION: each signer's key and state, the messages, the keys that sign them,
+/// the memo, and who proposed it and when.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node sessions
   musig2-node sessions 3fa41c20")]
 pub(crate) struct SessionsArgs {
-    /// One session, or how its name begins
+    /// The id of one session, or the beginning of it
     #[arg(value_name = "SESSION")]
     session: Option<String>,
     #[command(flatten)]

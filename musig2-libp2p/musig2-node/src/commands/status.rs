@@ -6,9 +6,10 @@ use crate::failure::Failure;
 use crate::model::words::Request;
 use clap::Args;
 
-/// Tell how a running daemon is
+/// Show the state of a running daemon
 ///
-/// Its public key, its addresses, whom it is connected to, how many sessions are open.
+/// Prints its public key, its addresses, the peers that it is connected to, and how many sessions
+/// are open.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]

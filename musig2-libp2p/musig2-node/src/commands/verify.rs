@@ -17,9 +17,9 @@ const MAX_INPUT: u64 = 64 << 20;
 /// Check the signatures of a result, independently of the code that made them
 ///
 /// Aggregates the signers' keys (BIP327) in the order given, applies each item's tweaks, compares
-/// the outcome with its `aggregate_key`, and verifies its signature (BIP340), all by another
-/// library than the one that signed. The session's id is a name only: nothing in a result vouches
-/// for it. Whether these are the signers, messages and tweaks you meant is for you to see.
+/// the outcome with its `aggregate_key`, and verifies its signature (BIP340), all with a different
+/// library from the one that signed. The session's id is only a name: nothing in a result vouches
+/// for it. Check for yourself that these are the signers, messages and tweaks that you meant.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   musig2-node demo --json > session.jsonl
@@ -29,8 +29,8 @@ const MAX_INPUT: u64 = 64 << 20;
 
 Exit code: 0 if every signature verifies, 1 if not, 2 if there is no well-formed result to check.")]
 pub(crate) struct VerifyArgs {
-    /// The result, or the JSON lines of a whole run (the last result counts); `-` reads standard
-    /// input
+    /// The result, or the JSON lines of a whole run (the last result in them is checked); `-` reads
+    /// standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

@@ -26,20 +26,20 @@ impl Settings {
         }
         if policy.allows_everything() {
             notes.push(
-                "whatever anybody proposes will be signed: in [policy], `signer_sets` and `messages` are \"any\", and there is no `approve_command`"
+                "everything that anybody proposes will be signed: in [policy], `signer_sets` and `messages` are \"any\", and there is no `approve_command`"
                     .into(),
             );
         }
         if policy.max_items > protocol.max_items && policy.max_items != usual.max_items {
             notes.push(format!(
-                "[policy] `max_items` is {}, and no session has more than {}: `max_items` in [protocol]",
+                "[policy] `max_items` is {}, but `max_items` in [protocol] allows no session more than {}",
                 policy.max_items, protocol.max_items
             ));
         }
         let longest = Text(protocol.max_session_duration);
         if policy.max_duration > longest && policy.max_duration != usual.max_duration {
             notes.push(format!(
-                "[policy] `max_duration` is {}, and no session lasts longer than {longest}: `max_session_duration` in [protocol]",
+                "[policy] `max_duration` is {}, but `max_session_duration` in [protocol] allows no session more than {longest}",
                 policy.max_duration
             ));
         }
@@ -51,8 +51,7 @@ impl Settings {
     /// refuses.)
     fn zeros(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         const NO_DISCOVERY: &str = "this node signs nothing that others propose";
-        const NO_WAITING: &str =
-            "a frame for a peer that is not connected is lost, and must be asked for again";
+        const NO_WAITING: &str = "frames for a peer that is not connected are lost, and the peer must ask for them again";
         let (policy, results) = (&self.policy, &self.results);
         let (protocol, frames) = (self.protocol.config(), self.frames.config());
         let is_asked = !policy.approve_command.is_empty();
@@ -62,12 +61,12 @@ impl Settings {
             (
                 is_asked && policy.approve_timeout.0.is_zero(),
                 "[policy] `approve_timeout`",
-                "the `approve_command` has no time to answer, and everything is declined",
+                "the `approve_command` has no time to answer, so everything is declined",
             ),
             (
                 results.max_signed == 0,
                 "[results] `max_signed`",
-                "signatures are not kept: `results` cannot list them, nor `sessions` show them again",
+                "signatures are not kept: `results` cannot list them, and `sessions` cannot show them again",
             ),
             (results.max_age.0.is_zero(), "[results] `max_age`", "`results` has nothing to list"),
             (
@@ -80,12 +79,12 @@ impl Settings {
             (
                 protocol.max_queued_sessions == 0,
                 "[protocol] `max_queued_sessions`",
-                "what is approved beyond `max_concurrent_sessions` is not joined",
+                "sessions approved beyond `max_concurrent_sessions` are not joined",
             ),
             (
                 protocol.max_memo == 0,
                 "[protocol] `max_memo`",
-                "a session with a memo is neither made nor signed",
+                "sessions with a memo are neither created nor signed",
             ),
             (frames.waiting_bytes == 0, "[frames] `waiting_bytes`", NO_WAITING),
             (frames.waiting_time.is_zero(), "[frames] `waiting_time`", NO_WAITING),

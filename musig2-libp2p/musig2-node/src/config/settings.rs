@@ -168,7 +168,7 @@ impl Settings {
         if self.policy_file.is_some() && self.policy != Policy::default() {
             return Err(TomlError::of(
                 path,
-                "both `policy_file` and [policy] say what may be signed: keep one of them",
+                "`policy_file` and [policy] both say what may be signed: keep only one of them",
             ));
         }
         match self.http.listen {
@@ -176,8 +176,8 @@ impl Settings {
                 Err(TomlError::of(
                     path,
                     format!(
-                        "[http] `listen` is {address}, which others can reach, and nobody is asked there who they are: \
-                         take 127.0.0.1, or set `allow_non_loopback = true`"
+                        "[http] `listen` is {address}, which other machines can reach, and it asks for no authentication: \
+                         use 127.0.0.1, or set `allow_non_loopback = true`"
                     ),
                 ))
             }

@@ -135,7 +135,7 @@ impl<'a> Cosigner<'a> {
                 let reason = self.why_ended(cause, view);
                 self.approver.forget(*session, &reason);
                 if self.asked.remove(session).is_some() {
-                    self.declined(Some(view), "it was withdrawn before anybody had decided");
+                    self.declined(Some(view), "it was withdrawn before anybody decided");
                 }
             }
             Event::SessionAborted { session, cause, .. } => {
@@ -231,7 +231,7 @@ impl<'a> Cosigner<'a> {
             trail.signed(session, signatures);
         }
         if let Some(view) = self.withdraw(event, None) {
-            self.declined(Some(&view), "it ended before anybody had decided");
+            self.declined(Some(&view), "it ended before anybody decided");
         }
     }
 
@@ -249,7 +249,7 @@ impl<'a> Cosigner<'a> {
         let joined = self.network.handle.execute(Command::JoinSession { session }).await;
         let was_unwritten = match &joined {
             Err(HandleError::Store(error)) => {
-                self.network.works(STORE, Some(format!("sessions are not joined: {error}")));
+                self.network.works(STORE, Some(format!("cannot join sessions: {error}")));
                 !self.unwritten.approvals.insert(session)
             }
             _ => self.unwritten.approvals.remove(&session),
@@ -280,7 +280,7 @@ impl<'a> Cosigner<'a> {
             Err(HandleError::Store(_)) if was_unwritten => return Ok(()),
             Err(HandleError::Store(error)) => Step::SessionError {
                 session: InSession { session },
-                error: format!("not joined, and tried again while it is open: {error}"),
+                error: format!("not joined yet, retrying while the session is open: {error}"),
             },
             Err(stopped) => return Err(stopped.into()),
         };
@@ -343,7 +343,7 @@ impl<'a> Cosigner<'a> {
     /// Declines, without asking anybody, a session that this node signed before it was restarted.
     /// What it resumes besides that is other signers' sessions.
     async fn pass_over(&self, session: SessionId) -> Result<(), Failure> {
-        tracing::info!(%session, "signed before this node was started again: not asked again");
+        tracing::info!(%session, "signed before this node restarted: not asking again");
         self.order_decline(session, None).await
     }
 }

@@ -57,7 +57,9 @@ impl Cosigner<'_> {
         if let Some(trail) = &self.trail
             && !trail.settled().await
         {
-            tracing::error!("the disk does not answer: what was signed last is not in the results");
+            tracing::error!(
+                "the disk does not respond: the latest signatures are not in the results"
+            );
         }
         outcome
     }

@@ -91,12 +91,12 @@ impl Cosigner<'_> {
                 file: file.display().to_string(),
             },
             Err(error) => {
-                let error = format!("cannot keep the evidence in {}: {error}", folder.display());
+                let error = format!("cannot write the evidence to {}: {error}", folder.display());
                 self.network.works(EVIDENCE, Some(error.clone()));
                 if !self.unwritten.evidence.insert(session) {
                     return Ok(());
                 }
-                tracing::error!(%session, "a proof waits for the disk: {error}");
+                tracing::error!(%session, "the proof against a signer is not stored, retrying: {error}");
                 Step::SessionError { session: InSession { session }, error }
             }
         };

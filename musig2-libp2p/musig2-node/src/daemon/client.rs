@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Where the daemon is.
 #[derive(Debug, Args)]
 pub(crate) struct SocketArgs {
-    /// The daemon's socket: `socket` in its configuration
+    /// The daemon's socket, as `socket` in its configuration names it
     #[arg(long, value_name = "SOCKET", default_value = DEFAULT_SOCKET)]
     socket: PathBuf,
 }
@@ -143,8 +143,8 @@ fn cut_off(last: Option<&Reply>, socket: &Path) -> Option<Failure> {
     let session = summary.session;
     let look = hint::command(&format!("sessions {session}"), socket);
     let message = format!(
-        "the daemon was stopped before session {session} was over. IT MAY STILL BE SIGNED: the daemon takes it up when it is started again. \
-         Look then with `{look}`"
+        "the daemon stopped before session {session} ended. IT MAY STILL BE SIGNED: the daemon resumes it at its next start. \
+         Then check it with `{look}`"
     );
     Some(Failure::Answer(Box::new(FailureObject { message, code: 1, ending: None })))
 }

@@ -33,13 +33,13 @@ pub(super) async fn serve<C, S>(
             (client, place) = accept_with(&accept, &places) => match client {
                 Ok(client) => {
                     if std::mem::take(&mut refuses) {
-                        tracing::info!("accepts clients on {listener} again");
+                        tracing::info!("accepting clients on {listener} again");
                     }
                     drop(clients.spawn(serve_one(client, place)));
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refuses, true) {
-                        tracing::error!(%error, "cannot accept clients on {listener}: trying again each second");
+                        tracing::error!(%error, "cannot accept clients on {listener}: retrying every second");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }

@@ -100,7 +100,7 @@ impl Control {
         if let Err(failure) = outcome
             && let Err(error) = client.send(&Reply::Failure(failure.object())).await
         {
-            tracing::debug!(%error, %failure, "a client left before it was answered");
+            tracing::debug!(%error, %failure, "a client disconnected before it was answered");
         }
         client.hang_up().await;
     }
@@ -257,15 +257,14 @@ impl Control {
             Err(unknown) => match self.trail.named(&name.to_ascii_lowercase())[..] {
                 [session] if !name.is_empty() => self.trail.find(session).await,
                 [_, _] if !name.is_empty() => {
-                    let problem = format!(
-                        "more than one session begins with `{name}`: give more of the name"
-                    );
+                    let problem =
+                        format!("more than one session's id begins with `{name}`: give more of it");
                     return Err(Failure::Usage(problem));
                 }
                 _ => return Err(unknown),
             },
         };
-        let forgotten = || Failure::Usage(format!("session {name} was forgotten in this moment"));
+        let forgotten = || Failure::Usage(format!("session {name} was forgotten just now"));
         recorded.map_err(|error| Failure::Record(error.to_string()))?.ok_or_else(forgotten)
     }
 
@@ -276,9 +275,9 @@ impl Control {
         sessions.retain(|view| !name.is_empty() && view.id.to_string().starts_with(&name_starts));
         match sessions.len() {
             1 => Ok(sessions.remove(0)),
-            0 => Err(Failure::Usage(format!("no session begins with `{name}`"))),
+            0 => Err(Failure::Usage(format!("no session's id begins with `{name}`"))),
             many => Err(Failure::Usage(format!(
-                "{many} sessions begin with `{name}`: give more of the name"
+                "the ids of {many} sessions begin with `{name}`: give more of it"
             ))),
         }
     }
@@ -325,16 +324,16 @@ impl Client {
             Ok(Ok(_)) if !line.ends_with(b"\n") && line.len() as u64 == MAX_REQUEST => {
                 self.is_unread = true;
                 let problem =
-                    format!("the request is longer than {MAX_REQUEST} bytes: give one JSON object in a line");
+                    format!("the request is longer than {MAX_REQUEST} bytes: send one JSON object on one line");
                 Err(Failure::Usage(problem))
             }
             Ok(Ok(_)) => serde_json::from_slice(&line).map_err(|error| {
                 Failure::Usage(format!(
-                    "not a request ({error}): one JSON object in a line, at most {MAX_REQUEST} bytes"
+                    "not a request ({error}): send one JSON object on one line, at most {MAX_REQUEST} bytes"
                 ))
             }),
             Ok(Err(error)) => Err(Failure::Socket(error)),
-            Err(_) => Err(Failure::Usage(format!("no request within {} seconds", PATIENCE.as_secs()))),
+            Err(_) => Err(Failure::Usage(format!("no request came within {} seconds", PATIENCE.as_secs()))),
         }
     }
 

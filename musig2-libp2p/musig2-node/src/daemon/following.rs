@@ -98,8 +98,8 @@ impl Following {
         let is_alone = || {
             let reach = self.reach.borrow();
             reach.peers.is_empty().then(|| match reach.why_unreached() {
-                Some(why) => format!("the daemon is connected to nobody: {why}"),
-                None => "the daemon is connected to nobody: give a running node's address as `bootstrap` in its configuration".into(),
+                Some(why) => format!("the daemon is not connected to any peer: {why}"),
+                None => "the daemon is not connected to any peer: set `bootstrap` in its configuration to a running node's address".into(),
             })
         };
         let hint = match is_alone() {

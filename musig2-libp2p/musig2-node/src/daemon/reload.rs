@@ -60,7 +60,7 @@ impl Hangups {
         let hangup = SignalKind::hangup();
         if terminal::is_ignored(hangup.as_raw_value()) {
             tracing::info!(
-                "SIGHUP is ignored, as it was when this was started: `{}` has the policy read again",
+                "SIGHUP is ignored, because it was ignored when this daemon started: reload the policy with `{}`",
                 hint::command("reload", socket)
             );
             return Ok(Self(None));
@@ -115,7 +115,7 @@ impl Reloader {
         {
             if let Err(failure) = self.reload().await {
                 let error = failure.to_string();
-                tracing::error!(error, "the policy was not read again: the former one holds");
+                tracing::error!(error, "cannot reload the policy: the previous one stays in force");
                 self.console.step(None, &Step::NotReloaded { error })?;
             }
         }
@@ -141,7 +141,7 @@ impl Reloader {
             tracing::warn!("the configuration: {note}");
         }
         if !reloaded.needs_restart.is_empty() {
-            tracing::warn!(changed = ?reloaded.needs_restart, "these settings have changed as well, and hold from the next start on");
+            tracing::warn!(changed = ?reloaded.needs_restart, "these settings have changed too, and apply only after a restart");
         }
         self.roster.expect(&self.handle, settings.co_signers()).await?;
         self.holds.send_replace(Holds::by(&settings));
@@ -149,7 +149,7 @@ impl Reloader {
         self.told.replace(approver.partners());
         // Sending fails only if the daemon is stopping.
         let _ = approvers.send(approver).await;
-        tracing::info!("the policy and the labels were read again");
+        tracing::info!("reloaded the policy and the labels");
         self.console.step(None, &Step::Reloaded(reloaded.clone()))?;
         Ok(reloaded)
     }

@@ -23,7 +23,7 @@ const MAX_WORK_FACTOR: u8 = 20;
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
-    #[error("{}: exists, and a key is never overwritten: move it away, or choose another name", .0.display())]
+    #[error("{}: already exists, and keys are never overwritten: move it away, or choose another name", .0.display())]
     Exists(PathBuf),
     #[error("{}: cannot write the key: {error}", .file.display())]
     Write { file: PathBuf, error: io::Error },
@@ -39,9 +39,9 @@ pub(crate) enum KeyFileError {
     Encrypt(age::EncryptError),
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
-    #[error("the operating system gives no randomness: {0}")]
+    #[error("the operating system provides no randomness: {0}")]
     Entropy(getrandom::Error),
-    #[error("no valid key came from the operating system's randomness: do not use this machine")]
+    #[error("the operating system's randomness gave no valid key: do not use this machine")]
     Invalid,
 }
 
@@ -106,7 +106,9 @@ pub(crate) fn replace(
     let replaced =
         again.and_then(|(again, _)| match again.expose_secret() == key.expose_secret() {
             true => private_file::replace(&path, &unfinished).map_err(failed),
-            false => Err(failed(io::Error::other("what is read back is not what was written"))),
+            false => {
+                Err(failed(io::Error::other("the data read back differs from what was written")))
+            }
         });
     replaced.inspect_err(|_| {
         // Return the first error, whatever this removal does.

@@ -27,21 +27,21 @@ pub(crate) struct PassphraseArgs {
 pub(crate) enum PassphraseError {
     #[error("{}: cannot read the passphrase: {error}", .file.display())]
     Read { file: PathBuf, error: io::Error },
-    #[error("{}: no passphrase in its first line", .0.display())]
+    #[error("{}: the first line holds no passphrase", .0.display())]
     Empty(PathBuf),
     #[error(
-        "cannot ask for the passphrase on a terminal ({0}): name a file that holds it with --passphrase-file or MUSIG2_PASSPHRASE_FILE, for a daemon with passphrase_file in its configuration"
+        "cannot ask for the passphrase at a terminal ({0}): name a file that holds it with --passphrase-file or MUSIG2_PASSPHRASE_FILE or, for a daemon, with `passphrase_file` in its configuration"
     )]
     NoTerminal(io::Error),
     #[error("the two passphrases differ: nothing was written")]
     Differ,
-    #[error("a passphrase of {0} characters: take {SHORTEST} or more")]
+    #[error("the passphrase has only {0} characters: use at least {SHORTEST}")]
     Short(usize),
 }
 
 impl PassphraseArgs {
     pub(crate) const HELP: &str = "Read the passphrase of an encrypted key from the first line of this file \
-        [default: what MUSIG2_PASSPHRASE_FILE names, else the terminal is asked]";
+        [default: the file that MUSIG2_PASSPHRASE_FILE names, or ask at the terminal]";
 
     /// Uses this file, or the environment if there is none.
     pub(crate) fn in_file(file: Option<PathBuf>) -> Self {
@@ -57,7 +57,7 @@ impl PassphraseArgs {
     pub(crate) fn of(&self, file: &Path) -> Result<SecretString, PassphraseError> {
         match self.file() {
             Some(passphrase) => read(&passphrase),
-            None => ask(&format!("Passphrase of {}: ", file.display())),
+            None => ask(&format!("Passphrase for {}: ", file.display())),
         }
     }
 
@@ -65,7 +65,7 @@ impl PassphraseArgs {
     pub(crate) fn new_one(&self) -> Result<SecretString, PassphraseError> {
         match self.file() {
             Some(file) => long_enough(read(&file)?),
-            None => ask_for_new_one("A passphrase for the new key: ", ask),
+            None => ask_for_new_one("Passphrase for the new key: ", ask),
         }
     }
 
@@ -76,7 +76,7 @@ impl PassphraseArgs {
     ) -> Result<SecretString, PassphraseError> {
         match next {
             Some(next) => long_enough(read(next)?),
-            None => ask_for_new_one(&format!("A new passphrase for {}: ", file.display()), ask),
+            None => ask_for_new_one(&format!("New passphrase for {}: ", file.display()), ask),
         }
     }
 
@@ -96,7 +96,7 @@ fn ask_for_new_one(
     let mut prompt = String::from(question);
     loop {
         let problem = match ask(&prompt).and_then(long_enough) {
-            Ok(first) => match ask("The same again: ")?.expose_secret() == first.expose_secret() {
+            Ok(first) => match ask("Repeat it: ")?.expose_secret() == first.expose_secret() {
                 true => return Ok(first),
                 false => PassphraseError::Differ,
             },
@@ -159,8 +159,11 @@ mod tests {
         let (made, prompts) = type_lines(&["short", "correct horse", "correct horse"]);
         assert_eq!(made.unwrap(), "correct horse");
         let [_, again, same] = &prompts[..] else { panic!("{prompts:?}") };
-        assert!(again.starts_with("a passphrase of 5 characters: take 8 or more"), "{again}");
-        assert_eq!(same, "The same again: ");
+        assert!(
+            again.starts_with("the passphrase has only 5 characters: use at least 8"),
+            "{again}"
+        );
+        assert_eq!(same, "Repeat it: ");
     }
 
     #[test]
@@ -171,7 +174,7 @@ mod tests {
         let (made, prompts) = type_lines(&[""; 9]);
         assert_eq!(
             (made.unwrap_err().as_str(), prompts.len()),
-            ("a passphrase of 0 characters: take 8 or more", TRIES)
+            ("the passphrase has only 0 characters: use at least 8", TRIES)
         );
         assert!(type_lines(&["correct horse"]).0.unwrap_err().contains("cannot ask"));
     }

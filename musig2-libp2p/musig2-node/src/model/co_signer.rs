@@ -70,7 +70,7 @@ impl CoSigner {
             Some(true) => None,
             Some(false) => Some(format!("{who} is not connected{since}{why}")),
             None => {
-                Some(format!("{who} has not said where it is since this node was started{why}"))
+                Some(format!("{who} has not announced its address since this node started{why}"))
             }
         }
     }

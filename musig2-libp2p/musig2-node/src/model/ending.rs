@@ -84,24 +84,22 @@ impl Ending {
                     // Quoted, because the text may come from a stranger and goes to a terminal.
                     AbortReason::Requested(note) => plain(
                         "aborted_by_signer",
-                        &format!("{who} ended its part, saying {:?}", note.as_str()),
+                        &format!("{who} aborted, saying {:?}", note.as_str()),
                     ),
                     AbortReason::Convicted => plain(
                         "aborted_by_signer",
-                        &format!("{who} convicted another and sent no proof"),
+                        &format!("{who} convicted another signer, but sent no proof"),
                     ),
                     AbortReason::TimedOut => {
                         let awaiting = name(&view.missing());
-                        Self { awaiting, ..plain("timed_out", &format!("{who} waited no longer")) }
+                        Self { awaiting, ..plain("timed_out", &format!("{who} stopped waiting")) }
                     }
                     AbortReason::Declined { signer, reason } => {
                         let declined =
                             Declined::at(view, *signer, *reason, labels).into_iter().collect();
                         Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }
                     }
-                    other => {
-                        plain("aborted_by_signer", &format!("{who} ended its part: {other:?}"))
-                    }
+                    other => plain("aborted_by_signer", &format!("{who} aborted: {other:?}")),
                 };
                 Self { ended_by: Signer::at(view, *signer, labels), ..ended }
             }
@@ -111,7 +109,7 @@ impl Ending {
                 Self { declined, ..plain(SIGNER_DECLINED, "a signer declined it") }
             }
             AbortCause::TimedOut { phase, awaiting } => {
-                let ended = plain("timed_out", &format!("no time left {}", phase_words(*phase)));
+                let ended = plain("timed_out", &format!("timed out {}", phase_words(*phase)));
                 Self { awaiting: name(awaiting), declined: Declined::of(view, labels), ..ended }
             }
             AbortCause::Expired { awaiting } => {
@@ -128,7 +126,7 @@ impl Ending {
             }
             AbortCause::RivalInstance => plain(
                 "rival_instance",
-                "this node's key signs in this session elsewhere as well: stop the other one",
+                "another process signs in this session with this node's key: stop one of the two",
             ),
             AbortCause::MadeRoom => plain(cause.as_str(), &cause.to_string()),
             // Names every AbortCause.
@@ -270,7 +268,7 @@ impl fmt::Display for Signer {
 
 fn state_words(view: &SessionView) -> &'static str {
     if view.is_queued {
-        "while waiting for its turn among its proposer's sessions"
+        "while waiting for its proposer's other sessions to end"
     } else {
         phase_words(view.phase)
     }

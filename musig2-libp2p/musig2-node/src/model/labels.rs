@@ -119,16 +119,16 @@ impl Written for Label {
             0 => return Err("a label is empty".into()),
             1..=MAX_LENGTH => {}
             length => {
-                return refused(&format!("has {length} characters: take at most {MAX_LENGTH}"));
+                return refused(&format!("has {length} characters: use at most {MAX_LENGTH}"));
             }
         }
         if !text.chars().all(is_allowed) || text.trim() != text {
             return refused(
-                "may have letters, digits, `-`, `_`, `.`, `'`, and spaces between them",
+                "may have only letters, digits, `-`, `_`, `.`, `'`, and spaces between them",
             );
         }
         if is_hex(text) && text.len() >= KEY_LIKE {
-            return refused("could be taken for a key: take one that is not only hex digits");
+            return refused("could be mistaken for a key: use more than hex digits");
         }
         Ok(Self(text.into()))
     }
@@ -173,10 +173,10 @@ mod tests {
         for (bad, expected) in [
             ("", "is empty"),
             (" alice", "spaces between"),
-            ("a\u{1b}[31m", "may have letters"),
-            ("alice, 02ab", "may have letters"),
+            ("a\u{1b}[31m", "may have only letters"),
+            ("alice, 02ab", "may have only letters"),
             ("02a1b3c4", "taken for a key"),
-            (&"a".repeat(33), "33 characters: take at most 32"),
+            (&"a".repeat(33), "33 characters: use at most 32"),
         ] {
             let error = Label::read(bad).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -53,7 +53,7 @@ pub(crate) enum ResultTweakKind {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadResultError {
     /// Not JSON.
-    #[error("not JSON: {0}. Give what a command with --json printed")]
+    #[error("not JSON: {0}. Give the output of a command with --json")]
     NotJson(#[from] serde_json::Error),
     /// The text is empty.
     #[error("it is empty: give the output of `propose --json` or `demo --json`")]
@@ -134,7 +134,7 @@ mod tests {
             "malformed result, at `items[0].signature`: expected 128 lowercase hex digits, got 4 characters"
         );
         let error = SessionResult::last_in(&object(&"0G".repeat(64))).unwrap_err().to_string();
-        assert!(error.ends_with("character 2 is none"), "{error}");
+        assert!(error.ends_with("character 2 is not one"), "{error}");
     }
 
     #[test]

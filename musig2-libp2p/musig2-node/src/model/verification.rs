@@ -20,17 +20,17 @@ pub(crate) struct ItemVerdict {
 /// What is wrong with a result.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("there are no signers")]
+    #[error("it has no signers")]
     NoSigners,
-    #[error("there is nothing signed: no items")]
+    #[error("it has no items, so nothing is signed")]
     NoItems,
     #[error("signers[{0}]: {1} is not a point on secp256k1")]
     Signer(usize, Hex<33>),
-    #[error("signers: their keys add up to infinity")]
+    #[error("signers: their keys sum to infinity")]
     NoAggregate,
     #[error("tweaks[{0}]: not below the order of secp256k1, or leads to infinity")]
     Tweak(usize),
-    #[error("aggregate_key: signers and tweaks give {computed}, and the file says {stated}")]
+    #[error("aggregate_key: signers and tweaks give {computed}, but the file says {stated}")]
     AggregateKey { computed: Hex<32>, stated: Hex<32> },
     #[error(
         "signature: does not verify for this message under {0}, the key that signers and tweaks give"

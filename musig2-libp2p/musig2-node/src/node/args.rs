@@ -24,24 +24,25 @@ pub(crate) struct NetworkArgs {
     // contains another group has no members, and could not be optional.
     #[arg(long, value_name = "FILE", help = PassphraseArgs::HELP)]
     passphrase_file: Option<PathBuf>,
-    /// Where to listen [default: a free port on every interface, by TCP and by QUIC]
+    /// An address to listen on [default: a free port on every interface, for TCP and for QUIC]
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     listen: Vec<Text<Multiaddr>>,
-    /// Any node to start from, as it prints itself after `listening on`; may be repeated
+    /// A running node to connect to first, by the address that it prints after `listening on`; may
+    /// be repeated
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     bootstrap: Vec<Text<Peer>>,
-    /// Dial addresses of private networks and of this host too, where the given ones are public or
-    /// names: signers in one private network, containers
+    /// Also dial addresses of this host and of private networks, even if the given addresses are
+    /// public or names: for signers in one private network, or in containers
     #[arg(long)]
     dial_private: bool,
-    /// Which chain the addresses are for that this node shows
+    /// The chain of the addresses that this node shows
     #[arg(long, value_enum, default_value_t)]
     chain: Chain,
-    /// What to call a signer where this node tells of it; may be repeated
+    /// A label for a signer, which this node shows wherever it names that signer; may be repeated
     #[arg(long, value_name = "LABEL=PUBKEY")]
     label: Vec<Text<Labelled>>,
-    /// Keep this node's peer id, which ends its addresses, in this file [default: a new peer id at
-    /// each start]
+    /// Keep this node's network identity in this file, so that its addresses, which end in its peer
+    /// id, stay the same [default: a new peer id at each start]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 }

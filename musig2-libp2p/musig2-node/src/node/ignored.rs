@@ -60,7 +60,7 @@ impl Ignored {
             _ => format!("more than {MAX_PEERS} peers"),
         };
         match count {
-            0 | 1 => format!("ignored what came through {}", self.last),
+            0 | 1 => format!("ignored a message that came through {}", self.last),
             count => format!(
                 "ignored {count} messages that came through {peers}. The last one came through {}",
                 self.last
@@ -79,14 +79,14 @@ mod tests {
         let mut ignored = Ignored::default();
         assert_eq!(ignored.due().now_or_never(), None);
         let add = |ignored: &mut Ignored| {
-            ignored.add(PeerId::random(), &[], &"too much", &"nothing was done");
+            ignored.add(PeerId::random(), &[], &"too much", &"no penalty");
         };
         add(&mut ignored);
         // The first one is reported at once.
         ignored.due().await;
         let first = ignored.take();
         assert!(
-            first.ends_with(": too much (nothing was done)") && !first.contains("messages"),
+            first.ends_with(": too much (no penalty)") && !first.contains("messages"),
             "{first}"
         );
         assert_eq!(ignored.due().now_or_never(), None);

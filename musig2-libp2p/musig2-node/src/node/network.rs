@@ -103,9 +103,9 @@ fn log_lives(event: &Event, view: &SessionView, labels: &Labels) {
             for &index in signers {
                 let signer = signer(index);
                 if index == view.me {
-                    warn!(%session, signer, restarts, "this node joined the session before it was started, or another process has its key");
+                    warn!(%session, signer, restarts, "this node joined the session before it restarted, or another process has its key");
                 } else {
-                    warn!(%session, signer, restarts, "this signer lost its memory, or runs twice");
+                    warn!(%session, signer, restarts, "this signer restarted, or runs twice");
                 }
             }
         }
@@ -119,8 +119,8 @@ impl RunningNode {
         self.events.next().await.ok_or(Failure::NodeStopped)
     }
 
-    /// Returns a session's event, with the session as it stood then unless nothing is left of it. Shows
-    /// any other event.
+    /// Returns a session's event, with the session as it stood then unless nothing is left of it.
+    /// Shows any other event.
     pub(crate) async fn digest(
         &mut self,
         event: NodeEvent,
@@ -202,16 +202,16 @@ impl RunningNode {
             ManifestError::Over(_) => return None,
             ManifestError::InFuture(ahead) => {
                 let ahead_seconds = ahead.as_secs();
-                warn!(%session, signer, ahead_seconds, "a signer's clock is ahead of this node's, and its session is not taken up: check the clock");
+                warn!(%session, signer, ahead_seconds, "refused a session because its proposer's clock is ahead of this node's: check both clocks");
                 let difference = format!("{ahead_seconds} s ahead of this node's");
                 let problem = format!(
-                    "the clock of signer {signer} is {difference}, and its sessions are not taken up: check both clocks"
+                    "the clock of signer {signer} is {difference}, so its sessions are refused: check both clocks"
                 );
                 self.works(CLOCK, Some(problem));
                 ("clock", format!("the proposer's clock is {difference}: check both clocks"))
             }
             error => {
-                warn!(%session, signer, %error, "a signer's session is beyond a limit of this node, and is not taken up: compare [protocol]");
+                warn!(%session, signer, %error, "refused a session that exceeds a limit of this node: compare [protocol] with its proposer's");
                 ("unsupported", error.to_string())
             }
         };
@@ -242,7 +242,7 @@ impl RunningNode {
                 Declined::at(view, *signer, *reason, &self.labels)
         {
             let signer = signer.in_full();
-            warn!(%session, signer, why, "a signer cannot take part because two clocks differ: check both");
+            warn!(%session, signer, why, "a signer cannot take part because its clock differs from this node's: check both clocks");
             self.works(
                 CLOCK,
                 Some(format!("{signer} cannot take part in this node's sessions: {why}")),

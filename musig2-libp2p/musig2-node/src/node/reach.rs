@@ -52,7 +52,7 @@ impl Reach {
             }
             NodeEvent::AcceptFailed { error } => self
                 .problems
-                .insert(ACCEPT, format!("connections cannot be accepted: {error}"))
+                .insert(ACCEPT, format!("cannot accept connections: {error}"))
                 .is_none(),
             NodeEvent::AcceptsAgain => self.problems.remove(ACCEPT).is_some(),
             _ => false,

@@ -83,10 +83,7 @@ impl Roster {
             }
             NodeEvent::Offence { consequence: Consequence::None, .. } => {}
             NodeEvent::Offence { signers, offence, consequence, .. } => {
-                self.failed(
-                    signers,
-                    format!("sent what it should not have: {offence} ({consequence})"),
-                );
+                self.failed(signers, format!("misbehaved: {offence} ({consequence})"));
             }
             // Anybody can propose to this node's key, and does not become a co-signer by it.
             NodeEvent::Session { event: Event::SessionRefused { proposer, error, .. }, .. }
@@ -97,7 +94,7 @@ impl Roster {
                     ManifestError::Over(_) => {}
                     ManifestError::InFuture(ahead) => {
                         let error = format!(
-                            "its clock is {} s ahead of this node's: check both",
+                            "its clock is {} s ahead of this node's: check both clocks",
                             ahead.as_secs()
                         );
                         self.failed(&[*proposer], error);
@@ -105,7 +102,7 @@ impl Roster {
                     error => {
                         self.failed(
                             &[*proposer],
-                            format!("proposed what this node's limits do not allow: {error}"),
+                            format!("proposed a session that exceeds this node's limits: {error}"),
                         );
                     }
                 }
@@ -138,10 +135,7 @@ impl Roster {
             Event::SessionAborted {
                 cause: AbortCause::TimedOut { awaiting, .. } | AbortCause::Expired { awaiting },
                 ..
-            } => self.failed(
-                &keys(awaiting),
-                format!("session {id} waited for it until its time was over"),
-            ),
+            } => self.failed(&keys(awaiting), format!("session {id} timed out waiting for it")),
             Event::SessionAborted {
                 cause: AbortCause::Convicted { signer, fault, .. }, ..
             } => {
@@ -154,17 +148,14 @@ impl Roster {
             Event::Stalled { awaiting, .. } => {
                 self.failed(
                     &keys(awaiting),
-                    format!("session {id} waits for it: half of the time is over"),
+                    format!("session {id} is waiting for it: half of the time has passed"),
                 );
             }
             Event::SignerDeclined { signer, reason, .. } => {
                 self.failed(&keys(&[*signer]), format!("declined session {id}: {reason}"));
             }
             Event::AttemptRestarted { signers, .. } => {
-                self.failed(
-                    &keys(signers),
-                    format!("lost its memory, or runs twice, in session {id}"),
-                );
+                self.failed(&keys(signers), format!("restarted, or runs twice, in session {id}"));
             }
             _ => {}
         }
@@ -201,7 +192,7 @@ impl Roster {
     pub(crate) fn gave_up(&self, ending: &Ending) {
         let session = short(&ending.session);
         let awaited: Vec<_> = ending.awaited().collect();
-        self.failed(&awaited, format!("session {session} waited for it until its time was over"));
+        self.failed(&awaited, format!("session {session} timed out waiting for it"));
     }
 
     /// Returns why a session waits for these signers, as far as this node knows: one sentence each

@@ -35,9 +35,7 @@ impl Written for Item {
         let mut parts = text.split(',').map(str::trim);
         let message = parts.next().unwrap_or_default();
         let message = Message::read(message).map_err(|problem| match message {
-            "" => {
-                "it begins with no message: write HEX32[,bip32=PATH][,bip86 or ,root=HEX32]".into()
-            }
+            "" => "the message is missing: write HEX32[,bip32=PATH][,bip86 or ,root=HEX32]".into(),
             _ => format!("the message `{message}`: {problem}"),
         })?;
         let mut tweaks = TweakArgs::default();
@@ -98,7 +96,7 @@ mod tests {
             (",BIP86".into(), "`BIP86` is not a tweak"),
             (",taproot_root=07".into(), "`taproot_root=07` is not a tweak"),
             (",bip86=1".into(), "`bip86=1`: bip86 takes no value"),
-            (",bip32".into(), "`bip32` lacks its path: write, say, bip32=m/0/5"),
+            (",bip32".into(), "`bip32` has no path: write, for example, bip32=m/0/5"),
             (",bip32=".into(), "`bip32=`: `` is not a path"),
             (
                 ",bip32=0/5".into(),
@@ -106,17 +104,20 @@ mod tests {
             ),
             (",bip32=m/0'".into(), "`bip32=m/0'`: `0'` is hardened"),
             (",bip86,bip32=m/0/5h".into(), "`bip32=m/0/5h`: `5h` is hardened"),
-            (",root".into(), "`root` lacks its root"),
+            (",root".into(), "`root` has no root"),
             (",root=".into(), "`root=`: expected 64 hex digits, got 0 characters"),
             (",root=07".into(), "`root=07`: expected 64 hex digits, got 2 characters"),
             (",bip86,bip86".into(), "`bip86` is given twice"),
             (",bip32=m/0,bip32=m/1".into(), "`bip32` is given twice"),
             (format!("{root}{root}"), "`root` is given twice"),
-            (format!(",bip86{root}"), "a root and `bip86`, which is without one: give one of them"),
+            (
+                format!(",bip86{root}"),
+                "a root and `bip86`, which means no root, exclude each other: give only one of them",
+            ),
             (format!("{root},bip86"), "`bip86`: a root and `bip86`"),
-            (",".into(), "there is nothing after a comma"),
-            (",bip86,".into(), "there is nothing after a comma"),
-            (",,bip86".into(), "there is nothing after a comma"),
+            (",".into(), "nothing follows a comma"),
+            (",bip86,".into(), "nothing follows a comma"),
+            (",,bip86".into(), "nothing follows a comma"),
             (" bip86".into(), "bip86`: expected 64 hex digits"),
         ];
         for (more, expected) in cases {
@@ -124,8 +125,8 @@ mod tests {
             assert!(error.contains(expected), "{more}: {error}");
         }
         for (text, expected) in [
-            ("", "it begins with no message"),
-            (",bip86", "it begins with no message"),
+            ("", "the message is missing"),
+            (",bip86", "the message is missing"),
             ("bip86", "the message `bip86`: expected 64 hex digits, got 5 characters"),
             ("0707,bip86", "the message `0707`: expected 64 hex digits, got 4 characters"),
         ] {

@@ -33,34 +33,34 @@ pub(crate) struct Usage(pub(crate) String);
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
-    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own is added. Keys are
-    /// sorted (BIP327 KeySort) unless --keep-order
+    /// A co-signer's public key (33 bytes in hex); may be repeated. Your own key is added. Keys are
+    /// sorted (BIP327 KeySort) unless --keep-order is given
     #[arg(long, value_name = "PUBKEY", required = true, num_args = 1..)]
     signer: Vec<Text<PublicKey>>,
-    /// A message to sign (32 bytes in hex), with the tweaks that the options below say; may be
-    /// repeated
+    /// A message to sign (32 bytes in hex), with the tweaks of the options below; may be repeated
     #[arg(long, value_name = "HEX32", required_unless_present = "item", num_args = 1..)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     message: Vec<Text<Message>>,
-    /// A message with tweaks of its own, instead of --message: HEX32[,bip32=PATH][,bip86 or
-    /// ,root=HEX32], which mean what --bip32, --bip86 and --taproot-root do; may be repeated
+    /// A message with its own tweaks, instead of --message: HEX32[,bip32=PATH][,bip86 or
+    /// ,root=HEX32]. These mean the same as --bip32, --bip86 and --taproot-root; may be repeated
     #[arg(long, value_name = "HEX32[,TWEAK]", num_args = 1.., conflicts_with_all = ["message", "TweakArgs"])]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     item: Vec<Text<Item>>,
     #[command(flatten)]
     #[serde(default)]
     tweaks: TweakArgs,
-    /// Words for the co-signers, shown to them before they sign
+    /// A memo that the co-signers see before they sign
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     #[serde(default)]
     memo: String,
-    /// Aggregate the keys in the order given, your own first unless it is among them: another order
-    /// is another key
+    /// Aggregate the keys in the order given, your own first unless you list it; a different order
+    /// gives a different key
     #[arg(long)]
     #[serde(default)]
     keep_order: bool,
-    /// Tell the co-signers alone, whose contacts are known by --contact or, to a daemon, from
-    /// earlier sessions, instead of announcing to everybody
+    /// Tell only the co-signers about the session, instead of announcing it to everybody. It
+    /// reaches the co-signers at the addresses from --contact or, with a daemon, also from earlier
+    /// sessions
     #[arg(long)]
     #[serde(default)]
     private: bool,
@@ -69,8 +69,9 @@ pub(crate) struct Order {
     #[arg(long, value_name = "PUBKEY=ADDR")]
     #[serde(default)]
     contact: Vec<Text<SignerContact>>,
-    /// How long to wait for the signatures, in seconds; then the proposer ends its part. Sessions
-    /// are made to last 30 s longer, as signers' clocks may differ: ten minutes in all, at most
+    /// How long to wait for the signatures, in seconds; then the proposer ends its part. The
+    /// session itself lasts 30 s longer, because signers' clocks may differ: at most ten minutes in
+    /// total
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     timeout: u64,
 }
@@ -118,9 +119,7 @@ impl Order {
         let mut signers = if given.clone().any(|key| key == own) { Vec::new() } else { vec![own] };
         for key in given {
             if signers.contains(&key) {
-                return Err(Usage(format!(
-                    "--signer {key} is given twice: signers have distinct keys"
-                )));
+                return Err(Usage(format!("--signer {key} is given twice: give each signer once")));
             }
             signers.push(key);
         }
@@ -134,13 +133,13 @@ impl Order {
             self.contact.iter().find(|Text(contact)| !signers.contains(&contact.signer))
         {
             return Err(Usage(format!(
-                "--contact {}: this key is no signer of the session: give it with --signer, or leave the contact out",
+                "--contact {}: this key is not a signer of the session: add it with --signer, or remove the contact",
                 other.signer
             )));
         }
         if !(1..=MAX_TIMEOUT).contains(&self.timeout) {
             return Err(Usage(format!(
-                "a timeout of {} s: 1 to {MAX_TIMEOUT} are allowed",
+                "a timeout of {} s is not allowed: use 1 to {MAX_TIMEOUT} s",
                 self.timeout
             )));
         }
@@ -158,18 +157,19 @@ impl Order {
     fn items(&self) -> Result<Vec<musig2_proto::Item>, Usage> {
         match (&self.message[..], &self.item[..]) {
             ([], []) => Err(Usage(
-                "nothing to sign: give `message`, or `item` for messages with tweaks of their own"
+                "nothing to sign: give `message`, or `item` for messages with their own tweaks"
                     .into(),
             )),
             (messages, []) => {
                 messages.iter().map(|Text(message)| content(*message, &self.tweaks)).collect()
             }
             ([], _) if !self.tweaks.is_none() => Err(Usage(
-                "`tweaks` are for `message`: write those of an `item` after its message".into(),
+                "`tweaks` apply only to `message`: write the tweaks of an `item` after its message"
+                    .into(),
             )),
             ([], items) => items.iter().map(|Text(item)| item.content()).collect(),
             _ => Err(Usage(
-                "`message` and `item` do not go together: write each message as an `item`".into(),
+                "`message` and `item` cannot be combined: write each message as an `item`".into(),
             )),
         }
     }
@@ -179,7 +179,7 @@ fn contact(Peer(address): &Peer) -> Result<PeerContact, Usage> {
     match address.iter().last() {
         Some(Protocol::P2p(peer)) => Ok(PeerContact::new(peer, [address.clone()])),
         _ => Err(Usage(format!(
-            "--contact {address}: a contact ends in /p2p/ and the peer id, as the node prints it after `listening on`"
+            "--contact {address}: a contact must end in /p2p/ and the peer id, as the node prints it after `listening on`"
         ))),
     }
 }

@@ -22,7 +22,7 @@ impl Written for Peer {
             // Such a name lists whole addresses.
             (Some(Protocol::Dnsaddr(_)), None | Some(Protocol::P2p(_))) => Ok(Self(address)),
             (Some(Protocol::Dnsaddr(_)), _) => {
-                Err("what stands behind the name of a /dnsaddr are whole addresses: nothing follows it but /p2p/…".into())
+                Err("the name of a /dnsaddr stands for whole addresses: only /p2p/… may follow it".into())
             }
             (_, Some(Protocol::Tcp(1..) | Protocol::Udp(1..))) => Ok(Self(address)),
             _ => Err("it has no port to dial: write /tcp/4001 or /udp/4001/quic-v1 after the host, with the port that the node prints".into()),

@@ -8,14 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// What is wrong with two taproot tweaks.
-const BOTH: &str = "a root and `bip86`, which is without one: give one of them";
+const BOTH: &str =
+    "a root and `bip86`, which means no root, exclude each other: give only one of them";
 
 /// The key that signs. Without any of these, the aggregate key as it is.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(from = "TweakObject")]
 pub(crate) struct TweakArgs {
     /// Sign with the child key at this unhardened path, such as m/0/5 (BIP32, with BIP328's chain
-    /// code); a taproot tweak comes after it
+    /// code); a taproot tweak is applied after it
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     bip32: Option<Text<DerivationPath>>,
@@ -69,12 +70,12 @@ impl TweakArgs {
             ("root", Some(root)) => self.taproot_root.replace(told_with(part, root)?).is_none(),
             ("bip86", Some(_)) => return Err(format!("`{part}`: bip86 takes no value")),
             ("bip32", None) => {
-                return Err(format!("`{part}` lacks its path: write, say, bip32=m/0/5"));
+                return Err(format!("`{part}` has no path: write, for example, bip32=m/0/5"));
             }
             ("root", None) => {
-                return Err(format!("`{part}` lacks its root: write root= and 32 bytes in hex"));
+                return Err(format!("`{part}` has no root: write root= and 32 bytes in hex"));
             }
-            ("", _) => return Err("there is nothing after a comma: leave the comma out".into()),
+            ("", _) => return Err("nothing follows a comma: remove the comma".into()),
             _ => {
                 return Err(format!(
                     "`{part}` is not a tweak: write bip86, bip32=PATH or root=HEX"

@@ -71,7 +71,7 @@ fn status(out: &mut Vec<u8>, status: &Status) -> io::Result<()> {
     let strangers = status.connected_peers.iter().filter(is_stranger).count();
     let strangers = match strangers {
         0 => String::new(),
-        some => format!(" {DIM}({some} of whom nobody knows as a co-signer){DIM:#}"),
+        some => format!(" {DIM}({some} not known as co-signers){DIM:#}"),
     };
     writeln!(out, "connected   to {}{strangers}", count(status.connected_peers.len(), "peer"))?;
     writeln!(out, "policy      read {}", seconds(&status.policy_read_at))?;
@@ -146,7 +146,7 @@ fn co_signers(out: &mut Vec<u8>, signers: &[CoSigner]) -> io::Result<()> {
         if signer.connected.is_none() {
             writeln!(
                 out,
-                "    {DIM}has not said where it is since this daemon was started: it may be there or not{DIM:#}"
+                "    {DIM}has not announced its address since this daemon started: it may or may not be online{DIM:#}"
             )?;
         }
         if let Some(last) = &signer.last_error {
@@ -261,9 +261,9 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
     terms_with(out, terms, |place| {
         let done = [
             (&state.joined, "joined"),
-            (&state.nonces, "nonces are there"),
-            (&state.partial_signatures, "partial signatures are there"),
-            (&state.awaiting, "is awaited"),
+            (&state.nonces, "nonces received"),
+            (&state.partial_signatures, "partial signatures received"),
+            (&state.awaiting, "awaited"),
         ];
         let done: Vec<_> =
             done.iter().filter(|(who, _)| who.contains(&place)).map(|(_, done)| *done).collect();
@@ -273,10 +273,10 @@ fn details(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         if done.is_empty() { String::new() } else { format!(": {}", done.join(", ")) }
     })?;
     if state.restarts > 0 {
-        writeln!(out, "    restarts     {} of signers", state.restarts)?;
+        writeln!(out, "    restarts     {} by signers", state.restarts)?;
     }
     if state.released {
-        writeln!(out, "    released     this node's partial signatures are out")?;
+        writeln!(out, "    released     this node has released its partial signatures")?;
     }
     writeln!(
         out,

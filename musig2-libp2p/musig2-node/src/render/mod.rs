@@ -27,9 +27,9 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, elapsed: Duration) -> io
         Line::Key { public_key, file, encrypted } => {
             writeln!(out, "public key  {STRONG}{public_key}{STRONG:#}")?;
             let whoever = if *encrypted {
-                ": whoever has this file and its passphrase"
+                ": anyone who has this file and its passphrase"
             } else {
-                ", not encrypted: whoever has this file"
+                ", not encrypted: anyone who has this file"
             };
             writeln!(out, "secret key  in {}{whoever} can sign as you", file.display())
         }
@@ -106,14 +106,14 @@ fn prefix(
 
 /// Writes what a daemon reports after reading its policy again.
 pub(crate) fn reloaded(out: &mut Vec<u8>, reloaded: &Reloaded) -> io::Result<()> {
-    writeln!(out, "read the policy and the labels again")?;
+    writeln!(out, "reloaded the policy and the labels")?;
     reloaded.notes.iter().try_for_each(|note| writeln!(out, "{BAD}note{BAD:#}        {note}"))?;
     match &reloaded.needs_restart[..] {
         [] => Ok(()),
         settings => {
             writeln!(
                 out,
-                "{BAD}note{BAD:#}        changed, and needs a restart: {}",
+                "{BAD}note{BAD:#}        changed settings that apply only after a restart: {}",
                 settings.join(", ")
             )
         }
@@ -145,7 +145,7 @@ fn joint_key(
         Some(address) => writeln!(out, "address     {STRONG}{address}{STRONG:#} (pay to taproot)"),
         None => writeln!(
             out,
-            "            {DIM}no taproot output key: --bip86 or --taproot-root gives one, and its address{DIM:#}"
+            "            {DIM}not a taproot output key: use --bip86 or --taproot-root to get one, and its address{DIM:#}"
         ),
     }
 }
@@ -159,7 +159,7 @@ fn signer_set(out: &mut Vec<u8>, set: &SignerSet, own: &PublicKey) -> io::Result
     if !set.signers.contains(own) {
         writeln!(
             out,
-            "    {BAD}note{BAD:#}    this node's key is not in this set: no session here ever matches it"
+            "    {BAD}note{BAD:#}    this node's key is not in this set, so no session here can match it"
         )?;
     }
     writeln!(out, "    key     {STRONG}{}{STRONG:#} (x-only)", set.key)?;

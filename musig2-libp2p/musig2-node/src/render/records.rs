@@ -41,7 +41,7 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         record
             .approval
             .as_ref()
-            .map(|approval| format!("for {}", by(approval)))
+            .map(|approval| format!("via {}", by(approval)))
             .unwrap_or_default(),
         record.state.ending.clone().unwrap_or_else(memo)
     )
@@ -53,7 +53,7 @@ pub(crate) fn foot(out: &mut Vec<u8>, count: usize, more: bool, damaged: usize) 
         writeln!(out, "no results")?;
     }
     if more {
-        writeln!(out, "{DIM}and more: see --limit, --since{DIM:#}")?;
+        writeln!(out, "{DIM}there are more: use --limit or --since{DIM:#}")?;
     }
     match damaged {
         0 => Ok(()),
@@ -81,6 +81,6 @@ fn by(approval: &Approval) -> String {
         Approval::Socket { uid: Some(uid) } => format!("user {uid} on the socket"),
         Approval::Socket { uid: None } => "the socket".into(),
         Approval::Everything => "--approve all".into(),
-        Approval::Earlier => "before a restart".into(),
+        Approval::Earlier => "an earlier run of this node".into(),
     }
 }

@@ -37,10 +37,10 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         }
         Step::DialFailed { error, .. } => writeln!(out, "{BAD}cannot reach a peer{BAD:#}: {error}"),
         Step::BootstrapIsOwn { address, only: false } => {
-            writeln!(out, "the bootstrap address {address} is this node's own: the others are used")
+            writeln!(out, "the bootstrap address {address} is this node's own: using the others")
         }
         Step::BootstrapIsOwn { address, only: true } => {
-            writeln!(out, "{BAD}dials nobody{BAD:#}: {}", own_bootstrap(address))
+            writeln!(out, "{BAD}no other node to dial{BAD:#}: {}", own_bootstrap(address))
         }
         Step::ListenFailed { address: Some(address), error } => {
             writeln!(out, "{BAD}cannot listen{BAD:#} on {address}: {error}")
@@ -52,15 +52,15 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::ListensNowhere => {
             writeln!(
                 out,
-                "{STRONG}listens nowhere{STRONG:#}: nobody can dial this node, so it must dial others"
+                "{STRONG}not listening on any address{STRONG:#}: nobody can dial this node, so it must dial others"
             )
         }
         Step::AcceptFailed { error } => {
-            writeln!(out, "{BAD}cannot accept connections{BAD:#}: {error}; trying again")
+            writeln!(out, "{BAD}cannot accept connections{BAD:#}: {error}; retrying")
         }
-        Step::AcceptsAgain => writeln!(out, "accepts connections again"),
+        Step::AcceptsAgain => writeln!(out, "accepting connections again"),
         Step::PeerReachedDirectly { peer, signers } => {
-            writeln!(out, "reaches {peer}{} without the relay now", beside(signers))
+            writeln!(out, "now reaches {peer}{} without the relay", beside(signers))
         }
         Step::Reachable { address } => {
             writeln!(out, "can be reached from outside at {}", address.escape_debug())
@@ -68,11 +68,11 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::Offence { peer, signers, offence, consequence } => {
             writeln!(
                 out,
-                "ignored what came through {peer}{}: {offence} ({consequence})",
+                "ignored a message that came through {peer}{}: {offence} ({consequence})",
                 beside(signers)
             )
         }
-        Step::Missed { events } => writeln!(out, "{events} events came too fast to be shown"),
+        Step::Missed { events } => writeln!(out, "{events} events were dropped: output too slow"),
         Step::SessionCreated(terms) if demo => {
             writeln!(
                 out,
@@ -93,16 +93,12 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::SessionResumed(terms) => {
             writeln!(
                 out,
-                "{STRONG}takes up a session{STRONG:#} that was approved before the restart"
+                "{STRONG}resumes a session{STRONG:#} that was approved before the restart"
             )?;
             super::terms::terms(out, terms)
         }
         Step::SessionNotResumed { session, error } => {
-            writeln!(
-                out,
-                "{}{BAD}cannot be taken up{BAD:#} after the restart: {error}",
-                of(session)
-            )
+            writeln!(out, "{}{BAD}cannot be resumed{BAD:#} after the restart: {error}", of(session))
         }
         Step::SessionJoined(session) => writeln!(out, "{}approved, joined", of(session)),
         Step::SessionDeclined { session, reason } => {
@@ -121,7 +117,11 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
             )
         }
         Step::SessionQueued(session) => {
-            writeln!(out, "{}waits for its turn: others of its proposer are running", of(session))
+            writeln!(
+                out,
+                "{}waiting for its turn: its proposer's other sessions are running",
+                of(session)
+            )
         }
         Step::SessionReady(session) => writeln!(out, "{}all signers have joined", of(session)),
         Step::NonceReceived { session, signer, progress } => {
@@ -155,7 +155,7 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         }
         Step::SessionRefused { session, public_key, label, error, .. } => writeln!(
             out,
-            "{}{BAD}not taken up{BAD:#}: {error} (proposed by {})",
+            "{}{BAD}refused{BAD:#}: {error} (proposed by {})",
             of(session),
             name(public_key, label.as_ref(), false),
         ),
@@ -171,7 +171,7 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::EvidenceKept { session, file } => {
             writeln!(
                 out,
-                "{}the proof is in {file}: `musig2-node evidence verify` checks it",
+                "{}the proof is in {file}: check it with `musig2-node evidence verify`",
                 of(session)
             )
         }
@@ -179,12 +179,12 @@ pub(super) fn step(out: &mut Vec<u8>, step: &Step, demo: bool) -> io::Result<()>
         Step::NotReloaded { error } => {
             writeln!(
                 out,
-                "{BAD}the policy was not read again{BAD:#}, and the former one holds: {error}"
+                "{BAD}cannot reload the policy{BAD:#}, so the previous one stays in force: {error}"
             )
         }
         Step::DemoStarted { signers, items, transport } => writeln!(
             out,
-            "{STRONG}{} of {signers} signers{STRONG:#}: {signers} nodes on 127.0.0.1 over {transport}, who know the address of signer 0 and nothing else",
+            "{STRONG}{} by {signers} signers{STRONG:#}: {signers} nodes on 127.0.0.1 over {transport}; each knows only the address of signer 0",
             count(*items, "signature"),
         ),
         Step::VerifiedIndependently { items } => writeln!(

@@ -30,7 +30,7 @@ pub(crate) fn terms_with(
         let label = terms.labels.get(usize::from(place)).and_then(Option::as_ref);
         let label = label.map(|label| format!(", {label}")).unwrap_or_default();
         let you = if place == terms.me { ", you" } else { "" };
-        let coordinator = if place == terms.coordinator { ", proposed it" } else { "" };
+        let coordinator = if place == terms.coordinator { ", proposer" } else { "" };
         writeln!(out, "    signer {place:<5} {key}{label}{you}{coordinator}{}", on_signer(place))?;
     }
     for (place, item) in terms.items.iter().enumerate() {
@@ -75,7 +75,7 @@ fn summary(out: &mut Vec<u8>, terms: &Terms) -> io::Result<()> {
     }
     writeln!(
         out,
-        "    in all       {STRONG}{}{STRONG:#} under {}",
+        "    total        {STRONG}{}{STRONG:#} under {}",
         count(terms.items.len(), "message"),
         count(keys.len(), "key")
     )?;
@@ -105,7 +105,7 @@ fn derivation_words(derivation: &Derivation) -> String {
         Derivation::Bip32 { chain_code, path } => {
             format!("child key at {path} (BIP32, chain code {chain_code})")
         }
-        Derivation::Raw => "raw: whoever chose it may know more about the key than you do".into(),
+        Derivation::Raw => "raw: its author may know more about the key than you do".into(),
     }
 }
 

@@ -18,7 +18,7 @@ fn a_long_list_ends_with_a_count_of_messages_per_key_and_address() {
     let mut text = Vec::new();
     terms::terms(&mut text, &terms).unwrap();
     let text = anstream::adapter::strip_str(&String::from_utf8(text).unwrap()).to_string();
-    let (_, summary) = text.split_once("    in all       100 messages under 2 keys\n").unwrap();
+    let (_, summary) = text.split_once("    total        100 messages under 2 keys\n").unwrap();
     assert!(
         summary.contains(&format!("50 messages under {}, tb1p…\n", "00".repeat(32))),
         "{summary}"

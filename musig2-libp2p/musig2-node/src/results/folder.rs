@@ -122,9 +122,9 @@ impl Folder {
         };
         let text = fs::read_to_string(&path)?;
         let (checksum, record) =
-            text.split_once('\n').ok_or_else(|| failed("it ends too early".into()))?;
+            text.split_once('\n').ok_or_else(|| failed("it is truncated".into()))?;
         if checksum != hex::encode(Sha256::digest(record.trim_end_matches('\n'))) {
-            return Err(failed("its checksum is wrong".into()));
+            return Err(failed("its checksum does not match".into()));
         }
         serde_json::from_str(record).map_err(|error| failed(error.to_string()))
     }

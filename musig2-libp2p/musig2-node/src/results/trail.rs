@@ -158,7 +158,7 @@ impl Trail {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "left out of the results");
+                        tracing::warn!(%error, "omitted an unreadable record from the results");
                         found.damaged += 1;
                     }
                 }
@@ -196,7 +196,7 @@ impl Trail {
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(read) => read,
             Err(_) => Err(io::Error::other(format!(
-                "the disk with {} does not answer within {} seconds",
+                "the disk with {} did not respond within {} seconds",
                 self.folder.path().display(),
                 PATIENCE.as_secs()
             ))),

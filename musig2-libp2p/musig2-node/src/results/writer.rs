@@ -151,7 +151,7 @@ impl Index {
     /// that a write takes too long.
     fn notice_stall(&mut self, folder: &Folder) {
         if self.busy_since.is_some_and(|since| since.elapsed() >= STALL) {
-            self.works(Err(io::Error::other("the disk does not answer")), folder);
+            self.works(Err(io::Error::other("the disk does not respond")), folder);
         }
     }
 
@@ -172,7 +172,7 @@ impl Index {
             }
             (Err(error), before) => {
                 if before.is_none() {
-                    tracing::error!(%folder, %error, "cannot write the results: signing goes on, and they are tried again");
+                    tracing::error!(%folder, %error, "cannot write the results, retrying: signing continues");
                 }
                 self.problem = Some(error.to_string());
             }

@@ -23,7 +23,7 @@ pub(crate) fn fit(config: NodeConfig) -> NodeConfig {
         most => {
             let most = most.unwrap_or(NodeConfig::MIN_CONNECTIONS).min(wanted);
             tracing::warn!(
-                "this process may have {limit} files open, so this node has at most {most} connections instead of {wanted}: \
+                "this process may open only {limit} files, so this node has at most {most} connections instead of {wanted}: \
                  raise the limit (`LimitNOFILE` in a systemd unit, `ulimit -Hn` in a shell), or set `max_connections`"
             );
             config.with_max_connections(most)
@@ -41,7 +41,7 @@ pub(crate) fn allow_demo(nodes: usize) {
     let limit = allow(needed);
     if limit < needed {
         tracing::warn!(
-            "this process may have {limit} files open, and {nodes} nodes may need {needed}: raise the limit (`ulimit -Hn`), or take fewer nodes"
+            "this process may open only {limit} files, but {nodes} nodes may need {needed}: raise the limit (`ulimit -Hn`), or use fewer nodes"
         );
     }
 }

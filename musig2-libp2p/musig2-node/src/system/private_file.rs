@@ -88,7 +88,7 @@ pub(crate) fn check_writers(path: &Path, file: &File) -> io::Result<()> {
     if metadata.is_file() && mode & 0o002 != 0 {
         let path = path.display();
         return Err(io::Error::other(format!(
-            "everybody can write to this file (mode {mode:04o}), and it decides what is signed. Look what it says, and run `chmod o-w {path}`"
+            "anyone can write to this file (mode {mode:04o}), and it decides what is signed. Check what it says, then run `chmod o-w {path}`"
         )));
     }
     Ok(())
@@ -111,7 +111,7 @@ fn check_permissions(path: &Path, file: &File) -> io::Result<()> {
     if metadata.is_file() && mode & others != 0 {
         let path = path.display();
         return Err(io::Error::other(format!(
-            "others can read or write this file (mode {mode:04o}). Run `chmod 600 {path}` if no one else has read it; else make a new one"
+            "others can read or write this file (mode {mode:04o}). Run `chmod 600 {path}` if nobody else has read it; otherwise make a new one"
         )));
     }
     Ok(())

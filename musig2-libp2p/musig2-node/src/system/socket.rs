@@ -15,18 +15,18 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocketError {
-    #[error("{}: a daemon is running there already: stop it, or give this one another `socket`", .0.display())]
+    #[error("{}: another daemon is using this socket: stop it, or give this one another `socket`", .0.display())]
     Live(PathBuf),
-    #[error("{}: exists, and is no socket: give another `socket`, or move the file away", .0.display())]
+    #[error("{}: exists, but is not a socket: move it away, or give another `socket`", .0.display())]
     NoSocket(PathBuf),
-    #[error("{}: cannot make the socket: there is no folder {}. Make that folder, or give another `socket`", .path.display(), .folder.display())]
+    #[error("{}: cannot create the socket: the folder {} does not exist. Create it, or give another `socket`", .path.display(), .folder.display())]
     NoFolder { path: PathBuf, folder: PathBuf },
     #[error(
-        "{}: {problem}, so that others could put a socket of theirs in place of this daemon's. Choose a folder of yours for `socket` (mode 0700)",
+        "{}: {problem}, so others could replace this daemon's socket with their own. Put `socket` in a folder that only you can write to (mode 0700)",
         .folder.display()
     )]
     Folder { folder: PathBuf, problem: String },
-    #[error("{}: cannot make the socket: {error}", .path.display())]
+    #[error("{}: cannot create the socket: {error}", .path.display())]
     Io { path: PathBuf, error: io::Error },
 }
 
@@ -70,7 +70,7 @@ impl Socket {
             if who == bound.owner || who == 0 {
                 return Ok((stream, who));
             }
-            tracing::warn!(user = who, "refused another user on the socket");
+            tracing::warn!(user = who, "refused another user's connection to the socket");
         }
     }
 
@@ -93,7 +93,7 @@ impl Socket {
                     }
                 }
                 Ok(Ok(Some(bound))) => {
-                    tracing::warn!(socket, "the socket was removed: made it again");
+                    tracing::warn!(socket, "the socket was removed: created it again");
                     self.bound.send_replace(Arc::new(bound));
                     told = None;
                     problem(None);
@@ -103,7 +103,7 @@ impl Socket {
                     if told.as_ref() != Some(&error) {
                         tracing::warn!(
                             error,
-                            "the socket was removed, so nobody can ask this daemon anything, and it cannot be made again: trying again every few seconds"
+                            "the socket was removed and cannot be created again, so no command can reach this daemon: retrying every few seconds"
                         );
                         problem(Some(format!("the socket cannot be made again: {error}")));
                         told = Some(error);
@@ -111,7 +111,7 @@ impl Socket {
                 }
                 // Nothing in the task panics, and the runtime outlives this.
                 Err(error) => {
-                    tracing::debug!(%error, "nobody looked whether the socket is still there");
+                    tracing::debug!(%error, "cannot check whether the socket is still there");
                 }
             }
         }
@@ -165,7 +165,7 @@ impl Bound {
         let folder = folder_of(&self.path);
         let refused = |problem: String| SocketError::Folder { folder: folder.into(), problem };
         let metadata =
-            folder.metadata().map_err(|error| refused(format!("cannot be looked at ({error})")))?;
+            folder.metadata().map_err(|error| refused(format!("cannot be examined ({error})")))?;
         let mode = metadata.permissions().mode() & 0o7777;
         if metadata.uid() != self.owner && metadata.uid() != 0 {
             return Err(refused(format!("belongs to another user ({})", metadata.uid())));

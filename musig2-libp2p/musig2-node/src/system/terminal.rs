@@ -142,7 +142,7 @@ mod unix {
         match std::str::from_utf8(&line) {
             Ok(text) => Ok(text.into()),
             Err(_) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "what was typed is not UTF-8"))
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the typed text is not UTF-8"))
             }
         }
     }

@@ -38,7 +38,7 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
         }
         if let Some(place) = text.chars().position(|digit| !matches!(digit, '0'..='9' | 'a'..='f'))
         {
-            return Err(problem(format!("character {} is none", place + 1)));
+            return Err(problem(format!("but character {} is not one", place + 1)));
         }
         let mut bytes = [0; N];
         hex::decode_to_slice(text, &mut bytes).map_err(D::Error::custom)?;

@@ -84,22 +84,22 @@ fn other_key(text: &str) -> &'static str {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     match text.len() {
         64 if is_hex(text) => {
-            ". 64 are an x-only key (or a secret key, which nobody else may see): take the compressed public key, with 02 or 03 before it, as `keygen` prints it"
+            ". 64 digits are an x-only key (or a secret key, which nobody else may see): give the compressed public key, with 02 or 03 in front, as `keygen` prints it"
         }
         130 if text.starts_with("04") && is_hex(text) => {
-            ". 130 that begin with 04 are an uncompressed key: take the compressed one (02 or 03, then the same x)"
+            ". 130 digits that begin with 04 are an uncompressed key: give the compressed one (02 or 03, then the same x)"
         }
         51 | 52 if starts(&["5", "K", "L", "9", "c"]) => {
             ". This looks like a private key (WIF), which nobody else may see: give the public key, as `musig2-node key FILE` prints it for a key file"
         }
         _ if text.starts_with('[') || starts(&["xpub", "tpub", "ypub", "zpub", "upub", "vpub"]) => {
-            ". This looks like an extended key: give the public key of one child of it, as 66 hex digits"
+            ". This looks like an extended key: give the public key of one of its children, as 66 hex digits"
         }
         _ if starts(&["xprv", "tprv", "yprv", "zprv", "nsec"]) => {
             ". This looks like a private key, which nobody else may see: give the public key, as `keygen` prints it"
         }
         _ if text.starts_with("npub") => {
-            ". This looks like a Nostr key, which is x-only: take the compressed public key, with 02 or 03 before it, as `keygen` prints it"
+            ". This looks like a Nostr key, which is x-only: give the compressed public key, with 02 or 03 in front, as `keygen` prints it"
         }
         _ => hint(text),
     }
@@ -141,7 +141,9 @@ impl Written for Duration {
 
     fn read(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text).map_err(|error| {
-            format!("`{text}` is not a duration ({error}): write, say, 500ms, 30s, 10m or 1h")
+            format!(
+                "`{text}` is not a duration ({error}): write, for example, 500ms, 30s, 10m or 1h"
+            )
         })
     }
 
@@ -163,11 +165,9 @@ impl Written for DerivationPath {
         let child = |child: &str| match child.parse::<u32>() {
             Ok(number) if number < 1 << 31 => Ok(number),
             _ if child.ends_with(['\'', 'h', 'H']) => {
-                Err(format!("`{child}` is hardened: an aggregate key has unhardened children only"))
+                Err(format!("`{child}` is hardened: an aggregate key has only unhardened children"))
             }
-            _ => {
-                Err(format!("`{child}` is not a child number: they are 0 to {}", (1_u32 << 31) - 1))
-            }
+            _ => Err(format!("`{child}` is not a child number: use 0 to {}", (1_u32 << 31) - 1)),
         };
         let children = children.split('/').map(child).collect::<Result<Vec<_>, _>>()?;
         Self::new(children)
@@ -279,7 +279,7 @@ mod tests {
             (read::<DerivationPath>(&format!("m{}", "/0".repeat(17))), "17 steps; at most 16"),
             (read::<PublicKey>("02ab"), "expected 66 hex digits"),
             (read::<PublicKey>(&format!("02{}", "ff".repeat(32))), "not a point on secp256k1"),
-            (read::<PublicKey>(&"ab".repeat(32)), "64 are an x-only key (or a secret key"),
+            (read::<PublicKey>(&"ab".repeat(32)), "64 digits are an x-only key (or a secret key"),
             (read::<PublicKey>(&format!("0x02{}", "ab".repeat(32))), "Write hex without 0x"),
             (read::<Message>(&format!("0x{}", "ab".repeat(32))), "Write hex without 0x"),
             (read::<Duration>("10"), "30s, 10m"),

@@ -23,7 +23,7 @@ impl Written for Since {
             .or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")))
             .map_err(|_| {
                 format!(
-                    "`{text}` is not a time: write, say, 24h, 2026-11-29 or 2026-11-29T10:00:00Z"
+                    "`{text}` is not a time: write, for example, 24h, 2026-11-29 or 2026-11-29T10:00:00Z"
                 )
             })?;
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

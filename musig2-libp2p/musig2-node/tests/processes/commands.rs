@@ -24,7 +24,7 @@ fn the_joint_key_can_be_computed_before_any_session() {
     assert_eq!(told.last().get("address"), None, "it is no taproot output key");
 
     let sorted = key(&[]).last();
-    assert_ne!(sorted["key"], AGGREGATE, "another order is another key");
+    assert_ne!(sorted["key"], AGGREGATE, "a different order gives a different key");
     let mut signers = SIGNERS;
     signers.sort_unstable();
     assert_eq!(sorted["signers"], serde_json::json!(signers));
@@ -74,7 +74,7 @@ fn a_configuration_error_names_the_line_the_key_and_what_is_allowed() {
             "[http]\nlisten = 9464",
             "`http.listen`: invalid type: integer `9464`, expected an address and a port",
         ),
-        ("policy_file = \"p\"\n[policy]\nmessages = \"any\"", "keep one of them"),
+        ("policy_file = \"p\"\n[policy]\nmessages = \"any\"", "keep only one of them"),
         ("policy_file = \"missing\"", "missing: cannot read"),
         ("key = ", "c.toml, line 1: "),
     ];
@@ -113,7 +113,7 @@ fn a_configuration_that_cannot_run_fails_the_check() {
             "[policy]\napprove_command = [\"no-such-program\", \"-x\"]",
             "no `no-such-program` in PATH",
         ),
-        (&not_executable, "(`chmod +x`)"),
+        (&not_executable, "run `chmod +x` on it"),
     ];
     let file = path("node.toml");
     let config = file.to_str().expect("text");
@@ -142,13 +142,18 @@ fn the_check_notes_what_is_signed_without_asking() {
         checked.stdout
     };
     let any = "[policy]\nsigner_sets = \"any\"\nmessages = \"any\"\n";
-    assert!(check(any).contains("note        whatever anybody proposes will be signed"));
+    assert!(check(any).contains("note        everything that anybody proposes will be signed"));
     let asked =
         check(&format!("{any}approve_command = [\"sh\"]\nmax_items = 300\nmax_duration = \"1h\""));
-    assert!(!asked.contains("whatever anybody"), "{asked}");
-    assert!(asked.contains("`max_items` is 300, and no session has more than 256"), "{asked}");
+    assert!(!asked.contains("everything that anybody"), "{asked}");
     assert!(
-        asked.contains("`max_duration` is 1h, and no session lasts longer than 10m"),
+        asked.contains(
+            "`max_items` is 300, but `max_items` in [protocol] allows no session more than 256"
+        ),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("`max_duration` is 1h, but `max_session_duration` in [protocol] allows no session more than 10m"),
         "{asked}"
     );
     let limited = check(&format!("{any}output_keys = [\"{}\"]", &SIGNERS[0][2..]));
@@ -170,7 +175,7 @@ fn the_check_notes_what_a_limit_of_zero_means() {
         "note        [policy] `max_items` is 0: this node signs nothing that others propose\n",
         "[results] `max_signed` is 0: signatures are not kept",
         "[protocol] `max_discovered_sessions` is 0: this node signs nothing that others propose\n",
-        "[protocol] `max_memo` is 0: a session with a memo is neither made nor signed\n",
+        "[protocol] `max_memo` is 0: sessions with a memo are neither created nor signed\n",
     ] {
         assert!(zeros.contains(note), "{note}: {zeros}");
     }
@@ -183,15 +188,15 @@ fn a_file_that_proves_nothing_convicts_nobody() {
     let file = folder.path().join("evidence");
     for (content, expected) in [
         (&b""[..], "it is empty"),
-        (b"00", "evidence is no evidence: "),
-        (b"{\"type\":\"result\"}", "it is text, and not hex"),
-        (&[1; 5000], "Give a file of a daemon's `evidence_dir`"),
+        (b"00", "evidence is not evidence: "),
+        (b"{\"type\":\"result\"}", "it is text, but not hex"),
+        (&[1; 5000], "Give a file from a daemon's `evidence_dir`"),
     ] {
         fs::write(&file, content).expect("written");
         let told = run(["evidence", "verify", file.to_str().expect("text")]);
         assert_eq!(told.code, Some(1), "{told:?}");
         assert!(
-            told.stderr.contains("is no evidence") && told.stderr.contains(expected),
+            told.stderr.contains("is not evidence") && told.stderr.contains(expected),
             "{}",
             told.stderr
         );
@@ -318,7 +323,7 @@ fn a_configuration_or_program_that_anyone_can_write_is_refused() {
         };
         assert_eq!(told.code, Some(2), "{told:?}");
         assert!(
-            told.stderr.contains("everybody can write") && told.stderr.contains(refused),
+            told.stderr.contains("anyone can write") && told.stderr.contains(refused),
             "{}",
             told.stderr
         );

@@ -66,9 +66,9 @@ fn the_check_and_the_daemon_refuse_in_the_same_words() {
 
     let cases = [
         ("key = \"encrypted.key\"\npassphrase_file = \"wrong\"".into(), 2, "wrong passphrase"),
-        ("key = \"encrypted.key\"".into(), 2, "cannot ask for the passphrase on a terminal"),
+        ("key = \"encrypted.key\"".into(), 2, "cannot ask for the passphrase at a terminal"),
         ("socket = \"open/node.sock\"".into(), 2, "others can write to it (mode 0777)"),
-        ("socket = \"file\"".into(), 2, "exists, and is no socket"),
+        ("socket = \"file\"".into(), 2, "exists, but is not a socket"),
         (
             format!("[network]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]", tcp.1),
             1,
@@ -80,27 +80,19 @@ fn the_check_and_the_daemon_refuse_in_the_same_words() {
             "Address already in use",
         ),
         (format!("[http]\nlisten = \"127.0.0.1:{}\"", tcp.1), 1, "cannot serve metrics on"),
-        (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "no set with this node's key"),
+        (format!("[policy]\nsigner_sets = [[\"{OTHER}\"]]"), 2, "has this node's key"),
         (
             format!("[signers]\na = \"{OTHER}\"\nb = \"{OTHER}\""),
             2,
             "`a` and `b` have the same key",
         ),
-        ("identity = \"no-identity\"".into(), 2, "holds no network identity"),
-        ("identity = \"damaged\"".into(), 2, "damaged is no file, but a folder"),
+        ("identity = \"no-identity\"".into(), 2, "is not a network identity"),
+        ("identity = \"damaged\"".into(), 2, "damaged is not a file, but a folder"),
         ("identity = \"missing/identity\"".into(), 2, "cannot write a new network identity"),
         ("store = \"file\"".into(), 2, "file cannot be the store of approvals: it is a file"),
-        (
-            "store = \"file/approvals\"".into(),
-            2,
-            "cannot be the store of approvals: there is no folder",
-        ),
-        (
-            "store = \"missing/approvals\"".into(),
-            2,
-            "cannot be the store of approvals: there is no folder",
-        ),
-        ("store = \"damaged\"".into(), 2, "its checksum is wrong"),
+        ("store = \"file/approvals\"".into(), 2, "cannot be the store of approvals: the folder"),
+        ("store = \"missing/approvals\"".into(), 2, "cannot be the store of approvals: the folder"),
+        ("store = \"damaged\"".into(), 2, "its checksum does not match"),
         ("[frames]\nqueued_frames = 0".into(), 2, "`frames.queued_frames` must be 1 to"),
         ("[policy]\napprove_command = [\"./missing\"]".into(), 2, "approve_command: "),
     ];
@@ -154,7 +146,7 @@ fn the_check_shows_each_sets_key_and_address_and_changes_nothing() {
     for expected in [&format!("{own}, alice, this node"), OTHER, address.as_str().expect("text")] {
         assert!(shown.contains(expected), "{shown}");
     }
-    let note = "this node's key is not in this set: no session here ever matches it";
+    let note = "this node's key is not in this set, so no session here can match it";
     assert!(!shown.contains(note), "{shown}");
     let text = format!(
         "[policy]\nmessages = \"any\"\nsigner_sets = [[\"{OTHER}\", \"{own}\"], [\"{OTHER}\", \"{THIRD}\"]]\n"

@@ -83,7 +83,7 @@ fn three_daemons_sign_what_their_policies_allow_and_decline_the_rest() {
     let shown = run(["sessions", &session[..8], "--socket", &signers.socket(0)]).stdout;
     let [own, other, _] = &signers.public;
     for expected in [
-        &format!("{own}, you, proposed it: joined, nonces are there\n"),
+        &format!("{own}, you, proposer: joined, nonces received\n"),
         &format!("{other}: declined: its policy does not allow it\n"),
         &message(2),
         details["items"][0]["aggregate_key"].as_str().expect("a key"),
@@ -208,7 +208,7 @@ fn an_approval_program_that_does_not_answer_in_time_declines() {
     let _refused = signers.propose(&message(1), &[]);
     let declined = second.process.wait_for("session_declined");
     assert!(
-        declined["reason"].as_str().expect("text").contains("no answer within 200ms"),
+        declined["reason"].as_str().expect("text").contains("did not answer within 200ms"),
         "{declined}"
     );
 }
@@ -251,7 +251,7 @@ fn a_daemon_reports_its_status_and_stops_on_request() {
     assert!(!signers.path(0, "musig2-node.sock").exists());
     let gone = signers.ask(0, &["status"]);
     assert_eq!(gone.code, Some(1));
-    assert!(gone.stderr.contains("Is a daemon running"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("Check that `musig2-node run` is running"), "{}", gone.stderr);
 
     let again = signers.start(0, None, "", "");
     let peer = |address: &str| address.rsplit('/').next().map(ToOwned::to_owned);
@@ -296,7 +296,7 @@ fn a_daemon_waits_as_long_as_asked_even_if_the_client_leaves() {
         ended.stderr.contains(&format!("waited for signer {}", signers.public[1])),
         "{ended:?}"
     );
-    assert!(ended.stderr.contains("hint: the daemon is connected to nobody"), "{ended:?}");
+    assert!(ended.stderr.contains("hint: the daemon is not connected to any peer"), "{ended:?}");
     let aborted = first.process.wait_for("session_aborted");
     assert_eq!(aborted["cause"], "timed_out", "{aborted}");
     // The list is in the order of the session's keys, which is not the order of the signers here.

@@ -178,7 +178,7 @@ fn a_full_disk_delays_only_the_session_that_cannot_be_stored() {
         },
     );
     let log = second.stop().stderr;
-    assert!(log.contains("ERROR") && log.contains("the approval cannot be stored"), "{log}");
+    assert!(log.contains("ERROR") && log.contains("cannot store its approval"), "{log}");
 }
 
 #[test]
@@ -265,12 +265,12 @@ fn a_hung_disk_for_results_delays_nobody() {
     let shown = signers.ask(1, &["sessions", name]);
     assert!(shown.stdout.contains("\"result\""), "its signatures can be had: {shown:?}");
     let status = signers.ask(1, &["status"]).last();
-    assert_eq!(status["results"]["problem"], "the disk does not answer", "it was waited for");
+    assert_eq!(status["results"]["problem"], "the disk does not respond", "it was waited for");
     drop(frozen);
     let records = signed(&signers, 12);
     assert!(records.iter().all(|record| record["approval"]["by"] == "policy"), "{records:?}");
     let log = second.stop().stderr;
-    assert!(log.contains("cannot write the results") && log.contains("does not answer"), "{log}");
+    assert!(log.contains("cannot write the results") && log.contains("does not respond"), "{log}");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_hung_disk_for_approvals_delays_only_its_sessions() {
     a_session_waits_for_the_store(
         &signers,
         [&mut first, &mut second],
-        "the disk does not answer",
+        "the disk does not respond",
         || {
             drop(frozen);
         },
@@ -315,5 +315,5 @@ fn a_read_only_disk_does_not_stop_an_abort() {
     let ended = proposed.wait_for("failure");
     assert!(ended["message"].as_str().expect("text").contains("wrong amount"), "{ended}");
     let log = second.stop().stderr;
-    assert!(log.contains("ERROR") && log.contains("a restart would take it up again"), "{log}");
+    assert!(log.contains("ERROR") && log.contains("a restart would resume it"), "{log}");
 }

@@ -52,8 +52,8 @@ fn a_short_empty_or_exposed_passphrase_is_refused() {
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).expect("set");
     let out = path("a.key");
     for (file, expected) in [
-        (short, "a passphrase of 7 characters: take 8 or more"),
-        (empty, "no passphrase in its first line"),
+        (short, "the passphrase has only 7 characters: use at least 8"),
+        (empty, "the first line holds no passphrase"),
         (open, "mode 0644"),
         (path("missing").to_str().expect("text").into(), "cannot read the passphrase"),
     ] {
@@ -157,7 +157,7 @@ fn a_failed_change_of_passphrase_leaves_the_key_file_as_it_was() {
     };
     for (told, expected) in [
         (change(&key, &new, &old), "signer.key: wrong passphrase"),
-        (change(&key, &old, &short), "a passphrase of 7 characters: take 8 or more"),
+        (change(&key, &old, &short), "the passphrase has only 7 characters: use at least 8"),
         (change(&key, &old, &missing), "missing: cannot read the passphrase"),
         (change(&missing, &old, &new), "missing: cannot read the key"),
     ] {
@@ -169,7 +169,7 @@ fn a_failed_change_of_passphrase_leaves_the_key_file_as_it_was() {
     let told = change(&key, &old, &new);
     assert_eq!(told.code, Some(2), "{told:?}");
     assert!(
-        told.stderr.contains("signer.key.new: exists, and a key is never overwritten"),
+        told.stderr.contains("signer.key.new: already exists, and keys are never overwritten"),
         "{}",
         told.stderr
     );

@@ -44,7 +44,7 @@ fn a_daemon_shows_a_signers_label_wherever_it_names_it() {
     let shown = run(["sessions", "--socket", &signers.socket(0)]).stdout;
     assert!(shown.contains(&format!("Bob's phone {}", &bob[..8])), "{shown}");
     let details = run(["sessions", session, "--socket", &signers.socket(0)]).stdout;
-    assert!(details.contains(&format!("{own}, alice, you, proposed it")), "{details}");
+    assert!(details.contains(&format!("{own}, alice, you, proposer")), "{details}");
     let ended = proposed.finish();
     assert!(ended.stderr.contains(&format!("signer {bob}, Bob's phone")), "{}", ended.stderr);
     let named = |told: &Value| {

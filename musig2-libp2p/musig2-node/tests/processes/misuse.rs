@@ -52,7 +52,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         (propose(&["--signer", &other, "--message", &"0x".repeat(32)]), "Write hex without 0x"),
         (
             propose(&["--signer", &other[2..], "--message", &message]),
-            "64 are an x-only key (or a secret key",
+            "64 digits are an x-only key (or a secret key",
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--private"]),
@@ -60,7 +60,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--contact", &stranger]),
-            "this key is no signer of the session",
+            "this key is not a signer of the session",
         ),
         (propose(&["--signer", &own, "--message", &message]), "your own key is the only signer"),
         (propose(&["--signer", &other, &other, "--message", &message]), "is given twice"),
@@ -78,7 +78,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--bip32", "m/1h"]),
-            "an aggregate key has unhardened children only",
+            "an aggregate key has only unhardened children",
         ),
         (
             propose(&["--signer", &other, "--message", &message, "--timeout", "0"]),
@@ -120,16 +120,16 @@ fn every_mistake_is_explained_in_a_sentence() {
             ["propose", "--daemon=socket", "--message", &message].map(String::from).to_vec(),
             "not provided:\n  --signer <PUBKEY>...\n",
         ),
-        (vec!["key".into(), own.clone()], "give every signer's public key, your own included"),
+        (vec!["key".into(), own.clone()], "give every signer's public key, including your own"),
         (
             vec!["key".into(), key.clone(), "--bip86".into()],
-            "give every signer's public key, your own included",
+            "give every signer's public key, including your own",
         ),
         (
             vec!["key".into(), missing.clone()],
-            "there is no key file of this name, and a public key has 33 bytes",
+            "no key file has this name, and a public key has 33 bytes",
         ),
-        (vec!["key".into(), own.clone(), own.clone()], "signers have distinct keys"),
+        (vec!["key".into(), own.clone(), own.clone()], "give each signer once"),
         (vec!["evidence".into(), "verify".into(), missing.clone()], "cannot read"),
         (too_many, "16 signers; at most 15 are allowed"),
         (
@@ -149,7 +149,7 @@ fn every_mistake_is_explained_in_a_sentence() {
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unfinished],
-            "unfinished.toml: no `messages`, so that nothing would ever be signed",
+            "unfinished.toml: no `messages`, so the policy allows nothing",
         ),
         (
             vec!["cosign".into(), "--key".into(), key.clone(), "--approve".into(), unasked],

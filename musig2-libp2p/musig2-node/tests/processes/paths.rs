@@ -132,14 +132,14 @@ fn an_empty_file_is_reported_as_empty_and_left_alone() {
     let cases = [
         (
             run_with(["cosign", "--approve", "all", "--key", key, "--identity"], &empty),
-            "it is empty, as an",
+            "it is empty, perhaps",
         ),
         (
             run_with(
                 ["run", "--config"],
                 config("identity.toml", "identity = \"empty\"\nstore = \"s\""),
             ),
-            "it is empty, as an",
+            "it is empty, perhaps",
         ),
         (
             run_with(["run", "--config"], config("store.toml", "")),
@@ -148,11 +148,11 @@ fn an_empty_file_is_reported_as_empty_and_left_alone() {
         (run_with(["key"], &empty), "not a key file: it is empty"),
         (
             run_with(["keygen", "--out", "never", "--passphrase-file"], &empty),
-            "no passphrase in its first line",
+            "the first line holds no passphrase",
         ),
         (
             run_with(["cosign", "--key", key, "--approve"], &empty),
-            "no `signer_sets`, so that nothing",
+            "no `signer_sets`, so the policy allows nothing",
         ),
         (run_with(["verify"], &empty), "it is empty"),
         (run_with(["evidence", "verify"], &empty), "it is empty"),

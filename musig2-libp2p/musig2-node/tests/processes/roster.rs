@@ -102,7 +102,7 @@ fn status_shows_which_co_signers_are_missing_since_when_and_why() {
         ended.stderr
     );
     let waited = signers.ask(0, &["status"]).last()["co_signers"].to_string();
-    assert!(waited.contains("waited for it until its time was over"), "{waited}");
+    assert!(waited.contains("timed out waiting for it"), "{waited}");
     let log = first.stop().stderr;
     let line = log.lines().find(|line| line.contains("cannot be dialled"));
     let line = line.unwrap_or_else(|| panic!("{log}"));

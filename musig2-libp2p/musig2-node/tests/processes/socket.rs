@@ -22,7 +22,7 @@ fn the_socket_is_private_and_a_live_one_is_not_taken_over() {
     let config = signers.text(0, "node.toml");
     let second = run(["run", "--config", &config]);
     assert_eq!(second.code, Some(2), "{second:?}");
-    assert!(second.stderr.contains("a daemon is running there already"), "{}", second.stderr);
+    assert!(second.stderr.contains("another daemon is using this socket"), "{}", second.stderr);
     assert_eq!(signers.ask(0, &["status"]).code, Some(0), "the first one is still there");
 
     // A killed daemon leaves a socket on which nobody answers.
@@ -35,7 +35,7 @@ fn the_socket_is_private_and_a_live_one_is_not_taken_over() {
     fs::write(&socket, "precious").expect("written");
     let refused = run(["run", "--config", &config]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("exists, and is no socket"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("exists, but is not a socket"), "{}", refused.stderr);
     assert_eq!(fs::read(&socket).expect("a file"), b"precious");
     fs::remove_file(&socket).expect("removed");
 
@@ -81,14 +81,14 @@ fn a_bad_request_is_answered_with_its_mistake_and_harms_nobody() {
     let mistyped = propose(json!({"item": [item, format!("{message},bip32=0/5")]}));
     for (request, expected) in [
         (nothing.as_bytes(), "give `message`, or `item`"),
-        (both.as_bytes(), "`message` and `item` do not go together"),
-        (shared.as_bytes(), "write those of an `item` after its message"),
+        (both.as_bytes(), "`message` and `item` cannot be combined"),
+        (shared.as_bytes(), "write the tweaks of an `item` after its message"),
         (mistyped.as_bytes(), "`bip32=0/5`: `0/5` is not a path"),
         (&b"nonsense\n"[..], "not a request"),
         (b"{\"request\":\"sing\"}\n", "unknown variant `sing`"),
         (
             b"{\"request\":\"abort\",\"session\":\"\",\"reason\":\"\"}\n",
-            "no session begins with ``",
+            "no session's id begins with ``",
         ),
         (
             b"{\"request\":\"propose\",\"signer\":[],\"message\":[],\"timeout\":5}\n",
@@ -189,7 +189,7 @@ fn another_user_is_refused_even_if_the_files_mode_lets_it_in() {
     assert_eq!(refused.stdout, b"", "{refused:?}");
     assert_eq!(signers.ask(0, &["status"]).code, Some(0), "its owner is answered");
     let log = first.stop().stderr;
-    assert!(log.contains("refused another user on the socket"), "{log}");
+    assert!(log.contains("refused another user's connection to the socket"), "{log}");
 }
 
 /// Returns the commands that a message names in backticks.
@@ -261,17 +261,17 @@ fn a_removed_socket_is_created_again() {
     fs::remove_file(&socket).expect("removed");
     wait_until("it is made again", is_answered);
     assert_eq!(fs::metadata(&socket).expect("a socket").permissions().mode() & 0o7777, 0o600);
-    assert_eq!(count("the socket was removed: made it again"), 1);
+    assert_eq!(count("the socket was removed: created it again"), 1);
 
     fs::remove_dir_all(&folder).expect("removed");
-    let refused = "the socket was removed, so nobody can ask this daemon anything";
+    let refused = "the socket was removed and cannot be created again";
     wait_until("it says that it cannot", || !is_answered() && count(refused) > 0);
     // Nobody can ask it for its status now, but those who watch it see that something is wrong.
     wait_until("its metrics say so", || daemon.get("/metrics").contains("\nmusig2_problems 1\n"));
     make();
     wait_until("it tries again", is_answered);
     wait_until("all is well", || daemon.get("/metrics").contains("\nmusig2_problems 0\n"));
-    assert_eq!(count("the socket was removed: made it again"), 2);
+    assert_eq!(count("the socket was removed: created it again"), 2);
     assert_eq!(count(refused), 1, "once");
 
     // It leaves alone what is not its own.

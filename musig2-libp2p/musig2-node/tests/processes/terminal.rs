@@ -109,7 +109,7 @@ fn a_person_types_the_passphrase_and_then_answers() {
     let listen = "/ip4/127.0.0.1/tcp/0";
     let mut cosigner =
         Terminal::start(&["cosign", "--key", &key, "--approve", "ask", "--listen", listen]);
-    cosigner.wait_for("Passphrase of ");
+    cosigner.wait_for("Passphrase for ");
     cosigner.wait_for(": ");
     assert!(!cosigner.shows_what_is_typed());
     cosigner.type_slowly("correct horse\n");
@@ -188,16 +188,16 @@ fn a_labelled_co_signers_session_is_asked_about_before_strangers() {
     let (proposed, session) = propose(&alice, 9);
     // Nothing needs to be typed for this.
     cosigner.wait_for(
-        "1 session of signers that you know and 2 of strangers: they wait for an answer, too.",
+        "Also waiting for an answer: 1 session from signers that you know, and 2 from strangers.",
     );
-    cosigner.wait_for("or none (no to this one and to 2 more of its proposer):");
+    cosigner.wait_for("or none (no to this one and to 2 more from its proposer):");
     cosigner.type_slowly("none\n");
     let question = cosigner.wait_for("Type y or n:");
     assert!(
         question.contains(&format!("Sign everything in session {}?", &session[..8])),
         "{question}"
     );
-    assert!(question.contains(", alice, proposed it"), "{question}");
+    assert!(question.contains(", alice, proposer"), "{question}");
     cosigner.type_slowly("y\n");
     assert_eq!(proposed.finish().code, Some(0));
     drop(strangers);
@@ -235,7 +235,7 @@ fn a_question_is_withdrawn_when_its_proposer_gives_up() {
     };
     let impatient = propose("3");
     cosigner.wait_for("Type y or n:");
-    cosigner.wait_for("has ended: no answer is needed. Reason: a signer waited no longer");
+    cosigner.wait_for("has ended: no answer is needed. Reason: a signer stopped waiting");
     assert_eq!(impatient.finish().code, Some(1));
     let interrupted = propose("120");
     cosigner.wait_for("Type y or n:");
@@ -268,7 +268,7 @@ fn a_signal_during_a_prompt_leaves_the_terminal_as_it_was() {
             continue;
         }
         let mut terminal = Terminal::start(&arguments);
-        terminal.wait_for("A passphrase for the new key: ");
+        terminal.wait_for("Passphrase for the new key: ");
         assert!(!terminal.shows_what_is_typed());
         match key {
             Some(key) => terminal.type_slowly(key),
@@ -289,17 +289,17 @@ fn a_stopped_prompt_returns_the_terminal_and_asks_again_once_resumed() {
     let folder = tempdir().expect("a folder");
     let out = folder.path().join("a.key");
     let mut terminal = Terminal::start(&["keygen", "--out", out.to_str().expect("text")]);
-    terminal.wait_for("A passphrase for the new key: ");
+    terminal.wait_for("Passphrase for the new key: ");
     terminal.type_slowly("\x1a");
     let (_, status) =
         waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).expect("waited").expect("stopped");
     assert!(status.stopped(), "{status:?}");
     assert!(terminal.shows_what_is_typed(), "the shell has it");
     kill_process(terminal.pid(), Signal::CONT).expect("sent");
-    terminal.wait_for("A passphrase for the new key: ");
+    terminal.wait_for("Passphrase for the new key: ");
     assert!(!terminal.shows_what_is_typed());
     terminal.type_slowly("correct horse\n");
-    terminal.wait_for("The same again: ");
+    terminal.wait_for("Repeat it: ");
     terminal.type_slowly("correct horse\n");
     assert!(terminal.wait().success(), "{}", terminal.seen);
     assert!(terminal.shows_what_is_typed());
@@ -314,13 +314,13 @@ fn a_person_changes_a_passphrase_at_the_terminal() {
     let change = |old: Option<&str>, new: &str| {
         let mut terminal = Terminal::start(&["passphrase", &key]);
         if let Some(old) = old {
-            terminal.wait_for("Passphrase of ");
+            terminal.wait_for("Passphrase for ");
             terminal.wait_for("a.key: ");
             terminal.type_slowly(old);
         }
-        terminal.wait_for("A new passphrase for ");
+        terminal.wait_for("New passphrase for ");
         terminal.type_slowly(new);
-        terminal.wait_for("The same again: ");
+        terminal.wait_for("Repeat it: ");
         terminal.type_slowly(new);
         terminal.wait_for(&public);
         assert!(terminal.wait().success(), "{}", terminal.seen);
@@ -343,7 +343,7 @@ fn a_signal_ignored_from_the_start_stays_ignored_at_a_prompt() {
     let command =
         Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_musig2-node")]).arg(&out);
     let mut terminal = Terminal::spawn(command);
-    for prompt in ["A passphrase for the new key: ", "The same again: "] {
+    for prompt in ["Passphrase for the new key: ", "Repeat it: "] {
         terminal.wait_for(prompt);
         kill_process(terminal.pid(), Signal::HUP).expect("sent");
         terminal.type_slowly("correct horse\n");
@@ -371,7 +371,7 @@ fn a_daemon_whose_passphrase_was_typed_reloads_at_each_hangup() {
     daemon.wait_for("socket ");
     for _ in 0..2 {
         kill_process(daemon.pid(), Signal::HUP).expect("sent");
-        daemon.wait_for("read the policy and the labels again");
+        daemon.wait_for("reloaded the policy and the labels");
     }
     kill_process(daemon.pid(), Signal::TERM).expect("sent");
     assert!(daemon.wait().success(), "{}", daemon.seen);

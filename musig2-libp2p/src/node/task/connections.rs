@@ -120,7 +120,7 @@ impl Task {
             }
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 self.metrics.connection_failed("in");
-                tracing::debug!(%error, "a connection did not come about");
+                tracing::debug!(%error, "an inbound connection failed");
             }
             // Other events are steps whose outcome is reported above. (The enum may grow.)
             _ => {}
@@ -203,7 +203,7 @@ impl Task {
         let silent: Vec<_> =
             silent.map(|(id, remote)| (*id, remote.peer, remote.is_relayed)).collect();
         for (connection, peer, is_relayed) in silent {
-            tracing::debug!(%peer, %connection, "answers no pings");
+            tracing::debug!(%peer, %connection, "does not answer pings");
             if is_relayed {
                 // The relay may be what is silent, so close only this connection.
                 self.close(connection);
@@ -223,7 +223,7 @@ impl Task {
         // If an old connection is closing already, all will start afresh once it has closed. Until
         // then, leave alone what the peer dials.
         if self.connections.values().filter(is_former).any(|former| !former.is_closing) {
-            tracing::debug!(%peer, "was started again: closing its connections");
+            tracing::debug!(%peer, "restarted: closing its connections");
             return self.begin_anew(peer);
         }
         if let Some(remote) = self.connections.get_mut(&connection) {
@@ -262,7 +262,7 @@ impl Task {
         let connection = dial.connection_id();
         match self.swarm.dial(dial) {
             Ok(()) => drop(self.acquaintances.insert(connection)),
-            Err(error) => tracing::trace!(%peer, %error, "not dialled beforehand"),
+            Err(error) => tracing::trace!(%peer, %error, "not dialled in advance"),
         }
     }
 

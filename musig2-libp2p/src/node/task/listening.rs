@@ -88,7 +88,7 @@ impl Task {
     /// run out. It pauses and tries again.
     pub(super) fn on_refused(&mut self, error: &io::Error) {
         if self.listeners.refused.replace(Instant::now()).is_none() {
-            tracing::error!(%error, "cannot accept connections: trying again");
+            tracing::error!(%error, "cannot accept connections: retrying");
             self.events.send(NodeEvent::AcceptFailed { error: error.to_string() });
         }
     }
@@ -96,7 +96,7 @@ impl Task {
     pub(super) fn accept_again(&mut self) {
         if self.listeners.next_calm().is_some_and(|calm| calm <= Instant::now()) {
             self.listeners.refused = None;
-            tracing::info!("accepts connections again");
+            tracing::info!("accepting connections again");
             self.events.send(NodeEvent::AcceptsAgain);
         }
     }
@@ -120,7 +120,7 @@ impl Task {
     pub(super) fn update_contact(&mut self) {
         let contact = self.own.contact().encode();
         if let Err(error) = self.signing().execute(Command::SetContact(contact)) {
-            tracing::error!(%error, "the core did not take this node's addresses");
+            tracing::error!(%error, "cannot announce this node's addresses");
         }
     }
 

@@ -168,7 +168,7 @@ impl Task {
             }
         };
         if timeout(at_most, done).await.is_err() {
-            tracing::debug!("went on without waiting any longer");
+            tracing::debug!("stopped waiting");
         }
     }
 }

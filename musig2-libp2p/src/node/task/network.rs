@@ -48,12 +48,14 @@ impl Task {
             }
             NodeBehaviourEvent::Identify(_) => {}
             #[cfg(feature = "nat")]
-            NodeBehaviourEvent::RelayClient(event) => tracing::debug!(?event, "of a relay"),
+            NodeBehaviourEvent::RelayClient(event) => tracing::debug!(?event, "relay client event"),
             #[cfg(feature = "nat")]
-            NodeBehaviourEvent::HolePunching(event) => tracing::debug!(?event, "through a NAT"),
+            NodeBehaviourEvent::HolePunching(event) => {
+                tracing::debug!(?event, "hole punching event")
+            }
             #[cfg(feature = "nat")]
             NodeBehaviourEvent::Reachability(event) => {
-                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "tested from outside");
+                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "address tested from outside");
                 if event.result.is_ok() && self.bootstrap.contains(event.server) {
                     self.on_reachable(event.tested_addr);
                 }
@@ -62,7 +64,7 @@ impl Task {
             NodeBehaviourEvent::Relay(event) => tracing::debug!(?event, "relaying"),
             #[cfg(feature = "relay-server")]
             NodeBehaviourEvent::DialBack(event) => {
-                tracing::debug!(address = %event.tested_addr, "tested for a peer");
+                tracing::debug!(address = %event.tested_addr, "address tested for a peer");
             }
             #[cfg(feature = "mdns")]
             NodeBehaviourEvent::Mdns(event) => self.on_mdns_event(event),
@@ -163,7 +165,7 @@ impl Task {
     /// was cut off.
     fn say_hello(&mut self) {
         if let Err(error) = self.signing().execute(Command::SayHello) {
-            tracing::warn!(%error, "could not say hello");
+            tracing::warn!(%error, "could not send a hello");
         }
     }
 
@@ -217,7 +219,7 @@ impl Task {
                 dht.add_address(&peer, address);
             }
             if is_bootstrap_peer && dht.bootstrap().is_err() {
-                tracing::debug!(%peer, "a bootstrap peer that cannot be dialled back is of no use for the hash table");
+                tracing::debug!(%peer, "cannot use a bootstrap peer for the hash table: it cannot be dialled back");
             }
         }
         #[cfg(feature = "nat")]
@@ -267,14 +269,14 @@ impl Task {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => self.on_reachable(external_addr),
             upnp::Event::GatewayNotFound => {
-                tracing::warn!("no router here opens ports: going on without");
+                tracing::warn!("no router here opens ports: continuing without an open port");
             }
             upnp::Event::NonRoutableGateway => {
                 tracing::warn!(
-                    "the router here is behind another one: going on without a port of its"
+                    "the router here is behind another one: continuing without an open port"
                 );
             }
-            event => tracing::debug!(?event, "of the router"),
+            event => tracing::debug!(?event, "router event"),
         }
     }
 }

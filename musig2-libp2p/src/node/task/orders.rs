@@ -90,7 +90,7 @@ impl Task {
             return Ok(self.signing().execute(command)?);
         };
         let is_new = self.put(session, announcement).await.inspect_err(
-            |error| tracing::error!(%session, %error, "not joined: the approval cannot be stored"),
+            |error| tracing::error!(%session, %error, "did not join a session: cannot store its approval"),
         )?;
         let approved = self.signing().execute(command);
         if approved.is_err() && is_new {
@@ -106,7 +106,7 @@ impl Task {
             return Ok(());
         };
         if let Err(error) = self.put(session, announcement).await {
-            tracing::error!(%session, %error, "aborted: the approval cannot be stored");
+            tracing::error!(%session, %error, "aborted a session: cannot store its approval");
             let reason = Note::new("this signer's disk failed");
             self.signing().execute(Command::AbortSession { session, reason })?;
             return Err(error.into());
@@ -168,7 +168,9 @@ impl Task {
                 }
                 // This node never joined it, so there is nothing to end.
                 Err(CommandError::NotJoined(_)) => {}
-                Err(error) => tracing::warn!(%error, %session, "not aborted"),
+                Err(error) => {
+                    tracing::warn!(%error, %session, "cannot end this node's part in a session")
+                }
             }
         }
     }
@@ -207,7 +209,7 @@ impl Task {
 /// can be deleted.
 fn tell_removal(session: SessionId, removed: Result<(), StoreError>) -> Result<(), HandleError> {
     if let Err(error) = &removed {
-        tracing::error!(%session, %error, "aborted, and a restart would take it up again: its approval cannot be deleted");
+        tracing::error!(%session, %error, "aborted a session, but cannot delete its approval: a restart would resume it");
     }
     Ok(removed?)
 }

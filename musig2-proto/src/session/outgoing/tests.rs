@@ -1,11 +1,9 @@
 use super::*;
 use crate::base::codec::decode_message;
-use crate::base::ids::{AttemptId, Boot, Contact, SignerIndex, Source};
+use crate::base::ids::{AttemptId, Boot, SignerIndex, Source};
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::env::buckets::{Buckets, Limit};
-use crate::env::contacts::ContactBook;
-use crate::env::sources::Sources;
+use crate::env::context::Environment;
 use crate::wire::bitmap::Bitmap;
 use crate::wire::frame::BoardDigest;
 use crate::wire::statement::{Abort, AbortReason, Body};
@@ -45,28 +43,10 @@ fn parcel(statements: u16) -> Parcel {
 
 /// Sends a parcel in frames of at most this many bytes. Returns the frames, each with its size.
 fn frames(max_frame_size: usize, parcel: Parcel) -> Vec<(usize, Frame)> {
-    let (config, contact, mut contacts) = (
-        Config::default().with_max_frame_size(max_frame_size),
-        Contact::default(),
-        ContactBook::default(),
-    );
-    let limit = Limit { rate: 1, burst: 1 };
-    let (mut out, mut sources, mut greeted) =
-        (Vec::new(), Sources::new(limit), Buckets::new(limit));
-    let (mut hellos, mut repeats) = (Buckets::new(limit), Buckets::new(limit));
-    let mut cx = Context {
-        now: Timestamp::default(),
-        rng: &mut (),
-        out: &mut out,
-        config: &config,
-        contact: &contact,
-        since: Timestamp::default(),
-        contacts: &mut contacts,
-        sources: &mut sources,
-        greeted: &mut greeted,
-        hellos: &mut hellos,
-        repeats: &mut repeats,
-    };
+    let config = Config::default().with_max_frame_size(max_frame_size);
+    let (mut out, mut env) = (Vec::new(), Environment::new(config));
+    let now = Timestamp::default();
+    let mut cx = Context { now, rng: &mut (), out: &mut out, env: &mut env };
     send(&mut cx, &Destination::Source(Source::new([1])), parcel);
     out.into_iter()
         .map(|output| match output {

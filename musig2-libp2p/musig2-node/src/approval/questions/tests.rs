@@ -80,7 +80,7 @@ async fn an_answer_meant_for_a_session_that_ended_does_not_answer_the_next() {
     assert_eq!(questions.answer().now_or_never(), None);
     let again = said();
     assert!(
-        again.starts_with("That may have been meant for the session that has ended."),
+        again.starts_with("Ignored: that may have been meant for the session that has ended."),
         "{again}"
     );
     assert!(again.ends_with("Sign everything in session 02020202? Type y or n:\n"), "{again}");
@@ -105,7 +105,7 @@ async fn a_session_that_expires_before_the_answer_is_no_longer_asked_about() {
     let asked = questions.asked.as_mut().expect("it was asked");
     asked.question.expires = Instant::now() - Duration::from_secs(1);
     assert_eq!(questions.answer().now_or_never(), None);
-    let told = "Session 01010101 has ended: no answer is needed. Reason: its time is over\n";
+    let told = "Session 01010101 has ended: no answer is needed. Reason: it expired\n";
     assert!(said().starts_with(told));
     sender.try_send("y".into()).unwrap();
     assert_eq!(questions.answer().now_or_never(), None, "the line was typed for the first session");
@@ -139,14 +139,16 @@ async fn known_proposers_come_before_strangers_and_those_waiting_are_counted() {
     // A person who is being asked already learns of it without typing anything.
     quiet(&mut questions);
     assert_eq!(questions.answer().now_or_never(), None);
-    let wait =
-        "1 session of signers that you know and 30 of strangers: they wait for an answer, too.\n";
+    let wait = "Also waiting for an answer: 1 session from signers that you know, and 30 from strangers.\n";
     assert_eq!(said(), format!("{wait}Sign everything in session 01010101? Type y or n:\n"));
     sender.try_send("n".into()).unwrap();
     assert_eq!(questions.answer().now_or_never(), Some((ONE, Answer::No)));
     assert_eq!(questions.answer().now_or_never(), None);
     let asked = said();
-    assert!(asked.contains("0 sessions of signers that you know and 30 of strangers"), "{asked}");
+    assert!(
+        asked.contains("0 sessions from signers that you know, and 30 from strangers"),
+        "{asked}"
+    );
     sender.try_send("y".into()).unwrap();
     assert_eq!(questions.answer().now_or_never(), Some((TWO, Answer::Yes)));
     assert_eq!(questions.answer().now_or_never(), None);
@@ -163,7 +165,7 @@ async fn one_answer_can_decline_everything_of_only_one_proposer() {
     assert_eq!(questions.answer().now_or_never(), None);
     let asked = said();
     assert!(
-        asked.ends_with("Type y or n, or none (no to this one and to 2 more of its proposer):\n"),
+        asked.ends_with("Type y or n, or none (no to this one and to 2 more from its proposer):\n"),
         "{asked}"
     );
     sender.try_send("none".into()).unwrap();

@@ -50,7 +50,7 @@ async fn a_question_is_withdrawn_when_its_session_ends() {
     };
     let other = crate::text::names::short(&view.manifest.signers()[usize::from(1 - view.me.get())]);
     let by_signer_told =
-        format!("a signer ended its part, saying \"no time left\"; ended by signer {other}");
+        format!("a signer aborted, saying \"no time left\"; ended by signer {other}");
     let ends = [
         (Event::SessionAborted { session, cause, released: false }, "the session expired"),
         (Event::SessionComplete { session, signatures: Vec::new() }, "it is signed"),
