@@ -2,7 +2,7 @@
 
 use super::error::DescriptorError;
 use super::joint::{JointKey, Participant};
-use bitcoin::bip32::{ChainCode, ChildNumber, DerivationPath, Fingerprint, Xpub};
+use bitcoin::bip32::{ChainCode, ChildNumber, Fingerprint, Xpub};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use bitcoin::{NetworkKind, XOnlyPublicKey};
 use miniscript::DescriptorPublicKey;
@@ -33,8 +33,6 @@ pub(crate) struct DerivedKey {
     pub x_only: XOnlyPublicKey,
     /// The MuSig2 key that it is, if it is one.
     pub joint: Option<JointKey>,
-    /// What BIP371's derivation fields say of the keys that lead to it.
-    pub origins: Vec<(XOnlyPublicKey, (Fingerprint, DerivationPath))>,
 }
 
 impl KeyExpression {
@@ -119,23 +117,20 @@ impl KeyExpression {
         index: u32,
         secp: &Secp256k1<VerifyOnly>,
     ) -> Result<DerivedKey, DescriptorError> {
-        let origin_of = |key: &DescriptorPublicKey| origin(key, index, secp);
         match self {
             Self::Single(key) => {
-                let origin = origin_of(key)?;
-                Ok(DerivedKey { x_only: origin.0, joint: None, origins: vec![origin] })
+                let (derived, _) = derive(key, index, secp)?;
+                Ok(DerivedKey { x_only: derived.x_only_public_key().0, joint: None })
             }
             Self::DeriveThenAggregate(keys) => {
                 let participants = keys.iter().map(|key| participant(key, index, secp));
                 let joint = JointKey::aggregate(participants.collect::<Result<_, _>>()?)?;
-                let origins = keys.iter().map(origin_of).collect::<Result<_, _>>()?;
-                Ok(DerivedKey { x_only: joint.x_only()?, joint: Some(joint), origins })
+                Ok(DerivedKey { x_only: joint.x_only()?, joint: Some(joint) })
             }
             Self::AggregateThenDerive { joint, child } => {
                 let (key, _) = derive(child, index, secp)?;
                 let joint = joint.clone().child(key, steps(child, index)?);
-                let origins = vec![origin_of(child)?];
-                Ok(DerivedKey { x_only: joint.x_only()?, joint: Some(joint), origins })
+                Ok(DerivedKey { x_only: joint.x_only()?, joint: Some(joint) })
             }
         }
     }
@@ -236,21 +231,6 @@ fn steps(key: &DescriptorPublicKey, index: u32) -> Result<Vec<u32>, DescriptorEr
     let path = key.derivation_path().ok_or(DescriptorError::Multipath)?;
     let last = key.has_wildcard().then_some(index);
     Ok(path.to_u32_vec().into_iter().chain(last).collect())
-}
-
-fn origin(
-    key: &DescriptorPublicKey,
-    index: u32,
-    secp: &Secp256k1<VerifyOnly>,
-) -> Result<(XOnlyPublicKey, (Fingerprint, DerivationPath)), DescriptorError> {
-    let (derived, _) = derive(key, index, secp)?;
-    let mut path = key.full_derivation_path().ok_or(DescriptorError::Multipath)?;
-    if key.has_wildcard() {
-        path = path.child(
-            ChildNumber::from_normal_idx(index).map_err(|_| DescriptorError::Index { index })?,
-        );
-    }
-    Ok((derived.x_only_public_key().0, (key.master_fingerprint(), path)))
 }
 
 /// BIP328: the extended key of an aggregate key.

@@ -1,5 +1,6 @@
 //! PSBTs from bytes to signatures.
 
+mod agrees;
 mod format;
 mod spends;
 mod support;

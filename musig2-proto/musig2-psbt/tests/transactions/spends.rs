@@ -1,11 +1,12 @@
 //! BIP373's spends: reviewed, signed again with the participants' keys, and accepted by Bitcoin
 //! Core's script interpreter.
 
+use crate::support::core::is_accepted;
+use crate::support::parties::sign_with;
 use crate::support::vectors::{BIP373, bip373_valid, rows};
-use bitcoin::consensus::encode::serialize;
 use bitcoin::{Network, PrivateKey};
-use musig2_proto::{Crypto, DefaultCrypto, OutputKey, PublicKey, SecretKey, Signature};
-use musig2_psbt::{CompletionError, Psbt, Reviews, Task, Wallet};
+use musig2_proto::{Crypto, DefaultCrypto, PublicKey, SecretKey, Signature};
+use musig2_psbt::{CompletionError, Reviews, Task, Wallet};
 
 const KEYS: &str = "02346b99593357107c9d3459e9deba8d3eaf44e6636c85c7f853eb90ba52e8cd00,\
     024fafd65f8169186fc2bfdb2233c77e630d10be280a24c7165c09a27611775c2c,\
@@ -14,31 +15,7 @@ const LEAF_KEY: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9a
 
 /// Signs a task with the secrets of BIP373's participants.
 fn sign(task: &Task) -> Signature {
-    let signers = task.spend.signers();
-    let tweaks = OutputKey::derive::<DefaultCrypto>(&signers, &task.spend.tweaks).unwrap().tweaks;
-    let mut keys = DefaultCrypto::aggregate_keys(&signers).unwrap();
-    for tweak in &tweaks {
-        keys = DefaultCrypto::tweak(&keys, tweak).unwrap();
-    }
-    assert_eq!(DefaultCrypto::aggregate_key(&keys), task.spend.key);
-    let message = task.spend.message;
-    let pairs: Vec<_> = signers.iter().map(secret).collect();
-    let (secrets, nonces): (Vec<_>, Vec<_>) = pairs
-        .iter()
-        .enumerate()
-        .map(|(number, pair)| {
-            let random = [number as u8 + 1; 32];
-            DefaultCrypto::generate_nonce(pair, &keys, &message, random, [0; 32]).unwrap()
-        })
-        .unzip();
-    let nonce = DefaultCrypto::aggregate_nonces(&nonces).unwrap();
-    let round = DefaultCrypto::round(&keys, &nonce, &message).unwrap();
-    let partials: Vec<_> = secrets
-        .into_iter()
-        .zip(&pairs)
-        .map(|(secret, pair)| DefaultCrypto::sign(&round, secret, pair).unwrap())
-        .collect();
-    DefaultCrypto::aggregate_signatures(&round, &partials).unwrap()
+    sign_with(task, &task.spend.signers().iter().map(secret).collect::<Vec<_>>())
 }
 
 fn secret(key: &PublicKey) -> <DefaultCrypto as Crypto>::Keypair {
@@ -49,19 +26,6 @@ fn secret(key: &PublicKey) -> <DefaultCrypto as Crypto>::Keypair {
 
 fn own_keys() -> Vec<PublicKey> {
     KEYS.split(',').take(1).map(|key| key.parse().unwrap()).collect()
-}
-
-fn is_accepted(psbt: &Psbt) -> bool {
-    let transaction = psbt.final_transaction().expect("every witness");
-    let spent = psbt.fields().inputs[0].witness_utxo.clone().unwrap();
-    let script = spent.script_pubkey.as_bytes();
-    let utxo = bitcoinconsensus::Utxo {
-        script_pubkey: script.as_ptr(),
-        script_pubkey_len: script.len() as u32,
-        value: spent.value.to_sat() as i64,
-    };
-    let bytes = serialize(&transaction);
-    bitcoinconsensus::verify(script, spent.value.to_sat(), &bytes, Some(&[utxo]), 0).is_ok()
 }
 
 #[test]
