@@ -21,3 +21,8 @@ pub use review::{
 };
 pub use signing::{CompletionError, Contribution, Disagreement, Group, Task};
 pub use wallet::{DEFAULT_GAP, Place, Wallet, WalletAddress, WalletError, WalletFile};
+
+/// The example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -251,3 +251,25 @@ pub(crate) fn aggregate(keys: &[PublicKey]) -> Result<PublicKey, DescriptorError
     let aggregate = DefaultCrypto::aggregate_keys(keys)?;
     Ok(DefaultCrypto::aggregate_key(&aggregate))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_keys_of_aggregate_keys_are_those_of_bip328() {
+        let table = include_str!("../../tests/vectors/bip328.tsv");
+        let rows = table.lines().filter(|line| !line.starts_with('#'));
+        let mut seen = 0;
+        for row in rows.map(|line| line.split('\t').collect::<Vec<_>>()) {
+            // The BIP aggregates them as they stand. A descriptor would sort them.
+            let keys: Vec<PublicKey> = row[0].split(',').map(|key| key.parse().unwrap()).collect();
+            let key = aggregate(&keys).unwrap();
+            assert_eq!(key.to_string(), row[1]);
+            let joint = JointKey { participants: Vec::new(), aggregate: key, path: vec![], key };
+            assert_eq!(synthetic(&joint, NetworkKind::Main).unwrap().to_string(), row[2]);
+            seen += 1;
+        }
+        assert_eq!(seen, 3);
+    }
+}

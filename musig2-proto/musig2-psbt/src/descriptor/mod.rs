@@ -27,6 +27,7 @@ use bitcoin::NetworkKind;
 use bitcoin::bip32::{ChildNumber, Fingerprint};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use key::KeyExpression;
+use miniscript::DescriptorPublicKey;
 use parse::Tree;
 use std::collections::BTreeSet;
 
@@ -81,7 +82,7 @@ impl Descriptor {
     /// Returns the fingerprints that the derivation fields of a PSBT name this wallet's keys by.
     pub(crate) fn fingerprints(&self) -> BTreeSet<Fingerprint> {
         let keys = self.keys.iter().flat_map(KeyExpression::keys);
-        keys.map(|key| key.master_fingerprint()).collect()
+        keys.map(DescriptorPublicKey::master_fingerprint).collect()
     }
 
     /// Derives the output at an index.

@@ -73,7 +73,7 @@ fn only_placeholders(template: &str) -> Result<(), DescriptorError> {
     let mut done = "";
     for word in template.split_inclusive(|c| !is_word(c)) {
         let letters = word.trim_end_matches(|c| !is_word(c)).len();
-        if letters >= 40 && !HASHES.iter().any(|hash| done == *hash) {
+        if letters >= 40 && !HASHES.contains(&done) {
             return Err(DescriptorError::Policy("a key stands in it: put all keys into the list"));
         }
         done = word;

@@ -1,7 +1,7 @@
 //! Which wallet a script belongs to, and at which place.
 
 use super::{Place, Wallet};
-use crate::descriptor::OwnOutput;
+use crate::descriptor::{Descriptor, OwnOutput};
 use bitcoin::Script;
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +91,7 @@ impl<'a> Finder<'a> {
             let [before @ .., ChildNumber::Normal { index }] = path.as_ref() else { continue };
             let is_known = known.is_some_and(|known| known.contains(fingerprint));
             for branch in (0..wallet.branches()).filter(|&branch| wallet.is_ranged(branch)) {
-                let step = wallet.branch(branch).ok().and_then(|branch| branch.last_step());
+                let step = wallet.branch(branch).ok().and_then(Descriptor::last_step);
                 let has_step = step == before.last().copied();
                 if has_step || is_known {
                     let rank = u8::from(!has_step) * 2 + u8::from(!is_known) + 1;

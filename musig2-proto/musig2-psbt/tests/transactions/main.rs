@@ -2,6 +2,9 @@
 
 mod agrees;
 mod format;
+mod ours;
+mod refusals;
+mod signed;
 mod spends;
 mod support;
 mod wallets;

@@ -2,7 +2,6 @@
 
 use musig2_psbt::Psbt;
 
-pub const BIP328: &str = include_str!("../../vectors/bip328.tsv");
 pub const BIP373: &str = include_str!("../../vectors/bip373.tsv");
 pub const BIP390: &str = include_str!("../../vectors/bip390.tsv");
 
