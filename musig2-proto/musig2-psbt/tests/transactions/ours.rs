@@ -3,6 +3,7 @@
 use crate::support::draft::{Draft, origins_of, stranger};
 use crate::support::parties::{aggregated_first, derived_first, key, wallet, xpub};
 use bitcoin::Amount;
+use core::slice::from_ref;
 use musig2_psbt::{DEFAULT_GAP, InputOwner, Place, Recipient, Review, Wallet};
 
 fn review(draft: &Draft, wallets: &[Wallet]) -> Review {
@@ -20,7 +21,7 @@ fn change_is_proved_from_the_descriptor() {
             .spend(&wallet, 0, 3, 60_000)
             .pay_script(stranger(), 30_000)
             .pay(&wallet, 1, 7, 29_000);
-        let review = review(&draft, &[wallet.clone()]);
+        let review = review(&draft, from_ref(&wallet));
         assert_eq!(review.outputs[0].recipient, Recipient::Foreign);
         assert_eq!(review.outputs[1].recipient, Recipient::Change(place(&wallet, 1, 7)));
         assert_eq!(review.outflow(), Amount::from_sat(31_000));
@@ -41,7 +42,7 @@ fn change_that_only_fields_claim_is_shown_as_not_ours() {
         let claimed = draft.with(|psbt| {
             psbt.outputs[0].tap_key_origins = origins_of(xpub(0).fingerprint(), 1, 7);
         });
-        let review = review(&claimed, &[own.clone()]);
+        let review = review(&claimed, from_ref(&own));
         assert_eq!(review.outputs[0].recipient, Recipient::FalselyClaimed);
         assert!(!review.outputs[0].is_ours());
         assert_eq!(review.outflow(), Amount::from_sat(60_000));
@@ -67,7 +68,7 @@ fn change_beyond_the_gap_counts_as_somebody_elses() {
     let wallet = aggregated_first();
     let recipient = |wallet: &Wallet, index| {
         let draft = Draft::new().spend(wallet, 0, 3, 60_000).pay(wallet, 1, index, 59_000);
-        let review = review(&draft, &[wallet.clone()]);
+        let review = review(&draft, from_ref(wallet));
         let output = review.outputs[0].clone();
         assert_eq!(review.outflow().to_sat(), if output.is_change() { 1_000 } else { 60_000 });
         output.recipient
@@ -98,7 +99,7 @@ fn a_thousand_inputs_are_reviewed() {
     let wallet = aggregated_first();
     let spend = |draft: Draft, index| draft.spend(&wallet, 0, index, 10_000);
     let draft = (0..1000).fold(Draft::new(), spend).pay_script(stranger(), 9_000_000);
-    let review = review(&draft, &[wallet.clone()]);
+    let review = review(&draft, from_ref(&wallet));
     assert_eq!(review.fee.amount, Amount::from_sat(1_000_000));
     let mut messages: Vec<_> =
         review.inputs.iter().map(|input| input.spends()[0].message).collect();

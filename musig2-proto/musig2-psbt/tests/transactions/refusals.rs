@@ -8,6 +8,7 @@ use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::sighash::TapSighashType;
 use bitcoin::taproot::LeafVersion;
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf, Transaction, TxOut, XOnlyPublicKey};
+use core::slice::from_ref;
 use musig2_psbt::{Psbt, Refusal, Review, Reviews, Wallet};
 
 const MAX_MONEY: u64 = 2_100_000_000_000_000;
@@ -164,7 +165,7 @@ fn a_leaf_that_the_output_does_not_have_is_refused() {
     control.extend(other_key().serialize());
     let control = bitcoin::taproot::ControlBlock::decode(&control).unwrap();
     let draft = Draft::new().spend(&leafy, 0, 3, 60_000).pay_script(stranger(), 50_000);
-    let review = |draft: &Draft| Review::of(&draft.psbt(), &[leafy.clone()], &[key(0)]);
+    let review = |draft: &Draft| Review::of(&draft.psbt(), from_ref(&leafy), &[key(0)]);
     assert!(review(&draft).is_ok());
     let wrong = draft.with(|psbt| {
         let leaf = (ScriptBuf::from(vec![0x51]), LeafVersion::TapScript);

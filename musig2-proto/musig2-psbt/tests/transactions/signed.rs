@@ -5,6 +5,7 @@ use crate::support::draft::{Draft, stranger};
 use crate::support::parties::{aggregated_first, complete, derived_first, key, wallet};
 use bitcoin::OutPoint;
 use bitcoin::sighash::TapSighashType;
+use core::slice::from_ref;
 use musig2_psbt::{Psbt, Reviews, SpendPath, Wallet};
 
 /// Signs everything with all groups. Returns how many groups there were, too.
@@ -24,7 +25,7 @@ fn both_orders_of_derivation_are_signed() {
     for wallet in [aggregated_first(), derived_first()] {
         for (branch, index) in [(0, 0), (1, 0), (0, 5), (1, 999)] {
             let psbt = paid(Draft::new().spend(&wallet, branch, index, 60_000));
-            let (_, done) = signed(&[psbt], &[wallet.clone()]);
+            let (_, done) = signed(&[psbt], from_ref(&wallet));
             assert!(is_accepted(&done[0]), "{}: {branch}/{index}", wallet.name());
         }
     }
@@ -75,11 +76,11 @@ fn every_sighash_type_is_signed() {
         for kind in kinds {
             let draft = Draft::new().spend(&wallet, 0, 3, 60_000).of_type(kind);
             let psbts = [paid(draft)];
-            let reviews = Reviews::of(&psbts, &[wallet.clone()], &[key(0)]).unwrap();
+            let reviews = Reviews::of(&psbts, from_ref(&wallet), &[key(0)]).unwrap();
             let is_fixed = matches!(kind, Type::Default | Type::All);
             assert_eq!(reviews[0].fee.is_fixed, is_fixed, "{kind}");
             assert_eq!(reviews[0].summary().contains("CHANGE"), !is_fixed, "{kind}");
-            let (_, done) = signed(&psbts, &[wallet.clone()]);
+            let (_, done) = signed(&psbts, from_ref(&wallet));
             assert!(is_accepted(&done[0]), "{kind}");
             let transaction = done[0].final_transaction().unwrap();
             let length = if kind == Type::Default { 64 } else { 65 };
@@ -93,8 +94,8 @@ fn the_weight_in_the_review_is_that_of_the_final_transaction() {
     let wallets = [aggregated_first(), wallet("leafy", "tr([D]/0/*,pk(musig([A],[B])/0/*))")];
     for wallet in wallets {
         let psbts = [paid(Draft::new().spend(&wallet, 0, 3, 60_000))];
-        let reviews = Reviews::of(&psbts, &[wallet.clone()], &[key(0)]).unwrap();
-        let (_, done) = signed(&psbts, &[wallet.clone()]);
+        let reviews = Reviews::of(&psbts, from_ref(&wallet), &[key(0)]).unwrap();
+        let (_, done) = signed(&psbts, from_ref(&wallet));
         let weight = done[0].final_transaction().unwrap().weight().to_wu();
         let said = reviews[0].fee.weight;
         // A leaf's signature may be of a type, which takes one byte more.
@@ -114,7 +115,7 @@ fn a_chain_of_unsigned_transactions_is_signed_at_once() {
         psbt.inputs[0].witness_utxo = None;
     });
     let psbts = [second.psbt(), first.psbt()];
-    let reviews = Reviews::of(&psbts, &[wallet.clone()], &[key(0)]).unwrap();
+    let reviews = Reviews::of(&psbts, from_ref(&wallet), &[key(0)]).unwrap();
     assert_eq!(reviews[0].inputs[0].made_by, Some(1));
     assert_eq!(reviews.outflow().to_sat(), 60_000);
     let (groups, done) = signed(&psbts, &[wallet]);
@@ -148,7 +149,7 @@ fn a_transaction_with_a_foreign_input_stays_unfinished() {
     let wallet = aggregated_first();
     let draft = Draft::new().spend(&wallet, 0, 3, 60_000).spend_script(stranger(), 5_000);
     let psbt = paid(draft);
-    let (_, done) = signed(&[psbt.clone()], &[wallet.clone()]);
+    let (_, done) = signed(from_ref(&psbt), from_ref(&wallet));
     assert_eq!(done[0].final_transaction(), None);
     assert!(done[0].fields().inputs[0].final_script_witness.is_some());
     assert_eq!(done[0].fields().inputs[1], psbt.fields().inputs[1]);
@@ -164,7 +165,7 @@ fn a_relative_timelock_decides_whether_a_leaf_is_open() {
             psbt.unsigned_tx.input[0].sequence = bitcoin::Sequence(sequence);
         });
         let psbts = [paid(draft)];
-        let reviews = Reviews::of(&psbts, &[wallet.clone()], &[key(0)]).unwrap();
+        let reviews = Reviews::of(&psbts, from_ref(&wallet), &[key(0)]).unwrap();
         (reviews, psbts)
     };
     for sequence in [0, 143, 0xffff_fffd] {

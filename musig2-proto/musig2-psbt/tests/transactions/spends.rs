@@ -4,7 +4,8 @@
 use crate::support::core::is_accepted;
 use crate::support::parties::sign_with;
 use crate::support::vectors::{BIP373, bip373_valid, rows};
-use bitcoin::{Network, PrivateKey};
+use bitcoin::bip32::{ChainCode, ChildNumber, Fingerprint, Xpub};
+use bitcoin::{Network, NetworkKind, PrivateKey};
 use musig2_proto::{Crypto, DefaultCrypto, PublicKey, SecretKey, Signature};
 use musig2_psbt::{CompletionError, Reviews, Task, Wallet};
 
@@ -24,6 +25,20 @@ fn secret(key: &PublicKey) -> <DefaultCrypto as Crypto>::Keypair {
     DefaultCrypto::keypair(&SecretKey::new(secret.inner.secret_bytes())).unwrap()
 }
 
+/// BIP390 wants extended keys if there is a path behind `musig()`. Nothing is derived from them, so
+/// their chain codes do not count.
+fn extended_keys() -> String {
+    let extended = |key: &str| Xpub {
+        network: NetworkKind::Main,
+        depth: 0,
+        parent_fingerprint: Fingerprint::default(),
+        child_number: ChildNumber::from(0),
+        public_key: key.parse().unwrap(),
+        chain_code: ChainCode::from([0; 32]),
+    };
+    KEYS.split(',').map(|key| extended(key).to_string()).collect::<Vec<_>>().join(",")
+}
+
 fn own_keys() -> Vec<PublicKey> {
     KEYS.split(',').take(1).map(|key| key.parse().unwrap()).collect()
 }
@@ -34,9 +49,12 @@ fn spends_of_bip373_are_signed_again_and_accepted_by_core() {
         format!("rawtr(musig({KEYS}))"),
         format!("tr(musig({KEYS}))"),
         format!("tr({LEAF_KEY},pk(musig({KEYS})))"),
+        format!("tr(musig({})/1/2)", extended_keys()),
     ];
     let unsigned = bip373_valid().filter(|(_, stage, _)| *stage == "With participant pubkeys only");
-    for ((case, _, psbt), descriptor) in unsigned.zip(&descriptors) {
+    let unsigned: Vec<_> = unsigned.collect();
+    assert_eq!(unsigned.len(), descriptors.len());
+    for ((case, _, psbt), descriptor) in unsigned.into_iter().zip(&descriptors) {
         let wallet = Wallet::from_descriptor("w", Network::Bitcoin, descriptor).unwrap();
         let psbts = [psbt];
         let reviews = Reviews::of(&psbts, &[wallet], &own_keys()).unwrap();
