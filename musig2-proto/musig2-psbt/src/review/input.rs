@@ -1,6 +1,7 @@
 //! What an input spends, whose it is, and how it can be signed.
 
 use super::coins::Coin;
+use super::output::explains;
 use super::refusal::Refusal;
 use super::spend::{Clock, Sighashes, Spend, SpendPath, Unmet, Way, ways};
 use crate::descriptor::OwnOutput;
@@ -289,15 +290,4 @@ impl Given<'_> {
             false => Err(Refusal::SignatureInvalid(self.number)),
         }
     }
-}
-
-/// Returns whether the wallet's output has each aggregate key that a PSBT names participants for,
-/// with the same participants in the same order.
-pub(super) fn explains(output: &OwnOutput, fields: &MusigFields) -> bool {
-    fields.participants.iter().all(|(aggregate, participants)| {
-        output.joint_keys().any(|joint| {
-            joint.aggregate == *aggregate
-                && joint.participants.iter().map(|one| &one.key).eq(participants)
-        })
-    })
 }

@@ -1,8 +1,8 @@
 //! Who is paid by an output.
 
-use super::input::explains;
 use super::refusal::Refusal;
-use crate::format::Psbt;
+use crate::descriptor::OwnOutput;
+use crate::format::{MusigFields, Psbt};
 use crate::wallet::{Finder, Found, Place};
 use bitcoin::{Address, Amount, Network, ScriptBuf};
 use serde::Serialize;
@@ -102,5 +102,16 @@ fn recipient(
         false => Recipient::BeyondGap(place),
         true if sources.contains(place.wallet.as_str()) => Recipient::Change(place),
         true => Recipient::Wallet(place),
+    })
+}
+
+/// Returns whether the wallet's output has each aggregate key that a PSBT names participants for,
+/// with the same participants in the same order.
+pub(super) fn explains(output: &OwnOutput, fields: &MusigFields) -> bool {
+    fields.participants.iter().all(|(aggregate, participants)| {
+        output.joint_keys().any(|joint| {
+            joint.aggregate == *aggregate
+                && joint.participants.iter().map(|one| &one.key).eq(participants)
+        })
     })
 }
