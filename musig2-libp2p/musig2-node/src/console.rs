@@ -138,7 +138,7 @@ fn log_output(error: Option<&io::Error>) {
             "cannot write to standard output: {error}. Signing continues, but output is lost until this is fixed"
         ),
         None => {
-            tracing::warn!("standard output can be written again; output in the meantime was lost")
+            tracing::warn!("standard output can be written again; output in the meantime was lost");
         }
     }
 }

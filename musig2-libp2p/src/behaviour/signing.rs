@@ -25,8 +25,8 @@ const MAX_NEEDED: usize = 4096;
 ///
 /// It owns a core [`Node`], gives it the time and the operating system's entropy, and carries its
 /// frames. It does not carry announcements: publish the bytes of [`BehaviourEvent::Publish`], and
-/// pass what arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`] with a
-/// [`PeerContact`] to tell it where this node listens, and again whenever that changes.
+/// pass what arrives on that topic to [`Behaviour::on_announcement`]. Use [`Command::SetContact`]
+/// with a [`PeerContact`] to tell it where this node listens, and again whenever that changes.
 ///
 /// Its protocol is [`PROTOCOL`](crate::PROTOCOL). In a swarm with connection limits, put the limits
 /// first among the behaviours and allow two connections per peer (four if peers meet through

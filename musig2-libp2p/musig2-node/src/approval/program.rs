@@ -120,7 +120,7 @@ impl Program {
                 // Nothing in the task panics. If it did, the session would stay undecided, so
                 // nothing would be signed.
                 Some(Err(error)) => {
-                    tracing::error!(%error, "lost the answer of the approving program: the session stays undecided")
+                    tracing::error!(%error, "lost the answer of the approving program: the session stays undecided");
                 }
                 None => std::future::pending().await,
             }
