@@ -51,6 +51,11 @@ impl<C: Crypto> Session<C> {
 
     /// Notes that a signer's own new statement came from this source, in the signer's own frame.
     fn locate<R>(&mut self, cx: &mut Context<'_, R>, signer: SignerIndex, from: &Source) {
+        // A statement of this node's own key was repeated by somebody else: this node is not its own
+        // peer, and is never asked.
+        if signer == self.me {
+            return;
+        }
         if let (Some(key), true) = (self.agreement.manifest.signer(signer), self.is_joined()) {
             cx.env.sources.prove(cx.now, from, key);
         }

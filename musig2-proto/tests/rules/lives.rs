@@ -1,13 +1,14 @@
 //! One key may have several lives, one after another, as often as is allowed, and never two at
 //! once. Each attempt stands on its own.
 
-use crate::common::{Room, contact, source};
+use crate::common::{Room, contact, forge, source};
 use core::time::Duration;
+use musig2_proto::wire::bounded::List;
 use musig2_proto::wire::frame::Frame;
-use musig2_proto::wire::statement::Body;
+use musig2_proto::wire::statement::{Body, Join};
 use musig2_proto::{
-    AbortCause, Audience, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input,
-    MAX_RESTARTS, Message, Node, Output, Proposal, SecretKey, Stepping,
+    AbortCause, Audience, Boot, Command, CommandError, Config, DefaultCrypto, Event, Fault, Input,
+    MAX_RESTARTS, Message, Node, Output, Proposal, SecretKey, SignerIndex, Stepping,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -156,4 +157,31 @@ fn a_reset_generator_repeats_no_boot_or_nonce_a_millisecond_later() {
     }
     assert!(room.ends(0).is_empty(), "{:?}", room.ends(0));
     assert_eq!(room.nodes[0].session(&session).unwrap().restarts, 1);
+}
+
+#[test]
+fn a_node_is_not_its_own_peer_when_others_repeat_what_it_said() {
+    let mut room = Room::new(2, &Config::default());
+    room.lost = Box::new(|_, _| true);
+    room.execute(0, Command::AddContact { signer: room.keys[1], contact: contact(1) });
+    let session = room.propose();
+    room.settle();
+    let sent = room.frames.iter().find(|(from, ..)| *from == 0);
+    let said: Frame = postcard::from_bytes(&sent.unwrap().2[1..]).unwrap();
+    let have = said.have.unwrap();
+    // The join of an earlier life, in a frame that claims to be from this node itself.
+    let me: SignerIndex = have.signer;
+    let join = Join { boot: Boot::new([9; 16]), contact: contact(0) };
+    let join = forge::sign(session, me.get(), Body::Join(join), &forge::secret(1));
+    let frame = Frame {
+        have: Some(have),
+        statements: List::new(vec![join]).unwrap(),
+        ..forge::empty(session)
+    };
+    room.handle(0, forge::input(1, &frame));
+    let frames = room.frames.len();
+    room.handle(0, Input::PeerConnected(source(1)));
+    room.handle(0, Input::Tick);
+    assert!(room.nodes[0].next_deadline().is_some_and(|at| at > room.now));
+    assert_eq!(room.frames.len(), frames, "nobody is asked");
 }

@@ -51,7 +51,7 @@ impl Task {
             NodeBehaviourEvent::RelayClient(event) => tracing::debug!(?event, "relay client event"),
             #[cfg(feature = "nat")]
             NodeBehaviourEvent::HolePunching(event) => {
-                tracing::debug!(?event, "hole punching event")
+                tracing::debug!(?event, "hole punching event");
             }
             #[cfg(feature = "nat")]
             NodeBehaviourEvent::Reachability(event) => {

@@ -169,7 +169,7 @@ impl Task {
                 // This node never joined it, so there is nothing to end.
                 Err(CommandError::NotJoined(_)) => {}
                 Err(error) => {
-                    tracing::warn!(%error, %session, "cannot end this node's part in a session")
+                    tracing::warn!(%error, %session, "cannot end this node's part in a session");
                 }
             }
         }
