@@ -7,7 +7,10 @@ use musig2_proto::KeyAggregationError;
 #[non_exhaustive]
 pub enum DescriptorError {
     /// The text is longer than [`MAX_DESCRIPTOR_SIZE`](crate::MAX_DESCRIPTOR_SIZE).
-    #[error("the descriptor has {0} bytes; at most {max} are allowed", max = super::MAX_DESCRIPTOR_SIZE)]
+    #[error(
+        "the descriptor has {0} bytes; at most {max} are allowed",
+        max = super::MAX_DESCRIPTOR_SIZE
+    )]
     TooLong(usize),
     /// The checksum behind `#` is not that of the text, or the text has characters that no
     /// descriptor has.
