@@ -13,7 +13,7 @@ struct House {
     doors: &'static [&'static str],
 }
 
-const HOUSES: [House; 3] = [
+const HOUSES: [House; 4] = [
     House {
         sources: "musig2-proto/src",
         floors: &[
@@ -29,6 +29,11 @@ const HOUSES: [House; 3] = [
             &["node"],
         ],
         doors: &["docs", "lib"],
+    },
+    House {
+        sources: "musig2-proto/musig2-psbt/src",
+        floors: &[&["format", "descriptor"], &["wallet"], &["review"], &["signing"]],
+        doors: &["lib"],
     },
     House {
         sources: "musig2-libp2p/musig2-node/src",
