@@ -1,4 +1,16 @@
-//! Bitcoin transactions for MuSig2 sessions.
+#![doc = include_str!("../README.md")]
+//! # Map of the source
+//!
+//! | folder | subject |
+//! | --- | --- |
+//! | `format/` | a PSBT's bytes: maps, versions 0 and 2, the fields of BIP373 |
+//! | `descriptor/` | descriptors with `musig()` and wallet policies: keys, derivation, scripts |
+//! | `wallet/` | a wallet's addresses, and which scripts are its own |
+//! | `review/` | what transactions do, and what must not be signed |
+//! | `signing/` | the items of sessions, whether a manifest agrees with them, and the signed PSBT |
+//!
+//! Each of these imports only from those above it.
+
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
@@ -21,8 +33,3 @@ pub use review::{
 };
 pub use signing::{CompletionError, Contribution, Disagreement, Group, Task};
 pub use wallet::{DEFAULT_GAP, Place, Wallet, WalletAddress, WalletError, WalletFile};
-
-/// The example of README.md.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -84,6 +84,8 @@ impl<C: Crypto> Node<C> {
         if self.next_cleanup().is_some_and(|at| now >= at) {
             self.clean_up(now);
         }
+        // A caller that waits for a deadline in the past would never rest.
+        debug_assert!(self.next_deadline().is_none_or(|at| at >= now), "left undone");
         debug_assert!(self.admission.agrees_with(self.sessions.values().filter_map(|session| {
             let claim = Claim::of(session).filter(|_| session.is_approved())?;
             Some((claim, session.is_joined()))
