@@ -28,8 +28,8 @@ pub use format::{
     Psbt, PsbtError, PsbtVersion,
 };
 pub use review::{
-    Fee, InputOwner, InputState, Recipient, Refusal, Refused, Review, ReviewedInput,
-    ReviewedOutput, Reviews, Spend, SpendPath, Unmet,
+    Fee, InputOwner, InputState, MAX_TRANSACTIONS, Recipient, Refusal, Refused, Review,
+    ReviewedInput, ReviewedOutput, Reviews, Spend, SpendPath, Unmet,
 };
 pub use signing::{CompletionError, Contribution, Disagreement, Group, Task};
 pub use wallet::{DEFAULT_GAP, Place, Wallet, WalletAddress, WalletError, WalletFile};

@@ -34,6 +34,10 @@ use input::Inspector;
 use musig2_proto::PublicKey;
 use serde::Serialize;
 
+/// The most transactions that are reviewed together. All that they spend, at most 21 million
+/// bitcoins each, can then be counted in 64 bits.
+pub const MAX_TRANSACTIONS: usize = 1024;
+
 /// What one transaction does, as this signer sees it.
 ///
 /// Everything in it is computed from the unsigned transaction, from the outputs that it spends, and
@@ -125,6 +129,10 @@ impl Reviews {
         let network = network(wallets).map_err(|why| Refused { transaction: 0, why })?;
         if psbts.is_empty() {
             return Err(Refused { transaction: 0, why: Refusal::NothingToReview });
+        }
+        if psbts.len() > MAX_TRANSACTIONS {
+            let why = Refusal::TooManyTransactions(psbts.len());
+            return Err(Refused { transaction: MAX_TRANSACTIONS, why });
         }
         let coins = coins::spent(psbts)?;
         let mut finder = Finder::new(wallets);

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// There is no transaction.
     #[error("there is no transaction")]
     NothingToReview,
+    /// There are more transactions than [`MAX_TRANSACTIONS`](crate::MAX_TRANSACTIONS).
+    #[error("{0} transactions; at most {max} are signed together", max = crate::MAX_TRANSACTIONS)]
+    TooManyTransactions(usize),
     /// There is no wallet to review it with.
     #[error("no wallet is known: import the descriptor first")]
     NoWallet,

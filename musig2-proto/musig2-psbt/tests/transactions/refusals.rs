@@ -9,7 +9,7 @@ use bitcoin::sighash::TapSighashType;
 use bitcoin::taproot::LeafVersion;
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf, Transaction, TxOut, XOnlyPublicKey};
 use core::slice::from_ref;
-use musig2_psbt::{Psbt, Refusal, Review, Reviews, Wallet};
+use musig2_psbt::{MAX_TRANSACTIONS, Psbt, Refusal, Review, Reviews, Wallet};
 
 const MAX_MONEY: u64 = 2_100_000_000_000_000;
 /// `PSBT_IN_MUSIG2_PARTICIPANT_PUBKEYS` and `PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS` (BIP373).
@@ -43,6 +43,16 @@ fn no_transaction_and_no_wallet_are_refused() {
     assert_eq!(none.why, Refusal::NothingToReview);
     let none = Reviews::of(&psbts, &[], &[key(0)]).unwrap_err();
     assert_eq!(none.why, Refusal::NoWallet);
+}
+
+#[test]
+fn more_than_1024_transactions_together_are_refused() {
+    let psbts = vec![draft().psbt(); MAX_TRANSACTIONS + 1];
+    let many = Reviews::of(&psbts, &[aggregated_first()], &[key(0)]).unwrap_err();
+    assert_eq!(many.why, Refusal::TooManyTransactions(MAX_TRANSACTIONS + 1));
+    // One fewer is looked at. These are all the same, which is found by looking.
+    let fewer = Reviews::of(&psbts[1..], &[aggregated_first()], &[key(0)]).unwrap_err();
+    assert!(matches!(fewer.why, Refusal::SpentTwice(_)), "{fewer}");
 }
 
 #[test]
